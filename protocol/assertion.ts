@@ -1,0 +1,148 @@
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose';
+import { identityFault, type Identity } from './identity';
+import type { FittedKey } from './keys';
+
+/** `iss` of every assertion. */
+export const ASSERTION_ISSUER = 'ws-gatekeeper';
+/** `aud` of every assertion. */
+export const ASSERTION_AUDIENCE = 'ws-bridge';
+/** `typ` of every assertion: explicit typing (RFC 8725 §3.11) keeps it apart from users' tokens. */
+export const ASSERTION_TYPE = 'gateway-assertion+jwt';
+/** How long an assertion lives, in seconds: an upgrade follows its decision at once. */
+export const ASSERTION_LIFETIME_SECONDS = 30;
+/** How far the gatekeeper's and the bridge's clocks may differ, in seconds. */
+export const ASSERTION_CLOCK_TOLERANCE_SECONDS = 5;
+
+/** What the gatekeeper vouches for. */
+export interface AssertedCaller {
+  readonly identity: Identity;
+  /** The request's id, the same as in the request id header. */
+  readonly requestId: string;
+  /** The user's token's `jti`, when it had one. */
+  readonly tokenJti: string | undefined;
+  /** The user's token's `exp`, in seconds since the epoch. */
+  readonly tokenExp: number;
+}
+
+/** A verified assertion. */
+export interface Assertion extends AssertedCaller {
+  /** Unique to this assertion: the bridge accepts it once. */
+  readonly jti: string;
+  /** When it ends, in seconds since the epoch. */
+  readonly exp: number;
+}
+
+/** An assertion that is not accepted. The message says why and quotes nothing of it. */
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError';
+  readonly code = 'ERR_ASSERTION_INVALID';
+}
+
+/**
+ * Signs an assertion: a compact JWS (RFC 7515 §7.1), ended {@link ASSERTION_LIFETIME_SECONDS} after `now`.
+ * @param now seconds since the epoch
+ * @param jti unique to this assertion
+ */
+export async function signAssertion(
+  caller: AssertedCaller,
+  key: FittedKey,
+  now: number,
+  jti: string,
+): Promise<string> {
+  const iat = Math.floor(now);
+  const payload: JWTPayload = {
+    iss: ASSERTION_ISSUER,
+    aud: ASSERTION_AUDIENCE,
+    sub: caller.identity.userId,
+    tenant_id: caller.identity.tenantId,
+    roles: [...caller.identity.roles],
+    token_exp: caller.tokenExp,
+    rid: caller.requestId,
+    jti,
+    iat,
+    exp: iat + ASSERTION_LIFETIME_SECONDS,
+  };
+  if (caller.tokenJti !== undefined) payload['token_jti'] = caller.tokenJti;
+  const alg = key.algorithms[0];
+  if (alg === undefined) throw new TypeError('a signing key fits at least one algorithm');
+  const header = { alg, typ: ASSERTION_TYPE, ...(key.kid === undefined ? {} : { kid: key.kid }) };
+  return new SignJWT(payload).setProtectedHeader(header).sign(key.key);
+}
+
+/**
+ * Verifies an assertion's signature, type, issuer, audience, times and claims.
+ * A key is tried when its `kid` is the assertion's, or when either has none.
+ * @param now seconds since the epoch
+ * @throws AssertionError for anything but a valid assertion
+ */
+export async function verifyAssertion(
+  jws: string,
+  keys: readonly FittedKey[],
+  now: number,
+): Promise<Assertion> {
+  const { payload } = await verifyWithAny(jws, keys, now);
+  return toAssertion(payload, now);
+}
+
+async function verifyWithAny(jws: string, keys: readonly FittedKey[], now: number) {
+  let failure = new AssertionError('no key fits the assertion');
+  for (const key of keys) {
+    try {
+      const verified = await jwtVerify(jws, key.key, {
+        algorithms: [...key.algorithms],
+        issuer: ASSERTION_ISSUER,
+        audience: ASSERTION_AUDIENCE,
+        typ: ASSERTION_TYPE,
+        requiredClaims: ['sub', 'tenant_id', 'roles', 'token_exp', 'rid', 'jti', 'iat', 'exp'],
+        clockTolerance: ASSERTION_CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(now * 1000),
+      });
+      const { kid } = verified.protectedHeader;
+      if (kid === undefined || key.kid === undefined || kid === key.kid) return verified;
+    } catch (cause) {
+      failure = new AssertionError(reason(cause));
+    }
+  }
+  throw failure;
+}
+
+function reason(cause: unknown): string {
+  if (cause instanceof errors.JWTExpired) return 'the assertion has expired';
+  if (cause instanceof errors.JWTClaimValidationFailed)
+    return `the assertion's "${cause.claim}" is not accepted`;
+  if (cause instanceof errors.JWSSignatureVerificationFailed)
+    return "the assertion's signature does not verify";
+  if (cause instanceof errors.JOSEAlgNotAllowed) return "the assertion's algorithm does not fit the key";
+  return 'the assertion is malformed';
+}
+
+function toAssertion(payload: JWTPayload, now: number): Assertion {
+  const {
+    sub,
+    jti,
+    iat,
+    exp,
+    tenant_id: tenantId,
+    roles,
+    token_jti: tokenJti,
+    token_exp: tokenExp,
+    rid,
+  } = payload;
+  if (typeof sub !== 'string' || typeof tenantId !== 'string') throw malformed('sub, tenant_id');
+  if (typeof jti !== 'string' || typeof rid !== 'string') throw malformed('jti, rid');
+  if (typeof iat !== 'number' || typeof exp !== 'number') throw malformed('iat, exp');
+  if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) throw malformed('roles');
+  if (typeof tokenExp !== 'number') throw malformed('token_exp');
+  if (tokenJti !== undefined && typeof tokenJti !== 'string') throw malformed('token_jti');
+  if (iat > now + ASSERTION_CLOCK_TOLERANCE_SECONDS)
+    throw new AssertionError('the assertion is from the future');
+  if (exp - iat > ASSERTION_LIFETIME_SECONDS) throw new AssertionError('the assertion lives too long');
+  const identity: Identity = Object.freeze({ tenantId, userId: sub, roles: Object.freeze([...roles]) });
+  const fault = identityFault(identity);
+  if (fault !== undefined) throw new AssertionError(`the assertion's ${fault}`);
+  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, jti, exp });
+}
+
+function malformed(claims: string): AssertionError {
+  return new AssertionError(`expected well-typed claims ${claims} in the assertion`);
+}

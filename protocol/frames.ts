@@ -1,0 +1,56 @@
+/** The subprotocol (RFC 6455 §1.9) in which the bridge adds control frames of its own. */
+export const SUBPROTOCOL = 'bridge.v1';
+
+/** The `type` of every control frame of {@link SUBPROTOCOL} begins with this; no data frame's or command's may. */
+export const CONTROL_TYPE_PREFIX = 'bridge.';
+
+/** One token of an answer, as the AI service publishes it. */
+export interface TokenFrame {
+  readonly type: 'token';
+  readonly data: { readonly token: string; readonly index: number };
+}
+
+/** The end of an answer. */
+export interface CompleteFrame {
+  readonly type: 'complete';
+  readonly data: { readonly sql?: string; readonly chartConfig?: Readonly<Record<string, unknown>> };
+}
+
+/** A failure, from a service or from the bridge itself ({@link BridgeErrorCode}). */
+export interface ErrorFrame {
+  readonly type: 'error';
+  readonly data: {
+    readonly code: string;
+    readonly message: string;
+    /** The refused command's `id`, when it had one. */
+    readonly id?: string;
+  };
+}
+
+/** The frames of an AI chat. What other services publish is theirs to define: the bridge relays bytes. */
+export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;
+
+/** What a client sends on an AI chat. */
+export interface Command {
+  /** What is asked for: 1 to 64 characters, not beginning with {@link CONTROL_TYPE_PREFIX}. */
+  readonly type: string;
+  /** Any JSON value; null when left out. */
+  readonly data?: unknown;
+  /** Chosen by the client, 1 to 128 characters, quoted in an error frame about this command. */
+  readonly id?: string;
+}
+
+/** Why the bridge itself answered with an error frame. */
+export type BridgeErrorCode =
+  /** The message is not a {@link Command}. */
+  | 'INVALID_COMMAND'
+  /** The route is one way: it takes no messages. */
+  | 'READ_ONLY'
+  /** The command or message could not be handed to Redis, and was not. */
+  | 'UNAVAILABLE';
+
+/** The bridge's own error frame, ready to send. */
+export function errorFrame(code: BridgeErrorCode, message: string, id?: string): string {
+  const data = id === undefined ? { code, message } : { code, message, id };
+  return JSON.stringify({ type: 'error', data } satisfies ErrorFrame);
+}

@@ -1,0 +1,25 @@
+/** The request headers in which the gatekeeper tells an upstream who the caller is. */
+export interface HeaderNames {
+  /** The tenant, from the token's tenant claim. */
+  readonly tenant: string;
+  /** The user, from the token's user claim. */
+  readonly user: string;
+  /** The roles, comma separated; empty when the token has none. */
+  readonly roles: string;
+  /** One id for a request, taken over from the client when well formed, else made by the gatekeeper. */
+  readonly requestId: string;
+  /** The signed assertion: the only one of these that the bridge takes identity from. */
+  readonly assertion: string;
+}
+
+/** The names used unless an operator configures others. HTTP compares them without regard to case. */
+export const DEFAULT_HEADER_NAMES: HeaderNames = Object.freeze({
+  tenant: 'X-Tenant-ID',
+  user: 'X-User-ID',
+  roles: 'X-User-Roles',
+  requestId: 'X-Request-ID',
+  assertion: 'X-Gateway-Assertion',
+});
+
+/** A request id that is taken over as it is: 1 to 128 characters of RFC 3986's unreserved set. */
+export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._~-]{1,128}$/;

@@ -1,0 +1,50 @@
+/** Who a connection belongs to, as a verified token said. */
+export interface Identity {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly roles: readonly string[];
+}
+
+/** What an identity may be at most, so that it fits into headers and channel names. */
+export const IDENTITY_LIMITS = Object.freeze({
+  /** Bytes of UTF-8 in a tenant or user id. */
+  maxIdBytes: 256,
+  /** Bytes of UTF-8 in one role. */
+  maxRoleBytes: 128,
+  /** How many roles. */
+  maxRoles: 64,
+});
+
+// C0 and C1 controls, DEL, and the two separators that some parsers take for line ends.
+// eslint-disable-next-line no-control-regex -- control characters are what this looks for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
+const OUTER_SPACE = /^\s|\s$/u;
+
+/**
+ * Says why an identity cannot be carried in headers without being changed on the way
+ * (control characters: RFC 9110 §5.5; outer white space is trimmed by every parser; a comma
+ * in a role would spell two roles), or returns undefined when it can.
+ */
+export function identityFault(identity: Identity): string | undefined {
+  const { maxIdBytes, maxRoleBytes, maxRoles } = IDENTITY_LIMITS;
+  if (identity.roles.length > maxRoles) return `more than ${maxRoles} roles`;
+  return (
+    textFault('tenant', identity.tenantId, maxIdBytes) ??
+    textFault('user', identity.userId, maxIdBytes) ??
+    identity.roles.map(roleFault).find((fault) => fault !== undefined)
+  );
+
+  function roleFault(role: string): string | undefined {
+    if (role.includes(',')) return 'a role contains a comma';
+    return textFault('role', role, maxRoleBytes);
+  }
+}
+
+function textFault(what: string, text: string, maxBytes: number): string | undefined {
+  if (text === '') return `${what} is empty`;
+  if (!text.isWellFormed()) return `${what} is not well-formed Unicode`;
+  if (UNPRINTABLE.test(text)) return `${what} contains a control character`;
+  if (OUTER_SPACE.test(text)) return `${what} begins or ends with white space`;
+  if (Buffer.byteLength(text) > maxBytes) return `${what} is longer than ${maxBytes} bytes`;
+  return undefined;
+}
