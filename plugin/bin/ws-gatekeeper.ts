@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+import { randomInt } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { Command, InvalidArgumentError } from 'commander';
+import { Name, Plugin, Version } from '../index';
+import { log } from '../log';
+import { closeRedisConnections } from '../redis-connection';
+import { Instances } from '../server/instances';
+import { pluginInfo } from '../server/plugin-info';
+import { startPluginServer } from '../server/plugin-server';
+
+interface Options {
+  readonly socket?: string;
+  readonly socketMode: number;
+  readonly pluginInfo?: true;
+  readonly pluginInfoFile?: string;
+  readonly healthCheck?: true;
+  readonly shutdownTimeoutMs: number;
+}
+
+const HEALTH_CHECK_TIMEOUT_MS = 2000;
+
+const program = new Command('ws-gatekeeper')
+  .description("Serves the ws-gatekeeper plugin to Kong over Kong's ProtoBuf plugin-server protocol.")
+  .version(Version)
+  .option(
+    '--socket <path>',
+    'Unix socket to listen on; a server that listens there already is taken over from',
+  )
+  .option(
+    '--socket-mode <octal>',
+    "permission bits of the socket; Kong's image runs as uid 1000",
+    octal,
+    0o660,
+  )
+  .option('--plugin-info', "print the plugin's description for Kong's query_cmd (JSON) and exit")
+  .option('--plugin-info-file <path>', 'write that description to a file before listening')
+  .option(
+    '--shutdown-timeout-ms <ms>',
+    'how long calls in flight may take after SIGTERM',
+    milliseconds,
+    10_000,
+  )
+  .option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does')
+  .addHelpText(
+    'after',
+    '\nEnvironment:\n  GATEKEEPER_LOG_LEVEL  trace, debug, info (default), warn, error, fatal or silent',
+  );
+
+main(program.parse().opts<Options>()).catch((cause: unknown) => {
+  log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
+  process.exitCode = 1;
+  closeRedisConnections();
+});
+
+async function main(options: Options): Promise<void> {
+  if (options.pluginInfo) {
+    process.stdout.write(`${JSON.stringify(pluginInfo())}\n`);
+    return;
+  }
+  const path = options.socket ?? program.error('error: --socket <path> is required');
+  if (options.healthCheck) {
+    process.exitCode = (await listens(path)) ? 0 : 1;
+    return;
+  }
+  if (options.pluginInfoFile !== undefined) writePluginInfo(options.pluginInfoFile);
+  await serve(path, options);
+}
+
+async function serve(path: string, options: Options): Promise<void> {
+  const server = await startPluginServer(
+    { path, mode: options.socketMode },
+    { pluginName: Name, instances: new Instances(randomInt), start: (config) => new Plugin(config), log },
+  );
+  log.info({ socket: path, version: Version }, 'listening');
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+
+  async function stop(signal: string): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    await server.close(options.shutdownTimeoutMs);
+    closeRedisConnections();
+    log.info('stopped');
+  }
+}
+
+// Renamed into place, so that Kong never reads half a file.
+function writePluginInfo(path: string): void {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, `${JSON.stringify(pluginInfo())}\n`, { mode: 0o644 });
+  renameSync(own, path);
+}
+
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const settle = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(HEALTH_CHECK_TIMEOUT_MS, () => {
+      settle(false);
+    });
+    socket
+      .once('connect', () => {
+        settle(true);
+      })
+      .once('error', () => {
+        settle(false);
+      });
+  });
+}
+
+function octal(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text))
+    throw new InvalidArgumentError('Expected three octal digits, for example 660.');
+  return Number.parseInt(text, 8);
+}
+
+function milliseconds(text: string): number {
+  if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, for example 10000.');
+  return Number(text);
+}

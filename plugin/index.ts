@@ -1,0 +1,31 @@
+import { version } from './version';
+import { Gatekeeper } from './gatekeeper';
+import type { Kong } from './kong';
+import { log } from './log';
+import { SCHEMA } from './schema';
+
+/** The plugin in kong-pdk's form: what ws-gatekeeper serves and what kong-js-pluginserver can load as well. */
+export class Plugin {
+  readonly #gatekeeper: Gatekeeper;
+
+  /** @param config as Kong hands it over; a faulty one refuses every upgrade with 500 */
+  constructor(config: unknown) {
+    this.#gatekeeper = new Gatekeeper(config, log);
+  }
+
+  /** Kong's access phase. */
+  async access(kong: Kong): Promise<void> {
+    await this.#gatekeeper.access(kong);
+  }
+}
+
+/** The plugin's name in Kong's configuration. */
+export const Name = 'ws-gatekeeper';
+/** Kong's configuration fields. */
+export const Schema = SCHEMA;
+/** This package's version. */
+export const Version = version;
+/** Below every bundled authentication plugin, above ip-restriction (990), acl (950) and rate-limiting (910). */
+export const Priority = 1005;
+/** The phases that Kong calls; `response` would buffer, `log` would cost a call a connection. */
+export const Phases = ['access'] as const;

@@ -1,0 +1,36 @@
+/**
+ * Header values as the PDK gives them: over ProtoBuf a repeated header is a list and a single one a string,
+ * over MsgPack every value is a list.
+ */
+export type PdkHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** The few calls of Kong's PDK that the gatekeeper makes, in kong-pdk's spelling; its own types pass no strict check. */
+export interface Kong {
+  readonly request: {
+    /** Request headers, names in lower case. `max`: 1 to 1000, Kong's default is 100. */
+    getHeaders(max?: number): Promise<PdkHeaders>;
+  };
+  readonly service: {
+    readonly request: {
+      setHeaders(headers: Readonly<Record<string, string>>): Promise<void>;
+      clearHeader(name: string): Promise<void>;
+    };
+  };
+  readonly response: {
+    setHeaders(headers: Readonly<Record<string, string>>): Promise<void>;
+    /** Ends the request; the caller must return after it. */
+    exit(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<void>;
+  };
+}
+
+/** The most headers that Kong's PDK hands out (kong/pdk/request.lua). */
+export const MAX_HEADERS = 1000;
+
+/** The headers as lists, whichever way they came. */
+export function headerLists(headers: PdkHeaders): Record<string, readonly string[]> {
+  const lists = Object.create(null) as Record<string, readonly string[]>;
+  for (const [name, value] of Object.entries(headers)) {
+    lists[name.toLowerCase()] = typeof value === 'string' ? [value] : value;
+  }
+  return lists;
+}

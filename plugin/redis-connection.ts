@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from 'pino';
+import type { RedisSettings } from './config';
+import { StoreUnreachableError } from './rate-limit/limiter';
+
+const GCRA_LUA = readFileSync(join(__dirname, 'rate-limit', 'gcra.lua'), 'utf8');
+const MAX_RECONNECT_DELAY_MS = 1000;
+
+/** A Redis connection with the gatekeeper's script on it. */
+export interface GatekeeperRedis {
+  /** Runs gcra.lua. @throws StoreUnreachableError */
+  gcra(keys: readonly string[], args: readonly number[]): Promise<readonly number[]>;
+  close(): void;
+}
+
+// Kong makes an instance a worker and a configuration and never reliably closes one, so connections
+// live here, one for equal settings, as long as the process.
+const connections = new Map<string, GatekeeperRedis>();
+
+/** The one connection of this process for these settings, made when first asked for. */
+export function redisFor(settings: RedisSettings, log: Logger): GatekeeperRedis {
+  const key = JSON.stringify(settings);
+  const known = connections.get(key);
+  if (known !== undefined) return known;
+  const made = connect(settings, log);
+  connections.set(key, made);
+  return made;
+}
+
+/** Closes every connection, so that the process can end. */
+export function closeRedisConnections(): void {
+  for (const connection of connections.values()) connection.close();
+  connections.clear();
+}
+
+function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
+  const redis =
+    settings.url === undefined ? new Redis(options(settings)) : new Redis(settings.url, options(settings));
+  redis.defineCommand('gcra', { lua: GCRA_LUA });
+  redis.on('error', (error: Error) => {
+    log.warn({ err: { message: error.message } }, 'redis connection error');
+  });
+  redis.on('ready', () => {
+    log.info('redis connection ready');
+  });
+  return {
+    async gcra(keys, args) {
+      try {
+        await whenReady(redis, settings.timeoutMs);
+        return await call(redis, keys, args);
+      } catch (cause) {
+        throw new StoreUnreachableError((cause as Error).message);
+      }
+    },
+    close() {
+      redis.disconnect();
+    },
+  };
+}
+
+type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+
+function options(settings: RedisSettings): ConnectionOptions {
+  const common: ConnectionOptions = {
+    connectionName: 'ws-gatekeeper',
+    // Nothing is queued while Redis is away: an upgrade is answered now, not when Redis returns.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: settings.timeoutMs,
+    connectTimeout: settings.timeoutMs,
+    retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
+  };
+  const tls = {
+    rejectUnauthorized: settings.tlsVerify,
+    ...(settings.serverName !== undefined && { servername: settings.serverName }),
+  };
+  if (settings.url !== undefined) return settings.url.startsWith('rediss:') ? { ...common, tls } : common;
+  return {
+    ...common,
+    host: settings.host,
+    port: settings.port,
+    db: settings.database,
+    ...(settings.username !== undefined && { username: settings.username }),
+    ...(settings.password !== undefined && { password: settings.password }),
+    ...(settings.tls && { tls }),
+  };
+}
+
+/** Waits for a connection that is being made for the first time; one that was lost fails at once. */
+async function whenReady(redis: Redis, timeoutMs: number): Promise<void> {
+  if (redis.status === 'ready') return;
+  if (redis.status === 'reconnecting' || redis.status === 'end') throw new Error('not connected');
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(settle, timeoutMs, new Error('not connected in time'));
+    const onReady = () => {
+      settle();
+    };
+    const onClose = () => {
+      settle(new Error('not connected'));
+    };
+    redis.once('ready', onReady).once('close', onClose);
+
+    function settle(error?: Error): void {
+      clearTimeout(timer);
+      redis.off('ready', onReady).off('close', onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    }
+  });
+}
+
+type GcraCommand = (numberOfKeys: number, ...rest: (string | number)[]) => Promise<readonly number[]>;
+
+function call(redis: Redis, keys: readonly string[], args: readonly number[]): Promise<readonly number[]> {
+  const { gcra } = redis as unknown as { gcra: GcraCommand };
+  return gcra.call(redis, keys.length, ...keys, ...args);
+}

@@ -1,0 +1,84 @@
+import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection, type ConnectionContext } from './connection';
+
+/** A running plugin server. */
+export interface PluginServer {
+  /**
+   * Stops: takes no new connections, serves what is in flight, closes idle connections. Resolves when the last
+   * one is gone, at the latest after `timeoutMs`.
+   */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** The Unix socket's path. A server that listens there already keeps its connections and gets no new ones. */
+  readonly path: string;
+  /** Permission bits of the socket, for Kong's user (uid 1000 in its image) to reach it. */
+  readonly mode: number;
+}
+
+/** How long connections are still accepted after close(): those already in the backlog would be reset otherwise. */
+const BACKLOG_GRACE_MS = 100;
+/** The kernel's limit on a Unix socket's path (unix(7): 108 bytes with the final zero). */
+const MAX_PATH_BYTES = 107;
+
+/** Starts to serve Kong's ProtoBuf RPC. @throws when the path cannot be listened on, saying why */
+export async function startPluginServer(
+  options: ListenOptions,
+  context: ConnectionContext,
+): Promise<PluginServer> {
+  const connections = new Set<Connection>();
+  let closing = false;
+  const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
+    const connection = new Connection(socket, context);
+    connections.add(connection);
+    socket.on('close', () => connections.delete(connection));
+    // A connection from the backlog brings its first call along: it is served, then closed.
+    if (closing)
+      socket.once('data', () => {
+        connection.closeWhenIdle();
+      });
+  });
+  await listenAndTakeOver(server, options);
+  return {
+    async close(timeoutMs) {
+      closing = true;
+      await delay(BACKLOG_GRACE_MS);
+      const closed = new Promise<void>((resolve) =>
+        server.close(() => {
+          resolve();
+        }),
+      );
+      for (const connection of connections) connection.closeWhenIdle();
+      const timer = setTimeout(() => {
+        for (const connection of connections) connection.destroy();
+      }, timeoutMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+// Listening on a name of its own and renaming it over the path takes the path over without a gap, and
+// keeps the old server, which unlinks the name that it bound, from unlinking this one's socket.
+async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions): Promise<void> {
+  const own = `${path}.${process.pid}`;
+  if (Buffer.byteLength(own) > MAX_PATH_BYTES) {
+    throw new Error(
+      `expected a socket path of at most ${MAX_PATH_BYTES - String(process.pid).length - 1} bytes`,
+    );
+  }
+  rmSync(own, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(own, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  chmodSync(own, mode);
+  renameSync(own, path);
+}

@@ -1,0 +1,135 @@
+import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
+import { identityFault, type Identity } from '../../protocol/identity';
+import type { FittedKey } from '../../protocol/keys';
+import type { GatekeeperConfig } from '../config';
+import { Refusal, type RefusalCode } from '../refusal';
+import { claimAt, idFrom, rolesFrom } from './claims';
+
+/** What a verified token says. */
+export interface VerifiedToken {
+  readonly identity: Identity;
+  readonly jti: string | undefined;
+  /** Seconds since the epoch. */
+  readonly exp: number;
+}
+
+/** The part of the configuration that verification depends on. */
+export type TokenRules = GatekeeperConfig['token'];
+
+/**
+ * Verifies a compact JWS as a JWT (RFC 7519 §7.2) against the rules.
+ * @param now seconds since the epoch
+ * @throws Refusal 401, or 403 when all is well but the tenant
+ */
+export async function verifyToken(
+  token: string,
+  rules: TokenRules,
+  keys: readonly FittedKey[],
+  now: number,
+): Promise<VerifiedToken> {
+  const payload = await verifySignature(token, rules, keys, now);
+  checkIssuedAt(payload, rules, now);
+  checkType(payload, rules);
+  return verified(payload, rules);
+}
+
+async function verifySignature(
+  token: string,
+  rules: TokenRules,
+  keys: readonly FittedKey[],
+  now: number,
+): Promise<JWTPayload> {
+  const { alg, kid } = protectedHeader(token);
+  if (alg === undefined || !rules.algorithms.includes(alg)) {
+    throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
+  }
+  const fitting = keys.filter(
+    (key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid),
+  );
+  let refusal = new Refusal(401, 'unknown_key', 'No key is known for the token');
+  for (const key of fitting) {
+    try {
+      const { payload } = await jwtVerify(token, key.key, {
+        algorithms: [alg],
+        ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
+        ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
+        requiredClaims: ['exp'],
+        clockTolerance: rules.clockToleranceSeconds,
+        currentDate: new Date(now * 1000),
+      });
+      return payload;
+    } catch (cause) {
+      refusal = refusalFor(cause);
+      // Another key may have signed it; any other fault would stay one.
+      if (refusal.code !== 'bad_signature') break;
+    }
+  }
+  throw refusal;
+}
+
+function protectedHeader(token: string): { alg: string | undefined; kid: string | undefined } {
+  try {
+    const { alg, kid } = decodeProtectedHeader(token);
+    return { alg: typeof alg === 'string' ? alg : undefined, kid: typeof kid === 'string' ? kid : undefined };
+  } catch {
+    throw new Refusal(401, 'malformed_token', "The token's header is not JSON");
+  }
+}
+
+const CLAIM_REFUSALS: Readonly<Record<string, readonly [RefusalCode, string]>> = {
+  iss: ['wrong_issuer', "The token's issuer is not accepted"],
+  aud: ['wrong_audience', "The token's audience is not accepted"],
+  nbf: ['not_yet_valid', 'The token is not valid yet'],
+};
+
+function refusalFor(cause: unknown): Refusal {
+  if (cause instanceof errors.JWTExpired) return new Refusal(401, 'expired', 'The token has expired');
+  if (cause instanceof errors.JWSSignatureVerificationFailed) {
+    return new Refusal(401, 'bad_signature', "The token's signature does not verify");
+  }
+  if (cause instanceof errors.JWTClaimValidationFailed) {
+    const known = CLAIM_REFUSALS[cause.claim];
+    if (known !== undefined && (cause.reason === 'check_failed' || cause.reason === 'missing')) {
+      return new Refusal(401, ...known);
+    }
+    return new Refusal(401, 'bad_claim', `The token's "${cause.claim}" is missing or not of its type`);
+  }
+  if (cause instanceof errors.JOSEError) return new Refusal(401, 'malformed_token', 'The token is malformed');
+  throw cause;
+}
+
+// RFC 7519 §4.1.6 gives `iat` no rule of refusal; a token from the future is a forged or a broken one.
+function checkIssuedAt({ iat }: JWTPayload, rules: TokenRules, now: number): void {
+  if (iat === undefined) return;
+  if (iat > now + rules.clockToleranceSeconds) {
+    throw new Refusal(401, 'not_yet_valid', 'The token was issued in the future');
+  }
+}
+
+function checkType(payload: JWTPayload, rules: TokenRules): void {
+  if (rules.tokenTypes.length === 0) return;
+  const type = claimAt(payload, rules.tokenTypeClaim);
+  if (typeof type !== 'string' || !rules.tokenTypes.includes(type)) {
+    throw new Refusal(401, 'wrong_type', 'The token is not of an accepted type');
+  }
+}
+
+function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
+  const tenantId = idFrom(claimAt(payload, rules.tenantClaim));
+  if (tenantId === undefined) throw new Refusal(403, 'no_tenant', 'The token names no tenant');
+  const userId = idFrom(claimAt(payload, rules.userClaim));
+  if (userId === undefined) throw new Refusal(401, 'bad_claim', 'The token names no user');
+  const roles = rolesFrom(claimAt(payload, rules.rolesClaim));
+  if (roles === undefined)
+    throw new Refusal(401, 'bad_claim', "The token's roles are not an array of strings");
+  const { jti, exp } = payload;
+  if (jti !== undefined && typeof jti !== 'string') {
+    throw new Refusal(401, 'bad_claim', 'The token\'s "jti" is not a string');
+  }
+  if (exp === undefined) throw new Refusal(401, 'bad_claim', 'The token\'s "exp" is missing');
+  const identity: Identity = Object.freeze({ tenantId, userId, roles: Object.freeze([...roles]) });
+  const fault = identityFault(identity);
+  if (fault !== undefined)
+    throw new Refusal(401, 'bad_claim', `The token's identity is not accepted: ${fault}`);
+  return Object.freeze({ identity, jti, exp });
+}
