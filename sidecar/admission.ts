@@ -1,0 +1,161 @@
+import {
+  ASSERTION_CLOCK_TOLERANCE_SECONDS,
+  AssertionError,
+  verifyAssertion,
+  type Assertion,
+} from '../protocol/assertion';
+import type { HeaderNames } from '../protocol/headers';
+import type { FittedKey } from '../protocol/keys';
+import { channelName } from './channel-template';
+import { badRequest, NOT_FOUND, unauthorized, unavailable, UPGRADE_REQUIRED, type Refusal } from './refusal';
+import type { ReplayGuard } from './replay-guard';
+import { headerValues, readHeaders, type RequestHeaders } from './request-headers';
+import { matchRoute, type Route } from './routes';
+import { SESSION_PATTERN } from './sessions';
+
+/** What the bridge looks at of an upgrade request; Node's IncomingMessage is one. */
+export interface UpgradeRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly rawHeaders: readonly string[];
+}
+
+/** What an upgrade is judged by. */
+export interface AdmissionPolicy {
+  readonly routes: readonly Route[];
+  readonly headers: HeaderNames;
+  readonly keys: readonly FittedKey[];
+  readonly replayGuard: ReplayGuard;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** A session for a client that named none. */
+  readonly newSession: () => string;
+}
+
+/** An upgrade that may go on to Redis. */
+export interface Admission {
+  readonly route: Route;
+  readonly caller: Assertion;
+  /** Undefined on a route without sessions. */
+  readonly session: string | undefined;
+  readonly channels: readonly string[];
+}
+
+/** What came of an upgrade: as much as is known of it, for its log line, when it is refused. */
+export type Verdict =
+  | { readonly admitted: true; readonly admission: Admission }
+  | {
+      readonly admitted: false;
+      readonly refusal: Refusal;
+      readonly route: Route | undefined;
+      readonly caller: Assertion | undefined;
+    };
+
+/**
+ * Judges an upgrade by everything but Redis, guard by guard. Identity comes from the assertion alone
+ * (PROTOCOL.md §1); a refusal before the last guard does not use the assertion up.
+ */
+export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPolicy): Promise<Verdict> {
+  const [path, query] = splitTarget(request.url ?? '');
+  const headers = readHeaders(request.rawHeaders);
+  const match = matchRoute(policy.routes, path);
+  if (match.kind === 'unknown') return refused(NOT_FOUND);
+  if (match.kind === 'malformed') return refused(badRequest('expected percent-encoded UTF-8 in the path'));
+  const { route, params } = match;
+  const handshake = handshakeFault(request.method, headers);
+  if (handshake !== undefined) return refused(handshake, route);
+
+  const caller = await verifyCaller(headers, policy);
+  if ('outcome' in caller) return refused(caller, route);
+  const session = route.session ? readSession(query, policy.newSession) : undefined;
+  if (typeof session === 'object') return refused(session, route, caller);
+  const replay = replayFault(caller, policy);
+  if (replay !== undefined) return refused(replay, route, caller);
+
+  const { tenantId: tenant, userId: user } = caller.identity;
+  const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
+  const channels = route.channels.map((template) => channelName(template, values));
+  return { admitted: true, admission: { route, caller, session, channels: [...new Set(channels)] } };
+}
+
+/** Judges a request that asks for no upgrade: it never gets more than a refusal. */
+export function judgePlainRequest(url: string, routes: readonly Route[]): Refusal {
+  const [path] = splitTarget(url);
+  return matchRoute(routes, path).kind === 'route' ? UPGRADE_REQUIRED : NOT_FOUND;
+}
+
+function refused(refusal: Refusal, route?: Route, caller?: Assertion): Verdict {
+  return { admitted: false, refusal, route, caller };
+}
+
+function splitTarget(target: string): readonly [path: string, query: string] {
+  const mark = target.indexOf('?');
+  return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
+}
+
+/** RFC 6455 §4.2.1: what a client's opening handshake must have. */
+function handshakeFault(method: string | undefined, headers: RequestHeaders): Refusal | undefined {
+  const [upgrade] = headerValues(headers, 'upgrade');
+  if (method !== 'GET' || upgrade?.toLowerCase() !== 'websocket') return UPGRADE_REQUIRED;
+  // RFC 6455 §4.4: another version is answered with 426 and the versions that are spoken.
+  if (headerValues(headers, 'sec-websocket-version').join() !== '13') return UPGRADE_REQUIRED;
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headerValues(headers, 'sec-websocket-key').join())) {
+    return badRequest('expected one Sec-WebSocket-Key of 16 bytes in base64');
+  }
+  return undefined;
+}
+
+async function verifyCaller(headers: RequestHeaders, policy: AdmissionPolicy): Promise<Assertion | Refusal> {
+  const [jws, ...others] = headerValues(headers, policy.headers.assertion);
+  if (jws === undefined) return unauthorized('expected an assertion of the gateway');
+  if (others.length > 0) return unauthorized('expected one assertion of the gateway');
+  try {
+    const caller = await verifyAssertion(jws, policy.keys, policy.now() / 1000);
+    return plainHeadersFault(headers, caller, policy.headers) ?? caller;
+  } catch (error) {
+    if (error instanceof AssertionError) return unauthorized(error.message);
+    throw error;
+  }
+}
+
+function plainHeadersFault(
+  headers: RequestHeaders,
+  caller: Assertion,
+  names: HeaderNames,
+): Refusal | undefined {
+  const { tenantId, userId, roles } = caller.identity;
+  const expected: readonly (readonly [string, string])[] = [
+    [names.tenant, tenantId],
+    [names.user, userId],
+    [names.roles, roles.join(',')],
+    [names.requestId, caller.requestId],
+  ];
+  for (const [name, value] of expected) {
+    const given = headerValues(headers, name);
+    // A proxy may drop an empty header: no roles are no roles either way.
+    if (value === '' && given.length === 0) continue;
+    if (given.length !== 1 || given[0] !== value) {
+      return unauthorized(`expected one ${name} that agrees with the assertion`);
+    }
+  }
+  return undefined;
+}
+
+function readSession(query: string, newSession: () => string): string | Refusal {
+  const [session, ...others] = new URLSearchParams(query).getAll('session');
+  if (session === undefined) return newSession();
+  if (others.length === 0 && SESSION_PATTERN.test(session)) return session;
+  return badRequest('expected one session of 1 to 128 letters, digits, "_" or "-"');
+}
+
+function replayFault(caller: Assertion, { replayGuard, now }: AdmissionPolicy): Refusal | undefined {
+  const endsAt = caller.exp + ASSERTION_CLOCK_TOLERANCE_SECONDS;
+  switch (replayGuard.accept(caller.jti, endsAt, now() / 1000)) {
+    case 'first':
+      return undefined;
+    case 'replayed':
+      return unauthorized('the assertion was used before');
+    case 'full':
+      return unavailable('the bridge is full');
+  }
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { CLOSE_CODES } from '../protocol/close-codes';
+import type { FittedKey } from '../protocol/keys';
+import { createAdminServer } from './admin';
+import { judgePlainRequest } from './admission';
+import { assertionKeys } from './assertion-keys';
+import type { Connection } from './connection';
+import { deliver } from './delivery';
+import { Heartbeat } from './heartbeat';
+import { createMetrics } from './metrics';
+import { redisConnection, redisSessionStore, redisSubscriber } from './redis';
+import { respond } from './refusal';
+import { ReplayGuard } from './replay-guard';
+import { compileRoutes, DEFAULT_ROUTES } from './routes';
+import { readRoutesFile } from './routes-file';
+import { renewIntervalMs, Sessions } from './sessions';
+import type { Settings } from './settings';
+import { Subscriptions } from './subscriptions';
+import { Upgrades } from './upgrades';
+
+/** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
+export const CLOSE_GRACE_MS = 1000;
+
+/** What a bridge takes from outside. */
+export interface BridgeDeps {
+  readonly log: Logger;
+  /** Milliseconds since the epoch; Date.now by default. */
+  readonly now?: () => number;
+}
+
+/** The ports that a bridge listens on. */
+export interface BridgePorts {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** How many of each thing a bridge holds: all 0 when no client is there. */
+export interface OpenState {
+  readonly connections: number;
+  readonly undecidedUpgrades: number;
+  readonly channels: number;
+  readonly sessions: number;
+  readonly heartbeats: number;
+}
+
+/** A bridge, from {@link createBridge}. */
+export interface Bridge {
+  /**
+   * Listens. Redis need not be there: until it is, `/readyz` says 503 and so does every upgrade.
+   * @throws KeyError for a key that cannot be used, and Node's error when a port is taken
+   */
+  start(): Promise<BridgePorts>;
+  /** Stops listening, closes every socket with 1012, lets go of Redis. */
+  close(): Promise<void>;
+  openState(): OpenState;
+}
+
+/**
+ * Makes a bridge.
+ * @throws RouteError when the routes file cannot be served
+ */
+export function createBridge(settings: Settings, { log, now = Date.now }: BridgeDeps): Bridge {
+  const { routesFile } = settings;
+  const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
+  const keys: FittedKey[] = [];
+  const commands = redisConnection('commands', settings, log);
+  const subscriber = redisConnection('subscriber', settings, log);
+  const subscriptions = new Subscriptions<Connection>(redisSubscriber(subscriber));
+  const sessions = new Sessions(redisSessionStore(commands), settings.sessionTtlMs);
+  const heartbeat = new Heartbeat(settings.pingIntervalMs);
+  const metrics = createMetrics(() => subscriptions.size);
+  const { commandStream, commandStreamMaxLength } = settings;
+  const upgrades = new Upgrades({
+    policy: {
+      routes,
+      headers: settings.headers,
+      keys,
+      replayGuard: new ReplayGuard(settings.maxSeenAssertions),
+      now,
+      newSession: randomUUID,
+    },
+    surroundings: {
+      subscriptions,
+      sessions,
+      heartbeat,
+      outlet: {
+        addCommand: (entry) =>
+          commands.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry),
+        publish: (channel, message) => commands.publish(channel, message),
+      },
+      maxPendingMessages: settings.maxPendingMessages,
+      now,
+      log,
+    },
+    metrics,
+    log,
+    maxFrameBytes: settings.maxFrameBytes,
+    handshakeTimeoutMs: settings.handshakeTimeoutMs,
+  });
+
+  subscriber.on('ready', () => {
+    subscriptions.up();
+  });
+  subscriber.on('close', () => {
+    subscriptions.down();
+  });
+  subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
+    deliver(message, subscriptions.members(channel.toString()));
+  });
+  const renewSessions = (): void => {
+    sessions.renew().catch((error: unknown) => {
+      log.warn({ err: error }, 'sessions not renewed');
+    });
+  };
+  // A Redis that comes back may have lost the claims.
+  commands.on('ready', renewSessions);
+
+  const server = createServer({ headersTimeout: settings.handshakeTimeoutMs }, (request, response) => {
+    request.resume();
+    respond(response, judgePlainRequest(request.url ?? '', routes));
+  });
+  server.on('upgrade', (request, socket, head) => {
+    void upgrades.handle(request, socket, head);
+  });
+  const readiness = (): Record<string, boolean> => ({
+    redisCommands: commands.status === 'ready',
+    redisSubscriber: subscriber.status === 'ready',
+  });
+  const adminServer = createAdminServer(readiness, metrics.registry);
+  let renewTimer: NodeJS.Timeout | undefined;
+
+  const close = async (): Promise<void> => {
+    upgrades.stop();
+    clearInterval(renewTimer);
+    heartbeat.stop();
+    const closed = Promise.all([closeServer(server), closeServer(adminServer)]);
+    for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
+    await Promise.race([closed, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
+    for (const connection of upgrades.connections) connection.terminate();
+    upgrades.destroyUndecided();
+    server.closeAllConnections();
+    adminServer.closeAllConnections();
+    await closed;
+    await Promise.all([disconnect(commands), disconnect(subscriber)]);
+  };
+
+  return {
+    start: async () => {
+      try {
+        keys.push(...(await assertionKeys(settings)));
+        await Promise.allSettled([commands.connect(), subscriber.connect()]);
+        const port = await listen(server, settings.port, settings.host);
+        const adminPort = await listen(adminServer, settings.adminPort, settings.adminHost);
+        heartbeat.start();
+        renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
+        log.info({ host: settings.host, port, adminHost: settings.adminHost, adminPort }, 'listening');
+        return { port, adminPort };
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+    close,
+    openState: () => ({
+      connections: upgrades.connections.size,
+      undecidedUpgrades: upgrades.undecided,
+      channels: subscriptions.size,
+      sessions: sessions.size,
+      heartbeats: heartbeat.size,
+    }),
+  };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}
+
+/** Waits for the answers that are still due, when Redis is there. */
+async function disconnect(redis: Redis): Promise<void> {
+  try {
+    if (redis.status === 'ready') await redis.quit();
+  } catch {
+    // It is lost anyway.
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,48 @@
+/** What a collaboration message begins with on its way between bridges: 0xFF, `ws-bridge/peer`, version 1. */
+export const ENVELOPE_MAGIC = Buffer.concat([
+  Buffer.of(0xff),
+  Buffer.from('ws-bridge/peer', 'latin1'),
+  Buffer.of(0x01),
+]);
+/** Bytes of a sender id. */
+export const SENDER_ID_BYTES = 16;
+
+/** RFC 6455 §5.2. */
+const OPCODE_TEXT = 0x1;
+const OPCODE_BINARY = 0x2;
+const OPCODE_OFFSET = ENVELOPE_MAGIC.length + SENDER_ID_BYTES;
+const HEADER_BYTES = OPCODE_OFFSET + 1;
+
+/** A peer's message. */
+export interface PeerMessage {
+  /** {@link SENDER_ID_BYTES} bytes. */
+  readonly sender: Buffer;
+  readonly binary: boolean;
+  readonly payload: Buffer;
+}
+
+/** Wraps a peer's message for its way between bridges (PROTOCOL.md §3). */
+export function sealEnvelope({ sender, binary, payload }: PeerMessage): Buffer {
+  if (sender.length !== SENDER_ID_BYTES)
+    throw new RangeError(`expected ${SENDER_ID_BYTES} bytes of sender id`);
+  return Buffer.concat([ENVELOPE_MAGIC, sender, Buffer.of(binary ? OPCODE_BINARY : OPCODE_TEXT), payload]);
+}
+
+/** Whether a message came from a peer; anything else was published by a service. */
+export function isEnvelope(message: Buffer): boolean {
+  return message.subarray(0, ENVELOPE_MAGIC.length).equals(ENVELOPE_MAGIC);
+}
+
+/**
+ * Unwraps a peer's message, without copying it.
+ * @returns undefined when it is cut short or its opcode is neither text nor binary
+ */
+export function openEnvelope(message: Buffer): PeerMessage | undefined {
+  const opcode = message[OPCODE_OFFSET];
+  if (!isEnvelope(message) || (opcode !== OPCODE_TEXT && opcode !== OPCODE_BINARY)) return undefined;
+  return {
+    sender: message.subarray(ENVELOPE_MAGIC.length, OPCODE_OFFSET),
+    binary: opcode === OPCODE_BINARY,
+    payload: message.subarray(HEADER_BYTES),
+  };
+}

@@ -1,0 +1,69 @@
+import { errorFrame, type BridgeErrorCode } from '../protocol/frames';
+import { commandEntry, parseCommand, type CommandOrigin } from './commands';
+import { sealEnvelope } from './envelope';
+import type { MessagePolicy } from './routes';
+
+/** Where clients' messages go. Each call sends at once and in order, or rejects. */
+export interface Outlet {
+  /** Adds an entry to the command stream. */
+  addCommand(entry: readonly string[]): Promise<unknown>;
+  publish(channel: string, message: Buffer): Promise<unknown>;
+}
+
+/** The sender of a message, as much of it as its route needs. */
+export interface Sender {
+  readonly messages: MessagePolicy;
+  readonly origin: CommandOrigin;
+  /** The channel that messages are relayed to. */
+  readonly channel: string;
+  readonly senderId: Buffer;
+}
+
+/**
+ * Takes a message from a client. What leads to Redis is sent before this returns, so that a socket's messages
+ * keep their order.
+ * @param timeMs milliseconds since the epoch
+ * @returns the error frame to answer with, or undefined
+ */
+export async function receive(
+  payload: Buffer,
+  binary: boolean,
+  sender: Sender,
+  outlet: Outlet,
+  timeMs: number,
+): Promise<string | undefined> {
+  switch (sender.messages) {
+    case 'refuse':
+      return errorFrame('READ_ONLY', 'this route takes no messages');
+    case 'commands':
+      return command(payload, binary, sender.origin, outlet, timeMs);
+    case 'relay': {
+      const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
+      return unlessUnavailable(outlet.publish(sender.channel, envelope));
+    }
+  }
+}
+
+async function command(
+  payload: Buffer,
+  binary: boolean,
+  origin: CommandOrigin,
+  outlet: Outlet,
+  timeMs: number,
+): Promise<string | undefined> {
+  if (binary) return errorFrame('INVALID_COMMAND', 'expected a text message');
+  const parsed = parseCommand(payload.toString('utf8'));
+  if ('fault' in parsed) return errorFrame('INVALID_COMMAND', parsed.fault, parsed.id);
+  return unlessUnavailable(outlet.addCommand(commandEntry(parsed, origin, timeMs)), parsed.id);
+}
+
+const UNAVAILABLE: BridgeErrorCode = 'UNAVAILABLE';
+
+async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<string | undefined> {
+  try {
+    await sent;
+    return undefined;
+  } catch {
+    return errorFrame(UNAVAILABLE, 'not accepted: try again later', id);
+  }
+}

@@ -1,0 +1,66 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+
+/** One route's counters, looked up once a socket rather than once a frame. */
+export interface RouteMetrics {
+  readonly connections: { inc(): void; dec(): void };
+  readonly messagesReceived: { inc(): void };
+  readonly framesSent: { inc(): void };
+}
+
+/** What the bridge counts, in a registry of its own. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** Counts an upgrade; a route that does not exist is "none". */
+  upgrade(route: string | undefined, outcome: string): void;
+  ofRoute(route: string): RouteMetrics;
+}
+
+/** @param subscriptions how many channels are subscribed to now */
+export function createMetrics(subscriptions: () => number): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const connections = new Gauge({
+    name: 'ws_bridge_connections',
+    help: 'Open WebSocket connections.',
+    labelNames: ['route'],
+    registers,
+  });
+  const upgrades = new Counter({
+    name: 'ws_bridge_upgrades_total',
+    help: 'Upgrade requests by what came of them.',
+    labelNames: ['route', 'outcome'],
+    registers,
+  });
+  const messagesReceived = new Counter({
+    name: 'ws_bridge_messages_received_total',
+    help: 'Messages from clients.',
+    labelNames: ['route'],
+    registers,
+  });
+  const framesSent = new Counter({
+    name: 'ws_bridge_frames_sent_total',
+    help: 'Data frames to clients.',
+    labelNames: ['route'],
+    registers,
+  });
+  new Gauge({
+    name: 'ws_bridge_subscriptions',
+    help: 'Redis channels with at least one socket.',
+    registers,
+    collect() {
+      this.set(subscriptions());
+    },
+  });
+  return {
+    registry,
+    upgrade: (route, outcome) => {
+      upgrades.inc({ route: route ?? 'none', outcome });
+    },
+    ofRoute: (route) => ({
+      connections: connections.labels(route),
+      messagesReceived: messagesReceived.labels(route),
+      framesSent: framesSent.labels(route),
+    }),
+  };
+}

@@ -1,0 +1,83 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Why a request was not upgraded, as logs and metrics name it. */
+export type RefusalOutcome =
+  'not_found' | 'upgrade_required' | 'bad_request' | 'unauthorized' | 'forbidden' | 'unavailable' | 'failed';
+
+/** An answer other than 101. */
+export interface Refusal {
+  readonly outcome: RefusalOutcome;
+  readonly status: number;
+  /** For the client: says what was wrong, quotes nothing secret. */
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Seconds in `Retry-After` when Redis is away or the bridge has no room. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** No route at this path. */
+export const NOT_FOUND = refusal('not_found', 404, 'no such route');
+
+/** A WebSocket route, asked without an upgrade (RFC 9110 §15.5.22: 426 "MUST send an Upgrade header"). */
+export const UPGRADE_REQUIRED = refusal('upgrade_required', 426, 'this route speaks WebSocket only', {
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+});
+
+/** The request is not well formed. */
+export function badRequest(message: string): Refusal {
+  return refusal('bad_request', 400, message);
+}
+
+/** Nobody vouches for the caller (RFC 9110 §11.6.1: a 401 names its challenge). */
+export function unauthorized(message: string): Refusal {
+  return refusal('unauthorized', 401, message, { 'WWW-Authenticate': 'Bearer realm="ws-bridge"' });
+}
+
+/** The caller is known and may not have this. */
+export function forbidden(message: string): Refusal {
+  return refusal('forbidden', 403, message);
+}
+
+/** Not now: Redis is away, or there is no room. */
+export function unavailable(message: string): Refusal {
+  return refusal('unavailable', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
+}
+
+/** The bridge failed; what failed is in its log. */
+export const FAILED = refusal('failed', 500, 'internal error');
+
+function refusal(
+  outcome: RefusalOutcome,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Refusal {
+  return Object.freeze({ outcome, status, message, headers });
+}
+
+/** Answers a plain request. */
+export function respond(response: ServerResponse, { status, message, headers }: Refusal): void {
+  const body = bodyOf(message);
+  response.writeHead(status, { ...headers, ...entityHeaders(body), Connection: 'close' });
+  response.end(body);
+}
+
+/** Answers an upgrade on its raw socket and closes it. */
+export function refuseUpgrade(socket: Duplex, { status, message, headers }: Refusal): void {
+  const body = bodyOf(message);
+  const fields = { ...headers, ...entityHeaders(body), Connection: 'close' };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  socket.once('finish', () => socket.destroy());
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
+}
+
+function bodyOf(message: string): string {
+  return JSON.stringify({ message });
+}
+
+function entityHeaders(body: string): Record<string, string> {
+  return { 'Content-Type': 'application/json', 'Content-Length': `${Buffer.byteLength(body)}` };
+}

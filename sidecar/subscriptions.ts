@@ -1,0 +1,120 @@
+/**
+ * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
+ * rejects when the connection is lost before the answer.
+ */
+export interface Subscriber {
+  subscribe(channels: readonly string[]): Promise<unknown>;
+  unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Gives the connection up for a new one: what Redis is subscribed to is no longer known. */
+  reset(): void;
+}
+
+/** Redis cannot be reached, so a subscription cannot be had now. */
+export class SubscriptionError extends Error {
+  override readonly name = 'SubscriptionError';
+  readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
+}
+
+/** Channels in one SUBSCRIBE after a reconnect, at most. */
+export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
+
+interface Entry<Member> {
+  readonly members: Set<Member>;
+  /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
+  acknowledged: Promise<unknown>;
+}
+
+const NOBODY: ReadonlySet<never> = new Set<never>();
+
+/**
+ * Who wants which channel. A channel is subscribed once however many members it has, and unsubscribed when the
+ * last one leaves. Every change is sent at once and in order on one connection, so what Redis holds in the
+ * end follows membership, whatever is still in flight.
+ *
+ * A member joins a channel at most once in its life.
+ */
+export class Subscriptions<Member> {
+  readonly #subscriber: Subscriber;
+  readonly #entries = new Map<string, Entry<Member>>();
+  #connection: symbol | undefined;
+
+  constructor(subscriber: Subscriber) {
+    this.#subscriber = subscriber;
+  }
+
+  /** How many channels have members. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The members of a channel. */
+  members(channel: string): ReadonlySet<Member> {
+    return this.#entries.get(channel)?.members ?? NOBODY;
+  }
+
+  /**
+   * Adds a member. Resolves once Redis has acknowledged the channel's subscription: whatever is published from
+   * then on reaches the member.
+   * @throws SubscriptionError when Redis is unreachable; the member is not added then
+   */
+  async join(channel: string, member: Member): Promise<void> {
+    if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
+    const entry = this.#entries.get(channel) ?? this.#open(channel);
+    entry.members.add(member);
+    try {
+      await entry.acknowledged;
+    } catch (cause) {
+      this.#remove(channel, entry, member);
+      throw new SubscriptionError('Redis did not acknowledge the subscription', { cause });
+    }
+  }
+
+  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
+  leave(channel: string, member: Member): void {
+    const entry = this.#entries.get(channel);
+    if (entry !== undefined) this.#remove(channel, entry, member);
+  }
+
+  /** The connection is up, with no subscriptions: makes those again that have members. */
+  up(): void {
+    const connection = Symbol('connection');
+    this.#connection = connection;
+    const channels = [...this.#entries.keys()];
+    for (let start = 0; start < channels.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
+      this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE), connection);
+    }
+  }
+
+  /** The connection is lost, and its subscriptions with it. Members stay. */
+  down(): void {
+    this.#connection = undefined;
+  }
+
+  #open(channel: string): Entry<Member> {
+    const acknowledged = this.#subscriber.subscribe([channel]);
+    const entry = { members: new Set<Member>(), acknowledged };
+    this.#entries.set(channel, entry);
+    return entry;
+  }
+
+  #resubscribe(channels: readonly string[], connection: symbol): void {
+    const acknowledged = this.#subscriber.subscribe(channels);
+    for (const channel of channels) {
+      const entry = this.#entries.get(channel);
+      if (entry !== undefined) entry.acknowledged = acknowledged;
+    }
+    acknowledged.catch(() => {
+      // Members that were admitted long ago would hear nothing and never know.
+      if (this.#connection === connection) this.#subscriber.reset();
+    });
+  }
+
+  #remove(channel: string, entry: Entry<Member>, member: Member): void {
+    entry.members.delete(member);
+    if (entry.members.size > 0 || this.#entries.get(channel) !== entry) return;
+    this.#entries.delete(channel);
+    if (this.#connection === undefined) return;
+    // A failure means that the connection, and the subscription with it, is lost, or soon obeys.
+    this.#subscriber.unsubscribe([channel]).catch(() => undefined);
+  }
+}

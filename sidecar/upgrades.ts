@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import { WebSocketServer } from 'ws';
+import type { Assertion } from '../protocol/assertion';
+import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
+import { Connection, type Surroundings } from './connection';
+import { withDeadline } from './deadline';
+import { SENDER_ID_BYTES } from './envelope';
+import type { Metrics } from './metrics';
+import { FAILED, refuseUpgrade, unavailable, type Refusal, type RefusalOutcome } from './refusal';
+
+/** What upgrades need. */
+export interface UpgradeContext {
+  readonly policy: AdmissionPolicy;
+  readonly surroundings: Surroundings;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Largest message from a client, in bytes. */
+  readonly maxFrameBytes: number;
+  /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** What came of an upgrade, as its log line and its counter name it. */
+type Outcome = RefusalOutcome | 'admitted' | 'client_gone';
+
+interface Report {
+  readonly outcome: Outcome;
+  readonly route: string | undefined;
+  readonly caller: Assertion | undefined;
+  readonly status?: number;
+  readonly reason?: string | undefined;
+}
+
+/** Takes upgrades to open connections, and keeps the set of those. */
+export class Upgrades {
+  readonly connections = new Set<Connection>();
+  readonly #context: UpgradeContext;
+  readonly #server: WebSocketServer;
+  readonly #undecided = new Set<Duplex>();
+  #closing = false;
+
+  constructor(context: UpgradeContext) {
+    this.#context = context;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: context.maxFrameBytes,
+      // None is spoken yet; without this ws would agree to whatever the client names first.
+      handleProtocols: () => false,
+    });
+  }
+
+  /** How many upgrades are not decided yet. */
+  get undecided(): number {
+    return this.#undecided.size;
+  }
+
+  /** From now on every upgrade is refused. */
+  stop(): void {
+    this.#closing = true;
+  }
+
+  /** Cuts what is not decided yet. */
+  destroyUndecided(): void {
+    for (const socket of this.#undecided) socket.destroy();
+  }
+
+  /** Decides one upgrade, answers it, logs and counts it. Never rejects. */
+  async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const destroy = (): void => void socket.destroy();
+    // A client that resets its connection in the middle must not end the process.
+    socket.on('error', destroy);
+    this.#undecided.add(socket);
+    let report: Report;
+    try {
+      report = await this.#decide(request, socket, head);
+    } catch (error) {
+      this.#context.log.error({ err: error }, 'upgrade failed');
+      report = refuse(socket, FAILED, undefined, undefined);
+    }
+    this.#undecided.delete(socket);
+    if (report.outcome === 'admitted') socket.off('error', destroy);
+    this.#record(request, report);
+  }
+
+  async #decide(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Report> {
+    if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), undefined, undefined);
+    const verdict = await judgeUpgrade(request, this.#context.policy);
+    if (!verdict.admitted) return refuse(socket, verdict.refusal, verdict.route?.name, verdict.caller);
+    return this.#establish(verdict.admission, request, socket, head);
+  }
+
+  async #establish(
+    admission: Admission,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<Report> {
+    const { surroundings, metrics, handshakeTimeoutMs } = this.#context;
+    const { caller, route } = admission;
+    const uniqueId = randomBytes(SENDER_ID_BYTES);
+    const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), uniqueId);
+    try {
+      const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
+      if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
+      if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
+      this.#open(connection, request, socket, head);
+      const outcome = connection.isOpen ? 'admitted' : 'client_gone';
+      return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : 'unknown';
+      return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
+    } finally {
+      if (!connection.isOpen) connection.release();
+    }
+  }
+
+  /** Answers 101, unless the client is gone by now. */
+  #open(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.connections.add(connection);
+      connection.open(webSocket, (code) => {
+        this.connections.delete(connection);
+        this.#context.log.debug({ code }, 'closed');
+      });
+    });
+  }
+
+  #record(request: IncomingMessage, { outcome, route, caller, status, reason }: Report): void {
+    this.#context.metrics.upgrade(route, outcome);
+    const kongRequestId = request.headers['x-kong-request-id'];
+    this.#context.log.info(
+      {
+        outcome,
+        status,
+        route,
+        requestId: caller?.requestId,
+        kongRequestId,
+        tenant: caller?.identity.tenantId,
+        user: caller?.identity.userId,
+        reason,
+      },
+      'upgrade',
+    );
+  }
+}
+
+function refuse(
+  socket: Duplex,
+  refusal: Refusal,
+  route: string | undefined,
+  caller: Assertion | undefined,
+): Report {
+  const { outcome, status, message: reason } = refusal;
+  if (!socket.destroyed) refuseUpgrade(socket, refusal);
+  return { outcome, status, route, caller, reason };
+}
