@@ -45,10 +45,11 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   redis.on('ready', () => {
     log.info('redis connection ready');
   });
+  const ready = readiness(redis, settings.timeoutMs);
   return {
     async gcra(keys, args) {
       try {
-        await whenReady(redis, settings.timeoutMs);
+        await ready();
         return await call(redis, keys, args);
       } catch (cause) {
         throw new StoreUnreachableError((cause as Error).message);
@@ -88,25 +89,38 @@ function options(settings: RedisSettings): ConnectionOptions {
   };
 }
 
-/** Waits for a connection that is being made for the first time; one that was lost fails at once. */
-async function whenReady(redis: Redis, timeoutMs: number): Promise<void> {
-  if (redis.status === 'ready') return;
-  if (redis.status === 'reconnecting' || redis.status === 'end') throw new Error('not connected');
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(settle, timeoutMs, new Error('not connected in time'));
-    const onReady = () => {
-      settle();
-    };
-    const onClose = () => {
-      settle(new Error('not connected'));
-    };
+/**
+ * Waits for a connection that is being made for the first time; one that was lost fails at once. However many
+ * upgrades wait, they share one pair of listeners.
+ */
+function readiness(redis: Redis, timeoutMs: number): () => Promise<void> {
+  let pending: Promise<void> | undefined;
+  return async () => {
+    if (redis.status === 'ready') return;
+    if (redis.status === 'reconnecting' || redis.status === 'end') throw new Error('not connected');
+    pending ??= firstOf(redis, timeoutMs).finally(() => {
+      pending = undefined;
+    });
+    await pending;
+  };
+}
+
+function firstOf(redis: Redis, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(onClose, timeoutMs);
     redis.once('ready', onReady).once('close', onClose);
 
-    function settle(error?: Error): void {
+    function onReady(): void {
+      release();
+      resolve();
+    }
+    function onClose(): void {
+      release();
+      reject(new Error('not connected'));
+    }
+    function release(): void {
       clearTimeout(timer);
       redis.off('ready', onReady).off('close', onClose);
-      if (error === undefined) resolve();
-      else reject(error);
     }
   });
 }

@@ -1,0 +1,300 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decodeJwt, SignJWT } from 'jose';
+import { parseConfig } from '../../plugin/config';
+import { decide, type Admit, type DecisionContext, type Reject } from '../../plugin/decide';
+import { StoreUnreachableError, type LimitVerdict, type RateLimiter } from '../../plugin/rate-limit/limiter';
+import { verifyAssertion } from '../../protocol/assertion';
+import { importSecret, type FittedKey } from '../../protocol/keys';
+import {
+  ASSERTION_SECRET,
+  goodClaims,
+  NOW,
+  rawConfig,
+  signToken,
+  TOKEN_SECRET,
+  upgradeHeaders,
+} from './fixture';
+
+const free: LimitVerdict = {
+  admitted: true,
+  state: { limit: 60, remaining: 10, retryAfterSeconds: 0, resetSeconds: 1 },
+};
+const limiterSaying = (verdict: LimitVerdict | Error): RateLimiter => ({
+  consume: () => (verdict instanceof Error ? Promise.reject(verdict) : Promise.resolve(verdict)),
+});
+
+interface Given {
+  readonly token?: string | undefined;
+  readonly headers?: Record<string, string[]>;
+  readonly config?: Record<string, unknown>;
+  readonly limiter?: RateLimiter;
+  readonly at?: number;
+}
+
+async function verdictFor(given: Given): Promise<Admit | Reject> {
+  const { config, keys } = await parseConfig(rawConfig(given.config));
+  let ids = 0;
+  const context: DecisionContext = {
+    keys,
+    limiter: given.limiter ?? limiterSaying(free),
+    newId: () => `id-${(ids += 1)}`,
+  };
+  const headers = { ...upgradeHeaders(given.token), ...given.headers };
+  return decide({ headers }, config, context, given.at ?? NOW);
+}
+
+const expectRefused = (verdict: Admit | Reject, status: number, outcome: string): void => {
+  expect(verdict).toMatchObject({ outcome, status });
+};
+
+let assertionKey: FittedKey;
+beforeAll(async () => {
+  assertionKey = await importSecret(ASSERTION_SECRET, 'HS256');
+});
+
+describe('a good token', () => {
+  it('is admitted with its tenant, user, roles and a signed assertion, and the token goes no further', async () => {
+    const verdict = (await verdictFor({ token: await signToken() })) as Admit;
+    expect(verdict).toMatchObject({ outcome: 'admitted', clearHeaders: ['authorization'] });
+    expect(verdict.upstreamHeaders).toEqual({
+      'X-Tenant-ID': 'acme',
+      'X-User-ID': 'u1',
+      'X-User-Roles': 'analyst,admin',
+      'X-Request-ID': 'id-1',
+      'X-Gateway-Assertion': expect.any(String),
+    });
+    const assertion = await verifyAssertion(
+      verdict.upstreamHeaders['X-Gateway-Assertion'] ?? '',
+      [assertionKey],
+      NOW,
+    );
+    expect(assertion).toMatchObject({
+      identity: { tenantId: 'acme', userId: 'u1', roles: ['analyst', 'admin'] },
+      requestId: 'id-1',
+      tokenJti: 'token-1',
+      tokenExp: NOW + 900,
+      jti: 'id-2',
+    });
+  });
+
+  it('may have a number for its tenant and no roles', async () => {
+    const verdict = (await verdictFor({
+      token: await signToken({ tenant_id: 42, roles: undefined }),
+    })) as Admit;
+    expect(verdict.upstreamHeaders).toMatchObject({ 'X-Tenant-ID': '42', 'X-User-Roles': '' });
+  });
+
+  it('may carry its claims under other and nested names', async () => {
+    const config = {
+      tenant_claim: ['https://example.com/org', 'id'],
+      user_claim: ['preferred_username'],
+      roles_claim: ['realm_access', 'roles'],
+      token_type_claim: ['typ'],
+      token_types: ['Bearer'],
+    };
+    const token = await signToken({
+      'https://example.com/org': { id: 'o1' },
+      preferred_username: 'ada',
+      realm_access: { roles: ['r1'] },
+      typ: 'Bearer',
+    });
+    const verdict = (await verdictFor({ token, config })) as Admit;
+    expect(verdict.upstreamHeaders).toMatchObject({
+      'X-Tenant-ID': 'o1',
+      'X-User-ID': 'ada',
+      'X-User-Roles': 'r1',
+    });
+  });
+
+  it('keeps a well-formed request id of the client and replaces any other', async () => {
+    const token = await signToken();
+    const given = (id: string) => verdictFor({ token, headers: { 'x-request-id': [id] } });
+    expect((await given('abc-123')).requestId).toBe('abc-123');
+    for (const id of ['', 'a b', 'a\r\nb', 'x'.repeat(129)]) expect((await given(id)).requestId).toBe('id-1');
+  });
+
+  it('says in the response how much of the limit is left', async () => {
+    const verdict = await verdictFor({ token: await signToken() });
+    expect(verdict.responseHeaders).toMatchObject({ 'RateLimit-Limit': '60', 'X-RateLimit-Remaining': '10' });
+  });
+
+  it.each(['Bearer', 'bearer', 'BEARER'])('may stand behind %s', async (scheme) => {
+    const headers = { authorization: [`${scheme} ${await signToken()}`] };
+    expect((await verdictFor({ headers })).outcome).toBe('admitted');
+  });
+
+  it.each([
+    ['RS256', 'rsa', { modulusLength: 2048 }],
+    ['ES256', 'ec', { namedCurve: 'P-256' }],
+    ['EdDSA', 'ed25519', {}],
+  ])('may be signed with %s, its key in PEM or as a JWK', async (alg, type, options) => {
+    const { privateKey, publicKey } = generateKeyPairSync(
+      type as 'rsa',
+      options as { modulusLength: number },
+    );
+    const token = await new SignJWT(goodClaims).setProtectedHeader({ alg, kid: 'k1' }).sign(privateKey);
+    const spki = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const jwk = JSON.stringify(publicKey.export({ format: 'jwk' }));
+    for (const key of [spki, jwk]) {
+      const config = { secret: null, algorithms: [alg], public_keys: [{ kid: 'k1', key }] };
+      expect((await verdictFor({ token, config })).outcome).toBe('admitted');
+    }
+  });
+
+  it('is accepted within the tolerance of the clocks, at both ends', async () => {
+    const token = await signToken({ nbf: NOW });
+    expect((await verdictFor({ token, at: NOW - 5 })).outcome).toBe('admitted');
+    expect((await verdictFor({ token, at: NOW + 904 })).outcome).toBe('admitted');
+    expectRefused(await verdictFor({ token, at: NOW - 6 }), 401, 'not_yet_valid');
+    expectRefused(await verdictFor({ token, at: NOW + 905 }), 401, 'expired');
+  });
+});
+
+describe('an upgrade is refused', () => {
+  it.each([
+    ['no token', {}, 401, 'no_token'],
+    ['another scheme', { authorization: ['Basic dTpw'] }, 401, 'no_token'],
+    ['an empty bearer', { authorization: ['Bearer '] }, 401, 'malformed_token'],
+    ['something else than a JWT', { authorization: ['Bearer abc'] }, 401, 'malformed_token'],
+    ['two parts', { authorization: ['Bearer e30.e30'] }, 401, 'malformed_token'],
+    ['a header that is not JSON', { authorization: ['Bearer abc.e30.AAAA'] }, 401, 'malformed_token'],
+    ['five parts (JWE)', { authorization: ['Bearer e30.e30.e30.e30.e30'] }, 401, 'malformed_token'],
+    ['a long token', { authorization: [`Bearer ${'a'.repeat(9000)}.e30.e30`] }, 401, 'malformed_token'],
+    ['two different tokens', { authorization: ['Bearer a.b.c', 'Bearer d.e.f'] }, 401, 'several_tokens'],
+    ['two tokens in one header', { authorization: ['Bearer a.b.c, Bearer d.e.f'] }, 401, 'malformed_token'],
+  ])('with %s', async (_, headers, status, outcome) => {
+    expectRefused(await verdictFor({ headers: headers }), status, outcome);
+  });
+
+  it.each([
+    ['another issuer', { iss: 'someone' }, 401, 'wrong_issuer'],
+    ['no issuer', { iss: undefined }, 401, 'wrong_issuer'],
+    ['another audience', { aud: 'other-api' }, 401, 'wrong_audience'],
+    ['a refresh token', { type: 'refresh' }, 401, 'wrong_type'],
+    ['no type', { type: undefined }, 401, 'wrong_type'],
+    ['no exp', { exp: undefined }, 401, 'bad_claim'],
+    ['exp as a string', { exp: '1800000900' }, 401, 'bad_claim'],
+    ['an expired token', { exp: NOW - 5 }, 401, 'expired'],
+    ['a future nbf', { nbf: NOW + 60 }, 401, 'not_yet_valid'],
+    ['a future iat', { iat: NOW + 60 }, 401, 'not_yet_valid'],
+    ['no tenant', { tenant_id: undefined }, 403, 'no_tenant'],
+    ['a null tenant', { tenant_id: null }, 403, 'no_tenant'],
+    ['an empty tenant', { tenant_id: '' }, 403, 'no_tenant'],
+    ['an object as tenant', { tenant_id: { id: 'acme' } }, 403, 'no_tenant'],
+    ['a tenant with a line break', { tenant_id: 'a\r\nX-User-ID: root' }, 401, 'bad_claim'],
+    ['no user', { sub: undefined }, 401, 'bad_claim'],
+    ['a role with a comma', { roles: ['viewer,admin'] }, 401, 'bad_claim'],
+    ['roles as a string', { roles: 'admin' }, 401, 'bad_claim'],
+    ['a jti that is no string', { jti: 7 }, 401, 'bad_claim'],
+  ])('with %s in the token', async (_, claims, status, outcome) => {
+    expectRefused(await verdictFor({ token: await signToken(claims) }), status, outcome);
+  });
+
+  it('with 426 when it is no WebSocket upgrade', async () => {
+    const headers = { ...upgradeHeaders(await signToken()), upgrade: [] };
+    const verdict = await verdictFor({ headers });
+    expectRefused(verdict, 426, 'not_an_upgrade');
+    expect(verdict.responseHeaders).toMatchObject({ Upgrade: 'websocket' });
+  });
+
+  it('with a wrong signature, a wrong key or an algorithm that is not allowed', async () => {
+    expectRefused(
+      await verdictFor({ token: await signToken({}, 'another secret of thirty-two bytes!!') }),
+      401,
+      'bad_signature',
+    );
+    expectRefused(
+      await verdictFor({ token: await signToken({}, TOKEN_SECRET, { alg: 'HS512' }) }),
+      401,
+      'algorithm_not_allowed',
+    );
+    const [, payload] = (await signToken()).split('.');
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload ?? ''}.`;
+    expectRefused(await verdictFor({ token: none }), 401, 'algorithm_not_allowed');
+  });
+
+  it('when an RSA public key was used as an HMAC secret', async () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const token = await signToken({}, key);
+    const config = { secret: null, algorithms: ['RS256'], public_keys: [{ kid: null, key }] };
+    expectRefused(await verdictFor({ token, config }), 401, 'algorithm_not_allowed');
+    const both = { algorithms: ['HS256', 'RS256'], public_keys: [{ kid: null, key }] };
+    expectRefused(await verdictFor({ token, config: both }), 401, 'bad_signature');
+  });
+
+  it('with 429 and the time to wait when the tenant is over its limit', async () => {
+    const state = { limit: 60, remaining: 0, retryAfterSeconds: 3, resetSeconds: 13 };
+    const limiter = limiterSaying({ admitted: false, state });
+    const verdict = await verdictFor({ token: await signToken(), limiter });
+    expectRefused(verdict, 429, 'rate_limited');
+    expect(verdict.responseHeaders).toMatchObject({
+      'Retry-After': '3',
+      'RateLimit-Limit': '60',
+      'RateLimit-Remaining': '0',
+      'RateLimit-Reset': '13',
+      'X-RateLimit-Limit': '60',
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': '13',
+    });
+  });
+
+  it('with 503 when Redis cannot tell the limit', async () => {
+    const limiter = limiterSaying(new StoreUnreachableError('gone'));
+    const verdict = await verdictFor({ token: await signToken(), limiter });
+    expectRefused(verdict, 503, 'redis_unreachable');
+    expect(verdict.responseHeaders).toMatchObject({ 'Retry-After': '1' });
+  });
+
+  it('and charged to nobody when its token is bad', async () => {
+    const limiter: RateLimiter = { consume: () => Promise.reject(new Error('must not be asked')) };
+    expectRefused(await verdictFor({ token: await signToken({ iss: 'x' }), limiter }), 401, 'wrong_issuer');
+  });
+
+  it('with a challenge that names an error only where a token was presented (RFC 6750 §3)', async () => {
+    expect((await verdictFor({})).responseHeaders['WWW-Authenticate']).toBe('Bearer realm="ws-gatekeeper"');
+    const verdict = await verdictFor({ token: await signToken({ iss: 'x' }), config: { realm: 'a"b' } });
+    expect(verdict.responseHeaders['WWW-Authenticate']).toBe('Bearer realm="a\\"b", error="invalid_token"');
+  });
+
+  it('without quoting any part of the token', async () => {
+    const token = await signToken({ iss: 'secret-issuer-name' });
+    const { message, responseHeaders } = (await verdictFor({ token })) as Reject;
+    const said = message + JSON.stringify(responseHeaders);
+    for (const part of ['secret-issuer-name', ...token.split('.')]) expect(said).not.toContain(part);
+  });
+
+  it('whatever bytes stand in for the token', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), async (garbage) => {
+        const verdict = await verdictFor({ headers: { authorization: [`Bearer ${garbage}`] } });
+        expect(verdict).toMatchObject({ status: 401 });
+      }),
+    );
+  });
+
+  it('when anything in its payload was changed after signing', async () => {
+    const [header, , signature] = (await signToken()).split('.');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(fc.constantFrom('tenant_id', 'sub', 'exp', 'x'), fc.jsonValue()),
+        async (change) => {
+          const changed = { ...goodClaims, ...change };
+          fc.pre(JSON.stringify(changed) !== JSON.stringify(goodClaims));
+          const payload = Buffer.from(JSON.stringify(changed)).toString('base64url');
+          const token = `${header ?? ''}.${payload}.${signature ?? ''}`;
+          expectRefused(await verdictFor({ token }), 401, 'bad_signature');
+        },
+      ),
+    );
+  });
+});
+
+it("an assertion is not accepted as a user's token", async () => {
+  const verdict = (await verdictFor({ token: await signToken() })) as Admit;
+  const assertion = verdict.upstreamHeaders['X-Gateway-Assertion'] ?? '';
+  expect(decodeJwt(assertion).sub).toBe('u1');
+  expect((await verdictFor({ token: assertion })).outcome).toBe('bad_signature');
+});

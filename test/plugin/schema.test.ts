@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { SCHEMA, type FieldRule, type SchemaField } from '../../plugin/schema';
+import { pluginInfo } from '../../plugin/server/plugin-info';
+
+const allFields = (fields: readonly SchemaField[], path = ''): [string, FieldRule][] =>
+  fields.flatMap((field) =>
+    Object.entries(field).flatMap(([name, rule]): [string, FieldRule][] => [
+      [`${path}${name}`, rule],
+      ...allFields(rule.fields ?? rule.elements?.fields ?? [], `${path}${name}.`),
+    ]),
+  );
+
+describe('the schema', () => {
+  it.each(allFields(SCHEMA))('describes %s in 10 to 500 characters, as Kong requires', (_, rule) => {
+    expect(rule.description?.length).toBeGreaterThanOrEqual(10);
+    expect(rule.description?.length).toBeLessThanOrEqual(500);
+  });
+
+  it.each(allFields(SCHEMA).filter(([name]) => /secret|password|\bkey$|private_key$|url$/.test(name)))(
+    'lets %s be a vault reference',
+    (_, rule) => {
+      expect(rule.referenceable).toBe(true);
+    },
+  );
+
+  it('writes each field as a record with one key', () => {
+    for (const field of SCHEMA) expect(Object.keys(field)).toHaveLength(1);
+  });
+});
+
+describe('the plugin info', () => {
+  it('is what Kong reads from query_cmd: ProtoBuf:1 and one plugin', () => {
+    expect(JSON.parse(JSON.stringify(pluginInfo()))).toEqual({
+      Protocol: 'ProtoBuf:1',
+      Plugins: [
+        {
+          Name: 'ws-gatekeeper',
+          Version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+          Priority: 1005,
+          Phases: ['access'],
+          Schema: { name: 'ws-gatekeeper', fields: [{ config: { type: 'record', fields: SCHEMA } }] },
+        },
+      ],
+    });
+  });
+});

@@ -1,0 +1,135 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { decodeProtectedHeader, SignJWT } from 'jose';
+import {
+  AssertionError,
+  signAssertion,
+  verifyAssertion,
+  type AssertedCaller,
+} from '../../protocol/assertion';
+import { importSecret, parsePrivateKey, parsePublicKey, type FittedKey } from '../../protocol/keys';
+
+const NOW = 1_800_000_000;
+const SECRET = 'an assertion secret of thirty-two bytes or more';
+const caller: AssertedCaller = {
+  identity: { tenantId: 'acme', userId: 'u1', roles: ['analyst', 'admin'] },
+  requestId: 'req-1',
+  tokenJti: 'token-1',
+  tokenExp: NOW + 900,
+};
+const claims = {
+  iss: 'ws-gatekeeper',
+  aud: 'ws-bridge',
+  sub: 'u1',
+  tenant_id: 'acme',
+  roles: [],
+  token_exp: NOW + 900,
+  rid: 'r',
+  jti: 'j',
+  iat: NOW,
+  exp: NOW + 30,
+};
+
+let key: FittedKey;
+let otherKey: FittedKey;
+beforeAll(async () => {
+  key = await importSecret(SECRET, 'HS256');
+  otherKey = await importSecret('another secret of thirty-two bytes or more!', 'HS256');
+});
+
+const sign = (payload: Record<string, unknown>, header: Record<string, unknown> = {}) =>
+  new SignJWT(payload)
+    .setProtectedHeader({ alg: 'HS256', typ: 'gateway-assertion+jwt', ...header })
+    .sign(key.key);
+
+describe('an assertion', () => {
+  it('tells the bridge what the gatekeeper knew', async () => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [key], NOW)).resolves.toEqual({
+      ...caller,
+      jti: 'jti-1',
+      exp: NOW + 30,
+    });
+  });
+
+  it.each([
+    ['ES256', 'ec', { namedCurve: 'P-256' }],
+    ['EdDSA', 'ed25519', {}],
+    ['RS256', 'rsa', { modulusLength: 2048 }],
+  ])('is verified with a public key alone (%s)', async (alg, type, options) => {
+    const pair = generateKeyPairSync(type as 'rsa', options as { modulusLength: number });
+    const signing = parsePrivateKey(
+      pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      'k1',
+    );
+    const verifying = parsePublicKey(JSON.stringify(pair.publicKey.export({ format: 'jwk' })), 'k1');
+    const jws = await signAssertion(caller, signing, NOW, 'jti-1');
+    expect(decodeProtectedHeader(jws)).toEqual({ alg, kid: 'k1', typ: 'gateway-assertion+jwt' });
+    await expect(verifyAssertion(jws, [verifying], NOW)).resolves.toMatchObject(caller);
+  });
+
+  it('is verified with any of several keys while one is rotated', async () => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [otherKey, key], NOW)).resolves.toMatchObject(caller);
+  });
+
+  it('is refused when its kid is another than the key has', async () => {
+    const named: FittedKey = { ...key, kid: 'new' };
+    const jws = await signAssertion(caller, { ...key, kid: 'old' }, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [named], NOW)).rejects.toThrow(AssertionError);
+  });
+
+  it.each([
+    ['ends after 30 seconds and the tolerance of 5', NOW + 36],
+    ['comes from the future', NOW - 6],
+  ])('is refused when it %s', async (_, at) => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [key], at)).rejects.toThrow(AssertionError);
+  });
+
+  it.each([
+    ['another issuer', { iss: 'someone' }],
+    ['another audience', { aud: 'elsewhere' }],
+    ['no tenant', { tenant_id: undefined }],
+    ['a tenant that is no string', { tenant_id: 7 }],
+    ['roles that are no list', { roles: 'admin' }],
+    ['no jti', { jti: undefined }],
+    ['no exp', { exp: undefined }],
+    ['a longer life than 30 seconds', { exp: NOW + 31 }],
+    ['a user with a line break', { sub: 'u1\r\nX-Tenant-ID: other' }],
+  ])('is refused with %s', async (_, change) => {
+    await expect(verifyAssertion(await sign({ ...claims, ...change }), [key], NOW)).rejects.toThrow(
+      AssertionError,
+    );
+  });
+
+  it("is not mistaken for a user's token, nor a user's token for it", async () => {
+    await expect(verifyAssertion(await sign(claims, { typ: 'JWT' }), [key], NOW)).rejects.toThrow(
+      AssertionError,
+    );
+  });
+
+  it('is refused when one character of it was changed', async () => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
+    await fc.assert(
+      fc.asyncProperty(fc.nat(jws.length - 1), fc.nat(alphabet.length - 1), async (at, index) => {
+        const char = alphabet.charAt(index);
+        fc.pre(jws[at] !== char);
+        const changed = jws.slice(0, at) + char + jws.slice(at + 1);
+        // The last character of 32 bytes in base64url carries two bits that decode to nothing.
+        fc.pre(!sameBytes(changed, jws));
+        await expect(verifyAssertion(changed, [key], NOW)).rejects.toThrow(AssertionError);
+      }),
+    );
+  });
+});
+
+const sameBytes = (a: string, b: string): boolean =>
+  a.split('.').length === b.split('.').length &&
+  a
+    .split('.')
+    .every((part, i) =>
+      Buffer.from(part, 'base64url').equals(Buffer.from(b.split('.')[i] ?? '', 'base64url')),
+    );
