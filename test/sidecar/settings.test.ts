@@ -1,0 +1,99 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { parseSettings, SETTING_ROWS, SettingsError } from '../../sidecar/settings';
+
+const SECRET = 'a secret of at least 32 bytes, yes';
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseSettings(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('settings', () => {
+  it('have a default for everything but the key', () => {
+    const settings = parseSettings({ BRIDGE_ASSERTION_SECRET: SECRET });
+    expect(settings).toMatchObject({
+      host: '0.0.0.0',
+      port: 8080,
+      adminPort: 9090,
+      redisUrl: 'redis://127.0.0.1:6379',
+      pingIntervalMs: 30_000,
+      maxFrameBytes: 1_048_576,
+      sessionTtlMs: 86_400_000,
+      commandStream: 'ai:commands',
+      commandStreamMaxLength: 100_000,
+      handshakeTimeoutMs: 5000,
+      redisTimeoutMs: 1000,
+      headers: { tenant: 'X-Tenant-ID', assertion: 'X-Gateway-Assertion' },
+      logLevel: 'info',
+    });
+    expect(Object.isFrozen(settings)).toBe(true);
+  });
+
+  it('are read from the environment, an empty variable counting as unset', () => {
+    const settings = parseSettings({
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PORT: '0',
+      BRIDGE_HOST: '',
+      BRIDGE_TENANT_HEADER: 'X-Org',
+    });
+    expect(settings).toMatchObject({ port: 0, host: '0.0.0.0', headers: { tenant: 'X-Org' } });
+  });
+
+  it('need a secret or a public key', () => {
+    expect(faultsOf({})).toEqual([
+      expect.stringMatching(/^BRIDGE_ASSERTION_SECRET or BRIDGE_ASSERTION_PUBLIC_KEY: expected/),
+    ]);
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const jwk = JSON.stringify(publicKey.export({ format: 'jwk' }));
+    expect(faultsOf({ BRIDGE_ASSERTION_PUBLIC_KEY: pem })).toEqual([]);
+    expect(faultsOf({ BRIDGE_ASSERTION_PUBLIC_KEY: jwk })).toEqual([]);
+  });
+
+  it('name every bad variable and what was expected, at once', () => {
+    const faults = faultsOf({
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PORT: '65536',
+      BRIDGE_PING_INTERVAL_MS: '0',
+      BRIDGE_MAX_FRAME_BYTES: '1e6',
+      BRIDGE_LOG_LEVEL: 'loud',
+      BRIDGE_USER_HEADER: 'X User',
+      REDIS_URL: 'http://redis',
+    });
+    expect(faults).toEqual([
+      'BRIDGE_PORT: expected a whole number from 0 to 65535',
+      'REDIS_URL: expected a redis:// or rediss:// URL',
+      'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647',
+      'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824',
+      'BRIDGE_USER_HEADER: expected an HTTP header name',
+      'BRIDGE_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+    ]);
+  });
+
+  it('never quote a secret', () => {
+    const faults = faultsOf({
+      BRIDGE_ASSERTION_SECRET: 'short-secret',
+      BRIDGE_ASSERTION_PUBLIC_KEY: 'not-a-key',
+      REDIS_URL: 'tcp://user:password@redis',
+    }).join();
+    expect(faults).toContain('BRIDGE_ASSERTION_SECRET: expected at least 32 bytes');
+    expect(faults).toContain('BRIDGE_ASSERTION_PUBLIC_KEY: expected a public key in PEM or JWK');
+    expect(faults).not.toMatch(/short-secret|not-a-key|password/);
+  });
+
+  it('refuse one name for two kinds of header, whatever its case', () => {
+    const faults = faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_USER_HEADER: 'x-tenant-id' });
+    expect(faults).toEqual(['BRIDGE_*_HEADER: expected five different header names']);
+  });
+
+  it('each have a name of their own and a description', () => {
+    const names = SETTING_ROWS.map((row) => row.name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(SETTING_ROWS.filter((row) => row.description.length < 10)).toEqual([]);
+  });
+});
