@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
+import { importSecret } from '../../protocol/keys';
+import { createBridge, type Bridge } from '../../sidecar/bridge';
+import { parseSettings } from '../../sidecar/settings';
+
+/** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
+export const SECRET = 'the secret of the bridge tests, 32+';
+
+/** A bridge in this process, on free ports. */
+export interface TestBridge {
+  readonly bridge: Bridge;
+  /** `ws://127.0.0.1:PORT` */
+  readonly url: string;
+  /** `http://127.0.0.1:PORT` */
+  readonly adminUrl: string;
+  /** Every line logged so far, as JSON. */
+  readonly logLines: readonly string[];
+}
+
+/** Starts a bridge; `env` adds to its environment. */
+export async function startBridge(
+  redisUrl: string,
+  env: Readonly<Record<string, string>> = {},
+  now: () => number = Date.now,
+): Promise<TestBridge> {
+  const settings = parseSettings({
+    BRIDGE_HOST: '127.0.0.1',
+    BRIDGE_PORT: '0',
+    BRIDGE_ADMIN_HOST: '127.0.0.1',
+    BRIDGE_ADMIN_PORT: '0',
+    BRIDGE_ASSERTION_SECRET: SECRET,
+    // A noisy machine must not look like a Redis that is away.
+    BRIDGE_REDIS_TIMEOUT_MS: '10000',
+    BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
+    REDIS_URL: redisUrl,
+    ...env,
+  });
+  const logLines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
+  const bridge = createBridge(settings, { log, now });
+  const { port, adminPort } = await bridge.start();
+  const [url, adminUrl] = [`ws://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
+  return { bridge, url, adminUrl, logLines };
+}
+
+/** Who a test's client is. */
+export interface Caller {
+  readonly tenant: string;
+  readonly user: string;
+  readonly roles?: readonly string[];
+}
+
+/** The headers that the gatekeeper sets for a caller, as bytes that Node's client takes (latin1). */
+export async function headersFor(caller: Caller, nowMs = Date.now()): Promise<Record<string, string>> {
+  const { tenant, user, roles = [] } = caller;
+  const requestId = randomUUID();
+  const asserted: AssertedCaller = {
+    identity: { tenantId: tenant, userId: user, roles },
+    requestId,
+    tokenJti: undefined,
+    tokenExp: nowMs / 1000 + 900,
+  };
+  const key = await importSecret(SECRET, 'HS256');
+  const assertion = await signAssertion(asserted, key, nowMs / 1000, randomUUID());
+  return {
+    'X-Tenant-ID': latin1(tenant),
+    'X-User-ID': latin1(user),
+    'X-User-Roles': latin1(roles.join(',')),
+    'X-Request-ID': requestId,
+    'X-Gateway-Assertion': assertion,
+  };
+}
+
+function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** A message as it came. */
+export interface Message {
+  readonly data: Buffer;
+  readonly binary: boolean;
+}
+
+/** An open client that keeps what it gets until it is asked for. */
+export class Client {
+  readonly socket: WebSocket;
+  /** Settles with the close code. */
+  readonly closed: Promise<number>;
+  readonly #got: Message[] = [];
+  readonly #waiting: ((message: Message) => void)[] = [];
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('error', () => undefined);
+    socket.on('message', (data, binary) => {
+      const message = { data: data as Buffer, binary };
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#got.push(message);
+      else waiting(message);
+    });
+  }
+
+  next(): Promise<Message> {
+    const message = this.#got.shift();
+    if (message !== undefined) return Promise.resolve(message);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async nextText(): Promise<string> {
+    const { data, binary } = await this.next();
+    if (binary) throw new Error('expected a text message, got a binary one');
+    return data.toString('utf8');
+  }
+
+  async nextJson(): Promise<unknown> {
+    return JSON.parse(await this.nextText());
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.closed;
+  }
+}
+
+/** Connects and resolves when the client is open; rejects with the status when it is refused. */
+export async function connect(url: string, caller: Caller): Promise<Client> {
+  const socket = new WebSocket(url, { headers: await headersFor(caller), perMessageDeflate: false });
+  const client = new Client(socket);
+  await once(socket, 'open');
+  return client;
+}
+
+/** An answer other than 101. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** The client's part of the opening handshake (RFC 6455 §1.2). */
+export const HANDSHAKE: Readonly<Record<string, string>> = {
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
+/** Asks for an upgrade; a 101 is answered with status 101 and hung up. */
+export function askUpgrade(
+  url: string,
+  headers: Readonly<Record<string, string | readonly string[]>>,
+  method = 'GET',
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url.replace(/^ws/, 'http'), {
+      method,
+      headers: { ...HANDSHAKE, ...headers } as Record<string, string | string[]>,
+    });
+    asked.once('error', reject);
+    asked.once('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: '' });
+    });
+    asked.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      });
+    });
+    asked.end();
+  });
+}
+
+/** What {@link Bridge.openState} says when nothing is left. */
+export const EMPTY = { connections: 0, undecidedUpgrades: 0, channels: 0, sessions: 0, heartbeats: 0 };
+
+/** Asks again, a turn of the event loop at a time, until the answer holds; the test's timeout ends it. */
+export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}
