@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
@@ -89,7 +89,7 @@ async function serve(path: string, options: Options): Promise<void> {
 
 // Renamed into place, so that Kong never reads half a file.
 function writePluginInfo(path: string): void {
-  const own = `${path}.${process.pid}`;
+  const own = `${path}.${randomUUID()}`;
   writeFileSync(own, `${JSON.stringify(pluginInfo())}\n`, { mode: 0o644 });
   renameSync(own, path);
 }

@@ -1,4 +1,5 @@
-import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, renameSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, type ConnectionContext } from './connection';
@@ -24,6 +25,8 @@ export interface ListenOptions {
 const BACKLOG_GRACE_MS = 100;
 /** The kernel's limit on a Unix socket's path (unix(7): 108 bytes with the final zero). */
 const MAX_PATH_BYTES = 107;
+/** Not the process id: two containers that share a volume both have pid 1. */
+const OWN_SUFFIX_BYTES = 4;
 
 /** Starts to serve Kong's ProtoBuf RPC. @throws when the path cannot be listened on, saying why */
 export async function startPluginServer(
@@ -65,13 +68,12 @@ export async function startPluginServer(
 // Listening on a name of its own and renaming it over the path takes the path over without a gap, and
 // keeps the old server, which unlinks the name that it bound, from unlinking this one's socket.
 async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions): Promise<void> {
-  const own = `${path}.${process.pid}`;
+  const own = `${path}.${randomBytes(OWN_SUFFIX_BYTES).toString('hex')}`;
   if (Buffer.byteLength(own) > MAX_PATH_BYTES) {
     throw new Error(
       `expected a socket path of at most ${MAX_PATH_BYTES - String(process.pid).length - 1} bytes`,
     );
   }
-  rmSync(own, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(own, () => {

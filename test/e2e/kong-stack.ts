@@ -1,0 +1,179 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import {
+  GenericContainer,
+  getContainerRuntimeClient,
+  Network,
+  Wait,
+  type StartedNetwork,
+  type StartedTestContainer,
+} from 'testcontainers';
+import { bridgeUpgrades, ROOT, SECRETS, type PluginServerControl, type Stack, type StackPlan } from './stack';
+
+const IMAGES = {
+  kong: process.env['KONG_IMAGE'] ?? 'kong:3.9',
+  redis: process.env['REDIS_IMAGE'] ?? 'redis:7',
+  node: process.env['NODE_IMAGE'] ?? 'node:22-slim',
+};
+
+/** Where the containers find the built files and what they share. */
+const APP = '/app';
+const SHARED = '/run/ws-gatekeeper';
+
+/** The stack on real Kong and real Redis, in containers of the stock images with the built files mounted. */
+export async function startKongStack(plan: StackPlan): Promise<Stack> {
+  const network = await newNetwork();
+  // Kong runs as uid 1000, the test as anybody.
+  chmodSync(plan.folder, 0o777);
+  const logs: string[] = [];
+  const inNetwork = (container: GenericContainer, alias: string) =>
+    container
+      .withNetwork(network)
+      .withNetworkAliases(alias)
+      .withLogConsumer((stream) => stream.on('data', (line) => logs.push(String(line).trimEnd())));
+
+  const redisContainer = await inNetwork(new GenericContainer(IMAGES.redis), 'redis')
+    .withExposedPorts(6379)
+    .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
+    .start();
+  const startServer = () => inNetwork(pluginServerContainer(plan), 'gatekeeper').start();
+  let pluginServer = await startServer();
+  const bridge = await inNetwork(nodeContainer(plan), 'ws-bridge')
+    .withEnvironment({ REDIS_URL: 'redis://redis:6379', BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET })
+    .withCommand(['node', `${APP}/dist/sidecar/bin/ws-bridge.js`])
+    .withExposedPorts(9090)
+    .withWaitStrategy(Wait.forLogMessage('"listening"'))
+    .start();
+  const kong = await inNetwork(kongContainer(plan), 'kong').start();
+  const redis = new Redis(redisContainer.getMappedPort(6379), redisContainer.getHost());
+
+  const control: PluginServerControl = {
+    kill: () => signal(pluginServer, 'SIGKILL'),
+    pause: () => runtime(pluginServer, (container) => container.pause()),
+    resume: () => runtime(pluginServer, (container) => container.unpause()),
+    start: async () => {
+      pluginServer = await startServer();
+    },
+    restart: async () => {
+      const old = pluginServer;
+      pluginServer = await startServer();
+      await old.stop({ timeout: 20_000 });
+    },
+  };
+  return {
+    gateway: 'kong',
+    url: `ws://${kong.getHost()}:${kong.getMappedPort(8000)}`,
+    redis,
+    pluginServer: control,
+    reload: async () => {
+      const { exitCode, output } = await kong.exec(['kong', 'reload']);
+      if (exitCode !== 0) throw new Error(`kong reload ended with ${exitCode}: ${output}`);
+    },
+    bridgeUpgrades: () => bridgeUpgrades(`http://${bridge.getHost()}:${bridge.getMappedPort(9090)}`),
+    logs: () => Promise.resolve(logs.join('\n')),
+    async stop() {
+      redis.disconnect();
+      for (const container of [kong, bridge, pluginServer, redisContainer])
+        await container.stop({ timeout: 0 });
+      await network.stop();
+      rmSync(plan.folder, { recursive: true, force: true });
+    },
+  };
+}
+
+// Once the images of IMAGES are there, no other (testcontainers' reaper) may need the network.
+process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
+
+async function newNetwork(): Promise<StartedNetwork> {
+  try {
+    await getContainerRuntimeClient();
+  } catch {
+    throw new Error('npm run test:kong needs Docker: install it and let this user reach its daemon');
+  }
+  return new Network().start();
+}
+
+function nodeContainer(plan: StackPlan): GenericContainer {
+  return new GenericContainer(IMAGES.node).withBindMounts([
+    { source: join(ROOT, 'dist'), target: `${APP}/dist`, mode: 'ro' },
+    { source: join(ROOT, 'node_modules'), target: `${APP}/node_modules`, mode: 'ro' },
+    { source: join(ROOT, 'package.json'), target: `${APP}/package.json`, mode: 'ro' },
+    { source: plan.folder, target: SHARED, mode: 'rw' },
+  ]);
+}
+
+function pluginServerContainer(plan: StackPlan): GenericContainer {
+  const container = nodeContainer(plan).withUser('1000:1000');
+  if (!plan.stockServer) {
+    return container
+      .withCommand([
+        'node',
+        `${APP}/dist/plugin/bin/ws-gatekeeper.js`,
+        ...['--socket', `${SHARED}/plugin.sock`, '--plugin-info-file', `${SHARED}/plugin-info.json`],
+      ])
+      .withWaitStrategy(Wait.forLogMessage('"listening"'));
+  }
+  const server = 'node_modules/kong-pdk/bin/kong-js-pluginserver';
+  const plugins = 'dist/plugin/kong-pdk';
+  const dump = execFileSync(
+    process.execPath,
+    [join(ROOT, server), '-d', join(ROOT, plugins), '--dump-all-plugins'],
+    {
+      cwd: '/',
+    },
+  );
+  writeFileSync(join(plan.folder, 'plugin-info.json'), dump);
+  return container
+    .withCommand([
+      'node',
+      `${APP}/${server}`,
+      '-d',
+      `${APP}/${plugins}`,
+      '-p',
+      SHARED,
+      '--sock-name',
+      'plugin.sock',
+    ])
+    .withWaitStrategy(Wait.forLogMessage('server started'));
+}
+
+function kongContainer(plan: StackPlan): GenericContainer {
+  return new GenericContainer(IMAGES.kong)
+    .withBindMounts([{ source: plan.folder, target: SHARED, mode: 'rw' }])
+    .withEnvironment({
+      ...SECRETS,
+      REDIS_URL: 'redis://redis:6379',
+      KONG_DATABASE: 'off',
+      KONG_DECLARATIVE_CONFIG: `${SHARED}/kong.yml`,
+      KONG_PLUGINS: 'bundled,ws-gatekeeper',
+      KONG_PLUGINSERVER_NAMES: 'gatekeeper',
+      KONG_PLUGINSERVER_GATEKEEPER_SOCKET: `${SHARED}/plugin.sock`,
+      KONG_PLUGINSERVER_GATEKEEPER_QUERY_CMD: `cat ${SHARED}/plugin-info.json`,
+      KONG_NGINX_WORKER_PROCESSES: '2',
+      KONG_PROXY_ERROR_LOG: '/dev/stderr',
+      KONG_PROXY_ACCESS_LOG: 'off',
+      KONG_ADMIN_LISTEN: 'off',
+    })
+    .withExposedPorts(8000)
+    .withStartupTimeout(120_000)
+    .withWaitStrategy(Wait.forHttp('/', 8000).forStatusCode(404));
+}
+
+async function runtime(
+  container: StartedTestContainer,
+  act: (container: Handle) => Promise<unknown>,
+): Promise<void> {
+  const client = await getContainerRuntimeClient();
+  await act(client.container.getById(container.getId()));
+}
+
+type Handle = ReturnType<Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['getById']>;
+
+function signal(container: StartedTestContainer, name: string): Promise<void> {
+  return runtime(container, async (handle) => {
+    await handle.kill({ signal: name });
+    await handle.wait();
+  });
+}

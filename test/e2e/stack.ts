@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+
+/** The repository's root. */
+export const ROOT = join(__dirname, '../..');
+
+/** What both gateways are started with. */
+export const SECRETS = {
+  JWT_SECRET: 'end-to-end token secret, at least 32 bytes',
+  ASSERTION_SECRET: 'end-to-end assertion secret, over 32 bytes',
+};
+
+/** The plugin server's process or container, to be hurt. */
+export interface PluginServerControl {
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Stops it from running without ending it. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Starts one again after kill(). */
+  start(): Promise<void>;
+  /** Starts a new one, and tells the old one to stop once the new one listens. */
+  restart(): Promise<void>;
+}
+
+/** The whole path: gateway, plugin server, bridge, Redis. */
+export interface Stack {
+  readonly gateway: 'stand-in' | 'kong';
+  /** ws://… of the gateway. */
+  readonly url: string;
+  readonly redis: Redis;
+  readonly pluginServer: PluginServerControl;
+  /** Makes the gateway read its configuration again, as `kong reload` does. */
+  reload(): Promise<void>;
+  /** The bridge's counter of upgrades, by outcome. */
+  bridgeUpgrades(): Promise<Record<string, number>>;
+  /** Everything that the bridge and the plugin server logged. */
+  logs(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** What a spec may choose. */
+export interface StackOptions {
+  /** Default: ours. */
+  readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
+  /** Changes to the plugin's configuration in kong.yml. */
+  readonly config?: Record<string, unknown>;
+  /** A configuration of its own for one of kong.yml's routes. */
+  readonly routeConfig?: { readonly route: string; readonly config: Record<string, unknown> };
+  /** How long the gateway waits for a hung plugin server; real Kong's 60 seconds cannot be changed. */
+  readonly pluginServerTimeoutMs?: number;
+}
+
+/** What both kinds of stack are made from. */
+export interface StackPlan {
+  /** A folder for this stack alone: socket, plugin info, configuration. Reachable by any user. */
+  readonly folder: string;
+  readonly configFile: string;
+  readonly stockServer: boolean;
+  readonly pluginServerTimeoutMs: number;
+}
+
+/** Reads the bridge's counter of upgrades from its metrics page. */
+export async function bridgeUpgrades(adminUrl: string): Promise<Record<string, number>> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  const counts: Record<string, number> = {};
+  for (const [, labels, value] of text.matchAll(/^ws_bridge_upgrades_total\{(.*)\} (\d+)$/gm)) {
+    const outcome = /outcome="([^"]+)"/.exec(labels ?? '')?.[1] ?? '';
+    counts[outcome] = (counts[outcome] ?? 0) + Number(value);
+  }
+  return counts;
+}

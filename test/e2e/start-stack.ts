@@ -1,0 +1,41 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { startKongStack } from './kong-stack';
+import { ROOT, type Stack, type StackOptions, type StackPlan } from './stack';
+import { startStandInStack } from './stand-in-stack';
+
+/** Starts the stack on the gateway that the environment variable GATEWAY names: `stand-in` (default) or `kong`. */
+export function startStack(options: StackOptions = {}): Promise<Stack> {
+  const folder = mkdtempSync(join(tmpdir(), 'ws-e2e-'));
+  const configFile = join(folder, 'kong.yml');
+  writeFileSync(configFile, stringify(configuration(options)));
+  const plan: StackPlan = {
+    folder,
+    configFile,
+    stockServer: options.pluginServer === 'kong-js-pluginserver',
+    pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
+  };
+  return process.env['GATEWAY'] === 'kong' ? startKongStack(plan) : startStandInStack(plan);
+}
+
+interface Declarative {
+  services: {
+    routes: { name: string; plugins?: unknown[] }[];
+    plugins: { name: string; config: Record<string, unknown> }[];
+  }[];
+}
+
+function configuration({ config, routeConfig }: StackOptions): Declarative {
+  const declarative = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declarative;
+  const [service] = declarative.services;
+  const [plugin] = service?.plugins ?? [];
+  if (service === undefined || plugin === undefined) throw new Error('kong.yml has no service with a plugin');
+  Object.assign(plugin.config, config);
+  const route = service.routes.find(({ name }) => name === routeConfig?.route);
+  if (route !== undefined) {
+    route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...routeConfig?.config } }];
+  }
+  return declarative;
+}
