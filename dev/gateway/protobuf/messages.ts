@@ -1,0 +1,128 @@
+import { Root, Type } from 'protobufjs';
+
+/**
+ * Kong's plugin server protocol (kong/include/kong/pluginsocket.proto), the part that the stand-in speaks.
+ * Strings are declared as bytes, which is the same on the wire: Lua does not decode them, and neither does this.
+ * A map is declared as what it is on the wire, a repeated entry.
+ */
+const ROOT = Root.fromJSON({
+  nested: {
+    CmdStartInstance: message({ name: [1, 'bytes'], config: [2, 'bytes'] }),
+    CmdCloseInstance: message({ instance_id: [1, 'int32'] }),
+    CmdHandleEvent: message({ instance_id: [1, 'int32'], event_name: [2, 'bytes'] }),
+    RpcCall: message({
+      sequence: [1, 'int64'],
+      cmd_start_instance: [33, 'CmdStartInstance'],
+      cmd_close_instance: [35, 'CmdCloseInstance'],
+      cmd_handle_event: [36, 'CmdHandleEvent'],
+    }),
+    InstanceStatus: message({ name: [1, 'bytes'], instance_id: [2, 'int32'] }),
+    RpcReturn: message({ sequence: [1, 'int64'], instance_status: [33, 'InstanceStatus'] }),
+
+    Empty: message({}),
+    KV: message({ k: [1, 'bytes'], v: [2, 'Value'] }),
+    Bool: message({ v: [1, 'bool'] }),
+    Int: message({ v: [1, 'int32'] }),
+    Number: message({ v: [1, 'double'] }),
+    String: message({ v: [1, 'bytes'] }),
+    ExitArgs: message({ status: [1, 'int32'], body: [2, 'bytes'], headers: [3, 'Struct'] }),
+    ServiceKey: message({ id: [1, 'bytes'] }),
+    Route: message({
+      id: [1, 'bytes'],
+      created_at: [2, 'int64'],
+      updated_at: [3, 'int64'],
+      name: [4, 'bytes'],
+      protocols: [5, 'bytes', 'repeated'],
+      methods: [6, 'bytes', 'repeated'],
+      hosts: [7, 'bytes', 'repeated'],
+      paths: [8, 'bytes', 'repeated'],
+      https_redirect_status_code: [10, 'int32'],
+      regex_priority: [11, 'int32'],
+      strip_path: [12, 'bool'],
+      preserve_host: [13, 'bool'],
+      tags: [17, 'bytes', 'repeated'],
+      service: [18, 'ServiceKey'],
+    }),
+    Service: message({
+      id: [1, 'bytes'],
+      created_at: [2, 'int64'],
+      updated_at: [3, 'int64'],
+      name: [4, 'bytes'],
+      retries: [5, 'int32'],
+      protocol: [6, 'bytes'],
+      host: [7, 'bytes'],
+      port: [8, 'int32'],
+      path: [9, 'bytes'],
+      connect_timeout: [10, 'int32'],
+      write_timeout: [11, 'int32'],
+      read_timeout: [12, 'int32'],
+      tags: [13, 'bytes', 'repeated'],
+    }),
+    Consumer: message({}),
+    AuthenticatedCredential: message({}),
+
+    Struct: message({ fields: [1, 'FieldsEntry', 'repeated'] }),
+    FieldsEntry: message({ key: [1, 'bytes'], value: [2, 'Value'] }),
+    ListValue: message({ values: [1, 'Value', 'repeated'] }),
+    Value: message({
+      null_value: [1, 'int32'],
+      number_value: [2, 'double'],
+      string_value: [3, 'bytes'],
+      bool_value: [4, 'bool'],
+      struct_value: [5, 'Struct'],
+      list_value: [6, 'ListValue'],
+    }),
+  },
+});
+
+type FieldSpec = readonly [id: number, type: string, rule?: 'repeated'];
+
+function message(fields: Readonly<Record<string, FieldSpec>>) {
+  const entries = Object.entries(fields).map(([name, [id, type, rule]]) => [
+    name,
+    { id, type, ...(rule !== undefined && { rule }) },
+  ]);
+  return { fields: Object.fromEntries(entries) as Record<string, { id: number; type: string }> };
+}
+
+/** A message, its fields by their names in the proto file. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Writes a message; what is undefined, or proto3's default outside a oneof, is left out as lua-protobuf does. */
+export function encode(type: string, fields: Fields): Buffer {
+  const message = lookUp(type);
+  return Buffer.from(message.encode(message.fromObject(withoutZeros(message, fields))).finish());
+}
+
+function withoutZeros(type: Type, fields: Fields): Fields {
+  const kept = Object.entries(fields).flatMap(([name, value]): [string, unknown][] => {
+    const field = type.fields[name]?.resolve();
+    if (field === undefined || value === undefined) return [];
+    const inner = field.resolvedType;
+    if (inner instanceof Type) {
+      const values = (Array.isArray(value) ? value : [value]) as Fields[];
+      const cleaned = values.map((item) => withoutZeros(inner, item));
+      return [[name, Array.isArray(value) ? cleaned : cleaned[0]]];
+    }
+    // google.protobuf.Value is one oneof: there a zero says which member is meant.
+    return type.name !== 'Value' && isZero(value) ? [] : [[name, value]];
+  });
+  return Object.fromEntries(kept);
+}
+
+function isZero(value: unknown): boolean {
+  if (value instanceof Uint8Array) return value.length === 0;
+  return value === 0 || value === false;
+}
+
+/**
+ * Reads a message; a field that was not sent is absent.
+ * @throws Error when the bytes are not such a message
+ */
+export function decode(type: string, bytes: Uint8Array): Fields {
+  return lookUp(type).toObject(lookUp(type).decode(bytes), { longs: Number, arrays: true });
+}
+
+function lookUp(type: string): Type {
+  return ROOT.lookupType(type);
+}
