@@ -47,6 +47,8 @@ export interface OpenState {
   readonly channels: number;
   readonly sessions: number;
   readonly heartbeats: number;
+  /** Listeners on the Redis connections beyond the bridge's own. */
+  readonly redisListeners: number;
 }
 
 /** A bridge, from {@link createBridge}. */
@@ -74,7 +76,10 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const subscriptions = new Subscriptions<Connection>(redisSubscriber(subscriber));
   const sessions = new Sessions(redisSessionStore(commands), settings.sessionTtlMs);
   const heartbeat = new Heartbeat(settings.pingIntervalMs);
-  const metrics = createMetrics(() => subscriptions.size);
+  const metrics = createMetrics(
+    routes.map((route) => route.name),
+    () => subscriptions.size,
+  );
   const { commandStream, commandStreamMaxLength } = settings;
   const upgrades = new Upgrades({
     policy: {
@@ -134,6 +139,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
+  const ownListeners = listenerCount(commands, subscriber);
 
   const close = async (): Promise<void> => {
     upgrades.stop();
@@ -173,8 +179,14 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       channels: subscriptions.size,
       sessions: sessions.size,
       heartbeats: heartbeat.size,
+      redisListeners: listenerCount(commands, subscriber) - ownListeners,
     }),
   };
+}
+
+function listenerCount(...connections: readonly Redis[]): number {
+  const counts = connections.flatMap((redis) => redis.eventNames().map((name) => redis.listenerCount(name)));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function listen(server: Server, port: number, host: string): Promise<number> {

@@ -15,8 +15,11 @@ export interface Metrics {
   ofRoute(route: string): RouteMetrics;
 }
 
-/** @param subscriptions how many channels are subscribed to now */
-export function createMetrics(subscriptions: () => number): Metrics {
+/**
+ * @param routes their names, so that each counts from 0
+ * @param subscriptions how many channels are subscribed to now
+ */
+export function createMetrics(routes: readonly string[], subscriptions: () => number): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -52,6 +55,9 @@ export function createMetrics(subscriptions: () => number): Metrics {
       this.set(subscriptions());
     },
   });
+  for (const route of routes) {
+    for (const metric of [connections, messagesReceived, framesSent]) metric.inc({ route }, 0);
+  }
   return {
     registry,
     upgrade: (route, outcome) => {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { request, type ClientRequest, type IncomingHttpHeaders } from 'node:http';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { importSecret } from '../../protocol/keys';
-import { createBridge, type Bridge } from '../../sidecar/bridge';
+import { createBridge, type Bridge, type OpenState } from '../../sidecar/bridge';
 import { parseSettings } from '../../sidecar/settings';
 
 /** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
@@ -151,17 +151,23 @@ export const HANDSHAKE: Readonly<Record<string, string>> = {
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
 };
 
+type RequestHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** Asks for an upgrade and leaves the answer to the caller. */
+export function startUpgrade(url: string, headers: RequestHeaders, method = 'GET'): ClientRequest {
+  const asked = request(url.replace(/^ws/, 'http'), {
+    method,
+    headers: { ...HANDSHAKE, ...headers } as Record<string, string | string[]>,
+  });
+  asked.on('error', () => undefined);
+  asked.end();
+  return asked;
+}
+
 /** Asks for an upgrade; a 101 is answered with status 101 and hung up. */
-export function askUpgrade(
-  url: string,
-  headers: Readonly<Record<string, string | readonly string[]>>,
-  method = 'GET',
-): Promise<Answer> {
+export function askUpgrade(url: string, headers: RequestHeaders, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asked = request(url.replace(/^ws/, 'http'), {
-      method,
-      headers: { ...HANDSHAKE, ...headers } as Record<string, string | string[]>,
-    });
+    const asked = startUpgrade(url, headers, method);
     asked.once('error', reject);
     asked.once('upgrade', (response, socket) => {
       socket.destroy();
@@ -175,12 +181,18 @@ export function askUpgrade(
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
       });
     });
-    asked.end();
   });
 }
 
 /** What {@link Bridge.openState} says when nothing is left. */
-export const EMPTY = { connections: 0, undecidedUpgrades: 0, channels: 0, sessions: 0, heartbeats: 0 };
+export const EMPTY: OpenState = {
+  connections: 0,
+  undecidedUpgrades: 0,
+  channels: 0,
+  sessions: 0,
+  heartbeats: 0,
+  redisListeners: 0,
+};
 
 /** Asks again, a turn of the event loop at a time, until the answer holds; the test's timeout ends it. */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
