@@ -1,0 +1,122 @@
+import { transformFile } from '@swc/core';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { SETTING_ROWS } from '../../sidecar/settings';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { connect, SECRET } from './fixture';
+
+const ROOT = join(__dirname, '..', '..');
+const ALICE = { tenant: 'acme', user: 'alice' };
+
+let compiled: string;
+let redis: RedisServer;
+
+beforeAll(async () => {
+  compiled = await mkdtemp(join(tmpdir(), 'ws-bridge-'));
+  await Promise.all(['protocol', 'sidecar', 'sidecar/bin'].map(compileFolder));
+  redis = await startRedis();
+});
+afterAll(async () => {
+  await redis.stop();
+  await rm(compiled, { recursive: true });
+});
+
+async function compileFolder(folder: string): Promise<void> {
+  const files = (await readdir(join(ROOT, folder))).filter((name) => name.endsWith('.ts'));
+  for (const name of files) {
+    const source = join(ROOT, folder, name);
+    const { code } = await transformFile(source, {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+      module: { type: 'commonjs' },
+    });
+    const target = join(compiled, folder, name.replace(/\.ts$/, '.js'));
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, code);
+  }
+}
+
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  return spawn(process.execPath, [join(compiled, 'sidecar/bin/ws-bridge.js'), ...args], {
+    env: { PATH: process.env['PATH'], NODE_PATH: join(ROOT, 'node_modules'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function ended(child: ChildProcess): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [out, err]: [string[], string[]] = [[], []];
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stdout: out.join(''), stderr: err.join('') };
+}
+
+describe('ws-bridge', () => {
+  it('--help lists every setting with its default', async () => {
+    const { code, stdout } = await ended(run(['--help']));
+    expect(code).toBe(0);
+    for (const { name, default: fallback } of SETTING_ROWS)
+      expect(stdout).toContain(`${name}${fallback === undefined ? '' : ` [${fallback}`}`);
+  });
+
+  it('without a key says which variable is missing and ends with 1', async () => {
+    const { code, stdout, stderr } = await ended(run([], { BRIDGE_PORT: 'x' }));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('BRIDGE_PORT: expected a whole number');
+    expect(stderr).toContain('BRIDGE_ASSERTION_SECRET or BRIDGE_ASSERTION_PUBLIC_KEY: expected');
+  });
+
+  it('with a routes file that is not there says so and ends with 1', async () => {
+    const env = { BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_ROUTES_FILE: '/nowhere/routes.json' };
+    const { code, stderr } = await ended(run([], env));
+    expect([code, stderr]).toEqual([1, 'ws-bridge: /nowhere/routes.json: expected a readable file\n']);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'serves until %s, then says 1012 and ends with 0',
+    async (signal) => {
+      const child = run([], {
+        BRIDGE_ASSERTION_SECRET: SECRET,
+        BRIDGE_PORT: '0',
+        BRIDGE_ADMIN_PORT: '0',
+        REDIS_URL: redis.url,
+        BRIDGE_REDIS_TIMEOUT_MS: '10000',
+      });
+      const { port } = await listening(child);
+      const client = await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE);
+      const end = ended(child);
+      child.kill(signal);
+      expect(await client.closed).toBe(1012);
+      expect(await end).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+
+  it('on a port that is taken says so and ends with 1', async () => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PORT: '0',
+      BRIDGE_ADMIN_PORT: '0',
+      REDIS_URL: redis.url,
+    };
+    const first = run([], env);
+    const { port } = await listening(first);
+    const { code, stderr } = await ended(run([], { ...env, BRIDGE_PORT: `${port}` }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^ws-bridge: listen EADDRINUSE.*\n$/);
+    const end = ended(first);
+    first.kill('SIGTERM');
+    await end;
+  });
+});
+
+async function listening(child: ChildProcess): Promise<{ port: number }> {
+  if (child.stdout === null) throw new Error('expected a pipe');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const entry = JSON.parse(line) as { msg: string; port: number };
+    if (entry.msg === 'listening') return entry;
+  }
+  throw new Error('ws-bridge ended before it listened');
+}
