@@ -48,6 +48,8 @@ export function joinTunnel(tunnel: Tunnel): Promise<TunnelEnd> {
       from.on('close', () => {
         end(reason);
       });
+      // Paused until here, so that nothing is lost on the way into the tunnel.
+      from.resume();
     }
 
     function end(reason: TunnelEnd): void {

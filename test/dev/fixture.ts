@@ -12,6 +12,8 @@ export interface FixturePlan {
   /** `kong.yml`, as an object: JSON is YAML. */
   readonly config: unknown;
   readonly options?: Partial<GatewayOptions>;
+  /** More overrides, besides the one for {@link SERVICE}. */
+  readonly resolve?: Readonly<Record<string, string>>;
 }
 
 /** A gateway with a scripted plugin server before it and a real upstream behind it. */
@@ -46,7 +48,7 @@ export async function startFixture(plan: FixturePlan): Promise<Fixture> {
     queryCommand: `cat ${dumpFile}`,
     socketPath,
     env: {},
-    resolve: { '127.0.0.1:19080': `127.0.0.1:${upstream.port}` },
+    resolve: { '127.0.0.1:19080': `127.0.0.1:${upstream.port}`, ...plan.resolve },
     log: (level, message) => log.push(`${level}: ${message}`),
     ...plan.options,
   });
