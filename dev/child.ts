@@ -1,0 +1,89 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+/** A program to run as a child of this one. */
+export interface ChildPlan {
+  /** For messages and for the name of its log. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to this process' environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What the line contains with which it says that it is ready. */
+  readonly readyWhen: string;
+  readonly logFile: string;
+}
+
+/** A child that ended although nobody asked it to. */
+export class ChildEnded extends Error {
+  override readonly name = 'ChildEnded';
+  readonly code = 'ERR_CHILD_ENDED';
+}
+
+/** How many of its last lines are shown when a child dies. */
+const SHOWN_LINES = 20;
+/** Milliseconds that a child has to end after SIGTERM. */
+const STOP_MS = 5_000;
+
+/** A running child. Its output goes to a file, its last lines are kept. */
+export class Child {
+  readonly plan: ChildPlan;
+  readonly #process: ChildProcess;
+  readonly #lines: string[] = [];
+  /** Rejects with {@link ChildEnded} when the child ends by itself; never resolves. */
+  readonly failed: Promise<never>;
+  #stopping = false;
+
+  private constructor(plan: ChildPlan) {
+    this.plan = plan;
+    const env = { ...process.env, ...plan.env };
+    this.#process = spawn(plan.command, plan.args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.failed = new Promise((_, reject) => {
+      this.#process.once('error', (cause) => {
+        reject(new ChildEnded(`${plan.name} cannot be started: ${cause.message}`));
+      });
+      this.#process.once('close', (code, signal) => {
+        if (this.#stopping) return;
+        const how = code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with code ${code}`;
+        reject(new ChildEnded([`${plan.name} ${how}; it said:`, ...this.#lines].join('\n')));
+      });
+    });
+    this.failed.catch(() => undefined);
+    process.once('exit', () => this.#process.kill('SIGKILL'));
+  }
+
+  /** Starts it and waits until it says that it is ready. Returns the line with which it did. */
+  static async start(plan: ChildPlan): Promise<{ child: Child; line: string }> {
+    const child = new Child(plan);
+    const line = await Promise.race([child.#ready(), child.failed]);
+    return { child, line };
+  }
+
+  /** Ends it, by force if need be. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  #ready(): Promise<string> {
+    const log = createWriteStream(this.plan.logFile, { flags: 'a' });
+    return new Promise((resolve) => {
+      for (const stream of [this.#process.stdout, this.#process.stderr]) {
+        if (stream === null) continue;
+        createInterface({ input: stream }).on('line', (line) => {
+          log.write(`${line}\n`);
+          this.#lines.push(line);
+          if (this.#lines.length > SHOWN_LINES) this.#lines.shift();
+          if (line.includes(this.plan.readyWhen)) resolve(line);
+        });
+      }
+    });
+  }
+}

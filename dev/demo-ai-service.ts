@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { escapeSegment } from '../protocol/channels';
+import { demoAnswer, questionIn } from './demo-answer';
+
+/** The stream that the bridge writes commands to (PROTOCOL.md §3). */
+const COMMANDS = 'ai:commands';
+/** Milliseconds between two tokens. */
+const TOKEN_INTERVAL_MS = 30;
+
+const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
+// A blocking read keeps a connection to itself.
+const reader = new Redis(url, { maxRetriesPerRequest: null });
+const publisher = new Redis(url);
+
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
+let stopping = false;
+
+void main();
+
+async function main(): Promise<void> {
+  const [last] = await reader.xrevrange(COMMANDS, '+', '-', 'COUNT', 1);
+  console.log(JSON.stringify({ ready: true, reads: COMMANDS }));
+  let after = last?.[0] ?? '0-0';
+  for (;;) {
+    const streams = await reader.xread('BLOCK', 0, 'STREAMS', COMMANDS, after).catch(failure);
+    for (const [, entries] of streams ?? []) {
+      for (const [id, fields] of entries) {
+        after = id;
+        void answer(toRecord(fields));
+      }
+    }
+  }
+}
+
+async function answer(command: Readonly<Record<string, string>>): Promise<void> {
+  const channel = `ai:stream:${escapeSegment(command['session'] ?? '')}`;
+  for (const frame of demoAnswer(questionIn(command['data'] ?? 'null'))) {
+    await publisher.publish(channel, JSON.stringify(frame));
+    await delay(TOKEN_INTERVAL_MS);
+  }
+  console.log(JSON.stringify({ answered: channel, tenant: command['tenant'] }));
+}
+
+function toRecord(fields: readonly string[]): Record<string, string> {
+  const entries: [string, string][] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) entries.push([fields[i] ?? '', fields[i + 1] ?? '']);
+  return Object.fromEntries(entries);
+}
+
+function failure(cause: unknown): null {
+  if (!stopping) throw cause;
+  return null;
+}
+
+function stop(): void {
+  stopping = true;
+  reader.disconnect();
+  publisher.disconnect();
+  process.exit(0);
+}
