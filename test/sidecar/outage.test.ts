@@ -177,13 +177,18 @@ describe('while Redis hangs', () => {
     await hasty.bridge.close();
   });
 
-  it('a client that gives up during its upgrade leaves nothing behind', async () => {
+  it('clients that give up during their upgrade, to be admitted or refused, leave nothing behind', async () => {
+    await withPublisher((publisher) => publisher.set('ai:session:foreign', '["evil","eve"]'));
+    const headers = [await headersFor(ALICE), await headersFor(ALICE), await headersFor(ALICE)];
     process.kill(redis.pid, 'SIGSTOP');
-    const headers = await headersFor(ALICE);
     try {
-      const asked = startUpgrade(`${bridge.url}/ws/ai/chat?session=s1`, headers);
-      await eventually(() => bridge.bridge.openState().undecidedUpgrades === 1);
-      asked.destroy();
+      const asked = ['s1', 's2', 'foreign'].map((session, index) =>
+        startUpgrade(`${bridge.url}/ws/ai/chat?session=${session}`, headers[index] ?? {}),
+      );
+      await eventually(() => bridge.bridge.openState().undecidedUpgrades === 3);
+      const [leaves, ...resets] = asked;
+      leaves?.destroy();
+      for (const { socket } of resets) socket?.resetAndDestroy();
     } finally {
       process.kill(redis.pid, 'SIGCONT');
     }

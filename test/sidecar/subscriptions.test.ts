@@ -156,6 +156,22 @@ describe('subscriptions', () => {
     expect([...redis.subscribed]).toEqual(['b']);
   });
 
+  it('that are being made again let nobody in before Redis has acknowledged', async () => {
+    const { redis, subscriptions } = connected();
+    const join = subscriptions.join('c', {});
+    redis.answerAll();
+    await join;
+    redis.lose();
+    subscriptions.down();
+    subscriptions.up();
+    let joined = false;
+    const late = subscriptions.join('c', {}).then(() => (joined = true));
+    await settled();
+    expect(joined).toBe(false);
+    redis.answerAll();
+    expect(await late).toBe(true);
+  });
+
   it('are made again in batches of 1,000', async () => {
     const { redis, subscriptions } = connected();
     const joins = Array.from({ length: 2500 }, (_, index) => subscriptions.join(`c${index}`, {}));
