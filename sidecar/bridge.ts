@@ -145,7 +145,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     upgrades.stop();
     clearInterval(renewTimer);
     heartbeat.stop();
-    const closed = Promise.all([closeServer(server), closeServer(adminServer)]);
+    const closed = Promise.all([upgrades.allClosed(), closeServer(server), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
     await Promise.race([closed, delay(CLOSE_GRACE_MS, undefined, { ref: false })]);
     for (const connection of upgrades.connections) connection.terminate();

@@ -37,6 +37,7 @@ interface Report {
 /** Takes upgrades to open connections, and keeps the set of those. */
 export class Upgrades {
   readonly connections = new Set<Connection>();
+  readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
   readonly #server: WebSocketServer;
   readonly #undecided = new Set<Duplex>();
@@ -57,6 +58,12 @@ export class Upgrades {
   /** How many upgrades are not decided yet. */
   get undecided(): number {
     return this.#undecided.size;
+  }
+
+  /** Resolves when no connection is open. */
+  async allClosed(): Promise<void> {
+    if (this.connections.size === 0) return;
+    await new Promise<void>((resolve) => this.#onLastClosed.push(resolve));
   }
 
   /** From now on every upgrade is refused. */
@@ -126,6 +133,8 @@ export class Upgrades {
       connection.open(webSocket, (code) => {
         this.connections.delete(connection);
         this.#context.log.debug({ code }, 'closed');
+        if (this.connections.size > 0) return;
+        for (const notify of this.#onLastClosed.splice(0)) notify();
       });
     });
   }
