@@ -182,7 +182,7 @@ describe('the request that goes upstream', () => {
     const lines = ['GET /ws HTTP/1.1', 'Host: a', 'x_tenant_id: kept', 'x.tenant.id: lost'];
     await requestRaw(fixture.gateway.port, lines);
     expect(fixture.upstream.last.headers).toHaveProperty('x_tenant_id', 'kept');
-    expect(fixture.upstream.last.headers).not.toHaveProperty('x.tenant.id');
+    expect(fixture.upstream.last.headers).not.toHaveProperty(['x.tenant.id']);
   });
 
   it('has lost what the client named in Connection', async () => {

@@ -1,4 +1,4 @@
-import { Root, Type } from 'protobufjs';
+import { Root, type Type } from 'protobufjs';
 
 /**
  * Kong's plugin server protocol (kong/include/kong/pluginsocket.proto), the part that the stand-in speaks.
@@ -64,7 +64,7 @@ const ROOT = Root.fromJSON({
     Struct: message({ fields: [1, 'FieldsEntry', 'repeated'] }),
     FieldsEntry: message({ key: [1, 'bytes'], value: [2, 'Value'] }),
     ListValue: message({ values: [1, 'Value', 'repeated'] }),
-    Value: message({
+    Value: oneof({
       null_value: [1, 'int32'],
       number_value: [2, 'double'],
       string_value: [3, 'bytes'],
@@ -74,6 +74,11 @@ const ROOT = Root.fromJSON({
     }),
   },
 });
+
+// A oneof knows that a zero was meant; outside of one, proto3 does not send it.
+function oneof(fields: Readonly<Record<string, FieldSpec>>) {
+  return { ...message(fields), oneofs: { kind: { oneof: Object.keys(fields) } } };
+}
 
 type FieldSpec = readonly [id: number, type: string, rule?: 'repeated'];
 
@@ -91,28 +96,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** Writes a message; what is undefined, or proto3's default outside a oneof, is left out as lua-protobuf does. */
 export function encode(type: string, fields: Fields): Buffer {
   const message = lookUp(type);
-  return Buffer.from(message.encode(message.fromObject(withoutZeros(message, fields))).finish());
-}
-
-function withoutZeros(type: Type, fields: Fields): Fields {
-  const kept = Object.entries(fields).flatMap(([name, value]): [string, unknown][] => {
-    const field = type.fields[name]?.resolve();
-    if (field === undefined || value === undefined) return [];
-    const inner = field.resolvedType;
-    if (inner instanceof Type) {
-      const values = (Array.isArray(value) ? value : [value]) as Fields[];
-      const cleaned = values.map((item) => withoutZeros(inner, item));
-      return [[name, Array.isArray(value) ? cleaned : cleaned[0]]];
-    }
-    // google.protobuf.Value is one oneof: there a zero says which member is meant.
-    return type.name !== 'Value' && isZero(value) ? [] : [[name, value]];
-  });
-  return Object.fromEntries(kept);
-}
-
-function isZero(value: unknown): boolean {
-  if (value instanceof Uint8Array) return value.length === 0;
-  return value === 0 || value === false;
+  return Buffer.from(message.encode(message.fromObject(fields)).finish());
 }
 
 /**
