@@ -1,17 +1,16 @@
-import { REQUEST_ID_PATTERN } from '../protocol/headers';
 import { signAssertion } from '../protocol/assertion';
+import { REQUEST_ID_PATTERN } from '../protocol/headers';
 import type { Identity } from '../protocol/identity';
-import type { GatekeeperConfig, GatekeeperKeys } from './config';
-import {
-  rateLimitHeaders,
-  StoreUnreachableError,
-  type LimitVerdict,
-  type RateLimiter,
-} from './rate-limit/limiter';
+import type { FittedKey } from '../protocol/keys';
+import type { GatekeeperConfig } from './config/config';
+import { checkOrigin } from './origin';
+import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal, type RefusalCode } from './refusal';
 import { isWebSocketUpgrade, singleHeader, type UpgradeRequest } from './request';
-import { bearerToken } from './token/bearer';
-import { verifyToken } from './token/verify';
+import { appliedLimits } from './store/limits';
+import { StoreUnreachableError, type Store, type StoreAnswer, type StoreQuery } from './store/store';
+import { findToken, type PresentedToken } from './token/places';
+import type { TokenVerifier, VerifiedToken } from './token/verify';
 
 /** The upgrade goes on to the upstream. */
 export interface Admit {
@@ -22,6 +21,8 @@ export interface Admit {
   readonly upstreamHeaders: Readonly<Record<string, string>>;
   /** Removed from the upstream request. */
   readonly clearHeaders: readonly string[];
+  /** The upstream's query, when it must change. */
+  readonly rawQuery: string | undefined;
   /** Set on the response to the client. */
   readonly responseHeaders: Readonly<Record<string, string>>;
 }
@@ -37,14 +38,17 @@ export interface Reject {
 
 /** What a decision needs besides the request and the configuration. */
 export interface DecisionContext {
-  readonly keys: GatekeeperKeys;
-  /** Undefined when limiting is switched off. */
-  readonly limiter: RateLimiter | undefined;
+  readonly verifier: TokenVerifier;
+  readonly assertionKey: FittedKey;
+  /** Shared by all gatekeepers. */
+  readonly store: Store;
+  /** Asked in its place while it cannot be reached, where the configuration allows it. */
+  readonly fallbackStore: Store;
   /** A new unique id (RFC 9562). */
   readonly newId: () => string;
 }
 
-/** Seconds that a client is told to wait when the limits cannot be told. */
+/** Seconds that a client is told to wait when the store cannot be reached. */
 const RETRY_AFTER_UNREACHABLE_SECONDS = 1;
 
 /**
@@ -77,51 +81,89 @@ async function admit(
   if (!isWebSocketUpgrade(request)) {
     throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
   }
-  const token = bearerToken(request, config.token.maximumTokenBytes);
-  const { identity, jti, exp } = await verifyToken(token, config.token, context.keys.token, now);
-  const limit = await charge(identity, context);
-  const caller = { identity, requestId, tokenJti: jti, tokenExp: exp };
-  const assertion = await signAssertion(caller, context.keys.assertion, now, context.newId());
+  const { cookiesCount } = checkOrigin(request, config.origins);
+  const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
+  const token = await context.verifier.verify(presented.token, now);
+  const answer = await askStore(request, config, context, token);
+  const limitHeaders = checkStore(answer, config);
+
+  const { identity, jti: tokenJti, exp: tokenExp } = token;
+  const caller = { identity, requestId, tokenJti, tokenExp };
+  const assertion = await signAssertion(caller, context.assertionKey, now, context.newId());
   return {
     outcome: 'admitted',
     requestId,
     identity,
-    upstreamHeaders: identityHeaders(config, identity, requestId, assertion),
-    clearHeaders: ['authorization'],
-    responseHeaders: limit === undefined ? {} : rateLimitHeaders(limit.state),
+    ...upstreamChanges(config, presented, identity, requestId, assertion),
+    responseHeaders: limitHeaders,
   };
 }
 
-async function charge(identity: Identity, context: DecisionContext): Promise<LimitVerdict | undefined> {
-  const verdict = await consume(identity, context);
-  if (verdict === undefined || verdict.admitted) return verdict;
-  const retryAfter = Math.max(1, verdict.state.retryAfterSeconds);
-  throw new Refusal(429, 'rate_limited', 'Too many connections, try again later', {
-    'Retry-After': String(retryAfter),
-    ...rateLimitHeaders(verdict.state),
-  });
-}
-
-async function consume(identity: Identity, context: DecisionContext): Promise<LimitVerdict | undefined> {
+async function askStore(
+  request: UpgradeRequest,
+  config: GatekeeperConfig,
+  context: DecisionContext,
+  { identity, tier, jti }: VerifiedToken,
+): Promise<StoreAnswer> {
+  const { tenantId, userId } = identity;
+  const { path, routeId, ip } = request;
+  const subject = { tenantId, userId, tier, path, routeId, ip };
+  const query: StoreQuery = {
+    limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix),
+    revocationKey:
+      config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
+  };
+  if (query.limits.length === 0 && query.revocationKey === undefined) {
+    return { admitted: true, states: [], revoked: false };
+  }
   try {
-    return await context.limiter?.consume(identity.tenantId);
+    return await context.store.ask(query);
   } catch (cause) {
     if (!(cause instanceof StoreUnreachableError)) throw cause;
-    throw new Refusal(503, 'redis_unreachable', 'The rate limit cannot be checked, try again later', {
-      'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
-    });
+    requireFaultTolerance(query, config);
+    return context.fallbackStore.ask(query);
   }
 }
 
-function identityHeaders(config: GatekeeperConfig, identity: Identity, requestId: string, assertion: string) {
+function requireFaultTolerance(query: StoreQuery, config: GatekeeperConfig): void {
+  const limitsMayGo = query.limits.length === 0 || config.faultTolerant;
+  const revocationMayGo = query.revocationKey === undefined || config.revocation.faultTolerant;
+  if (limitsMayGo && revocationMayGo) return;
+  const what = revocationMayGo ? 'The rate limit' : 'Whether the token was revoked';
+  throw new Refusal(503, 'redis_unreachable', `${what} cannot be checked, try again later`, {
+    'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
+  });
+}
+
+function checkStore({ admitted, states, revoked }: StoreAnswer, config: GatekeeperConfig) {
+  if (revoked) throw new Refusal(401, 'revoked', 'The token was revoked');
+  const state = tellingState(states);
+  if (state === undefined) return {};
+  const headers = config.hideClientHeaders ? {} : rateLimitHeaders(state);
+  if (admitted) return headers;
+  throw new Refusal(429, 'rate_limited', 'Too many connections, try again later', {
+    'Retry-After': retryAfter(state),
+    ...headers,
+  });
+}
+
+function upstreamChanges(
+  config: GatekeeperConfig,
+  { changes }: PresentedToken,
+  identity: Identity,
+  requestId: string,
+  assertion: string,
+): Pick<Admit, 'upstreamHeaders' | 'clearHeaders' | 'rawQuery'> {
   const names = config.headerNames;
-  return {
+  const upstreamHeaders = {
+    ...changes.setHeaders,
     [names.tenant]: identity.tenantId,
     [names.user]: identity.userId,
     [names.roles]: identity.roles.join(','),
     [names.requestId]: requestId,
     [names.assertion]: assertion,
   };
+  return { upstreamHeaders, clearHeaders: changes.clearHeaders, rawQuery: changes.rawQuery };
 }
 
 function requestIdOf(request: UpgradeRequest, config: GatekeeperConfig, context: DecisionContext): string {

@@ -1,15 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError, parseConfig, type GatekeeperConfig } from './config';
-import { decide, type Admit, type DecisionContext, type Reject } from './decide';
+import { ConfigError, type GatekeeperConfig } from './config/config';
+import { decide, type Admit, type Reject } from './decide';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
-import { redisLimiter } from './rate-limit/redis-limiter';
-import { redisFor } from './redis-connection';
-
-interface Ready {
-  readonly config: GatekeeperConfig;
-  readonly context: DecisionContext;
-}
+import { decisions } from './metrics';
+import { normalizedPath } from './path';
+import { readyFor, type Ready } from './readiness';
+import type { UpgradeRequest } from './request';
 
 /** The one shell that touches `kong.*`: asks {@link decide} and carries out what it says. Fails closed. */
 export class Gatekeeper {
@@ -19,7 +16,7 @@ export class Gatekeeper {
   /** @param raw the configuration as Kong hands it over */
   constructor(raw: unknown, log: Logger) {
     this.#log = log;
-    this.#ready = prepare(raw, log);
+    this.#ready = readyFor(raw, log);
   }
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
@@ -47,38 +44,48 @@ export class Gatekeeper {
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
       return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
     }
-    const request = { headers: headerLists(await kong.request.getHeaders(MAX_HEADERS)) };
+    const request = await readRequest(kong, ready.config);
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
     return withDeadline(decision, ready.config.decisionTimeoutMs);
   }
 
   async #admit(kong: Kong, verdict: Admit): Promise<void> {
-    await kong.service.request.setHeaders(verdict.upstreamHeaders);
-    for (const name of verdict.clearHeaders) await kong.service.request.clearHeader(name);
+    const upstream = kong.service.request;
+    await upstream.setHeaders(verdict.upstreamHeaders);
+    for (const name of verdict.clearHeaders) await upstream.clearHeader(name);
+    if (verdict.rawQuery !== undefined) await upstream.setRawQuery(verdict.rawQuery);
     if (Object.keys(verdict.responseHeaders).length > 0)
       await kong.response.setHeaders(verdict.responseHeaders);
+    decisions.inc({ outcome: verdict.outcome });
     this.#log.debug({ requestId: verdict.requestId, tenant: verdict.identity.tenantId }, 'admitted');
   }
 
   async #reject(kong: Kong, verdict: Reject): Promise<void> {
     const { requestId, status, outcome } = verdict;
+    decisions.inc({ outcome });
     this.#log.info({ requestId, status, outcome }, 'refused');
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
     await kong.response.exit(status, JSON.stringify({ message: verdict.message }), headers);
   }
 }
 
-async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
-  try {
-    const { config, keys } = await parseConfig(raw);
-    const { rateLimit, redis } = config;
-    const limiter = rateLimit && redisLimiter(redisFor(redis, log), rateLimit, redis.keyPrefix);
-    return { config, context: { keys, limiter, newId: randomUUID } };
-  } catch (cause) {
-    const error = cause instanceof ConfigError ? cause : new ConfigError((cause as Error).message);
-    log.error({ reason: error.message }, 'configuration refused');
-    return error;
-  }
+/** Asks Kong, all at once, for what some rule of the configuration needs. */
+async function readRequest(kong: Kong, config: GatekeeperConfig): Promise<UpgradeRequest> {
+  const { rateLimits, places } = config;
+  const [headers, path, rawQuery, ip, route] = await Promise.all([
+    kong.request.getHeaders(MAX_HEADERS),
+    rateLimits.some(({ paths }) => paths.length > 0) ? kong.request.getPath() : undefined,
+    places.uriParamNames.length > 0 ? kong.request.getRawQuery() : undefined,
+    rateLimits.some(({ by }) => by === 'ip') ? kong.client.getForwardedIp() : undefined,
+    rateLimits.some(({ by }) => by === 'route') ? kong.router.getRoute() : undefined,
+  ]);
+  return {
+    headers: headerLists(headers),
+    path: path === undefined ? undefined : normalizedPath(path),
+    rawQuery,
+    ip,
+    routeId: route?.id,
+  };
 }
 
 function failure(outcome: Reject['outcome'], requestId: string, status: number, message: string): Reject {

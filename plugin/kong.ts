@@ -9,11 +9,24 @@ export interface Kong {
   readonly request: {
     /** Request headers, names in lower case. `max`: 1 to 1000, Kong's default is 100. */
     getHeaders(max?: number): Promise<PdkHeaders>;
+    /** The path as the client sent it, without the query. */
+    getPath(): Promise<string>;
+    /** The query without its `?`; empty when there is none. */
+    getRawQuery(): Promise<string>;
+  };
+  readonly client: {
+    /** The client's address behind the proxies of Kong's `trusted_ips`. */
+    getForwardedIp(): Promise<string>;
+  };
+  readonly router: {
+    /** The matched route. */
+    getRoute(): Promise<{ readonly id: string }>;
   };
   readonly service: {
     readonly request: {
       setHeaders(headers: Readonly<Record<string, string>>): Promise<void>;
       clearHeader(name: string): Promise<void>;
+      setRawQuery(rawQuery: string): Promise<void>;
     };
   };
   readonly response: {

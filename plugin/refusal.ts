@@ -1,6 +1,7 @@
 /** Why an upgrade was refused: stable, for logs and metrics. */
 export type RefusalCode =
   | 'not_an_upgrade'
+  | 'origin_not_allowed'
   | 'no_token'
   | 'several_tokens'
   | 'malformed_token'
@@ -13,9 +14,11 @@ export type RefusalCode =
   | 'expired'
   | 'not_yet_valid'
   | 'bad_claim'
+  | 'revoked'
   | 'no_tenant'
   | 'rate_limited'
   | 'redis_unreachable'
+  | 'keys_unavailable'
   | 'timeout'
   | 'misconfigured'
   | 'internal_error';

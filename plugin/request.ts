@@ -1,6 +1,15 @@
-/** What the decision looks at: the upgrade request's headers, names in lower case, repeated ones in order. */
+/** What the decision looks at. What no rule of the configuration needs is not asked of Kong and undefined here. */
 export interface UpgradeRequest {
+  /** Names in lower case, repeated ones in order. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** The path as the client sent it, without the query. */
+  readonly path?: string | undefined;
+  /** The query without its `?`. */
+  readonly rawQuery?: string | undefined;
+  /** The client's address, behind the proxies that Kong trusts. */
+  readonly ip?: string | undefined;
+  /** The id of Kong's route. */
+  readonly routeId?: string | undefined;
 }
 
 /** The one value of a header, or undefined when it is absent or repeated. */

@@ -2,7 +2,7 @@ import { DEFAULT_HEADER_NAMES } from '../protocol/headers';
 
 /** A field's rules in Kong's schema language (kong/db/schema/init.lua), the subset used here. */
 export interface FieldRule {
-  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'record';
+  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'map' | 'record';
   /** 10 to 500 characters, required by Kong's schema linter. */
   readonly description?: string;
   readonly required?: boolean;
@@ -12,7 +12,11 @@ export interface FieldRule {
   readonly one_of?: readonly string[];
   readonly between?: readonly [number, number];
   readonly len_min?: number;
+  /** A Lua pattern. */
+  readonly match?: string;
   readonly elements?: FieldRule;
+  readonly keys?: FieldRule;
+  readonly values?: FieldRule;
   readonly fields?: readonly SchemaField[];
 }
 
@@ -53,6 +57,55 @@ const headerName = (description: string, name: string): FieldRule => ({
   description,
 });
 
+const names = (description: string, defaults: readonly string[]): FieldRule => ({
+  type: 'array',
+  elements: { type: 'string', len_min: 1 },
+  required: true,
+  default: defaults,
+  description: `${description} An empty list looks nowhere.`,
+});
+
+const placeFields: readonly SchemaField[] = [
+  { header_names: names('The request headers that may carry the token, as `Bearer …`.', ['authorization']) },
+  {
+    subprotocol_prefixes: names(
+      'A Sec-WebSocket-Protocol item that begins with one of these carries the token after it; it is removed before the upstream sees the list. The way for browsers.',
+      ['bearer.'],
+    ),
+  },
+  {
+    cookie_names: names(
+      'The cookies that may carry the token; they count only with an Origin of allowed_origins (cross-site WebSocket hijacking) and are removed before the upstream.',
+      [],
+    ),
+  },
+  {
+    uri_param_names: names(
+      'The query parameters that may carry the token, removed before the upstream. URLs end up in logs: a last resort.',
+      [],
+    ),
+  },
+  {
+    allowed_origins: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: [],
+      description:
+        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). An empty list lets any Origin connect, but no cookie counts then.',
+    },
+  },
+  {
+    allow_absent_origin: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        'Whether a request without Origin, which no browser sends, may connect when allowed_origins is set.',
+    },
+  },
+];
+
 const tokenFields: readonly SchemaField[] = [
   {
     secret: {
@@ -87,6 +140,50 @@ const tokenFields: readonly SchemaField[] = [
           },
         ],
       },
+    },
+  },
+  {
+    jwks_uri: {
+      type: 'string',
+      referenceable: true,
+      description:
+        'Where a JWK Set (RFC 7517) with further public keys is fetched from: an http:// or https:// URL.',
+    },
+  },
+  {
+    jwks_cache_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 86_400],
+      default: 300,
+      description: 'How long a fetched JWK Set is used before it is fetched again, in seconds.',
+    },
+  },
+  {
+    jwks_stale_seconds: {
+      type: 'integer',
+      required: true,
+      between: [0, 604_800],
+      default: 3600,
+      description: 'How much longer it is used while jwks_uri cannot be fetched, in seconds; 503 after that.',
+    },
+  },
+  {
+    jwks_cooldown_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 3600],
+      default: 5,
+      description: 'How long no further fetch is made for tokens with an unknown `kid`, in seconds.',
+    },
+  },
+  {
+    jwks_timeout: {
+      type: 'integer',
+      required: true,
+      between: [50, 30_000],
+      default: 2000,
+      description: 'How long a fetch of jwks_uri may take, in milliseconds.',
     },
   },
   {
@@ -138,6 +235,34 @@ const tokenFields: readonly SchemaField[] = [
       default: 5,
       description:
         'How far the clocks of issuer and gatekeeper may differ when `exp`, `nbf` and `iat` are checked, in seconds.',
+    },
+  },
+  {
+    maximum_expiration: {
+      type: 'integer',
+      required: true,
+      between: [0, 31_536_000],
+      default: 0,
+      description: 'The furthest in the future that `exp` may lie, in seconds; 0 for no limit.',
+    },
+  },
+  {
+    required_claims: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: [],
+      description: 'Claims that a token must have besides `exp`, the tenant and the user, for example `jti`.',
+    },
+  },
+  {
+    token_cache_size: {
+      type: 'integer',
+      required: true,
+      between: [0, 1_000_000],
+      default: 10_000,
+      description:
+        'How many verified tokens are remembered (by hash, until they expire), so that reconnects are cheap; 0 for none.',
     },
   },
   {
@@ -216,46 +341,148 @@ const upstreamFields: readonly SchemaField[] = [
   },
 ];
 
-const rateLimitFields: readonly SchemaField[] = [
+const limitFields: readonly SchemaField[] = [
   {
-    rate_limit: {
+    limit: {
+      type: 'integer',
+      required: true,
+      between: [1, 1_000_000],
+      description: 'How many upgrades a window_seconds are sustained. Required: there is no safe guess.',
+    },
+  },
+  {
+    window_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 86_400],
+      default: 60,
+      description: 'The window that `limit` counts for, in seconds.',
+    },
+  },
+  {
+    burst: {
+      type: 'integer',
+      required: true,
+      between: [0, 1_000_000],
+      default: 0,
+      description: 'How many upgrades may come ahead of the sustained rate.',
+    },
+  },
+];
+
+const limitField: FieldRule = {
+  type: 'record',
+  fields: [
+    {
+      by: {
+        type: 'string',
+        required: true,
+        one_of: ['tenant', 'user', 'route', 'ip'],
+        default: 'tenant',
+        description:
+          "What is counted: a tenant, a tenant's user, a tenant on a Kong route, or a client's IP address.",
+      },
+    },
+    ...limitFields,
+    {
+      paths: {
+        type: 'array',
+        elements: { type: 'string', len_min: 1 },
+        required: true,
+        default: [],
+        description: 'Counts only upgrades whose path begins with one of these; an empty list counts all.',
+      },
+    },
+    {
+      tiers: {
+        type: 'map',
+        required: true,
+        keys: { type: 'string', len_min: 1 },
+        values: { type: 'record', fields: limitFields },
+        default: {},
+        description:
+          "Other figures for tokens whose tier_claim has the key's value; any other token has those above.",
+      },
+    },
+  ],
+};
+
+const storeFields: readonly SchemaField[] = [
+  {
+    rate_limits: {
+      type: 'array',
+      required: true,
+      elements: limitField,
+      default: [
+        {
+          by: 'tenant',
+          limit: 60,
+          window_seconds: 60,
+          burst: 10,
+          paths: [],
+          tiers: {
+            free: { limit: 60, window_seconds: 60, burst: 10 },
+            professional: { limit: 300, window_seconds: 60, burst: 50 },
+            enterprise: { limit: 1000, window_seconds: 60, burst: 200 },
+          },
+        },
+        { by: 'tenant', limit: 30, window_seconds: 60, burst: 10, paths: ['/ws/ai/chat'], tiers: {} },
+      ],
+      description:
+        'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',
+    },
+  },
+  {
+    tier_claim: claimPath(
+      "The claim with the tenant's tier, which chooses among a limit's tiers; may be absent.",
+      ['tier'],
+    ),
+  },
+  {
+    fault_tolerant: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        "Redis away: true applies the same limits in this process's memory, false refuses with 503.",
+    },
+  },
+  {
+    hide_client_headers: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Whether to keep the RateLimit-* and X-RateLimit-* response headers from clients.',
+    },
+  },
+  {
+    revocation: {
       type: 'record',
       required: true,
-      description: 'How many upgrades a tenant may make (GCRA, shared through Redis).',
+      description: 'Whether a token was revoked: its `jti` in Redis.',
       fields: [
         {
           enabled: {
             type: 'boolean',
             required: true,
             default: true,
-            description: 'Whether upgrades are limited at all; without it Redis is not needed.',
+            description: 'Whether tokens with a `jti` are looked up.',
           },
         },
         {
-          limit: {
-            type: 'integer',
+          key_prefix: {
+            type: 'string',
             required: true,
-            between: [1, 1_000_000],
-            default: 60,
-            description: 'How many upgrades a window_seconds are sustained.',
+            default: 'blacklist:',
+            description: 'A token is revoked while the Redis key of this prefix and its `jti` exists.',
           },
         },
         {
-          window_seconds: {
-            type: 'integer',
+          fault_tolerant: {
+            type: 'boolean',
             required: true,
-            between: [1, 86_400],
-            default: 60,
-            description: 'The window that `limit` counts for, in seconds.',
-          },
-        },
-        {
-          burst: {
-            type: 'integer',
-            required: true,
-            between: [0, 1_000_000],
-            default: 10,
-            description: 'How many upgrades may come ahead of the sustained rate.',
+            default: false,
+            description: 'Redis away: false refuses with 503, true admits tokens that may have been revoked.',
           },
         },
       ],
@@ -265,7 +492,7 @@ const rateLimitFields: readonly SchemaField[] = [
     redis: {
       type: 'record',
       required: true,
-      description: 'The Redis that counts the limits, shared by all gatekeepers.',
+      description: 'The Redis that counts the limits and knows revoked tokens, shared by all gatekeepers.',
       fields: [
         {
           url: {
@@ -367,4 +594,9 @@ const rateLimitFields: readonly SchemaField[] = [
 ];
 
 /** The plugin's `config` fields. */
-export const SCHEMA: readonly SchemaField[] = [...tokenFields, ...upstreamFields, ...rateLimitFields];
+export const SCHEMA: readonly SchemaField[] = [
+  ...placeFields,
+  ...tokenFields,
+  ...upstreamFields,
+  ...storeFields,
+];

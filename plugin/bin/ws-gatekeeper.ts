@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
 import { Name, Plugin, Version } from '../index';
 import { log } from '../log';
-import { closeRedisConnections } from '../redis-connection';
+import { closeRedisConnections } from '../store/redis-connection';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';

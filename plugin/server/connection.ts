@@ -149,8 +149,16 @@ export class Connection {
     await exchange.kong.response.exit(500, JSON.stringify({ message: 'The gateway failed' }), headers);
   }
 
+  // What is written in one turn leaves in one write.
   #write(frames: readonly Uint8Array[]): void {
-    if (this.#socket.writable) this.#socket.write(encodeFrames(frames));
+    if (!this.#socket.writable) return;
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(encodeFrames(frames));
   }
 }
 

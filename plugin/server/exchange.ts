@@ -2,6 +2,8 @@ import type { Kong, PdkHeaders } from '../kong';
 import { ProtocolError } from './frame';
 import {
   decodeHeaders,
+  decodeRoute,
+  decodeString,
   encodeExit,
   encodeHeaders,
   encodeInt,
@@ -30,7 +32,8 @@ export interface ExchangeTransport {
 
 /**
  * One `handle_event`: the PDK for one request. Calls without a result are held back and written together with the
- * next call that has one, or with the end, so that an admitted upgrade costs two round trips.
+ * next call that has one, or with the end; calls made together are sent together. So an admitted upgrade costs two round
+ * trips, however much of the request is asked for.
  */
 export class Exchange {
   readonly #transport: ExchangeTransport;
@@ -38,7 +41,7 @@ export class Exchange {
   #held: Uint8Array[] = [];
   #heldReplies = 0;
   #ended = false;
-  #abandon: ((error: Error) => void) | undefined;
+  readonly #waiting = new Set<(error: Error) => void>();
 
   constructor(transport: ExchangeTransport, sequence: Parameters<typeof encodeRpcReturn>[0]) {
     this.#transport = transport;
@@ -55,11 +58,20 @@ export class Exchange {
     request: {
       getHeaders: async (max = DEFAULT_MAX_HEADERS): Promise<PdkHeaders> =>
         decodeHeaders(await this.#ask('kong.request.get_headers', encodeInt(max))),
+      getPath: async () => decodeString(await this.#ask('kong.request.get_path', EMPTY)),
+      getRawQuery: async () => decodeString(await this.#ask('kong.request.get_raw_query', EMPTY)),
+    },
+    client: {
+      getForwardedIp: async () => decodeString(await this.#ask('kong.client.get_forwarded_ip', EMPTY)),
+    },
+    router: {
+      getRoute: async () => decodeRoute(await this.#ask('kong.router.get_route', EMPTY)),
     },
     service: {
       request: {
         setHeaders: (headers) => this.#tell('kong.service.request.set_headers', encodeHeaders(headers)),
         clearHeader: (name) => this.#tell('kong.service.request.clear_header', encodeString(name)),
+        setRawQuery: (rawQuery) => this.#tell('kong.service.request.set_raw_query', encodeString(rawQuery)),
       },
     },
     response: {
@@ -84,7 +96,7 @@ export class Exchange {
   /** Kong is gone: whoever waits for an answer is told so. */
   abandon(): void {
     this.#ended = true;
-    this.#abandon?.(new ExchangeEndedError('Kong closed the connection'));
+    for (const reject of this.#waiting) reject(new ExchangeEndedError('Kong closed the connection'));
   }
 
   #tell(method: string, args: Uint8Array): Promise<void> {
@@ -98,8 +110,11 @@ export class Exchange {
     if (this.#ended) return Promise.reject(new ExchangeEndedError(`${method} after the end`));
     this.#flush([Buffer.from(method), args]);
     return new Promise((resolve, reject) => {
-      this.#abandon = reject;
-      this.#transport.expectReply(resolve);
+      this.#waiting.add(reject);
+      this.#transport.expectReply((frame) => {
+        this.#waiting.delete(reject);
+        resolve(frame);
+      });
     });
   }
 

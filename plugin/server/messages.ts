@@ -31,6 +31,7 @@ const root = Root.fromJSON({
         },
         Int: { fields: { v: { type: 'int32', id: 1 } } },
         String: { fields: { v: { type: 'string', id: 1 } } },
+        Route: { fields: { id: { type: 'string', id: 1 } } },
         ExitArgs: {
           fields: {
             status: { type: 'int32', id: 1 },
@@ -48,6 +49,7 @@ const rpcCall = lookup('RpcCall');
 const rpcReturn = lookup('RpcReturn');
 const intMessage = lookup('Int');
 const stringMessage = lookup('String');
+const routeMessage = lookup('Route');
 const exitArgs = lookup('ExitArgs');
 const structMessage = root.lookupType('google.protobuf.Struct');
 
@@ -87,6 +89,24 @@ export function encodeInt(v: number): Uint8Array {
 /** Encodes a `String` argument. */
 export function encodeString(v: string): Uint8Array {
   return stringMessage.encode({ v }).finish();
+}
+
+/** Reads a `String` result. @throws ProtocolError when it is none */
+export function decodeString(frame: Uint8Array): string {
+  return decoded(stringMessage, frame)['v'] as string;
+}
+
+/** Reads what is used of a `Route`. @throws ProtocolError when it is none */
+export function decodeRoute(frame: Uint8Array): { readonly id: string } {
+  return { id: decoded(routeMessage, frame)['id'] as string };
+}
+
+function decoded(type: Type, frame: Uint8Array): Record<string, unknown> {
+  try {
+    return type.decode(frame);
+  } catch {
+    throw new ProtocolError(`expected a ${type.name}`);
+  }
 }
 
 type Headers = Readonly<Record<string, string>>;

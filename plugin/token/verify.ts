@@ -1,7 +1,7 @@
 import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { identityFault, type Identity } from '../../protocol/identity';
-import type { FittedKey } from '../../protocol/keys';
-import type { GatekeeperConfig } from '../config';
+import type { TokenRules } from '../config/config';
+import type { KeySource } from '../keys/key-source';
 import { Refusal, type RefusalCode } from '../refusal';
 import { claimAt, idFrom, rolesFrom } from './claims';
 
@@ -11,45 +11,51 @@ export interface VerifiedToken {
   readonly jti: string | undefined;
   /** Seconds since the epoch. */
   readonly exp: number;
+  /** The tier claim, when it is text. */
+  readonly tier: string | undefined;
 }
 
-/** The part of the configuration that verification depends on. */
-export type TokenRules = GatekeeperConfig['token'];
+/** Verifies tokens. */
+export interface TokenVerifier {
+  /**
+   * @param now seconds since the epoch
+   * @throws Refusal
+   */
+  verify(token: string, now: number): Promise<VerifiedToken>;
+}
 
 /**
  * Verifies a compact JWS as a JWT (RFC 7519 §7.2) against the rules.
  * @param now seconds since the epoch
- * @throws Refusal 401, or 403 when all is well but the tenant
+ * @throws Refusal 401, 403 when all is well but the tenant, 503 when the keys cannot be had
  */
 export async function verifyToken(
   token: string,
   rules: TokenRules,
-  keys: readonly FittedKey[],
+  keys: KeySource,
   now: number,
 ): Promise<VerifiedToken> {
   const payload = await verifySignature(token, rules, keys, now);
-  checkIssuedAt(payload, rules, now);
+  checkTimes(payload, rules, now);
   checkType(payload, rules);
+  checkRequired(payload, rules);
   return verified(payload, rules);
 }
 
 async function verifySignature(
   token: string,
   rules: TokenRules,
-  keys: readonly FittedKey[],
+  keys: KeySource,
   now: number,
 ): Promise<JWTPayload> {
   const { alg, kid } = protectedHeader(token);
   if (alg === undefined || !rules.algorithms.includes(alg)) {
     throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
   }
-  const fitting = keys.filter(
-    (key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid),
-  );
   let refusal = new Refusal(401, 'unknown_key', 'No key is known for the token');
-  for (const key of fitting) {
+  for (const key of await keys.candidates(alg, kid, now)) {
     try {
-      const { payload } = await jwtVerify(token, key.key, {
+      const { payload } = await jwtVerify(token, key, {
         algorithms: [alg],
         ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
         ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
@@ -98,12 +104,27 @@ function refusalFor(cause: unknown): Refusal {
   throw cause;
 }
 
-// RFC 7519 §4.1.6 gives `iat` no rule of refusal; a token from the future is a forged or a broken one.
-function checkIssuedAt({ iat }: JWTPayload, rules: TokenRules, now: number): void {
-  if (iat === undefined) return;
-  if (iat > now + rules.clockToleranceSeconds) {
+function checkTimes({ iat, exp }: JWTPayload, rules: TokenRules, now: number): void {
+  // RFC 7519 §4.1.6 gives `iat` no rule of refusal; a token from the future is a forged or a broken one.
+  if (iat !== undefined && iat > now + rules.clockToleranceSeconds) {
     throw new Refusal(401, 'not_yet_valid', 'The token was issued in the future');
   }
+  const latest = now + rules.maximumExpirationSeconds + rules.clockToleranceSeconds;
+  if (rules.maximumExpirationSeconds > 0 && exp !== undefined && exp > latest) {
+    throw new Refusal(
+      401,
+      'bad_claim',
+      `The token's "exp" is more than ${rules.maximumExpirationSeconds} seconds ahead`,
+    );
+  }
+}
+
+function checkRequired(payload: JWTPayload, rules: TokenRules): void {
+  const missing = rules.requiredClaims.find((name) => {
+    const claim = claimAt(payload, [name]);
+    return claim === undefined || claim === null || claim === '';
+  });
+  if (missing !== undefined) throw new Refusal(401, 'bad_claim', `The token has no "${missing}"`);
 }
 
 function checkType(payload: JWTPayload, rules: TokenRules): void {
@@ -131,5 +152,6 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
   const fault = identityFault(identity);
   if (fault !== undefined)
     throw new Refusal(401, 'bad_claim', `The token's identity is not accepted: ${fault}`);
-  return Object.freeze({ identity, jti, exp });
+  const tier = claimAt(payload, rules.tierClaim);
+  return Object.freeze({ identity, jti, exp, tier: typeof tier === 'string' ? tier : undefined });
 }

@@ -10,12 +10,11 @@ const forged = {
   'X-User-Roles': 'admin',
   'X-Gateway-Assertion': 'forged',
 };
-const unlimited = { enabled: false };
 
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
-    config: { rate_limit: unlimited },
+    config: { rate_limits: [] },
     routeConfig: { route: 'bi-dashboards', config: { issuers: ['another-issuer'] } },
     pluginServerTimeoutMs: 1000,
   });

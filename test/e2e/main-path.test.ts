@@ -6,7 +6,7 @@ import { startStack } from './start-stack';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ config: { rate_limit: { limit: 1000, window_seconds: 60, burst: 1000 } } });
+  stack = await startStack({ config: { rate_limits: [] } });
 }, 180_000);
 afterAll(async () => {
   await stack.stop();

@@ -1,10 +1,19 @@
+import type { UpgradeRequest } from '../../plugin/request';
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeJwt, SignJWT } from 'jose';
-import { parseConfig } from '../../plugin/config';
+import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../plugin/decide';
-import { StoreUnreachableError, type LimitVerdict, type RateLimiter } from '../../plugin/rate-limit/limiter';
+import { configuredKeys } from '../../plugin/keys/key-source';
+import {
+  StoreUnreachableError,
+  type LimitState,
+  type Store,
+  type StoreAnswer,
+  type StoreQuery,
+} from '../../plugin/store/store';
+import { verifyToken } from '../../plugin/token/verify';
 import { verifyAssertion } from '../../protocol/assertion';
 import { importSecret, type FittedKey } from '../../protocol/keys';
 import {
@@ -17,19 +26,34 @@ import {
   upgradeHeaders,
 } from './fixture';
 
-const free: LimitVerdict = {
-  admitted: true,
-  state: { limit: 60, remaining: 10, retryAfterSeconds: 0, resetSeconds: 1 },
-};
-const limiterSaying = (verdict: LimitVerdict | Error): RateLimiter => ({
-  consume: () => (verdict instanceof Error ? Promise.reject(verdict) : Promise.resolve(verdict)),
+const state = (changes: Partial<LimitState> = {}): LimitState => ({
+  limit: 60,
+  remaining: 10,
+  retryAfterUs: 0,
+  resetUs: 1_000_000,
+  ...changes,
 });
+const free: StoreAnswer = { admitted: true, states: [state()], revoked: false };
+
+/** A store that always says the same, and remembers what it was asked. */
+function storeSaying(answer: StoreAnswer | Error): Store & { readonly asked: StoreQuery[] } {
+  const asked: StoreQuery[] = [];
+  return {
+    asked,
+    ask(query) {
+      asked.push(query);
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    },
+  };
+}
 
 interface Given {
   readonly token?: string | undefined;
   readonly headers?: Record<string, string[]>;
   readonly config?: Record<string, unknown>;
-  readonly limiter?: RateLimiter;
+  readonly request?: Partial<UpgradeRequest>;
+  readonly store?: Store;
+  readonly fallbackStore?: Store;
   readonly at?: number;
 }
 
@@ -37,12 +61,14 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
   const { config, keys } = await parseConfig(rawConfig(given.config));
   let ids = 0;
   const context: DecisionContext = {
-    keys,
-    limiter: given.limiter ?? limiterSaying(free),
+    verifier: { verify: (token, now) => verifyToken(token, config.token, configuredKeys(keys.token), now) },
+    assertionKey: keys.assertion,
+    store: given.store ?? storeSaying(free),
+    fallbackStore: given.fallbackStore ?? storeSaying(new Error('must not be asked')),
     newId: () => `id-${(ids += 1)}`,
   };
   const headers = { ...upgradeHeaders(given.token), ...given.headers };
-  return decide({ headers }, config, context, given.at ?? NOW);
+  return decide({ headers, ...given.request }, config, context, given.at ?? NOW);
 }
 
 const expectRefused = (verdict: Admit | Reject, status: number, outcome: string): void => {
@@ -225,12 +251,16 @@ describe('an upgrade is refused', () => {
     expectRefused(await verdictFor({ token, config: both }), 401, 'bad_signature');
   });
 
-  it('with 429 and the time to wait when the tenant is over its limit', async () => {
-    const state = { limit: 60, remaining: 0, retryAfterSeconds: 3, resetSeconds: 13 };
-    const limiter = limiterSaying({ admitted: false, state });
-    const verdict = await verdictFor({ token: await signToken(), limiter });
+  it('with 429 and the time to wait when a limit refuses', async () => {
+    const states = [
+      state({ limit: 300 }),
+      state({ remaining: 0, retryAfterUs: 2_000_001, resetUs: 13_000_000 }),
+    ];
+    const store = storeSaying({ admitted: false, states, revoked: false });
+    const verdict = await verdictFor({ token: await signToken(), store });
     expectRefused(verdict, 429, 'rate_limited');
-    expect(verdict.responseHeaders).toMatchObject({
+    expect(verdict.responseHeaders).toEqual({
+      'X-Request-ID': 'id-1',
       'Retry-After': '3',
       'RateLimit-Limit': '60',
       'RateLimit-Remaining': '0',
@@ -239,18 +269,63 @@ describe('an upgrade is refused', () => {
       'X-RateLimit-Remaining': '0',
       'X-RateLimit-Reset': '13',
     });
+    const hidden = await verdictFor({
+      token: await signToken(),
+      store,
+      config: { hide_client_headers: true },
+    });
+    expect(Object.keys(hidden.responseHeaders).sort()).toEqual(['Retry-After', 'X-Request-ID']);
   });
 
-  it('with 503 when Redis cannot tell the limit', async () => {
-    const limiter = limiterSaying(new StoreUnreachableError('gone'));
-    const verdict = await verdictFor({ token: await signToken(), limiter });
-    expectRefused(verdict, 503, 'redis_unreachable');
-    expect(verdict.responseHeaders).toMatchObject({ 'Retry-After': '1' });
+  it('with 401 when the token was revoked', async () => {
+    const store = storeSaying({ ...free, revoked: true });
+    expectRefused(await verdictFor({ token: await signToken(), store }), 401, 'revoked');
+    expect(store.asked[0]?.revocationKey).toBe('blacklist:token-1');
+  });
+
+  it('with 503 when Redis is away and a policy does not allow to go on without it', async () => {
+    const gone = { store: storeSaying(new StoreUnreachableError('gone')), fallbackStore: storeSaying(free) };
+    const policy = (limits: boolean, revoked: boolean) => ({
+      fault_tolerant: limits,
+      revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: revoked },
+    });
+    const verdict = async (limits: boolean, revoked: boolean, claims = {}) =>
+      verdictFor({ token: await signToken(claims), ...gone, config: policy(limits, revoked) });
+    for (const refused of [
+      await verdict(false, true),
+      await verdict(true, false),
+      await verdict(false, false),
+    ]) {
+      expectRefused(refused, 503, 'redis_unreachable');
+      expect(refused.responseHeaders).toMatchObject({ 'Retry-After': '1' });
+    }
+    expect((await verdict(true, true)).outcome).toBe('admitted');
+    // A token without a jti cannot be revoked one by one: nothing is looked up for it.
+    expect((await verdict(true, false, { jti: undefined })).outcome).toBe('admitted');
+  });
+
+  it('with 429 by the limits in memory while Redis is away', async () => {
+    const fallbackStore = storeSaying({ admitted: false, states: [state({ remaining: 0 })], revoked: false });
+    const store = storeSaying(new StoreUnreachableError('gone'));
+    const config = { revocation: { enabled: false, key_prefix: '', fault_tolerant: false } };
+    expectRefused(
+      await verdictFor({ token: await signToken(), store, fallbackStore, config }),
+      429,
+      'rate_limited',
+    );
   });
 
   it('and charged to nobody when its token is bad', async () => {
-    const limiter: RateLimiter = { consume: () => Promise.reject(new Error('must not be asked')) };
-    expectRefused(await verdictFor({ token: await signToken({ iss: 'x' }), limiter }), 401, 'wrong_issuer');
+    const store = storeSaying(free);
+    expectRefused(await verdictFor({ token: await signToken({ iss: 'x' }), store }), 401, 'wrong_issuer');
+    expect(store.asked).toEqual([]);
+  });
+
+  it('with a token that lives longer than allowed, or lacks a required claim', async () => {
+    const token = await signToken({ jti: '' });
+    expectRefused(await verdictFor({ token, config: { maximum_expiration: 600 } }), 401, 'bad_claim');
+    expect((await verdictFor({ token, config: { maximum_expiration: 900 } })).outcome).toBe('admitted');
+    expectRefused(await verdictFor({ token, config: { required_claims: ['jti'] } }), 401, 'bad_claim');
   });
 
   it('with a challenge that names an error only where a token was presented (RFC 6750 §3)', async () => {

@@ -2,11 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { SCHEMA, type FieldRule, type SchemaField } from '../../plugin/schema';
 import { pluginInfo } from '../../plugin/server/plugin-info';
 
+const nested = (rule: FieldRule) => rule.fields ?? rule.elements?.fields ?? rule.values?.fields ?? [];
+
 const allFields = (fields: readonly SchemaField[], path = ''): [string, FieldRule][] =>
   fields.flatMap((field) =>
     Object.entries(field).flatMap(([name, rule]): [string, FieldRule][] => [
       [`${path}${name}`, rule],
-      ...allFields(rule.fields ?? rule.elements?.fields ?? [], `${path}${name}.`),
+      ...allFields(nested(rule), `${path}${name}.`),
     ]),
   );
 
@@ -20,6 +22,16 @@ describe('the schema', () => {
     'lets %s be a vault reference',
     (_, rule) => {
       expect(rule.referenceable).toBe(true);
+    },
+  );
+
+  it.each(allFields(SCHEMA).filter(([name]) => name !== 'config'))(
+    'gives %s a default, or a reason to be required or absent',
+    (_, rule) => {
+      if (rule.default !== undefined || rule.type === 'record') return;
+      expect(rule.required === true ? rule.description : 'optional').toMatch(
+        /^optional$|Required|key in PEM/,
+      );
     },
   );
 

@@ -118,7 +118,10 @@ describe('recorded calls of a real Kong', () => {
   it('are refused by the gatekeeper: a request without a token, and one whose token is not for it', async () => {
     await serve(
       new Gatekeeper(
-        rawConfig({ rate_limit: { enabled: false, limit: 1, window_seconds: 1, burst: 0 } }),
+        rawConfig({
+          rate_limits: [],
+          revocation: { enabled: false, key_prefix: '', fault_tolerant: false },
+        }),
         log,
       ),
     );

@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError, parseConfig } from '../../plugin/config';
-import { rawConfig, TOKEN_SECRET } from './fixture';
+import { ConfigError } from '../../../plugin/config/config';
+import { parseConfig } from '../../../plugin/config/parse';
+import { rawConfig, TOKEN_SECRET } from '../fixture';
 
 const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ type: 'spki', format: 'pem' })
@@ -19,7 +20,30 @@ describe('the configuration', () => {
       userClaim: ['sub'],
       rolesClaim: ['roles'],
     });
-    expect(config.rateLimit).toEqual({ limit: 60, windowSeconds: 60, burst: 10 });
+    const rate = (limit: number, burst: number) => ({ limit, windowSeconds: 60, burst });
+    expect(config.rateLimits).toEqual([
+      {
+        by: 'tenant',
+        rate: rate(60, 10),
+        paths: [],
+        tiers: new Map([
+          ['free', rate(60, 10)],
+          ['professional', rate(300, 50)],
+          ['enterprise', rate(1000, 200)],
+        ]),
+      },
+      { by: 'tenant', rate: rate(30, 10), paths: ['/ws/ai/chat'], tiers: new Map() },
+    ]);
+    expect(config.places).toEqual({
+      headerNames: ['authorization'],
+      subprotocolPrefixes: ['bearer.'],
+      cookieNames: [],
+      uriParamNames: [],
+    });
+    expect(config).toMatchObject({
+      faultTolerant: true,
+      revocation: { keyPrefix: 'blacklist:', faultTolerant: false },
+    });
     expect(config.headerNames.tenant).toBe('X-Tenant-ID');
     expect(keys.token.map((key) => key.algorithms)).toEqual([['HS256']]);
     for (const part of [
@@ -32,11 +56,6 @@ describe('the configuration', () => {
     ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
-  });
-
-  it('has no limit when limiting is switched off', async () => {
-    const off = { enabled: false, limit: 60, window_seconds: 60, burst: 10 };
-    expect((await parseConfig(rawConfig({ rate_limit: off }))).config.rateLimit).toBeUndefined();
   });
 
   it.each([
@@ -65,6 +84,19 @@ describe('the configuration', () => {
       'config.tenant_header: expected an HTTP field name',
     ],
     ['one header for two things', { tenant_header: 'x-user-id' }, 'expected five different header names'],
+    ['a jwks_uri that is none', { jwks_uri: 'file:///etc/passwd' }, 'config.jwks_uri: expected an http'],
+    [
+      'only a jwks_uri for a secret’s algorithm',
+      { secret: null, jwks_uri: 'https://issuer/jwks' },
+      'HS256 is allowed',
+    ],
+    [
+      'an Origin with a path',
+      { allowed_origins: ['https://a.example/x'] },
+      'config.allowed_origins.0: expected an Origin',
+    ],
+    ['a bare star for Origins', { allowed_origins: ['*'] }, 'config.allowed_origins.0: expected an Origin'],
+    ['a limit of nothing', { rate_limits: [{ by: 'tenant', limit: 0 }] }, 'config.rate_limits.0.limit'],
     ['nothing', undefined, 'config.'],
   ])('is refused with %s, naming the field', async (_, changes, message) => {
     const raw = changes === undefined ? undefined : rawConfig(changes);

@@ -2,16 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import type { RedisSettings } from './config';
-import { StoreUnreachableError } from './rate-limit/limiter';
+import type { RedisSettings } from '../config/config';
+import { StoreUnreachableError } from './store';
 
-const GCRA_LUA = readFileSync(join(__dirname, 'rate-limit', 'gcra.lua'), 'utf8');
+const GCRA_LUA = readFileSync(join(__dirname, 'gcra.lua'), 'utf8');
 const MAX_RECONNECT_DELAY_MS = 1000;
 
 /** A Redis connection with the gatekeeper's script on it. */
 export interface GatekeeperRedis {
   /** Runs gcra.lua. @throws StoreUnreachableError */
   gcra(keys: readonly string[], args: readonly number[]): Promise<readonly number[]>;
+  /** Whether a key exists. @throws StoreUnreachableError */
+  exists(key: string): Promise<boolean>;
   close(): void;
 }
 
@@ -47,18 +49,28 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   });
   const ready = readiness(redis, settings.timeoutMs);
   return {
-    async gcra(keys, args) {
-      try {
-        await ready();
-        return await call(redis, keys, args);
-      } catch (cause) {
-        throw new StoreUnreachableError((cause as Error).message);
-      }
-    },
+    gcra: (keys, args) => ask(() => call(redis, keys, args)),
+    exists: (key) => ask(async () => (await redis.exists(key)) > 0),
     close() {
       redis.disconnect();
     },
   };
+
+  async function ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      await ready();
+      return await command();
+    } catch (cause) {
+      reconnectIfSilent(redis, cause as Error);
+      throw new StoreUnreachableError((cause as Error).message);
+    }
+  }
+}
+
+// A peer that is gone without a word would be waited for until TCP gives up, minutes later; and what a hung
+// Redis has not answered would pile up. A new connection ends both.
+function reconnectIfSilent(redis: Redis, error: Error): void {
+  if (error.message === 'Command timed out' && redis.status === 'ready') redis.disconnect(true);
 }
 
 type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;

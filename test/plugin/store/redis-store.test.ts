@@ -2,10 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { parseConfig, type RateLimit, type RedisSettings } from '../../../plugin/config';
-import type { RateLimiter } from '../../../plugin/rate-limit/limiter';
-import { redisLimiter } from '../../../plugin/rate-limit/redis-limiter';
-import { closeRedisConnections, redisFor } from '../../../plugin/redis-connection';
+import type { Rate, RateLimit, RedisSettings } from '../../../plugin/config/config';
+import { parseConfig } from '../../../plugin/config/parse';
+import { appliedLimits } from '../../../plugin/store/limits';
+import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
+import { redisStore } from '../../../plugin/store/redis-store';
+import type { LimitState } from '../../../plugin/store/store';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { rawConfig } from '../fixture';
 
@@ -31,13 +33,36 @@ async function settings(changes: Partial<RedisSettings> = {}): Promise<RedisSett
   return { ...(await parseConfig(rawConfig())).config.redis, url: server.url, ...changes };
 }
 
-async function limiterFor(limit: RateLimit, changes: Partial<RedisSettings> = {}): Promise<RateLimiter> {
-  return redisLimiter(redisFor(await settings(changes), log), limit, 'ws-gatekeeper:');
+interface Limiter {
+  consume(
+    tenant: string,
+    user?: string,
+    ip?: string,
+  ): Promise<{ admitted: boolean; state: LimitState | undefined }>;
 }
 
-const minute: RateLimit = { limit: 60, windowSeconds: 60, burst: 10 };
+/** Counts against one tenant limit of this rate, or against these limits. */
+async function limiterFor(
+  rates: Rate | readonly RateLimit[],
+  changes: Partial<RedisSettings> = {},
+): Promise<Limiter> {
+  const store = redisStore(redisFor(await settings(changes), log));
+  const limits = Array.isArray(rates)
+    ? (rates as readonly RateLimit[])
+    : [{ by: 'tenant', rate: rates as Rate, paths: [], tiers: new Map() } as const];
+  return {
+    async consume(tenantId, userId = 'u1', ip = '192.0.2.1') {
+      const subject = { tenantId, userId, ip, tier: undefined, path: '/', routeId: 'r1' };
+      const query = { limits: appliedLimits(limits, subject, 'ws-gatekeeper:'), revocationKey: undefined };
+      const { admitted, states } = await store.ask(query);
+      return { admitted, state: states[0] };
+    },
+  };
+}
 
-async function admitted(limiter: RateLimiter, tenant: string, tries: number): Promise<number> {
+const minute: Rate = { limit: 60, windowSeconds: 60, burst: 10 };
+
+async function admitted(limiter: Limiter, tenant: string, tries: number): Promise<number> {
   const verdicts = await Promise.all(Array.from({ length: tries }, () => limiter.consume(tenant)));
   return verdicts.filter((verdict) => verdict.admitted).length;
 }
@@ -48,8 +73,10 @@ describe('a limit in Redis', () => {
     const states = [];
     for (let i = 0; i < 4; i += 1) states.push(await limiter.consume('acme'));
     expect(states.map((verdict) => verdict.admitted)).toEqual([true, true, true, false]);
-    expect(states.map((verdict) => verdict.state.remaining)).toEqual([2, 1, 0, 0]);
-    expect(states[3]?.state).toMatchObject({ limit: 1, retryAfterSeconds: 60, resetSeconds: 180 });
+    expect(states.map((verdict) => verdict.state?.remaining)).toEqual([2, 1, 0, 0]);
+    expect(states[3]?.state).toMatchObject({ limit: 1 });
+    expect(states[3]?.state?.retryAfterUs).toBeGreaterThan(59_000_000);
+    expect(states[3]?.state?.resetUs).toBeGreaterThan(179_000_000);
   });
 
   it('is shared by two gatekeepers, whatever the interleaving', async () => {
@@ -111,9 +138,65 @@ describe('a limit in Redis', () => {
   });
 });
 
+describe('several limits', () => {
+  const limit = (by: RateLimit['by'], burst: number): RateLimit => ({
+    by,
+    rate: { limit: 1, windowSeconds: 60, burst },
+    paths: [],
+    tiers: new Map(),
+  });
+
+  it('charge nothing if any of them refuses', async () => {
+    const limiter = await limiterFor([limit('tenant', 2), limit('user', 0)]);
+    expect((await limiter.consume('acme', 'u1')).admitted).toBe(true);
+    for (let i = 0; i < 5; i += 1) expect((await limiter.consume('acme', 'u1')).admitted).toBe(false);
+    // The tenant still has what its refused user did not get.
+    expect((await limiter.consume('acme', 'u2')).admitted).toBe(true);
+    expect((await limiter.consume('acme', 'u3')).admitted).toBe(true);
+    expect((await limiter.consume('acme', 'u4')).admitted).toBe(false);
+  });
+
+  it('count an address across tenants', async () => {
+    const limiter = await limiterFor([limit('tenant', 9), limit('ip', 0)]);
+    expect((await limiter.consume('acme', 'u1', '192.0.2.7')).admitted).toBe(true);
+    expect((await limiter.consume('other', 'u1', '192.0.2.7')).admitted).toBe(false);
+    expect((await limiter.consume('other', 'u1', '192.0.2.8')).admitted).toBe(true);
+  });
+
+  it('are asked, with the revoked token, in one round trip', async () => {
+    const store = redisStore(redisFor(await settings(), log));
+    const subject = {
+      tenantId: 'acme',
+      userId: 'u1',
+      ip: '192.0.2.1',
+      tier: undefined,
+      path: '/',
+      routeId: 'r1',
+    };
+    const limits = appliedLimits([limit('tenant', 9), limit('ip', 9)], subject, 'k:');
+    const query = { limits, revocationKey: 'blacklist:j1' };
+    await store.ask(query);
+    await redis.set('blacklist:j1', '1');
+    const monitor = await redis.monitor();
+    const seen: string[] = [];
+    const last = new Promise<void>((resolve) => {
+      monitor.on('monitor', (_time: string, args: string[]) => {
+        if (args[0]?.toLowerCase() === 'ping') resolve();
+        else if (/^(?:exists|evalsha?)$/i.test(args[0] ?? '')) seen.push(args[0]?.toLowerCase() ?? '');
+      });
+    });
+    expect(await store.ask(query)).toMatchObject({ admitted: true, revoked: true });
+    await redis.ping();
+    await last;
+    monitor.disconnect();
+    // One call a slot and the look-up; that they leave together is the store's Promise.all.
+    expect(seen.sort()).toEqual(['evalsha', 'evalsha', 'exists']);
+  });
+});
+
 describe('Redis away', () => {
   it('is told within the timeout: not listening, and listening but silent', async () => {
-    const minimal: RateLimit = minute;
+    const minimal = minute;
     const nowhere = await limiterFor(minimal, { url: 'redis://127.0.0.1:1', timeoutMs: 100 });
     await expect(nowhere.consume('acme')).rejects.toMatchObject({ code: 'ERR_STORE_UNREACHABLE' });
 

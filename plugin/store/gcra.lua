@@ -4,14 +4,14 @@
 -- ARGV[2i-1]   emission interval, microseconds: window / limit, rounded up, so that no window gets more
 -- ARGV[2i]     burst: how many may come ahead of the sustained rate
 --
--- Returns {refused, remaining, retry_after_us, reset_us, ...} : `refused` is the 1-based index of the limit
--- that refuses longest, or 0; then the three figures of each limit in turn. Time is this server's own, so
--- that all gatekeepers share one clock.
+-- Returns {admitted, remaining, retry_after_us, reset_us, ...}: `admitted` is 1 or 0, then come the three
+-- figures of each limit in turn. Time is this server's own, so that all gatekeepers share one clock.
+-- gcra.ts is its twin for a process's memory.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
-local tats, refused, longest = {}, 0, 0
+local tats, admitted = {}, 1
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tolerance = interval * burst
@@ -20,21 +20,19 @@ for i, key in ipairs(KEYS) do
   if tat > now + tolerance + interval then tat = now + tolerance end
   if tat < now then tat = now end
   tats[i] = tat
-  local wait = tat - tolerance - now
-  if wait > longest then refused, longest = i, wait end
+  if tat - tolerance > now then admitted = 0 end
 end
 
-local reply = { refused }
+local reply = { admitted }
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
   local tolerance = interval * burst
   local tat = tats[i]
-  if refused == 0 then
+  if admitted == 1 then
     tat = tat + interval
     redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
   end
-  local remaining = math.max(0, math.floor((now + tolerance - tat) / interval) + 1)
-  reply[#reply + 1] = remaining
+  reply[#reply + 1] = math.max(0, math.floor((now + tolerance - tat) / interval) + 1)
   reply[#reply + 1] = math.max(0, tat - tolerance - now)
   reply[#reply + 1] = tat - now
 end

@@ -1,0 +1,109 @@
+import type { HeaderNames } from '../../protocol/headers';
+
+/** Where a token may be, looked at in this order. Names in lower case where HTTP ignores case. */
+export interface PlaceRules {
+  readonly headerNames: readonly string[];
+  readonly subprotocolPrefixes: readonly string[];
+  readonly cookieNames: readonly string[];
+  readonly uriParamNames: readonly string[];
+}
+
+/** Which Origins may connect. */
+export interface OriginRules {
+  readonly allowed: readonly string[];
+  readonly allowAbsent: boolean;
+}
+
+/** What a token must be. */
+export interface TokenRules {
+  readonly algorithms: readonly string[];
+  readonly issuers: readonly string[];
+  readonly audiences: readonly string[];
+  readonly tokenTypeClaim: readonly string[];
+  readonly tokenTypes: readonly string[];
+  readonly tenantClaim: readonly string[];
+  readonly userClaim: readonly string[];
+  readonly rolesClaim: readonly string[];
+  readonly tierClaim: readonly string[];
+  readonly requiredClaims: readonly string[];
+  readonly clockToleranceSeconds: number;
+  /** 0 for no limit. */
+  readonly maximumExpirationSeconds: number;
+  readonly maximumTokenBytes: number;
+}
+
+/** Where further public keys are fetched from. */
+export interface JwksSettings {
+  readonly uri: string;
+  readonly cacheSeconds: number;
+  readonly staleSeconds: number;
+  readonly cooldownSeconds: number;
+  readonly timeoutMs: number;
+}
+
+/** The figures of a limit: GCRA with `limit` upgrades a window and `burst` more ahead of that rate. */
+export interface Rate {
+  readonly limit: number;
+  readonly windowSeconds: number;
+  readonly burst: number;
+}
+
+/** What a limit counts. */
+export type LimitedBy = 'tenant' | 'user' | 'route' | 'ip';
+
+/** One limit on upgrades. */
+export interface RateLimit {
+  readonly by: LimitedBy;
+  readonly rate: Rate;
+  /** Path prefixes that it counts; all when empty. */
+  readonly paths: readonly string[];
+  /** Other figures by the token's tier. */
+  readonly tiers: ReadonlyMap<string, Rate>;
+}
+
+/** How revoked tokens are known. */
+export interface RevocationRules {
+  readonly enabled: boolean;
+  readonly keyPrefix: string;
+  readonly faultTolerant: boolean;
+}
+
+/** How to reach Redis. */
+export interface RedisSettings {
+  readonly url: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly database: number;
+  readonly tls: boolean;
+  readonly tlsVerify: boolean;
+  readonly serverName: string | undefined;
+  readonly timeoutMs: number;
+  readonly keyPrefix: string;
+}
+
+/** The plugin's configuration, checked and frozen. Keys are kept apart: see keys.ts. */
+export interface GatekeeperConfig {
+  readonly places: PlaceRules;
+  readonly origins: OriginRules;
+  readonly token: TokenRules;
+  readonly jwks: JwksSettings | undefined;
+  /** How many verified tokens are remembered. */
+  readonly tokenCacheSize: number;
+  readonly realm: string;
+  readonly headerNames: HeaderNames;
+  readonly rateLimits: readonly RateLimit[];
+  /** Whether the limits hold in this process's memory while Redis is away. */
+  readonly faultTolerant: boolean;
+  readonly hideClientHeaders: boolean;
+  readonly revocation: RevocationRules;
+  readonly redis: RedisSettings;
+  readonly decisionTimeoutMs: number;
+}
+
+/** A configuration that cannot be used. The message names the field and what was expected, never a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'ERR_CONFIG_INVALID';
+}

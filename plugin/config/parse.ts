@@ -1,0 +1,120 @@
+import type { HeaderNames } from '../../protocol/headers';
+import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit } from './config';
+import { importKeys, type GatekeeperKeys } from './keys';
+import { rawConfig, type RawConfig } from './raw';
+
+/**
+ * Parses what Kong hands over, once a configuration.
+ * @throws ConfigError naming every field at fault
+ */
+export async function parseConfig(
+  raw: unknown,
+): Promise<{ readonly config: GatekeeperConfig; readonly keys: GatekeeperKeys }> {
+  const result = rawConfig.safeParse(raw);
+  if (!result.success) throw new ConfigError(result.error.issues.map(describe).join('; '));
+  const config = deepFreeze(toConfig(result.data));
+  requireDistinct(config.headerNames);
+  return { config, keys: await importKeys(result.data) };
+}
+
+function describe(issue: { readonly path: readonly PropertyKey[]; readonly message: string }): string {
+  return `config.${issue.path.map(String).join('.')}: ${issue.message}`;
+}
+
+function requireDistinct(names: HeaderNames): void {
+  const lower = Object.values<string>({ ...names }).map((name) => name.toLowerCase());
+  if (new Set(lower).size !== lower.length) {
+    throw new ConfigError('config.*_header: expected five different header names');
+  }
+}
+
+function toConfig(raw: RawConfig): GatekeeperConfig {
+  return {
+    places: {
+      headerNames: raw.header_names.map((name) => name.toLowerCase()),
+      subprotocolPrefixes: raw.subprotocol_prefixes,
+      cookieNames: raw.cookie_names,
+      uriParamNames: raw.uri_param_names,
+    },
+    origins: { allowed: raw.allowed_origins, allowAbsent: raw.allow_absent_origin },
+    token: tokenRules(raw),
+    jwks: raw.jwks_uri === undefined ? undefined : { ...jwksTimes(raw), uri: raw.jwks_uri },
+    tokenCacheSize: raw.token_cache_size,
+    realm: raw.realm,
+    headerNames: {
+      tenant: raw.tenant_header,
+      user: raw.user_header,
+      roles: raw.roles_header,
+      requestId: raw.request_id_header,
+      assertion: raw.assertion_header,
+    },
+    rateLimits: raw.rate_limits.map(toLimit),
+    faultTolerant: raw.fault_tolerant,
+    hideClientHeaders: raw.hide_client_headers,
+    revocation: {
+      enabled: raw.revocation.enabled,
+      keyPrefix: raw.revocation.key_prefix,
+      faultTolerant: raw.revocation.fault_tolerant,
+    },
+    redis: redisSettings(raw.redis),
+    decisionTimeoutMs: raw.decision_timeout,
+  };
+}
+
+function tokenRules(raw: RawConfig): GatekeeperConfig['token'] {
+  return {
+    algorithms: raw.algorithms,
+    issuers: raw.issuers,
+    audiences: raw.audiences,
+    tokenTypeClaim: raw.token_type_claim,
+    tokenTypes: raw.token_types,
+    tenantClaim: raw.tenant_claim,
+    userClaim: raw.user_claim,
+    rolesClaim: raw.roles_claim,
+    tierClaim: raw.tier_claim,
+    requiredClaims: raw.required_claims,
+    clockToleranceSeconds: raw.clock_tolerance_seconds,
+    maximumExpirationSeconds: raw.maximum_expiration,
+    maximumTokenBytes: raw.maximum_token_bytes,
+  };
+}
+
+function jwksTimes(raw: RawConfig) {
+  return {
+    cacheSeconds: raw.jwks_cache_seconds,
+    staleSeconds: raw.jwks_stale_seconds,
+    cooldownSeconds: raw.jwks_cooldown_seconds,
+    timeoutMs: raw.jwks_timeout,
+  };
+}
+
+function toLimit({ by, paths, tiers, ...figures }: RawConfig['rate_limits'][number]): RateLimit {
+  const rates = Object.entries(tiers).map(([tier, tierFigures]) => [tier, toRate(tierFigures)] as const);
+  return { by, rate: toRate(figures), paths, tiers: new Map(rates) };
+}
+
+function toRate(figures: { limit: number; window_seconds: number; burst: number }): Rate {
+  return Object.freeze({ limit: figures.limit, windowSeconds: figures.window_seconds, burst: figures.burst });
+}
+
+function redisSettings(raw: RawConfig['redis']): GatekeeperConfig['redis'] {
+  return {
+    url: raw.url,
+    host: raw.host,
+    port: raw.port,
+    username: raw.username,
+    password: raw.password,
+    database: raw.database,
+    tls: raw.ssl,
+    tlsVerify: raw.ssl_verify,
+    serverName: raw.server_name,
+    timeoutMs: raw.timeout,
+    keyPrefix: raw.key_prefix,
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) deepFreeze(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { ALGORITHMS } from '../schema';
+
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((text) => text ?? undefined);
+const texts = z.array(z.string().min(1));
+const claimPath = texts.min(1);
+// RFC 9110 §5.1: a field name is a token.
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected an HTTP field name');
+const origin = z
+  .string()
+  .regex(
+    /^(?:null|[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+)$/,
+    'expected an Origin like https://app.example.com or https://*.example.com',
+  );
+const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
+
+/** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
+export const rawConfig = z.object({
+  header_names: z.array(headerName),
+  subprotocol_prefixes: texts,
+  cookie_names: texts,
+  uri_param_names: texts,
+  allowed_origins: z.array(origin),
+  allow_absent_origin: z.boolean(),
+  secret: optionalText,
+  public_keys: z.array(z.object({ kid: optionalText, key: z.string().min(1) })),
+  jwks_uri: z
+    .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
+    .nullish()
+    .transform((uri) => uri ?? undefined),
+  jwks_cache_seconds: z.int().positive(),
+  jwks_stale_seconds: z.int().nonnegative(),
+  jwks_cooldown_seconds: z.int().positive(),
+  jwks_timeout: z.int().positive(),
+  algorithms: z.array(z.enum(ALGORITHMS)).min(1),
+  issuers: texts,
+  audiences: texts,
+  token_type_claim: claimPath,
+  token_types: texts,
+  tenant_claim: claimPath,
+  user_claim: claimPath,
+  roles_claim: claimPath,
+  tier_claim: claimPath,
+  required_claims: texts,
+  clock_tolerance_seconds: z.int().nonnegative(),
+  maximum_expiration: z.int().nonnegative(),
+  maximum_token_bytes: z.int().positive(),
+  token_cache_size: z.int().nonnegative(),
+  realm: z.string().min(1),
+  tenant_header: headerName,
+  user_header: headerName,
+  roles_header: headerName,
+  request_id_header: headerName,
+  assertion_header: headerName,
+  assertion_secret: optionalText,
+  assertion_private_key: optionalText,
+  assertion_key_id: optionalText,
+  rate_limits: z.array(
+    z.object({
+      by: z.enum(['tenant', 'user', 'route', 'ip']),
+      ...rate,
+      paths: texts,
+      tiers: z.record(z.string(), z.object(rate)),
+    }),
+  ),
+  fault_tolerant: z.boolean(),
+  hide_client_headers: z.boolean(),
+  revocation: z.object({ enabled: z.boolean(), key_prefix: z.string(), fault_tolerant: z.boolean() }),
+  redis: z.object({
+    url: optionalText,
+    host: z.string().min(1),
+    port: z.int(),
+    username: optionalText,
+    password: optionalText,
+    database: z.int().nonnegative(),
+    ssl: z.boolean(),
+    ssl_verify: z.boolean(),
+    server_name: optionalText,
+    timeout: z.int().positive(),
+    key_prefix: z.string(),
+  }),
+  decision_timeout: z.int().positive(),
+});
+
+/** What {@link rawConfig} has checked. */
+export type RawConfig = z.infer<typeof rawConfig>;

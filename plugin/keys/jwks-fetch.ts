@@ -1,0 +1,36 @@
+/** The largest JWK Set that is read, in bytes: some hundred keys. */
+export const MAX_JWKS_BYTES = 256 * 1024;
+
+/** The part of fetch that is used. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/**
+ * Fetches a JWK Set's text. Follows no redirect: where keys come from is the operator's to say.
+ * @param timeoutMs for the whole body, not only the first byte
+ * @throws when it is not 200, not in time, or larger than {@link MAX_JWKS_BYTES}
+ */
+export async function fetchJwks(fetch: Fetch, uri: string, timeoutMs: number): Promise<unknown> {
+  const response = await fetch(uri, {
+    redirect: 'manual',
+    headers: { accept: 'application/jwk-set+json, application/json' },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`expected status 200, got ${response.status}`);
+  }
+  return JSON.parse(await boundedText(response)) as unknown;
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const body = response.body as AsyncIterable<Uint8Array> | null;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    // Leaving the loop cancels the body.
+    if (size > MAX_JWKS_BYTES) throw new Error(`expected at most ${MAX_JWKS_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

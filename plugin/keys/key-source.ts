@@ -1,0 +1,38 @@
+import type { KeyObject } from 'node:crypto';
+import type { CryptoKey } from 'jose';
+import type { FittedKey } from '../../protocol/keys';
+
+/** A key that a signature is tried with. */
+export type VerificationKey = CryptoKey | KeyObject;
+
+/** Where verification keys come from. */
+export interface KeySource {
+  /**
+   * The keys that fit an algorithm and a `kid`; none when none is known.
+   * @param now seconds since the epoch
+   * @throws Refusal 503 when that cannot be told
+   */
+  candidates(alg: string, kid: string | undefined, now: number): Promise<readonly VerificationKey[]>;
+}
+
+/** The keys of the configuration: one with a `kid` serves tokens with that `kid` alone. */
+export function configuredKeys(keys: readonly FittedKey[]): KeySource {
+  return {
+    candidates: (alg, kid) =>
+      Promise.resolve(
+        keys
+          .filter((key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid))
+          .map(({ key }) => key),
+      ),
+  };
+}
+
+/** The first source's keys, and the second's where the first has none. */
+export function keysFromEither(first: KeySource, second: KeySource): KeySource {
+  return {
+    async candidates(alg, kid, now) {
+      const keys = await first.candidates(alg, kid, now);
+      return keys.length > 0 ? keys : second.candidates(alg, kid, now);
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/config';
+import type { GatekeeperKeys } from './config/keys';
+import { parseConfig } from './config/parse';
+import type { DecisionContext } from './decide';
+import { RemoteKeys } from './keys/jwks';
+import { fetchJwks } from './keys/jwks-fetch';
+import { configuredKeys, keysFromEither } from './keys/key-source';
+import { fallbacks, jwksFailures, redisSeconds, verificationSeconds } from './metrics';
+import { breaker } from './store/breaker';
+import { memoryStore } from './store/memory-store';
+import { redisFor } from './store/redis-connection';
+import { redisStore } from './store/redis-store';
+import type { Store } from './store/store';
+import { cachingVerifier, type CachingVerifier } from './token/cache';
+import { verifyToken } from './token/verify';
+
+/** A configuration made ready to decide by. */
+export interface Ready {
+  readonly config: GatekeeperConfig;
+  readonly context: DecisionContext;
+}
+
+/** How many configurations are kept ready. */
+const MAX_CONFIGURATIONS = 1000;
+
+// Kong makes an instance a worker and never reliably closes one: equal configurations share caches and connections.
+const known = new LRUCache<string, Promise<Ready | ConfigError>>({ max: MAX_CONFIGURATIONS });
+
+/** Makes a configuration ready, or finds it ready; resolves with the error of one that cannot be used. */
+export function readyFor(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
+  const key = fingerprint(raw);
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = prepare(raw, log);
+  known.set(key, made);
+  return made;
+}
+
+const KONGS_OWN = /^(?:__.*|service_id|route_id)$/;
+
+/** Of the configuration alone: what Kong adds for its own use differs between workers and reloads, and decides nothing. */
+function fingerprint(raw: unknown): string {
+  const settings = Object.entries({ ...(raw as Record<string, unknown> | undefined) });
+  const own = settings.filter(([name]) => !KONGS_OWN.test(name)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(own)).digest('base64');
+}
+
+async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
+  try {
+    const { config, keys } = await parseConfig(raw);
+    return { config, context: contextFor(config, keys, log) };
+  } catch (cause) {
+    const error = cause instanceof ConfigError ? cause : new ConfigError((cause as Error).message);
+    log.error({ reason: error.message }, 'configuration refused');
+    return error;
+  }
+}
+
+function contextFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): DecisionContext {
+  const { redis, rateLimits, revocation } = config;
+  const usesRedis = rateLimits.length > 0 || revocation.enabled;
+  const memory = memoryStore(() => Date.now() * 1000);
+  return {
+    verifier: verifierFor(config, keys, log),
+    assertionKey: keys.assertion,
+    store: usesRedis
+      ? breaker(timed(redisStore(redisFor(redis, log))), monotonicMs, logBreaker(log))
+      : memory,
+    fallbackStore: {
+      ask(query) {
+        fallbacks.inc();
+        return memory.ask(query);
+      },
+    },
+    newId: randomUUID,
+  };
+}
+
+const monotonicMs = () => performance.now();
+
+function logBreaker(log: Logger) {
+  return (open: boolean) => {
+    if (open) log.warn('redis does not answer');
+    else log.info('redis answers again');
+  };
+}
+
+function timed(store: Store): Store {
+  return {
+    async ask(query) {
+      const end = redisSeconds.startTimer();
+      try {
+        return await store.ask(query);
+      } finally {
+        end();
+      }
+    },
+  };
+}
+
+function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {
+  const configured = configuredKeys(keys.token);
+  const source =
+    config.jwks === undefined
+      ? configured
+      : keysFromEither(
+          configured,
+          remoteKeys(
+            config.jwks,
+            () => {
+              verifier.clear();
+            },
+            log,
+          ),
+        );
+  const verifier = cachingVerifier(
+    {
+      async verify(token, now) {
+        const end = verificationSeconds.startTimer();
+        try {
+          return await verifyToken(token, config.token, source, now);
+        } finally {
+          end();
+        }
+      },
+    },
+    config.tokenCacheSize,
+    config.token.clockToleranceSeconds,
+  );
+  return verifier;
+}
+
+function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): RemoteKeys {
+  return new RemoteKeys(settings, {
+    fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
+    onChange,
+    onFailure(error) {
+      jwksFailures.inc();
+      log.warn({ reason: error.message }, 'jwks_uri cannot be fetched');
+    },
+  });
+}
