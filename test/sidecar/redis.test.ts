@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { redisConnection, redisSubscriber } from '../../sidecar/redis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { eventually } from './fixture';
 
 const log = pino({ level: 'silent' });
 const LONG_MS = 600_000;
@@ -19,7 +20,7 @@ describe('a connection to Redis', () => {
   it('rejects a command while it is away, and does not send it later', async () => {
     const redis = redisConnection('commands', { redisUrl: server.url, redisTimeoutMs: LONG_MS }, log);
     await expect(redis.set('k', 'late')).rejects.toThrow("isn't writeable");
-    if (redis.status !== 'ready') await once(redis, 'ready');
+    await eventually(() => redis.status === 'ready');
     expect(await redis.get('k')).toBeNull();
     redis.disconnect();
   });
@@ -30,9 +31,8 @@ describe('a connection to Redis', () => {
     process.kill(server.pid, 'SIGSTOP');
     const [inFlight] = await Promise.allSettled([redis.set('k', 'late'), server.stop()]);
     expect(inFlight.status).toBe('rejected');
-    const ready = once(redis, 'ready');
     await server.restart();
-    await ready;
+    await eventually(() => redis.status === 'ready');
     expect(await redis.get('k')).toBeNull();
     redis.disconnect();
   });
