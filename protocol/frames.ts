@@ -4,6 +4,9 @@ export const SUBPROTOCOL = 'bridge.v1';
 /** The `type` of every control frame of {@link SUBPROTOCOL} begins with this; no data frame's or command's may. */
 export const CONTROL_TYPE_PREFIX = 'bridge.';
 
+/** The text of every control frame begins with exactly this, and no data frame's does. */
+export const CONTROL_FRAME_PREFIX = '{"type":"bridge.';
+
 /** One token of an answer, as the AI service publishes it. */
 export interface TokenFrame {
   readonly type: 'token';
@@ -27,6 +30,42 @@ export interface ErrorFrame {
   };
 }
 
+/** Why frames were lost, or may have been (PROTOCOL.md §5). */
+export type GapReason = 'unknown' | 'expired' | 'timeout' | 'redis' | 'slow' | 'reserved';
+
+/** The first frame of a {@link SUBPROTOCOL} connection. */
+export interface ReadyFrame {
+  readonly type: 'bridge.ready';
+  readonly data: {
+    readonly epoch: string;
+    readonly offset: number;
+    readonly resumed: boolean;
+    /** On an AI chat. */
+    readonly session?: string;
+  };
+}
+
+/** A command was taken over into the stream. */
+export interface AckFrame {
+  readonly type: 'bridge.ack';
+  readonly data: { readonly id: string };
+}
+
+/** Frames were lost or may have been; counting goes on from here. */
+export interface GapFrame {
+  readonly type: 'bridge.gap';
+  readonly data: { readonly reason: GapReason; readonly epoch: string; readonly offset: number };
+}
+
+/** The bridge refuses something that this client sent. */
+export interface BridgeErrorFrame {
+  readonly type: 'bridge.error';
+  readonly data: { readonly code: BridgeErrorCode; readonly message: string; readonly id?: string };
+}
+
+/** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
+export type ControlFrame = ReadyFrame | AckFrame | GapFrame | BridgeErrorFrame;
+
 /** The frames of an AI chat. What other services publish is theirs to define: the bridge relays bytes. */
 export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;
 
@@ -46,6 +85,8 @@ export type BridgeErrorCode =
   | 'INVALID_COMMAND'
   /** The route is one way: it takes no messages. */
   | 'READ_ONLY'
+  /** More messages than the route allows: the connection is closed when it goes on. */
+  | 'TOO_MANY_MESSAGES'
   /** The command or message could not be handed to Redis, and was not. */
   | 'UNAVAILABLE';
 
