@@ -64,8 +64,8 @@ export function joinTunnel(tunnel: Tunnel): Promise<TunnelEnd> {
   });
 }
 
-/** How long the bytes that one side still has coming may take before it is cut. */
-const FLUSH_MS = 5_000;
+/** How long the bytes that one side still has coming may take before it is cut: nginx's `send_timeout`. */
+const FLUSH_MS = 60_000;
 
 function closeAfterFlush(socket: Duplex): void {
   if (socket.destroyed) return;

@@ -138,6 +138,23 @@ describe('reload', () => {
     socket.terminate();
   });
 
+  it('lets the old workers finish what they have begun, then closes their connections', async () => {
+    await start();
+    const server = await fixture.startPluginServer();
+    const answer = requestRaw(fixture.gateway.port, GET);
+    const peer = await server.accept();
+    const started = decode('RpcCall', (await peer.frame()) ?? Buffer.alloc(0));
+    peer.sendFrames([
+      encode('RpcReturn', { sequence: started['sequence'], instance_status: { instance_id: 1 } }),
+    ]);
+    const event = decode('RpcCall', (await peer.frame()) ?? Buffer.alloc(0));
+    await fixture.gateway.reload();
+    peer.sendFrames([Buffer.alloc(0), encode('RpcReturn', { sequence: event['sequence'] })]);
+    expect((await answer).status).toBe(200);
+    await peer.closed();
+    expect(peer.socket.destroyed).toBe(true);
+  });
+
   it('changes nothing when the configuration has a fault', async () => {
     await start();
     await servePlugin();

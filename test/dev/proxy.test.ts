@@ -211,6 +211,11 @@ describe('the request that goes upstream', () => {
     expect(fixture.upstream.last.headers['x-forwarded-host']).toBe('shop.example');
   });
 
+  it('keeps the question mark of an empty query', async () => {
+    await requestRaw(fixture.gateway.port, ['GET /ws/a? HTTP/1.1', 'Host: a']);
+    expect(fixture.upstream.last.url).toBe('/ws/a?');
+  });
+
   it('carries a body, chunked or not', async () => {
     const chunked = ['POST /ws HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', '', '3', 'abc', '0'];
     expect(await requestRaw(fixture.gateway.port, chunked)).toMatchObject({ status: 200 });
@@ -258,13 +263,16 @@ describe('the upstream’s answer', () => {
   it('is relayed as it is when it refuses an upgrade', async () => {
     onRaw = (socket) => {
       socket.end(
-        'HTTP/1.1 503 Draining\r\nRetry-After: 3\r\nUpgrade: websocket\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 4\r\n\r\nbusy',
+        'HTTP/1.1 503 Draining\r\nRetry-After: 3\r\nKeep-Alive: timeout=9\r\nX-Accel-Redirect: /x\r\nUpgrade: websocket\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 4\r\n\r\nbusy',
       );
     };
     const { status, headers, body } = await requestRaw(fixture.gateway.port, upgradeLines('/raw'));
     expect([status, body]).toEqual([503, 'busy']);
     expect(headers.get('retry-after')).toBe('3');
     expect(headers.get('x-a')).toBe('1\n2');
+    expect(headers.get('connection')).toBe('close');
+    expect(headers.has('keep-alive')).toBe(false);
+    expect(headers.has('x-accel-redirect')).toBe(false);
     expect(headers.get('via')).toBe('1.1 ws-gateway-stand-in');
   });
 
