@@ -17,7 +17,8 @@ COPY --from=build /app/dist/protocol ./dist/protocol
 
 FROM runtime AS gatekeeper
 COPY --from=build /app/dist/plugin ./dist/plugin
-# A volume that is mounted here takes over this owner: uid 1000, in this image and in Kong's.
+# A volume that is mounted here takes over this owner. The socket is open to its group, so Kong, whose uid is 1000 in
+# some images and 1001 in others, needs group 1000.
 RUN mkdir /run/ws-gatekeeper && chown 1000:1000 /run/ws-gatekeeper
 USER 1000:1000
 VOLUME /run/ws-gatekeeper
