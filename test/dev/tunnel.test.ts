@@ -24,18 +24,20 @@ it('what one side had sent before it closed is delivered before the other is clo
   const taken: string[] = [];
   const client = makeEnd(taken, setImmediate);
   const upstream = makeEnd([], setImmediate);
+  const closed = once(client, 'close');
   for (const chunk of ['last ', 'words', null]) upstream.push(chunk);
   expect(await join({ client, upstream })).toBe('upstream closed');
-  await once(client, 'close');
+  await closed;
   expect(taken.join('')).toBe('last words');
 });
 
 it('there is no half-close: when one side ends, the other cannot go on', async () => {
   const client = makeEnd([], setImmediate);
   const upstream = makeEnd([], setImmediate);
+  const closed = once(upstream, 'close');
   client.push(null);
   expect(await join({ client, upstream })).toBe('client closed');
-  await once(upstream, 'close');
+  await closed;
   expect(upstream.destroyed).toBe(true);
 });
 
