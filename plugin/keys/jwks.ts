@@ -45,7 +45,9 @@ export class RemoteKeys implements KeySource {
     if (this.#keys === undefined || now - this.#fetchedAt > cacheSeconds + staleSeconds) throw unavailable();
 
     const keys = await select(this.#keys, alg, kid);
-    if (keys.length > 0 || now - this.#attemptedAt < cooldownSeconds) return keys;
+    if (keys.length > 0) return keys;
+    // A fetch under way may bring the key; else another one only after the cooldown.
+    if (this.#pending === undefined && now - this.#attemptedAt < cooldownSeconds) return keys;
     await this.#refresh(now);
     return select(this.#keys, alg, kid);
   }

@@ -1,0 +1,189 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { SignJWT } from 'jose';
+import { RemoteKeys } from '../../../plugin/keys/jwks';
+import { fetchJwks, MAX_JWKS_BYTES } from '../../../plugin/keys/jwks-fetch';
+import { verifyToken } from '../../../plugin/token/verify';
+import { parseConfig } from '../../../plugin/config/parse';
+import { goodClaims, NOW, rawConfig } from '../fixture';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
+}
+
+interface Issuer {
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  readonly jwk: object;
+}
+function issuer(kid: string): Issuer {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig' } };
+}
+const token = ({ kid, privateKey }: Issuer) =>
+  new SignJWT({ ...goodClaims, exp: NOW + 1e6 }).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
+
+/** An endpoint whose answer can be changed, with what it was asked and what it reported. */
+async function endpoint(issuers: readonly Issuer[]) {
+  const state = {
+    document: { keys: issuers.map(({ jwk }) => jwk) } as unknown,
+    down: false,
+    fetches: 0,
+    changes: 0,
+    failures: 0,
+  };
+  const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 1000 };
+  const uri = await serve((_, response) => {
+    state.fetches += 1;
+    if (state.down) response.writeHead(503).end();
+    else response.end(JSON.stringify(state.document));
+  });
+  const keys = new RemoteKeys(settings, {
+    fetch: () => fetchJwks(fetch, uri, settings.timeoutMs),
+    onChange: () => (state.changes += 1),
+    onFailure: () => (state.failures += 1),
+  });
+  const { config } = await parseConfig(
+    rawConfig({ secret: null, algorithms: ['ES256', 'RS256'], jwks_uri: uri }),
+  );
+  const verify = async (from: Issuer, at = NOW) => verifyToken(await token(from), config.token, keys, at);
+  return { state, verify, keys };
+}
+
+/** Background fetches end when no request is under way any more. */
+async function settled(fetched: () => boolean): Promise<void> {
+  while (!fetched()) await new Promise(setImmediate);
+}
+
+describe('keys from jwks_uri', () => {
+  it('are fetched once, however many upgrades wait', async () => {
+    const a = issuer('a');
+    const { state, verify } = await endpoint([a]);
+    await Promise.all(Array.from({ length: 50 }, () => verify(a)));
+    expect(state.fetches).toBe(1);
+  });
+
+  it('may be rotated without a refused upgrade of a good token', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    state.document = { keys: [a.jwk, b.jwk] };
+    await Promise.all([verify(b, NOW + 10), verify(a, NOW + 10), verify(b, NOW + 10)]);
+    expect(state.fetches).toBe(2);
+    expect(state.changes).toBe(2);
+  });
+
+  it('are not fetched again and again for an unknown kid', async () => {
+    const [a, unknown] = [issuer('a'), issuer('unknown')];
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    for (let second = 0; second < 5; second += 1) {
+      await expect(verify(unknown, NOW + second)).rejects.toMatchObject({ code: 'unknown_key' });
+    }
+    expect(state.fetches).toBe(1);
+    await expect(verify(unknown, NOW + 5)).rejects.toMatchObject({ code: 'unknown_key' });
+    expect(state.fetches).toBe(2);
+  });
+
+  it('are refreshed in the background when they are old, while upgrades go on', async () => {
+    const a = issuer('a');
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    await verify(a, NOW + 301);
+    await settled(() => state.fetches === 2);
+    expect(state.changes).toBe(1);
+  });
+
+  it('serve stale while the endpoint is down, for a bounded time, then 503', async () => {
+    const a = issuer('a');
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    state.down = true;
+    await verify(a, NOW + 301);
+    await settled(() => state.failures === 1);
+    await verify(a, NOW + 3900);
+    await settled(() => state.failures === 2);
+    await expect(verify(a, NOW + 3902)).rejects.toMatchObject({ status: 503, code: 'keys_unavailable' });
+    // A failed fetch is not repeated for each upgrade.
+    await expect(verify(a, NOW + 3902.5)).rejects.toMatchObject({ status: 503 });
+    expect(state.failures).toBe(3);
+    state.down = false;
+    await verify(a, NOW + 3904);
+  });
+
+  it('that are taken out of the set verify nothing any more', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { state, verify } = await endpoint([a, b]);
+    await verify(a);
+    state.document = { keys: [b.jwk] };
+    await verify(b, NOW + 301);
+    await settled(() => state.changes === 2);
+    await expect(verify(a, NOW + 301)).rejects.toMatchObject({ code: 'unknown_key' });
+  });
+
+  it('never serve a shared secret, whatever the set says', async () => {
+    const { state, keys } = await endpoint([]);
+    state.document = { keys: [{ kty: 'oct', k: 'c2VjcmV0', kid: 'a', alg: 'HS256' }] };
+    expect(await keys.candidates('HS256', 'a', NOW)).toEqual([]);
+    expect(await keys.candidates('ES256', 'a', NOW)).toEqual([]);
+  });
+
+  it('are refused from an endpoint that answers garbage', async () => {
+    const { state, verify } = await endpoint([]);
+    for (const [i, document] of ['garbage', { keys: 'none' }, null, { keys: [null] }].entries()) {
+      state.document = document;
+      await expect(verify(issuer('a'), NOW + i * 10)).rejects.toMatchObject({ status: expect.any(Number) });
+    }
+    expect(state.failures).toBe(4);
+  });
+});
+
+describe('a fetch of jwks_uri', () => {
+  it('ends in time when the endpoint hangs, before or within its answer', async () => {
+    const silent = await serve(() => undefined);
+    await expect(fetchJwks(fetch, silent, 50)).rejects.toThrow(/timeout|aborted/i);
+    const halfway = await serve((_, response) => response.write('{"keys":['));
+    await expect(fetchJwks(fetch, halfway, 50)).rejects.toThrow(/timeout|aborted/i);
+  });
+
+  it('reads no more than its limit of 10 MB', async () => {
+    let sent = 0;
+    const uri = await serve((_, response) => {
+      const chunk = Buffer.alloc(64 * 1024, ' ');
+      const more = (): void => {
+        while (sent < 10 * 1024 * 1024 && !response.destroyed) {
+          sent += chunk.length;
+          if (!response.write(chunk)) {
+            response.once('drain', more);
+            return;
+          }
+        }
+        response.end();
+      };
+      more();
+    });
+    await expect(fetchJwks(fetch, uri, 5000)).rejects.toThrow(`at most ${MAX_JWKS_BYTES} bytes`);
+    expect(sent).toBeLessThan(10 * 1024 * 1024);
+  });
+
+  it('follows no redirect', async () => {
+    const uri = await serve((request, response) => {
+      if (request.url === '/jwks') response.writeHead(302, { location: '/elsewhere' }).end();
+      else response.end('{"keys":[]}');
+    });
+    await expect(fetchJwks(fetch, uri, 1000)).rejects.toThrow('expected status 200, got 302');
+  });
+});
