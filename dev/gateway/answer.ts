@@ -29,6 +29,8 @@ export interface ErrorContext {
   /** `$kong_request_id`. */
   readonly kongRequestId: string;
   readonly accept: string | undefined;
+  /** Only nginx's own errors look at it. */
+  readonly contentType?: string | undefined;
 }
 
 /** `kong.response.error(status, message)` (kong/pdk/response.lua): a body in the type that the client accepts. */
@@ -52,10 +54,7 @@ export function errorAnswer(status: number, context: ErrorContext, message?: str
  * What nginx's own errors become (kong/error_handlers.lua): like {@link errorAnswer}, but a client that names no
  * type gets plain text (`error_default_type`), and 494 is answered as 400.
  */
-export function nginxErrorAnswer(
-  status: number,
-  context: ErrorContext & { contentType?: string | undefined },
-): Answer {
+export function nginxErrorAnswer(status: number, context: ErrorContext): Answer {
   const accept = context.accept ?? context.contentType ?? 'text/plain';
   const answer = errorAnswer(status, { ...context, accept });
   return status === 494 ? { ...answer, status: 400 } : answer;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { errorAnswer, nginxErrorAnswer, type Answer } from './answer';
+import { errorAnswer, nginxErrorAnswer, type Answer, type ErrorContext } from './answer';
 import type { Client } from './client';
+import type { Service } from './declarative/entities';
 import { HeaderList } from './header-list';
 import type { Log } from './log';
 import type { GatewayRequest } from './request';
@@ -25,139 +26,147 @@ export interface ExchangeOptions {
 }
 
 /** Takes one request through the gateway: route, plugin, upstream. */
-export async function serve(client: Client, options: ExchangeOptions): Promise<void> {
-  const { worker, now, newRequestId } = options;
-  const startedAt = now();
-  const clientHeaders = HeaderList.fromRaw(client.incoming.rawHeaders);
-  const kongRequestId = newRequestId();
-  const errorContext = { kongRequestId, accept: acceptOf(clientHeaders) };
+export function serve(client: Client, options: ExchangeOptions): Promise<void> {
+  return new Exchange(client, options).run();
+}
 
-  const refusal = headersRefusal(client.incoming);
-  if (refusal !== undefined) {
-    send(nginxErrorAnswer(refusal, { ...errorContext, contentType: clientHeaders.first('Content-Type') }));
-    return;
-  }
-  const { method = 'GET', url: target = '/' } = client.incoming;
-  const host = hostName(clientHeaders.first('Host'));
-  const match = worker.route({ method, host, target });
-  if (match === undefined) {
-    send(errorAnswer(404, errorContext, 'no Route matched with those values'));
-    return;
-  }
-  const redirect = httpsOnly(match, host, target, errorContext);
-  if (redirect !== undefined) {
-    send(redirect);
-    return;
-  }
-  const request = toRequest(client, match, {
-    clientHeaders,
-    host,
-    kongRequestId,
-    nginxRequestId: newRequestId(),
-  });
-  const answer = await worker.access(request);
-  if (client.gone.aborted) return;
-  if (answer !== undefined) {
-    send(answer, request.responseHeaders);
-    return;
-  }
-  await proxy();
+class Exchange {
+  readonly #client: Client;
+  readonly #options: ExchangeOptions;
+  readonly #startedAt: number;
+  readonly #kongRequestId: string;
+  readonly #clientHeaders: HeaderList;
 
-  function send(own: Answer, plugins = new HeaderList()): void {
-    const headers = plugins.copy();
-    for (const [name] of own.headers.lines) headers.set(name, own.headers.all(name));
-    client.answer({ ...own, headers: ownHeaders(headers, kongRequestId, elapsed()) });
+  constructor(client: Client, options: ExchangeOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#startedAt = options.now();
+    this.#kongRequestId = options.newRequestId();
+    this.#clientHeaders = HeaderList.fromRaw(client.incoming.rawHeaders);
   }
 
-  function elapsed(): number {
-    return Math.round(now() - startedAt);
+  async run(): Promise<void> {
+    const { incoming, gone } = this.#client;
+    const refusal = headersRefusal(incoming);
+    if (refusal !== undefined) {
+      this.#send(nginxErrorAnswer(refusal, this.#errorContext));
+      return;
+    }
+    const { method = 'GET', url: target = '/' } = incoming;
+    const host = hostName(this.#clientHeaders.first('Host'));
+    const match = this.#options.worker.route({ method, host, target });
+    if (match === undefined) {
+      this.#send(errorAnswer(404, this.#errorContext, 'no Route matched with those values'));
+      return;
+    }
+    const redirect = httpsOnly(match, host, target, this.#errorContext);
+    if (redirect !== undefined) {
+      this.#send(redirect);
+      return;
+    }
+    const request = this.#toRequest(match, host);
+    const answer = await this.#options.worker.access(request);
+    if (gone.aborted) return;
+    if (answer === undefined) await this.#proxy(request, match.prefix);
+    else this.#send(answer, request.responseHeaders);
   }
 
-  async function proxy(): Promise<void> {
-    const { service } = request;
+  #toRequest(match: Match, host: string): GatewayRequest {
+    const { socket, method = 'GET', url: target = '/', httpVersion } = this.#client.incoming;
+    const clientHeaders = this.#clientHeaders;
+    return {
+      ...{ method, target, httpVersion, host, clientHeaders },
+      clientAddress: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+      clientPort: socket.remotePort ?? 0,
+      serverPort: socket.localPort ?? 0,
+      kongRequestId: this.#kongRequestId,
+      nginxRequestId: this.#options.newRequestId(),
+      route: match.route,
+      service: match.service,
+      shared: new Map(),
+      clientGone: this.#client.gone,
+      headers: clientHeaders.copy(),
+      upstreamPath: escapePath(match.upstreamPath),
+      query: rawQuery(target),
+      upstreamHost: match.route.preserve_host ? clientHeaders.first('Host') : undefined,
+      responseHeaders: new HeaderList(),
+    };
+  }
+
+  async #proxy(request: GatewayRequest, prefix: string | undefined): Promise<void> {
+    const { service, method } = request;
     if (service === undefined) {
-      send(errorAnswer(503, errorContext, 'no Service found with those values'));
+      this.#send(errorAnswer(503, this.#errorContext, 'no Service found with those values'));
       return;
     }
-    const body = await readBody(client.incoming);
+    const body = await readBody(this.#client.incoming);
     const result = await callUpstream({
-      service,
-      target: targetOf(service.host, service.port, options.resolve),
-      method,
+      ...{ service, method, body },
+      target: targetOf(service.host, service.port, this.#options.resolve),
       path: request.upstreamPath + query(request),
-      headers: upstreamHeaders(request, service, match?.prefix, body?.length),
-      body,
-      clientGone: client.gone,
+      headers: upstreamHeaders(request, service, prefix, body?.length),
+      clientGone: this.#client.gone,
     });
-    finish(result);
+    if (result.kind === 'failed') this.#fail(result.reason, result.detail);
+    else this.#relay(request, service, result);
   }
 
-  function finish(result: UpstreamResult): void {
-    if (result.kind === 'failed') {
-      options.log('err', `upstream ${result.reason}: ${result.detail}`);
-      if (!client.gone.aborted) send(failureAnswer(result.reason, clientHeaders, errorContext));
-      return;
-    }
-    const upstream = HeaderList.fromRaw(result.response.rawHeaders).lines;
-    const upgrade = wantsWebSocket(clientHeaders);
-    const plugins = request.responseHeaders;
-    const headers = relayedHeaders({ upstream, plugins, upgrade, kongRequestId, latencyMs: elapsed() });
+  #relay(
+    request: GatewayRequest,
+    service: Service,
+    result: Exclude<UpstreamResult, { kind: 'failed' }>,
+  ): void {
+    const headers = relayedHeaders({
+      upstream: HeaderList.fromRaw(result.response.rawHeaders).lines,
+      plugins: request.responseHeaders,
+      upgrade: wantsWebSocket(this.#clientHeaders),
+      kongRequestId: this.#kongRequestId,
+      latencyMs: this.#elapsedMs(),
+    });
     if (result.kind === 'response') {
-      client.relay(result.response, headers);
+      this.#client.relay(result.response, headers);
       return;
     }
-    const socket = client.upgrade(headers);
+    const socket = this.#client.upgrade(headers);
     if (socket === undefined) {
       result.socket.destroy();
-      send(failureAnswer('broken', clientHeaders, errorContext));
+      this.#fail('broken', 'it upgraded a connection whose client named no upgrade in Connection');
       return;
     }
     if (result.head.length > 0) result.socket.unshift(result.head);
-    const timeouts = request.service ?? { read_timeout: 60_000, write_timeout: 60_000 };
-    void joinTunnel({
-      client: socket,
-      upstream: result.socket,
-      readTimeoutMs: timeouts.read_timeout,
-      writeTimeoutMs: timeouts.write_timeout,
-    });
+    const { read_timeout: readTimeoutMs, write_timeout: writeTimeoutMs } = service;
+    void joinTunnel({ client: socket, upstream: result.socket, readTimeoutMs, writeTimeoutMs });
   }
-}
 
-interface RequestFacts {
-  readonly clientHeaders: HeaderList;
-  readonly host: string;
-  readonly kongRequestId: string;
-  readonly nginxRequestId: string;
-}
+  #fail(reason: UpstreamFailure, detail: string): void {
+    this.#options.log('err', `upstream ${reason}: ${detail}`);
+    if (!this.#client.gone.aborted) this.#send(failureAnswer(reason, this.#errorContext));
+  }
 
-function toRequest(client: Client, match: Match, facts: RequestFacts): GatewayRequest {
-  const { socket, method = 'GET', url: target = '/', httpVersion } = client.incoming;
-  return {
-    ...facts,
-    ...{ method, target, httpVersion },
-    clientAddress: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
-    clientPort: socket.remotePort ?? 0,
-    serverPort: socket.localPort ?? 0,
-    route: match.route,
-    service: match.service,
-    shared: new Map(),
-    clientGone: client.gone,
-    headers: facts.clientHeaders.copy(),
-    upstreamPath: escapePath(match.upstreamPath),
-    query: rawQuery(target),
-    upstreamHost: match.route.preserve_host ? facts.clientHeaders.first('Host') : undefined,
-    responseHeaders: new HeaderList(),
-  };
+  #send(own: Answer, plugins = new HeaderList()): void {
+    const headers = plugins.copy();
+    for (const [name] of own.headers.lines) headers.set(name, own.headers.all(name));
+    const complete = ownHeaders(headers, this.#kongRequestId, this.#elapsedMs());
+    this.#client.answer({ ...own, headers: complete });
+  }
+
+  #elapsedMs(): number {
+    return Math.round(this.#options.now() - this.#startedAt);
+  }
+
+  get #errorContext(): ErrorContext {
+    const accept = this.#clientHeaders.all('Accept');
+    return {
+      kongRequestId: this.#kongRequestId,
+      accept: accept.length === 0 ? undefined : accept.join(','),
+      contentType: this.#clientHeaders.first('Content-Type'),
+    };
+  }
 }
 
 /** kong/runloop/handler.lua keeps the question mark of an empty query. */
 function query(request: GatewayRequest): string {
   return request.query !== '' || request.target.endsWith('?') ? `?${request.query}` : '';
-}
-
-function acceptOf(headers: HeaderList): string | undefined {
-  const values = headers.all('Accept');
-  return values.length === 0 ? undefined : values.join(',');
 }
 
 /** nginx's `$host`. */
@@ -183,7 +192,7 @@ function httpsOnly(
   { route }: Match,
   host: string,
   target: string,
-  context: { kongRequestId: string; accept: string | undefined },
+  context: ErrorContext,
 ): Answer | undefined {
   if (!route.protocols.includes('https') || route.protocols.includes('http')) return undefined;
   const status = route.https_redirect_status_code;
@@ -197,14 +206,9 @@ function httpsOnly(
   return answer;
 }
 
-function failureAnswer(
-  reason: UpstreamFailure,
-  headers: HeaderList,
-  context: { kongRequestId: string; accept: string | undefined },
-): Answer {
+function failureAnswer(reason: UpstreamFailure, context: ErrorContext): Answer {
   if (reason === 'unresolved') return errorAnswer(503, context, 'name resolution failed');
-  const status = reason === 'timed out' ? 504 : 502;
-  return nginxErrorAnswer(status, { ...context, contentType: headers.first('Content-Type') });
+  return nginxErrorAnswer(reason === 'timed out' ? 504 : 502, context);
 }
 
 /** The whole body, as nginx reads it before it calls upstream (`proxy_request_buffering on`). */
