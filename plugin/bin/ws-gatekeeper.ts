@@ -30,7 +30,7 @@ const program = new Command('ws-gatekeeper')
   )
   .option(
     '--socket-mode <octal>',
-    "permission bits of the socket; Kong's image runs as uid 1000",
+    "permission bits of the socket; Kong's user must be able to write to it",
     octal,
     0o660,
   )

@@ -17,7 +17,7 @@ export interface PluginServer {
 export interface ListenOptions {
   /** The Unix socket's path. A server that listens there already keeps its connections and gets no new ones. */
   readonly path: string;
-  /** Permission bits of the socket, for Kong's user (uid 1000 in its image) to reach it. */
+  /** Permission bits of the socket; Kong's user must be able to write to it. */
   readonly mode: number;
 }
 

@@ -112,6 +112,8 @@ function pluginServerContainer(plan: StackPlan): GenericContainer {
         'node',
         `${APP}/dist/plugin/bin/ws-gatekeeper.js`,
         ...['--socket', `${SHARED}/plugin.sock`, '--plugin-info-file', `${SHARED}/plugin-info.json`],
+        // Kong's uid differs from image to image.
+        ...['--socket-mode', '666'],
       ])
       .withWaitStrategy(Wait.forLogMessage('"listening"'));
   }

@@ -1,0 +1,69 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { SCHEMA, type FieldRule, type SchemaField } from '../plugin/schema';
+import { SETTING_ROWS } from '../sidecar/settings';
+
+/** docs/configuration.md: every setting of the gatekeeper and of the bridge, from their schemas. */
+export async function configurationDoc(): Promise<string> {
+  const text = [
+    '# Configuration',
+    '<!-- Made from the schemas by `npm run docs`; a test holds the two together. -->',
+    '## The gatekeeper: `config` of the plugin `ws-gatekeeper`',
+    'Fields marked *vault* may be references such as `{vault://env/jwt-secret}`, which Kong resolves.',
+    table(['Field', 'Type', 'Default', 'Meaning'], fieldRows(SCHEMA)),
+    '## The bridge: environment of `ws-bridge`',
+    table(['Variable', 'Unit', 'Default', 'Meaning'], settingRows()),
+  ].join('\n\n');
+  const file = join(__dirname, '../.prettierrc.json');
+  return format(text, { ...(await resolveConfig(file)), parser: 'markdown' });
+}
+
+function settingRows(): string[][] {
+  return SETTING_ROWS.map((row) => [code(row.name), row.unit ?? '', code(row.default), row.description]);
+}
+
+function fieldRows(fields: readonly SchemaField[], prefix = ''): string[][] {
+  return fields.flatMap((field) =>
+    Object.entries(field).flatMap(([name, rule]) => [
+      [code(`${prefix}${name}`), typeOf(rule), defaultOf(rule), rule.description ?? ''],
+      ...fieldRows(rule.fields ?? [], `${prefix}${name}.`),
+      ...fieldRows(rule.elements?.fields ?? [], `${prefix}${name}[].`),
+      ...fieldRows(rule.values?.fields ?? [], `${prefix}${name}.*.`),
+    ]),
+  );
+}
+
+function typeOf(rule: FieldRule): string {
+  const values = rule.one_of ?? rule.elements?.one_of;
+  return [
+    rule.type,
+    rule.elements === undefined ? '' : `of ${rule.elements.type}`,
+    values === undefined ? '' : values.map((value) => code(value)).join(' '),
+    rule.between === undefined ? '' : `${rule.between[0]}–${rule.between[1]}`,
+    rule.referenceable === true ? '*vault*' : '',
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function defaultOf(rule: FieldRule): string {
+  if (rule.default !== undefined) return code(JSON.stringify(rule.default));
+  if (rule.type === 'record') return '';
+  return rule.required === true ? '**required**' : 'none';
+}
+
+function code(text: string | undefined): string {
+  return text === undefined || text === '' ? '' : `\`${text}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+if (require.main === module) {
+  void configurationDoc().then((text) => {
+    writeFileSync(join(__dirname, '../../docs/configuration.md'), text);
+  });
+}
