@@ -148,6 +148,9 @@ describe('an upgrade', () => {
     await stack.redis.publish('acme:notifications', 'for you');
     expect(await client.text()).toBe('for you');
     expect((await refused(stack, '/ws/notifications', undefined, { headers })).status).toBe(401);
+    // Nothing of the client's is left standing where the token says nothing.
+    const noRoles = await open(stack, '/ws/notifications', await token({ roles: [] }), { headers });
+    clients.push(noRoles);
   });
 
   it('tells the bridge a tenant and a user beyond ASCII', async () => {
