@@ -3,7 +3,7 @@ import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/'] },
+  { ignores: ['**/dist/', 'node_modules/', 'coverage/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -26,6 +26,7 @@ export default tseslint.config(
   { files: ['protocol/**'], rules: noImportsFrom('plugin', 'sidecar', 'client', 'dev', 'test', 'bench') },
   { files: ['plugin/**'], rules: noImportsFrom('sidecar', 'client', 'dev', 'test', 'bench') },
   { files: ['sidecar/**'], rules: noImportsFrom('plugin', 'client', 'dev', 'test', 'bench') },
+  { files: ['client/**'], rules: noImportsFrom('plugin', 'sidecar', 'dev', 'test', 'bench') },
   { files: ['dev/**', 'bench/**'], rules: { ...noImportsFrom('test'), 'no-console': 'off' } },
   {
     files: ['test/**/*.test.ts'],

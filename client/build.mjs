@@ -1,0 +1,58 @@
+// Builds the package: the code with what it needs of protocol/ in one file, the same minified, and the types.
+// Ends with 1 when the minified file is larger than it may be.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const MAX_GZIP_BYTES = 4096;
+
+const here = import.meta.dirname;
+const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(here, 'dist') } } });
+const outdir = values.outdir;
+
+rmSync(outdir, { recursive: true, force: true });
+await bundle('index.js', { sourcemap: true });
+await bundle('index.min.js', { minify: true });
+declareTypes();
+checkSize();
+
+async function bundle(name, options) {
+  await build({
+    entryPoints: [join(here, 'src/index.ts')],
+    outfile: join(outdir, name),
+    bundle: true,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2022',
+    plugins: [{ name: 'precomputed policy', setup: precomputePolicy }],
+    ...options,
+  });
+}
+
+// The table's words are for people: the bundle gets the map that close-policy.ts makes of it, ready made.
+function precomputePolicy({ onLoad }) {
+  onLoad({ filter: /close-policy\.ts$/ }, async ({ path }) => {
+    const { outputFiles } = await build({ entryPoints: [path], bundle: true, format: 'esm', write: false });
+    const { POLICY } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+    return { contents: `export const POLICY = new Map(${JSON.stringify([...POLICY])})` };
+  });
+}
+
+function declareTypes() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const args = [tsc, '-p', join(here, 'tsconfig.json'), '--outDir', join(outdir, 'types')];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function checkSize() {
+  const minified = readFileSync(join(outdir, 'index.min.js'));
+  const gzip = gzipSync(minified, { level: 9 }).length;
+  process.stdout.write(`index.min.js: ${minified.length} bytes, ${gzip} gzip (at most ${MAX_GZIP_BYTES})\n`);
+  if (gzip > MAX_GZIP_BYTES) process.exit(1);
+}

@@ -1,0 +1,14 @@
+/** Why something that was asked of the client did not happen, or may not have. */
+export class BridgeClientError extends Error {
+  override readonly name = 'BridgeClientError';
+  /**
+   * `CLOSED`: the client is closed. `QUEUE_FULL`: too many commands wait. `NO_COMMANDS`: the route takes none.
+   * `GAP`: frames of the answer may have been lost. Otherwise the code of the bridge's or the service's error frame.
+   */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,19 @@
+export { BridgeClient, connect, type ClientEvents, type CloseInfo } from './client.ts';
+export type { Clock } from './clock.ts';
+export type { Completion } from './answers.ts';
+export { BridgeClientError } from './errors.ts';
+export type { ClientOptions } from './options.ts';
+export type { AnyFrame } from './parse-frame.ts';
+export type { ConnectionState } from './state.ts';
+export type { Surroundings } from './surroundings.ts';
+export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
+export type {
+  BridgeErrorCode,
+  BridgeErrorFrame,
+  CompleteFrame,
+  DataFrame,
+  ErrorFrame,
+  GapFrame,
+  GapReason,
+  TokenFrame,
+} from '../../protocol/frames.ts';

@@ -1,0 +1,90 @@
+import { SYSTEM_CLOCK, type Clock } from './clock.ts';
+import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
+import type { WebSocketConstructor } from './web-socket.ts';
+
+/** How a client connects and behaves. */
+export interface ClientOptions {
+  /** Where the gateway is, `wss://gateway.example`, with or without the path and query of the route. */
+  readonly url: string | URL;
+  /** The route, resolved against `url`: `/ws/ai/chat?session=s1`. Default: what `url` says. */
+  readonly path?: string;
+  /** Asked for each connection. A rejection counts as a failed attempt and is told by an `error` event. */
+  readonly token: () => string | Promise<string>;
+  /** Where a socket's constructor comes from when there is no global one, as in Node 20. Default: `globalThis.WebSocket`. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** What stands before the token among the subprotocols, as the gateway has it. Default: `bearer.` */
+  readonly bearerPrefix?: string;
+  /** The longest delay before the first reconnect, in milliseconds; each further one doubles it. Default: 1,000. */
+  readonly backoffBaseMs?: number;
+  /** The longest delay of all, in milliseconds. Default: 30,000. */
+  readonly backoffCapMs?: number;
+  /** How long a connection must last for the delays to begin anew, in milliseconds. Default: 60,000. */
+  readonly stableMs?: number;
+  /** How long a connection may take to be ready, its token included, in milliseconds. Default: 10,000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * How long before its token expires a connection is replaced by another, in milliseconds; up to half as much is added
+   * at random. Default: 30,000.
+   */
+  readonly renewBeforeMs?: number;
+  /**
+   * How long nothing may arrive before the peer is taken for dead and another connection is opened, in milliseconds.
+   * Each such look is an upgrade that counts against the tenant's limit; none is made while the tab is hidden.
+   * Infinity for never. Default: 300,000.
+   */
+  readonly idleTimeoutMs?: number;
+  /**
+   * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds.
+   * Default: 10,000.
+   */
+  readonly ackTimeoutMs?: number;
+  /** How many commands may wait for the connection or for their acknowledgement. Default: 100. */
+  readonly maxPendingCommands?: number;
+  /** Time and timers. Default: the system's. */
+  readonly clock?: Clock;
+  /** Randomness in [0, 1) for delays. Default: `Math.random`. */
+  readonly random?: () => number;
+  /** A new command id on each call, unique in its session. Default: 128 random bits. */
+  readonly newId?: () => string;
+  /** Network and visibility. Default: the page's; always online and visible where there is none. */
+  readonly surroundings?: Surroundings;
+}
+
+/** Options with nothing left open. */
+export type Settings = Required<Omit<ClientOptions, 'url' | 'path'>> & { readonly url: URL };
+
+const DEFAULTS = {
+  bearerPrefix: 'bearer.',
+  backoffBaseMs: 1_000,
+  backoffCapMs: 30_000,
+  stableMs: 60_000,
+  connectTimeoutMs: 10_000,
+  renewBeforeMs: 30_000,
+  idleTimeoutMs: 300_000,
+  ackTimeoutMs: 10_000,
+  maxPendingCommands: 100,
+  clock: SYSTEM_CLOCK,
+  random: Math.random,
+  newId: randomId,
+} as const;
+
+/**
+ * Fills in the defaults.
+ * @throws TypeError when `url` is none, or when there is no WebSocket
+ */
+export function settingsOf(options: ClientOptions): Settings {
+  const globals = globalThis as Globals & { readonly WebSocket?: WebSocketConstructor };
+  const WebSocket = options.WebSocket ?? globals.WebSocket;
+  if (!WebSocket) throw new TypeError('no WebSocket: pass one');
+  return {
+    surroundings: surroundingsOf(globals),
+    ...DEFAULTS,
+    ...options,
+    WebSocket,
+    url: new URL(options.path ?? '', options.url),
+  };
+}
+
+function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join('');
+}

@@ -1,0 +1,29 @@
+/**
+ * When to open the connection that takes over from one that was opened with this token: `renewBeforeMs` before the
+ * token expires, and up to half as much earlier, so that clients of one moment spread out.
+ * @param random in [0, 1)
+ * @returns undefined when the token does not say when it expires, or leaves no time: then the bridge's 4401 ends the
+ *   connection, and the next one resumes
+ */
+export function renewalAtMs(
+  token: string,
+  nowMs: number,
+  random: number,
+  renewBeforeMs: number,
+): number | undefined {
+  const expSeconds = expiry(token);
+  if (expSeconds === undefined) return undefined;
+  const atMs = expSeconds * 1000 - renewBeforeMs * (1 + random / 2);
+  return atMs > nowMs ? atMs : undefined;
+}
+
+/** Reads `exp` without verifying anything: whether the token is any good is the gateway's to say. */
+function expiry(token: string): number | undefined {
+  try {
+    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
+    const { exp } = JSON.parse(atob(payload)) as { readonly exp?: unknown };
+    return typeof exp === 'number' ? exp : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,16 @@
+/** As much of a `WebSocket` as is used: the browser's, Node's and that of `ws` have it. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(data: string | ArrayBuffer | ArrayBufferView): void;
+  close(code?: number): void;
+}
+
+/** What makes them. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/** `readyState` of a socket that takes messages. */
+export const OPEN = 1;
