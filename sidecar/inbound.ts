@@ -64,6 +64,6 @@ async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<s
     await sent;
     return undefined;
   } catch {
-    return errorFrame(UNAVAILABLE, 'not accepted: try again later', id);
+    return errorFrame(UNAVAILABLE, 'Redis did not confirm it: try again later', id);
   }
 }
