@@ -3,6 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
+import { startAdmin } from '../admin';
 import { Name, Plugin, Version } from '../index';
 import { log } from '../log';
 import { closeRedisConnections } from '../store/redis-connection';
@@ -17,6 +18,8 @@ interface Options {
   readonly pluginInfoFile?: string;
   readonly healthCheck?: true;
   readonly shutdownTimeoutMs: number;
+  readonly adminHost: string;
+  readonly adminPort?: number;
 }
 
 const HEALTH_CHECK_TIMEOUT_MS = 2000;
@@ -42,6 +45,8 @@ const program = new Command('ws-gatekeeper')
     milliseconds,
     10_000,
   )
+  .option('--admin-port <port>', 'serve /metrics and /livez there; without it they are not served', port)
+  .option('--admin-host <host>', 'address for them', '127.0.0.1')
   .option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does')
   .addHelpText(
     'after',
@@ -73,7 +78,11 @@ async function serve(path: string, options: Options): Promise<void> {
     { path, mode: options.socketMode },
     { pluginName: Name, instances: new Instances(randomInt), start: (config) => new Plugin(config), log },
   );
-  log.info({ socket: path, version: Version }, 'listening');
+  const admin =
+    options.adminPort === undefined ? undefined : await startAdmin(options.adminHost, options.adminPort);
+  const address = admin?.address();
+  const adminPort = typeof address === 'object' ? address?.port : undefined;
+  log.info({ socket: path, version: Version, adminPort }, 'listening');
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 
@@ -83,6 +92,8 @@ async function serve(path: string, options: Options): Promise<void> {
     log.info({ signal }, 'stopping');
     await server.close(options.shutdownTimeoutMs);
     closeRedisConnections();
+    admin?.close();
+    admin?.closeAllConnections();
     log.info('stopped');
   }
 }
@@ -118,6 +129,13 @@ function octal(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text))
     throw new InvalidArgumentError('Expected three octal digits, for example 660.');
   return Number.parseInt(text, 8);
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^[0-9]{1,5}$/.test(text) || number > 65_535)
+    throw new InvalidArgumentError('Expected a port, 0 to 65535.');
+  return number;
 }
 
 function milliseconds(text: string): number {

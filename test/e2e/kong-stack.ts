@@ -10,7 +10,15 @@ import {
   type StartedNetwork,
   type StartedTestContainer,
 } from 'testcontainers';
-import { bridgeUpgrades, ROOT, SECRETS, type PluginServerControl, type Stack, type StackPlan } from './stack';
+import {
+  bridgeUpgrades,
+  requireNoSecrets,
+  ROOT,
+  SECRETS,
+  type PluginServerControl,
+  type Stack,
+  type StackPlan,
+} from './stack';
 
 const IMAGES = {
   kong: process.env['KONG_IMAGE'] ?? 'kong:3.9',
@@ -25,7 +33,7 @@ const SHARED = '/run/ws-gatekeeper';
 /** The stack on real Kong and real Redis, in containers of the stock images with the built files mounted. */
 export async function startKongStack(plan: StackPlan): Promise<Stack> {
   const network = await newNetwork();
-  // Kong runs as uid 1000, the test as anybody.
+  // Kong and Node run as users of their own, the test as anybody.
   chmodSync(plan.folder, 0o777);
   const logs: string[] = [];
   const inNetwork = (container: GenericContainer, alias: string) =>
@@ -79,6 +87,7 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
         await container.stop({ timeout: 0 });
       await network.stop();
       rmSync(plan.folder, { recursive: true, force: true });
+      requireNoSecrets(logs);
     },
   };
 }

@@ -70,3 +70,9 @@ export async function bridgeUpgrades(adminUrl: string): Promise<Record<string, n
   }
   return counts;
 }
+
+/** Everything that was logged may be read by people who must not be able to connect. @throws when a secret is in it */
+export function requireNoSecrets(logs: readonly string[]): void {
+  const leak = logs.find((line) => /eyJ[\w-]+\.|bearer|end-to-end/i.test(line));
+  if (leak !== undefined) throw new Error(`a token or a secret was logged: ${leak}`);
+}

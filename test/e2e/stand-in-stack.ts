@@ -6,7 +6,15 @@ import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 import { startGateway } from '../../dev/gateway';
 import { startRedis } from '../fakes/redis-server';
-import { bridgeUpgrades, ROOT, SECRETS, type PluginServerControl, type Stack, type StackPlan } from './stack';
+import {
+  bridgeUpgrades,
+  requireNoSecrets,
+  ROOT,
+  SECRETS,
+  type PluginServerControl,
+  type Stack,
+  type StackPlan,
+} from './stack';
 
 /** One of our programs, run as it is shipped. */
 class Program {
@@ -129,6 +137,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
       await gateway.close();
       await Promise.all([pluginServer.end('SIGKILL'), bridge.end('SIGKILL'), redisServer.stop()]);
       rmSync(plan.folder, { recursive: true, force: true });
+      requireNoSecrets(logs);
     },
   };
 }

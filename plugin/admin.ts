@@ -1,0 +1,36 @@
+import { createServer, type Server } from 'node:http';
+import { collectProcessMetrics, registry } from './metrics';
+
+/**
+ * Serves GET /metrics (Prometheus) and /livez on a port of its own.
+ * @param port 0 takes any free one
+ */
+export async function startAdmin(host: string, port: number): Promise<Server> {
+  collectProcessMetrics();
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET') {
+      response.writeHead(405, { Allow: 'GET' }).end();
+      return;
+    }
+    switch (request.url) {
+      case '/livez':
+        response.end('ok\n');
+        return;
+      case '/metrics':
+        void registry.metrics().then((text) => {
+          response.writeHead(200, { 'Content-Type': registry.contentType }).end(text);
+        });
+        return;
+      default:
+        response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return server;
+}
