@@ -1,0 +1,32 @@
+/** A field's rules in Kong's schema language (kong/db/schema/init.lua), the subset used here. */
+export interface FieldRule {
+  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'map' | 'record';
+  /** 10 to 500 characters, required by Kong's schema linter. */
+  readonly description?: string;
+  readonly required?: boolean;
+  readonly default?: unknown;
+  /** The value may be a vault reference (`{vault://env/…}`), resolved by Kong. */
+  readonly referenceable?: boolean;
+  readonly one_of?: readonly string[];
+  readonly between?: readonly [number, number];
+  readonly len_min?: number;
+  /** A Lua pattern. */
+  readonly match?: string;
+  readonly elements?: FieldRule;
+  readonly keys?: FieldRule;
+  readonly values?: FieldRule;
+  readonly fields?: readonly SchemaField[];
+}
+
+/** One field: a record with the field's name as its only key, as Kong writes them. */
+export type SchemaField = Readonly<Record<string, FieldRule>>;
+
+/** A claim by its name or path. */
+export const claimPath = (description: string, path: readonly string[]): FieldRule => ({
+  type: 'array',
+  elements: { type: 'string', len_min: 1 },
+  len_min: 1,
+  required: true,
+  default: path,
+  description: `${description} Several elements are the path to a nested claim.`,
+});

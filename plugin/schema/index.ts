@@ -1,0 +1,20 @@
+import type { SchemaField } from './field';
+import { keyFields } from './keys';
+import { limitFields } from './limits';
+import { placeFields } from './places';
+import { redisFields } from './redis';
+import { tokenFields } from './token';
+import { upstreamFields } from './upstream';
+
+export { ALGORITHMS } from './algorithms';
+export type { FieldRule, SchemaField } from './field';
+
+/** The plugin's `config` fields. */
+export const SCHEMA: readonly SchemaField[] = [
+  ...placeFields,
+  ...keyFields,
+  ...tokenFields,
+  ...upstreamFields,
+  ...limitFields,
+  ...redisFields,
+];

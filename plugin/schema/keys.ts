@@ -1,0 +1,84 @@
+import type { SchemaField } from './field';
+
+/** What verifies tokens. */
+export const keyFields: readonly SchemaField[] = [
+  {
+    secret: {
+      type: 'string',
+      referenceable: true,
+      description: 'The shared secret for HS256, HS384 and HS512: at least 32 bytes (RFC 7518 §3.2).',
+    },
+  },
+  {
+    public_keys: {
+      type: 'array',
+      required: true,
+      default: [],
+      description: 'The public keys for RS*, PS*, ES* and EdDSA.',
+      elements: {
+        type: 'record',
+        fields: [
+          {
+            kid: {
+              type: 'string',
+              description:
+                'Used for tokens whose header has this `kid`; without one, for any token that it fits.',
+            },
+          },
+          {
+            key: {
+              type: 'string',
+              required: true,
+              referenceable: true,
+              description: 'The public key in PEM (SPKI or certificate) or as a JWK (RFC 7517).',
+            },
+          },
+        ],
+      },
+    },
+  },
+  {
+    jwks_uri: {
+      type: 'string',
+      referenceable: true,
+      description:
+        'Where a JWK Set (RFC 7517) with further public keys is fetched from: an http:// or https:// URL.',
+    },
+  },
+  {
+    jwks_cache_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 86_400],
+      default: 300,
+      description: 'How long a fetched JWK Set is used before it is fetched again, in seconds.',
+    },
+  },
+  {
+    jwks_stale_seconds: {
+      type: 'integer',
+      required: true,
+      between: [0, 604_800],
+      default: 3600,
+      description: 'How much longer it is used while jwks_uri cannot be fetched, in seconds; 503 after that.',
+    },
+  },
+  {
+    jwks_cooldown_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 3600],
+      default: 5,
+      description: 'How long no further fetch is made for tokens with an unknown `kid`, in seconds.',
+    },
+  },
+  {
+    jwks_timeout: {
+      type: 'integer',
+      required: true,
+      between: [50, 30_000],
+      default: 2000,
+      description: 'How long a fetch of jwks_uri may take, in milliseconds.',
+    },
+  },
+];

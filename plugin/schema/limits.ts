@@ -1,0 +1,151 @@
+import { claimPath, type FieldRule, type SchemaField } from './field';
+
+const rateFields: readonly SchemaField[] = [
+  {
+    limit: {
+      type: 'integer',
+      required: true,
+      between: [1, 1_000_000],
+      description: 'How many upgrades a window_seconds are sustained. Required: there is no safe guess.',
+    },
+  },
+  {
+    window_seconds: {
+      type: 'integer',
+      required: true,
+      between: [1, 86_400],
+      default: 60,
+      description: 'The window that `limit` counts for, in seconds.',
+    },
+  },
+  {
+    burst: {
+      type: 'integer',
+      required: true,
+      between: [0, 1_000_000],
+      default: 0,
+      description: 'How many upgrades may come ahead of the sustained rate.',
+    },
+  },
+];
+
+const limitField: FieldRule = {
+  type: 'record',
+  fields: [
+    {
+      by: {
+        type: 'string',
+        required: true,
+        one_of: ['tenant', 'user', 'route', 'ip'],
+        default: 'tenant',
+        description:
+          "What is counted: a tenant, a tenant's user, a tenant on a Kong route, or a client's IP address.",
+      },
+    },
+    ...rateFields,
+    {
+      paths: {
+        type: 'array',
+        elements: { type: 'string', len_min: 1 },
+        required: true,
+        default: [],
+        description: 'Counts only upgrades whose path begins with one of these; an empty list counts all.',
+      },
+    },
+    {
+      tiers: {
+        type: 'map',
+        required: true,
+        keys: { type: 'string', len_min: 1 },
+        values: { type: 'record', fields: rateFields },
+        default: {},
+        description:
+          "Other figures for tokens whose tier_claim has the key's value; any other token has those above.",
+      },
+    },
+  ],
+};
+
+/** The limits, and what happens while Redis is away. */
+export const limitFields: readonly SchemaField[] = [
+  {
+    rate_limits: {
+      type: 'array',
+      required: true,
+      elements: limitField,
+      default: [
+        {
+          by: 'tenant',
+          limit: 60,
+          window_seconds: 60,
+          burst: 10,
+          paths: [],
+          tiers: {
+            free: { limit: 60, window_seconds: 60, burst: 10 },
+            professional: { limit: 300, window_seconds: 60, burst: 50 },
+            enterprise: { limit: 1000, window_seconds: 60, burst: 200 },
+          },
+        },
+        { by: 'tenant', limit: 30, window_seconds: 60, burst: 10, paths: ['/ws/ai/chat'], tiers: {} },
+      ],
+      description:
+        'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',
+    },
+  },
+  {
+    tier_claim: claimPath(
+      "The claim with the tenant's tier, which chooses among a limit's tiers; may be absent.",
+      ['tier'],
+    ),
+  },
+  {
+    fault_tolerant: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        "Redis away: true applies the same limits in this process's memory, false refuses with 503.",
+    },
+  },
+  {
+    hide_client_headers: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Whether to keep the RateLimit-* and X-RateLimit-* response headers from clients.',
+    },
+  },
+  {
+    revocation: {
+      type: 'record',
+      required: true,
+      description: 'Whether a token was revoked: its `jti` in Redis.',
+      fields: [
+        {
+          enabled: {
+            type: 'boolean',
+            required: true,
+            default: true,
+            description: 'Whether tokens with a `jti` are looked up.',
+          },
+        },
+        {
+          key_prefix: {
+            type: 'string',
+            required: true,
+            default: 'blacklist:',
+            description: 'A token is revoked while the Redis key of this prefix and its `jti` exists.',
+          },
+        },
+        {
+          fault_tolerant: {
+            type: 'boolean',
+            required: true,
+            default: false,
+            description: 'Redis away: false refuses with 503, true admits tokens that may have been revoked.',
+          },
+        },
+      ],
+    },
+  },
+];

@@ -1,0 +1,51 @@
+import type { FieldRule, SchemaField } from './field';
+
+const names = (description: string, defaults: readonly string[]): FieldRule => ({
+  type: 'array',
+  elements: { type: 'string', len_min: 1 },
+  required: true,
+  default: defaults,
+  description: `${description} An empty list looks nowhere.`,
+});
+
+/** Where the token may be, and from which Origins. */
+export const placeFields: readonly SchemaField[] = [
+  { header_names: names('The request headers that may carry the token, as `Bearer …`.', ['authorization']) },
+  {
+    subprotocol_prefixes: names(
+      'A Sec-WebSocket-Protocol item that begins with one of these carries the token after it; it is removed before the upstream sees the list. The way for browsers.',
+      ['bearer.'],
+    ),
+  },
+  {
+    cookie_names: names(
+      'The cookies that may carry the token; they count only with an Origin of allowed_origins (cross-site WebSocket hijacking) and are removed before the upstream.',
+      [],
+    ),
+  },
+  {
+    uri_param_names: names(
+      'The query parameters that may carry the token, removed before the upstream. URLs end up in logs: a last resort.',
+      [],
+    ),
+  },
+  {
+    allowed_origins: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: [],
+      description:
+        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). An empty list lets any Origin connect, but no cookie counts then.',
+    },
+  },
+  {
+    allow_absent_origin: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        'Whether a request without Origin, which no browser sends, may connect when allowed_origins is set.',
+    },
+  },
+];

@@ -1,0 +1,108 @@
+import type { SchemaField } from './field';
+
+/** How to reach Redis, and how long a decision may take. */
+export const redisFields: readonly SchemaField[] = [
+  {
+    redis: {
+      type: 'record',
+      required: true,
+      description: 'The Redis that counts the limits and knows revoked tokens, shared by all gatekeepers.',
+      fields: [
+        {
+          url: {
+            type: 'string',
+            referenceable: true,
+            description:
+              'redis:// or rediss:// URL with everything in it; takes precedence over the fields below.',
+          },
+        },
+        {
+          host: {
+            type: 'string',
+            required: true,
+            referenceable: true,
+            default: '127.0.0.1',
+            description: 'The host name or address of Redis.',
+          },
+        },
+        {
+          port: {
+            type: 'integer',
+            required: true,
+            between: [1, 65_535],
+            default: 6379,
+            description: 'The TCP port of Redis.',
+          },
+        },
+        {
+          username: { type: 'string', referenceable: true, description: 'The ACL user to authenticate as.' },
+        },
+        {
+          password: {
+            type: 'string',
+            referenceable: true,
+            description: 'The password to authenticate with.',
+          },
+        },
+        {
+          database: {
+            type: 'integer',
+            required: true,
+            between: [0, 65_535],
+            default: 0,
+            description: 'The number of the Redis database.',
+          },
+        },
+        {
+          ssl: {
+            type: 'boolean',
+            required: true,
+            default: false,
+            description: 'Whether to connect with TLS.',
+          },
+        },
+        {
+          ssl_verify: {
+            type: 'boolean',
+            required: true,
+            default: true,
+            description: "Whether Redis's certificate is verified when ssl is on.",
+          },
+        },
+        {
+          server_name: {
+            type: 'string',
+            description: 'The server name (SNI) to ask for and verify with TLS.',
+          },
+        },
+        {
+          timeout: {
+            type: 'integer',
+            required: true,
+            between: [10, 60_000],
+            default: 500,
+            description: 'How long Redis may take to answer, in milliseconds.',
+          },
+        },
+        {
+          key_prefix: {
+            type: 'string',
+            required: true,
+            default: 'ws-gatekeeper:',
+            description: 'What every Redis key of the gatekeeper begins with.',
+          },
+        },
+      ],
+    },
+  },
+  {
+    decision_timeout: {
+      type: 'integer',
+      required: true,
+      between: [100, 50_000],
+      default: 3000,
+      description:
+        'How long a decision may take before it is refused with 503, in milliseconds. Kong itself waits 60 s.',
+    },
+  },
+];

@@ -1,0 +1,103 @@
+import { ALGORITHMS } from './algorithms';
+import { claimPath, type SchemaField } from './field';
+
+/** What a token must be. */
+export const tokenFields: readonly SchemaField[] = [
+  {
+    algorithms: {
+      type: 'array',
+      elements: { type: 'string', one_of: ALGORITHMS },
+      len_min: 1,
+      required: true,
+      default: ['HS256'],
+      description: 'The JWS algorithms that are accepted. Each needs a key of its kind.',
+    },
+  },
+  {
+    issuers: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: ['matih-platform'],
+      description: 'Accepted values of `iss`. An empty list accepts tokens of any issuer.',
+    },
+  },
+  {
+    audiences: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: ['matih-api'],
+      description: 'Accepted values of `aud`, of which a token needs one. An empty list accepts any.',
+    },
+  },
+  { token_type_claim: claimPath('The claim that says what kind of token it is.', ['type']) },
+  {
+    token_types: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: ['access'],
+      description: 'Accepted kinds of token, so that a refresh token is refused. An empty list accepts any.',
+    },
+  },
+  { tenant_claim: claimPath('The claim with the tenant: a string or an integer.', ['tenant_id']) },
+  { user_claim: claimPath('The claim with the user: a string or an integer.', ['sub']) },
+  { roles_claim: claimPath('The claim with the roles: an array of strings; may be absent.', ['roles']) },
+  {
+    clock_tolerance_seconds: {
+      type: 'integer',
+      required: true,
+      between: [0, 300],
+      default: 5,
+      description:
+        'How far the clocks of issuer and gatekeeper may differ when `exp`, `nbf` and `iat` are checked, in seconds.',
+    },
+  },
+  {
+    maximum_expiration: {
+      type: 'integer',
+      required: true,
+      between: [0, 31_536_000],
+      default: 0,
+      description: 'The furthest in the future that `exp` may lie, in seconds; 0 for no limit.',
+    },
+  },
+  {
+    required_claims: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      required: true,
+      default: [],
+      description: 'Claims that a token must have besides `exp`, the tenant and the user, for example `jti`.',
+    },
+  },
+  {
+    token_cache_size: {
+      type: 'integer',
+      required: true,
+      between: [0, 1_000_000],
+      default: 10_000,
+      description:
+        'How many verified tokens are remembered (by hash, until they expire), so that reconnects are cheap; 0 for none.',
+    },
+  },
+  {
+    maximum_token_bytes: {
+      type: 'integer',
+      required: true,
+      between: [256, 65_536],
+      default: 8192,
+      description: 'The longest token that is looked at, in bytes.',
+    },
+  },
+  {
+    realm: {
+      type: 'string',
+      required: true,
+      len_min: 1,
+      default: 'ws-gatekeeper',
+      description: 'The realm in the WWW-Authenticate header of a 401 (RFC 6750 §3).',
+    },
+  },
+];

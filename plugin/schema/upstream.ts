@@ -1,0 +1,67 @@
+import { DEFAULT_HEADER_NAMES } from '../../protocol/headers';
+import type { FieldRule, SchemaField } from './field';
+
+const headerName = (description: string, name: string): FieldRule => ({
+  type: 'string',
+  required: true,
+  len_min: 1,
+  default: name,
+  description,
+});
+
+/** What the upstream is told. */
+export const upstreamFields: readonly SchemaField[] = [
+  {
+    tenant_header: headerName(
+      'The request header that tells the upstream the tenant.',
+      DEFAULT_HEADER_NAMES.tenant,
+    ),
+  },
+  {
+    user_header: headerName(
+      'The request header that tells the upstream the user.',
+      DEFAULT_HEADER_NAMES.user,
+    ),
+  },
+  {
+    roles_header: headerName(
+      'The request header that tells the upstream the roles, comma separated.',
+      DEFAULT_HEADER_NAMES.roles,
+    ),
+  },
+  {
+    request_id_header: headerName(
+      "The request header with the request's id.",
+      DEFAULT_HEADER_NAMES.requestId,
+    ),
+  },
+  {
+    assertion_header: headerName(
+      'The request header with the signed assertion for ws-bridge.',
+      DEFAULT_HEADER_NAMES.assertion,
+    ),
+  },
+  {
+    assertion_secret: {
+      type: 'string',
+      referenceable: true,
+      description:
+        'Signs the assertion with HS256: at least 32 bytes, shared with ws-bridge, not the token secret. This or assertion_private_key is required.',
+    },
+  },
+  {
+    assertion_private_key: {
+      type: 'string',
+      referenceable: true,
+      description:
+        'Signs the assertion with a private key in PEM or JWK (EC, Ed25519, RSA), so that ws-bridge holds only the public key.',
+    },
+  },
+  {
+    assertion_key_id: {
+      type: 'string',
+      description:
+        'The `kid` of the assertion, for rotating its key; with a JWK its own `kid` is the default.',
+    },
+  },
+];
