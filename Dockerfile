@@ -4,7 +4,6 @@ ARG NODE_IMAGE=node:22-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY client/package.json ./client/
 COPY client/package.json client/
 RUN npm ci --ignore-scripts
 COPY . .
