@@ -85,6 +85,8 @@ export type BridgeErrorCode =
   | 'INVALID_COMMAND'
   /** The route is one way: it takes no messages. */
   | 'READ_ONLY'
+  /** The message begins as only control frames of {@link SUBPROTOCOL} may. */
+  | 'RESERVED'
   /** More messages than the route allows: the connection is closed when it goes on. */
   | 'TOO_MANY_MESSAGES'
   /** The command or message could not be handed to Redis, and was not. */

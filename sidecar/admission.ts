@@ -4,10 +4,12 @@ import {
   verifyAssertion,
   type Assertion,
 } from '../protocol/assertion';
+import { SUBPROTOCOL } from '../protocol/frames';
 import type { HeaderNames } from '../protocol/headers';
 import type { FittedKey } from '../protocol/keys';
 import { channelName } from './channel-template';
 import { badRequest, NOT_FOUND, unauthorized, unavailable, UPGRADE_REQUIRED, type Refusal } from './refusal';
+import { parseResumePoint, type ResumePoint } from './resume';
 import type { ReplayGuard } from './replay-guard';
 import { headerValues, readHeaders, type RequestHeaders } from './request-headers';
 import { matchRoute, type Route } from './routes';
@@ -39,6 +41,13 @@ export interface Admission {
   /** Undefined on a route without sessions. */
   readonly session: string | undefined;
   readonly channels: readonly string[];
+  /** Undefined for a plain client. */
+  readonly bridgeV1: BridgeV1Request | undefined;
+}
+
+/** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
+export interface BridgeV1Request {
+  readonly point: ResumePoint | undefined;
 }
 
 /** What came of an upgrade: as much as is known of it, for its log line, when it is refused. */
@@ -69,13 +78,18 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if ('outcome' in caller) return refused(caller, route);
   const session = route.session ? readSession(query, policy.newSession) : undefined;
   if (typeof session === 'object') return refused(session, route, caller);
+  const bridgeV1 = offersBridgeV1(headers) ? readResume(query) : undefined;
+  if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);
   const replay = replayFault(caller, policy);
   if (replay !== undefined) return refused(replay, route, caller);
 
   const { tenantId: tenant, userId: user } = caller.identity;
   const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
   const channels = route.channels.map((template) => channelName(template, values));
-  return { admitted: true, admission: { route, caller, session, channels: [...new Set(channels)] } };
+  return {
+    admitted: true,
+    admission: { route, caller, session, channels: [...new Set(channels)], bridgeV1 },
+  };
 }
 
 /** Judges a request that asks for no upgrade: it never gets more than a refusal. */
@@ -146,6 +160,19 @@ function readSession(query: string, newSession: () => string): string | Refusal 
   if (session === undefined) return newSession();
   if (others.length === 0 && SESSION_PATTERN.test(session)) return session;
   return badRequest('expected one session of 1 to 128 letters, digits, "_" or "-"');
+}
+
+function offersBridgeV1(headers: RequestHeaders): boolean {
+  const offers = headerValues(headers, 'sec-websocket-protocol').join().split(',');
+  return offers.some((offer) => offer.trim() === SUBPROTOCOL);
+}
+
+function readResume(query: string): BridgeV1Request | Refusal {
+  const [text, ...others] = new URLSearchParams(query).getAll('resume');
+  if (text === undefined) return { point: undefined };
+  const point = parseResumePoint(text);
+  if (others.length === 0 && point !== undefined) return { point };
+  return badRequest('expected one resume point, <epoch>.<offset>');
 }
 
 function replayFault(caller: Assertion, { replayGuard, now }: AdmissionPolicy): Refusal | undefined {

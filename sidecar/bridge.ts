@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,9 +9,8 @@ import type { FittedKey } from '../protocol/keys';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
-import type { Connection } from './connection';
 import { withDeadline } from './deadline';
-import { deliver } from './delivery';
+import { deliver, type Receiver } from './delivery';
 import { Heartbeat } from './heartbeat';
 import { createMetrics } from './metrics';
 import { redisConnection, redisSessionStore, redisSubscriber } from './redis';
@@ -20,12 +19,19 @@ import { ReplayGuard } from './replay-guard';
 import { compileRoutes, DEFAULT_ROUTES } from './routes';
 import { readRoutesFile } from './routes-file';
 import { renewIntervalMs, Sessions } from './sessions';
-import type { Settings } from './settings';
+import { MAX_RING_FRAMES, type Settings } from './settings';
+import { Streams } from './streams';
 import { Subscriptions } from './subscriptions';
+import { TimerWheel } from './timer-wheel';
 import { Upgrades } from './upgrades';
 
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
 export const CLOSE_GRACE_MS = 1000;
+
+/** How late a deadline may be noticed, in milliseconds. */
+export const WHEEL_TICK_MS = 250;
+/** Ticks in a turn of the wheel: 128 s. */
+const WHEEL_SLOTS = 512;
 
 /** What a bridge takes from outside. */
 export interface BridgeDeps {
@@ -45,6 +51,10 @@ export interface OpenState {
   readonly connections: number;
   readonly undecidedUpgrades: number;
   readonly channels: number;
+  /** Held by bridge.v1 clients, or lingering for them. */
+  readonly streams: number;
+  /** What is due later: ends of tokens and of lingering streams. */
+  readonly deadlines: number;
   readonly sessions: number;
   readonly heartbeats: number;
   /** Listeners on the Redis connections beyond the bridge's own. */
@@ -73,12 +83,22 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const keys: FittedKey[] = [];
   const commands = redisConnection('commands', settings, log);
   const subscriber = redisConnection('subscriber', settings, log);
-  const subscriptions = new Subscriptions<Connection>(redisSubscriber(subscriber));
+  const subscriptions = new Subscriptions<Receiver>(redisSubscriber(subscriber));
+  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
+  const streams = new Streams({
+    subscriptions,
+    wheel,
+    now,
+    bridgeId: randomBytes(8).toString('hex'),
+    limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
+    firstOffset: MAX_RING_FRAMES,
+    lingerMs: settings.lingerMs,
+  });
   const sessions = new Sessions(redisSessionStore(commands), settings.sessionTtlMs);
   const heartbeat = new Heartbeat(settings.pingIntervalMs);
   const metrics = createMetrics(
     routes.map((route) => route.name),
-    () => subscriptions.size,
+    { subscriptions: () => subscriptions.size, streams: () => streams.size },
   );
   const { commandStream, commandStreamMaxLength } = settings;
   const upgrades = new Upgrades({
@@ -92,6 +112,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     surroundings: {
       subscriptions,
+      streams,
       sessions,
       heartbeat,
       outlet: {
@@ -110,10 +131,13 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   });
 
   subscriber.on('ready', () => {
-    subscriptions.up();
+    void subscriptions.up().then((restored) => {
+      if (restored) streams.restore();
+    });
   });
   subscriber.on('close', () => {
     subscriptions.down();
+    streams.interrupt();
   });
   subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
     deliver(message, subscriptions.members(channel.toString()));
@@ -139,11 +163,13 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
+  let wheelTimer: NodeJS.Timeout | undefined;
   const ownListeners = listenerCount(commands, subscriber);
 
   const close = async (): Promise<void> => {
     upgrades.stop();
     clearInterval(renewTimer);
+    clearInterval(wheelTimer);
     heartbeat.stop();
     const closed = Promise.all([upgrades.allClosed(), closeServer(server), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
@@ -153,6 +179,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     server.closeAllConnections();
     adminServer.closeAllConnections();
     await closed;
+    streams.clear();
     await Promise.all([disconnect(commands), disconnect(subscriber)]);
   };
 
@@ -164,6 +191,9 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         const port = await listen(server, settings.port, settings.host);
         const adminPort = await listen(adminServer, settings.adminPort, settings.adminHost);
         heartbeat.start();
+        wheelTimer = setInterval(() => {
+          wheel.advance(now());
+        }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         log.info({ host: settings.host, port, adminHost: settings.adminHost, adminPort }, 'listening');
         return { port, adminPort };
@@ -177,6 +207,8 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       connections: upgrades.connections.size,
       undecidedUpgrades: upgrades.undecided,
       channels: subscriptions.size,
+      streams: streams.size,
+      deadlines: wheel.size,
       sessions: sessions.size,
       heartbeats: heartbeat.size,
       redisListeners: listenerCount(commands, subscriber) - ownListeners,

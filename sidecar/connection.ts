@@ -1,18 +1,24 @@
 import type { Logger } from 'pino';
-import { WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
 import type { Admission } from './admission';
+import { answerText, type Answer } from './answer';
 import type { Receiver } from './delivery';
+import { PlainFeed, type Feed } from './feed';
 import type { Heartbeat, Pulse } from './heartbeat';
 import { receive, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
+import { Outbox } from './outbox';
 import { forbidden, type Refusal } from './refusal';
 import type { SessionHolder, Sessions } from './sessions';
+import { StreamFeed } from './stream-feed';
+import type { Streams } from './streams';
 import type { Subscriptions } from './subscriptions';
 
 /** What all connections of a bridge share. */
 export interface Surroundings {
-  readonly subscriptions: Subscriptions<Connection>;
+  readonly subscriptions: Subscriptions<Receiver>;
+  readonly streams: Streams;
   readonly sessions: Sessions;
   readonly heartbeat: Heartbeat;
   readonly outlet: Outlet;
@@ -27,30 +33,22 @@ export interface Surroundings {
  * One client: from its admission, when it takes what it needs of Redis, over its open socket, to its end, when
  * everything that it took is given back.
  */
-export class Connection implements Receiver, Pulse, SessionHolder {
-  readonly senderId: Buffer | undefined;
+export class Connection implements Pulse, SessionHolder {
   readonly #admission: Admission;
   readonly #surroundings: Surroundings;
   readonly #metrics: RouteMetrics;
-  readonly #sender: Sender;
+  readonly #feed: Feed;
   #socket: WebSocket | undefined;
+  #outbox: Outbox | undefined;
   #pendingMessages = 0;
   #released = false;
 
   /** @param uniqueId tells this client from every other, on any bridge: 16 bytes */
   constructor(admission: Admission, surroundings: Surroundings, metrics: RouteMetrics, uniqueId: Buffer) {
-    const { route, caller, session = '', channels } = admission;
     this.#admission = admission;
     this.#surroundings = surroundings;
     this.#metrics = metrics;
-    this.senderId = route.messages === 'relay' ? uniqueId : undefined;
-    const { tenantId, userId } = caller.identity;
-    this.#sender = {
-      messages: route.messages,
-      origin: { tenantId, userId, session, requestId: caller.requestId },
-      channel: channels[0] ?? '',
-      senderId: uniqueId,
-    };
+    this.#feed = feedOf(admission, surroundings, metrics, uniqueId);
   }
 
   /** Whether it has a socket. */
@@ -64,8 +62,8 @@ export class Connection implements Receiver, Pulse, SessionHolder {
    * @throws when Redis is unreachable
    */
   async establish(): Promise<Refusal | undefined> {
-    const { sessions, subscriptions } = this.#surroundings;
-    const { session, channels } = this.#admission;
+    const { sessions } = this.#surroundings;
+    const { session } = this.#admission;
     const { tenantId, userId } = this.#admission.caller.identity;
     if (session !== undefined) {
       const owned = await sessions.claim(session, tenantId, userId);
@@ -73,21 +71,23 @@ export class Connection implements Receiver, Pulse, SessionHolder {
       if (this.#released) return undefined;
       sessions.hold(session, tenantId, userId, this);
     }
-    await Promise.all(channels.map((channel) => subscriptions.join(channel, this)));
+    await this.#feed.join();
     return undefined;
   }
 
   /** Serves the socket until it closes. */
   open(socket: WebSocket, onClose: (code: number) => void): void {
     this.#socket = socket;
+    this.#outbox = new Outbox(socket, this.#metrics);
     this.#metrics.connections.inc();
     this.#surroundings.heartbeat.watch(this);
+    const sender = senderOf(this.#admission, this.#feed.senderId);
     socket.on('pong', () => {
       this.#surroundings.heartbeat.heard(this);
     });
     socket.on('message', (data, binary) => {
       // With ws's default binaryType, "nodebuffer", a message is one Buffer.
-      void this.#take(data as Buffer, binary);
+      void this.#take(data as Buffer, binary, sender);
     });
     // What is wrong is in the close code; without a listener it would end the process.
     socket.on('error', () => undefined);
@@ -96,22 +96,17 @@ export class Connection implements Receiver, Pulse, SessionHolder {
       this.release();
       onClose(code);
     });
+    this.#feed.start(this.#outbox);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
   release(): void {
     this.#released = true;
-    const { sessions, subscriptions, heartbeat } = this.#surroundings;
-    const { session, channels } = this.#admission;
+    const { sessions, heartbeat } = this.#surroundings;
+    const { session } = this.#admission;
     heartbeat.unwatch(this);
     if (session !== undefined) sessions.release(session, this);
-    for (const channel of channels) subscriptions.leave(channel, this);
-  }
-
-  send(payload: Buffer, binary: boolean): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(payload, { binary });
-    this.#metrics.framesSent.inc();
+    this.#feed.leave();
   }
 
   ping(): void {
@@ -130,16 +125,17 @@ export class Connection implements Receiver, Pulse, SessionHolder {
   /** Ends the connection at once: not one more message may reach it. */
   evict(): void {
     this.release();
+    this.#feed.forget();
     this.close(CLOSE_CODES.forbidden);
   }
 
-  async #take(payload: Buffer, binary: boolean): Promise<void> {
+  async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
     const { outlet, now, log } = this.#surroundings;
     this.#metrics.messagesReceived.inc();
     this.#countPending(1);
     try {
-      const answer = await receive(payload, binary, this.#sender, outlet, now());
-      if (answer !== undefined) this.#socket?.send(answer);
+      const answer = await receive(payload, binary, sender, outlet, now());
+      if (answer !== undefined) this.#answer(answer);
     } catch (error) {
       log.error({ err: error }, 'message failed');
       this.close(CLOSE_CODES.internalError);
@@ -148,10 +144,42 @@ export class Connection implements Receiver, Pulse, SessionHolder {
     }
   }
 
+  #answer(answer: Answer): void {
+    const text = answerText(answer, this.#admission.bridgeV1 !== undefined);
+    if (text !== undefined) this.#outbox?.text(text);
+  }
+
   #countPending(change: 1 | -1): void {
     this.#pendingMessages += change;
     const full = this.#pendingMessages >= this.#surroundings.maxPendingMessages;
     if (full) this.#socket?.pause();
     else if (this.#socket?.isPaused === true) this.#socket.resume();
   }
+}
+
+function feedOf(
+  { route, caller, session, channels, bridgeV1 }: Admission,
+  { subscriptions, streams }: Surroundings,
+  metrics: RouteMetrics,
+  uniqueId: Buffer,
+): Feed {
+  const senderId = route.messages === 'relay' ? uniqueId : undefined;
+  if (bridgeV1 === undefined) return new PlainFeed(subscriptions, channels, senderId);
+  const { tenantId, userId } = caller.identity;
+  const owner = JSON.stringify([tenantId, userId, ...channels]);
+  const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session };
+  return new StreamFeed(streams, request, metrics);
+}
+
+function senderOf(
+  { route, caller, session = '', channels }: Admission,
+  senderId: Buffer | undefined,
+): Sender {
+  const { tenantId, userId } = caller.identity;
+  return {
+    messages: route.messages,
+    origin: { tenantId, userId, session, requestId: caller.requestId },
+    channel: channels[0] ?? '',
+    senderId,
+  };
 }

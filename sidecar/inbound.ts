@@ -1,5 +1,6 @@
-import { errorFrame, type BridgeErrorCode } from '../protocol/frames';
+import { refusedMessage, type Answer } from './answer';
 import { commandEntry, parseCommand, type CommandOrigin } from './commands';
+import { isReserved } from './delivery';
 import { sealEnvelope } from './envelope';
 import type { MessagePolicy } from './routes';
 
@@ -16,14 +17,15 @@ export interface Sender {
   readonly origin: CommandOrigin;
   /** The channel that messages are relayed to. */
   readonly channel: string;
-  readonly senderId: Buffer;
+  /** Set when the route relays. */
+  readonly senderId: Buffer | undefined;
 }
 
 /**
  * Takes a message from a client. What leads to Redis is sent before this returns, so that a socket's messages
  * keep their order.
  * @param timeMs milliseconds since the epoch
- * @returns the error frame to answer with, or undefined
+ * @returns what to answer, or undefined
  */
 export async function receive(
   payload: Buffer,
@@ -31,13 +33,15 @@ export async function receive(
   sender: Sender,
   outlet: Outlet,
   timeMs: number,
-): Promise<string | undefined> {
+): Promise<Answer | undefined> {
   switch (sender.messages) {
     case 'refuse':
-      return errorFrame('READ_ONLY', 'this route takes no messages');
+      return refusedMessage('READ_ONLY', 'this route takes no messages');
     case 'commands':
       return command(payload, binary, sender.origin, outlet, timeMs);
     case 'relay': {
+      if (sender.senderId === undefined) throw new TypeError('a peer has a sender id');
+      if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
       const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
       return unlessUnavailable(outlet.publish(sender.channel, envelope));
     }
@@ -50,20 +54,18 @@ async function command(
   origin: CommandOrigin,
   outlet: Outlet,
   timeMs: number,
-): Promise<string | undefined> {
-  if (binary) return errorFrame('INVALID_COMMAND', 'expected a text message');
+): Promise<Answer | undefined> {
+  if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
   const parsed = parseCommand(payload.toString('utf8'));
-  if ('fault' in parsed) return errorFrame('INVALID_COMMAND', parsed.fault, parsed.id);
+  if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
   return unlessUnavailable(outlet.addCommand(commandEntry(parsed, origin, timeMs)), parsed.id);
 }
 
-const UNAVAILABLE: BridgeErrorCode = 'UNAVAILABLE';
-
-async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<string | undefined> {
+async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<Answer | undefined> {
   try {
     await sent;
-    return undefined;
+    return id === undefined ? undefined : { kind: 'taken', id };
   } catch {
-    return errorFrame(UNAVAILABLE, 'Redis did not confirm it: try again later', id);
+    return refusedMessage('UNAVAILABLE', 'Redis did not confirm it: try again later', id);
   }
 }

@@ -1,3 +1,4 @@
+import type { GapReason } from '../protocol/frames';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
 /** One route's counters, looked up once a socket rather than once a frame. */
@@ -5,6 +6,10 @@ export interface RouteMetrics {
   readonly connections: { inc(): void; dec(): void };
   readonly messagesReceived: { inc(): void };
   readonly framesSent: { inc(): void };
+  /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
+  resume(outcome: 'resumed' | GapReason): void;
+  /** A `bridge.gap` was sent. */
+  gap(reason: GapReason): void;
 }
 
 /** What the bridge counts, in a registry of its own. */
@@ -15,11 +20,17 @@ export interface Metrics {
   ofRoute(route: string): RouteMetrics;
 }
 
+/** Counts that others keep: subscribed channels, and streams. */
+export interface HeldCounts {
+  readonly subscriptions: () => number;
+  readonly streams: () => number;
+}
+
 /**
  * @param routes their names, so that each counts from 0
- * @param subscriptions how many channels are subscribed to now
+ * @param held how many of a thing there are now
  */
-export function createMetrics(routes: readonly string[], subscriptions: () => number): Metrics {
+export function createMetrics(routes: readonly string[], held: HeldCounts): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -47,12 +58,32 @@ export function createMetrics(routes: readonly string[], subscriptions: () => nu
     labelNames: ['route'],
     registers,
   });
+  const resumes = new Counter({
+    name: 'ws_bridge_resumes_total',
+    help: 'Resume points that clients came back with, by what came of them.',
+    labelNames: ['route', 'outcome'],
+    registers,
+  });
+  const gaps = new Counter({
+    name: 'ws_bridge_gaps_total',
+    help: 'Gaps that clients were told of, by reason.',
+    labelNames: ['route', 'reason'],
+    registers,
+  });
+  new Gauge({
+    name: 'ws_bridge_streams',
+    help: 'Streams whose recent frames are kept for clients that come back.',
+    registers,
+    collect() {
+      this.set(held.streams());
+    },
+  });
   new Gauge({
     name: 'ws_bridge_subscriptions',
     help: 'Redis channels with at least one socket.',
     registers,
     collect() {
-      this.set(subscriptions());
+      this.set(held.subscriptions());
     },
   });
   for (const route of routes) {
@@ -67,6 +98,12 @@ export function createMetrics(routes: readonly string[], subscriptions: () => nu
       connections: connections.labels(route),
       messagesReceived: messagesReceived.labels(route),
       framesSent: framesSent.labels(route),
+      resume: (outcome) => {
+        resumes.inc({ route, outcome });
+      },
+      gap: (reason) => {
+        gaps.inc({ route, reason });
+      },
     }),
   };
 }

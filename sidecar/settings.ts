@@ -28,6 +28,9 @@ export interface Settings {
   readonly commandStream: string;
   readonly commandStreamMaxLength: number;
   readonly handshakeTimeoutMs: number;
+  readonly ringMaxFrames: number;
+  readonly ringMaxBytes: number;
+  readonly lingerMs: number;
   readonly headers: HeaderNames;
   readonly logLevel: LogLevel;
 }
@@ -59,6 +62,9 @@ interface Row<T> extends SettingRow {
   /** Undefined when the text is not what was expected. */
   readonly read: (text: string) => T | undefined;
 }
+
+/** Frames in a ring, at most: more than that no setting allows. */
+export const MAX_RING_FRAMES = 1_000_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -139,6 +145,27 @@ const TABLE = {
     'ms',
     'an upgrade that is not decided by then is refused with 503',
   ),
+  ringMaxFrames: integer(
+    'BRIDGE_RING_MAX_FRAMES',
+    1024,
+    [1, MAX_RING_FRAMES],
+    'frames',
+    'kept of each stream for bridge.v1 clients that come back',
+  ),
+  ringMaxBytes: integer(
+    'BRIDGE_RING_MAX_BYTES',
+    1_048_576,
+    [1, 2 ** 30],
+    'bytes',
+    'of frames kept of each stream for them',
+  ),
+  lingerMs: integer(
+    'BRIDGE_LINGER_MS',
+    60_000,
+    [0, MAX_TIMER_MS],
+    'ms',
+    'a stream is kept, with its subscriptions, after its last bridge.v1 client left',
+  ),
   tenantHeader: header('BRIDGE_TENANT_HEADER', DEFAULT_HEADER_NAMES.tenant, 'header with the tenant'),
   userHeader: header('BRIDGE_USER_HEADER', DEFAULT_HEADER_NAMES.user, 'header with the user'),
   rolesHeader: header('BRIDGE_ROLES_HEADER', DEFAULT_HEADER_NAMES.roles, 'header with the roles'),
@@ -186,6 +213,9 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     commandStream: required(TABLE.commandStream),
     commandStreamMaxLength: required(TABLE.commandStreamMaxLength),
     handshakeTimeoutMs: required(TABLE.handshakeTimeoutMs),
+    ringMaxFrames: required(TABLE.ringMaxFrames),
+    ringMaxBytes: required(TABLE.ringMaxBytes),
+    lingerMs: required(TABLE.lingerMs),
     headers: Object.freeze({
       tenant: required(TABLE.tenantHeader),
       user: required(TABLE.userHeader),

@@ -75,13 +75,25 @@ export class Subscriptions<Member> {
     if (entry !== undefined) this.#remove(channel, entry, member);
   }
 
-  /** The connection is up, with no subscriptions: makes those again that have members. */
-  up(): void {
+  /**
+   * The connection is up, with no subscriptions: makes those again that have members.
+   * @returns whether all of them are back; false when the connection was lost again first
+   */
+  async up(): Promise<boolean> {
     const connection = Symbol('connection');
     this.#connection = connection;
     const channels = [...this.#entries.keys()];
+    const acknowledged: Promise<unknown>[] = [];
     for (let start = 0; start < channels.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
-      this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE), connection);
+      acknowledged.push(this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE)));
+    }
+    try {
+      await Promise.all(acknowledged);
+      return this.#connection === connection;
+    } catch {
+      // Members that were admitted long ago would hear nothing and never know.
+      if (this.#connection === connection) this.#subscriber.reset();
+      return false;
     }
   }
 
@@ -97,16 +109,13 @@ export class Subscriptions<Member> {
     return entry;
   }
 
-  #resubscribe(channels: readonly string[], connection: symbol): void {
+  #resubscribe(channels: readonly string[]): Promise<unknown> {
     const acknowledged = this.#subscriber.subscribe(channels);
     for (const channel of channels) {
       const entry = this.#entries.get(channel);
       if (entry !== undefined) entry.acknowledged = acknowledged;
     }
-    acknowledged.catch(() => {
-      // Members that were admitted long ago would hear nothing and never know.
-      if (this.#connection === connection) this.#subscriber.reset();
-    });
+    return acknowledged;
   }
 
   #remove(channel: string, entry: Entry<Member>, member: Member): void {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import type { Assertion } from '../protocol/assertion';
+import { SUBPROTOCOL } from '../protocol/frames';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
 import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
@@ -50,8 +51,8 @@ export class Upgrades {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: context.maxFrameBytes,
-      // None is spoken yet; without this ws would agree to whatever the client names first.
-      handleProtocols: () => false,
+      // Without this ws would agree to whatever the client names first.
+      handleProtocols: (offers) => (offers.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     });
   }
 

@@ -170,8 +170,8 @@ describe('an upgrade', () => {
     expect(answer.status).toBe(status);
   });
 
-  it('selects no subprotocol', async () => {
-    const answer = await ask((headers) => ({ ...headers, 'Sec-WebSocket-Protocol': 'bridge.v1, x' }));
+  it('selects no subprotocol but bridge.v1', async () => {
+    const answer = await ask((headers) => ({ ...headers, 'Sec-WebSocket-Protocol': 'bridge.v2, x' }));
     expect(answer.status).toBe(101);
     expect(answer.headers).not.toHaveProperty('sec-websocket-protocol');
   });

@@ -1,4 +1,4 @@
-import { deliver } from '../../sidecar/delivery';
+import { deliver, type Frame } from '../../sidecar/delivery';
 import { sealEnvelope } from '../../sidecar/envelope';
 
 class Inbox {
@@ -7,7 +7,7 @@ class Inbox {
   constructor(senderId?: Buffer) {
     this.senderId = senderId;
   }
-  send(payload: Buffer, binary: boolean): void {
+  take({ payload, binary }: Frame): void {
     this.got.push([payload.toString('latin1'), binary]);
   }
 }

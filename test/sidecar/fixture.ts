@@ -4,6 +4,7 @@ import { request, type ClientRequest, type IncomingHttpHeaders } from 'node:http
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
+import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
 import { createBridge, type Bridge, type OpenState } from '../../sidecar/bridge';
 import { parseSettings } from '../../sidecar/settings';
@@ -122,18 +123,82 @@ export class Client {
     return JSON.parse(await this.nextText());
   }
 
+  /** Cuts the connection without a closing handshake, as a lost network would. */
+  async cut(): Promise<void> {
+    this.socket.terminate();
+    await this.closed;
+  }
+
   async close(): Promise<void> {
     this.socket.close();
     await this.closed;
   }
 }
 
-/** Connects and resolves when the client is open; rejects with the status when it is refused. */
-export async function connect(url: string, caller: Caller): Promise<Client> {
-  const socket = new WebSocket(url, { headers: await headersFor(caller), perMessageDeflate: false });
+/**
+ * Connects and resolves when the client is open; rejects with the status when it is refused.
+ * @param offers the subprotocols that the client offers
+ */
+export async function connect(url: string, caller: Caller, offers: readonly string[] = []): Promise<Client> {
+  const headers = await headersFor(caller);
+  const socket = new WebSocket(url, [...offers], { headers, perMessageDeflate: false });
   const client = new Client(socket);
   await once(socket, 'open');
   return client;
+}
+
+/** A client of `bridge.v1` that counts its frames as PROTOCOL.md §5 says. */
+export class CountingClient {
+  readonly client: Client;
+  /** What `bridge.ready` said. */
+  readonly ready: ReadyFrame['data'];
+  #epoch: string;
+  #offset: number;
+
+  constructor(client: Client, ready: ReadyFrame['data']) {
+    this.client = client;
+    this.ready = ready;
+    this.#epoch = ready.epoch;
+    this.#offset = ready.offset;
+  }
+
+  /** Where to go on after a new connection. */
+  get point(): string {
+    return `${this.#epoch}.${this.#offset}`;
+  }
+
+  /** The next frame: its text, or the control frame. */
+  async next(): Promise<string | ControlFrame> {
+    const { data, binary } = await this.client.next();
+    const text = data.toString('utf8');
+    if (binary || !text.startsWith(CONTROL_FRAME_PREFIX)) {
+      this.#offset += 1;
+      return text;
+    }
+    const frame = JSON.parse(text) as ControlFrame;
+    if (frame.type === 'bridge.gap') [this.#epoch, this.#offset] = [frame.data.epoch, frame.data.offset];
+    return frame;
+  }
+
+  async take(count: number): Promise<(string | ControlFrame)[]> {
+    const got: (string | ControlFrame)[] = [];
+    while (got.length < count) got.push(await this.next());
+    return got;
+  }
+
+  send(text: string): void {
+    this.client.socket.send(text);
+  }
+}
+
+/** Connects with `bridge.v1`, at a resume point when one is given, and reads `bridge.ready`. */
+export async function connectCounting(url: string, caller: Caller, point?: string): Promise<CountingClient> {
+  const target = new URL(url);
+  if (point !== undefined) target.searchParams.set('resume', point);
+  const client = await connect(target.href, caller, ['bridge.v1']);
+  const ready = (await client.nextJson()) as ControlFrame;
+  if (ready.type !== 'bridge.ready') throw new Error('expected bridge.ready first');
+  return new CountingClient(client, ready.data);
 }
 
 /** An answer other than 101. */
@@ -189,6 +254,8 @@ export const EMPTY: OpenState = {
   connections: 0,
   undecidedUpgrades: 0,
   channels: 0,
+  streams: 0,
+  deadlines: 0,
   sessions: 0,
   heartbeats: 0,
   redisListeners: 0,

@@ -63,7 +63,7 @@ class SlowRedis implements Subscriber {
 function connected(): { redis: SlowRedis; subscriptions: Subscriptions<object> } {
   const redis = new SlowRedis();
   const subscriptions = new Subscriptions<object>(redis);
-  subscriptions.up();
+  void subscriptions.up();
   return { redis, subscriptions };
 }
 
@@ -150,7 +150,7 @@ describe('subscriptions', () => {
     subscriptions.down();
     subscriptions.leave('a', leaver);
     redis.log.length = 0;
-    subscriptions.up();
+    void subscriptions.up();
     expect(redis.log).toEqual(['subscribe b']);
     redis.answerAll();
     expect([...redis.subscribed]).toEqual(['b']);
@@ -163,7 +163,7 @@ describe('subscriptions', () => {
     await join;
     redis.lose();
     subscriptions.down();
-    subscriptions.up();
+    void subscriptions.up();
     let joined = false;
     const late = subscriptions.join('c', {}).then(() => (joined = true));
     await settled();
@@ -179,7 +179,7 @@ describe('subscriptions', () => {
     await Promise.all(joins);
     redis.lose();
     subscriptions.down();
-    subscriptions.up();
+    void subscriptions.up();
     expect(redis.sent.map(({ channels }) => channels.length)).toEqual([1000, 1000, 500]);
     redis.answerAll();
   });
@@ -191,7 +191,7 @@ describe('subscriptions', () => {
     await join;
     redis.lose();
     subscriptions.down();
-    subscriptions.up();
+    void subscriptions.up();
     redis.refuseNext();
     await settled();
     expect(redis.resets).toBe(1);
@@ -254,7 +254,7 @@ describe('subscriptions', () => {
           redis.resets = 0;
           redis.lose();
           subscriptions.down();
-          subscriptions.up();
+          void subscriptions.up();
         }
         async function quiesce(): Promise<void> {
           do {

@@ -1,0 +1,100 @@
+import type { GapReason } from '../protocol/frames';
+import type { Frame } from './delivery';
+import type { Feed } from './feed';
+import type { RouteMetrics } from './metrics';
+import type { Outbox } from './outbox';
+import type { ResumePoint } from './resume';
+import type { Stream, StreamIdentity, StreamListener } from './stream';
+import type { Streams } from './streams';
+
+/** What a client of `bridge.v1` asked for. */
+export interface StreamRequest {
+  readonly identity: StreamIdentity;
+  readonly point: ResumePoint | undefined;
+  /** The AI chat's session, for `bridge.ready`. */
+  readonly session: string | undefined;
+}
+
+/**
+ * The feed of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
+ * it, then what is live, every frame counted.
+ */
+export class StreamFeed implements Feed, StreamListener {
+  readonly #streams: Streams;
+  readonly #request: StreamRequest;
+  readonly #metrics: RouteMetrics;
+  #stream: Stream | undefined;
+  #outbox: Outbox | undefined;
+
+  constructor(streams: Streams, request: StreamRequest, metrics: RouteMetrics) {
+    this.#streams = streams;
+    this.#request = request;
+    this.#metrics = metrics;
+  }
+
+  /** A client that resumes goes on under the sender id it had. */
+  get senderId(): Buffer | undefined {
+    return this.#stream?.senderId;
+  }
+
+  async join(): Promise<void> {
+    const { identity, point } = this.#request;
+    this.#stream = this.#streams.hold(identity, point, this);
+    await this.#streams.subscribed(this.#stream);
+  }
+
+  start(outbox: Outbox): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#outbox = outbox;
+    const beginning = stream.begin(this.#request.point);
+    switch (beginning.kind) {
+      case 'fresh':
+        this.#ready(stream.end, false);
+        break;
+      case 'gap':
+        this.#metrics.resume(beginning.reason);
+        this.#ready(stream.end, false);
+        this.#gap(beginning.reason, stream.end);
+        break;
+      case 'resumed':
+        this.#metrics.resume('resumed');
+        this.#ready(beginning.offset, true);
+        for (const [index, frame] of beginning.missed.entries()) this.take(frame, beginning.offset + index);
+    }
+    stream.listen(this);
+  }
+
+  take(frame: Frame, offset: number): void {
+    if (frame.reserved) this.#gap('reserved', offset + 1);
+    else this.#outbox?.data(frame);
+  }
+
+  lost(): void {
+    this.#gap('redis', this.#stream?.end ?? 0);
+  }
+
+  leave(): void {
+    if (this.#stream === undefined) return;
+    this.#stream.unlisten(this);
+    this.#streams.release(this.#stream, this);
+  }
+
+  forget(): void {
+    this.leave();
+    if (this.#stream !== undefined) this.#streams.discard(this.#stream);
+  }
+
+  #ready(offset: number, resumed: boolean): void {
+    const { session } = this.#request;
+    const epoch = this.#stream?.epoch ?? '';
+    const named = session === undefined ? {} : { session };
+    this.#outbox?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named } });
+  }
+
+  #gap(reason: GapReason, offset: number): void {
+    const epoch = this.#stream?.epoch ?? '';
+    this.#metrics.gap(reason);
+    this.#outbox?.control({ type: 'bridge.gap', data: { reason, epoch, offset } });
+  }
+}

@@ -1,0 +1,158 @@
+import type { Receiver } from './delivery';
+import type { ResumePoint } from './resume';
+import type { RingLimits } from './ring';
+import { Stream, type StreamIdentity } from './stream';
+import { SubscriptionError, type Subscriptions } from './subscriptions';
+import type { Timer, TimerWheel } from './timer-wheel';
+
+/** What streams live by. */
+export interface StreamsContext {
+  readonly subscriptions: Subscriptions<Receiver>;
+  readonly wheel: TimerWheel;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Begins every epoch of this bridge; letters and digits. */
+  readonly bridgeId: string;
+  readonly limits: RingLimits;
+  /** The offset of a stream's first frame. */
+  readonly firstOffset: number;
+  /** How long a stream is kept after its last holder left, in milliseconds. */
+  readonly lingerMs: number;
+}
+
+/** Somebody who needs a stream, by identity. */
+export type StreamHolder = object;
+
+interface Entry {
+  readonly stream: Stream;
+  readonly holders: Set<StreamHolder>;
+  /** Settles when all its channels are subscribed, or one of them cannot be. */
+  readonly subscribed: Promise<unknown>;
+  wasUsed: boolean;
+  linger: Timer | undefined;
+}
+
+/**
+ * The streams of the clients that can resume. Those of one owner share a stream, except where each client has its
+ * own, because what it sent itself is left out of it.
+ */
+export class Streams {
+  readonly #context: StreamsContext;
+  readonly #byStream = new Map<Stream, Entry>();
+  readonly #byEpoch = new Map<string, Stream>();
+  /** Those that are shared. */
+  readonly #byOwner = new Map<string, Stream>();
+  #epochCount = 0;
+
+  constructor(context: StreamsContext) {
+    this.#context = context;
+  }
+
+  /** How many streams are held or linger. */
+  get size(): number {
+    return this.#byStream.size;
+  }
+
+  /**
+   * Holds the stream that `point` names when it is the owner's, else the one that the owner's clients share,
+   * else a new one. Subscribing begins at once: await {@link subscribed}.
+   * @throws SubscriptionError while lost subscriptions are being made again
+   */
+  hold(identity: StreamIdentity, point: ResumePoint | undefined, holder: StreamHolder): Stream {
+    const stream = this.#find(identity, point) ?? this.#create(identity);
+    if (stream.interrupted) throw new SubscriptionError('the subscription is not back yet');
+    const entry = this.#entryOf(stream);
+    entry.linger?.cancel();
+    entry.linger = undefined;
+    entry.holders.add(holder);
+    return stream;
+  }
+
+  /**
+   * Resolves once whatever is published reaches the stream.
+   * @throws SubscriptionError when Redis is unreachable
+   */
+  async subscribed(stream: Stream): Promise<void> {
+    const entry = this.#entryOf(stream);
+    await entry.subscribed;
+    entry.wasUsed = true;
+  }
+
+  /** Lets go of a stream, which then lingers when it was ever subscribed. Does nothing for who does not hold it. */
+  release(stream: Stream, holder: StreamHolder): void {
+    const entry = this.#byStream.get(stream);
+    if (entry?.holders.delete(holder) !== true || entry.holders.size > 0) return;
+    if (!entry.wasUsed || stream.interrupted) {
+      this.discard(stream);
+      return;
+    }
+    const { wheel, now, lingerMs } = this.#context;
+    entry.linger = wheel.add(now() + lingerMs, () => {
+      this.discard(stream);
+    });
+  }
+
+  /** Forgets a stream and its frames now. */
+  discard(stream: Stream): void {
+    const entry = this.#byStream.get(stream);
+    if (entry === undefined) return;
+    entry.linger?.cancel();
+    this.#byStream.delete(stream);
+    this.#byEpoch.delete(stream.epoch);
+    if (this.#byOwner.get(stream.owner) === stream) this.#byOwner.delete(stream.owner);
+    for (const channel of stream.channels) this.#context.subscriptions.leave(channel, stream);
+  }
+
+  /** The subscriptions are lost. What only lingers is given up. */
+  interrupt(): void {
+    for (const { stream, holders } of [...this.#byStream.values()]) {
+      stream.interrupt();
+      if (holders.size === 0) this.discard(stream);
+    }
+  }
+
+  /** All subscriptions are back. */
+  restore(): void {
+    for (const stream of [...this.#byStream.keys()]) {
+      if (!stream.interrupted) continue;
+      this.#byEpoch.delete(stream.epoch);
+      const epoch = this.#newEpoch();
+      this.#byEpoch.set(epoch, stream);
+      stream.restore(epoch);
+    }
+  }
+
+  /** Forgets every stream. */
+  clear(): void {
+    for (const stream of [...this.#byStream.keys()]) this.discard(stream);
+  }
+
+  #find(identity: StreamIdentity, point: ResumePoint | undefined): Stream | undefined {
+    const named = point === undefined ? undefined : this.#byEpoch.get(point.epoch);
+    return named?.owner === identity.owner ? named : this.#byOwner.get(identity.owner);
+  }
+
+  #create(identity: StreamIdentity): Stream {
+    const { subscriptions, limits, firstOffset } = this.#context;
+    const stream = new Stream(identity, this.#newEpoch(), limits, firstOffset);
+    const subscribed = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, stream)));
+    // Whoever awaits it hears of it; nobody may be left to.
+    subscribed.catch(() => undefined);
+    const holders = new Set<StreamHolder>();
+    this.#byStream.set(stream, { stream, holders, subscribed, wasUsed: false, linger: undefined });
+    this.#byEpoch.set(stream.epoch, stream);
+    if (identity.senderId === undefined) this.#byOwner.set(identity.owner, stream);
+    return stream;
+  }
+
+  #entryOf(stream: Stream): Entry {
+    const entry = this.#byStream.get(stream);
+    if (entry === undefined) throw new SubscriptionError('the stream was given up');
+    return entry;
+  }
+
+  #newEpoch(): string {
+    this.#epochCount += 1;
+    return `${this.#context.bridgeId}_${this.#epochCount.toString(36)}`;
+  }
+}

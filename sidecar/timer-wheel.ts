@@ -1,0 +1,74 @@
+/** Something due later, from {@link TimerWheel.add}. */
+export interface Timer {
+  /** Forgets it. Does nothing when it has run. */
+  cancel(): void;
+}
+
+interface Entry {
+  readonly dueTick: number;
+  readonly run: () => void;
+}
+
+/**
+ * Many deadlines behind one timer: a hashed wheel. It has no clock of its own: whoever drives it says what time
+ * it is, and what is due by then runs, at most one tick late.
+ */
+export class TimerWheel {
+  readonly #tickMs: number;
+  readonly #slots: readonly Set<Entry>[];
+  #tick: number;
+  #size = 0;
+
+  /**
+   * @param tickMs how exact it is, in milliseconds
+   * @param slotCount ticks in one turn; deadlines further away are looked at once a turn
+   * @param nowMs milliseconds since the epoch
+   */
+  constructor(tickMs: number, slotCount: number, nowMs: number) {
+    this.#tickMs = tickMs;
+    this.#slots = Array.from({ length: slotCount }, () => new Set<Entry>());
+    this.#tick = Math.floor(nowMs / tickMs);
+  }
+
+  /** How many deadlines are ahead. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Runs `run` once at `dueMs`, in milliseconds since the epoch, or at the next tick when that has passed. */
+  add(dueMs: number, run: () => void): Timer {
+    const dueTick = Math.max(Math.ceil(dueMs / this.#tickMs), this.#tick + 1);
+    const entry: Entry = { dueTick, run };
+    const slot = this.#slotOf(dueTick);
+    slot.add(entry);
+    this.#size += 1;
+    return {
+      cancel: () => {
+        if (slot.delete(entry)) this.#size -= 1;
+      },
+    };
+  }
+
+  /** Runs what is due by `nowMs`, in milliseconds since the epoch. A clock that went back runs nothing. */
+  advance(nowMs: number): void {
+    const target = Math.floor(nowMs / this.#tickMs);
+    const first = Math.max(this.#tick + 1, target - this.#slots.length + 1);
+    this.#tick = Math.max(this.#tick, target);
+    for (let tick = first; tick <= target; tick += 1) this.#runSlot(this.#slotOf(tick), target);
+  }
+
+  #runSlot(slot: Set<Entry>, target: number): void {
+    for (const entry of [...slot]) {
+      // What ran before it may have cancelled it.
+      if (entry.dueTick > target || !slot.delete(entry)) continue;
+      this.#size -= 1;
+      entry.run();
+    }
+  }
+
+  #slotOf(tick: number): Set<Entry> {
+    const slot = this.#slots[tick % this.#slots.length];
+    if (slot === undefined) throw new RangeError('expected a time since the epoch');
+    return slot;
+  }
+}
