@@ -1,7 +1,7 @@
 // Builds the package: the code with what it needs of protocol/ in one file, the same minified, and the types.
 // Ends with 1 when the minified file is larger than it may be.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -48,6 +48,14 @@ function declareTypes() {
   const args = [tsc, '-p', join(here, 'tsconfig.json'), '--outDir', join(outdir, 'types')];
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
+  // tsc rewrites `./file.ts` in what it emits, except in declarations; not every TypeScript finds file.d.ts by it.
+  for (const name of readdirSync(join(outdir, 'types'), { recursive: true })) {
+    if (name.endsWith('.d.ts')) rewriteImports(join(outdir, 'types', name));
+  }
+}
+
+function rewriteImports(path) {
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(from '\.[^']*)\.ts'/g, "$1.js'"));
 }
 
 function checkSize() {

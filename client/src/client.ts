@@ -211,8 +211,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   #closed(connection: Connection, info: CloseInfo): void {
-    this.#closeInfo = info;
     const then = afterClose(info.code);
+    if (then === 'stop') this.#closeInfo = info;
     if (connection === this.#next) {
       this.#next = undefined;
       this.#dispatch({ type: 'failed', then });

@@ -67,7 +67,7 @@ export class Connection {
   /** @returns whether an open socket took it */
   send(data: string | ArrayBuffer | ArrayBufferView): boolean {
     if (this.#socket?.readyState !== OPEN) return false;
-    this.#socket.send(data);
+    this.#socket.send(data as never);
     return true;
   }
 

@@ -5,7 +5,7 @@ export interface WebSocketLike {
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;
-  send(data: string | ArrayBuffer | ArrayBufferView): void;
+  send(data: never): void;
   close(code?: number): void;
 }
 

@@ -1,0 +1,544 @@
+import { BridgeClientError } from '../../client/src/errors.ts';
+import { FakeBridge } from './fake-bridge';
+import { FakeClock, settled } from './fake-clock';
+import { numbered, startRig, tokenOf, type Rig } from './fixture';
+
+/** Lets each of the rig's timers ring that is due within a minute, until the client is open. */
+async function reopened({ client, clock }: Rig): Promise<void> {
+  for (let round = 0; client.state !== 'open' && round < 60; round += 1) await clock.advance(1_000);
+  expect(client.state).toBe('open');
+}
+
+/** The code that a promise is rejected with. */
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  const cause: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(cause).toBeInstanceOf(BridgeClientError);
+  return (cause as BridgeClientError).code;
+}
+
+async function readAll<Token, Result>(answer: AsyncGenerator<Token, Result>): Promise<[Token[], Result]> {
+  const tokens: Token[] = [];
+  for (;;) {
+    const { done, value } = await answer.next();
+    if (done === true) return [tokens, value];
+    tokens.push(value);
+  }
+}
+
+describe('connecting', () => {
+  it('offers bridge.v1 and the token as subprotocols, at the path of the route', async () => {
+    const { network } = await startRig({ url: 'wss://gateway.test', path: '/ws/bi/dashboards/d%201?x=1' });
+    expect(network.last.protocols).toEqual(['bridge.v1', 'bearer.token']);
+    expect(network.last.url.href).toBe('wss://gateway.test/ws/bi/dashboards/d%201?x=1');
+  });
+
+  it('asks for the token anew for each connection', async () => {
+    let count = 0;
+    const rig = await startRig({ token: () => Promise.resolve(`t${(count += 1)}`) });
+    rig.network.last.lose(1006);
+    await reopened(rig);
+    expect(rig.network.sockets.map(({ protocols }) => protocols[1])).toEqual(['bearer.t1', 'bearer.t2']);
+  });
+
+  it.each([
+    ['is rejected', () => Promise.reject(new Error('logged out'))],
+    [
+      'throws',
+      () => {
+        throw new Error('logged out');
+      },
+    ],
+  ])('tells a token function that %s, and asks it again later', async (_, token) => {
+    let asked = 0;
+    const rig = await startRig({
+      token: () => {
+        asked += 1;
+        return asked < 3 ? token() : 'token';
+      },
+    });
+    const told: unknown[] = [];
+    rig.client.on('error', (cause) => told.push(cause));
+    await reopened(rig);
+    expect(asked).toBe(3);
+    expect(told).toEqual([new Error('logged out')]);
+  });
+
+  it('gives up a connection that is not ready in ten seconds, its token included', async () => {
+    const rig = await startRig();
+    rig.bridge.greets = false;
+    rig.network.last.lose(1006);
+    await rig.clock.advance(500);
+    const silent = rig.network.last;
+    expect(silent.readyState).toBe(1);
+    await rig.clock.advance(9_999);
+    expect(silent.closedWith).toBeUndefined();
+    await rig.clock.advance(1);
+    expect(silent.closedWith).toBe(1000);
+    rig.bridge.greets = true;
+    await reopened(rig);
+
+    const hanging = await startRig({ token: () => new Promise<string>(() => undefined) });
+    await hanging.clock.advance(10_000);
+    expect(hanging.network.sockets).toHaveLength(0);
+    expect(hanging.clock.pending).toBe(1);
+    hanging.client.close();
+  });
+
+  it('treats a refused handshake as a passing trouble, since a browser cannot tell why', async () => {
+    const rig = await startRig();
+    rig.network.refusing = true;
+    rig.network.last.lose(1006);
+    await rig.clock.advance(60_000);
+    expect(rig.client.state).toBe('reconnecting');
+    // 0.5, 1, 2, 4, 8, 15 and 15 seconds apart.
+    expect(rig.network.sockets).toHaveLength(1 + 7);
+    rig.network.refusing = false;
+    await reopened(rig);
+  });
+
+  it('needs a WebSocket and a URL', async () => {
+    // As in Node 20, whose globals have none.
+    const { WebSocket } = globalThis;
+    Reflect.deleteProperty(globalThis, 'WebSocket');
+    await expect(startRig({ WebSocket: undefined as never })).rejects.toThrow(TypeError);
+    if (typeof WebSocket === 'function') Object.assign(globalThis, { WebSocket });
+    await expect(startRig({ url: 'no url' })).rejects.toThrow('Invalid URL');
+  });
+});
+
+describe('frames', () => {
+  it('are told with their type, and every message as it came', async () => {
+    const { client, bridge } = await startRig();
+    const frames: unknown[] = [];
+    const messages: unknown[] = [];
+    client.on('frame', (frame) => frames.push(frame));
+    client.on('message', (message) => messages.push(message));
+    const texts = ['{"type": "complete", "data": {}}', 'text', '{"no": "type"}', '{"type": "x"}', '{'];
+    for (const text of texts) bridge.publish(text);
+    bridge.publish(Uint8Array.of(0xff, 0x00));
+    expect(frames).toEqual([{ type: 'complete', data: {} }]);
+    expect(messages.slice(0, -1)).toEqual(texts);
+    expect(new Uint8Array(messages.at(-1) as ArrayBuffer)).toEqual(Uint8Array.of(0xff, 0x00));
+  });
+
+  it('are no longer told to a listener that was taken away', async () => {
+    const { client, bridge, told } = await startRig();
+    const messages: unknown[] = [];
+    const stop = client.on('message', (message) => messages.push(message));
+    stop();
+    bridge.publish(numbered(0));
+    expect(messages).toEqual([]);
+    expect(told.at(-1)).toBe(0);
+  });
+});
+
+describe('coming back', () => {
+  it('resumes in the same session from the last frame it saw', async () => {
+    const rig = await startRig();
+    const { bridge, network, told } = rig;
+    bridge.publish(numbered(0));
+    network.last.lose(1006);
+    bridge.publish(numbered(1));
+    await reopened(rig);
+    bridge.publish(numbered(2));
+    expect(network.last.url.search).toBe('?session=s1&resume=e1-0.8');
+    expect(told).toEqual(['open', 0, 'reconnecting', 'open', 1, 2]);
+  });
+
+  it('tells a gap when the bridge could not resume', async () => {
+    const rig = await startRig();
+    const gaps: unknown[] = [];
+    rig.client.on('gap', (gap) => gaps.push(gap));
+    rig.network.last.lose(1006);
+    rig.bridge.publish(numbered(0));
+    rig.bridge.forget();
+    await reopened(rig);
+    rig.bridge.publish(numbered(1));
+    expect(rig.told).toEqual(['open', 'reconnecting', 'open', 'gap', 1]);
+    expect(gaps).toEqual([expect.objectContaining({ reason: 'unknown' })]);
+  });
+
+  it('tells the gap also when it is cut between the ready that could not resume and its gap', async () => {
+    const rig = await startRig();
+    const { bridge, network, clock } = rig;
+    network.last.lose(1006);
+    bridge.publish(numbered(0));
+    bridge.forget();
+    network.prompt = false;
+    await clock.advance(500);
+    network.last.deliver(2); // the opening, and ready
+    network.last.lose(1006, 0);
+    network.last.deliver();
+    network.prompt = true;
+    await reopened(rig);
+    expect(rig.told).toEqual(['open', 'reconnecting', 'open', 'gap']);
+  });
+
+  it.each([
+    [1012, 500],
+    [1013, 500],
+    [4401, 0],
+    [4408, 0],
+  ])('after %d waits %d milliseconds at most the first time, half of them here', async (code, waitMs) => {
+    const { network, clock } = await startRig();
+    network.last.peer.close(code, '');
+    if (waitMs > 0) await clock.advance(waitMs - 1);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advance(1);
+    expect(network.sockets).toHaveLength(2);
+  });
+
+  it.each([1008, 1009, 4403])('does not, after %d', async (code) => {
+    const { client, network, clock, told } = await startRig();
+    const closes: unknown[] = [];
+    client.on('close', (info) => closes.push(info));
+    network.last.peer.close(code, 'because');
+    expect(told).toEqual(['open', 'closed']);
+    expect(closes).toEqual([{ code, reason: 'because' }]);
+    await clock.advance(600_000);
+    expect(network.sockets).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not while offline, and does at once when online', async () => {
+    const { client, network, clock, surroundings } = await startRig();
+    await surroundings.tell('offline');
+    network.last.lose(1006);
+    await clock.advance(600_000);
+    expect(network.sockets).toHaveLength(1);
+    await surroundings.tell('online');
+    expect(network.sockets).toHaveLength(2);
+    expect(client.state).toBe('open');
+  });
+
+  it('does at once when the tab can be seen again', async () => {
+    const { client, network, surroundings } = await startRig();
+    network.last.lose(1006);
+    await settled();
+    expect(client.state).toBe('reconnecting');
+    await surroundings.tell('visible');
+    expect(client.state).toBe('open');
+  });
+});
+
+describe('a token that expires', () => {
+  it('is replaced before it does: the next connection is ready before the last is closed, and nothing is missed or doubled', async () => {
+    const clock = new FakeClock();
+    const token = jest.fn(() => tokenOf(clock.now() + 900_000));
+    const rig = await startRig({ token, idleTimeoutMs: Infinity }, new FakeBridge(), clock);
+    const { network, bridge, told } = rig;
+    const first = network.last;
+
+    network.prompt = false;
+    await clock.advance(900_000 - 37_501);
+    expect(network.last).toBe(first);
+    await clock.advance(1);
+    const second = network.last;
+    expect(second).not.toBe(first);
+    bridge.publish(numbered(0));
+    first.deliver();
+    second.deliver(1);
+    bridge.publish(numbered(1));
+    expect(first.closedWith).toBeUndefined();
+    second.deliver(1); // bridge.ready
+    expect(first.closedWith).toBe(1000);
+    second.deliver();
+    expect(told).toEqual(['open', 0, 1]);
+    expect(token).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('a peer that is dead without a word', () => {
+  it('is noticed when nothing came for idleTimeoutMs: another connection takes over and resumes', async () => {
+    const { network, bridge, clock, told } = await startRig();
+    const [first] = network.sockets;
+    if (first) first.dead = true;
+    bridge.publish(numbered(0));
+    await clock.advance(299_999);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advance(1);
+    expect(network.sockets).toHaveLength(2);
+    expect(first?.closedWith).toBe(1000);
+    expect(told).toEqual(['open', 0]);
+  });
+
+  it('is not looked for while frames arrive', async () => {
+    const { network, bridge, clock } = await startRig();
+    for (let index = 0; index < 4; index += 1) {
+      await clock.advance(200_000);
+      bridge.publish(numbered(index));
+    }
+    expect(network.sockets).toHaveLength(1);
+  });
+
+  it('is not looked for while the tab is hidden, but at once when it is seen again', async () => {
+    const { network, clock, surroundings } = await startRig();
+    surroundings.visible = false;
+    await clock.advance(3_000_000);
+    expect(network.sockets).toHaveLength(1);
+    surroundings.visible = true;
+    await surroundings.tell('visible');
+    await clock.advance(0);
+    expect(network.sockets).toHaveLength(2);
+  });
+
+  it('is noticed after ackTimeoutMs when a command waits, which is sent again with the same id', async () => {
+    const { client, network, bridge, clock } = await startRig();
+    network.last.dead = true;
+    const sent = client.send('message', { text: 'hello' });
+    await clock.advance(9_999);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advance(1);
+    await sent;
+    expect(bridge.taken).toEqual([
+      { type: 'message', data: { text: 'hello' }, id: expect.any(String) as string },
+    ]);
+  });
+});
+
+describe('commands', () => {
+  it('are fulfilled by their acknowledgement, with ids of their own', async () => {
+    const { client, bridge } = await startRig();
+    await Promise.all([client.send('message', { text: 'a' }), client.send('cancel')]);
+    expect(bridge.taken.map(({ type }) => type)).toEqual(['message', 'cancel']);
+    const ids = bridge.taken.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(2);
+    expect(ids.every((id) => /^[A-Za-z0-9_-]{16,128}$/.test(id))).toBe(true);
+  });
+
+  it('wait while there is no connection, and go in order when there is', async () => {
+    const rig = await startRig();
+    rig.network.last.lose(1006);
+    const sent = Promise.all([1, 2, 3].map((data) => rig.client.send('message', data)));
+    expect(rig.bridge.messages).toEqual([]);
+    await reopened(rig);
+    await sent;
+    expect(rig.bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
+  });
+
+  it('are sent again with the same id when the acknowledgement was lost, and acknowledged once', async () => {
+    const rig = await startRig();
+    rig.bridge.losesAcks = true;
+    let fulfilled = 0;
+    const sent = rig.client.send('message', 'x').then(() => (fulfilled += 1));
+    rig.network.last.lose(1006);
+    rig.bridge.losesAcks = false;
+    await reopened(rig);
+    await sent;
+    expect(rig.bridge.messages).toHaveLength(2);
+    expect(new Set(rig.bridge.messages).size).toBe(1);
+    expect(rig.bridge.taken).toHaveLength(1);
+    expect(fulfilled).toBe(1);
+  });
+
+  it('are not sent again once they are acknowledged', async () => {
+    const rig = await startRig();
+    await rig.client.send('message', 'x');
+    rig.network.last.lose(1006);
+    await reopened(rig);
+    expect(rig.bridge.messages).toHaveLength(1);
+  });
+
+  it('are rejected with the code of the bridge.error that names them', async () => {
+    const { client, bridge } = await startRig();
+    bridge.refuses = 'UNAVAILABLE';
+    expect(await codeOf(client.send('message', 'x'))).toBe('UNAVAILABLE');
+    bridge.refuses = undefined;
+    await client.send('message', 'y');
+    expect(bridge.taken).toHaveLength(1);
+  });
+
+  it('are rejected when as many wait as may', async () => {
+    const { client, bridge } = await startRig({ maxPendingCommands: 2 });
+    bridge.losesAcks = true;
+    const waiting = [client.send('message', 1), client.send('message', 2)];
+    expect(await codeOf(client.send('message', 3))).toBe('QUEUE_FULL');
+    client.close();
+    expect(await Promise.all(waiting.map(codeOf))).toEqual(['CLOSED', 'CLOSED']);
+  });
+
+  it('are rejected on a route that has no session, and not relayed to peers', async () => {
+    const bridge = new FakeBridge();
+    bridge.session = undefined;
+    const rig = await startRig({}, bridge);
+    expect(await codeOf(rig.client.send('message', 1))).toBe('NO_COMMANDS');
+    rig.network.last.lose(1006);
+    const waiting = codeOf(rig.client.send('message', 2));
+    await reopened(rig);
+    expect(await waiting).toBe('NO_COMMANDS');
+    expect(bridge.messages).toEqual([]);
+  });
+
+  it('are rejected when the bridge says that the route takes no messages', async () => {
+    const { client, bridge } = await startRig();
+    bridge.losesAcks = true;
+    const refused: unknown[] = [];
+    client.on('refused', (error) => refused.push(error));
+    const waiting = codeOf(client.send('message', 1));
+    bridge.refuseNameless('READ_ONLY');
+    expect(await waiting).toBe('READ_ONLY');
+    expect(refused).toEqual([{ code: 'READ_ONLY', message: 'no' }]);
+  });
+
+  it('are rejected when their data cannot be written as JSON, and leave nothing behind', async () => {
+    const { client, bridge } = await startRig();
+    await expect(client.send('message', 1n)).rejects.toThrow(TypeError);
+    await client.send('message', 2);
+    expect(bridge.taken).toHaveLength(1);
+  });
+});
+
+describe('messages to peers', () => {
+  it('go as they are, text or bytes, and are not kept when there is no connection', async () => {
+    const { client, bridge, network } = await startRig();
+    bridge.session = undefined;
+    expect(client.sendMessage('text')).toBe(true);
+    expect(client.sendMessage(Uint8Array.of(1, 2).buffer)).toBe(true);
+    expect(bridge.messages).toEqual(['text', Uint8Array.of(1, 2)]);
+    network.last.lose(1006);
+    expect(client.sendMessage('text')).toBe(false);
+    expect(bridge.messages).toHaveLength(2);
+  });
+});
+
+describe('an answer', () => {
+  const COMPLETE = JSON.stringify({ type: 'complete', data: { sql: 'SELECT 1' } });
+
+  it('is iterated token by token up to its completion, which is returned', async () => {
+    const { client, bridge } = await startRig();
+    const answer = readAll(client.ask('message', { text: 'revenue?' }));
+    await settled();
+    expect(bridge.taken.map(({ data }) => data)).toEqual([{ text: 'revenue?' }]);
+    bridge.publish(numbered(0));
+    await settled();
+    bridge.publish(numbered(1));
+    bridge.publish(COMPLETE);
+    expect(await answer).toEqual([['t0', 't1'], { sql: 'SELECT 1' }]);
+  });
+
+  it('goes on over a reconnect', async () => {
+    const rig = await startRig();
+    const answer = readAll(rig.client.ask('message'));
+    await settled();
+    rig.bridge.publish(numbered(0));
+    rig.network.last.lose(1006);
+    rig.bridge.publish(numbered(1));
+    rig.bridge.publish(COMPLETE);
+    await reopened(rig);
+    expect(await answer).toEqual([['t0', 't1'], { sql: 'SELECT 1' }]);
+  });
+
+  it('throws the error frame, after the tokens before it', async () => {
+    const { client, bridge } = await startRig();
+    const tokens: string[] = [];
+    const answer = (async () => {
+      for await (const token of client.ask('message')) tokens.push(token);
+    })();
+    bridge.publish(numbered(0));
+    bridge.publish(JSON.stringify({ type: 'error', data: { code: 'QUERY_FAILED', message: '...' } }));
+    expect(await codeOf(answer)).toBe('QUERY_FAILED');
+    expect(tokens).toEqual(['t0']);
+  });
+
+  it('throws at a gap, since its end may be what was lost', async () => {
+    const { client, bridge } = await startRig();
+    const answer = codeOf(readAll(client.ask('message')));
+    bridge.publishLost(COMPLETE);
+    expect(await answer).toBe('GAP');
+  });
+
+  it('throws what its command is refused with, and when the client is closed', async () => {
+    const { client, bridge } = await startRig();
+    bridge.refuses = 'UNAVAILABLE';
+    expect(await codeOf(readAll(client.ask('message')))).toBe('UNAVAILABLE');
+    bridge.refuses = undefined;
+    const answers = [client.ask('message'), client.ask('message')].map((answer) => codeOf(readAll(answer)));
+    client.close();
+    expect(await Promise.all(answers)).toEqual(['CLOSED', 'CLOSED']);
+  });
+
+  it('waits until the answer before it is over, also one that nobody reads to its end', async () => {
+    const { client, bridge } = await startRig();
+    const first = client.ask('message', 1);
+    bridge.publish(numbered(0));
+    expect(await first.next()).toEqual({ done: false, value: 't0' });
+    await first.return({});
+    const second = readAll(client.ask('message', 2));
+    bridge.publish(numbered(1));
+    await settled();
+    expect(bridge.taken.map(({ data }) => data)).toEqual([1]);
+    bridge.publish(COMPLETE);
+    await settled();
+    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2]);
+    bridge.publish(numbered(2));
+    bridge.publish(COMPLETE);
+    expect(await second).toEqual([['t2'], { sql: 'SELECT 1' }]);
+  });
+});
+
+describe('close()', () => {
+  async function opened(): Promise<Rig> {
+    return startRig();
+  }
+  async function connecting(): Promise<Rig> {
+    return startRig({ token: () => new Promise<string>(() => undefined) });
+  }
+  async function reconnecting(): Promise<Rig> {
+    const rig = await startRig();
+    rig.network.last.lose(1006);
+    return rig;
+  }
+  async function takingOver(): Promise<Rig> {
+    const rig = await startRig();
+    rig.network.prompt = false;
+    await rig.clock.advance(300_000);
+    return rig;
+  }
+
+  it.each([
+    ['open', opened],
+    ['connecting', connecting],
+    ['reconnecting', reconnecting],
+    ['taking over', takingOver],
+  ])('leaves no timer, listener or socket when %s, and is final', async (_, start) => {
+    const rig = await start();
+    const closes: unknown[] = [];
+    rig.client.on('close', (info) => closes.push(info));
+    rig.client.close();
+    rig.client.close();
+    expect(closes).toEqual([{ code: 1000, reason: '' }]);
+    expect(rig.clock.pending).toBe(0);
+    expect(rig.surroundings.listeners.size).toBe(0);
+    expect(rig.network.sockets.every(({ readyState }) => readyState === 3)).toBe(true);
+    expect(rig.bridge.peers.size).toBe(0);
+    await rig.clock.advance(600_000);
+    expect(rig.client.state).toBe('closed');
+    expect(await codeOf(rig.client.send('message'))).toBe('CLOSED');
+    expect(rig.client.sendMessage('text')).toBe(false);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  it('opens no socket when the token comes after it', async () => {
+    let give: (token: string) => void = () => undefined;
+    const rig = await startRig({ token: () => new Promise<string>((resolve) => (give = resolve)) });
+    rig.client.close();
+    give('token');
+    await settled();
+    expect(rig.network.sockets).toHaveLength(0);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  it('may be called by a listener', async () => {
+    const rig = await startRig();
+    rig.client.on('frame', () => {
+      rig.client.close();
+    });
+    rig.bridge.publish(numbered(0));
+    rig.bridge.publish(numbered(1));
+    expect(rig.told).toEqual(['open', 0, 'closed']);
+    expect(rig.clock.pending).toBe(0);
+  });
+});

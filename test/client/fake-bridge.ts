@@ -1,0 +1,134 @@
+import { SUBPROTOCOL, type BridgeErrorCode, type ControlFrame, type GapReason } from '../../protocol/frames';
+
+type Payload = string | Uint8Array;
+
+/** The bridge's side of one socket. */
+export interface Peer {
+  readonly url: URL;
+  readonly protocols: readonly string[];
+  send(message: Payload): void;
+  close(code: number, reason: string): void;
+}
+
+/** One command that was taken over. */
+export interface Taken {
+  readonly id: string;
+  readonly type: string;
+  readonly data?: unknown;
+}
+
+/**
+ * One stream of a bridge that speaks PROTOCOL.md §5. As if each connection reached another bridge, each gets an epoch
+ * of its own, whose points every other connection understands.
+ */
+export class FakeBridge {
+  /** Sends no ready when false. */
+  greets = true;
+  /** Takes commands over but says nothing. */
+  losesAcks = false;
+  /** Refuses each command with this. */
+  refuses: BridgeErrorCode | undefined;
+  /** Of the ready frame; undefined as on routes that are no AI chat. */
+  session: string | undefined = 's1';
+  readonly taken: Taken[] = [];
+  readonly messages: Payload[] = [];
+  readonly peers = new Set<Peer>();
+  /** Peers in the order in which they came, gone ones too. */
+  readonly greeted: Peer[] = [];
+  gapsSent = 0;
+  readonly #log: Payload[] = [];
+  readonly #epochs = new Map<string, number>();
+  /** Nothing before this is kept. */
+  #keptFrom = 0;
+
+  /** How many data frames there were. */
+  get length(): number {
+    return this.#log.length;
+  }
+
+  /** Takes a connection. */
+  accept(peer: Peer): void {
+    if (!peer.protocols.includes(SUBPROTOCOL)) throw new Error(`no ${SUBPROTOCOL} offered`);
+    this.greeted.push(peer);
+    if (!this.greets) return;
+    const asked = peer.url.searchParams.get('resume');
+    const from = asked === null ? undefined : this.#indexOf(asked);
+    const resumed = from !== undefined && from >= this.#keptFrom;
+    const data = { ...this.#epochAt(resumed ? from : this.#log.length), resumed };
+    const session = this.session === undefined ? {} : { session: this.session };
+    control(peer, { type: 'bridge.ready', data: { ...data, ...session } });
+    if (resumed)
+      this.#log.slice(from).forEach((frame) => {
+        peer.send(frame);
+      });
+    else if (asked !== null) this.gap(peer, from === undefined ? 'unknown' : 'expired');
+    this.peers.add(peer);
+  }
+
+  /** The socket is gone. */
+  leave(peer: Peer): void {
+    this.peers.delete(peer);
+  }
+
+  /** A service published this. */
+  publish(frame: Payload): void {
+    this.#log.push(frame);
+    for (const peer of this.peers) peer.send(frame);
+  }
+
+  /** A service published this while the connection to Redis was lost. */
+  publishLost(frame: Payload): void {
+    this.#log.push(frame);
+    this.forget();
+    for (const peer of this.peers) this.gap(peer, 'redis');
+  }
+
+  /** Keeps nothing of what was: no resume point before this is honoured. */
+  forget(): void {
+    this.#keptFrom = this.#log.length;
+    this.#epochs.clear();
+  }
+
+  /** Tells one peer of a gap. */
+  gap(peer: Peer, reason: GapReason): void {
+    this.gapsSent += 1;
+    control(peer, { type: 'bridge.gap', data: { reason, ...this.#epochAt(this.#log.length) } });
+  }
+
+  /** A message came from the client. */
+  receive(peer: Peer, message: Payload): void {
+    this.messages.push(message);
+    if (this.session === undefined || typeof message !== 'string') return;
+    const command = JSON.parse(message) as Taken;
+    const { id } = command;
+    if (this.refuses !== undefined) {
+      const data = { code: this.refuses, message: 'not now', id };
+      control(peer, { type: 'bridge.error', data });
+      return;
+    }
+    if (!this.taken.some((earlier) => earlier.id === id)) this.taken.push(command);
+    if (!this.losesAcks) control(peer, { type: 'bridge.ack', data: { id } });
+  }
+
+  /** Refuses something that has no id. */
+  refuseNameless(code: BridgeErrorCode): void {
+    for (const peer of this.peers) control(peer, { type: 'bridge.error', data: { code, message: 'no' } });
+  }
+
+  #epochAt(index: number): { readonly epoch: string; readonly offset: number } {
+    const epoch = `e${this.greeted.length}-${this.gapsSent}`;
+    const offset = 7;
+    this.#epochs.set(epoch, index - offset);
+    return { epoch, offset };
+  }
+
+  #indexOf(point: string): number | undefined {
+    const [epoch = '', offset] = point.split('.');
+    const base = this.#epochs.get(epoch);
+    return base === undefined ? undefined : base + Number(offset);
+  }
+}
+
+function control(peer: Peer, frame: ControlFrame): void {
+  peer.send(JSON.stringify(frame));
+}

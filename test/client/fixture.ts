@@ -1,0 +1,76 @@
+import { BridgeClient } from '../../client/src/client.ts';
+import type { ClientOptions } from '../../client/src/options.ts';
+import type { Surroundings } from '../../client/src/surroundings.ts';
+import { FakeBridge } from './fake-bridge';
+import { FakeClock, settled } from './fake-clock';
+import { FakeNetwork } from './fake-network';
+
+/** Surroundings that the test changes. */
+export class FakeSurroundings implements Surroundings {
+  online = true;
+  visible = true;
+  readonly listeners = new Set<(change: 'online' | 'offline' | 'visible') => void>();
+
+  listen(listener: (change: 'online' | 'offline' | 'visible') => void, signal: AbortSignal): void {
+    this.listeners.add(listener);
+    signal.addEventListener('abort', () => this.listeners.delete(listener));
+  }
+
+  async tell(change: 'online' | 'offline' | 'visible'): Promise<void> {
+    this.online = change === 'visible' ? this.online : change === 'online';
+    for (const listener of this.listeners) listener(change);
+    await settled();
+  }
+}
+
+/** A client, its bridge, and all that is around them. */
+export interface Rig {
+  readonly client: BridgeClient;
+  readonly bridge: FakeBridge;
+  readonly network: FakeNetwork;
+  readonly clock: FakeClock;
+  readonly surroundings: FakeSurroundings;
+  /** What the application was told: numbers of frames, `gap`, states. */
+  readonly told: (number | string)[];
+}
+
+/** A client that has just been made; `random` is 0.5 unless the options say otherwise. */
+export async function startRig(
+  options: Partial<ClientOptions> = {},
+  bridge = new FakeBridge(),
+  clock = new FakeClock(),
+): Promise<Rig> {
+  const network = new FakeNetwork(bridge);
+  const surroundings = new FakeSurroundings();
+  const client = new BridgeClient({
+    url: 'wss://gateway.test/ws/ai/chat',
+    token: () => Promise.resolve('token'),
+    WebSocket: network.WebSocket,
+    clock,
+    surroundings,
+    random: () => 0.5,
+    ...options,
+  });
+  const told: (number | string)[] = [];
+  client.on('state', (state) => told.push(state));
+  client.on('frame', (frame) => told.push(numberOf(frame)));
+  client.on('gap', () => told.push('gap'));
+  await settled();
+  return { client, bridge, network, clock, surroundings, told };
+}
+
+/** A data frame with a number. */
+export function numbered(index: number): string {
+  return JSON.stringify({ type: 'token', data: { token: `t${index}`, index } });
+}
+
+/** A token that expires so many milliseconds after this time. */
+export function tokenOf(expMs: number): string {
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'HS256' })}.${part({ sub: 'ü>?', exp: expMs / 1000 })}.c2ln`;
+}
+
+function numberOf(frame: unknown): number | string {
+  const { type, data } = frame as { readonly type: string; readonly data: { readonly index?: number } };
+  return data.index ?? type;
+}

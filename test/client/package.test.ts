@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { FakeBridge } from './fake-bridge';
+import { serve } from './ws-server';
+
+const run = promisify(execFile);
+const root = join(__dirname, '../..');
+let project: string;
+let packed: string[];
+let built: string;
+
+// A project that has installed the packed package, and ws.
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'ws-bridge-client-'));
+  const installed = join(project, 'node_modules/ws-bridge-client');
+  await mkdir(installed, { recursive: true });
+  built = (await run('node', ['build.mjs'], { cwd: join(root, 'client') })).stdout;
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', project];
+  const { stdout } = await run('npm', args, { cwd: join(root, 'client') });
+  const archives = Object.values(
+    JSON.parse(stdout) as Record<string, { filename: string; files: { path: string }[] }>,
+  );
+  const [archive] = archives;
+  if (!archive) throw new Error('nothing was packed');
+  packed = archive.files.map(({ path }) => path);
+  await run('tar', ['-xzf', join(project, archive.filename), '--strip-components=1', '-C', installed]);
+  await symlink(join(root, 'node_modules/ws'), join(project, 'node_modules/ws'));
+  await writeFile(join(project, 'package.json'), '{"type": "module"}');
+}, 60_000);
+afterAll(async () => {
+  await rm(project, { recursive: true });
+});
+
+describe('the published package', () => {
+  it('is less than 4 KB, minified and gzipped', () => {
+    const [, gzipBytes] = /(\d+) gzip/.exec(built) ?? [];
+    process.stdout.write(built);
+    expect(Number(gzipBytes)).toBeGreaterThan(1_000);
+    expect(Number(gzipBytes)).toBeLessThan(4_096);
+  });
+
+  it('has no dependencies, and nothing but what was built, its licence and its README', async () => {
+    const manifest = JSON.parse(await readFile(join(root, 'client/package.json'), 'utf8')) as object;
+    expect(Object.keys(manifest).filter((key) => /dependencies/i.test(key))).toEqual([]);
+    const besides = packed.filter((path) => !path.startsWith('dist/'));
+    expect(besides.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+  });
+
+  it.each(['ws-bridge-client', 'ws-bridge-client/min'])(
+    '%s runs on its own as an ES module',
+    async (name) => {
+      const bridge = new FakeBridge();
+      const server = await serve(bridge);
+      await writeFile(
+        join(project, 'main.js'),
+        `import { connect } from '${name}';
+      import { WebSocket } from 'ws';
+      const client = connect({ url: '${server.url}/ws/ai/chat', token: () => 'token', WebSocket });
+      client.on('close', ({ code }) => console.log(client.session, code));
+      await client.send('message');
+      `,
+      );
+      const ended = run('node', ['main.js'], { cwd: project });
+      while (bridge.taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const peer of bridge.peers) peer.close(4403, 'forbidden');
+      expect((await ended).stdout).toBe('s1 4403\n');
+      await server.stop();
+    },
+  );
+
+  it('brings its types, for a browser and for Node', async () => {
+    await writeFile(
+      join(project, 'main.ts'),
+      `import { connect, type GapReason } from 'ws-bridge-client';
+      const client = connect({ url: 'wss://gateway.example', token: () => Promise.resolve('token'), WebSocket });
+      client.on('gap', ({ reason }) => { const same: GapReason = reason; void same; });
+      client.on('frame', (frame) => { if (frame.type === 'token') frame.data.token.trim(); });
+      for await (const token of client.ask('message', { text: '' })) token.trim();
+      // @ts-expect-error: no such event
+      client.on('nothing', () => undefined);
+      const custom = connect<{ type: 'alert'; data: { level: number } }>({ url: 'wss://x', token: () => '' });
+      custom.on('frame', (frame) => frame.data.level.toFixed());
+      `,
+    );
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    for (const module of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }]) {
+      const strict = { strict: true, noEmit: true, types: [], target: 'es2022', lib: ['es2022', 'dom'] };
+      const config = { compilerOptions: { ...strict, ...module }, files: ['main.ts'] };
+      await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));
+      const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
+      expect(checked).toMatchObject({ stdout: '' });
+    }
+  }, 60_000);
+});

@@ -1,0 +1,61 @@
+import { ResumeCursor } from '../../client/src/resume-cursor.ts';
+
+function cursorAt(epoch: string, offset: number): ResumeCursor {
+  const cursor = new ResumeCursor();
+  cursor.goOn({ epoch, offset });
+  return cursor;
+}
+
+describe('the resume point', () => {
+  it('is none before the first ready', () => {
+    expect(new ResumeCursor().point).toBeUndefined();
+  });
+
+  it('is the epoch and offset of the last ready or gap, plus one for each data frame since', () => {
+    const cursor = cursorAt('e', 41);
+    expect(cursor.point).toBe('e.41');
+    expect(cursor.count()).toBe(true);
+    expect(cursor.point).toBe('e.42');
+    cursor.restart({ epoch: 'f', offset: 0 });
+    cursor.count();
+    expect(cursor.point).toBe('f.1');
+  });
+
+  it('goes on in the epoch that the next ready names', () => {
+    const next = cursorAt('e', 41).fork();
+    expect(next.point).toBe('e.41');
+    next.goOn({ epoch: 'g', offset: 3 });
+    expect(next.count()).toBe(true);
+    expect(next.point).toBe('g.4');
+  });
+});
+
+describe('what two connections deliver', () => {
+  it('is told once: the second is quiet for as many frames as the first delivered since it was asked for', () => {
+    const next = cursorAt('e', 0).fork();
+    next.overtake();
+    next.overtake();
+    next.goOn({ epoch: 'g', offset: 0 });
+    expect([next.count(), next.count(), next.count()]).toEqual([false, false, true]);
+    expect(next.point).toBe('g.3');
+  });
+
+  it('is told once also when the second breaks in the midst of repeating, and a third resumes', () => {
+    const second = cursorAt('e', 0).fork();
+    second.overtake();
+    second.overtake();
+    second.goOn({ epoch: 'g', offset: 0 });
+    second.count();
+    const third = second.fork();
+    expect(third.point).toBe('g.1');
+    expect(third.overtaken).toBe(false);
+    expect([third.count(), third.count()]).toEqual([false, true]);
+  });
+
+  it('is all told after a gap, where nothing can be compared', () => {
+    const next = cursorAt('e', 0).fork();
+    next.overtake();
+    next.restart({ epoch: 'g', offset: 0 });
+    expect(next.count()).toBe(true);
+  });
+});
