@@ -25,7 +25,8 @@ export class Connection {
   readonly #frames = new FrameReader();
   readonly #replies: ReplyHandler[] = [];
   #exchange: Exchange | undefined;
-  #closing = false;
+  #retired = false;
+  #closeWhenDone = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
@@ -44,10 +45,19 @@ export class Connection {
     });
   }
 
-  /** Serves what is in flight, then closes; an idle connection is closed at once. */
-  closeWhenIdle(): void {
-    this.#closing = true;
+  /**
+   * From now on the next `handle_event` is answered by closing, with which Kong goes to another server. Nothing is closed
+   * unasked: Kong may be about to use an idle connection, and repeats a `handle_event` that met a closed one, but answers
+   * 500 when it was a `start_instance` (plugin.lua, get_instance_id).
+   */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** Closes unless a call is in flight. */
+  closeIfIdle(): void {
     if (this.#exchange === undefined) this.#socket.end();
+    else this.#closeWhenDone = true;
   }
 
   /** Closes now. */
@@ -106,9 +116,9 @@ export class Connection {
   }
 
   #handleEvent(call: RpcCall, id: number): void {
-    const instance = this.#context.instances.get(id);
+    const instance = this.#retired ? undefined : this.#context.instances.get(id);
     if (instance === undefined) {
-      this.#context.log.debug({ instance: id }, 'unknown instance: Kong will start one');
+      this.#context.log.debug({ instance: id }, 'unknown instance, or retired: Kong will start one');
       this.#socket.end();
       return;
     }
@@ -135,7 +145,7 @@ export class Connection {
       await this.#fail(exchange, cause);
     }
     this.#exchange = undefined;
-    if (this.#closing) this.#socket.end();
+    if (this.#closeWhenDone) this.#socket.end();
   }
 
   async #fail(exchange: Exchange, cause: unknown): Promise<void> {

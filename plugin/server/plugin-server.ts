@@ -7,8 +7,9 @@ import { Connection, type ConnectionContext } from './connection';
 /** A running plugin server. */
 export interface PluginServer {
   /**
-   * Stops: takes no new connections, serves what is in flight, closes idle connections. Resolves when the last
-   * one is gone, at the latest after `timeoutMs`.
+   * Stops: takes no new connections, serves what is in flight, hands further calls back to Kong for the server that has
+   * taken the path over, closes what stays idle. Resolves when the last connection is gone, at the latest after
+   * `timeoutMs`.
    */
   close(timeoutMs: number): Promise<void>;
 }
@@ -23,6 +24,8 @@ export interface ListenOptions {
 
 /** How long connections are still accepted after close(): those already in the backlog would be reset otherwise. */
 const BACKLOG_GRACE_MS = 100;
+/** How long Kong may still bring calls on connections of its pool before those that stayed idle are closed. */
+const IDLE_GRACE_MS = 1500;
 /** The kernel's limit on a Unix socket's path (unix(7): 108 bytes with the final zero). */
 const MAX_PATH_BYTES = 107;
 /** Not the process id: two containers that share a volume both have pid 1. */
@@ -34,33 +37,32 @@ export async function startPluginServer(
   context: ConnectionContext,
 ): Promise<PluginServer> {
   const connections = new Set<Connection>();
-  let closing = false;
+  let retired = false;
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
     const connection = new Connection(socket, context);
     connections.add(connection);
     socket.on('close', () => connections.delete(connection));
-    // A connection from the backlog brings its first call along: it is served, then closed.
-    if (closing)
-      socket.once('data', () => {
-        connection.closeWhenIdle();
-      });
+    if (retired) connection.retire();
   });
   await listenAndTakeOver(server, options);
   return {
     async close(timeoutMs) {
-      closing = true;
+      retired = true;
+      for (const connection of connections) connection.retire();
       await delay(BACKLOG_GRACE_MS);
-      const closed = new Promise<void>((resolve) =>
-        server.close(() => {
-          resolve();
-        }),
+      const closed = new Promise<void>((resolve) => server.close(() => { resolve(); }));
+      const idle = setTimeout(
+        () => {
+          for (const connection of connections) connection.closeIfIdle();
+        },
+        Math.min(IDLE_GRACE_MS, timeoutMs),
       );
-      for (const connection of connections) connection.closeWhenIdle();
-      const timer = setTimeout(() => {
+      const late = setTimeout(() => {
         for (const connection of connections) connection.destroy();
       }, timeoutMs);
       await closed;
-      clearTimeout(timer);
+      clearTimeout(idle);
+      clearTimeout(late);
     },
   };
 }

@@ -48,6 +48,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
     log.info('redis connection ready');
   });
   const ready = readiness(redis, settings.timeoutMs);
+  const reconnectIfSilent = reconnectorFor(redis);
   return {
     gcra: (keys, args) => ask(() => call(redis, keys, args)),
     exists: (key) => ask(async () => (await redis.exists(key)) > 0),
@@ -61,16 +62,26 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
       await ready();
       return await command();
     } catch (cause) {
-      reconnectIfSilent(redis, cause as Error);
+      reconnectIfSilent(cause as Error);
       throw new StoreUnreachableError((cause as Error).message);
     }
   }
 }
 
-// A peer that is gone without a word would be waited for until TCP gives up, minutes later; and what a hung
-// Redis has not answered would pile up. A new connection ends both.
-function reconnectIfSilent(redis: Redis, error: Error): void {
-  if (error.message === 'Command timed out' && redis.status === 'ready') redis.disconnect(true);
+/**
+ * A peer that is gone without a word would be waited for until TCP gives up, minutes later, and what a hung Redis has
+ * not answered would pile up. A new connection ends both.
+ */
+function reconnectorFor(redis: Redis): (error: Error) => void {
+  let leaving = false;
+  redis.on('close', () => {
+    leaving = false;
+  });
+  return (error) => {
+    if (leaving || error.message !== 'Command timed out') return;
+    leaving = true;
+    redis.disconnect(true);
+  };
 }
 
 type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;

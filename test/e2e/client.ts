@@ -110,11 +110,13 @@ export function attempt(
       resolve(client);
     });
     socket.on('error', reject);
-    socket.once('unexpected-response', (_, response) => {
+    socket.once('unexpected-response', (asked, response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
         const body = Buffer.concat(chunks).toString('utf8');
+        // ws leaves the connection to the listener; kept alive it would stay open at the gateway.
+        asked.destroy();
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
       });
     });
