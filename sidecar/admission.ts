@@ -8,7 +8,16 @@ import { SUBPROTOCOL } from '../protocol/frames';
 import type { HeaderNames } from '../protocol/headers';
 import type { FittedKey } from '../protocol/keys';
 import { channelName } from './channel-template';
-import { badRequest, NOT_FOUND, unauthorized, unavailable, UPGRADE_REQUIRED, type Refusal } from './refusal';
+import {
+  badRequest,
+  forbidden,
+  NOT_FOUND,
+  unauthorized,
+  unavailable,
+  UPGRADE_REQUIRED,
+  type Refusal,
+} from './refusal';
+import { isOwnChannel } from './own-channels';
 import { parseResumePoint, type ResumePoint } from './resume';
 import type { ReplayGuard } from './replay-guard';
 import { headerValues, readHeaders, type RequestHeaders } from './request-headers';
@@ -78,17 +87,19 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if ('outcome' in caller) return refused(caller, route);
   const session = route.session ? readSession(query, policy.newSession) : undefined;
   if (typeof session === 'object') return refused(session, route, caller);
+  const { tenantId: tenant, userId: user } = caller.identity;
+  const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
+  const channels = [...new Set(route.channels.map((template) => channelName(template, values)))];
+  if (channels.some(isOwnChannel))
+    return refused(forbidden("the channel is the bridges' own"), route, caller);
   const bridgeV1 = offersBridgeV1(headers) ? readResume(query) : undefined;
   if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);
   const replay = replayFault(caller, policy);
   if (replay !== undefined) return refused(replay, route, caller);
 
-  const { tenantId: tenant, userId: user } = caller.identity;
-  const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
-  const channels = route.channels.map((template) => channelName(template, values));
   return {
     admitted: true,
-    admission: { route, caller, session, channels: [...new Set(channels)], bridgeV1 },
+    admission: { route, caller, session, channels, bridgeV1 },
   };
 }
 

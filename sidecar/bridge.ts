@@ -13,9 +13,11 @@ import { withDeadline } from './deadline';
 import { deliver, type Receiver } from './delivery';
 import { Heartbeat } from './heartbeat';
 import { createMetrics } from './metrics';
+import { CONTROL_CHANNEL } from './own-channels';
 import { redisConnection, redisSessionStore, redisSubscriber } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
+import { parseRevocation } from './revocation';
 import { compileRoutes, DEFAULT_ROUTES } from './routes';
 import { readRoutesFile } from './routes-file';
 import { renewIntervalMs, Sessions } from './sessions';
@@ -115,6 +117,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       streams,
       sessions,
       heartbeat,
+      wheel,
       outlet: {
         addCommand: (entry) =>
           commands.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry),
@@ -130,6 +133,17 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
 
+  subscriptions.pin(CONTROL_CHANNEL, {
+    senderId: undefined,
+    take: ({ payload }) => {
+      const revocation = parseRevocation(payload);
+      if (revocation === undefined) {
+        log.warn({ channel: CONTROL_CHANNEL }, 'message ignored: expected a revocation');
+        return;
+      }
+      log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
+    },
+  });
   subscriber.on('ready', () => {
     void subscriptions.up().then((restored) => {
       if (restored) streams.restore();

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
+import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
 import type { Receiver } from './delivery';
@@ -14,6 +15,10 @@ import type { SessionHolder, Sessions } from './sessions';
 import { StreamFeed } from './stream-feed';
 import type { Streams } from './streams';
 import type { Subscriptions } from './subscriptions';
+import type { Timer, TimerWheel } from './timer-wheel';
+
+/** How long a client has for its part of the closing handshake, in milliseconds. */
+export const CLOSE_TIMEOUT_MS = 5000;
 
 /** What all connections of a bridge share. */
 export interface Surroundings {
@@ -21,6 +26,7 @@ export interface Surroundings {
   readonly streams: Streams;
   readonly sessions: Sessions;
   readonly heartbeat: Heartbeat;
+  readonly wheel: TimerWheel;
   readonly outlet: Outlet;
   /** A socket with so many messages on their way to Redis is not read from. */
   readonly maxPendingMessages: number;
@@ -40,8 +46,11 @@ export class Connection implements Pulse, SessionHolder {
   readonly #feed: Feed;
   #socket: WebSocket | undefined;
   #outbox: Outbox | undefined;
+  /** The end of its token; once it is closing, of the client's time for that. */
+  #deadline: Timer | undefined;
   #pendingMessages = 0;
   #released = false;
+  #expired = false;
 
   /** @param uniqueId tells this client from every other, on any bridge: 16 bytes */
   constructor(admission: Admission, surroundings: Surroundings, metrics: RouteMetrics, uniqueId: Buffer) {
@@ -49,6 +58,16 @@ export class Connection implements Pulse, SessionHolder {
     this.#surroundings = surroundings;
     this.#metrics = metrics;
     this.#feed = feedOf(admission, surroundings, metrics, uniqueId);
+  }
+
+  /** Whose it is. */
+  get caller(): Assertion {
+    return this.#admission.caller;
+  }
+
+  /** Whether its token has ended, by time or by revocation. */
+  get isExpired(): boolean {
+    return this.#expired;
   }
 
   /** Whether it has a socket. */
@@ -81,11 +100,16 @@ export class Connection implements Pulse, SessionHolder {
     this.#outbox = new Outbox(socket, this.#metrics);
     this.#metrics.connections.inc();
     this.#surroundings.heartbeat.watch(this);
+    this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {
+      this.expire();
+    });
     const sender = senderOf(this.#admission, this.#feed.senderId);
     socket.on('pong', () => {
       this.#surroundings.heartbeat.heard(this);
     });
     socket.on('message', (data, binary) => {
+      // A client that is told to go may not act while it takes its time.
+      if (socket.readyState !== WebSocket.OPEN) return;
       // With ws's default binaryType, "nodebuffer", a message is one Buffer.
       void this.#take(data as Buffer, binary, sender);
     });
@@ -93,6 +117,7 @@ export class Connection implements Pulse, SessionHolder {
     socket.on('error', () => undefined);
     socket.on('close', (code) => {
       this.#metrics.connections.dec();
+      this.#metrics.closed(code);
       this.release();
       onClose(code);
     });
@@ -102,6 +127,7 @@ export class Connection implements Pulse, SessionHolder {
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
   release(): void {
     this.#released = true;
+    this.#deadline?.cancel();
     const { sessions, heartbeat } = this.#surroundings;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
@@ -119,7 +145,19 @@ export class Connection implements Pulse, SessionHolder {
 
   /** Closes the socket with a code and its name as the reason. */
   close({ code, name }: CloseCode): void {
-    this.#socket?.close(code, name);
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const { wheel, now } = this.#surroundings;
+    this.#deadline?.cancel();
+    this.#deadline = wheel.add(now() + CLOSE_TIMEOUT_MS, () => {
+      this.terminate();
+    });
+    this.#socket.close(code, name);
+  }
+
+  /** Its token has ended: the client comes back with a new one. */
+  expire(): void {
+    this.#expired = true;
+    this.close(CLOSE_CODES.tokenExpired);
   }
 
   /** Ends the connection at once: not one more message may reach it. */

@@ -1,3 +1,4 @@
+import { CLOSE_CODES } from '../protocol/close-codes';
 import type { GapReason } from '../protocol/frames';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 
@@ -6,6 +7,8 @@ export interface RouteMetrics {
   readonly connections: { inc(): void; dec(): void };
   readonly messagesReceived: { inc(): void };
   readonly framesSent: { inc(): void };
+  /** A socket closed, with the code that it was closed with (RFC 6455 §7.1.5). */
+  closed(code: number): void;
   /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
   resume(outcome: 'resumed' | GapReason): void;
   /** A `bridge.gap` was sent. */
@@ -19,6 +22,9 @@ export interface Metrics {
   upgrade(route: string | undefined, outcome: string): void;
   ofRoute(route: string): RouteMetrics;
 }
+
+/** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
+const KNOWN_CODES = new Set([1000, 1005, 1006, ...Object.values(CLOSE_CODES).map(({ code }) => code)]);
 
 /** Counts that others keep: subscribed channels, and streams. */
 export interface HeldCounts {
@@ -56,6 +62,12 @@ export function createMetrics(routes: readonly string[], held: HeldCounts): Metr
     name: 'ws_bridge_frames_sent_total',
     help: 'Data frames to clients.',
     labelNames: ['route'],
+    registers,
+  });
+  const closes = new Counter({
+    name: 'ws_bridge_closes_total',
+    help: 'Closed connections by close code.',
+    labelNames: ['route', 'code'],
     registers,
   });
   const resumes = new Counter({
@@ -98,6 +110,10 @@ export function createMetrics(routes: readonly string[], held: HeldCounts): Metr
       connections: connections.labels(route),
       messagesReceived: messagesReceived.labels(route),
       framesSent: framesSent.labels(route),
+      closed: (code) => {
+        // A client may send any code: those that say nothing of the bridge are one series.
+        closes.inc({ route, code: KNOWN_CODES.has(code) ? `${code}` : 'other' });
+      },
       resume: (outcome) => {
         resumes.inc({ route, outcome });
       },

@@ -36,20 +36,27 @@ const NOBODY: ReadonlySet<never> = new Set<never>();
 export class Subscriptions<Member> {
   readonly #subscriber: Subscriber;
   readonly #entries = new Map<string, Entry<Member>>();
+  #pinned = 0;
   #connection: symbol | undefined;
 
   constructor(subscriber: Subscriber) {
     this.#subscriber = subscriber;
   }
 
-  /** How many channels have members. */
+  /** How many channels have members, apart from pinned ones. */
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.size - this.#pinned;
   }
 
   /** The members of a channel. */
   members(channel: string): ReadonlySet<Member> {
     return this.#entries.get(channel)?.members ?? NOBODY;
+  }
+
+  /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
+  pin(channel: string, member: Member): void {
+    this.#entries.set(channel, { members: new Set([member]), acknowledged: Promise.resolve() });
+    this.#pinned += 1;
   }
 
   /**

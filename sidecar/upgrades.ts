@@ -10,7 +10,15 @@ import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics } from './metrics';
-import { FAILED, refuseUpgrade, unavailable, type Refusal, type RefusalOutcome } from './refusal';
+import {
+  FAILED,
+  refuseUpgrade,
+  unauthorized,
+  unavailable,
+  type Refusal,
+  type RefusalOutcome,
+} from './refusal';
+import { isMeant, type Revocation } from './revocation';
 
 /** What upgrades need. */
 export interface UpgradeContext {
@@ -41,6 +49,7 @@ export class Upgrades {
   readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
   readonly #server: WebSocketServer;
+  readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   #closing = false;
 
@@ -65,6 +74,15 @@ export class Upgrades {
   async allClosed(): Promise<void> {
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => this.#onLastClosed.push(resolve));
+  }
+
+  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many */
+  revoke(revocation: Revocation): number {
+    const meant = [...this.connections, ...this.#establishing].filter(({ caller }) =>
+      isMeant(revocation, caller),
+    );
+    for (const connection of meant) connection.expire();
+    return meant.length;
   }
 
   /** From now on every upgrade is refused. */
@@ -112,10 +130,14 @@ export class Upgrades {
     const { caller, route } = admission;
     const uniqueId = randomBytes(SENDER_ID_BYTES);
     const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), uniqueId);
+    this.#establishing.add(connection);
     try {
       const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
       if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
+      if (connection.isExpired) {
+        return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
+      }
       this.#open(connection, request, socket, head);
       const outcome = connection.isOpen ? 'admitted' : 'client_gone';
       return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
@@ -123,6 +145,7 @@ export class Upgrades {
       const reason = error instanceof Error ? error.message : 'unknown';
       return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
     } finally {
+      this.#establishing.delete(connection);
       if (!connection.isOpen) connection.release();
     }
   }

@@ -1,6 +1,15 @@
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { askUpgrade, connect, EMPTY, eventually, headersFor, startBridge, type TestBridge } from './fixture';
+import {
+  askUpgrade,
+  clientChannels,
+  connect,
+  EMPTY,
+  eventually,
+  headersFor,
+  startBridge,
+  type TestBridge,
+} from './fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice', roles: ['analyst'] };
 const BOB = { tenant: 'acme', user: 'bob' };
@@ -24,7 +33,7 @@ afterEach(async () => {
   await eventually(() =>
     [a, b].every(({ bridge }) => Object.values(bridge.openState()).every((n) => n === 0)),
   );
-  await eventually(async () => (await publisher.pubsub('CHANNELS')).length === 0);
+  await eventually(async () => (await clientChannels(publisher)).length === 0);
 });
 afterAll(async () => {
   await Promise.all([a.bridge.close(), b.bridge.close()]);
@@ -82,7 +91,7 @@ describe('AI response streaming', () => {
       await connect(`${a.url}/ws/ai/chat`, ALICE),
       await connect(`${a.url}/ws/ai/chat`, ALICE),
     ];
-    const channels = (await publisher.pubsub('CHANNELS')) as string[];
+    const channels = await clientChannels(publisher);
     expect(channels).toHaveLength(2);
     expect(channels.every((name) => /^ai:stream:[0-9a-f-]{36}$/.test(name))).toBe(true);
     await Promise.all(clients.map((client) => client.close()));
@@ -227,6 +236,7 @@ describe('1,000 sockets on one channel', () => {
       connections: 1000,
       channels: 1,
       heartbeats: 1000,
+      deadlines: 1000,
     });
     expect(await publisher.pubsub('NUMSUB', 'acme:dashboard:refresh:busy')).toEqual([
       'acme:dashboard:refresh:busy',
@@ -240,7 +250,7 @@ describe('1,000 sockets on one channel', () => {
       if (index % 2 === 0) client.socket.close();
       else client.socket.terminate();
     }
-    await eventually(async () => (await publisher.pubsub('CHANNELS')).length === 0);
+    await eventually(async () => (await clientChannels(publisher)).length === 0);
     await eventually(() => a.bridge.openState().connections === 0);
     expect(a.bridge.openState()).toEqual(EMPTY);
   });

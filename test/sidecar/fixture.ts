@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingHttpHeaders } from 'node:http';
+import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
 import { createBridge, type Bridge, type OpenState } from '../../sidecar/bridge';
+import { isOwnChannel } from '../../sidecar/own-channels';
 import { parseSettings } from '../../sidecar/settings';
 
 /** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
@@ -54,6 +56,10 @@ export interface Caller {
   readonly tenant: string;
   readonly user: string;
   readonly roles?: readonly string[];
+  /** The token's `jti`. */
+  readonly jti?: string;
+  /** The token's `exp`, in seconds since the epoch; in 15 minutes by default. */
+  readonly exp?: number;
 }
 
 /** The headers that the gatekeeper sets for a caller, as bytes that Node's client takes (latin1). */
@@ -63,8 +69,8 @@ export async function headersFor(caller: Caller, nowMs = Date.now()): Promise<Re
   const asserted: AssertedCaller = {
     identity: { tenantId: tenant, userId: user, roles },
     requestId,
-    tokenJti: undefined,
-    tokenExp: nowMs / 1000 + 900,
+    tokenJti: caller.jti,
+    tokenExp: caller.exp ?? nowMs / 1000 + 900,
   };
   const key = await importSecret(SECRET, 'HS256');
   const assertion = await signAssertion(asserted, key, nowMs / 1000, randomUUID());
@@ -247,6 +253,12 @@ export function askUpgrade(url: string, headers: RequestHeaders, method = 'GET')
       });
     });
   });
+}
+
+/** The channels that clients' sockets are subscribed to, on all bridges. */
+export async function clientChannels(redis: Redis): Promise<readonly string[]> {
+  const channels = (await redis.pubsub('CHANNELS')) as string[];
+  return channels.filter((name) => !isOwnChannel(name)).sort();
 }
 
 /** What {@link Bridge.openState} says when nothing is left. */

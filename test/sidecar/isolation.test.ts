@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { escapeSegment } from '../../protocol/channels';
+import { isOwnChannel } from '../../sidecar/own-channels';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { connect, eventually, startBridge, type Caller, type Client, type TestBridge } from './fixture';
 
@@ -21,7 +22,7 @@ beforeAll(async () => {
   redis = await startRedis();
   publisher = new Redis(redis.url);
   observer = new Redis(redis.url);
-  observer.on('pmessage', () => (observed += 1));
+  observer.on('pmessage', (_, channel: string) => (observed += isOwnChannel(channel) ? 0 : 1));
   await observer.psubscribe('*');
   bridges = [await startBridge(redis.url), await startBridge(redis.url)];
 });

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { AssertedCaller } from '../protocol/assertion';
+
+/** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
+export type Revocation =
+  { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
+
+const TYPE = z.literal('revoke');
+const NAME = z.string().min(1);
+const REVOCATION = z.union([
+  z.strictObject({ type: TYPE, jti: NAME }),
+  z.strictObject({ type: TYPE, tenant: NAME, user: NAME.optional() }),
+]);
+
+/** Parses a message of the control channel (PROTOCOL.md §6). @returns undefined when it is none of its */
+export function parseRevocation(message: Buffer): Revocation | undefined {
+  try {
+    return REVOCATION.parse(JSON.parse(message.toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a socket of this caller is meant. */
+export function isMeant(revocation: Revocation, { identity, tokenJti }: AssertedCaller): boolean {
+  if ('jti' in revocation) return tokenJti === revocation.jti;
+  if (identity.tenantId !== revocation.tenant) return false;
+  return revocation.user === undefined || identity.userId === revocation.user;
+}

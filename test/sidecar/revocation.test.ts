@@ -1,0 +1,149 @@
+import { Redis } from 'ioredis';
+import { isMeant, parseRevocation } from '../../sidecar/revocation';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { askUpgrade, connect, connectCounting, eventually, headersFor, startBridge } from './fixture';
+import type { TestBridge } from './fixture';
+
+const NOTIFICATIONS = '/ws/notifications';
+
+let redis: RedisServer;
+let publisher: Redis;
+let bridges: readonly TestBridge[];
+let now: number;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  publisher = new Redis(redis.url);
+});
+beforeEach(async () => {
+  now = Date.now();
+  bridges = [await startBridge(redis.url, {}, () => now), await startBridge(redis.url, {}, () => now)];
+});
+afterEach(async () => {
+  await Promise.all(bridges.map(({ bridge }) => bridge.close()));
+});
+afterAll(async () => {
+  publisher.disconnect();
+  await redis.stop();
+});
+
+function url(index: number): string {
+  return `${bridges[index]?.url ?? ''}${NOTIFICATIONS}`;
+}
+
+describe('a socket', () => {
+  it("is closed with 4401 at its token's exp, and not before", async () => {
+    const exp = Math.floor(now / 1000) + 60;
+    const [short, counting, long] = [
+      await connect(url(0), { tenant: 'acme', user: 'u', exp }),
+      (await connectCounting(url(0), { tenant: 'acme', user: 'u', exp })).client,
+      await connect(url(0), { tenant: 'acme', user: 'u', exp: exp + 60 }),
+    ];
+    now = exp * 1000 - 1;
+    // A tick of the wheel goes by.
+    await eventually(() => bridges[0]?.bridge.openState().deadlines === 3);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([short.socket.readyState, counting.socket.readyState]).toEqual([1, 1]);
+    now = exp * 1000 + 250;
+    const from = Date.now();
+    expect(await Promise.all([short.closed, counting.closed])).toEqual([4401, 4401]);
+    expect(Date.now() - from).toBeLessThan(1000);
+    expect(long.socket.readyState).toBe(1);
+  });
+
+  it('whose token has ended can do nothing while it takes its time to go', async () => {
+    const client = await connect(`${bridges[0]?.url ?? ''}/ws/ai/chat`, { tenant: 'acme', user: 'u' });
+    await publisher.del('ai:commands');
+    client.socket.pause();
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme"}');
+    await eventually(() => bridges[0]?.logLines.some((line) => line.includes('"revoked"')) === true);
+    client.socket.send('{"type":"ask"}');
+    client.socket.resume();
+    expect(await client.closed).toBe(4401);
+    await eventually(() => bridges[0]?.bridge.openState().connections === 0);
+    expect(await publisher.xlen('ai:commands')).toBe(0);
+  });
+});
+
+describe('a client that is told to go', () => {
+  it('and does not answer is cut', async () => {
+    const client = await connect(url(0), { tenant: 'acme', user: 'u' });
+    client.socket.pause();
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme"}');
+    await eventually(() => bridges[0]?.logLines.some((line) => line.includes('"revoked"')) === true);
+    now += 6000;
+    await eventually(() => bridges[0]?.bridge.openState().connections === 0);
+    client.socket.resume();
+    expect(await client.closed).toBe(4401);
+  });
+});
+
+describe('a revocation', () => {
+  const CALLERS = [
+    { tenant: 'acme', user: 'alice', jti: 'j1' },
+    { tenant: 'acme', user: 'alice', jti: 'j2' },
+    { tenant: 'acme', user: 'bob' },
+    { tenant: 'evil', user: 'alice', jti: 'j3' },
+  ];
+
+  it.each([
+    ['a token', { jti: 'j1' }, [0]],
+    ["a tenant's user", { tenant: 'acme', user: 'alice' }, [0, 1]],
+    ['a tenant', { tenant: 'acme' }, [0, 1, 2]],
+  ])('of %s closes its sockets with 4401 on every bridge, and no others', async (_, whom, closed) => {
+    const perBridge = await Promise.all(
+      [0, 1].map((index) => Promise.all(CALLERS.map((caller) => connect(url(index), caller)))),
+    );
+    const from = Date.now();
+    await publisher.publish('ws:control', JSON.stringify({ type: 'revoke', ...whom }));
+    for (const clients of perBridge) {
+      for (const [index, client] of clients.entries()) {
+        if (closed.includes(index)) expect(await client.closed).toBe(4401);
+        else expect(client.socket.readyState).toBe(1);
+      }
+    }
+    expect(Date.now() - from).toBeLessThan(1000);
+    await publisher.publish('evil:notifications', 'still here');
+    expect(await perBridge[1]?.[3]?.nextText()).toBe('still here');
+  });
+
+  it('reaches an upgrade that is on its way', async () => {
+    const headers = await headersFor({ tenant: 'acme', user: 'alice', jti: 'j9' });
+    process.kill(redis.pid, 'SIGSTOP');
+    const answer = askUpgrade(`${bridges[0]?.url ?? ''}/ws/ai/chat`, headers);
+    await eventually(() => bridges[0]?.bridge.openState().undecidedUpgrades === 1);
+    // The claim of the session leaves the bridge meanwhile; nothing tells of that while Redis is stopped.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Redis hears of both in one turn, the subscription comes in the next.
+    const published = publisher.publish('ws:control', '{"type":"revoke","jti":"j9"}');
+    process.kill(redis.pid, 'SIGCONT');
+    await published;
+    expect(await answer).toMatchObject({ status: 401, body: '{"message":"the token was revoked"}' });
+  });
+
+  it.each(['', 'null', '{', '[]', '{"type":"revoke"}', '{"type":"revoke","user":"alice"}', '\u00ff'])(
+    'that reads %p is logged and ignored',
+    async (text) => {
+      const client = await connect(url(0), { tenant: 'acme', user: 'alice' });
+      await publisher.publish('ws:control', text);
+      await eventually(() => bridges[0]?.logLines.some((line) => line.includes('ignored')) === true);
+      await publisher.publish('acme:notifications', 'still here');
+      expect(await client.nextText()).toBe('still here');
+    },
+  );
+
+  it('names a user only together with its tenant, and one kind of thing at a time', () => {
+    expect(parseRevocation(Buffer.from('{"type":"revoke","jti":"a","tenant":"b"}'))).toBeUndefined();
+    expect(parseRevocation(Buffer.from('{"type":"revoke","tenant":1}'))).toBeUndefined();
+    expect(parseRevocation(Buffer.from('{"type":"revoke","tenant":"b"}'))).toEqual({
+      type: 'revoke',
+      tenant: 'b',
+    });
+  });
+
+  it('of a token does not mean callers whose token has no id', () => {
+    const identity = { tenantId: 't', userId: 'u', roles: [] };
+    const caller = { identity, requestId: 'r', tokenJti: undefined, tokenExp: 0 };
+    expect(isMeant({ jti: 'undefined' }, caller)).toBe(false);
+  });
+});
