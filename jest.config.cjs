@@ -9,4 +9,6 @@ module.exports = {
   // jose is ES modules only; jest's own registry loads CommonJS.
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
   testTimeout: 30_000,
+  // jest's default leaves a core idle on machines with two.
+  maxWorkers: 2,
 };

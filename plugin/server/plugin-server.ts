@@ -50,7 +50,11 @@ export async function startPluginServer(
       retired = true;
       for (const connection of connections) connection.retire();
       await delay(BACKLOG_GRACE_MS);
-      const closed = new Promise<void>((resolve) => server.close(() => { resolve(); }));
+      const closed = new Promise<void>((resolve) =>
+        server.close(() => {
+          resolve();
+        }),
+      );
       const idle = setTimeout(
         () => {
           for (const connection of connections) connection.closeIfIdle();

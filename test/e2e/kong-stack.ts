@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import {
@@ -36,17 +37,16 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
   // Kong and Node run as users of their own, the test as anybody.
   chmodSync(plan.folder, 0o777);
   const logs: string[] = [];
-  const inNetwork = (container: GenericContainer, alias: string) =>
-    container
+  const inNetwork = (container: GenericContainer, alias?: string) =>
+    (alias === undefined ? container : container.withNetworkAliases(alias))
       .withNetwork(network)
-      .withNetworkAliases(alias)
       .withLogConsumer((stream) => stream.on('data', (line) => logs.push(String(line).trimEnd())));
 
   const redisContainer = await inNetwork(new GenericContainer(IMAGES.redis), 'redis')
     .withExposedPorts(6379)
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
     .start();
-  const startServer = () => inNetwork(pluginServerContainer(plan), 'gatekeeper').start();
+  const startServer = () => inNetwork(pluginServerContainer(plan)).start();
   let pluginServer = await startServer();
   const bridge = await inNetwork(nodeContainer(plan), 'ws-bridge')
     .withEnvironment({ REDIS_URL: 'redis://redis:6379', BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET })
@@ -54,8 +54,12 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
     .withExposedPorts(9090)
     .withWaitStrategy(Wait.forLogMessage('"listening"'))
     .start();
-  const kong = await inNetwork(kongContainer(plan), 'kong').start();
-  const redis = new Redis(redisContainer.getMappedPort(6379), redisContainer.getHost());
+  const kong = await inNetwork(kongContainer(plan)).start();
+  const address = (container: StartedTestContainer, port: number) =>
+    addressOf(container, network.getName(), port);
+  const redis = new Redis(`redis://${await address(redisContainer, 6379)}`);
+  const kongAddress = await address(kong, 8000);
+  const bridgeAdmin = `http://${await address(bridge, 9090)}`;
 
   const control: PluginServerControl = {
     kill: () => signal(pluginServer, 'SIGKILL'),
@@ -72,14 +76,14 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
   };
   return {
     gateway: 'kong',
-    url: `ws://${kong.getHost()}:${kong.getMappedPort(8000)}`,
+    url: `ws://${kongAddress}`,
     redis,
     pluginServer: control,
     reload: async () => {
       const { exitCode, output } = await kong.exec(['kong', 'reload']);
       if (exitCode !== 0) throw new Error(`kong reload ended with ${exitCode}: ${output}`);
     },
-    bridgeUpgrades: () => bridgeUpgrades(`http://${bridge.getHost()}:${bridge.getMappedPort(9090)}`),
+    bridgeUpgrades: () => bridgeUpgrades(bridgeAdmin),
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
@@ -102,6 +106,36 @@ async function newNetwork(): Promise<StartedNetwork> {
     throw new Error('npm run test:kong needs Docker: install it and let this user reach its daemon');
   }
   return new Network().start();
+}
+
+/**
+ * Where this process reaches a container's port: at its own address where there is a route to it (Linux), else at the
+ * published port. Docker's proxy for published ports may end in the middle of a run that starts many containers: it is
+ * a child of a thread of the daemon, and ends with that.
+ */
+async function addressOf(container: StartedTestContainer, network: string, port: number): Promise<string> {
+  const own = container.getIpAddress(network);
+  if (await accepts(own, port)) return `${own}:${port}`;
+  return `${container.getHost()}:${container.getMappedPort(port)}`;
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const settle = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => {
+      settle(true);
+    });
+    socket.once('timeout', () => {
+      settle(false);
+    });
+    socket.once('error', () => {
+      settle(false);
+    });
+  });
 }
 
 function nodeContainer(plan: StackPlan): GenericContainer {
