@@ -135,6 +135,75 @@ describe('frames', () => {
   });
 });
 
+describe('a listener', () => {
+  it('that throws keeps nothing from the others, and what it threw is uncaught', async () => {
+    const { client, bridge, told } = await startRig();
+    const uncaught = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined);
+    const messages: unknown[] = [];
+    client.on('message', () => {
+      throw new Error('a mistake');
+    });
+    client.on('message', (message) => messages.push(message));
+    bridge.publish(numbered(0));
+    const [[report] = []] = uncaught.mock.calls;
+    uncaught.mockRestore();
+    expect(report).toThrow('a mistake');
+    expect(messages).toEqual([numbered(0)]);
+    expect(told.at(-1)).toBe(0);
+  });
+
+  it('is told nothing after close', async () => {
+    const { client, bridge, told } = await startRig();
+    client.on('message', () => {
+      client.close();
+    });
+    bridge.publish(numbered(0));
+    expect(told).toEqual(['open', 'closed']);
+  });
+});
+
+describe('a bridge that does not keep to the protocol', () => {
+  it.each([
+    ['sends data before it is ready', numbered(0)],
+    [
+      'sends a gap before it is ready',
+      '{"type":"bridge.gap","data":{"reason":"redis","epoch":"e","offset":0}}',
+    ],
+    ['sends a control frame that is no JSON', '{"type":"bridge.ready"'],
+    ['sends a control frame without data', '{"type":"bridge.ready"}'],
+  ])('is left when it %s, and tried again later', async (_, text) => {
+    const rig = await startRig();
+    const { bridge, network, clock, told } = rig;
+    bridge.greets = false;
+    network.last.lose(1006);
+    await clock.advance(500);
+    network.last.peer.send(text);
+    expect(network.last.closedWith).toBe(1000);
+    bridge.greets = true;
+    await reopened(rig);
+    expect(told).toEqual(['open', 'reconnecting', 'open']);
+  });
+
+  it('is taken to have lost frames when it neither resumes nor tells a gap', async () => {
+    const rig = await startRig();
+    const gap = jest.spyOn(rig.bridge, 'gap').mockImplementation(() => undefined);
+    rig.network.last.lose(1006);
+    rig.bridge.forget();
+    await rig.clock.advance(500);
+    expect(gap).toHaveBeenCalledTimes(1);
+    rig.bridge.publish(numbered(0));
+    rig.bridge.publish(numbered(1));
+    expect(rig.told).toEqual(['open', 'reconnecting', 'open', 'gap', 0, 1]);
+  });
+
+  it('may send control frames that are not known yet', async () => {
+    const { bridge, network, told } = await startRig();
+    network.last.peer.send('{"type":"bridge.news","data":{}}');
+    bridge.publish(numbered(0));
+    expect(told).toEqual(['open', 0]);
+  });
+});
+
 describe('coming back', () => {
   it('resumes in the same session from the last frame it saw', async () => {
     const rig = await startRig();
@@ -251,6 +320,19 @@ describe('a token that expires', () => {
   });
 });
 
+describe('a token that lasts for years', () => {
+  it('is not replaced at once, as a timer of more than 24 days would ring', async () => {
+    const clock = new FakeClock();
+    const delays = jest.spyOn(clock, 'setTimeout');
+    await startRig(
+      { token: () => tokenOf(clock.now() + 1e12), idleTimeoutMs: Infinity },
+      new FakeBridge(),
+      clock,
+    );
+    expect(Math.max(...delays.mock.calls.map(([, delayMs]) => delayMs))).toBe(2 ** 31 - 1);
+  });
+});
+
 describe('a peer that is dead without a word', () => {
   it('is noticed when nothing came for idleTimeoutMs: another connection takes over and resumes', async () => {
     const { network, bridge, clock, told } = await startRig();
@@ -285,8 +367,9 @@ describe('a peer that is dead without a word', () => {
     expect(network.sockets).toHaveLength(2);
   });
 
-  it('is noticed after ackTimeoutMs when a command waits, which is sent again with the same id', async () => {
-    const { client, network, bridge, clock } = await startRig();
+  it('is noticed after ackTimeoutMs when a command waits, which is sent again, hidden or not', async () => {
+    const { client, network, bridge, clock, surroundings } = await startRig();
+    surroundings.visible = false;
     network.last.dead = true;
     const sent = client.send('message', { text: 'hello' });
     await clock.advance(9_999);

@@ -81,6 +81,7 @@ describe('over real sockets, with the WebSocket of ws', () => {
       };
     });
     bridge.publish(Uint8Array.of(0xff, 1));
+    expect(Object.prototype.toString.call(await arrived)).toBe('[object ArrayBuffer]');
     expect(new Uint8Array((await arrived) as ArrayBuffer)).toEqual(Uint8Array.of(0xff, 1));
     client.sendMessage(Uint8Array.of(2, 3));
     expect(await received).toEqual(Buffer.of(2, 3));
