@@ -439,6 +439,7 @@ describe('commands', () => {
     bridge.losesAcks = true;
     const waiting = [client.send('message', 1), client.send('message', 2)];
     expect(await codeOf(client.send('message', 3))).toBe('QUEUE_FULL');
+    expect(bridge.messages).toHaveLength(2);
     client.close();
     expect(await Promise.all(waiting.map(codeOf))).toEqual(['CLOSED', 'CLOSED']);
   });
