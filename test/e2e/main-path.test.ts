@@ -128,6 +128,14 @@ describe('an upgrade', () => {
     expect((await refused(stack, '/ws/notifications', await token({ tenant_id: null }))).status).toBe(403);
   });
 
+  it('is refused once the token was revoked', async () => {
+    const bearer = await token({ jti: 'stolen' });
+    await (await open(stack, '/ws/notifications', bearer)).close();
+    await stack.redis.set('blacklist:stolen', '1', 'EX', 900);
+    const { status, body } = await refused(stack, '/ws/notifications', bearer);
+    expect({ status, body }).toEqual({ status: 401, body: '{"message":"The token was revoked"}' });
+  });
+
   it('is what a WebSocket route wants: 426 for a plain request', async () => {
     const response = await fetch(`${stack.url.replace('ws:', 'http:')}/ws/notifications`);
     expect(response.status).toBe(426);
