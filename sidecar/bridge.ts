@@ -9,12 +9,14 @@ import type { FittedKey } from '../protocol/keys';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
+import { addCommand } from './command-stream';
 import { withDeadline } from './deadline';
 import { deliver, type Receiver } from './delivery';
 import { Heartbeat } from './heartbeat';
 import { createMetrics } from './metrics';
-import { CONTROL_CHANNEL } from './own-channels';
-import { redisConnection, redisSessionStore, redisSubscriber } from './redis';
+import { CONTROL_CHANNEL, probeChannel } from './own-channels';
+import { DeliveryProbe } from './probe';
+import { cut, redisConnection, redisSessionStore, redisSubscriber } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import { parseRevocation } from './revocation';
@@ -86,12 +88,13 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const commands = redisConnection('commands', settings, log);
   const subscriber = redisConnection('subscriber', settings, log);
   const subscriptions = new Subscriptions<Receiver>(redisSubscriber(subscriber));
+  const bridgeId = randomBytes(8).toString('hex');
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
   const streams = new Streams({
     subscriptions,
     wheel,
     now,
-    bridgeId: randomBytes(8).toString('hex'),
+    bridgeId,
     limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
     firstOffset: MAX_RING_FRAMES,
     lingerMs: settings.lingerMs,
@@ -102,7 +105,6 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     routes.map((route) => route.name),
     { subscriptions: () => subscriptions.size, streams: () => streams.size },
   );
-  const { commandStream, commandStreamMaxLength } = settings;
   const upgrades = new Upgrades({
     policy: {
       routes,
@@ -119,8 +121,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       heartbeat,
       wheel,
       outlet: {
-        addCommand: (entry) =>
-          commands.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry),
+        addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
         publish: (channel, message) => commands.publish(channel, message),
       },
       maxPendingMessages: settings.maxPendingMessages,
@@ -144,14 +145,27 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
     },
   });
+  const probe = new DeliveryProbe({
+    publish: (message) => commands.publish(probeChannel(bridgeId), message),
+    onSilence: () => {
+      log.warn('a published probe was not heard: the subscription is opened anew');
+      cut(subscriber);
+    },
+    intervalMs: settings.probeIntervalMs,
+    timeoutMs: settings.probeTimeoutMs,
+  });
+  subscriptions.pin(probeChannel(bridgeId), probe);
   subscriber.on('ready', () => {
     void subscriptions.up().then((restored) => {
-      if (restored) streams.restore();
+      if (!restored) return;
+      streams.restore();
+      probe.up();
     });
   });
   subscriber.on('close', () => {
     subscriptions.down();
     streams.interrupt();
+    probe.down();
   });
   subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
     deliver(message, subscriptions.members(channel.toString()));
@@ -174,6 +188,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const readiness = (): Record<string, boolean> => ({
     redisCommands: commands.status === 'ready',
     redisSubscriber: subscriber.status === 'ready',
+    delivery: probe.delivers,
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
@@ -185,6 +200,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     clearInterval(renewTimer);
     clearInterval(wheelTimer);
     heartbeat.stop();
+    probe.stop();
     const closed = Promise.all([upgrades.allClosed(), closeServer(server), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
@@ -205,6 +221,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         const port = await listen(server, settings.port, settings.host);
         const adminPort = await listen(adminServer, settings.adminPort, settings.adminHost);
         heartbeat.start();
+        probe.start();
         wheelTimer = setInterval(() => {
           wheel.advance(now());
         }, WHEEL_TICK_MS);

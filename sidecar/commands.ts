@@ -105,3 +105,8 @@ export function commandEntry(
   };
   return Object.entries(fields).flat();
 }
+
+/** The Redis key that remembers a command's id. A session holds no colon, so no two spell one key. */
+export function commandIdKey(session: string, id: string): string {
+  return `ai:command:${session}:${id}`;
+}

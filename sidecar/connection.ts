@@ -210,12 +210,13 @@ function feedOf(
 }
 
 function senderOf(
-  { route, caller, session = '', channels }: Admission,
+  { route, caller, session = '', channels, bridgeV1 }: Admission,
   senderId: Buffer | undefined,
 ): Sender {
   const { tenantId, userId } = caller.identity;
   return {
     messages: route.messages,
+    bridgeV1: bridgeV1 !== undefined,
     origin: { tenantId, userId, session, requestId: caller.requestId },
     channel: channels[0] ?? '',
     senderId,

@@ -1,19 +1,21 @@
 import { refusedMessage, type Answer } from './answer';
-import { commandEntry, parseCommand, type CommandOrigin } from './commands';
+import { commandEntry, commandIdKey, parseCommand, type CommandOrigin } from './commands';
 import { isReserved } from './delivery';
 import { sealEnvelope } from './envelope';
 import type { MessagePolicy } from './routes';
 
 /** Where clients' messages go. Each call sends at once and in order, or rejects. */
 export interface Outlet {
-  /** Adds an entry to the command stream. */
-  addCommand(entry: readonly string[]): Promise<unknown>;
+  /** Adds an entry to the command stream; at most once for each `onceKey`. */
+  addCommand(entry: readonly string[], onceKey: string | undefined): Promise<unknown>;
   publish(channel: string, message: Buffer): Promise<unknown>;
 }
 
 /** The sender of a message, as much of it as its route needs. */
 export interface Sender {
   readonly messages: MessagePolicy;
+  /** Whether a command's id counts once a session (PROTOCOL.md §5). */
+  readonly bridgeV1: boolean;
   readonly origin: CommandOrigin;
   /** The channel that messages are relayed to. */
   readonly channel: string;
@@ -38,7 +40,7 @@ export async function receive(
     case 'refuse':
       return refusedMessage('READ_ONLY', 'this route takes no messages');
     case 'commands':
-      return command(payload, binary, sender.origin, outlet, timeMs);
+      return command(payload, binary, sender, outlet, timeMs);
     case 'relay': {
       if (sender.senderId === undefined) throw new TypeError('a peer has a sender id');
       if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
@@ -51,14 +53,16 @@ export async function receive(
 async function command(
   payload: Buffer,
   binary: boolean,
-  origin: CommandOrigin,
+  { origin, bridgeV1 }: Sender,
   outlet: Outlet,
   timeMs: number,
 ): Promise<Answer | undefined> {
   if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
   const parsed = parseCommand(payload.toString('utf8'));
   if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
-  return unlessUnavailable(outlet.addCommand(commandEntry(parsed, origin, timeMs)), parsed.id);
+  const { id } = parsed;
+  const onceKey = bridgeV1 && id !== undefined ? commandIdKey(origin.session, id) : undefined;
+  return unlessUnavailable(outlet.addCommand(commandEntry(parsed, origin, timeMs), onceKey), id);
 }
 
 async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<Answer | undefined> {

@@ -28,6 +28,9 @@ export interface Settings {
   readonly commandStream: string;
   readonly commandStreamMaxLength: number;
   readonly handshakeTimeoutMs: number;
+  readonly commandIdTtlMs: number;
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMs: number;
   readonly ringMaxFrames: number;
   readonly ringMaxBytes: number;
   readonly lingerMs: number;
@@ -145,6 +148,27 @@ const TABLE = {
     'ms',
     'an upgrade that is not decided by then is refused with 503',
   ),
+  commandIdTtlMs: integer(
+    'BRIDGE_COMMAND_ID_TTL_MS',
+    3_600_000,
+    [1000, Number.MAX_SAFE_INTEGER],
+    'ms',
+    "how long a bridge.v1 client's command id is remembered, so that the command is not run twice",
+  ),
+  probeIntervalMs: integer(
+    'BRIDGE_PROBE_INTERVAL_MS',
+    5000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'between probes that publish and must be heard on the subscribed connection',
+  ),
+  probeTimeoutMs: integer(
+    'BRIDGE_PROBE_TIMEOUT_MS',
+    2000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'a probe not heard by then means a dead subscription, which is opened anew',
+  ),
   ringMaxFrames: integer(
     'BRIDGE_RING_MAX_FRAMES',
     1024,
@@ -213,6 +237,9 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     commandStream: required(TABLE.commandStream),
     commandStreamMaxLength: required(TABLE.commandStreamMaxLength),
     handshakeTimeoutMs: required(TABLE.handshakeTimeoutMs),
+    commandIdTtlMs: required(TABLE.commandIdTtlMs),
+    probeIntervalMs: required(TABLE.probeIntervalMs),
+    probeTimeoutMs: required(TABLE.probeTimeoutMs),
     ringMaxFrames: required(TABLE.ringMaxFrames),
     ringMaxBytes: required(TABLE.ringMaxBytes),
     lingerMs: required(TABLE.lingerMs),

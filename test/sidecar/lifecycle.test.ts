@@ -136,9 +136,10 @@ describe('the admin port', () => {
     await client.next();
     const get = async (path: string, method = 'GET') => fetch(`${bridge.adminUrl}${path}`, { method });
     expect((await get('/livez')).status).toBe(200);
+    await eventually(async () => (await get('/readyz')).status === 200);
     expect(await (await get('/readyz')).json()).toEqual({
       status: 'ok',
-      ready: { redisCommands: true, redisSubscriber: true },
+      ready: { redisCommands: true, redisSubscriber: true, delivery: true },
     });
     expect((await get('/')).status).toBe(404);
     expect((await get('/livez', 'POST')).status).toBe(405);

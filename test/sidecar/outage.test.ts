@@ -61,7 +61,10 @@ describe('while Redis is away', () => {
     await eventually(async () => !(await ready()));
     expect(await readiness()).toEqual({
       status: 503,
-      body: { status: 'unavailable', ready: { redisCommands: false, redisSubscriber: false } },
+      body: {
+        status: 'unavailable',
+        ready: { redisCommands: false, redisSubscriber: false, delivery: false },
+      },
     });
     for (const path of ['/ws/ai/chat?session=s2', '/ws/ai/chat?session=s1', '/ws/collaboration/d1']) {
       const answer = await askUpgrade(`${bridge.url}${path}`, await headersFor(ALICE));
@@ -102,6 +105,7 @@ describe('while Redis is away', () => {
       await publisher.publish('acme:dashboard:refresh:d1', 'back');
     });
     expect([await chat.nextText(), await board.nextText()]).toEqual(['back', 'back']);
+    await eventually(ready);
     await Promise.all([chat.close(), board.close()]);
   });
 

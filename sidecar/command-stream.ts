@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+
+/** Where commands go and how much is kept. */
+export interface CommandStreamSettings {
+  readonly commandStream: string;
+  readonly commandStreamMaxLength: number;
+  /** How long a command's id is remembered, in milliseconds. */
+  readonly commandIdTtlMs: number;
+}
+
+/**
+ * Adds an entry unless its id was used: both in one step, so that a command whose answer was lost can be sent
+ * again and is not run twice. The id is remembered last: an entry that is refused leaves none behind.
+ */
+const ADD_ONCE = `
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
+return 1
+`;
+
+/**
+ * Adds an entry to the command stream.
+ * @param onceKey what remembers that it was added; undefined adds it however often it comes
+ * @throws when Redis does not confirm it
+ */
+export async function addCommand(
+  redis: Redis,
+  { commandStream, commandStreamMaxLength, commandIdTtlMs }: CommandStreamSettings,
+  entry: readonly string[],
+  onceKey: string | undefined,
+): Promise<void> {
+  if (onceKey === undefined) {
+    await redis.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry);
+    return;
+  }
+  // EVAL rather than EVALSHA: a script sent again after NOSCRIPT would overtake or be overtaken.
+  await redis.eval(ADD_ONCE, 2, commandStream, onceKey, commandStreamMaxLength, commandIdTtlMs, ...entry);
+}

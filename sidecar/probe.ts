@@ -1,0 +1,94 @@
+import type { Frame, Receiver } from './delivery';
+
+/** What a probe works with. */
+export interface ProbeContext {
+  /** Publishes to the channel that the probe hears. Rejects when Redis does not take it. */
+  readonly publish: (message: string) => Promise<unknown>;
+  /** Called when what was published is not heard: the subscription is dead, whatever its connection says. */
+  readonly onSilence: () => void;
+  /** Between two probes, in milliseconds. */
+  readonly intervalMs: number;
+  /** How long one may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Proves delivery: publishes, and must hear it on the connection that carries the data. After a failover a
+ * subscription can hang while its connection looks well; nothing else finds that.
+ */
+export class DeliveryProbe implements Receiver {
+  readonly senderId = undefined;
+  readonly #context: ProbeContext;
+  #interval: NodeJS.Timeout | undefined;
+  #timeout: NodeJS.Timeout | undefined;
+  #count = 0;
+  #subscribed = false;
+  #delivers = false;
+
+  constructor(context: ProbeContext) {
+    this.#context = context;
+  }
+
+  /** Whether the latest probe was heard, on the connection that is open now. */
+  get delivers(): boolean {
+    return this.#delivers;
+  }
+
+  start(): void {
+    this.#interval ??= setInterval(() => {
+      void this.#probe();
+    }, this.#context.intervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#interval);
+    this.#interval = undefined;
+    this.down();
+  }
+
+  /** The channel is subscribed: from now on a probe must be heard. */
+  up(): void {
+    this.#subscribed = true;
+    void this.#probe();
+  }
+
+  /** The connection is lost: nothing is proven, and what is on its way will not be heard. */
+  down(): void {
+    this.#subscribed = false;
+    this.#delivers = false;
+    this.#settle();
+  }
+
+  /** Publishes one probe, unless the one before it is still on its way. */
+  async #probe(): Promise<void> {
+    if (!this.#subscribed || this.#timeout !== undefined) return;
+    this.#count += 1;
+    this.#timeout = setTimeout(() => {
+      this.#fail(true);
+    }, this.#context.timeoutMs);
+    const sent = this.#count;
+    try {
+      await this.#context.publish(`${sent}`);
+    } catch {
+      // That Redis takes nothing says nothing of the subscription.
+      if (sent === this.#count) this.#fail(false);
+    }
+  }
+
+  take({ payload }: Frame): void {
+    if (payload.toString() !== `${this.#count}` || this.#timeout === undefined) return;
+    this.#settle();
+    this.#delivers = true;
+  }
+
+  #fail(silence: boolean): void {
+    this.#settle();
+    this.#delivers = false;
+    if (silence) this.#context.onSilence();
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timeout);
+    this.#timeout = undefined;
+  }
+}

@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A proxy in front of Redis that can stop to forward. */
+export interface RedisProxy {
+  readonly url: string;
+  /**
+   * From now on nothing that Redis says reaches the connections that name themselves so; they stay open.
+   * @returns how many there are
+   */
+  mute(connectionName: string): number;
+  close(): void;
+}
+
+/** Starts a proxy for the Redis on `port`. */
+export async function startRedisProxy(port: number): Promise<RedisProxy> {
+  const links = new Set<{ client: Socket; server: Socket; said: string }>();
+  const proxy = createServer((client) => {
+    const link = { client, server: connect(port, '127.0.0.1'), said: '' };
+    links.add(link);
+    client.on('data', (chunk: Buffer) => {
+      link.said = (link.said + chunk.toString('latin1')).slice(0, 4096);
+      link.server.write(chunk);
+    });
+    link.server.on('data', (chunk: Buffer) => client.write(chunk));
+    for (const [from, to] of [
+      [client, link.server],
+      [link.server, client],
+    ] as const) {
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        to.destroy();
+        links.delete(link);
+      });
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return {
+    url: `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    mute: (connectionName) => {
+      const named = [...links].filter(({ said }) => said.includes(connectionName));
+      for (const { server } of named) server.removeAllListeners('data').resume();
+      return named.length;
+    },
+    close: () => {
+      proxy.close();
+      for (const { client } of links) client.destroy();
+    },
+  };
+}
