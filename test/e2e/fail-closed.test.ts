@@ -15,7 +15,10 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
     config: { rate_limits: [] },
-    routeConfig: { route: 'bi-dashboards', config: { issuers: ['another-issuer'] } },
+    routeConfigs: {
+      'bi-dashboards': { issuers: ['another-issuer'] },
+      collaboration: { secret: 'too short' },
+    },
     pluginServerTimeoutMs: 1000,
   });
 }, 180_000);
@@ -24,6 +27,14 @@ afterAll(async () => {
 }, 60_000);
 
 describe('while the gatekeeper', () => {
+  it('cannot decide, every upgrade of that route is refused and none reaches the bridge', async () => {
+    const before = await stack.bridgeUpgrades();
+    const { status, body } = await refused(stack, '/ws/collaboration/d1', await token(), { headers: forged });
+    expect({ status, body }).toEqual({ status: 500, body: '{"message":"The gateway is misconfigured"}' });
+    expect(await stack.bridgeUpgrades()).toEqual(before);
+    expect(await stack.logs()).toContain('config.secret: expected a secret of at least 32 bytes, got 9');
+  });
+
   it('is dead, every upgrade is refused and none reaches the bridge', async () => {
     const bearer = await token();
     await (await open(stack, '/ws/notifications', bearer)).close();

@@ -45,8 +45,8 @@ export interface StackOptions {
   readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
   /** Changes to the plugin's configuration in kong.yml. */
   readonly config?: Record<string, unknown>;
-  /** A configuration of its own for one of kong.yml's routes. */
-  readonly routeConfig?: { readonly route: string; readonly config: Record<string, unknown> };
+  /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
+  readonly routeConfigs?: Readonly<Record<string, Record<string, unknown>>>;
   /** How long the gateway waits for a hung plugin server; real Kong's 60 seconds cannot be changed. */
   readonly pluginServerTimeoutMs?: number;
 }

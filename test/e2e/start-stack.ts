@@ -27,15 +27,15 @@ interface Declarative {
   }[];
 }
 
-function configuration({ config, routeConfig }: StackOptions): Declarative {
+function configuration({ config, routeConfigs = {} }: StackOptions): Declarative {
   const declarative = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declarative;
   const [service] = declarative.services;
   const [plugin] = service?.plugins ?? [];
   if (service === undefined || plugin === undefined) throw new Error('kong.yml has no service with a plugin');
   Object.assign(plugin.config, config);
-  const route = service.routes.find(({ name }) => name === routeConfig?.route);
-  if (route !== undefined) {
-    route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...routeConfig?.config } }];
+  for (const route of service.routes) {
+    const own = routeConfigs[route.name];
+    if (own !== undefined) route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...own } }];
   }
   return declarative;
 }
