@@ -72,6 +72,11 @@ export interface Bridge {
    * @throws KeyError for a key that cannot be used, and Node's error when a port is taken
    */
   start(): Promise<BridgePorts>;
+  /**
+   * Ends gently: unready at once, upgrades refused with 503, sockets closed with 1012 spread over
+   * `BRIDGE_DRAIN_MS`, what they sent finished; then as {@link close}.
+   */
+  drain(): Promise<void>;
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
   close(): Promise<void>;
   openState(): OpenState;
@@ -189,6 +194,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     redisCommands: commands.status === 'ready',
     redisSubscriber: subscriber.status === 'ready',
     delivery: probe.delivers,
+    accepting: upgrades.isAccepting,
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
@@ -232,6 +238,10 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         await close();
         throw error;
       }
+    },
+    drain: async () => {
+      await upgrades.drain(settings.drainMs, now());
+      await close();
     },
     close,
     openState: () => ({

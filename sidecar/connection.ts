@@ -48,6 +48,8 @@ export class Connection implements Pulse, SessionHolder {
   #outbox: Outbox | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
+  #retirement: Timer | undefined;
+  #retiring = false;
   #pendingMessages = 0;
   #released = false;
   #expired = false;
@@ -128,6 +130,7 @@ export class Connection implements Pulse, SessionHolder {
   release(): void {
     this.#released = true;
     this.#deadline?.cancel();
+    this.#retirement?.cancel();
     const { sessions, heartbeat } = this.#surroundings;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
@@ -152,6 +155,15 @@ export class Connection implements Pulse, SessionHolder {
       this.terminate();
     });
     this.#socket.close(code, name);
+  }
+
+  /** Closes with 1012 at `dueMs`, in milliseconds since the epoch, once what it sent is finished. */
+  retireAt(dueMs: number): void {
+    this.#retirement = this.#surroundings.wheel.add(dueMs, () => {
+      this.#retiring = true;
+      if (this.#pendingMessages === 0) this.close(CLOSE_CODES.serviceRestart);
+      else this.#socket?.pause();
+    });
   }
 
   /** Its token has ended: the client comes back with a new one. */
@@ -189,6 +201,12 @@ export class Connection implements Pulse, SessionHolder {
 
   #countPending(change: 1 | -1): void {
     this.#pendingMessages += change;
+    if (this.#retiring) {
+      if (this.#pendingMessages > 0) return;
+      this.#socket?.resume();
+      this.close(CLOSE_CODES.serviceRestart);
+      return;
+    }
     const full = this.#pendingMessages >= this.#surroundings.maxPendingMessages;
     if (full) this.#socket?.pause();
     else if (this.#socket?.isPaused === true) this.#socket.resume();

@@ -31,6 +31,7 @@ export interface Settings {
   readonly commandIdTtlMs: number;
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
+  readonly drainMs: number;
   readonly ringMaxFrames: number;
   readonly ringMaxBytes: number;
   readonly lingerMs: number;
@@ -169,6 +170,13 @@ const TABLE = {
     'ms',
     'a probe not heard by then means a dead subscription, which is opened anew',
   ),
+  drainMs: integer(
+    'BRIDGE_DRAIN_MS',
+    30_000,
+    [0, MAX_TIMER_MS],
+    'ms',
+    'over which sockets are closed on SIGTERM; SIGINT closes them at once',
+  ),
   ringMaxFrames: integer(
     'BRIDGE_RING_MAX_FRAMES',
     1024,
@@ -240,6 +248,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     commandIdTtlMs: required(TABLE.commandIdTtlMs),
     probeIntervalMs: required(TABLE.probeIntervalMs),
     probeTimeoutMs: required(TABLE.probeTimeoutMs),
+    drainMs: required(TABLE.drainMs),
     ringMaxFrames: required(TABLE.ringMaxFrames),
     ringMaxBytes: required(TABLE.ringMaxBytes),
     lingerMs: required(TABLE.lingerMs),

@@ -90,6 +90,20 @@ export class Upgrades {
     this.#closing = true;
   }
 
+  /** Closes every socket with 1012, spread evenly over `drainMs`, and resolves when the last has closed. */
+  async drain(drainMs: number, nowMs: number): Promise<void> {
+    this.stop();
+    const stepMs = drainMs / Math.max(1, this.connections.size);
+    let dueMs = nowMs;
+    for (const connection of this.connections) connection.retireAt((dueMs += stepMs));
+    await this.allClosed();
+  }
+
+  /** Whether upgrades are still admitted. */
+  get isAccepting(): boolean {
+    return !this.#closing;
+  }
+
   /** Cuts what is not decided yet. */
   destroyUndecided(): void {
     for (const socket of this.#undecided) socket.destroy();

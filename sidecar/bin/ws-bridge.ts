@@ -25,7 +25,8 @@ async function run(): Promise<void> {
   const bridge = createBridge(settings, { log });
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'closing');
-    void bridge.close().then(() => process.exit(0));
+    const ended = signal === 'SIGTERM' ? bridge.drain() : bridge.close();
+    void ended.then(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);

@@ -84,6 +84,7 @@ describe('ws-bridge', () => {
         BRIDGE_ADMIN_PORT: '0',
         REDIS_URL: redis.url,
         BRIDGE_REDIS_TIMEOUT_MS: '10000',
+        BRIDGE_DRAIN_MS: '0',
       });
       const { port } = await listening(child);
       const client = await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE);

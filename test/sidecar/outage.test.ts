@@ -63,7 +63,7 @@ describe('while Redis is away', () => {
       status: 503,
       body: {
         status: 'unavailable',
-        ready: { redisCommands: false, redisSubscriber: false, delivery: false },
+        ready: { redisCommands: false, redisSubscriber: false, delivery: false, accepting: true },
       },
     });
     for (const path of ['/ws/ai/chat?session=s2', '/ws/ai/chat?session=s1', '/ws/collaboration/d1']) {

@@ -1,0 +1,71 @@
+import { WHEEL_TICK_MS } from '../../sidecar/bridge';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { askUpgrade, connect, connectCounting, EMPTY, eventually, headersFor, startBridge } from './fixture';
+import type { TestBridge } from './fixture';
+
+const ALICE = { tenant: 'acme', user: 'alice' };
+
+let redis: RedisServer;
+let bridge: TestBridge;
+let now: number;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+beforeEach(async () => {
+  // On a tick of the bridge's wheel.
+  now = Math.ceil(Date.now() / WHEEL_TICK_MS) * WHEEL_TICK_MS;
+  bridge = await startBridge(redis.url, { BRIDGE_DRAIN_MS: '10000' }, () => now);
+  await eventually(async () => (await readyStatus()) === 200);
+});
+afterAll(async () => {
+  await redis.stop();
+});
+
+async function readyStatus(): Promise<number> {
+  return (await fetch(`${bridge.adminUrl}/readyz`)).status;
+}
+
+describe('a bridge that drains', () => {
+  it('is unready at once, refuses upgrades with 503, and closes its sockets evenly with 1012', async () => {
+    const url = `${bridge.url}/ws/notifications`;
+    const clients = [];
+    for (let count = 0; count < 10; count += 1) clients.push(await connect(url, ALICE));
+    const headers = await headersFor(ALICE);
+    const drained = bridge.bridge.drain();
+    expect(await readyStatus()).toBe(503);
+    expect(await askUpgrade(url, headers)).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    for (const left of [8, 6, 4, 2, 0]) {
+      expect(bridge.bridge.openState().connections).toBe(left + 2);
+      now += 2000;
+      await eventually(() => bridge.bridge.openState().connections <= left);
+      expect(bridge.bridge.openState().connections).toBe(left);
+    }
+    await drained;
+    expect(await Promise.all(clients.map((client) => client.closed))).toEqual(clients.map(() => 1012));
+    expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+
+  it('finishes the commands that are on their way first', async () => {
+    const chat = await connectCounting(`${bridge.url}/ws/ai/chat`, ALICE);
+    process.kill(redis.pid, 'SIGSTOP');
+    chat.send('{"type":"ask","id":"c1"}');
+    await eventually(async () => {
+      const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
+      return metrics.includes('ws_bridge_messages_received_total{route="ai-chat"} 1');
+    });
+    const drained = bridge.bridge.drain();
+    now += 20_000;
+    await eventually(() => bridge.bridge.openState().deadlines === 1);
+    process.kill(redis.pid, 'SIGCONT');
+    expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
+    expect(await chat.client.closed).toBe(1012);
+    await drained;
+    expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+
+  it('without sockets ends at once', async () => {
+    await bridge.bridge.drain();
+    expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+});
