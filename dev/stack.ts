@@ -89,6 +89,8 @@ export class Stack {
       BRIDGE_ADMIN_HOST: '127.0.0.1',
       BRIDGE_ADMIN_PORT: String(bridgeAdminPort),
       BRIDGE_ASSERTION_SECRET: assertionSecret,
+      // Ctrl-C is answered at once.
+      BRIDGE_DRAIN_MS: '0',
     });
   }
 
