@@ -130,6 +130,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         publish: (channel, message) => commands.publish(channel, message),
       },
       maxPendingMessages: settings.maxPendingMessages,
+      maxBufferBytes: settings.maxBufferBytes,
       now,
       log,
     },

@@ -30,6 +30,8 @@ export interface Surroundings {
   readonly outlet: Outlet;
   /** A socket with so many messages on their way to Redis is not read from. */
   readonly maxPendingMessages: number;
+  /** Of what a client has not taken yet; past that it is too slow. */
+  readonly maxBufferBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Logger;
@@ -99,7 +101,9 @@ export class Connection implements Pulse, SessionHolder {
   /** Serves the socket until it closes. */
   open(socket: WebSocket, onClose: (code: number) => void): void {
     this.#socket = socket;
-    this.#outbox = new Outbox(socket, this.#metrics);
+    this.#outbox = new Outbox(socket, this.#metrics, this.#surroundings.maxBufferBytes, () => {
+      this.close(CLOSE_CODES.tooSlow);
+    });
     this.#metrics.connections.inc();
     this.#surroundings.heartbeat.watch(this);
     this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {

@@ -3,19 +3,27 @@ import type { ControlFrame } from '../protocol/frames';
 import type { Frame } from './delivery';
 import type { RouteMetrics } from './metrics';
 
-/** What goes out on one socket. After the socket has begun to close nothing does. */
+/**
+ * What goes out on one socket. After the socket has begun to close nothing does. What its client has not taken is bounded:
+ * by the limit and one message.
+ */
 export class Outbox {
   readonly #socket: WebSocket;
   readonly #metrics: RouteMetrics;
+  readonly #maxBufferBytes: number;
+  readonly #onTooSlow: () => void;
 
-  constructor(socket: WebSocket, metrics: RouteMetrics) {
+  /** @param onTooSlow called when something is to be sent while more than `maxBufferBytes` wait; it is not sent */
+  constructor(socket: WebSocket, metrics: RouteMetrics, maxBufferBytes: number, onTooSlow: () => void) {
     this.#socket = socket;
     this.#metrics = metrics;
+    this.#maxBufferBytes = maxBufferBytes;
+    this.#onTooSlow = onTooSlow;
   }
 
   /** Sends a data frame. */
   data({ payload, binary }: Frame): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!this.#takes()) return;
     this.#socket.send(payload, { binary });
     this.#metrics.framesSent.inc();
   }
@@ -27,6 +35,13 @@ export class Outbox {
 
   /** Sends a text message that is no data frame. */
   text(message: string): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
+    if (this.#takes()) this.#socket.send(message);
+  }
+
+  #takes(): boolean {
+    if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    if (this.#socket.bufferedAmount <= this.#maxBufferBytes) return true;
+    this.#onTooSlow();
+    return false;
   }
 }

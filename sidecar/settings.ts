@@ -23,6 +23,7 @@ export interface Settings {
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
   readonly maxPendingMessages: number;
+  readonly maxBufferBytes: number;
   readonly maxSeenAssertions: number;
   readonly sessionTtlMs: number;
   readonly commandStream: string;
@@ -119,6 +120,13 @@ const TABLE = {
     [1, 1_000_000],
     'messages',
     'a socket with so many messages on their way to Redis is not read from',
+  ),
+  maxBufferBytes: integer(
+    'BRIDGE_MAX_BUFFER_BYTES',
+    1_048_576,
+    [1, 2 ** 30],
+    'bytes',
+    'that a client has not taken yet; a socket past that is closed with 4408 when more comes for it',
   ),
   maxSeenAssertions: integer(
     'BRIDGE_MAX_SEEN_ASSERTIONS',
@@ -240,6 +248,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
     maxPendingMessages: required(TABLE.maxPendingMessages),
+    maxBufferBytes: required(TABLE.maxBufferBytes),
     maxSeenAssertions: required(TABLE.maxSeenAssertions),
     sessionTtlMs: required(TABLE.sessionTtlMs),
     commandStream: required(TABLE.commandStream),
