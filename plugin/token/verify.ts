@@ -59,7 +59,6 @@ async function verifySignature(
         algorithms: [alg],
         ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
         ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
-        requiredClaims: ['exp'],
         clockTolerance: rules.clockToleranceSeconds,
         currentDate: new Date(now * 1000),
       });
