@@ -34,6 +34,8 @@ export const CLOSE_GRACE_MS = 1000;
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
+/** One message in so many is timed. */
+const WRITE_LAG_SAMPLE = 64;
 /** Ticks in a turn of the wheel: 128 s. */
 const WHEEL_SLOTS = 512;
 
@@ -173,8 +175,14 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     streams.interrupt();
     probe.down();
   });
+  let untilSample = 1;
   subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
+    untilSample -= 1;
+    const startedMs = untilSample === 0 ? performance.now() : undefined;
     deliver(message, subscriptions.members(channel.toString()));
+    if (startedMs === undefined) return;
+    untilSample = WRITE_LAG_SAMPLE;
+    metrics.writeLag.observe((performance.now() - startedMs) / 1000);
   });
   const renewSessions = (): void => {
     sessions.renew().catch((error: unknown) => {

@@ -185,7 +185,8 @@ export class Connection implements Pulse, SessionHolder {
 
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
     const { outlet, now, log } = this.#surroundings;
-    this.#metrics.messagesReceived.inc();
+    this.#metrics.traffic.messagesReceived += 1;
+    this.#metrics.traffic.bytesReceived += payload.length;
     this.#countPending(1);
     try {
       const answer = await receive(payload, binary, sender, outlet, now());

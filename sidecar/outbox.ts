@@ -2,6 +2,7 @@ import { WebSocket } from 'ws';
 import type { ControlFrame } from '../protocol/frames';
 import type { Frame } from './delivery';
 import type { RouteMetrics } from './metrics';
+import type { Traffic } from './traffic';
 
 /**
  * What goes out on one socket. After the socket has begun to close nothing does. What its client has not taken is bounded:
@@ -10,6 +11,7 @@ import type { RouteMetrics } from './metrics';
 export class Outbox {
   readonly #socket: WebSocket;
   readonly #metrics: RouteMetrics;
+  readonly #traffic: Traffic;
   readonly #maxBufferBytes: number;
   readonly #onTooSlow: () => void;
 
@@ -17,6 +19,7 @@ export class Outbox {
   constructor(socket: WebSocket, metrics: RouteMetrics, maxBufferBytes: number, onTooSlow: () => void) {
     this.#socket = socket;
     this.#metrics = metrics;
+    this.#traffic = metrics.traffic;
     this.#maxBufferBytes = maxBufferBytes;
     this.#onTooSlow = onTooSlow;
   }
@@ -25,7 +28,8 @@ export class Outbox {
   data({ payload, binary }: Frame): void {
     if (!this.#takes()) return;
     this.#socket.send(payload, { binary });
-    this.#metrics.framesSent.inc();
+    this.#traffic.framesSent += 1;
+    this.#traffic.bytesSent += payload.length;
   }
 
   /** Sends a control frame of `bridge.v1`. */
@@ -41,6 +45,7 @@ export class Outbox {
   #takes(): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;
     if (this.#socket.bufferedAmount <= this.#maxBufferBytes) return true;
+    this.#metrics.slowConsumer('closed');
     this.#onTooSlow();
     return false;
   }

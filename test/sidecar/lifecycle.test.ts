@@ -103,7 +103,8 @@ describe('a bridge', () => {
   });
 
   it('does not read on from a socket whose messages are still on their way to Redis', async () => {
-    bridge = await startBridge(redis.url, { BRIDGE_MAX_PENDING_MESSAGES: '1' });
+    const env = { BRIDGE_MAX_PENDING_MESSAGES: '1', BRIDGE_MAX_BUFFER_BYTES: '67108864' };
+    bridge = await startBridge(redis.url, env);
     const client = await connect(`${bridge.url}/ws/collaboration/d`, ALICE);
     const peer = await connect(`${bridge.url}/ws/collaboration/d`, ALICE);
     process.kill(redis.pid, 'SIGSTOP');
