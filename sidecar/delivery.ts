@@ -1,9 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { CONTROL_FRAME_PREFIX } from '../protocol/frames';
 import { isEnvelope, openEnvelope } from './envelope';
+import { serverFrame } from './server-frame';
 
-/** One message on its way to sockets: made once, whoever it goes to. */
+/** One message on its way to sockets, from {@link frameOf}: made once, whoever it goes to. */
 export interface Frame {
+  /** What goes over a socket: {@link payload} in a frame of RFC 6455. */
+  readonly wire: Buffer;
   readonly payload: Buffer;
   readonly binary: boolean;
   /** It begins as only the bridge's own control frames may (PROTOCOL.md §5). */
@@ -40,8 +43,11 @@ export function deliver(message: Buffer, receivers: Iterable<Receiver>): void {
 
 const RESERVED = Buffer.from(CONTROL_FRAME_PREFIX);
 
-function frameOf(payload: Buffer, binary: boolean): Frame {
-  return { payload, binary, reserved: isReserved(payload, binary) };
+/** Makes a frame of a message, which is copied: nothing of what it came in is kept. */
+export function frameOf(message: Buffer, binary: boolean): Frame {
+  const wire = serverFrame(message, binary);
+  const payload = wire.subarray(wire.length - message.length);
+  return { wire, payload, binary, reserved: isReserved(payload, binary) };
 }
 
 /** Whether a message begins as only the bridge's own control frames may: those are text. */

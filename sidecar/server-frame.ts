@@ -1,0 +1,31 @@
+/** RFC 6455 §5.2. */
+const FIN = 0x80;
+const OPCODE_TEXT = 0x1;
+const OPCODE_BINARY = 0x2;
+/** Payloads up to this have their length in the second byte; longer ones have it in 2 or 8 bytes after it. */
+const MAX_SHORT_BYTES = 125;
+const LENGTH_IN_2_BYTES = 126;
+const LENGTH_IN_8_BYTES = 127;
+
+/**
+ * A whole message as a server sends it (RFC 6455 §5.2): one unmasked frame. The payload is copied.
+ * @returns the bytes of the frame, whose payload is at their end
+ */
+export function serverFrame(payload: Uint8Array, binary: boolean): Buffer {
+  const size = payload.length;
+  const headerBytes = size <= MAX_SHORT_BYTES ? 2 : size <= 0xffff ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(headerBytes + size);
+  bytes[0] = FIN | (binary ? OPCODE_BINARY : OPCODE_TEXT);
+  if (headerBytes === 2) {
+    bytes[1] = size;
+  } else if (headerBytes === 4) {
+    bytes[1] = LENGTH_IN_2_BYTES;
+    bytes.writeUInt16BE(size, 2);
+  } else {
+    bytes[1] = LENGTH_IN_8_BYTES;
+    bytes.writeUIntBE(0, 2, 2);
+    bytes.writeUIntBE(size, 4, 6);
+  }
+  bytes.set(payload, headerBytes);
+  return bytes;
+}
