@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { FittedKey } from '../protocol/keys';
@@ -11,12 +10,13 @@ import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
 import { addCommand } from './command-stream';
 import { withDeadline } from './deadline';
-import { deliver, type Receiver } from './delivery';
+import { deliver } from './delivery';
 import { Heartbeat } from './heartbeat';
 import { createMetrics } from './metrics';
-import { CONTROL_CHANNEL, probeChannel } from './own-channels';
-import { DeliveryProbe } from './probe';
-import { cut, redisConnection, redisSessionStore, redisSubscriber } from './redis';
+import { CONTROL_CHANNEL } from './own-channels';
+import { plainIntake } from './plain-intake';
+import { publisher } from './publish';
+import { disconnect, listenerCount, redisConnection, redisSessionStore } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import { parseRevocation } from './revocation';
@@ -25,7 +25,6 @@ import { readRoutesFile } from './routes-file';
 import { renewIntervalMs, Sessions } from './sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings';
 import { Streams } from './streams';
-import { Subscriptions } from './subscriptions';
 import { TimerWheel } from './timer-wheel';
 import { Upgrades } from './upgrades';
 
@@ -93,9 +92,32 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
   const keys: FittedKey[] = [];
   const commands = redisConnection('commands', settings, log);
-  const subscriber = redisConnection('subscriber', settings, log);
-  const subscriptions = new Subscriptions<Receiver>(redisSubscriber(subscriber));
+  const publish = publisher(commands);
   const bridgeId = randomBytes(8).toString('hex');
+  let untilSample = 1;
+  const intake = plainIntake({
+    settings,
+    bridgeId,
+    publish,
+    deliver: (message, receivers) => {
+      untilSample -= 1;
+      const startedMs = untilSample === 0 ? performance.now() : undefined;
+      deliver(message, receivers);
+      if (startedMs === undefined) return;
+      untilSample = WRITE_LAG_SAMPLE;
+      metrics.writeLag.observe((performance.now() - startedMs) / 1000);
+    },
+    listener: {
+      lost: (channels) => {
+        streams.interrupt(channels);
+      },
+      restored: () => {
+        streams.restore();
+      },
+    },
+    log,
+  });
+  const { subscriptions } = intake;
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
   const streams = new Streams({
     subscriptions,
@@ -129,7 +151,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       wheel,
       outlet: {
         addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
-        publish: (channel, message) => commands.publish(channel, message),
+        publish,
       },
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
@@ -153,37 +175,6 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
     },
   });
-  const probe = new DeliveryProbe({
-    publish: (message) => commands.publish(probeChannel(bridgeId), message),
-    onSilence: () => {
-      log.warn('a published probe was not heard: the subscription is opened anew');
-      cut(subscriber);
-    },
-    intervalMs: settings.probeIntervalMs,
-    timeoutMs: settings.probeTimeoutMs,
-  });
-  subscriptions.pin(probeChannel(bridgeId), probe);
-  subscriber.on('ready', () => {
-    void subscriptions.up().then((restored) => {
-      if (!restored) return;
-      streams.restore();
-      probe.up();
-    });
-  });
-  subscriber.on('close', () => {
-    subscriptions.down();
-    streams.interrupt();
-    probe.down();
-  });
-  let untilSample = 1;
-  subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
-    untilSample -= 1;
-    const startedMs = untilSample === 0 ? performance.now() : undefined;
-    deliver(message, subscriptions.members(channel.toString()));
-    if (startedMs === undefined) return;
-    untilSample = WRITE_LAG_SAMPLE;
-    metrics.writeLag.observe((performance.now() - startedMs) / 1000);
-  });
   const renewSessions = (): void => {
     sessions.renew().catch((error: unknown) => {
       log.warn({ err: error }, 'sessions not renewed');
@@ -201,21 +192,22 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   });
   const readiness = (): Record<string, boolean> => ({
     redisCommands: commands.status === 'ready',
-    redisSubscriber: subscriber.status === 'ready',
-    delivery: probe.delivers,
+    redisSubscriber: intake.isConnected,
+    delivery: intake.delivers,
     accepting: upgrades.isAccepting,
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
   let wheelTimer: NodeJS.Timeout | undefined;
-  const ownListeners = listenerCount(commands, subscriber);
+  const redisListeners = (): number => listenerCount(commands) + intake.listenerCount;
+  const ownListeners = redisListeners();
 
   const close = async (): Promise<void> => {
     upgrades.stop();
     clearInterval(renewTimer);
     clearInterval(wheelTimer);
     heartbeat.stop();
-    probe.stop();
+    intake.stop();
     const closed = Promise.all([upgrades.allClosed(), closeServer(server), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
@@ -225,18 +217,18 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     adminServer.closeAllConnections();
     await closed;
     streams.clear();
-    await Promise.all([disconnect(commands), disconnect(subscriber)]);
+    await Promise.all([disconnect(commands), intake.disconnect()]);
   };
 
   return {
     start: async () => {
       try {
         keys.push(...(await assertionKeys(settings)));
-        await Promise.allSettled([commands.connect(), subscriber.connect()]);
+        await Promise.allSettled([commands.connect(), intake.connect()]);
         const port = await listen(server, settings.port, settings.host);
         const adminPort = await listen(adminServer, settings.adminPort, settings.adminHost);
         heartbeat.start();
-        probe.start();
+        intake.start();
         wheelTimer = setInterval(() => {
           wheel.advance(now());
         }, WHEEL_TICK_MS);
@@ -261,14 +253,9 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       deadlines: wheel.size,
       sessions: sessions.size,
       heartbeats: heartbeat.size,
-      redisListeners: listenerCount(commands, subscriber) - ownListeners,
+      redisListeners: redisListeners() - ownListeners,
     }),
   };
-}
-
-function listenerCount(...connections: readonly Redis[]): number {
-  const counts = connections.flatMap((redis) => redis.eventNames().map((name) => redis.listenerCount(name)));
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function listen(server: Server, port: number, host: string): Promise<number> {
@@ -283,15 +270,4 @@ function closeServer(server: Server): Promise<void> {
       resolve();
     });
   });
-}
-
-/** Waits for the answers that are still due, when Redis is there. */
-async function disconnect(redis: Redis): Promise<void> {
-  try {
-    if (redis.status === 'ready') await redis.quit();
-  } catch {
-    // It is lost anyway.
-  } finally {
-    redis.disconnect();
-  }
 }

@@ -14,7 +14,7 @@ import { forbidden, type Refusal } from './refusal';
 import type { SessionHolder, Sessions } from './sessions';
 import { StreamFeed } from './stream-feed';
 import type { Streams } from './streams';
-import type { Subscriptions } from './subscriptions';
+import type { Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
@@ -22,7 +22,7 @@ export const CLOSE_TIMEOUT_MS = 5000;
 
 /** What all connections of a bridge share. */
 export interface Surroundings {
-  readonly subscriptions: Subscriptions<Receiver>;
+  readonly subscriptions: Registry<Receiver>;
   readonly streams: Streams;
   readonly sessions: Sessions;
   readonly heartbeat: Heartbeat;

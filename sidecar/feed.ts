@@ -1,6 +1,6 @@
 import type { Frame, Receiver } from './delivery';
 import type { Outbox } from './outbox';
-import type { Subscriptions } from './subscriptions';
+import type { Registry } from './subscriptions';
 
 /** How a connection hears its channels. */
 export interface Feed {
@@ -22,15 +22,11 @@ export interface Feed {
 /** The feed of a plain client: what is published while its socket is open, and nothing else. */
 export class PlainFeed implements Feed, Receiver {
   readonly senderId: Buffer | undefined;
-  readonly #subscriptions: Subscriptions<Receiver>;
+  readonly #subscriptions: Registry<Receiver>;
   readonly #channels: readonly string[];
   #outbox: Outbox | undefined;
 
-  constructor(
-    subscriptions: Subscriptions<Receiver>,
-    channels: readonly string[],
-    senderId: Buffer | undefined,
-  ) {
+  constructor(subscriptions: Registry<Receiver>, channels: readonly string[], senderId: Buffer | undefined) {
     this.#subscriptions = subscriptions;
     this.#channels = channels;
     this.senderId = senderId;

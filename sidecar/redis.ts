@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Commands } from './publish';
 import type { SessionStore } from './sessions';
 import type { Subscriber } from './subscriptions';
 
@@ -63,6 +64,22 @@ function logChanges(redis: Redis, connection: string, log: Logger): void {
 export function cut(redis: Redis): void {
   // ioredis's own disconnect waits for the other end.
   redis.stream.destroy();
+}
+
+/** Lets go of a connection, after the answers that are still due when Redis is there. */
+export async function disconnect(redis: Commands): Promise<void> {
+  try {
+    if (redis.status === 'ready') await redis.quit();
+  } catch {
+    // It is lost anyway.
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** How many listeners a connection has. */
+export function listenerCount(redis: Commands): number {
+  return redis.eventNames().reduce((sum, name) => sum + redis.listenerCount(name), 0);
 }
 
 /** A connection as the registry of subscriptions uses it. */

@@ -2,12 +2,12 @@ import type { Receiver } from './delivery';
 import type { ResumePoint } from './resume';
 import type { RingLimits } from './ring';
 import { Stream, type StreamIdentity } from './stream';
-import { SubscriptionError, type Subscriptions } from './subscriptions';
+import { SubscriptionError, type Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
 
 /** What streams live by. */
 export interface StreamsContext {
-  readonly subscriptions: Subscriptions<Receiver>;
+  readonly subscriptions: Registry<Receiver>;
   readonly wheel: TimerWheel;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -42,6 +42,7 @@ export class Streams {
   readonly #byEpoch = new Map<string, Stream>();
   /** Those that are shared. */
   readonly #byOwner = new Map<string, Stream>();
+  readonly #interrupted = new Set<Stream>();
   #epochCount = 0;
 
   constructor(context: StreamsContext) {
@@ -98,23 +99,26 @@ export class Streams {
     if (entry === undefined) return;
     entry.linger?.cancel();
     this.#byStream.delete(stream);
+    this.#interrupted.delete(stream);
     this.#byEpoch.delete(stream.epoch);
     if (this.#byOwner.get(stream.owner) === stream) this.#byOwner.delete(stream.owner);
     for (const channel of stream.channels) this.#context.subscriptions.leave(channel, stream);
   }
 
-  /** The subscriptions are lost. What only lingers is given up. */
-  interrupt(): void {
-    for (const { stream, holders } of [...this.#byStream.values()]) {
+  /** The subscriptions of these channels are lost, of all when none is named. What only lingers is given up. */
+  interrupt(channels?: Iterable<string>): void {
+    for (const stream of channels === undefined ? [...this.#byStream.keys()] : this.#streamsOn(channels)) {
       stream.interrupt();
-      if (holders.size === 0) this.discard(stream);
+      this.#interrupted.add(stream);
+      if (this.#byStream.get(stream)?.holders.size === 0) this.discard(stream);
     }
   }
 
-  /** All subscriptions are back. */
+  /** Lost subscriptions are back: counts on where all of a stream's are. */
   restore(): void {
-    for (const stream of [...this.#byStream.keys()]) {
-      if (!stream.interrupted) continue;
+    for (const stream of [...this.#interrupted]) {
+      if (!stream.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
+      this.#interrupted.delete(stream);
       this.#byEpoch.delete(stream.epoch);
       const epoch = this.#newEpoch();
       this.#byEpoch.set(epoch, stream);
@@ -125,6 +129,16 @@ export class Streams {
   /** Forgets every stream. */
   clear(): void {
     for (const stream of [...this.#byStream.keys()]) this.discard(stream);
+  }
+
+  #streamsOn(channels: Iterable<string>): ReadonlySet<Stream> {
+    const streams = new Set<Stream>();
+    for (const channel of channels) {
+      for (const member of this.#context.subscriptions.members(channel)) {
+        if (member instanceof Stream) streams.add(member);
+      }
+    }
+    return streams;
   }
 
   #find(identity: StreamIdentity, point: ResumePoint | undefined): Stream | undefined {

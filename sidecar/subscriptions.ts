@@ -18,6 +18,25 @@ export class SubscriptionError extends Error {
 /** Channels in one SUBSCRIBE after a reconnect, at most. */
 export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
 
+/** Who wants which channel, however channels reach Redis. */
+export interface Registry<Member> {
+  /** How many channels have members, apart from pinned ones. */
+  readonly size: number;
+  /** The members of a channel. */
+  members(channel: string): ReadonlySet<Member>;
+  /** Makes a channel's one member, for good. */
+  pin(channel: string, member: Member): void;
+  /**
+   * Adds a member, at most once in its life. Resolves once whatever is published from then on reaches it.
+   * @throws SubscriptionError when Redis is unreachable; the member is not added then
+   */
+  join(channel: string, member: Member): Promise<void>;
+  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
+  leave(channel: string, member: Member): void;
+  /** Whether nothing stands between Redis and the channel's members: its subscription is neither lost nor being made again. */
+  isLive(channel: string): boolean;
+}
+
 interface Entry<Member> {
   readonly members: Set<Member>;
   /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
@@ -33,11 +52,12 @@ const NOBODY: ReadonlySet<never> = new Set<never>();
  *
  * A member joins a channel at most once in its life.
  */
-export class Subscriptions<Member> {
+export class Subscriptions<Member> implements Registry<Member> {
   readonly #subscriber: Subscriber;
   readonly #entries = new Map<string, Entry<Member>>();
   #pinned = 0;
   #connection: symbol | undefined;
+  #restored = false;
 
   constructor(subscriber: Subscriber) {
     this.#subscriber = subscriber;
@@ -51,6 +71,10 @@ export class Subscriptions<Member> {
   /** The members of a channel. */
   members(channel: string): ReadonlySet<Member> {
     return this.#entries.get(channel)?.members ?? NOBODY;
+  }
+
+  isLive(): boolean {
+    return this.#restored;
   }
 
   /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
@@ -96,7 +120,9 @@ export class Subscriptions<Member> {
     }
     try {
       await Promise.all(acknowledged);
-      return this.#connection === connection;
+      if (this.#connection !== connection) return false;
+      this.#restored = true;
+      return true;
     } catch {
       // Members that were admitted long ago would hear nothing and never know.
       if (this.#connection === connection) this.#subscriber.reset();
@@ -107,6 +133,7 @@ export class Subscriptions<Member> {
   /** The connection is lost, and its subscriptions with it. Members stay. */
   down(): void {
     this.#connection = undefined;
+    this.#restored = false;
   }
 
   #open(channel: string): Entry<Member> {

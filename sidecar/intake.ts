@@ -1,0 +1,28 @@
+import type { Receiver } from './delivery';
+import type { Registry } from './subscriptions';
+
+/** What brings in the messages of Redis channels. */
+export interface Intake {
+  readonly subscriptions: Registry<Receiver>;
+  /** Whether every subscription can be had. */
+  readonly isConnected: boolean;
+  /** Whether the latest probes, which are published and must be heard, were. */
+  readonly delivers: boolean;
+  /** Listeners on its connections. */
+  readonly listenerCount: number;
+  /** Tries to connect once, and from then on stays connected by itself. Never rejects. */
+  connect(): Promise<void>;
+  /** Begins to probe. */
+  start(): void;
+  /** Ends probing. */
+  stop(): void;
+  disconnect(): Promise<void>;
+}
+
+/** Whom an intake tells that messages may have been missed. */
+export interface IntakeListener {
+  /** The subscriptions of these channels are lost; of all of them when none is named. */
+  lost(channels?: Iterable<string>): void;
+  /** Lost subscriptions are back: those that {@link Registry.isLive} says. */
+  restored(): void;
+}

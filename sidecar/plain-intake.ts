@@ -1,0 +1,78 @@
+import type { Logger } from 'pino';
+import type { Receiver } from './delivery';
+import type { Intake, IntakeListener } from './intake';
+import { probeChannel } from './own-channels';
+import { DeliveryProbe } from './probe';
+import type { Publish } from './publish';
+import {
+  cut,
+  disconnect,
+  listenerCount,
+  redisConnection,
+  redisSubscriber,
+  type RedisSettings,
+} from './redis';
+import { Subscriptions } from './subscriptions';
+
+/** What an intake works with. */
+export interface IntakeContext {
+  readonly settings: RedisSettings & { readonly probeIntervalMs: number; readonly probeTimeoutMs: number };
+  /** Letters and digits; tells this bridge from every other. */
+  readonly bridgeId: string;
+  readonly publish: Publish;
+  /** Hands a message to its channel's receivers. */
+  readonly deliver: (message: Buffer, receivers: Iterable<Receiver>) => void;
+  readonly listener: IntakeListener;
+  readonly log: Logger;
+}
+
+/** The intake of one Redis: one connection that carries every subscription, in one order. */
+export function plainIntake({ settings, bridgeId, publish, deliver, listener, log }: IntakeContext): Intake {
+  const redis = redisConnection('subscriber', settings, log);
+  const subscriptions = new Subscriptions<Receiver>(redisSubscriber(redis));
+  const probe = new DeliveryProbe({
+    publish: (message) => publish(probeChannel(bridgeId), message),
+    onSilence: () => {
+      log.warn('a published probe was not heard: the subscription is opened anew');
+      cut(redis);
+    },
+    intervalMs: settings.probeIntervalMs,
+    timeoutMs: settings.probeTimeoutMs,
+  });
+  subscriptions.pin(probeChannel(bridgeId), probe);
+  redis.on('ready', () => {
+    void subscriptions.up().then((restored) => {
+      if (!restored) return;
+      listener.restored();
+      probe.up();
+    });
+  });
+  redis.on('close', () => {
+    subscriptions.down();
+    listener.lost();
+    probe.down();
+  });
+  redis.on('messageBuffer', (channel: Buffer, message: Buffer) => {
+    deliver(message, subscriptions.members(channel.toString()));
+  });
+  return {
+    subscriptions,
+    get isConnected() {
+      return redis.status === 'ready';
+    },
+    get delivers() {
+      return probe.delivers;
+    },
+    get listenerCount() {
+      return listenerCount(redis);
+    },
+    connect: () => redis.connect().catch(() => undefined),
+    start: () => {
+      probe.start();
+    },
+    stop: () => {
+      probe.stop();
+    },
+    disconnect: () => disconnect(redis),
+  };
+}
