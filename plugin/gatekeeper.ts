@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigError, type GatekeeperConfig } from './config/config';
+import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { decisions } from './metrics';
 import { normalizedPath } from './path';
 import { readyFor, type Ready } from './readiness';
-import type { UpgradeRequest } from './request';
+import { singleHeader, type UpgradeRequest } from './request';
+
+/** What the log says of an upgrade besides its verdict, as far as it is known. */
+interface Upgrade {
+  /** Of the `traceparent` that Kong has for this request. */
+  traceId: string | undefined;
+}
 
 /** The one shell that touches `kong.*`: asks {@link decide} and carries out what it says. Fails closed. */
 export class Gatekeeper {
@@ -21,23 +28,24 @@ export class Gatekeeper {
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
   async access(kong: Kong): Promise<void> {
+    const upgrade: Upgrade = { traceId: undefined };
     let refusal: Reject;
     try {
-      const verdict = await this.#decide(kong);
+      const verdict = await this.#decide(kong, upgrade);
       if (verdict.outcome === 'admitted') {
-        await this.#admit(kong, verdict);
+        await this.#admit(kong, verdict, upgrade);
         return;
       }
       refusal = verdict;
     } catch (cause) {
       const requestId = randomUUID();
-      this.#log.error({ err: cause, requestId }, 'decision failed');
+      this.#log.error({ err: cause, requestId, ...upgrade }, 'decision failed');
       refusal = failure('internal_error', requestId, 500, 'The gateway failed');
     }
-    await this.#reject(kong, refusal);
+    await this.#reject(kong, refusal, upgrade);
   }
 
-  async #decide(kong: Kong): Promise<Admit | Reject> {
+  async #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
     const ready = await this.#ready;
     if (ready instanceof ConfigError) {
       const requestId = randomUUID();
@@ -45,11 +53,12 @@ export class Gatekeeper {
       return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
     }
     const request = await readRequest(kong, ready.config);
+    upgrade.traceId = traceIdOf(request);
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
     return withDeadline(decision, ready.config.decisionTimeoutMs);
   }
 
-  async #admit(kong: Kong, verdict: Admit): Promise<void> {
+  async #admit(kong: Kong, verdict: Admit, upgrade: Upgrade): Promise<void> {
     const upstream = kong.service.request;
     await upstream.setHeaders(verdict.upstreamHeaders);
     for (const name of verdict.clearHeaders) await upstream.clearHeader(name);
@@ -57,13 +66,14 @@ export class Gatekeeper {
     if (Object.keys(verdict.responseHeaders).length > 0)
       await kong.response.setHeaders(verdict.responseHeaders);
     decisions.inc({ outcome: verdict.outcome });
-    this.#log.debug({ requestId: verdict.requestId, tenant: verdict.identity.tenantId }, 'admitted');
+    const { requestId, identity } = verdict;
+    this.#log.debug({ requestId, tenant: identity.tenantId, ...upgrade }, 'admitted');
   }
 
-  async #reject(kong: Kong, verdict: Reject): Promise<void> {
+  async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
     const { requestId, status, outcome } = verdict;
     decisions.inc({ outcome });
-    this.#log.info({ requestId, status, outcome }, 'refused');
+    this.#log.info({ requestId, status, outcome, ...upgrade }, 'refused');
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
     await kong.response.exit(status, JSON.stringify({ message: verdict.message }), headers);
   }
@@ -86,6 +96,10 @@ async function readRequest(kong: Kong, config: GatekeeperConfig): Promise<Upgrad
     ip,
     routeId: route?.id,
   };
+}
+
+function traceIdOf(request: UpgradeRequest): string | undefined {
+  return readTraceContext(singleHeader(request, 'traceparent'), undefined)?.traceId;
 }
 
 function failure(outcome: Reject['outcome'], requestId: string, status: number, message: string): Reject {

@@ -7,6 +7,7 @@ import {
 import { SUBPROTOCOL } from '../protocol/frames';
 import type { HeaderNames } from '../protocol/headers';
 import type { FittedKey } from '../protocol/keys';
+import { readTraceContext, type TraceContext } from '../protocol/trace-context';
 import { channelName } from './channel-template';
 import {
   badRequest,
@@ -52,6 +53,8 @@ export interface Admission {
   readonly channels: readonly string[];
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
+  /** Of the upgrade, when its `traceparent` is valid. */
+  readonly trace: TraceContext | undefined;
 }
 
 /** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
@@ -99,7 +102,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
 
   return {
     admitted: true,
-    admission: { route, caller, session, channels, bridgeV1 },
+    admission: { route, caller, session, channels, bridgeV1, trace: traceOf(headers) },
   };
 }
 
@@ -164,6 +167,13 @@ function plainHeadersFault(
     }
   }
   return undefined;
+}
+
+function traceOf(headers: RequestHeaders): TraceContext | undefined {
+  const [traceparent, tracestate] = ['traceparent', 'tracestate'].map((name) =>
+    headerValues(headers, name).join(),
+  );
+  return readTraceContext(traceparent, tracestate);
 }
 
 function readSession(query: string, newSession: () => string): string | Refusal {

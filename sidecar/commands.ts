@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CONTROL_TYPE_PREFIX } from '../protocol/frames';
+import type { TraceContext } from '../protocol/trace-context';
 
 /** A command that is well formed. */
 export interface ParsedCommand {
@@ -81,6 +82,8 @@ export interface CommandOrigin {
   readonly userId: string;
   readonly session: string;
   readonly requestId: string;
+  /** Of the upgrade, so that what the command causes is part of its trace. */
+  readonly trace: TraceContext | undefined;
 }
 
 /**
@@ -93,6 +96,7 @@ export function commandEntry(
   timeMs: number,
 ): readonly string[] {
   const id = command.id === undefined ? {} : { id: command.id };
+  const { traceparent, tracestate } = origin.trace ?? {};
   const fields = {
     tenant: origin.tenantId,
     user: origin.userId,
@@ -102,6 +106,8 @@ export function commandEntry(
     ...id,
     request_id: origin.requestId,
     time: `${timeMs}`,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
   };
   return Object.entries(fields).flat();
 }

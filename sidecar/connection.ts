@@ -233,14 +233,14 @@ function feedOf(
 }
 
 function senderOf(
-  { route, caller, session = '', channels, bridgeV1 }: Admission,
+  { route, caller, session = '', channels, bridgeV1, trace }: Admission,
   senderId: Buffer | undefined,
 ): Sender {
   const { tenantId, userId } = caller.identity;
   return {
     messages: route.messages,
     bridgeV1: bridgeV1 !== undefined,
-    origin: { tenantId, userId, session, requestId: caller.requestId },
+    origin: { tenantId, userId, session, requestId: caller.requestId, trace },
     channel: channels[0] ?? '',
     senderId,
   };

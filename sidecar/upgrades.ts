@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import type { Assertion } from '../protocol/assertion';
 import { SUBPROTOCOL } from '../protocol/frames';
+import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
 import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
@@ -179,7 +180,9 @@ export class Upgrades {
 
   #record(request: IncomingMessage, { outcome, route, caller, status, reason }: Report): void {
     this.#context.metrics.upgrade(route, outcome);
-    const kongRequestId = request.headers['x-kong-request-id'];
+    const { 'x-kong-request-id': kongRequestId, traceparent } = request.headers;
+    // Node joins a repeated header, and what is joined is no traceparent.
+    const trace = readTraceContext(String(traceparent), undefined);
     this.#context.log.info(
       {
         outcome,
@@ -187,6 +190,7 @@ export class Upgrades {
         route,
         requestId: caller?.requestId,
         kongRequestId,
+        traceId: trace?.traceId,
         tenant: caller?.identity.tenantId,
         user: caller?.identity.userId,
         reason,

@@ -13,8 +13,12 @@ afterAll(async () => {
 }, 60_000);
 
 const clients: Client[] = [];
-async function connect(path: string, claims: Record<string, unknown> = {}): Promise<Client> {
-  const client = await open(stack, path, await token(claims));
+async function connect(
+  path: string,
+  claims: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<Client> {
+  const client = await open(stack, path, await token(claims), { headers });
   clients.push(client);
   return client;
 }
@@ -30,7 +34,8 @@ describe('an AI chat', () => {
   ];
 
   it('takes a command to the stream and brings the tokens of its answer', async () => {
-    const client = await connect('/ws/ai/chat');
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const client = await connect('/ws/ai/chat', {}, { traceparent });
     client.send('{"type":"message","id":"c1","data":{"text":"How was revenue?"}}');
     const reply = await stack.redis.xread('BLOCK', 10_000, 'STREAMS', 'ai:commands', '0');
     const fields = reply?.[0]?.[1][0]?.[1] ?? [];
@@ -41,6 +46,7 @@ describe('an AI chat', () => {
     expect(JSON.parse(String(entry['data']))).toEqual({ text: 'How was revenue?' });
     expect(Number(entry['time'])).toBeGreaterThan(Date.now() - 60_000);
     expect(entry['request_id']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(entry['traceparent']).toBe(traceparent);
 
     for (const frame of answer) await stack.redis.publish(`ai:stream:${String(entry['session'])}`, frame);
     for (const frame of answer) expect(await client.text()).toBe(frame);

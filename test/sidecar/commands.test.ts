@@ -1,6 +1,6 @@
 import { commandEntry, parseCommand } from '../../sidecar/commands';
 
-const ORIGIN = { tenantId: 't', userId: 'u', session: 's', requestId: 'r' };
+const ORIGIN = { tenantId: 't', userId: 'u', session: 's', requestId: 'r', trace: undefined };
 
 describe('a command', () => {
   it('is an object with a type, data of any JSON and an id', () => {
@@ -53,6 +53,12 @@ describe('a command', () => {
     expect(commandEntry({ ...command, id: undefined }, ORIGIN, 1_700_000_000_123)).toEqual([
       ...entry,
       ...end,
+    ]);
+    const trace = { traceId: 'unused', traceparent: '00-1-2-01', tracestate: undefined };
+    expect(commandEntry({ ...command, id: undefined }, { ...ORIGIN, trace }, 1_700_000_000_123)).toEqual([
+      ...entry,
+      ...end,
+      ...['traceparent', '00-1-2-01'],
     ]);
   });
 });
