@@ -1,0 +1,58 @@
+import { randomInt } from 'node:crypto';
+import { planFrom } from './plan';
+import { Stage } from './stage';
+import { wait } from './until';
+
+const plan = planFrom(process.env, () => randomInt(1, 2 ** 31));
+const SECONDS = 1000;
+const MAX_REDIS_AWAY_MS = 500;
+
+let stage: Stage | undefined;
+afterEach(async () => {
+  await stage?.close();
+});
+
+it(
+  `bridges are killed and Redis restarts under ${plan.clients} clients (SEED=${plan.seed}): no frame is lost silently`,
+  async () => {
+    stage = await Stage.open({
+      plan,
+      env: {
+        BRIDGE_DRAIN_MS: '1000',
+        BRIDGE_LINGER_MS: '2000',
+        BRIDGE_PING_INTERVAL_MS: '2000',
+        BRIDGE_LOG_LEVEL: 'info',
+      },
+      times: { tokenLifetimeMs: plan.seconds * 500, renewBeforeMs: plan.seconds * 150, idleTimeoutMs: 2500 },
+    });
+    stage.publisher.start();
+    const stopCutting = stage.cutAtRandom(0.05);
+    const endMs = Date.now() + plan.seconds * SECONDS;
+    const { random } = stage;
+    const faults = [
+      () => stage?.killOne(),
+      () => stage?.dropSubscribers(),
+      () => stage?.restartRedis(random.next() * MAX_REDIS_AWAY_MS),
+    ];
+    for (let round = 0; Date.now() < endMs; round += 1) {
+      await wait(plan.seconds * 150);
+      await faults[round % faults.length]?.();
+    }
+    stopCutting();
+    const settled = await stage.settle(20_000);
+    stage.report('kill -9 and Redis restarts');
+    expect({ settled, ...stage.score() }).toMatchObject({
+      settled: true,
+      silentLosses: 0,
+      foreign: 0,
+      damaged: 0,
+      outOfOrder: 0,
+      duplicates: 0,
+    });
+    await stage.empty();
+    expect(await stage.clientChannels()).toEqual([]);
+    expect(await stage.stopBridges()).toEqual([0, 0]);
+    expect(await stage.redisClients()).toEqual([]);
+  },
+  (plan.seconds + 90) * SECONDS,
+);

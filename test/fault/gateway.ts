@@ -1,0 +1,186 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { callerOf, splitHead, vouchedHead } from './gateway-head';
+import { CUTS, Link, type Cut } from './link';
+import type { Random } from './random';
+import { until } from './until';
+
+/** Where a bridge listens. */
+export interface Backend {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** How often the gateway asks each bridge whether it is ready, in milliseconds. */
+const HEALTH_INTERVAL_MS = 100;
+
+/**
+ * A gateway in front of several bridges: vouches for callers as the gatekeeper does, sends each to a random bridge
+ * that is ready, and cuts connections when it is told to.
+ */
+export class FaultyGateway {
+  readonly cuts: Record<Cut, number> = { clean: 0, reset: 0, 'half-open': 0 };
+  /** Upgrades that met no bridge. */
+  unserved = 0;
+  readonly #random: Random;
+  readonly #server: Server;
+  readonly #healthy = new Map<Backend, boolean>();
+  readonly #links = new Set<Link>();
+  readonly #health: NodeJS.Timeout;
+
+  private constructor(random: Random) {
+    this.#random = random;
+    this.#server = createServer((client) => void this.#serve(client));
+    this.#health = setInterval(() => {
+      for (const backend of this.#healthy.keys()) void this.#look(backend);
+    }, HEALTH_INTERVAL_MS);
+  }
+
+  /** Starts one on a free port of this machine. */
+  static async start(random: Random): Promise<FaultyGateway> {
+    const gateway = new FaultyGateway(random);
+    gateway.#server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
+    await once(gateway.#server, 'listening');
+    return gateway;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Sends callers there as soon as it is ready. */
+  async add(backend: Backend): Promise<void> {
+    this.#healthy.set(backend, false);
+    await until(() => this.#look(backend));
+  }
+
+  /** Sends nobody there any more. */
+  remove(backend: Backend): void {
+    this.#healthy.delete(backend);
+  }
+
+  /** Sends callers there until it says that it is not ready, as a bridge does that drains. */
+  async removeOnceUnready(backend: Backend): Promise<void> {
+    await until(async () => !(await this.#look(backend)));
+    this.remove(backend);
+  }
+
+  /** How many bridges are ready. */
+  get readyCount(): number {
+    return this.#ready().length;
+  }
+
+  /**
+   * Cuts connections in random ways at random times, so many a second on average.
+   * @returns a function that ends it
+   */
+  cutAtRandom(perSecond: number): () => void {
+    let timer: NodeJS.Timeout | undefined;
+    const cutNext = (): void => {
+      const delayMs = (-Math.log(1 - this.#random.next()) / perSecond) * 1000;
+      timer = setTimeout(() => {
+        this.#cutOne();
+        cutNext();
+      }, delayMs);
+    };
+    cutNext();
+    return () => {
+      clearTimeout(timer);
+    };
+  }
+
+  /** Ends every connection, half-open ones too. */
+  cutAll(): void {
+    for (const link of this.#links) link.destroy();
+  }
+
+  /** Ends every connection and listens no more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#health);
+    this.#healthy.clear();
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.cutAll();
+    await closed;
+  }
+
+  #cutOne(): void {
+    const link = this.#random.pick([...this.#links].filter(({ isWhole }) => isWhole));
+    const how = this.#random.pick(CUTS);
+    if (link === undefined || how === undefined) return;
+    this.cuts[how] += 1;
+    link.cut(how);
+  }
+
+  #ready(): readonly Backend[] {
+    return [...this.#healthy].filter(([, healthy]) => healthy).map(([backend]) => backend);
+  }
+
+  async #look(backend: Backend): Promise<boolean> {
+    const ready = await fetch(`http://127.0.0.1:${backend.adminPort}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (this.#healthy.has(backend)) this.#healthy.set(backend, ready);
+    return ready;
+  }
+
+  async #serve(client: Socket): Promise<void> {
+    client.on('error', () => undefined);
+    client.setNoDelay(true);
+    const request = await readHead(client);
+    if (request === undefined) return;
+    const caller = callerOf(request.head);
+    if (caller === undefined || caller.exp * 1000 <= Date.now()) {
+      client.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    const head = await vouchedHead(request.head, caller);
+    const bridge = await this.#connectOne();
+    if (bridge === undefined) {
+      this.unserved += 1;
+      client.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    bridge.write(Buffer.concat([Buffer.from(head, 'latin1'), request.rest]));
+    const link: Link = new Link(client, bridge, () => this.#links.delete(link));
+    this.#links.add(link);
+  }
+
+  async #connectOne(): Promise<Socket | undefined> {
+    const backend = this.#random.pick(this.#ready());
+    if (backend === undefined) return undefined;
+    const bridge = connect(backend.port, '127.0.0.1');
+    bridge.setNoDelay(true);
+    try {
+      await once(bridge, 'connect');
+      bridge.on('error', () => undefined);
+      return bridge;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Reads a request's head. @returns undefined when the client leaves before it is all there */
+async function readHead(client: Socket): ReturnType<typeof readHeadOf> {
+  try {
+    return await readHeadOf(client);
+  } finally {
+    client.removeAllListeners('data').pause();
+  }
+}
+
+async function readHeadOf(client: Socket) {
+  let sent = Buffer.alloc(0);
+  return new Promise<ReturnType<typeof splitHead>>((resolve) => {
+    client.on('data', (chunk: Buffer) => {
+      sent = Buffer.concat([sent, chunk]);
+      const request = splitHead(sent);
+      if (request !== undefined) resolve(request);
+    });
+    client.once('close', () => {
+      resolve(undefined);
+    });
+  });
+}

@@ -1,0 +1,74 @@
+import { connect, type BridgeClient } from '../../client/src/index';
+import { Ledger } from './ledger';
+import type { Seat } from './seat';
+import type { Tally } from './tally';
+import { tokenOf } from './token';
+
+/** How a listener's client behaves. */
+export interface ListenerTimes {
+  readonly tokenLifetimeMs: number;
+  readonly renewBeforeMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** Lines of what happened that are kept for whoever looks into a fault. */
+const MAX_NOTES = 400;
+
+/** The library's client on a seat, and the account of what it heard. */
+export class Listener {
+  readonly seat: Seat;
+  readonly ledger: Ledger;
+  readonly client: BridgeClient;
+  /** What happened, the latest last, each with its time. */
+  readonly notes: string[] = [];
+  isFaulty = false;
+  #leaving = false;
+
+  constructor(seat: Seat, url: string, tally: Tally, times: ListenerTimes, random: () => number) {
+    this.seat = seat;
+    this.ledger = new Ledger(seat.channels, (fault) => {
+      this.isFaulty = true;
+      this.#note(`FAULT ${fault}`);
+    });
+    const { tenant, user, path, opaqueToken } = seat;
+    const { tokenLifetimeMs, renewBeforeMs, idleTimeoutMs } = times;
+    const lifetimeMs = (): number => tokenLifetimeMs * (0.75 + random() / 2);
+    this.client = connect({
+      url,
+      path,
+      token: () => tokenOf({ tenant, user, exp: (Date.now() + lifetimeMs()) / 1000 }, opaqueToken),
+      WebSocket: tally.socket((event) => {
+        this.#note(event);
+      }),
+      random,
+      renewBeforeMs,
+      idleTimeoutMs,
+      backoffBaseMs: 100,
+      backoffCapMs: 2000,
+      stableMs: 5000,
+    });
+    this.client.on('message', (message) => {
+      this.ledger.message(typeof message === 'string' ? message : '');
+    });
+    this.client.on('gap', ({ reason }) => {
+      this.ledger.gap();
+      this.#note(`told of a gap: ${reason}`);
+    });
+    this.client.on('close', ({ code }) => {
+      if (this.#leaving) return;
+      this.isFaulty = true;
+      this.#note(`FAULT stopped with ${code}`);
+    });
+  }
+
+  /** Closes the client for good. */
+  leave(): void {
+    this.#leaving = true;
+    this.client.close();
+  }
+
+  #note(event: string): void {
+    this.notes.push(`${new Date().toISOString().slice(17)} ${event}`);
+    if (this.notes.length > MAX_NOTES) this.notes.shift();
+  }
+}

@@ -1,0 +1,31 @@
+/** How big a fault run is. */
+export interface Plan {
+  readonly clients: number;
+  readonly tenants: number;
+  /** How long faults are made. */
+  readonly seconds: number;
+  /** Messages a second on each channel. */
+  readonly rate: number;
+  /** Repeats what is broken and when, as far as one machine repeats anything. */
+  readonly seed: number;
+}
+
+/**
+ * The plan that the environment asks for: `CLIENTS`, `TENANTS`, `SECONDS`, `RATE`, `SEED`.
+ * @throws TypeError naming the variable that is no positive whole number
+ */
+export function planFrom(env: Readonly<Record<string, string | undefined>>, newSeed: () => number): Plan {
+  const number = (name: string, fallback: number): number => {
+    const text = env[name] ?? '';
+    if (text === '') return fallback;
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new TypeError(`${name}: expected a positive whole number`);
+    return Number(text);
+  };
+  return {
+    clients: number('CLIENTS', 100),
+    tenants: number('TENANTS', 10),
+    seconds: number('SECONDS', 5),
+    rate: number('RATE', 10),
+    seed: number('SEED', newSeed()),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Subject } from './publisher';
+
+/** A place for a client: who it is, what it opens, and what it is to hear there. */
+export interface Seat {
+  readonly tenant: string;
+  readonly user: string;
+  readonly path: string;
+  readonly channels: readonly string[];
+  /** The client cannot tell when its token expires, and is told by 4401. */
+  readonly opaqueToken: boolean;
+}
+
+/** How rarely something comes for one user, against what comes for the whole tenant. */
+const USER_RATE = 0.1;
+
+/** Seats for so many clients, dealt to the tenants in turn: most get notifications, some a dashboard, some a chat. */
+export function seatsFor(clients: number, tenants: number): readonly Seat[] {
+  return Array.from({ length: clients }, (_, index) => {
+    const [tenant, place] = [`t${index % tenants}`, Math.floor(index / tenants)];
+    // Two clients to a user, as with two tabs: they share what the bridge keeps for those who come back.
+    const user = `u${Math.floor(place / 2)}`;
+    return { tenant, user, opaqueToken: place % 3 === 0, ...target(tenant, user, place) };
+  });
+}
+
+function target(tenant: string, user: string, place: number): Pick<Seat, 'path' | 'channels'> {
+  if (place % 10 === 9) {
+    const session = `${tenant}-${place}`;
+    return { path: `/ws/ai/chat?session=${session}`, channels: [`ai:stream:${session}`] };
+  }
+  if (place % 10 >= 7) {
+    return { path: '/ws/bi/dashboards/sales', channels: [`${tenant}:dashboard:refresh:sales`] };
+  }
+  return {
+    path: '/ws/notifications',
+    channels: [`${tenant}:notifications`, `${tenant}:notifications:${user}`],
+  };
+}
+
+/** Every channel that somebody is to hear. */
+export function subjectsOf(seats: readonly Seat[], rate: number): readonly Subject[] {
+  const channels = new Set(seats.flatMap((seat) => seat.channels));
+  const isUsers = (channel: string): boolean => channel.includes(':notifications:');
+  return [...channels].map((channel) => ({ channel, rate: isUsers(channel) ? rate * USER_RATE : rate }));
+}

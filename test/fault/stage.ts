@@ -1,0 +1,223 @@
+import { Redis } from 'ioredis';
+import { isOwnChannel } from '../../sidecar/own-channels';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { BridgeProcess } from './bridge-process';
+import { FaultyGateway } from './gateway';
+import { totalOf, type Ledger, type Score } from './ledger';
+import { Listener, type ListenerTimes } from './listener';
+import type { Plan } from './plan';
+import { Publisher } from './publisher';
+import { randomFrom, type Random } from './random';
+import { seatsFor, subjectsOf } from './seat';
+import { Tally } from './tally';
+import { until, wait } from './until';
+
+/** What a run is set up with. */
+export interface StageOptions {
+  readonly plan: Plan;
+  /** Settings of the bridges. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly times: ListenerTimes;
+}
+
+/** Clients that connect at the same time, at most. */
+const CONNECTING_AT_ONCE = 50;
+
+/** Redis, two bridges, the gateway before them, a publisher, and clients that keep account of what they hear. */
+export class Stage {
+  readonly plan: Plan;
+  readonly random: Random;
+  readonly tally = new Tally();
+  readonly redis: RedisServer;
+  readonly gateway: FaultyGateway;
+  readonly publisher: Publisher;
+  readonly listeners: Listener[] = [];
+  /** Those that serve, the oldest first. */
+  readonly bridges: BridgeProcess[] = [];
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #stopped: BridgeProcess[] = [];
+  readonly #done: Record<string, number> = {};
+
+  private constructor(
+    { plan, env }: StageOptions,
+    random: Random,
+    redis: RedisServer,
+    gateway: FaultyGateway,
+    publisher: Publisher,
+  ) {
+    this.plan = plan;
+    this.#env = env;
+    this.random = random;
+    this.redis = redis;
+    this.gateway = gateway;
+    this.publisher = publisher;
+  }
+
+  /** Sets everything up; every client is open when this resolves, and nothing has been published. */
+  static async open(options: StageOptions): Promise<Stage> {
+    const { plan, times } = options;
+    const random = randomFrom(plan.seed);
+    const seats = seatsFor(plan.clients, plan.tenants);
+    const redis = await startRedis();
+    const gateway = await FaultyGateway.start(random);
+    const publisher = new Publisher(redis.url, subjectsOf(seats, plan.rate));
+    await publisher.ready();
+    const stage = new Stage(options, random, redis, gateway, publisher);
+    await Promise.all([stage.addBridge(), stage.addBridge()]);
+    for (let start = 0; start < seats.length; start += CONNECTING_AT_ONCE) {
+      const batch = seats
+        .slice(start, start + CONNECTING_AT_ONCE)
+        .map((seat) => new Listener(seat, gateway.url, stage.tally, times, () => random.next()));
+      stage.listeners.push(...batch);
+      await until(() => batch.every(({ client }) => client.state === 'open'));
+    }
+    return stage;
+  }
+
+  /** Starts a bridge, and sends clients there once it is ready. */
+  async addBridge(): Promise<void> {
+    const bridge = await BridgeProcess.start(this.redis.url, this.#env);
+    this.bridges.push(bridge);
+    await this.gateway.add(bridge);
+  }
+
+  /** Starts a bridge in the place of the oldest, which is told to stop by SIGTERM. */
+  async replaceOne(): Promise<void> {
+    await this.addBridge();
+    const [oldest] = this.bridges.splice(0, 1);
+    if (oldest === undefined) return;
+    this.#count('bridges stopped with SIGTERM');
+    this.#stopped.push(oldest);
+    oldest.signal('SIGTERM');
+    await this.gateway.removeOnceUnready(oldest);
+  }
+
+  /** Kills the oldest bridge with SIGKILL, then starts another. */
+  async killOne(): Promise<void> {
+    const [oldest] = this.bridges.splice(0, 1);
+    if (oldest === undefined) return;
+    this.#count('bridges killed with SIGKILL');
+    oldest.signal('SIGKILL');
+    await oldest.ended;
+    this.gateway.remove(oldest);
+    await this.addBridge();
+  }
+
+  /** Kills Redis and starts an empty one in its place, after a while. */
+  async restartRedis(awayMs: number): Promise<void> {
+    this.#count('Redis restarts');
+    await this.redis.stop();
+    await wait(awayMs);
+    await this.redis.restart();
+  }
+
+  /** Makes Redis drop its subscribers, as it does with those that read too slowly. */
+  async dropSubscribers(): Promise<void> {
+    this.#count('times that Redis dropped its subscribers');
+    await this.#asked((redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+  }
+
+  /** Cuts a share of all connections each second, each at its own time and in its own way, until told to stop. */
+  cutAtRandom(sharePerSecond: number): () => void {
+    return this.gateway.cutAtRandom(this.plan.clients * sharePerSecond);
+  }
+
+  /**
+   * Goes on publishing until every client has heard something that was published from now on, then stops and waits
+   * for the rest.
+   * @returns whether all have it, or were told of a gap, in time
+   */
+  async settle(timeoutMs: number): Promise<boolean> {
+    const endMs = performance.now() + timeoutMs;
+    const { published } = this.publisher;
+    const inTime = (holds: (ledger: Ledger) => boolean): Promise<boolean> =>
+      until(() => this.listeners.every(({ ledger }) => holds(ledger)), endMs - performance.now());
+    const from = this.publisher.counts();
+    if (!(await inTime((ledger) => ledger.hasReached(from)))) return false;
+    this.publisher.stop();
+    return inTime((ledger) => ledger.isComplete(published));
+  }
+
+  /** What became of the frames of all clients. */
+  score(): Score {
+    return totalOf(this.listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
+  }
+
+  /** Prints the counts, and what happened to the first faulty clients. */
+  report(title: string): void {
+    const { plan, tally, gateway, publisher } = this;
+    const counts = {
+      ...plan,
+      ...this.#done,
+      published: publisher.total,
+      cuts: gateway.cuts,
+      upgrades: { asked: tally.attempts, unserved: gateway.unserved, ...tally.greetings },
+      closes: tally.closes,
+      gaps: tally.gaps,
+      errors: tally.errors,
+      frames: this.score(),
+    };
+    const lines = Object.entries(counts).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`);
+    const faulty = this.listeners.filter(
+      ({ isFaulty, ledger }) => isFaulty || !ledger.isComplete(publisher.published),
+    );
+    const notes = faulty
+      .slice(0, 3)
+      .map(({ seat, notes: said }) => `${JSON.stringify(seat)}\n${said.join('\n')}`);
+    process.stdout.write(`${[title, ...lines, ...notes].join('\n')}\n`);
+  }
+
+  /** Closes every client, and waits until the bridges hold nothing any more. */
+  async empty(): Promise<void> {
+    for (const listener of this.listeners) listener.leave();
+    this.gateway.cutAll();
+    const gauges = ['ws_bridge_connections', 'ws_bridge_streams', 'ws_bridge_subscriptions'];
+    await until(async () => {
+      const values = await Promise.all(
+        this.bridges.flatMap((bridge) => gauges.map((name) => bridge.gauge(name))),
+      );
+      return values.every((value) => value === 0);
+    });
+  }
+
+  /** The channels that somebody is subscribed to in Redis and that are not the bridges' own. */
+  async clientChannels(): Promise<readonly string[]> {
+    const channels = (await this.#asked((redis) => redis.pubsub('CHANNELS'))) as string[];
+    return channels.filter((name) => !isOwnChannel(name));
+  }
+
+  /** Stops the bridges with SIGTERM. @returns how each that was ever told to stop ended */
+  async stopBridges(): Promise<readonly (number | NodeJS.Signals)[]> {
+    for (const bridge of this.bridges) bridge.signal('SIGTERM');
+    return Promise.all([...this.#stopped, ...this.bridges.splice(0)].map(({ ended }) => ended));
+  }
+
+  /** The names of the connections that Redis has, apart from the publisher's and its own. */
+  async redisClients(): Promise<readonly string[]> {
+    const list = (await this.#asked((redis) => redis.client('LIST'))) as string;
+    const names = [...list.matchAll(/ name=(\S*)/g)].map(([, name]) => name ?? '');
+    return names.filter((name) => name.startsWith('ws-bridge'));
+  }
+
+  /** Ends whatever is left. */
+  async close(): Promise<void> {
+    for (const listener of this.listeners) listener.leave();
+    this.publisher.close();
+    await this.gateway.stop();
+    for (const bridge of [...this.#stopped, ...this.bridges]) bridge.signal('SIGKILL');
+    await this.redis.stop();
+  }
+
+  #count(what: string): void {
+    this.#done[what] = (this.#done[what] ?? 0) + 1;
+  }
+
+  async #asked<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.redis.url);
+    try {
+      return await question(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
