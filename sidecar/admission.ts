@@ -12,9 +12,9 @@ import { channelName } from './channel-template';
 import {
   badRequest,
   forbidden,
+  full,
   NOT_FOUND,
   unauthorized,
-  unavailable,
   UPGRADE_REQUIRED,
   type Refusal,
 } from './refusal';
@@ -204,6 +204,6 @@ function replayFault(caller: Assertion, { replayGuard, now }: AdmissionPolicy): 
     case 'replayed':
       return unauthorized('the assertion was used before');
     case 'full':
-      return unavailable('the bridge is full');
+      return full('the bridge is full');
   }
 }

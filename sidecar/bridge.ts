@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
@@ -8,7 +8,10 @@ import type { FittedKey } from '../protocol/keys';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
+import { withChannelCap } from './channel-cap';
 import { addCommand } from './command-stream';
+import { announceIntervalMs, ConnectionCaps } from './connection-caps';
+import { redisCapStore } from './connection-caps-store';
 import { withDeadline } from './deadline';
 import { deliver } from './delivery';
 import { Heartbeat } from './heartbeat';
@@ -30,6 +33,9 @@ import { Upgrades } from './upgrades';
 
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
 export const CLOSE_GRACE_MS = 1000;
+
+/** How late a request that does not come is noticed, in milliseconds, at most. */
+export const MAX_HTTP_CHECK_INTERVAL_MS = 1000;
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
@@ -61,6 +67,8 @@ export interface OpenState {
   /** What is due later: ends of tokens and of lingering streams. */
   readonly deadlines: number;
   readonly sessions: number;
+  /** Users and tenants whose connections are counted. */
+  readonly cappedCallers: number;
   readonly heartbeats: number;
   /** Listeners on the Redis connections beyond the bridge's own. */
   readonly redisListeners: number;
@@ -117,7 +125,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     log,
   });
-  const { subscriptions } = intake;
+  const subscriptions = withChannelCap(intake.subscriptions, settings.maxSubscriptions);
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
   const streams = new Streams({
     subscriptions,
@@ -129,6 +137,10 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     lingerMs: settings.lingerMs,
   });
   const sessions = new Sessions(redisSessionStore(commands), settings.sessionTtlMs);
+  const caps = new ConnectionCaps(redisCapStore(commands, bridgeId, settings.connectionLeaseMs), {
+    tenant: settings.maxConnectionsPerTenant,
+    user: settings.maxConnectionsPerUser,
+  });
   const heartbeat = new Heartbeat(settings.pingIntervalMs);
   const metrics = createMetrics(
     routes.map((route) => route.name),
@@ -147,12 +159,14 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       subscriptions,
       streams,
       sessions,
+      caps,
       heartbeat,
       wheel,
       outlet: {
         addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
         publish,
       },
+      messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
       now,
@@ -160,6 +174,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     metrics,
     log,
+    maxConnections: settings.maxConnections,
     maxFrameBytes: settings.maxFrameBytes,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
@@ -180,10 +195,16 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       log.warn({ err: error }, 'sessions not renewed');
     });
   };
-  // A Redis that comes back may have lost the claims.
+  const announceConnections = (): void => {
+    caps.announce().catch((error: unknown) => {
+      log.warn({ err: error }, 'connections not announced');
+    });
+  };
+  // A Redis that comes back may have lost the claims and the counts.
   commands.on('ready', renewSessions);
+  commands.on('ready', announceConnections);
 
-  const server = createServer({ headersTimeout: settings.handshakeTimeoutMs }, (request, response) => {
+  const server = createServer(httpTimeouts(settings.handshakeTimeoutMs), (request, response) => {
     request.resume();
     respond(response, judgePlainRequest(request.url ?? '', routes));
   });
@@ -198,6 +219,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   });
   const adminServer = createAdminServer(readiness, metrics.registry);
   let renewTimer: NodeJS.Timeout | undefined;
+  let announceTimer: NodeJS.Timeout | undefined;
   let wheelTimer: NodeJS.Timeout | undefined;
   const redisListeners = (): number => listenerCount(commands) + intake.listenerCount;
   const ownListeners = redisListeners();
@@ -205,6 +227,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const close = async (): Promise<void> => {
     upgrades.stop();
     clearInterval(renewTimer);
+    clearInterval(announceTimer);
     clearInterval(wheelTimer);
     heartbeat.stop();
     intake.stop();
@@ -233,6 +256,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
           wheel.advance(now());
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
+        announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
         log.info({ host: settings.host, port, adminHost: settings.adminHost, adminPort }, 'listening');
         return { port, adminPort };
       } catch (error) {
@@ -252,9 +276,22 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       streams: streams.size,
       deadlines: wheel.size,
       sessions: sessions.size,
+      cappedCallers: caps.size,
       heartbeats: heartbeat.size,
       redisListeners: redisListeners() - ownListeners,
     }),
+  };
+}
+
+/**
+ * Cuts a connection whose request is not there within `timeoutMs`. Node looks for those once an interval, so one lives up
+ * to an interval longer.
+ */
+function httpTimeouts(timeoutMs: number): ServerOptions {
+  return {
+    headersTimeout: timeoutMs,
+    requestTimeout: timeoutMs,
+    connectionsCheckingInterval: Math.min(timeoutMs, MAX_HTTP_CHECK_INTERVAL_MS),
   };
 }
 

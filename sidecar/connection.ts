@@ -4,13 +4,15 @@ import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
 import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
+import type { ConnectionCaps, Place } from './connection-caps';
 import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { receive, type Outlet, type Sender } from './inbound';
+import { receive, tooManyMessages, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
 import { Outbox } from './outbox';
-import { forbidden, type Refusal } from './refusal';
+import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
+import { forbidden, tooManyConnections, type Refusal } from './refusal';
 import type { SessionHolder, Sessions } from './sessions';
 import { StreamFeed } from './stream-feed';
 import type { Streams } from './streams';
@@ -25,9 +27,12 @@ export interface Surroundings {
   readonly subscriptions: Registry<Receiver>;
   readonly streams: Streams;
   readonly sessions: Sessions;
+  readonly caps: ConnectionCaps;
   readonly heartbeat: Heartbeat;
   readonly wheel: TimerWheel;
   readonly outlet: Outlet;
+  /** How many messages a socket may send. */
+  readonly messageRate: MessageRate;
   /** A socket with so many messages on their way to Redis is not read from. */
   readonly maxPendingMessages: number;
   /** Of what a client has not taken yet; past that it is too slow. */
@@ -46,6 +51,8 @@ export class Connection implements Pulse, SessionHolder {
   readonly #surroundings: Surroundings;
   readonly #metrics: RouteMetrics;
   readonly #feed: Feed;
+  readonly #meter: MessageMeter;
+  #place: Place | undefined;
   #socket: WebSocket | undefined;
   #outbox: Outbox | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
@@ -62,6 +69,7 @@ export class Connection implements Pulse, SessionHolder {
     this.#surroundings = surroundings;
     this.#metrics = metrics;
     this.#feed = feedOf(admission, surroundings, metrics, uniqueId);
+    this.#meter = new MessageMeter(surroundings.messageRate);
   }
 
   /** Whose it is. */
@@ -80,20 +88,21 @@ export class Connection implements Pulse, SessionHolder {
   }
 
   /**
-   * Claims the session and subscribes to the channels, after which nothing published is missed.
+   * Takes a place in the caps, claims the session and subscribes to the channels, after which nothing published is
+   * missed.
    * @returns why it may not, or undefined
-   * @throws when Redis is unreachable
+   * @throws when Redis is unreachable, and TooManyChannelsError
    */
   async establish(): Promise<Refusal | undefined> {
     const { sessions } = this.#surroundings;
     const { session } = this.#admission;
-    const { tenantId, userId } = this.#admission.caller.identity;
-    if (session !== undefined) {
-      const owned = await sessions.claim(session, tenantId, userId);
-      if (!owned) return forbidden("the session is somebody else's");
-      if (this.#released) return undefined;
-      sessions.hold(session, tenantId, userId, this);
-    }
+    const { tenantId, userId } = this.caller.identity;
+    const claimed = session === undefined ? true : sessions.claim(session, tenantId, userId);
+    const [refusal, owned] = await Promise.all([this.#takePlace(), claimed]);
+    if (refusal !== undefined) return refusal;
+    if (!owned) return forbidden("the session is somebody else's");
+    if (this.#released) return undefined;
+    if (session !== undefined) sessions.hold(session, tenantId, userId, this);
     await this.#feed.join();
     return undefined;
   }
@@ -110,8 +119,12 @@ export class Connection implements Pulse, SessionHolder {
       this.expire();
     });
     const sender = senderOf(this.#admission, this.#feed.senderId);
+    socket.on('ping', () => {
+      this.#admits(this.#meter.take(this.#surroundings.now()));
+    });
     socket.on('pong', () => {
       this.#surroundings.heartbeat.heard(this);
+      this.#admits(this.#meter.take(this.#surroundings.now()));
     });
     socket.on('message', (data, binary) => {
       // A client that is told to go may not act while it takes its time.
@@ -138,6 +151,7 @@ export class Connection implements Pulse, SessionHolder {
     const { sessions, heartbeat } = this.#surroundings;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
+    this.#place?.release();
     if (session !== undefined) sessions.release(session, this);
     this.#feed.leave();
   }
@@ -183,10 +197,33 @@ export class Connection implements Pulse, SessionHolder {
     this.close(CLOSE_CODES.forbidden);
   }
 
+  async #takePlace(): Promise<Refusal | undefined> {
+    const { tenantId, userId } = this.caller.identity;
+    const place = await this.#surroundings.caps.take(tenantId, userId);
+    if (typeof place === 'string') return tooManyConnections(place);
+    this.#place = place;
+    if (this.#released) place.release();
+    return undefined;
+  }
+
+  /** Closes the socket when its client floods it. @returns whether it goes on */
+  #admits(verdict: MessageVerdict): boolean {
+    if (verdict !== 'flood') return true;
+    this.close(CLOSE_CODES.tooManyMessages);
+    return false;
+  }
+
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
     const { outlet, now, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
+    const isRefused = sender.messages === 'refuse';
+    const verdict = isRefused ? this.#meter.refuse(now()) : this.#meter.take(now());
+    if (!this.#admits(verdict)) return;
+    if (!isRefused && verdict === 'refused') {
+      this.#answer(tooManyMessages(payload, binary, sender));
+      return;
+    }
     this.#countPending(1);
     try {
       const answer = await receive(payload, binary, sender, outlet, now());

@@ -50,6 +50,13 @@ export async function receive(
   }
 }
 
+/** The answer to a message that is over its socket's rate, which is not taken. */
+export function tooManyMessages(payload: Buffer, binary: boolean, sender: Sender): Answer {
+  const id =
+    sender.messages === 'commands' && !binary ? parseCommand(payload.toString('utf8')).id : undefined;
+  return refusedMessage('TOO_MANY_MESSAGES', 'too many messages: send fewer a second', id);
+}
+
 async function command(
   payload: Buffer,
   binary: boolean,

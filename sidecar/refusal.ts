@@ -1,9 +1,18 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { CapScope } from './connection-caps';
 
 /** Why a request was not upgraded, as logs and metrics name it. */
 export type RefusalOutcome =
-  'not_found' | 'upgrade_required' | 'bad_request' | 'unauthorized' | 'forbidden' | 'unavailable' | 'failed';
+  | 'not_found'
+  | 'upgrade_required'
+  | 'bad_request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'too_many_connections'
+  | 'full'
+  | 'unavailable'
+  | 'failed';
 
 /** An answer other than 101. */
 export interface Refusal {
@@ -16,6 +25,9 @@ export interface Refusal {
 
 /** Seconds in `Retry-After` when Redis is away or the bridge has no room. */
 export const RETRY_AFTER_SECONDS = 1;
+
+/** Seconds in `Retry-After` when a user or a tenant has as many connections as it may. */
+export const CAP_RETRY_AFTER_SECONDS = 5;
 
 /** No route at this path. */
 export const NOT_FOUND = refusal('not_found', 404, 'no such route');
@@ -41,7 +53,18 @@ export function forbidden(message: string): Refusal {
   return refusal('forbidden', 403, message);
 }
 
-/** Not now: Redis is away, or there is no room. */
+/** The user or the tenant has as many connections as it may, on all bridges together. */
+export function tooManyConnections(scope: CapScope): Refusal {
+  const message = `too many open connections of this ${scope}`;
+  return refusal('too_many_connections', 429, message, { 'Retry-After': `${CAP_RETRY_AFTER_SECONDS}` });
+}
+
+/** Not now, and not here: the bridge has no room. */
+export function full(message: string): Refusal {
+  return refusal('full', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
+}
+
+/** Not now: Redis is away, or the bridge is closing. */
 export function unavailable(message: string): Refusal {
   return refusal('unavailable', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
 }

@@ -22,6 +22,13 @@ export interface Settings {
   readonly routesFile: string | undefined;
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerTenant: number;
+  readonly maxConnectionsPerUser: number;
+  readonly connectionLeaseMs: number;
+  readonly maxSubscriptions: number;
+  readonly maxMessagesPerSecond: number;
+  readonly messageBurst: number;
   readonly maxPendingMessages: number;
   readonly maxBufferBytes: number;
   readonly maxSeenAssertions: number;
@@ -114,6 +121,55 @@ const TABLE = {
     'bytes',
     'largest message from a client; a larger one closes its socket with 1009',
   ),
+  maxConnections: integer(
+    'BRIDGE_MAX_CONNECTIONS',
+    50_000,
+    [0, 10_000_000],
+    'connections',
+    'open on this bridge; when full, upgrades are refused with 503; 0 for any number',
+  ),
+  maxConnectionsPerTenant: integer(
+    'BRIDGE_MAX_CONNECTIONS_PER_TENANT',
+    10_000,
+    [0, 10_000_000],
+    'connections',
+    'open of one tenant on all bridges together; more are refused with 429; 0 for any number',
+  ),
+  maxConnectionsPerUser: integer(
+    'BRIDGE_MAX_CONNECTIONS_PER_USER',
+    100,
+    [0, 10_000_000],
+    'connections',
+    "open of one tenant's user on all bridges together; more are refused with 429; 0 for any number",
+  ),
+  connectionLeaseMs: integer(
+    'BRIDGE_CONNECTION_LEASE_MS',
+    30_000,
+    [100, MAX_TIMER_MS],
+    'ms',
+    'what a bridge that died held counts against a tenant and a user so long at most',
+  ),
+  maxSubscriptions: integer(
+    'BRIDGE_MAX_SUBSCRIPTIONS',
+    100_000,
+    [0, 10_000_000],
+    'channels',
+    'subscribed by this bridge; an upgrade that needs one more is refused with 503; 0 for any number',
+  ),
+  maxMessagesPerSecond: integer(
+    'BRIDGE_MAX_MESSAGES_PER_SECOND',
+    100,
+    [0, 100_000],
+    'messages',
+    'that a client may send a second, pings and pongs among them; 0 for any number',
+  ),
+  messageBurst: integer(
+    'BRIDGE_MESSAGE_BURST',
+    200,
+    [1, 1_000_000],
+    'messages',
+    'that it may send at once; after as many refused ones, forgiven over 10 s, its socket is closed with 4429',
+  ),
   maxPendingMessages: integer(
     'BRIDGE_MAX_PENDING_MESSAGES',
     16,
@@ -155,7 +211,7 @@ const TABLE = {
     5000,
     [1, MAX_TIMER_MS],
     'ms',
-    'an upgrade that is not decided by then is refused with 503',
+    'an upgrade that is not decided by then is refused with 503; a request that is not there by then is cut',
   ),
   commandIdTtlMs: integer(
     'BRIDGE_COMMAND_ID_TTL_MS',
@@ -247,6 +303,13 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     routesFile: optional(TABLE.routesFile),
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
+    maxConnections: required(TABLE.maxConnections),
+    maxConnectionsPerTenant: required(TABLE.maxConnectionsPerTenant),
+    maxConnectionsPerUser: required(TABLE.maxConnectionsPerUser),
+    connectionLeaseMs: required(TABLE.connectionLeaseMs),
+    maxSubscriptions: required(TABLE.maxSubscriptions),
+    maxMessagesPerSecond: required(TABLE.maxMessagesPerSecond),
+    messageBurst: required(TABLE.messageBurst),
     maxPendingMessages: required(TABLE.maxPendingMessages),
     maxBufferBytes: required(TABLE.maxBufferBytes),
     maxSeenAssertions: required(TABLE.maxSeenAssertions),

@@ -7,12 +7,14 @@ import type { Assertion } from '../protocol/assertion';
 import { SUBPROTOCOL } from '../protocol/frames';
 import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
+import { TooManyChannelsError } from './channel-cap';
 import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics } from './metrics';
 import {
   FAILED,
+  full,
   refuseUpgrade,
   unauthorized,
   unavailable,
@@ -27,6 +29,8 @@ export interface UpgradeContext {
   readonly surroundings: Surroundings;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** Open connections, and those on their way, at most; 0 for any number. */
+  readonly maxConnections: number;
   /** Largest message from a client, in bytes. */
   readonly maxFrameBytes: number;
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
@@ -105,6 +109,11 @@ export class Upgrades {
     return !this.#closing;
   }
 
+  get #isFull(): boolean {
+    const { maxConnections } = this.#context;
+    return maxConnections > 0 && this.connections.size + this.#establishing.size >= maxConnections;
+  }
+
   /** Cuts what is not decided yet. */
   destroyUndecided(): void {
     for (const socket of this.#undecided) socket.destroy();
@@ -143,6 +152,7 @@ export class Upgrades {
   ): Promise<Report> {
     const { surroundings, metrics, handshakeTimeoutMs } = this.#context;
     const { caller, route } = admission;
+    if (this.#isFull) return refuse(socket, full('the bridge is full'), route.name, caller);
     const uniqueId = randomBytes(SENDER_ID_BYTES);
     const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), uniqueId);
     this.#establishing.add(connection);
@@ -157,6 +167,9 @@ export class Upgrades {
       const outcome = connection.isOpen ? 'admitted' : 'client_gone';
       return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
     } catch (error) {
+      if (error instanceof TooManyChannelsError) {
+        return refuse(socket, full('the bridge has no room for another channel'), route.name, caller);
+      }
       const reason = error instanceof Error ? error.message : 'unknown';
       return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
     } finally {

@@ -1,9 +1,9 @@
 import { transformFile } from '@swc/core';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SETTING_ROWS } from '../../sidecar/settings';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
@@ -26,15 +26,17 @@ afterAll(async () => {
 });
 
 async function compileFolder(folder: string): Promise<void> {
-  const files = (await readdir(join(ROOT, folder))).filter((name) => name.endsWith('.ts'));
-  for (const name of files) {
+  const files = await readdir(join(ROOT, folder));
+  await mkdir(join(compiled, folder), { recursive: true });
+  for (const name of files.filter((file) => file.endsWith('.lua')))
+    await copyFile(join(ROOT, folder, name), join(compiled, folder, name));
+  for (const name of files.filter((file) => file.endsWith('.ts'))) {
     const source = join(ROOT, folder, name);
     const { code } = await transformFile(source, {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
       module: { type: 'commonjs' },
     });
     const target = join(compiled, folder, name.replace(/\.ts$/, '.js'));
-    await mkdir(dirname(target), { recursive: true });
     await writeFile(target, code);
   }
 }

@@ -23,7 +23,7 @@ let b: TestBridge;
 beforeAll(async () => {
   redis = await startRedis();
   publisher = new Redis(redis.url);
-  a = await startBridge(redis.url);
+  a = await startBridge(redis.url, { BRIDGE_MAX_CONNECTIONS_PER_USER: '1000' });
   b = await startBridge(redis.url);
 });
 beforeEach(async () => {
@@ -234,6 +234,7 @@ describe('1,000 sockets on one channel', () => {
     expect(a.bridge.openState()).toEqual({
       ...EMPTY,
       connections: 1000,
+      cappedCallers: 2,
       channels: 1,
       heartbeats: 1000,
       deadlines: 1000,

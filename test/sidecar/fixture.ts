@@ -269,6 +269,7 @@ export const EMPTY: OpenState = {
   streams: 0,
   deadlines: 0,
   sessions: 0,
+  cappedCallers: 0,
   heartbeats: 0,
   redisListeners: 0,
 };

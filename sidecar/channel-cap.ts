@@ -1,0 +1,34 @@
+import type { Registry } from './subscriptions';
+
+/** The bridge is subscribed to as many channels as it may be. */
+export class TooManyChannelsError extends Error {
+  override readonly name = 'TooManyChannelsError';
+  readonly code = 'ERR_TOO_MANY_CHANNELS';
+}
+
+/**
+ * A registry in which at most `maxChannels` channels have members, apart from pinned ones; 0 for any number. Joining one
+ * more rejects with {@link TooManyChannelsError}.
+ */
+export function withChannelCap<Member>(registry: Registry<Member>, maxChannels: number): Registry<Member> {
+  return {
+    get size() {
+      return registry.size;
+    },
+    members: (channel) => registry.members(channel),
+    pin: (channel, member) => {
+      registry.pin(channel, member);
+    },
+    join: async (channel, member) => {
+      const isNew = registry.members(channel).size === 0;
+      if (isNew && maxChannels > 0 && registry.size >= maxChannels) {
+        throw new TooManyChannelsError('expected room for one more channel');
+      }
+      await registry.join(channel, member);
+    },
+    leave: (channel, member) => {
+      registry.leave(channel, member);
+    },
+    isLive: (channel) => registry.isLive(channel),
+  };
+}
