@@ -103,7 +103,12 @@ describe('a bridge', () => {
   });
 
   it('does not read on from a socket whose messages are still on their way to Redis', async () => {
-    const env = { BRIDGE_MAX_PENDING_MESSAGES: '1', BRIDGE_MAX_BUFFER_BYTES: '67108864' };
+    const env = {
+      BRIDGE_MAX_PENDING_MESSAGES: '1',
+      BRIDGE_MAX_BUFFER_BYTES: '67108864',
+      // While Redis is stopped nothing may give up on it, however slow the machine.
+      BRIDGE_REDIS_TIMEOUT_MS: '60000',
+    };
     bridge = await startBridge(redis.url, env);
     const client = await connect(`${bridge.url}/ws/collaboration/d`, ALICE);
     const peer = await connect(`${bridge.url}/ws/collaboration/d`, ALICE);
