@@ -1,0 +1,33 @@
+import type { ClientPlan } from './client';
+import type { Counts, Window } from './tally';
+
+/** Clients that are to connect. */
+export interface OpenRequest {
+  readonly clients: readonly ClientPlan[];
+  /** How many connect at once. */
+  readonly atOnce: number;
+}
+
+/** What became of them. */
+export interface Opened {
+  readonly open: number;
+  /** From the first connect to the last that was ready. */
+  readonly seconds: number;
+  /** From connecting to being ready, in milliseconds. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Why some are not, each reason once. */
+  readonly refusals: readonly string[];
+}
+
+/** What the load process does when it is called. */
+export interface LoadCalls {
+  open(request: OpenRequest): Promise<Opened>;
+  watch(window: Window): Promise<void>;
+  /** Waits until nothing has come for `quietMs`, `mostMs` at most. */
+  settle(limits: { readonly quietMs: number; readonly mostMs: number }): Promise<void>;
+  /** @param published how many messages each socket should have got by now, in the order in which they were opened */
+  count(published: readonly number[]): Promise<Counts>;
+  /** Cuts every connection. */
+  leave(nothing: undefined): Promise<void>;
+}

@@ -1,0 +1,50 @@
+/** RFC 6455 §5.2. */
+export const OPCODE_TEXT = 0x1;
+export const OPCODE_CLOSE = 0x8;
+export const OPCODE_PING = 0x9;
+export const OPCODE_PONG = 0xa;
+
+/** A frame of a server: its opcode, and where its payload is in the buffer, which is only lent. */
+export type OnFrame = (opcode: number, buffer: Buffer, start: number, end: number) => void;
+
+const NOTHING = Buffer.alloc(0);
+
+/** Cuts what a server sends into frames (RFC 6455 §5.2). Servers neither mask nor, here, fragment. */
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  /** The beginning of a frame whose end has not come. */
+  #rest: Buffer = NOTHING;
+
+  constructor(onFrame: OnFrame) {
+    this.#onFrame = onFrame;
+  }
+
+  push(chunk: Buffer): void {
+    const buffer = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let offset = 0;
+    for (;;) {
+      const available = buffer.length - offset;
+      if (available < 2) break;
+      const short = (buffer[offset + 1] ?? 0) & 0x7f;
+      const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (available < header) break;
+      const length =
+        short < 126
+          ? short
+          : short === 126
+            ? buffer.readUInt16BE(offset + 2)
+            : Number(buffer.readBigUInt64BE(offset + 2));
+      if (available < header + length) break;
+      const start = offset + header;
+      this.#onFrame((buffer[offset] ?? 0) & 0x0f, buffer, start, start + length);
+      offset = start + length;
+    }
+    // The chunk is lent: what stays is copied.
+    this.#rest = offset === buffer.length ? NOTHING : Buffer.from(buffer.subarray(offset));
+  }
+}
+
+/** A client's frame of up to 125 bytes, masked as RFC 6455 §5.3 asks, with zeros, which change nothing. */
+export function clientFrame(opcode: number, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0), payload]);
+}

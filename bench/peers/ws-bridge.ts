@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import { freePort } from '../../dev/ports';
+import { signAssertion } from '../../protocol/assertion';
+import { SUBPROTOCOL } from '../../protocol/frames';
+import { DEFAULT_HEADER_NAMES as HEADERS } from '../../protocol/headers';
+import { importSecret } from '../../protocol/keys';
+import type { Peer } from '../peer';
+import type { Topic } from '../topic';
+import { nodeServer } from './node-server';
+
+/** Signs what the gatekeeper would. */
+export const ASSERTION_SECRET = 'the secret of the benches, 32 bytes or more';
+/** Seconds that users' tokens last. */
+const TOKEN_SECONDS = 900;
+
+/** The bridge as it is shipped, with its default settings, for plain clients or for those of bridge.v1. */
+export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
+  return {
+    name: `ws-bridge, ${clients}`,
+    prepare: () => Promise.resolve(undefined),
+    start: async (place) =>
+      nodeServer('sidecar/bin/ws-bridge.js', place, {
+        BRIDGE_HOST: '127.0.0.1',
+        BRIDGE_PORT: `${place.port}`,
+        BRIDGE_ADMIN_HOST: '127.0.0.1',
+        BRIDGE_ADMIN_PORT: `${await freePort()}`,
+        BRIDGE_ASSERTION_SECRET: ASSERTION_SECRET,
+        REDIS_URL: `redis://127.0.0.1:${place.redisPort}`,
+      }),
+    client: async (topic, number) => ({
+      path: topic.path,
+      headers: {
+        ...(await assertedHeaders(topic, number)),
+        ...(clients === 'plain' ? {} : { 'Sec-WebSocket-Protocol': SUBPROTOCOL }),
+      },
+    }),
+    publication: ({ channel }, payload) => [channel, Buffer.from(payload)],
+  };
+}
+
+/** The headers that the gatekeeper sets on the upgrade of one user. */
+export async function assertedHeaders(topic: Topic, number: number): Promise<Record<string, string>> {
+  const identity = { tenantId: topic.tenant, userId: `u${number}`, roles: ['analyst'] };
+  const requestId = randomUUID();
+  const now = Date.now() / 1000;
+  const caller = { identity, requestId, tokenJti: randomUUID(), tokenExp: now + TOKEN_SECONDS };
+  const key = await importSecret(ASSERTION_SECRET, 'HS256');
+  return {
+    [HEADERS.tenant]: identity.tenantId,
+    [HEADERS.user]: identity.userId,
+    [HEADERS.roles]: identity.roles.join(','),
+    [HEADERS.requestId]: requestId,
+    [HEADERS.assertion]: await signAssertion(caller, key, now, randomUUID()),
+  };
+}

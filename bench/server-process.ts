@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+
+/** A server to measure. */
+export interface ServerPlan {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it listens: it counts as started once it does. */
+  readonly port: number;
+  /** Takes its output, with nobody between: what a server logs is its own cost only. */
+  readonly logFile: string;
+}
+
+/** Milliseconds that a server may take to start, and to end after SIGTERM. */
+const START_MS = 10_000;
+const STOP_MS = 3_000;
+const POLL_MS = 20;
+
+/** A server as a process of its own, on 127.0.0.1. */
+export class ServerProcess {
+  readonly port: number;
+  readonly #process: ChildProcess;
+  readonly #killAtExit: () => void;
+
+  private constructor({ command, args, env, port, logFile }: ServerPlan) {
+    this.port = port;
+    const log = openSync(logFile, 'a');
+    this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
+    closeSync(log);
+    this.#killAtExit = () => void this.#process.kill('SIGKILL');
+    process.once('exit', this.#killAtExit);
+  }
+
+  /** Starts it and waits until it listens. @throws Error with what it printed when it does not */
+  static async start(plan: ServerPlan): Promise<ServerProcess> {
+    const server = new ServerProcess(plan);
+    const failure = new Promise<never>((_, reject) => {
+      server.#process.once('error', reject);
+    });
+    const deadline = Date.now() + START_MS;
+    while (!(await Promise.race([accepts(plan.port), failure]))) {
+      if (server.#ended || Date.now() > deadline) {
+        await server.stop();
+        throw new Error(`${plan.command} did not start: ${readFileSync(plan.logFile, 'utf8').slice(-2000)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return server;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? NaN;
+  }
+
+  /** Ends it as an operator would, by force when it takes long. */
+  async stop(): Promise<void> {
+    process.off('exit', this.#killAtExit);
+    if (this.#ended) return;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGINT');
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  get #ended(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}
