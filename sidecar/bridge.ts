@@ -14,12 +14,14 @@ import { announceIntervalMs, ConnectionCaps } from './connection-caps';
 import { redisCapStore } from './connection-caps-store';
 import { withDeadline } from './deadline';
 import { deliver } from './delivery';
+import { Handover } from './handover';
 import { Heartbeat } from './heartbeat';
+import { Marks } from './marks';
 import { createMetrics } from './metrics';
-import { CONTROL_CHANNEL } from './own-channels';
+import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { plainIntake } from './plain-intake';
 import { publisher } from './publish';
-import { disconnect, listenerCount, redisConnection, redisSessionStore } from './redis';
+import { disconnect, listenerCount, redisConnection, redisHandoverStore, redisSessionStore } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import { parseRevocation } from './revocation';
@@ -69,6 +71,8 @@ export interface OpenState {
   readonly sessions: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
+  /** Asked of other bridges. */
+  readonly handovers: number;
   readonly heartbeats: number;
   /** Listeners on the Redis connections beyond the bridge's own. */
   readonly redisListeners: number;
@@ -83,7 +87,8 @@ export interface Bridge {
   start(): Promise<BridgePorts>;
   /**
    * Ends gently: unready at once, upgrades refused with 503, sockets closed with 1012 spread over
-   * `BRIDGE_DRAIN_MS`, what they sent finished; then as {@link close}.
+   * `BRIDGE_DRAIN_MS`, what they sent finished; what their clients missed is handed over for `BRIDGE_LINGER_MS`; then as
+   * {@link close}.
    */
   drain(): Promise<void>;
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
@@ -146,6 +151,18 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     routes.map((route) => route.name),
     { subscriptions: () => subscriptions.size, streams: () => streams.size },
   );
+  const handover = new Handover({
+    bridgeId,
+    streams,
+    marks: new Marks(subscriptions),
+    store: redisHandoverStore(commands, publish),
+    inOneOrder: (channels) => intake.inOneOrder(channels),
+    timeoutMs: settings.handoverTimeoutMs,
+    onOutcome: (side, outcome) => {
+      metrics.handover(side, outcome);
+    },
+    log,
+  });
   const upgrades = new Upgrades({
     policy: {
       routes,
@@ -158,6 +175,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     surroundings: {
       subscriptions,
       streams,
+      handover,
       sessions,
       caps,
       heartbeat,
@@ -190,6 +208,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
     },
   });
+  subscriptions.pin(bridgeChannel(bridgeId), handover);
   const renewSessions = (): void => {
     sessions.renew().catch((error: unknown) => {
       log.warn({ err: error }, 'sessions not renewed');
@@ -266,6 +285,12 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     drain: async () => {
       await upgrades.drain(settings.drainMs, now());
+      // Their clients come back to other bridges, which ask for what they missed.
+      const end = wheel.add(now() + settings.lingerMs, () => {
+        streams.clear();
+      });
+      await streams.allGone();
+      end.cancel();
       await close();
     },
     close,
@@ -277,6 +302,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       deadlines: wheel.size,
       sessions: sessions.size,
       cappedCallers: caps.size,
+      handovers: handover.size,
       heartbeats: heartbeat.size,
       redisListeners: redisListeners() - ownListeners,
     }),

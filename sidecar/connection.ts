@@ -7,6 +7,7 @@ import { answerText, type Answer } from './answer';
 import type { ConnectionCaps, Place } from './connection-caps';
 import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
+import type { Handover } from './handover';
 import type { Heartbeat, Pulse } from './heartbeat';
 import { receive, tooManyMessages, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
@@ -26,6 +27,7 @@ export const CLOSE_TIMEOUT_MS = 5000;
 export interface Surroundings {
   readonly subscriptions: Registry<Receiver>;
   readonly streams: Streams;
+  readonly handover: Handover;
   readonly sessions: Sessions;
   readonly caps: ConnectionCaps;
   readonly heartbeat: Heartbeat;
@@ -257,7 +259,7 @@ export class Connection implements Pulse, SessionHolder {
 
 function feedOf(
   { route, caller, session, channels, bridgeV1 }: Admission,
-  { subscriptions, streams }: Surroundings,
+  { subscriptions, streams, handover }: Surroundings,
   metrics: RouteMetrics,
   uniqueId: Buffer,
 ): Feed {
@@ -266,7 +268,7 @@ function feedOf(
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
   const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session };
-  return new StreamFeed(streams, request, metrics);
+  return new StreamFeed(streams, handover, request, metrics);
 }
 
 function senderOf(

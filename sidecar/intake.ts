@@ -8,6 +8,8 @@ export interface Intake {
   readonly isConnected: boolean;
   /** Whether the latest probes, which are published and must be heard, were. */
   readonly delivers: boolean;
+  /** Whether everything that is published to these channels comes in one order, on every bridge. */
+  inOneOrder(channels: readonly string[]): boolean;
   /** Listeners on its connections. */
   readonly listenerCount: number;
   /** Tries to connect once, and from then on stays connected by itself. Never rejects. */

@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { GapReason } from '../protocol/frames';
+import type { HandoverOutcome } from './handover';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createTraffic, type Traffic } from './traffic';
 
@@ -28,6 +29,8 @@ export interface Metrics {
   ofRoute(route: string): RouteMetrics;
   /** Takes seconds from a message's arrival from Redis to the writes of its frames. For one a turn at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
+  /** Counts a handover between bridges by this one's side of it. */
+  handover(side: 'taken' | 'given', outcome: HandoverOutcome): void;
 }
 
 /** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
@@ -90,6 +93,12 @@ export function createMetrics(routes: readonly string[], held: HeldCounts): Metr
     registers,
   });
   const trafficOf = createTraffic(routes, registry);
+  const handovers = new Counter({
+    name: 'ws_bridge_handovers_total',
+    help: 'Clients that came from another bridge (taken) or went to one (given), by what came of it.',
+    labelNames: ['side', 'outcome'],
+    registers,
+  });
   new Gauge({
     name: 'ws_bridge_streams',
     help: 'Streams whose recent frames are kept for clients that come back.',
@@ -114,6 +123,9 @@ export function createMetrics(routes: readonly string[], held: HeldCounts): Metr
     writeLag,
     upgrade: (route, outcome) => {
       upgrades.inc({ route: route ?? 'none', outcome });
+    },
+    handover: (side, outcome) => {
+      handovers.inc({ side, outcome });
     },
     ofRoute: (route) => ({
       connections: connections.labels(route),

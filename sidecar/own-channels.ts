@@ -2,13 +2,31 @@
 export const CONTROL_CHANNEL = 'ws:control';
 
 const PROBE_PREFIX = 'ws:probe:';
+const BRIDGE_PREFIX = 'ws:bridge:';
+const MARK_PREFIX = 'ws:mark:';
 
 /** The channel on which a bridge hears itself. */
 export function probeChannel(bridgeId: string): string {
   return `${PROBE_PREFIX}${bridgeId}`;
 }
 
+/** The channel on which other bridges tell a bridge something (PROTOCOL.md §7). */
+export function bridgeChannel(bridgeId: string): string {
+  return `${BRIDGE_PREFIX}${bridgeId}`;
+}
+
+/**
+ * The channel for marks between the messages of another one. A channel's name holds no braces, so the two share
+ * a slot of a Redis Cluster: they are one another's hash tag.
+ */
+export function markChannel(channel: string): string {
+  return `${MARK_PREFIX}{${channel}}`;
+}
+
 /** Whether a channel is the bridges' own, so that no client may listen or publish there. */
 export function isOwnChannel(name: string): boolean {
-  return name === CONTROL_CHANNEL || name.startsWith(PROBE_PREFIX);
+  return (
+    name === CONTROL_CHANNEL ||
+    [PROBE_PREFIX, BRIDGE_PREFIX, MARK_PREFIX].some((prefix) => name.startsWith(prefix))
+  );
 }

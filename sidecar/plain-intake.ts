@@ -63,6 +63,7 @@ export function plainIntake({ settings, bridgeId, publish, deliver, listener, lo
     get delivers() {
       return probe.delivers;
     },
+    inOneOrder: () => true,
     get listenerCount() {
       return listenerCount(redis);
     },

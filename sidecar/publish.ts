@@ -3,14 +3,15 @@ import { Cluster, type Redis } from 'ioredis';
 /** The connection, or the connections, that commands go over. */
 export type Commands = Redis | Cluster;
 
-/** Publishes a message to a channel. Rejects when Redis does not confirm it. */
-export type Publish = (channel: string, message: string | Buffer) => Promise<unknown>;
+/** Publishes a message to a channel. @returns how many heard it; rejects when Redis does not confirm it */
+export type Publish = (channel: string, message: string | Buffer) => Promise<number>;
 
 /**
  * Publishes as the topology wants it: with PUBLISH, in a cluster with SPUBLISH, which goes to the master of the
  * channel's slot alone and so keeps the order of what one publisher sends.
  */
 export function publisher(commands: Commands): Publish {
-  if (commands instanceof Cluster) return (channel, message) => commands.spublish(channel, message);
+  if (commands instanceof Cluster)
+    return async (channel, message) => Number(await commands.spublish(channel, message));
   return (channel, message) => commands.publish(channel, message);
 }

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Commands } from './publish';
+import type { HandoverStore } from './handover';
+import type { Commands, Publish } from './publish';
 import type { SessionStore } from './sessions';
 import type { Subscriber } from './subscriptions';
 
@@ -107,6 +108,15 @@ export function redisSessionStore(redis: Redis): SessionStore {
       const replies = await inPipelines(redis, commands);
       return replies.map((reply) => reply === 1);
     },
+  };
+}
+
+/** A connection as handovers use it. */
+export function redisHandoverStore(redis: Commands, publish: Publish): HandoverStore {
+  return {
+    publish,
+    put: (key, value, ttlMs) => redis.set(key, value, 'PX', ttlMs),
+    take: (key) => redis.getdelBuffer(key),
   };
 }
 

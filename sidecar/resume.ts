@@ -19,21 +19,28 @@ export function parseResumePoint(text: string): ResumePoint | undefined {
   return { epoch, offset };
 }
 
-/** How a connection begins. */
-export type Beginning<Item> =
-  /** Nothing was asked for: from now on. */
-  | { readonly kind: 'fresh' }
-  /** The frames that were missed, the first of them at `offset`. */
-  | { readonly kind: 'resumed'; readonly offset: number; readonly missed: readonly Item[] }
-  | { readonly kind: 'gap'; readonly reason: GapReason };
+/** The frames that were missed, the first of them at `offset`. */
+export interface Replay<Item> {
+  readonly kind: 'resumed';
+  readonly offset: number;
+  readonly missed: readonly Item[];
+}
 
-/** Decides what a client gets that asks to go on at `point`, in a count named `epoch`. */
-export function beginAt<Item>(
-  point: ResumePoint | undefined,
+/** The point cannot be honoured. */
+export interface Gap<Reason extends GapReason = GapReason> {
+  readonly kind: 'gap';
+  readonly reason: Reason;
+}
+
+/** How a connection begins: `fresh` when nothing was asked for. */
+export type Beginning<Item> = { readonly kind: 'fresh' } | Replay<Item> | Gap;
+
+/** What was missed since `point`, in a count named `epoch`. */
+export function replayFrom<Item>(
+  point: ResumePoint,
   epoch: string,
-  ring: Pick<Ring<Item>, 'start' | 'end' | 'since'>,
-): Beginning<Item> {
-  if (point === undefined) return { kind: 'fresh' };
+  ring: Pick<Ring<Item>, 'end' | 'since'>,
+): Replay<Item> | Gap<'unknown' | 'expired'> {
   const { offset } = point;
   if (point.epoch !== epoch || offset > ring.end) return { kind: 'gap', reason: 'unknown' };
   const missed = ring.since(offset);

@@ -48,6 +48,17 @@ export class Ring<Item> {
     while (this.#bytes > this.#limits.maxBytes) this.#evict();
   }
 
+  /** Puts items before the oldest, as many of them as there is room for, the most recent first. */
+  prepend(items: readonly Item[]): void {
+    for (const item of items.toReversed()) {
+      const bytes = this.#bytes + this.#sizeOf(item);
+      if (this.#end - this.#start === this.#limits.maxItems || bytes > this.#limits.maxBytes) return;
+      this.#start -= 1;
+      this.#slots[this.#start % this.#limits.maxItems] = item;
+      this.#bytes = bytes;
+    }
+  }
+
   /** Every item from `offset` on. @returns undefined when one of them is not kept or never was */
   since(offset: number): readonly Item[] | undefined {
     if (offset < this.#start || offset > this.#end) return undefined;

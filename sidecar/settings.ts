@@ -43,6 +43,7 @@ export interface Settings {
   readonly ringMaxFrames: number;
   readonly ringMaxBytes: number;
   readonly lingerMs: number;
+  readonly handoverTimeoutMs: number;
   readonly headers: HeaderNames;
   readonly logLevel: LogLevel;
 }
@@ -260,7 +261,14 @@ const TABLE = {
     60_000,
     [0, MAX_TIMER_MS],
     'ms',
-    'a stream is kept, with its subscriptions, after its last bridge.v1 client left',
+    'a stream is kept, with its subscriptions, after its last bridge.v1 client left, also by a bridge that stops',
+  ),
+  handoverTimeoutMs: integer(
+    'BRIDGE_HANDOVER_TIMEOUT_MS',
+    2000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'for another bridge to hand over what a client missed; later the client is told of a gap',
   ),
   tenantHeader: header('BRIDGE_TENANT_HEADER', DEFAULT_HEADER_NAMES.tenant, 'header with the tenant'),
   userHeader: header('BRIDGE_USER_HEADER', DEFAULT_HEADER_NAMES.user, 'header with the user'),
@@ -324,6 +332,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     ringMaxFrames: required(TABLE.ringMaxFrames),
     ringMaxBytes: required(TABLE.ringMaxBytes),
     lingerMs: required(TABLE.lingerMs),
+    handoverTimeoutMs: required(TABLE.handoverTimeoutMs),
     headers: Object.freeze({
       tenant: required(TABLE.tenantHeader),
       user: required(TABLE.userHeader),

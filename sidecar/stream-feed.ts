@@ -1,9 +1,10 @@
 import type { GapReason } from '../protocol/frames';
 import type { Frame } from './delivery';
 import type { Feed } from './feed';
+import type { Handover } from './handover';
 import type { RouteMetrics } from './metrics';
 import type { Outbox } from './outbox';
-import type { ResumePoint } from './resume';
+import type { Beginning, ResumePoint } from './resume';
 import type { Stream, StreamIdentity, StreamListener } from './stream';
 import type { Streams } from './streams';
 
@@ -21,13 +22,17 @@ export interface StreamRequest {
  */
 export class StreamFeed implements Feed, StreamListener {
   readonly #streams: Streams;
+  readonly #handover: Handover;
   readonly #request: StreamRequest;
   readonly #metrics: RouteMetrics;
   #stream: Stream | undefined;
   #outbox: Outbox | undefined;
+  /** Where to begin in the count of the stream, or why that cannot be. */
+  #point: ResumePoint | GapReason | undefined;
 
-  constructor(streams: Streams, request: StreamRequest, metrics: RouteMetrics) {
+  constructor(streams: Streams, handover: Handover, request: StreamRequest, metrics: RouteMetrics) {
     this.#streams = streams;
+    this.#handover = handover;
     this.#request = request;
     this.#metrics = metrics;
   }
@@ -41,13 +46,15 @@ export class StreamFeed implements Feed, StreamListener {
     const { identity, point } = this.#request;
     this.#stream = this.#streams.hold(identity, point, this);
     await this.#streams.subscribed(this.#stream);
+    const isElsewhere = point !== undefined && point.epoch !== this.#stream.epoch;
+    this.#point = isElsewhere ? await this.#handover.ask(this.#stream, point) : point;
   }
 
   start(outbox: Outbox): void {
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#outbox = outbox;
-    const beginning = stream.begin(this.#request.point);
+    const beginning = beginningOf(stream, this.#point);
     switch (beginning.kind) {
       case 'fresh':
         this.#ready(stream.end, false);
@@ -97,4 +104,9 @@ export class StreamFeed implements Feed, StreamListener {
     this.#metrics.gap(reason);
     this.#outbox?.control({ type: 'bridge.gap', data: { reason, epoch, offset } });
   }
+}
+
+function beginningOf(stream: Stream, point: ResumePoint | GapReason | undefined): Beginning<Frame> {
+  if (point === undefined) return { kind: 'fresh' };
+  return typeof point === 'string' ? { kind: 'gap', reason: point } : stream.replay(point);
 }

@@ -1,5 +1,5 @@
 import type { Frame, Receiver } from './delivery';
-import { beginAt, type Beginning, type ResumePoint } from './resume';
+import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume';
 import { Ring, type RingLimits } from './ring';
 
 /** One socket on a stream. */
@@ -26,18 +26,23 @@ export interface StreamIdentity {
 export class Stream implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
-  readonly senderId: Buffer | undefined;
   readonly #ring: Ring<Frame>;
   readonly #listeners = new Set<StreamListener>();
+  #senderId: Buffer | undefined;
   #epoch: string;
   #interrupted = false;
 
   constructor(identity: StreamIdentity, epoch: string, limits: RingLimits, firstOffset: number) {
     this.owner = identity.owner;
     this.channels = identity.channels;
-    this.senderId = identity.senderId;
+    this.#senderId = identity.senderId;
     this.#epoch = epoch;
     this.#ring = new Ring(limits, (frame) => frame.payload.length, firstOffset);
+  }
+
+  /** Set on a route that relays between peers: what goes out under it is not part of the stream. */
+  get senderId(): Buffer | undefined {
+    return this.#senderId;
   }
 
   /** Names the count of offsets. */
@@ -55,9 +60,32 @@ export class Stream implements Receiver {
     return this.#interrupted;
   }
 
-  /** What a client gets that asks to go on at `point`. */
-  begin(point: ResumePoint | undefined): Beginning<Frame> {
-    return beginAt(point, this.#epoch, this.#ring);
+  /** What was missed since `point`. */
+  replay(point: ResumePoint): Replay<Frame> | Gap<'unknown' | 'expired'> {
+    return replayFrom(point, this.#epoch, this.#ring);
+  }
+
+  /**
+   * Another bridge's frames end here, and this stream's begin.
+   * @param senderId the client's on the other bridge, which it keeps
+   */
+  cut(senderId: Buffer | undefined): ResumePoint {
+    // Until now its own messages counted as others'.
+    if (this.#senderId !== undefined) {
+      this.#senderId = senderId ?? this.#senderId;
+      this.#ring.clear();
+    }
+    return { epoch: this.#epoch, offset: this.#ring.end };
+  }
+
+  /**
+   * Puts another bridge's frames before a {@link cut}, as far as they are not here already.
+   * @returns the point of the first of them
+   */
+  precede({ epoch, offset }: ResumePoint, frames: readonly Frame[]): ResumePoint {
+    const first = offset - frames.length;
+    if (epoch === this.#epoch) this.#ring.prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
+    return { epoch, offset: first };
   }
 
   take(frame: Frame): void {
@@ -76,7 +104,7 @@ export class Stream implements Receiver {
     this.#listeners.delete(listener);
   }
 
-  /** The subscriptions are lost. */
+  /** The subscriptions are lost, or given back. */
   interrupt(): void {
     this.#interrupted = true;
   }

@@ -1,4 +1,5 @@
 import type { Receiver } from './delivery';
+import { epochOf } from './handover-messages';
 import type { ResumePoint } from './resume';
 import type { RingLimits } from './ring';
 import { Stream, type StreamIdentity } from './stream';
@@ -11,7 +12,7 @@ export interface StreamsContext {
   readonly wheel: TimerWheel;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Begins every epoch of this bridge; letters and digits. */
+  /** Begins every epoch of this bridge: 16 hexadecimal digits. */
   readonly bridgeId: string;
   readonly limits: RingLimits;
   /** The offset of a stream's first frame. */
@@ -43,6 +44,7 @@ export class Streams {
   /** Those that are shared. */
   readonly #byOwner = new Map<string, Stream>();
   readonly #interrupted = new Set<Stream>();
+  readonly #onEmpty: (() => void)[] = [];
   #epochCount = 0;
 
   constructor(context: StreamsContext) {
@@ -62,11 +64,22 @@ export class Streams {
   hold(identity: StreamIdentity, point: ResumePoint | undefined, holder: StreamHolder): Stream {
     const stream = this.#find(identity, point) ?? this.#create(identity);
     if (stream.interrupted) throw new SubscriptionError('the subscription is not back yet');
+    this.keep(stream, holder);
+    return stream;
+  }
+
+  /** The stream that `point` names, when it is the owner's and nothing of it is lost. */
+  find({ epoch, owner }: { readonly epoch: string; readonly owner: string }): Stream | undefined {
+    const stream = this.#byEpoch.get(epoch);
+    return stream?.owner === owner && !stream.interrupted ? stream : undefined;
+  }
+
+  /** Holds a stream that is there. */
+  keep(stream: Stream, holder: StreamHolder): void {
     const entry = this.#entryOf(stream);
     entry.linger?.cancel();
     entry.linger = undefined;
     entry.holders.add(holder);
-    return stream;
   }
 
   /**
@@ -103,6 +116,13 @@ export class Streams {
     this.#byEpoch.delete(stream.epoch);
     if (this.#byOwner.get(stream.owner) === stream) this.#byOwner.delete(stream.owner);
     for (const channel of stream.channels) this.#context.subscriptions.leave(channel, stream);
+    stream.interrupt();
+    if (this.#byStream.size === 0) for (const notify of this.#onEmpty.splice(0)) notify();
+  }
+
+  /** Resolves when no stream is left. */
+  async allGone(): Promise<void> {
+    if (this.#byStream.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
   /** The subscriptions of these channels are lost, of all when none is named. What only lingers is given up. */
@@ -167,6 +187,6 @@ export class Streams {
 
   #newEpoch(): string {
     this.#epochCount += 1;
-    return `${this.#context.bridgeId}_${this.#epochCount.toString(36)}`;
+    return epochOf(this.#context.bridgeId, this.#epochCount);
   }
 }

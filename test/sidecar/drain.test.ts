@@ -60,6 +60,10 @@ describe('a bridge that drains', () => {
     process.kill(redis.pid, 'SIGCONT');
     expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
     expect(await chat.client.closed).toBe(1012);
+    // What it has sent meanwhile is kept for its client.
+    await eventually(() => bridge.bridge.openState().connections === 0);
+    expect(bridge.bridge.openState().streams).toBe(1);
+    now += 61_000;
     await drained;
     expect(bridge.bridge.openState()).toEqual(EMPTY);
   });

@@ -270,6 +270,7 @@ export const EMPTY: OpenState = {
   deadlines: 0,
   sessions: 0,
   cappedCallers: 0,
+  handovers: 0,
   heartbeats: 0,
   redisListeners: 0,
 };

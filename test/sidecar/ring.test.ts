@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beginAt, parseResumePoint } from '../../sidecar/resume';
+import { parseResumePoint, replayFrom } from '../../sidecar/resume';
 import { Ring } from '../../sidecar/ring';
 
 describe('a ring', () => {
@@ -27,6 +27,27 @@ describe('a ring', () => {
           expect(ring.since(ring.end)).toEqual([]);
           expect(ring.since(ring.end + 1)).toBeUndefined();
           expect(ring.bytes).toBe(kept.reduce((sum, each) => sum + each, 0));
+        },
+      ),
+    );
+  });
+
+  it('takes older items before its oldest, the most recent of them, as far as there is room', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat({ max: 40 })),
+        fc.array(fc.nat({ max: 40 })),
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 100 }),
+        (older, pushed, maxItems, maxBytes) => {
+          const ring = new Ring<number>({ maxItems, maxBytes }, (size) => size, 1000);
+          const whole = new Ring<number>({ maxItems, maxBytes }, (size) => size, 1000 - older.length);
+          for (const size of pushed) ring.push(size);
+          for (const size of [...older, ...pushed]) whole.push(size);
+          if (ring.start === 1000) ring.prepend(older);
+          else ring.prepend([]);
+          expect([ring.start, ring.end, ring.bytes]).toEqual([whole.start, whole.end, whole.bytes]);
+          expect(ring.since(ring.start)).toEqual(whole.since(whole.start));
         },
       ),
     );
@@ -78,7 +99,7 @@ describe('a client that drops and comes back at any time', () => {
             if (connected) gap();
           } else if (!connected) {
             connected = true;
-            const beginning = beginAt(point, `${epoch}`, ring);
+            const beginning = replayFrom(point, `${epoch}`, ring);
             if (beginning.kind === 'resumed') beginning.missed.forEach(take);
             else gap();
           }
@@ -95,11 +116,10 @@ describe('a client that drops and comes back at any time', () => {
     ['an offset no longer kept', { epoch: 'e', offset: 5 }, { kind: 'gap', reason: 'expired' }],
     ['the oldest one kept', { epoch: 'e', offset: 6 }, { kind: 'resumed', offset: 6, missed: ['b', 'c'] }],
     ['the present', { epoch: 'e', offset: 8 }, { kind: 'resumed', offset: 8, missed: [] }],
-    ['nothing', undefined, { kind: 'fresh' }],
   ])('that asks for %s gets what is due', (_, point, expected) => {
     const ring = new Ring<string>({ maxItems: 2, maxBytes: 100 }, (text) => text.length, 5);
     for (const text of ['a', 'b', 'c']) ring.push(text);
-    expect(beginAt(point, 'e', ring)).toEqual(expected);
+    expect(replayFrom(point, 'e', ring)).toEqual(expected);
   });
 });
 

@@ -1,0 +1,73 @@
+import { DeadlineError, withDeadline } from './deadline';
+import { deferred } from './deferred';
+import { packFrames } from './frame-pack';
+import type { HandoverContext } from './handover';
+import { formatMark, handoverKey, type HandoverAnswer, type HandoverRequest } from './handover-messages';
+import { bridgeChannel, markChannel } from './own-channels';
+import type { Frame } from './delivery';
+import type { Gap, Replay } from './resume';
+import type { Stream } from './stream';
+
+type Cut = Replay<Frame> | Gap<'unknown' | 'expired'>;
+
+/** So many times the timeout the frames are kept for the bridge that asked. */
+const KEPT_TIMEOUTS = 5;
+
+/** The old bridge's part of a handover. */
+export class HandoverGiver {
+  readonly #context: HandoverContext;
+
+  constructor(context: HandoverContext) {
+    this.#context = context;
+  }
+
+  /** Answers a request. Never rejects: the bridge that asked has a deadline of its own. */
+  async give(request: HandoverRequest): Promise<void> {
+    const { store, onOutcome, log } = this.#context;
+    try {
+      const answer = await this.#answer(request);
+      onOutcome('given', answer.type === 'handed' ? 'done' : answer.reason);
+      await store.publish(bridgeChannel(request.from), JSON.stringify(answer));
+    } catch (error) {
+      onOutcome('given', error instanceof DeadlineError ? 'timeout' : 'failed');
+      log.warn({ err: error, to: request.from }, 'handover failed');
+    }
+  }
+
+  async #answer(request: HandoverRequest): Promise<HandoverAnswer> {
+    const { streams, marks, timeoutMs } = this.#context;
+    const { id, channel } = request;
+    const stream = streams.find(request);
+    if (stream?.channels[0] !== channel) return { type: 'refused', id, reason: 'unknown' };
+    // Were it given up before the cut, frames would be missing that nobody counts.
+    streams.keep(stream, request);
+    try {
+      return await withDeadline(this.#hand(stream, request), timeoutMs);
+    } finally {
+      streams.release(stream, request);
+      marks.forget(channel, id);
+    }
+  }
+
+  async #hand(stream: Stream, request: HandoverRequest): Promise<HandoverAnswer> {
+    const { store, timeoutMs } = this.#context;
+    const { id } = request;
+    const replay = await this.#replayToCut(stream, request);
+    if (replay.kind === 'gap') return { type: 'refused', id, reason: replay.reason };
+    await store.put(handoverKey(id), packFrames(replay.missed), timeoutMs * KEPT_TIMEOUTS);
+    return { type: 'handed', id, count: replay.missed.length };
+  }
+
+  /** The mark comes from this bridge so that it follows what the client itself sent through it. */
+  async #replayToCut(stream: Stream, request: HandoverRequest): Promise<Cut> {
+    const { marks, store } = this.#context;
+    const { id, channel } = request;
+    const cut = deferred<Cut>();
+    await marks.expect(channel, id, () => {
+      // Between the loss of the connection and the new count frames are missing that nobody counts.
+      cut.resolve(stream.interrupted ? { kind: 'gap', reason: 'unknown' } : stream.replay(request));
+    });
+    await store.publish(markChannel(channel), formatMark({ id, senderId: stream.senderId }));
+    return cut.promise;
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+
+const ID = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
+const OFFSET = z.int().nonnegative();
+
+const REQUEST = z.strictObject({
+  type: z.literal('handover'),
+  /** Names this handover in everything that follows. */
+  id: ID,
+  /** The bridge that asks. */
+  from: ID,
+  epoch: ID,
+  offset: OFFSET,
+  /** Whose the stream must be, and what it must hear. */
+  owner: z.string(),
+  /** The channel whose messages the mark is to stand between. */
+  channel: z.string(),
+});
+const HANDED = z.strictObject({
+  type: z.literal('handed'),
+  id: ID,
+  /** Frames under the handover's key. */
+  count: OFFSET,
+});
+const REFUSED = z.strictObject({
+  type: z.literal('refused'),
+  id: ID,
+  reason: z.enum(['unknown', 'expired']),
+});
+const MESSAGE = z.discriminatedUnion('type', [REQUEST, HANDED, REFUSED]);
+
+/** Another bridge's client came here: what it missed is asked for. */
+export type HandoverRequest = z.infer<typeof REQUEST>;
+/** What came of a {@link HandoverRequest}. */
+export type HandoverAnswer = z.infer<typeof HANDED> | z.infer<typeof REFUSED>;
+/** What bridges tell one another (PROTOCOL.md §7). */
+export type BridgeMessage = HandoverRequest | HandoverAnswer;
+
+/** Parses a message of a bridge's own channel. @returns undefined when it is none */
+export function parseBridgeMessage(message: Buffer): BridgeMessage | undefined {
+  return parse(MESSAGE, message);
+}
+
+const MARK = z.strictObject({
+  id: ID,
+  /** In base64: under which the client's own messages went out, on a route that relays. */
+  sender: z.base64().optional(),
+});
+
+/** Where, among a channel's messages, the old bridge ends and the new one begins. */
+export interface Mark {
+  readonly id: string;
+  readonly senderId: Buffer | undefined;
+}
+
+export function formatMark({ id, senderId }: Mark): string {
+  return JSON.stringify({ id, sender: senderId?.toString('base64') } satisfies z.infer<typeof MARK>);
+}
+
+/** @returns undefined when it is none */
+export function parseMark(message: Buffer): Mark | undefined {
+  const mark = parse(MARK, message);
+  if (mark === undefined) return undefined;
+  const { id, sender } = mark;
+  return { id, senderId: sender === undefined ? undefined : Buffer.from(sender, 'base64') };
+}
+
+/** The Redis key of the frames that are handed over. */
+export function handoverKey(id: string): string {
+  return `ws:handover:${id}`;
+}
+
+const EPOCH = /^([0-9a-f]{16})_[0-9a-z]+$/;
+
+/** An epoch's name: the `count`th of a bridge. */
+export function epochOf(bridgeId: string, count: number): string {
+  return `${bridgeId}_${count.toString(36)}`;
+}
+
+/** The bridge that an epoch names. @returns undefined when no bridge made it */
+export function bridgeOf(epoch: string): string | undefined {
+  return EPOCH.exec(epoch)?.[1];
+}
+
+function parse<T>(schema: z.ZodType<T>, message: Buffer): T | undefined {
+  try {
+    return schema.parse(JSON.parse(message.toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
