@@ -9,7 +9,7 @@ import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
 import type { Handover } from './handover';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { receive, tooManyMessages, type Outlet, type Sender } from './inbound';
+import { receive, refuse, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
 import { Outbox } from './outbox';
 import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
@@ -219,11 +219,11 @@ export class Connection implements Pulse, SessionHolder {
     const { outlet, now, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
-    const isRefused = sender.messages === 'refuse';
-    const verdict = isRefused ? this.#meter.refuse(now()) : this.#meter.take(now());
+    const isOneWay = sender.messages === 'refuse';
+    const verdict = isOneWay ? this.#meter.refuse(now()) : this.#meter.take(now());
     if (!this.#admits(verdict)) return;
-    if (!isRefused && verdict === 'refused') {
-      this.#answer(tooManyMessages(payload, binary, sender));
+    if (verdict === 'refused') {
+      this.#answer(refuse(payload, binary, sender));
       return;
     }
     this.#countPending(1);

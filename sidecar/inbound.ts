@@ -38,7 +38,7 @@ export async function receive(
 ): Promise<Answer | undefined> {
   switch (sender.messages) {
     case 'refuse':
-      return refusedMessage('READ_ONLY', 'this route takes no messages');
+      return refuse(payload, binary, sender);
     case 'commands':
       return command(payload, binary, sender, outlet, timeMs);
     case 'relay': {
@@ -50,10 +50,10 @@ export async function receive(
   }
 }
 
-/** The answer to a message that is over its socket's rate, which is not taken. */
-export function tooManyMessages(payload: Buffer, binary: boolean, sender: Sender): Answer {
-  const id =
-    sender.messages === 'commands' && !binary ? parseCommand(payload.toString('utf8')).id : undefined;
+/** The answer to a message that is not taken: its route takes none, or it is over its socket's rate. */
+export function refuse(payload: Buffer, binary: boolean, { messages }: Sender): Answer {
+  if (messages === 'refuse') return refusedMessage('READ_ONLY', 'this route takes no messages');
+  const id = messages === 'commands' && !binary ? parseCommand(payload.toString('utf8')).id : undefined;
   return refusedMessage('TOO_MANY_MESSAGES', 'too many messages: send fewer a second', id);
 }
 

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import {
+  connect,
+  connectCounting,
+  EMPTY,
+  eventually,
+  startBridge,
+  type Client,
+  type TestBridge,
+} from './fixture';
+
+const ALICE = { tenant: 'acme', user: 'alice' };
+const BURST = 5;
+
+let server: RedisServer;
+let redis: Redis;
+let bridge: TestBridge;
+let now: number;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+beforeEach(async () => {
+  await redis.flushall();
+  now = Date.now();
+  const env = {
+    BRIDGE_MAX_MESSAGES_PER_SECOND: '10',
+    BRIDGE_MESSAGE_BURST: `${BURST}`,
+    BRIDGE_LINGER_MS: '0',
+  };
+  bridge = await startBridge(server.url, env, () => now);
+});
+afterEach(async () => {
+  await bridge.bridge.close();
+  assert.deepEqual(bridge.bridge.openState(), EMPTY);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+async function commandIds(): Promise<readonly (string | undefined)[]> {
+  const entries = await redis.xrange('ai:commands', '-', '+');
+  return entries.map(([, fields]) => fields[fields.indexOf('id') + 1]);
+}
+
+function sendCommands(client: Client, from: number, count: number): void {
+  for (let i = from; i < from + count; i += 1) client.socket.send(`{"type":"ask","id":"c${i}"}`);
+}
+
+const TOO_MANY = { code: 'TOO_MANY_MESSAGES', message: 'too many messages: send fewer a second' };
+
+describe('a client that sends more than it may', () => {
+  it('is told which command was not taken, and it was not; later ones are', async () => {
+    const client = await connect(`${bridge.url}/ws/ai/chat`, ALICE);
+    sendCommands(client, 0, BURST + 2);
+    expect(await client.nextJson()).toEqual({ type: 'error', data: { ...TOO_MANY, id: 'c5' } });
+    expect(await client.nextJson()).toEqual({ type: 'error', data: { ...TOO_MANY, id: 'c6' } });
+    now += 100;
+    sendCommands(client, 7, 1);
+    await eventually(async () => (await commandIds()).length === BURST + 1);
+    expect(await commandIds()).toEqual(['c0', 'c1', 'c2', 'c3', 'c4', 'c7']);
+    await client.close();
+  });
+
+  it('is told by bridge.error when it speaks bridge.v1, and the same id is taken later', async () => {
+    const { client } = await connectCounting(`${bridge.url}/ws/ai/chat`, ALICE);
+    sendCommands(client, 0, BURST + 1);
+    const answers = [];
+    while (answers.length <= BURST) answers.push(await client.nextJson());
+    expect(answers).toContainEqual({ type: 'bridge.error', data: { ...TOO_MANY, id: 'c5' } });
+    now += 100;
+    sendCommands(client, 5, 1);
+    expect(await client.nextJson()).toEqual({ type: 'bridge.ack', data: { id: 'c5' } });
+    await client.close();
+  });
+
+  it('and is no JSON gets no id, and a binary one neither', async () => {
+    const client = await connect(`${bridge.url}/ws/ai/chat`, ALICE);
+    sendCommands(client, 0, BURST);
+    client.socket.send('{');
+    client.socket.send(Buffer.from('{"type":"ask","id":"c9"}'));
+    expect(await client.nextJson()).toEqual({ type: 'error', data: TOO_MANY });
+    expect(await client.nextJson()).toEqual({ type: 'error', data: TOO_MANY });
+    await client.close();
+  });
+
+  it('has its peer messages left out, and goes on afterwards', async () => {
+    const url = `${bridge.url}/ws/collaboration/d1`;
+    const [sender, peer] = [await connect(url, ALICE), await connect(url, ALICE)];
+    for (let i = 0; i < BURST + 1; i += 1) sender.socket.send(`edit ${i}`);
+    expect(await sender.nextJson()).toEqual({ type: 'error', data: TOO_MANY });
+    now += 100;
+    sender.socket.send('edit after');
+    const got = [];
+    while (got.length < BURST + 1) got.push(await peer.nextText());
+    expect(got).toEqual(['edit 0', 'edit 1', 'edit 2', 'edit 3', 'edit 4', 'edit after']);
+    await Promise.all([sender.close(), peer.close()]);
+  });
+
+  it('and goes on is closed with 4429, after as many refusals as the burst', async () => {
+    const client = await connect(`${bridge.url}/ws/ai/chat`, ALICE);
+    let refused = 0;
+    client.socket.on('message', () => (refused += 1));
+    sendCommands(client, 0, 3 * BURST);
+    expect(await client.closed).toBe(4429);
+    expect(refused).toBe(BURST);
+    expect(await commandIds()).toHaveLength(BURST);
+    const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
+    expect(metrics).toContain('ws_bridge_closes_total{route="ai-chat",code="4429"} 1');
+  });
+
+  it('takes nothing from another socket of the same user', async () => {
+    const url = `${bridge.url}/ws/ai/chat?session=s`;
+    const [flooding, calm] = [await connect(url, ALICE), await connect(url, ALICE)];
+    sendCommands(flooding, 0, 3 * BURST);
+    expect(await flooding.closed).toBe(4429);
+    sendCommands(calm, 100, BURST);
+    await eventually(async () => (await commandIds()).length === 2 * BURST);
+    await calm.close();
+  });
+});
+
+describe('a client that sends data on a one-way route', () => {
+  it('is told READ_ONLY each time, and closed with 4429 when it goes on', async () => {
+    const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    const codes: string[] = [];
+    client.socket.on('message', (data: Buffer) => {
+      codes.push((JSON.parse(data.toString()) as { data: { code: string } }).data.code);
+    });
+    for (let i = 0; i <= BURST; i += 1) client.socket.send('x');
+    expect(await client.closed).toBe(4429);
+    expect(codes).toEqual(Array.from({ length: BURST }, () => 'READ_ONLY'));
+  });
+
+  it('and rests is forgiven', async () => {
+    const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    for (let round = 0; round < 3; round += 1) {
+      for (let i = 0; i < BURST; i += 1) client.socket.send('x');
+      for (let i = 0; i < BURST; i += 1)
+        expect(await client.nextJson()).toMatchObject({ data: { code: 'READ_ONLY' } });
+      now += 10_000;
+    }
+    await client.close();
+  });
+});
+
+describe('a client that floods its socket with control frames', () => {
+  it.each(['ping', 'pong'] as const)('of type %s is closed with 4429', async (kind) => {
+    const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    for (let i = 0; i <= 2 * BURST; i += 1) client.socket[kind]();
+    expect(await client.closed).toBe(4429);
+  });
+
+  it('within the rate is answered, for as long as it likes', async () => {
+    const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    for (let round = 0; round < 10; round += 1) {
+      for (let i = 0; i < BURST; i += 1) {
+        const answered = once(client.socket, 'pong');
+        client.socket.ping();
+        await answered;
+      }
+      now += 500;
+    }
+    expect(client.socket.readyState).toBe(client.socket.OPEN);
+    await client.close();
+  });
+});
+
+describe('with the defaults', () => {
+  it('200 messages at once and 100 a second get through', async () => {
+    const own = await startBridge(server.url, {}, () => now);
+    const url = `${own.url}/ws/collaboration/d1`;
+    const [sender, peer] = [await connect(url, ALICE), await connect(url, ALICE)];
+    const got: string[] = [];
+    peer.socket.on('message', (data: Buffer) => got.push(data.toString()));
+    for (let i = 0; i < 200; i += 1) sender.socket.send(`${i}`);
+    await eventually(() => got.length === 200);
+    now += 1000;
+    for (let i = 200; i < 300; i += 1) sender.socket.send(`${i}`);
+    await eventually(() => got.length === 300);
+    sender.socket.send('one more');
+    expect(await sender.nextJson()).toMatchObject({ data: { code: 'TOO_MANY_MESSAGES' } });
+    await Promise.all([sender.close(), peer.close()]);
+    await own.bridge.close();
+    expect(own.bridge.openState()).toEqual(EMPTY);
+  });
+});

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CONTROL_CHANNEL, isOwnChannel, probeChannel } from '../../sidecar/own-channels';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { askUpgrade, EMPTY, headersFor, startBridge, type TestBridge } from './fixture';
+
+// Whose tenant is "ws" could reach all of them through routes as these.
+const ROUTES = [
+  { name: 'any', path: '/ws/any/{id}', channels: ['{tenant}:{id}'], messages: 'relay' },
+  {
+    name: 'probe',
+    path: '/ws/probe/{id}',
+    channels: ['{tenant}:other', '{tenant}:probe:{id}'],
+    messages: 'refuse',
+  },
+];
+
+let folder: string;
+let redis: RedisServer;
+let bridge: TestBridge;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'own-channels-'));
+  const file = join(folder, 'routes.json');
+  await writeFile(file, JSON.stringify({ routes: ROUTES }));
+  redis = await startRedis();
+  bridge = await startBridge(redis.url, { BRIDGE_ROUTES_FILE: file });
+});
+afterAll(async () => {
+  await bridge.bridge.close();
+  assert.deepEqual(bridge.bridge.openState(), EMPTY);
+  await redis.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function ask(path: string, tenant: string) {
+  return askUpgrade(`${bridge.url}${path}`, await headersFor({ tenant, user: 'u' }));
+}
+
+describe("a route whose channels resolve to the bridges' own", () => {
+  it.each(['/ws/any/control', '/ws/probe/0123456789abcdef'])('at %s is refused with 403', async (path) => {
+    expect(await ask(path, 'ws')).toMatchObject({
+      status: 403,
+      body: '{"message":"the channel is the bridges\' own"}',
+    });
+  });
+
+  it.each([
+    ['/ws/any/control', 'acme'],
+    ['/ws/any/controls', 'ws'],
+    ['/ws/any/probe:x', 'ws'],
+  ])('is served where they do not: %s of %s', async (path, tenant) => {
+    expect(await ask(path, tenant)).toMatchObject({ status: 101 });
+  });
+
+  it('is one of the control channel and all probes', () => {
+    expect([CONTROL_CHANNEL, probeChannel('a')].every(isOwnChannel)).toBe(true);
+    expect(['ws:controlx', 'ws:probe', 'x:ws:control'].some(isOwnChannel)).toBe(false);
+  });
+});
