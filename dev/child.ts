@@ -51,7 +51,9 @@ export class Child {
       });
     });
     this.failed.catch(() => undefined);
-    process.once('exit', () => this.#process.kill('SIGKILL'));
+    const kill = (): void => void this.#process.kill('SIGKILL');
+    process.once('exit', kill);
+    this.#process.once('close', () => process.off('exit', kill));
   }
 
   /** Starts it and waits until it says that it is ready. Returns the line with which it did. */
@@ -74,6 +76,7 @@ export class Child {
 
   #ready(): Promise<string> {
     const log = createWriteStream(this.plan.logFile, { flags: 'a' });
+    this.#process.once('close', () => log.end());
     return new Promise((resolve) => {
       for (const stream of [this.#process.stdout, this.#process.stderr]) {
         if (stream === null) continue;

@@ -5,10 +5,11 @@ import { demoAnswer, questionIn } from './demo-answer';
 
 /** The stream that the bridge writes commands to (PROTOCOL.md §3). */
 const COMMANDS = 'ai:commands';
-/** Milliseconds between two tokens. */
-const TOKEN_INTERVAL_MS = 30;
+/** Milliseconds between two tokens, unless DEMO_TOKEN_INTERVAL_MS says otherwise. */
+const DEFAULT_TOKEN_INTERVAL_MS = 50;
 
 const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
+const tokenIntervalMs = Number(process.env['DEMO_TOKEN_INTERVAL_MS'] ?? DEFAULT_TOKEN_INTERVAL_MS);
 // A blocking read keeps a connection to itself.
 const reader = new Redis(url, { maxRetriesPerRequest: null });
 const publisher = new Redis(url);
@@ -16,6 +17,8 @@ const publisher = new Redis(url);
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 let stopping = false;
+/** The last answer of each session: frames do not say which command they answer, so one follows the other. */
+const answers = new Map<string, Promise<void>>();
 
 void main();
 
@@ -28,17 +31,26 @@ async function main(): Promise<void> {
     for (const [, entries] of streams ?? []) {
       for (const [id, fields] of entries) {
         after = id;
-        void answer(toRecord(fields));
+        enqueue(toRecord(fields));
       }
     }
   }
+}
+
+function enqueue(command: Readonly<Record<string, string>>): void {
+  const session = command['session'] ?? '';
+  const answered = (answers.get(session) ?? Promise.resolve()).then(() => answer(command));
+  answers.set(session, answered);
+  void answered.finally(() => {
+    if (answers.get(session) === answered) answers.delete(session);
+  });
 }
 
 async function answer(command: Readonly<Record<string, string>>): Promise<void> {
   const channel = `ai:stream:${escapeSegment(command['session'] ?? '')}`;
   for (const frame of demoAnswer(questionIn(command['data'] ?? 'null'))) {
     await publisher.publish(channel, JSON.stringify(frame));
-    await delay(TOKEN_INTERVAL_MS);
+    await delay(tokenIntervalMs);
   }
   console.log(JSON.stringify({ answered: channel, tenant: command['tenant'] }));
 }

@@ -1,7 +1,22 @@
 import type { CompleteFrame, DataFrame, TokenFrame } from '../protocol/frames';
+import type { BarChartConfig } from './demo-frames';
 
 const ANSWER =
-  'Revenue came to 4.2 million last quarter, 12% more than the quarter before; the north grew fastest.';
+  'Revenue came to 4.2 million last quarter, 12% more than the quarter before; the north grew fastest. ' +
+  'It brought in 1.7 million, and the east 1.1 million. ' +
+  'The south held steady at 0.8 million, while the west fell behind its plan for the second time and came to 0.6 million.';
+
+const CHART = {
+  type: 'bar',
+  x: 'region',
+  y: 'revenue',
+  data: [
+    { region: 'North', revenue: 1.7 },
+    { region: 'East', revenue: 1.1 },
+    { region: 'South', revenue: 0.8 },
+    { region: 'West', revenue: 0.6 },
+  ],
+} satisfies BarChartConfig;
 
 /** The frames of a canned answer to any question: a token a word, then the end. */
 export function demoAnswer(question: string): DataFrame[] {
@@ -12,7 +27,7 @@ export function demoAnswer(question: string): DataFrame[] {
     type: 'complete',
     data: {
       sql: 'SELECT region, SUM(amount) AS revenue FROM sales GROUP BY region',
-      chartConfig: { type: 'bar', x: 'region', y: 'revenue' },
+      chartConfig: CHART,
     },
   };
   return [...frames, complete];

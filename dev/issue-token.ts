@@ -6,6 +6,8 @@ export interface TokenRequest {
   readonly tenant: string;
   readonly user: string;
   readonly roles: readonly string[];
+  /** Which of the gatekeeper's limits hold for its tenant. Default: none is named. */
+  readonly tier?: string;
   /** Seconds. */
   readonly ttlSeconds: number;
 }
@@ -15,8 +17,8 @@ export interface TokenRequest {
  * @param nowSeconds seconds since the epoch
  */
 export function issueToken(request: TokenRequest, secret: string, nowSeconds: number): Promise<string> {
-  const { tenant, user, roles, ttlSeconds } = request;
-  return new SignJWT({ type: 'access', tenant_id: tenant, roles })
+  const { tenant, user, roles, tier, ttlSeconds } = request;
+  return new SignJWT({ type: 'access', tenant_id: tenant, roles, ...(tier === undefined ? {} : { tier }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuer('matih-platform')
     .setAudience('matih-api')

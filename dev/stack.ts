@@ -1,6 +1,11 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { Redis } from 'ioredis';
 import { Child, type ChildPlan } from './child';
+import { demoActions } from './demo-actions';
+import { demoKongConfig } from './kong-config';
+import { Line } from './line';
+import { PageServer } from './page-server';
 import { freePort } from './ports';
 
 /** How the stack is set up. */
@@ -24,15 +29,23 @@ export class RedisMissing extends Error {
   readonly code = 'ERR_REDIS_MISSING';
 }
 
-/** The processes of the whole stack, each a child of this one, on 127.0.0.1. */
+/** The processes of the whole stack, each a child of this one, on 127.0.0.1; and the demo page, which is served by it. */
 export class Stack {
   readonly #settings: StackSettings;
   readonly #children: Child[] = [];
+  readonly #failure: Promise<never>;
+  #fail: (cause: unknown) => void = () => undefined;
   #redisUrl: string;
+  #redis: Redis | undefined;
+  #line: Line | undefined;
+  #page: PageServer | undefined;
+  #restarting: Promise<void> | undefined;
 
   constructor(settings: StackSettings) {
     this.#settings = settings;
     this.#redisUrl = settings.redisUrl ?? '';
+    this.#failure = new Promise((_, reject) => (this.#fail = reject));
+    this.#failure.catch(() => undefined);
   }
 
   get redisUrl(): string {
@@ -45,23 +58,65 @@ export class Stack {
     if (redisUrl === undefined) await this.#startRedis();
     await this.#run(this.#gatekeeper());
     await this.#run(this.#bridge());
-    await this.#run(this.#gateway());
+    const line = (this.#line = await Line.open(this.#settings.bridgePort));
+    const page = (this.#page = await this.#servePage(line));
+    await this.#run(this.#gateway(line.port, page.port));
     await this.#run(this.#node('demo-ai-service', 'dev/demo-ai-service.js', [], '"ready"'));
+    await this.#run(this.#node('demo-feeds', 'dev/demo-feeds.js', [], '"ready"'));
   }
 
   /** Rejects when a child ends by itself. */
   async failure(): Promise<never> {
-    return Promise.race(this.#children.map(({ failed }) => failed));
+    return this.#failure;
   }
 
   /** Ends every child, last started first. */
   async stop(): Promise<void> {
+    this.#redis?.disconnect();
     for (const child of this.#children.splice(0).reverse()) await child.stop();
+    await this.#page?.close();
+    await this.#line?.close();
+  }
+
+  /** Ends the bridge as an operator does it, with SIGTERM, and starts another in its place. */
+  restartBridge(): Promise<void> {
+    this.#restarting ??= this.#replaceBridge().finally(() => (this.#restarting = undefined));
+    return this.#restarting;
   }
 
   async #run(plan: ChildPlan): Promise<void> {
-    const { child } = await Promise.race([Child.start(plan), this.failure()]);
-    this.#children.push(child);
+    this.#children.push(await this.#start(plan));
+  }
+
+  async #start(plan: ChildPlan): Promise<Child> {
+    const { child } = await Promise.race([Child.start(plan), this.#failure]);
+    child.failed.catch(this.#fail);
+    return child;
+  }
+
+  async #replaceBridge(): Promise<void> {
+    const plan = this.#bridge();
+    const at = this.#children.findIndex((child) => child.plan.name === plan.name);
+    await this.#children[at]?.stop();
+    try {
+      this.#children[at] = await this.#start(plan);
+    } catch (cause) {
+      this.#fail(cause);
+      throw cause;
+    }
+  }
+
+  #servePage(line: Line): Promise<PageServer> {
+    const { root, gatewayPort, jwtSecret } = this.#settings;
+    const redis = (this.#redis = new Redis(this.#redisUrl));
+    // A Redis that is gone is told by its own end, or by a button that fails.
+    redis.on('error', () => undefined);
+    const restartBridge = (): Promise<void> => this.restartBridge();
+    return PageServer.start({
+      folder: join(root, 'dist/dev/page'),
+      hosts: [`127.0.0.1:${gatewayPort}`, `localhost:${gatewayPort}`],
+      actions: demoActions({ redis, line, jwtSecret, restartBridge, now: Date.now }),
+    });
   }
 
   async #startRedis(): Promise<void> {
@@ -94,12 +149,15 @@ export class Stack {
     });
   }
 
-  #gateway(): ChildPlan {
-    const { root, folder, gatewayPort, bridgePort, jwtSecret, assertionSecret } = this.#settings;
+  #gateway(linePort: number, pagePort: number): ChildPlan {
+    const { root, folder, gatewayPort, jwtSecret, assertionSecret } = this.#settings;
+    const config = join(folder, 'kong.yml');
+    writeFileSync(config, demoKongConfig(root));
     const args = [
-      ...['--config', join(root, 'kong.yml'), '--port', String(gatewayPort)],
+      ...['--config', config, '--port', String(gatewayPort)],
       ...['--query-cmd', `cat '${this.#pluginInfo}'`, '--socket', join(folder, 'ws-gatekeeper.sock')],
-      ...['--resolve', `ws-bridge:8080=127.0.0.1:${bridgePort}`],
+      ...['--resolve', `ws-bridge:8080=127.0.0.1:${linePort}`],
+      ...['--resolve', `demo-page:8081=127.0.0.1:${pagePort}`],
     ];
     const env = { JWT_SECRET: jwtSecret, ASSERTION_SECRET: assertionSecret };
     return this.#node('gateway', 'dev/gateway-main.js', args, '"ready"', env);

@@ -68,6 +68,7 @@ async function greeting(settings: StackSettings, redisUrl: string): Promise<stri
     ...(isDefault ? [] : [`--token ${token}`]),
   ];
   return [
+    `page      http://127.0.0.1:${gatewayPort}/  (open it in a browser, in two tabs)`,
     `gateway   ws://127.0.0.1:${gatewayPort}  (a stand-in that speaks Kong's plugin-server protocol; not Kong)`,
     `bridge    http://127.0.0.1:${bridgePort}  admin http://127.0.0.1:${bridgeAdminPort}/metrics`,
     `redis     ${redisUrl}`,

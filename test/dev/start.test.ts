@@ -52,7 +52,7 @@ describe('npm start', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('ends every child on %s', async (signal) => {
     const { child } = await start(await freePorts());
     const children = childrenOf(child);
-    expect(children).toHaveLength(5);
+    expect(children).toHaveLength(6);
     const ended = once(child, 'exit');
     child.kill(signal);
     expect(await ended).toEqual([0, null]);
@@ -136,7 +136,7 @@ function shell(
   });
 }
 
-/** In the order in which they were started: redis, gatekeeper, bridge, gateway, AI service. */
+/** In the order in which they were started: redis, gatekeeper, bridge, gateway, AI service, feeds. */
 function childrenOf({ pid = 0 }: ChildProcess): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.trim().split(' ').map(Number);

@@ -1,0 +1,62 @@
+import type { AnyFrame } from 'ws-bridge-client';
+import type { DataFrame } from '../../protocol/frames';
+import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo-frames';
+import { Chat } from './chat';
+import { showDashboard } from './dashboard';
+import { order } from './demo-api';
+import { showDocument } from './document';
+import { find } from './elements';
+import { EventLog } from './event-log';
+import { showNotifications } from './notifications';
+import { Pane } from './pane';
+import { visitorFrom, type Visitor } from './visitor';
+
+const visitor = visitorFrom(location.search);
+const log = new EventLog(find(document, '#log ol', HTMLElement));
+const section = (id: string): HTMLElement => find(document, `#${id}`, HTMLElement);
+
+greet(visitor);
+new Chat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log));
+showDashboard(
+  new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log),
+);
+showNotifications(
+  new Pane<NotificationFrame>(section('notifications'), '/ws/notifications', visitor, log),
+  visitor,
+);
+const documentPath = `/ws/collaboration/${encodeURIComponent(visitor.document)}`;
+showDocument(new Pane<AnyFrame>(section('document'), documentPath, visitor, log));
+offerRestart();
+
+function greet({ tenant, user, document: name }: Visitor): void {
+  document.title = `${user} at ${tenant} · kong-ws-bridge`;
+  const form = find(document, '#visitor', HTMLFormElement);
+  for (const [field, value] of Object.entries({ tenant, user, document: name })) {
+    find(form, `[name=${field}]`, HTMLInputElement).value = value;
+  }
+  const other = user === 'ben' ? 'ana' : 'ben';
+  const query = new URLSearchParams({ tenant, user: other, document: name });
+  const link = find(document, '#second-tab', HTMLAnchorElement);
+  link.href = `/?${query.toString()}`;
+  link.textContent = `Open a tab as ${other}`;
+}
+
+function offerRestart(): void {
+  const button = find(document, '#restart', HTMLButtonElement);
+  button.addEventListener('click', () => {
+    button.disabled = true;
+    log.add('Bridge', 'restarting');
+    order('restart-bridge')
+      .then(
+        () => {
+          log.add('Bridge', 'started');
+        },
+        (cause: unknown) => {
+          log.add('Bridge', cause instanceof Error ? cause.message : String(cause));
+        },
+      )
+      .finally(() => {
+        button.disabled = false;
+      });
+  });
+}

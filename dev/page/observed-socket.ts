@@ -1,0 +1,27 @@
+import type { WebSocketConstructor } from 'ws-bridge-client';
+
+/** What happens to the sockets under a client, which it settles by itself and does not tell. */
+export interface SocketEvents {
+  /** The bridge said `bridge.ready`, and the client has heard it. */
+  ready(resumed: boolean): void;
+  closed(code: number): void;
+}
+
+/** The browser's WebSocket, looked at. */
+export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
+  return class extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      this.addEventListener('close', ({ code }) => {
+        events.closed(code);
+      });
+      // Listens from then on only, behind the client's own listener.
+      this.addEventListener('open', () => {
+        this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+          if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
+          events.ready((JSON.parse(data) as { data: { resumed: boolean } }).data.resumed);
+        });
+      });
+    }
+  };
+}
