@@ -4,7 +4,10 @@ import type { WebSocketConstructor } from 'ws-bridge-client';
 export interface SocketEvents {
   /** The bridge said `bridge.ready`, and the client has heard it. */
   ready(resumed: boolean): void;
+  /** An open socket was closed. */
   closed(code: number): void;
+  /** A socket did not open: the gateway or the bridge refused it, or was not there. A page is not told which. */
+  refused(): void;
 }
 
 /** The browser's WebSocket, looked at. */
@@ -12,11 +15,14 @@ export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
   return class extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
+      let opened = false;
       this.addEventListener('close', ({ code }) => {
-        events.closed(code);
+        if (opened) events.closed(code);
+        else events.refused();
       });
       // Listens from then on only, behind the client's own listener.
       this.addEventListener('open', () => {
+        opened = true;
         this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
           if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
           events.ready((JSON.parse(data) as { data: { resumed: boolean } }).data.resumed);

@@ -36,6 +36,9 @@ export class Pane<Frame extends AnyFrame> {
         closed: (code) => {
           this.#closed(code);
         },
+        refused: () => {
+          this.#log.add(this.#name, 'no connection yet');
+        },
       }),
     });
     this.#follow();
