@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Browser } from 'playwright-core';
+import { demoAnswer } from '../../dev/demo-answer';
+import { eventually } from '../sidecar/fixture';
+import { launchChromium } from './chromium';
+import { startDemo, type Demo } from './demo';
+import { PANES, Tab } from './tab';
+
+/** Slow enough that a click lands in the middle of an answer. */
+const TOKEN_INTERVAL_MS = 100;
+
+/** How long anything on the page may take, in milliseconds; a bridge that starts on a busy machine takes longest. */
+const PATIENCE_MS = 45_000;
+jest.setTimeout(2 * PATIENCE_MS);
+
+let demo: Demo;
+let browser: Browser;
+let ana: Tab;
+let ben: Tab;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+  demo = await startDemo(TOKEN_INTERVAL_MS);
+  const context = await browser.newContext();
+  context.setDefaultTimeout(PATIENCE_MS);
+  [ana, ben] = [await Tab.open(context, demo.url, 'ana'), await Tab.open(context, demo.url, 'ben')];
+}, 120_000);
+afterAll(async () => {
+  await browser.close();
+  await demo.stop();
+}, 60_000);
+
+function answerTo(question: string): string {
+  return demoAnswer(question)
+    .map((frame) => (frame.type === 'token' ? frame.data.token : ''))
+    .join('');
+}
+
+async function ask(tab: Tab, question: string) {
+  await tab.page.getByRole('textbox', { name: 'Question' }).fill(question);
+  await tab.press('chat', 'Ask');
+  const turn = tab.pane('chat').locator('.turn').last();
+  const complete = turn.and(tab.page.locator(':not([aria-busy])'));
+  return { turn, complete, text: turn.locator('.answer') };
+}
+
+/** Waits until both tabs show the same document, with all this in it. */
+async function expectSameDocument(...parts: readonly string[]): Promise<void> {
+  await eventually(async () => {
+    const text = await ana.document();
+    return parts.every((part) => text.includes(part)) && (await ben.document()) === text;
+  });
+  expect(await ben.document()).toBe(await ana.document());
+}
+
+// One after the other, in the same two tabs, as somebody would use them.
+describe('the demo page, open in two tabs', () => {
+  it('is served at the address of the gateway, and takes everything from there', async () => {
+    const response = await ana.page.request.get(demo.url);
+    expect(response.headers()['content-security-policy']).toContain("default-src 'self';");
+    const hosts = await ana.page.evaluate(() =>
+      performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin),
+    );
+    expect(new Set(hosts)).toEqual(new Set([new URL(demo.url).origin]));
+  });
+
+  it('shows an answer while its tokens arrive, with its SQL and its chart at the end', async () => {
+    const { turn, complete, text } = await ask(ana, 'How was revenue?');
+    await text.getByText('You asked').waitFor();
+    expect(await turn.getAttribute('aria-busy')).toBe('true');
+    expect(await turn.locator('.sql, .chart').count()).toBe(0);
+    await complete.waitFor();
+    expect(await text.textContent()).toBe(answerTo('How was revenue?'));
+    expect(await turn.locator('.sql').innerText()).toMatch(/^SELECT region/);
+    expect(await turn.locator('.chart').getAttribute('aria-label')).toContain('North 1.70 million');
+    expect(await turn.locator('.chart .bar').count()).toBe(4);
+    expect(await ana.shown('chat', 'frames')).toBe(String(demoAnswer('How was revenue?').length));
+  });
+
+  it('draws each refresh of the dashboard', async () => {
+    const line = ana.pane('dashboard').locator('.orders .line');
+    const before = await line.getAttribute('points');
+    await eventually(async () => (await line.getAttribute('points')) !== before);
+    expect(await ana.pane('dashboard').locator('.regions .bar').count()).toBe(4);
+  });
+
+  it('shows what is for everyone to both, and what is for one user to that one alone', async () => {
+    await ana.press('notifications', 'Notify me');
+    await ana.pane('notifications').getByText('A note for ana').waitFor();
+    await ana.press('notifications', 'Notify everyone');
+    for (const tab of [ana, ben])
+      await tab.pane('notifications').getByText('ana says hello to everyone').waitFor();
+    expect(await ben.pane('notifications').getByText('A note for ana').count()).toBe(0);
+  });
+
+  it('keeps what both write into the document at once', async () => {
+    await Promise.all([
+      ana.text.pressSequentially('Ana wrote this. '),
+      ben.text.pressSequentially('Ben wrote that. '),
+    ]);
+    await eventually(async () => (await ana.document()).length === 'Ana wrote this. Ben wrote that. '.length);
+    await expectSameDocument();
+  });
+
+  it('resumes an answer whose connection is dropped in the middle, and shows all of it', async () => {
+    const { turn, complete, text } = await ask(ana, 'And now?');
+    await text.getByText('You asked').waitFor();
+    await ana.press('chat', 'Drop connection');
+    await ana.shows('chat', 'close', '1006 Abnormal Closure');
+    expect(await turn.getAttribute('aria-busy')).toBe('true');
+    await ana.shows('chat', 'resumed', '1');
+    await complete.waitFor();
+    expect(await text.textContent()).toBe(answerTo('And now?'));
+    expect(await ana.shown('chat', 'gaps')).toBe('0');
+  });
+
+  it('comes back with a new token when its token is revoked, and misses nothing', async () => {
+    await ben.press('notifications', 'Expire token');
+    await ben.shows('notifications', 'close', '4401 Token Expired');
+    await ana.press('notifications', 'Notify everyone');
+    await ben.shows('notifications', 'resumed', '1');
+    await ben.opened();
+    await ben.pane('notifications').getByText('ana says hello to everyone').nth(1).waitFor();
+    expect(await ben.shown('notifications', 'gaps')).toBe('0');
+  });
+
+  it('brings in what was written while the connection was away', async () => {
+    await ben.press('document', 'Drop connection');
+    await ben.text.press('ControlOrMeta+Home');
+    await ben.text.pressSequentially('From a tab that was away. ');
+    await ana.text.pressSequentially('In the meantime. ');
+    await ben.shows('document', 'resumed', '1');
+    await expectSameDocument('From a tab that was away. ', 'In the meantime. ');
+  });
+
+  it('comes back when the bridge restarts, says that frames may be lost, and makes the documents equal', async () => {
+    expect([...ana.complaints, ...ben.complaints]).toEqual([]);
+    await ana.page.getByRole('button', { name: 'Restart the bridge' }).click();
+    await ana.shows('document', 'close', '1012 Service Restart');
+    await ana.text.pressSequentially('Ana, without a bridge. ');
+    await ben.text.pressSequentially('Ben, without a bridge. ');
+    for (const tab of [ana, ben]) {
+      await tab.opened();
+      for (const pane of PANES) await eventually(async () => (await tab.shown(pane, 'gaps')) !== '0');
+    }
+    await expectSameDocument('Ana, without a bridge. ', 'Ben, without a bridge. ');
+    const { complete, text } = await ask(ana, 'Still there?');
+    await complete.waitFor();
+    expect(await text.textContent()).toBe(answerTo('Still there?'));
+  });
+
+  it('ends with the same document in both tabs, each word once, and nothing to complain of', async () => {
+    const text = await ana.document();
+    expect(await ben.document()).toBe(text);
+    const written = [
+      'Ana wrote this. ',
+      'Ben wrote that. ',
+      'From a tab that was away. ',
+      'In the meantime. ',
+      'Ana, without a bridge. ',
+      'Ben, without a bridge. ',
+    ];
+    // What two people type at the same place and time may be interleaved.
+    expect(Array.from(text).sort()).toEqual(Array.from(written.join('')).sort());
+    // A browser says of each refused handshake that it was refused; while there was no bridge, that is so.
+    const others = [...ana.complaints, ...ben.complaints].filter(
+      (complaint) => !/^WebSocket connection to .* failed: .*response code: (502|503)$/.test(complaint),
+    );
+    expect(others).toEqual([]);
+  });
+});

@@ -1,0 +1,60 @@
+import type { BrowserContext, Locator, Page } from 'playwright-core';
+
+/** The four panes of the page. */
+export const PANES = ['chat', 'dashboard', 'notifications', 'document'] as const;
+/** One of {@link PANES}. */
+export type PaneName = (typeof PANES)[number];
+
+/** A tab with the demo page in it, as its user sees it. */
+export class Tab {
+  readonly page: Page;
+  /** What the console says of errors and warnings. */
+  readonly complaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) this.complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+  }
+
+  /** Opens the page for a user, and waits until all its connections are open. */
+  static async open(context: BrowserContext, url: string, user: string, tenant = 'acme'): Promise<Tab> {
+    const tab = new Tab(await context.newPage());
+    await tab.page.goto(`${url}?${new URLSearchParams({ tenant, user }).toString()}`);
+    await tab.opened();
+    return tab;
+  }
+
+  /** Waits until the panes are connected. */
+  async opened(panes: readonly PaneName[] = PANES): Promise<void> {
+    for (const pane of panes) await this.pane(pane).and(this.page.locator('[data-state=open]')).waitFor();
+  }
+
+  pane(name: PaneName): Locator {
+    return this.page.locator(`#${name}`);
+  }
+
+  /** What stands in a pane's footer. */
+  shown(name: PaneName, what: 'frames' | 'resumed' | 'gaps' | 'close'): Promise<string> {
+    return this.pane(name).locator(`[data-output=${what}]`).innerText();
+  }
+
+  /** Waits until a pane's footer shows this. */
+  async shows(name: PaneName, what: 'frames' | 'resumed' | 'gaps' | 'close', text: string): Promise<void> {
+    await this.pane(name).locator(`[data-output=${what}]`).getByText(text, { exact: true }).waitFor();
+  }
+
+  press(name: PaneName, button: string): Promise<void> {
+    return this.pane(name).getByRole('button', { name: button }).click();
+  }
+
+  get text(): Locator {
+    return this.page.getByRole('textbox', { name: 'Shared text' });
+  }
+
+  document(): Promise<string> {
+    return this.text.inputValue();
+  }
+}
