@@ -107,7 +107,9 @@ function environment(more: Readonly<Record<string, string>>): Record<string, str
 }
 
 async function start(ports: Ports): Promise<Started> {
-  const child = spawn(process.execPath, [join(DIST, 'start.js')], { env: environment(ports) });
+  const child = spawn(process.execPath, [join(DIST, 'start.js')], {
+    env: environment({ ...ports, DEMO_TOKEN_INTERVAL_MS: '1' }),
+  });
   running = child;
   process.once('exit', () => child.kill('SIGTERM'));
   const errors = collect(child.stderr);
