@@ -249,6 +249,7 @@ describe('coming back', () => {
   it.each([
     [1012, 500],
     [1013, 500],
+    [4429, 500],
     [4401, 0],
     [4408, 0],
   ])('after %d waits %d milliseconds at most the first time, half of them here', async (code, waitMs) => {
