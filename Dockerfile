@@ -1,5 +1,7 @@
-# Two images from one build: --target gatekeeper and --target bridge.
+# Three images from one build: --target gatekeeper, --target bridge, and --target kong, which is Kong with the
+# gatekeeper inside, for those who cannot share a volume between two containers.
 ARG NODE_IMAGE=node:22-slim
+ARG KONG_IMAGE=kong:3.9
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
@@ -7,7 +9,9 @@ COPY package.json package-lock.json ./
 COPY client/package.json client/
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts && rm -rf dist/dev
+# npm prune leaves the folders of scopes behind.
+RUN npm run build && npm run build:client && rm -rf dist/dev \
+  && npm prune --omit=dev --ignore-scripts && find node_modules -type d -empty -delete
 
 FROM ${NODE_IMAGE} AS runtime
 ENV NODE_ENV=production
@@ -27,8 +31,26 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
   CMD ["node", "dist/plugin/bin/ws-gatekeeper.js", "--health-check", "--socket", "/run/ws-gatekeeper/plugin.sock"]
 CMD ["node", "dist/plugin/bin/ws-gatekeeper.js", "--socket", "/run/ws-gatekeeper/plugin.sock", "--plugin-info-file", "/run/ws-gatekeeper/plugin-info.json"]
 
+FROM ${KONG_IMAGE} AS kong
+USER root
+COPY --from=runtime /usr/local/bin/node /usr/local/bin/node
+COPY --from=runtime /app /opt/ws-gatekeeper
+COPY --from=build /app/dist/plugin /opt/ws-gatekeeper/dist/plugin
+RUN mkdir /run/ws-gatekeeper && chown kong /run/ws-gatekeeper
+USER kong
+# nginx gives what it spawns an empty environment, PATH included; KONG_NGINX_MAIN_ENV names what is to pass.
+ENV KONG_PLUGINS=bundled,ws-gatekeeper \
+  KONG_PLUGINSERVER_NAMES=gatekeeper \
+  KONG_PLUGINSERVER_GATEKEEPER_SOCKET=/run/ws-gatekeeper/plugin.sock \
+  KONG_PLUGINSERVER_GATEKEEPER_START_CMD="/usr/local/bin/node /opt/ws-gatekeeper/dist/plugin/bin/ws-gatekeeper.js --socket /run/ws-gatekeeper/plugin.sock" \
+  KONG_PLUGINSERVER_GATEKEEPER_QUERY_CMD="/usr/local/bin/node /opt/ws-gatekeeper/dist/plugin/bin/ws-gatekeeper.js --plugin-info" \
+  KONG_NGINX_MAIN_ENV="GATEKEEPER_LOG_LEVEL; env NODE_EXTRA_CA_CERTS; env NODE_OPTIONS"
+
 FROM runtime AS bridge
 COPY --from=build /app/dist/sidecar ./dist/sidecar
+# What `ws-bridge tail` connects with.
+COPY --from=build /app/client/package.json ./client/
+COPY --from=build /app/client/dist ./client/dist
 USER 1000:1000
 EXPOSE 8080 9090
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \

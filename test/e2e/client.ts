@@ -125,7 +125,7 @@ export function attempt(
 
 /** An upgrade that must be admitted. */
 export async function open(
-  stack: Stack,
+  stack: Pick<Stack, 'url' | 'logs'>,
   path: string,
   bearer: string,
   options?: ClientOptions,
@@ -137,7 +137,7 @@ export async function open(
 
 /** An upgrade that must be refused. */
 export async function refused(
-  stack: Stack,
+  stack: Pick<Stack, 'url'>,
   path: string,
   bearer?: string,
   options?: ClientOptions,

@@ -1,16 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import {
-  GenericContainer,
-  getContainerRuntimeClient,
-  Network,
-  Wait,
-  type StartedNetwork,
-  type StartedTestContainer,
-} from 'testcontainers';
+import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
+import { addressOf, IMAGES, newNetwork, runtime, signal } from './containers';
 import {
   bridgeUpgrades,
   requireNoSecrets,
@@ -20,12 +13,6 @@ import {
   type Stack,
   type StackPlan,
 } from './stack';
-
-const IMAGES = {
-  kong: process.env['KONG_IMAGE'] ?? 'kong:3.9',
-  redis: process.env['REDIS_IMAGE'] ?? 'redis:7',
-  node: process.env['NODE_IMAGE'] ?? 'node:22-slim',
-};
 
 /** Where the containers find the built files and what they share. */
 const APP = '/app';
@@ -96,48 +83,6 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
   };
 }
 
-// Once the images of IMAGES are there, no other (testcontainers' reaper) may need the network.
-process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
-
-async function newNetwork(): Promise<StartedNetwork> {
-  try {
-    await getContainerRuntimeClient();
-  } catch {
-    throw new Error('npm run test:kong needs Docker: install it and let this user reach its daemon');
-  }
-  return new Network().start();
-}
-
-/**
- * Where this process reaches a container's port: at its own address where there is a route to it (Linux), else at the
- * published port. Docker's proxy for published ports may end in the middle of a run that starts many containers: it is
- * a child of a thread of the daemon, and ends with that.
- */
-async function addressOf(container: StartedTestContainer, network: string, port: number): Promise<string> {
-  const own = container.getIpAddress(network);
-  if (await accepts(own, port)) return `${own}:${port}`;
-  return `${container.getHost()}:${container.getMappedPort(port)}`;
-}
-
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1000 });
-    const settle = (result: boolean): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', () => {
-      settle(true);
-    });
-    socket.once('timeout', () => {
-      settle(false);
-    });
-    socket.once('error', () => {
-      settle(false);
-    });
-  });
-}
-
 function nodeContainer(plan: StackPlan): GenericContainer {
   return new GenericContainer(IMAGES.node).withBindMounts([
     { source: join(ROOT, 'dist'), target: `${APP}/dist`, mode: 'ro' },
@@ -204,21 +149,4 @@ function kongContainer(plan: StackPlan): GenericContainer {
     .withExposedPorts(8000)
     .withStartupTimeout(120_000)
     .withWaitStrategy(Wait.forHttp('/', 8000).forStatusCode(404));
-}
-
-async function runtime(
-  container: StartedTestContainer,
-  act: (container: Handle) => Promise<unknown>,
-): Promise<void> {
-  const client = await getContainerRuntimeClient();
-  await act(client.container.getById(container.getId()));
-}
-
-type Handle = ReturnType<Awaited<ReturnType<typeof getContainerRuntimeClient>>['container']['getById']>;
-
-function signal(container: StartedTestContainer, name: string): Promise<void> {
-  return runtime(container, async (handle) => {
-    await handle.kill({ signal: name });
-    await handle.wait();
-  });
 }

@@ -10,7 +10,7 @@ export interface Load {
 }
 
 /** Starts to upgrade with this token on this path. */
-export function startLoad(stack: Stack, path: string, bearer: string, workers = 4): Load {
+export function startLoad(stack: Pick<Stack, 'url'>, path: string, bearer: string, workers = 4): Load {
   const outcomes: Record<string, number> = {};
   const waiting: { at: number; resolve: () => void }[] = [];
   let total = 0;

@@ -20,14 +20,16 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
   return process.env['GATEWAY'] === 'kong' ? startKongStack(plan) : startStandInStack(plan);
 }
 
-interface Declarative {
+/** What of kong.yml a spec may change. */
+export interface Declarative {
   services: {
     routes: { name: string; plugins?: unknown[] }[];
     plugins: { name: string; config: Record<string, unknown> }[];
   }[];
 }
 
-function configuration({ config, routeConfigs = {} }: StackOptions): Declarative {
+/** kong.yml with a spec's changes. */
+export function configuration({ config, routeConfigs = {} }: StackOptions): Declarative {
   const declarative = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declarative;
   const [service] = declarative.services;
   const [plugin] = service?.plugins ?? [];
