@@ -20,6 +20,7 @@ import { Marks } from './marks';
 import { createMetrics } from './metrics';
 import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { plainIntake } from './plain-intake';
+import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
 import { disconnect, listenerCount, redisConnection, redisHandoverStore, redisSessionStore } from './redis';
 import { respond } from './refusal';
@@ -31,6 +32,7 @@ import { renewIntervalMs, Sessions } from './sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings';
 import { Streams } from './streams';
 import { TimerWheel } from './timer-wheel';
+import { Turn } from './turn';
 import { Upgrades } from './upgrades';
 
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
@@ -41,8 +43,6 @@ export const MAX_HTTP_CHECK_INTERVAL_MS = 1000;
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
-/** One message in so many is timed. */
-const WRITE_LAG_SAMPLE = 64;
 /** Ticks in a turn of the wheel: 128 s. */
 const WHEEL_SLOTS = 512;
 
@@ -107,19 +107,11 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const commands = redisConnection('commands', settings, log);
   const publish = publisher(commands);
   const bridgeId = randomBytes(8).toString('hex');
-  let untilSample = 1;
   const intake = plainIntake({
     settings,
     bridgeId,
     publish,
-    deliver: (message, receivers) => {
-      untilSample -= 1;
-      const startedMs = untilSample === 0 ? performance.now() : undefined;
-      deliver(message, receivers);
-      if (startedMs === undefined) return;
-      untilSample = WRITE_LAG_SAMPLE;
-      metrics.writeLag.observe((performance.now() - startedMs) / 1000);
-    },
+    deliver,
     listener: {
       lost: (channels) => {
         streams.interrupt(channels);
@@ -163,6 +155,9 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     log,
   });
+  const turn = new Turn(new Pace(settings.maxCoalesceMs, loopUtilization()), (lagMs) => {
+    metrics.writeLag.observe(lagMs / 1000);
+  });
   const upgrades = new Upgrades({
     policy: {
       routes,
@@ -180,6 +175,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       caps,
       heartbeat,
       wheel,
+      turn,
       outlet: {
         addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
         publish,

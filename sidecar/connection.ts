@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
 import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
 import type { ConnectionCaps, Place } from './connection-caps';
+import type { BridgeSocket } from './bridge-socket';
 import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
 import type { Handover } from './handover';
@@ -19,6 +21,7 @@ import { StreamFeed } from './stream-feed';
 import type { Streams } from './streams';
 import type { Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
+import type { Turn } from './turn';
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
@@ -32,6 +35,7 @@ export interface Surroundings {
   readonly caps: ConnectionCaps;
   readonly heartbeat: Heartbeat;
   readonly wheel: TimerWheel;
+  readonly turn: Turn;
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
   readonly messageRate: MessageRate;
@@ -55,7 +59,7 @@ export class Connection implements Pulse, SessionHolder {
   readonly #feed: Feed;
   readonly #meter: MessageMeter;
   #place: Place | undefined;
-  #socket: WebSocket | undefined;
+  #socket: BridgeSocket | undefined;
   #outbox: Outbox | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
@@ -109,11 +113,19 @@ export class Connection implements Pulse, SessionHolder {
     return undefined;
   }
 
-  /** Serves the socket until it closes. */
-  open(socket: WebSocket, onClose: (code: number) => void): void {
+  /**
+   * Serves the socket until it closes.
+   * @param stream what the socket is made on
+   */
+  open(socket: BridgeSocket, stream: Duplex, onClose: (code: number) => void): void {
     this.#socket = socket;
-    this.#outbox = new Outbox(socket, this.#metrics, this.#surroundings.maxBufferBytes, () => {
-      this.close(CLOSE_CODES.tooSlow);
+    const { turn, maxBufferBytes } = this.#surroundings;
+    this.#outbox = new Outbox(socket, stream, turn, this.#metrics, {
+      maxBufferBytes,
+      slowConsumer: this.#admission.route.slowConsumer,
+      onTooSlow: () => {
+        this.close(CLOSE_CODES.tooSlow);
+      },
     });
     this.#metrics.connections.inc();
     this.#surroundings.heartbeat.watch(this);
@@ -196,6 +208,7 @@ export class Connection implements Pulse, SessionHolder {
   evict(): void {
     this.release();
     this.#feed.forget();
+    this.#outbox?.discard();
     this.close(CLOSE_CODES.forbidden);
   }
 

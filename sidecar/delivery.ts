@@ -1,13 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { CONTROL_FRAME_PREFIX } from '../protocol/frames';
 import { isEnvelope, openEnvelope } from './envelope';
+import type { Outgoing } from './outgoing';
 import { serverFrame } from './server-frame';
 
 /** One message on its way to sockets, from {@link frameOf}: made once, whoever it goes to. */
-export interface Frame {
-  /** What goes over a socket: {@link payload} in a frame of RFC 6455. */
-  readonly wire: Buffer;
-  readonly payload: Buffer;
+export interface Frame extends Outgoing {
+  readonly kind: 'data';
   readonly binary: boolean;
   /** It begins as only the bridge's own control frames may (PROTOCOL.md §5). */
   readonly reserved: boolean;
@@ -47,7 +46,7 @@ const RESERVED = Buffer.from(CONTROL_FRAME_PREFIX);
 export function frameOf(message: Buffer, binary: boolean): Frame {
   const wire = serverFrame(message, binary);
   const payload = wire.subarray(wire.length - message.length);
-  return { wire, payload, binary, reserved: isReserved(payload, binary) };
+  return { kind: 'data', wire, payload, binary, reserved: isReserved(payload, binary) };
 }
 
 /** Whether a message begins as only the bridge's own control frames may: those are text. */

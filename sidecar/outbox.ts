@@ -1,52 +1,181 @@
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../protocol/frames';
+import { Backlog } from './backlog';
+import type { Batch } from './batch';
+import type { BridgeSocket, FrameStream } from './bridge-socket';
 import type { Frame } from './delivery';
 import type { RouteMetrics } from './metrics';
-import type { Traffic } from './traffic';
+import { outgoingText, type Outgoing } from './outgoing';
+import type { SlowConsumerPolicy } from './routes';
+import type { Run } from './run';
+import type { Turn, Waiting } from './turn';
+
+/** What an outbox does about a client that does not take its frames. */
+export interface OutboxPolicy {
+  /** Of what waits for the client; past that it is too slow. */
+  readonly maxBufferBytes: number;
+  readonly slowConsumer: SlowConsumerPolicy;
+  /** Called when what waits is more than that and cannot be replaced; nothing more is sent. */
+  readonly onTooSlow: () => void;
+}
+
+/** Who counts a client's data frames, and so can say that some were left out. */
+export interface FrameCounter {
+  /** `bridge.gap` with reason `slow`, for a client that goes on at `offset`. */
+  slowGap(offset: number): ControlFrame;
+}
 
 /**
- * What goes out on one socket. After the socket has begun to close nothing does. What its client has not taken is bounded:
- * by the limit and one message.
+ * What goes out on one socket, in order: one write a turn with all that came in it, and no more once the kernel
+ * takes no more. What waits then is bounded by the limit, one message and one write. After the socket has begun to
+ * close nothing is sent.
  */
-export class Outbox {
-  readonly #socket: WebSocket;
+export class Outbox implements Waiting {
+  readonly #socket: BridgeSocket;
+  readonly #stream: FrameStream;
+  readonly #turn: Turn;
   readonly #metrics: RouteMetrics;
-  readonly #traffic: Traffic;
-  readonly #maxBufferBytes: number;
-  readonly #onTooSlow: () => void;
+  readonly #policy: OutboxPolicy;
+  /** What came in this turn. */
+  #run: Run | undefined;
+  /** What came since the stream takes no more. */
+  #backlog: Backlog | undefined;
 
-  /** @param onTooSlow called when something is to be sent while more than `maxBufferBytes` wait; it is not sent */
-  constructor(socket: WebSocket, metrics: RouteMetrics, maxBufferBytes: number, onTooSlow: () => void) {
+  constructor(
+    socket: BridgeSocket,
+    stream: FrameStream,
+    turn: Turn,
+    metrics: RouteMetrics,
+    policy: OutboxPolicy,
+  ) {
     this.#socket = socket;
+    this.#stream = stream;
+    this.#turn = turn;
     this.#metrics = metrics;
-    this.#traffic = metrics.traffic;
-    this.#maxBufferBytes = maxBufferBytes;
-    this.#onTooSlow = onTooSlow;
+    this.#policy = policy;
+    socket.beforeClose = () => {
+      this.#finish();
+    };
   }
 
-  /** Sends a data frame. */
-  data({ payload, binary }: Frame): void {
-    if (!this.#takes()) return;
-    this.#socket.send(payload, { binary });
-    this.#traffic.framesSent += 1;
-    this.#traffic.bytesSent += payload.length;
+  /**
+   * Sends a data frame.
+   * @param counter of a client that is told of gaps, which knows the frame by its `offset`
+   */
+  data(frame: Frame, counter?: FrameCounter, offset = 0): void {
+    if (!this.#isOpen) return;
+    if (this.#isOverfull && !this.#replace(counter, offset)) return;
+    this.#add(frame);
   }
 
   /** Sends a control frame of `bridge.v1`. */
   control(frame: ControlFrame): void {
-    this.text(JSON.stringify(frame));
+    this.#own(outgoingText(JSON.stringify(frame), frame.type === 'bridge.gap' ? 'gap' : 'note'));
   }
 
   /** Sends a text message that is no data frame. */
   text(message: string): void {
-    if (this.#takes()) this.#socket.send(message);
+    this.#own(outgoingText(message, 'note'));
   }
 
-  #takes(): boolean {
-    if (this.#socket.readyState !== WebSocket.OPEN) return false;
-    if (this.#socket.bufferedAmount <= this.#maxBufferBytes) return true;
+  /** Forgets what waits. */
+  discard(): void {
+    this.#run = undefined;
+    this.#backlog = undefined;
+  }
+
+  flush(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run === undefined || !this.#isOpen) return;
+    for (const batch of run.batches) {
+      if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
+      else for (const item of batch.items) this.#waitForDrain().push(item);
+    }
+  }
+
+  get #isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
+  get #isOverfull(): boolean {
+    const { maxBufferBytes } = this.#policy;
+    if (this.#run !== undefined && this.#run.bytes > maxBufferBytes) this.flush();
+    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0) > maxBufferBytes;
+  }
+
+  #own(message: Outgoing): void {
+    if (!this.#isOpen) return;
+    if (this.#isOverfull && !this.#tolerates(message)) return;
+    this.#add(message);
+  }
+
+  #add(item: Outgoing): void {
+    if (this.#backlog !== undefined) this.#backlog.push(item);
+    else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
+  }
+
+  /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */
+  #replace(counter: FrameCounter | undefined, offset: number): boolean {
+    if (this.#policy.slowConsumer === 'close') return this.#tooSlow();
+    const backlog = this.#backlog;
+    if (backlog === undefined || backlog.frames === 0) return true;
+    this.#metrics.slowConsumer('replaced');
+    const gap = counter?.slowGap(offset);
+    backlog.leaveOut(gap === undefined ? undefined : outgoingText(JSON.stringify(gap), 'gap'));
+    return true;
+  }
+
+  /** Whether one more message of the bridge's own may wait: data can make room later, they cannot. */
+  #tolerates({ wire }: Outgoing): boolean {
+    const waiting = (this.#backlog?.noteBytes ?? 0) + wire.length;
+    if (this.#policy.slowConsumer === 'latest' && waiting <= this.#policy.maxBufferBytes) return true;
+    return this.#tooSlow();
+  }
+
+  #tooSlow(): false {
     this.#metrics.slowConsumer('closed');
-    this.#onTooSlow();
+    this.#policy.onTooSlow();
     return false;
+  }
+
+  #waitForDrain(): Backlog {
+    if (this.#backlog !== undefined) return this.#backlog;
+    this.#backlog = new Backlog();
+    this.#stream.once('drain', () => {
+      this.#drained();
+    });
+    return this.#backlog;
+  }
+
+  #drained(): void {
+    const backlog = this.#backlog;
+    this.#backlog = undefined;
+    if (backlog === undefined || !this.#isOpen) return;
+    while (!backlog.isEmpty && !this.#stream.writableNeedDrain) this.#write(backlog.take());
+    if (backlog.isEmpty) return;
+    this.#backlog = backlog;
+    this.#stream.once('drain', () => {
+      this.#drained();
+    });
+  }
+
+  /** The socket is about to close: what waits goes before the close frame. */
+  #finish(): void {
+    this.#stream.cork();
+    const backlog = this.#backlog;
+    this.#backlog = undefined;
+    while (backlog?.isEmpty === false) this.#write(backlog.take());
+    for (const batch of this.#run?.batches ?? []) this.#write(batch);
+    this.#run = undefined;
+    this.#stream.uncork();
+  }
+
+  #write({ wire, frames, payloadBytes }: Batch): void {
+    this.#stream.write(wire);
+    const { traffic } = this.#metrics;
+    traffic.framesSent += frames;
+    traffic.bytesSent += payloadBytes;
   }
 }

@@ -11,13 +11,15 @@ const ROUTES_FILE = z.strictObject({
         channels: z.array(z.string()),
         messages: z.enum(['commands', 'refuse', 'relay']),
         session: z.boolean().default(false),
+        slowConsumer: z.enum(['close', 'latest']).default('close'),
       }),
     )
     .min(1),
 });
 
 /**
- * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?}]}`.
+ * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,
+ * "slowConsumer"?}]}`.
  * @throws RouteError naming the file, the entry and what was expected
  */
 export function readRoutesFile(file: string): readonly Route[] {

@@ -15,6 +15,13 @@ export type MessagePolicy =
   /** Publishes them to every other peer of the route's one channel. */
   | 'relay';
 
+/** What happens to a client that does not take its frames, once too much waits for it. */
+export type SlowConsumerPolicy =
+  /** It is closed with 4408, and comes back to resume. */
+  | 'close'
+  /** What it was not sent yet is left out for the newest frame: for routes whose every frame says all. */
+  | 'latest';
+
 /** A route as an operator writes it. */
 export interface RouteEntry {
   /** Its name in logs and metrics. */
@@ -26,6 +33,8 @@ export interface RouteEntry {
   readonly messages: MessagePolicy;
   /** Whether `?session=` names a session that has one owner. */
   readonly session: boolean;
+  /** `close` by default. */
+  readonly slowConsumer?: SlowConsumerPolicy | undefined;
 }
 
 /** The routes served unless an operator's file says otherwise. */
@@ -43,6 +52,7 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
     channels: ['{tenant}:dashboard:refresh:{id}'],
     messages: 'refuse',
     session: false,
+    slowConsumer: 'latest',
   },
   {
     name: 'notifications',
@@ -67,6 +77,7 @@ export interface Route {
   readonly channels: readonly ChannelTemplate[];
   readonly messages: MessagePolicy;
   readonly session: boolean;
+  readonly slowConsumer: SlowConsumerPolicy;
 }
 
 type PathSegment = { readonly literal: string } | { readonly param: string };
@@ -114,8 +125,8 @@ function compileRoute(entry: RouteEntry): Route {
   }
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
   const channels = entry.channels.map((text) => compileChannel(entry, text, known));
-  const { name, messages, session } = entry;
-  return Object.freeze({ name, segments, channels, messages, session });
+  const { name, messages, session, slowConsumer = 'close' } = entry;
+  return Object.freeze({ name, segments, channels, messages, session, slowConsumer });
 }
 
 function compilePath(entry: RouteEntry): readonly PathSegment[] {

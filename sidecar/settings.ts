@@ -31,6 +31,8 @@ export interface Settings {
   readonly messageBurst: number;
   readonly maxPendingMessages: number;
   readonly maxBufferBytes: number;
+  /** How long frames are gathered for one write while the event loop is busy, at most; 0 for never. */
+  readonly maxCoalesceMs: number;
   readonly maxSeenAssertions: number;
   readonly sessionTtlMs: number;
   readonly commandStream: string;
@@ -183,7 +185,14 @@ const TABLE = {
     1_048_576,
     [1, 2 ** 30],
     'bytes',
-    'that a client has not taken yet; a socket past that is closed with 4408 when more comes for it',
+    "that a client has not taken yet; past that its route's slow-consumer policy acts: closed with 4408, or left with the latest",
+  ),
+  maxCoalesceMs: integer(
+    'BRIDGE_MAX_COALESCE_MS',
+    16,
+    [0, 1000],
+    'ms',
+    'that frames are gathered for one write a socket while the event loop is busy; 0 for never',
   ),
   maxSeenAssertions: integer(
     'BRIDGE_MAX_SEEN_ASSERTIONS',
@@ -320,6 +329,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     messageBurst: required(TABLE.messageBurst),
     maxPendingMessages: required(TABLE.maxPendingMessages),
     maxBufferBytes: required(TABLE.maxBufferBytes),
+    maxCoalesceMs: required(TABLE.maxCoalesceMs),
     maxSeenAssertions: required(TABLE.maxSeenAssertions),
     sessionTtlMs: required(TABLE.sessionTtlMs),
     commandStream: required(TABLE.commandStream),

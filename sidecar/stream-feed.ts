@@ -1,9 +1,9 @@
-import type { GapReason } from '../protocol/frames';
+import type { ControlFrame, GapReason } from '../protocol/frames';
 import type { Frame } from './delivery';
 import type { Feed } from './feed';
 import type { Handover } from './handover';
 import type { RouteMetrics } from './metrics';
-import type { Outbox } from './outbox';
+import type { FrameCounter, Outbox } from './outbox';
 import type { Beginning, ResumePoint } from './resume';
 import type { Stream, StreamIdentity, StreamListener } from './stream';
 import type { Streams } from './streams';
@@ -20,7 +20,7 @@ export interface StreamRequest {
  * The feed of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
  * it, then what is live, every frame counted.
  */
-export class StreamFeed implements Feed, StreamListener {
+export class StreamFeed implements Feed, StreamListener, FrameCounter {
   readonly #streams: Streams;
   readonly #handover: Handover;
   readonly #request: StreamRequest;
@@ -74,7 +74,11 @@ export class StreamFeed implements Feed, StreamListener {
 
   take(frame: Frame, offset: number): void {
     if (frame.reserved) this.#gap('reserved', offset + 1);
-    else this.#outbox?.data(frame);
+    else this.#outbox?.data(frame, this, offset);
+  }
+
+  slowGap(offset: number): ControlFrame {
+    return this.#gapFrame('slow', offset);
   }
 
   lost(): void {
@@ -100,9 +104,13 @@ export class StreamFeed implements Feed, StreamListener {
   }
 
   #gap(reason: GapReason, offset: number): void {
+    this.#outbox?.control(this.#gapFrame(reason, offset));
+  }
+
+  #gapFrame(reason: GapReason, offset: number): ControlFrame {
     const epoch = this.#stream?.epoch ?? '';
     this.#metrics.gap(reason);
-    this.#outbox?.control({ type: 'bridge.gap', data: { reason, epoch, offset } });
+    return { type: 'bridge.gap', data: { reason, epoch, offset } };
   }
 }
 

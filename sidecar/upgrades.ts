@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type Server } from 'ws';
 import type { Assertion } from '../protocol/assertion';
 import { SUBPROTOCOL } from '../protocol/frames';
 import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
+import { BridgeSocket } from './bridge-socket';
 import { TooManyChannelsError } from './channel-cap';
 import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
@@ -53,7 +54,7 @@ export class Upgrades {
   readonly connections = new Set<Connection>();
   readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof BridgeSocket>;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   #closing = false;
@@ -62,6 +63,7 @@ export class Upgrades {
     this.#context = context;
     this.#server = new WebSocketServer({
       noServer: true,
+      WebSocket: BridgeSocket,
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: context.maxFrameBytes,
@@ -182,7 +184,7 @@ export class Upgrades {
   #open(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
-      connection.open(webSocket, (code) => {
+      connection.open(webSocket, socket, (code) => {
         this.connections.delete(connection);
         this.#context.log.debug({ code }, 'closed');
         if (this.connections.size > 0) return;

@@ -113,6 +113,11 @@ export class Client {
     });
   }
 
+  /** How many messages came that were not asked for yet. */
+  get kept(): number {
+    return this.#got.length;
+  }
+
   next(): Promise<Message> {
     const message = this.#got.shift();
     if (message !== undefined) return Promise.resolve(message);

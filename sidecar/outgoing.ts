@@ -1,0 +1,18 @@
+import { serverFrame } from './server-frame';
+
+/** What goes out on sockets: one whole frame of RFC 6455, shared by all that it goes to. */
+export interface Outgoing {
+  readonly wire: Buffer;
+  readonly payload: Buffer;
+  /**
+   * `data`: published, and counted by a client of `bridge.v1`; `gap`: says from where it counts on; `note`:
+   * anything else of the bridge's own.
+   */
+  readonly kind: 'data' | 'gap' | 'note';
+}
+
+/** A text message of the bridge's own. */
+export function outgoingText(text: string, kind: 'gap' | 'note'): Outgoing {
+  const payload = Buffer.from(text);
+  return { wire: serverFrame(payload, false), payload, kind };
+}

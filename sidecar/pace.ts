@@ -1,0 +1,62 @@
+/** How busy the event loop is, between 0 and 1, since this was last asked. */
+export type UtilizationMeter = () => number;
+
+/** Between two looks at the loop's utilisation, in milliseconds. */
+export const SAMPLE_INTERVAL_MS = 50;
+/** A loop busier than this is given longer turns… */
+export const BUSY_UTILIZATION = 0.6;
+/** …until it is less busy than this. */
+export const CALM_UTILIZATION = 0.25;
+/** While the loop is busy a turn waits so many times as long as the writes of the last one took. */
+export const WAIT_PER_WRITE_TIME = 3;
+
+/**
+ * Decides how long a turn gathers frames before they are written. While the loop has time, not at all. Once it is
+ * busy, in proportion to what writing costs: so that all writes together take a bounded part of its time.
+ */
+export class Pace {
+  readonly #maxDelayMs: number;
+  readonly #utilization: UtilizationMeter;
+  #sampledAtMs = -Infinity;
+  #busy = false;
+  #writeMs = 0;
+  #wroteAtMs = -Infinity;
+
+  constructor(maxDelayMs: number, utilization: UtilizationMeter) {
+    this.#maxDelayMs = maxDelayMs;
+    this.#utilization = utilization;
+  }
+
+  /** How long the turn that begins now is to gather, in milliseconds. */
+  delayMs(nowMs: number): number {
+    if (this.#maxDelayMs === 0) return 0;
+    this.#sample(nowMs);
+    if (!this.#busy) return 0;
+    const wanted = Math.min(this.#maxDelayMs, this.#writeMs * WAIT_PER_WRITE_TIME);
+    return Math.max(0, wanted - (nowMs - this.#wroteAtMs));
+  }
+
+  /** A turn's frames were written, from one moment to the other. */
+  wrote(fromMs: number, toMs: number): void {
+    this.#writeMs = toMs - fromMs;
+    this.#wroteAtMs = toMs;
+  }
+
+  #sample(nowMs: number): void {
+    if (nowMs - this.#sampledAtMs < SAMPLE_INTERVAL_MS) return;
+    this.#sampledAtMs = nowMs;
+    const utilization = this.#utilization();
+    this.#busy = utilization > (this.#busy ? CALM_UTILIZATION : BUSY_UTILIZATION);
+  }
+}
+
+/** The utilisation of this thread's event loop, as Node measures it. */
+export function loopUtilization(): UtilizationMeter {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}
