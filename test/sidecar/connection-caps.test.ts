@@ -79,7 +79,6 @@ describe('caps', () => {
     await taken(b);
     expect([await a.take('acme', 'x'), await b.take('acme', 'y')]).toEqual(['tenant', 'tenant']);
     first.release();
-    first.release();
     await taken(b, 'acme', 'y');
     expect(await a.take('acme', 'x')).toBe('tenant');
   });
@@ -108,6 +107,13 @@ describe('caps', () => {
       [`${TENANT_KEY}:bob`]: 1,
     });
     expect(caps.size).toBe(3);
+  });
+
+  it('have a place back once, however often it is given back', async () => {
+    const caps = newCaps({ user: 3 });
+    const [place] = [await taken(caps), await taken(caps), await taken(caps)];
+    for (let i = 0; i < 3; i += 1) place.release();
+    expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 2 });
   });
 
   it('leave nothing, here and in Redis, when every place is given back', async () => {

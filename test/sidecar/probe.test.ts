@@ -1,0 +1,143 @@
+import { DeliveryProbe } from '../../sidecar/probe';
+
+const INTERVAL_MS = 5000;
+const TIMEOUT_MS = 2000;
+
+let probe: DeliveryProbe;
+let published: string[];
+let silences: number;
+let publish: (message: string) => Promise<unknown>;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  published = [];
+  silences = 0;
+  publish = () => Promise.resolve();
+  probe = new DeliveryProbe({
+    publish: (message) => {
+      published.push(message);
+      return publish(message);
+    },
+    onSilence: () => (silences += 1),
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+  });
+  probe.start();
+});
+afterEach(() => {
+  probe.stop();
+  jest.useRealTimers();
+});
+
+/** What is published is heard. */
+function hear(message = published.at(-1) ?? ''): void {
+  const payload = Buffer.from(message);
+  probe.take({ wire: payload, payload, binary: false, reserved: false });
+}
+
+function pass(ms: number): Promise<void> {
+  return jest.advanceTimersByTimeAsync(ms);
+}
+
+describe('a probe', () => {
+  it('is sent as soon as the channel is subscribed, then once an interval', async () => {
+    await pass(2 * INTERVAL_MS);
+    expect(published).toEqual([]);
+    probe.up();
+    expect(published).toEqual(['1']);
+    hear();
+    await pass(INTERVAL_MS);
+    expect(published).toEqual(['1', '2']);
+  });
+
+  it('that is heard proves delivery until one is not', async () => {
+    probe.up();
+    expect(probe.delivers).toBe(false);
+    hear();
+    await pass(TIMEOUT_MS);
+    expect([probe.delivers, silences]).toEqual([true, 0]);
+    await pass(INTERVAL_MS - TIMEOUT_MS);
+    expect(probe.delivers).toBe(true);
+    await pass(TIMEOUT_MS - 1);
+    expect([probe.delivers, silences]).toEqual([true, 0]);
+    await pass(1);
+    expect([probe.delivers, silences]).toEqual([false, 1]);
+  });
+
+  it('is not proven by an older one, by another message, or by one that came too late', async () => {
+    probe.up();
+    await pass(TIMEOUT_MS);
+    hear('1');
+    expect(probe.delivers).toBe(false);
+    await pass(INTERVAL_MS - TIMEOUT_MS);
+    for (const message of ['1', '', '02', 'x']) hear(message);
+    expect([probe.delivers, published]).toEqual([false, ['1', '2']]);
+    hear('2');
+    expect(probe.delivers).toBe(true);
+  });
+
+  it('is not sent while another is on its way', () => {
+    probe.up();
+    probe.up();
+    expect(published).toEqual(['1']);
+  });
+
+  it('that Redis does not take says nothing of the subscription, and delivery is no longer proven', async () => {
+    probe.up();
+    hear();
+    publish = () => Promise.reject(new Error('unreachable'));
+    await pass(INTERVAL_MS);
+    expect([probe.delivers, silences]).toEqual([false, 0]);
+    await pass(TIMEOUT_MS);
+    expect(silences).toBe(0);
+    publish = () => Promise.resolve();
+    await pass(INTERVAL_MS - TIMEOUT_MS);
+    hear();
+    expect(probe.delivers).toBe(true);
+  });
+
+  it('whose failure is told late does not take back what a newer one has proven', async () => {
+    let fail: (reason: Error) => void = () => undefined;
+    publish = () => new Promise((_, reject) => (fail = reject));
+    probe.up();
+    publish = () => Promise.resolve();
+    await pass(INTERVAL_MS);
+    hear();
+    fail(new Error('late'));
+    await pass(0);
+    expect(probe.delivers).toBe(true);
+  });
+
+  it('proves nothing once its connection is lost, and is not waited for', async () => {
+    probe.up();
+    hear();
+    probe.down();
+    expect(probe.delivers).toBe(false);
+    await pass(2 * INTERVAL_MS);
+    expect([published, silences]).toEqual([['1'], 0]);
+    probe.up();
+    expect(published).toEqual(['1', '2']);
+    probe.down();
+    await pass(TIMEOUT_MS);
+    hear('2');
+    expect([probe.delivers, silences]).toEqual([false, 0]);
+  });
+
+  it('is neither sent nor waited for after the end', async () => {
+    probe.up();
+    probe.stop();
+    await pass(2 * INTERVAL_MS);
+    expect([published, silences]).toEqual([['1'], 0]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is sent once an interval, however often it is started', async () => {
+    probe.start();
+    probe.up();
+    hear();
+    await pass(INTERVAL_MS);
+    expect(published).toEqual(['1', '2']);
+    probe.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
