@@ -228,7 +228,8 @@ describe('a bridge with as many channels as it may have', () => {
     expect(await clientChannels(redis)).toEqual(['acme:dashboard:refresh:d1']);
     expect(await metrics(bridge)).toContain('outcome="full"} 1');
     clients.push(await connect(dashboard('d2'), ALICE, offers));
-    await redis.publish('acme:dashboard:refresh:d2', 'heard');
+    clients.push(await connect(dashboard('d1'), BOB, offers));
+    expect(await clientChannels(redis)).toEqual(['acme:dashboard:refresh:d1', 'acme:dashboard:refresh:d2']);
     await Promise.all(clients.map((client) => client.close()));
     await eventually(() => bridge.bridge.openState().channels === 0);
     await (await connect(bridge.url + PATH, ALICE, offers)).close();
