@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTROL_CHANNEL, isOwnChannel, probeChannel } from '../../sidecar/own-channels';
+import {
+  bridgeChannel,
+  CONTROL_CHANNEL,
+  isOwnChannel,
+  markChannel,
+  probeChannel,
+} from '../../sidecar/own-channels';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { askUpgrade, EMPTY, headersFor, startBridge, type TestBridge } from './fixture';
 
@@ -55,8 +61,15 @@ describe("a route whose channels resolve to the bridges' own", () => {
     expect(await ask(path, tenant)).toMatchObject({ status: 101 });
   });
 
-  it('is one of the control channel and all probes', () => {
-    expect([CONTROL_CHANNEL, probeChannel('a')].every(isOwnChannel)).toBe(true);
+  it('is one of the control channel, and all for probes, bridges and marks', () => {
+    const own = [CONTROL_CHANNEL, probeChannel('a'), bridgeChannel('a'), markChannel('a:b')];
+    expect(own.every(isOwnChannel)).toBe(true);
     expect(['ws:controlx', 'ws:probe', 'x:ws:control'].some(isOwnChannel)).toBe(false);
+  });
+});
+
+describe('the channel for marks', () => {
+  it('has the other channel as its hash tag, so that both share a slot', () => {
+    expect(markChannel('acme:notifications')).toBe('ws:mark:{acme:notifications}');
   });
 });
