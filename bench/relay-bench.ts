@@ -1,15 +1,17 @@
 import { availablePeers } from './all-peers';
 import { thisMachine } from './machine';
-import { benchOptions } from './options';
+import { benchCommand, type BenchOptions } from './options';
+import { profileFlags } from './profile';
 import { relayTrial, type Offer } from './relay-trial';
 import { brief, progress, report, type Column } from './report';
 import { runRounds } from './rounds';
 
-/** A bench of relays: the same offer to each of them. */
+/** A bench of relays: the same offers to each of them. */
 export interface RelayBench {
   readonly name: string;
   readonly description: string;
-  readonly offer: Omit<Offer, 'seconds'>;
+  /** By the names that they have in the table; '' when there is one only. */
+  readonly offers: Readonly<Record<string, Omit<Offer, 'seconds'>>>;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -26,27 +28,20 @@ const COLUMNS: readonly Column[] = [
 const SECONDS = 5;
 
 /** Runs it as its command line says, and prints what it found. */
-export async function runRelayBench({ name, description, offer }: RelayBench): Promise<void> {
-  const { rounds, seconds, peers: names, profile } = benchOptions(name, description, SECONDS);
+export async function runRelayBench({ name, description, offers }: RelayBench): Promise<void> {
+  const options = benchCommand(name, description, SECONDS).parse().opts<BenchOptions>();
+  const { rounds, seconds } = options;
   const machine = thisMachine();
-  const peers = await availablePeers(names);
-  const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
-  const contestants = peers.map((peer) => ({
-    name: peer.name,
-    run: () => relayTrial(peer, { ...offer, seconds }, flags),
-  }));
+  const peers = await availablePeers(options.peers);
+  const flags = profileFlags(options.profile);
+  const contestants = Object.entries(offers).flatMap(([title, offer]) =>
+    peers.map((peer) => ({
+      name: title === '' ? peer.name : `${title}: ${peer.name}`,
+      run: () => relayTrial(peer, { ...offer, seconds }, flags),
+    })),
+  );
   const results = await runRounds(rounds, contestants, (round, who, figures) => {
     progress(`${name}, round ${round}, ${who}: ${brief(COLUMNS, figures)}`);
   });
-  const { topics, sockets, messagesPerSecond, warmupSeconds } = offer;
-  const settings = {
-    rounds,
-    seconds,
-    warmupSeconds,
-    topics: topics.length,
-    sockets,
-    messagesPerSecond,
-    framesPerSecond: (messagesPerSecond * sockets) / topics.length,
-  };
-  console.log(report({ bench: name, machine, settings, results, columns: COLUMNS }));
+  console.log(report({ bench: name, machine, settings: { rounds, seconds }, results, columns: COLUMNS }));
 }

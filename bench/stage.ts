@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../dev/ports';
+import type { LoadCalls } from './load/calls';
+import type { ClientPlan } from './load/client';
+import type { Peer } from './peer';
+import { privateRedis } from './private-redis';
+import type { ServerProcess } from './server-process';
+import type { Topic } from './topic';
+import { Worker, type Calls } from './worker';
+
+/** A peer that runs, with what it and its clients need. */
+export interface Stage {
+  readonly redis: ServerProcess;
+  readonly server: ServerProcess;
+  readonly load: Worker<LoadCalls>;
+  /** Starts one more process that ends with the trial. @param script named from dist/bench */
+  worker<C extends Calls<C>>(script: string): Worker<C>;
+}
+
+/** Sets up a stage, hands it to `trial`, and takes everything down again. */
+export async function onStage<T>(
+  peer: Peer,
+  nodeFlags: readonly string[],
+  trial: (stage: Stage) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'ws-bridge-bench-'));
+  const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true })];
+  const worker = <C extends Calls<C>>(script: string): Worker<C> => {
+    const started = new Worker<C>(join(__dirname, script));
+    stops.push(() => started.stop());
+    return started;
+  };
+  try {
+    const redis = await privateRedis(folder);
+    stops.push(() => redis.stop());
+    const server = await peer.start({ redisPort: redis.port, port: await freePort(), folder, nodeFlags });
+    stops.push(() => server.stop());
+    return await trial({ redis, server, load: worker<LoadCalls>('load/main.js'), worker });
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+/** Sockets from one address, at most: a system has some 28,000 ports for outgoing connections. */
+const SOCKETS_PER_ADDRESS = 20_000;
+
+/** How so many clients connect, each to the next of the topics. @param first the number of the first of them */
+export async function clientPlans(
+  peer: Peer,
+  topics: readonly Topic[],
+  { port, sockets, first = 0 }: { readonly port: number; readonly sockets: number; readonly first?: number },
+): Promise<ClientPlan[]> {
+  const plans: ClientPlan[] = [];
+  for (let number = first; number < first + sockets; number += 1) {
+    const topic = topics[number % topics.length];
+    if (topic === undefined) throw new RangeError('expected at least one topic');
+    const from = `127.0.0.${1 + Math.floor((number - first) / SOCKETS_PER_ADDRESS)}`;
+    plans.push({ port, from, ...(await peer.client(topic, number)) });
+  }
+  return plans;
+}
+
+/** Opens them all. @throws Error when one is refused: then there is nothing to measure */
+export async function openAll(
+  load: Worker<LoadCalls>,
+  clients: readonly ClientPlan[],
+  atOnce: number,
+): Promise<void> {
+  const { open, refusals } = await load.call('open', { clients, atOnce });
+  if (open === clients.length) return;
+  throw new Error(`${open} of ${clients.length} sockets are open: ${refusals.join(', ')}`);
+}
