@@ -1,4 +1,5 @@
 import { availablePeers } from './all-peers';
+import type { LoadCalls } from './load/calls';
 import { thisMachine } from './machine';
 import type { Figures } from './median';
 import { benchCommand, count, type BenchOptions } from './options';
@@ -7,16 +8,18 @@ import { profileFlags } from './profile';
 import { brief, progress, report, type Column } from './report';
 import { residentBytes } from './resident-memory';
 import { runRounds } from './rounds';
-import { clientPlans, onStage, openAll } from './stage';
+import { clientPlans, onStage } from './stage';
 import { chats, dashboards, type Topic } from './topic';
+import type { Worker } from './worker';
 
 const COLUMNS: readonly Column[] = [
+  { figure: 'open', title: 'connections' },
   { figure: 'kilobytes', title: 'KB/connection', digits: 1 },
   { figure: 'startMb', title: 'MB before', digits: 1 },
   { figure: 'endMb', title: 'MB after', digits: 1 },
 ];
 /** How many sockets connect at once. */
-const CONNECT_AT_ONCE = 200;
+const CONNECT_AT_ONCE = 50;
 const DASHBOARDS = 100;
 
 void main();
@@ -56,13 +59,12 @@ function idleTrial(
 ): Promise<Figures> {
   return onStage(peer, nodeFlags, async ({ server, load }) => {
     const start = residentBytes(server.pid);
-    await openInTurns(peer, topics, { port: server.port, sockets }, (clients) =>
-      openAll(load, clients, CONNECT_AT_ONCE),
-    );
+    const open = await openInTurns(peer, topics, { port: server.port, sockets }, load);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     const end = residentBytes(server.pid);
     return {
-      kilobytes: (end - start) / sockets / 1024,
+      open,
+      kilobytes: (end - start) / open / 1024,
       startMb: start / 2 ** 20,
       endMb: end / 2 ** 20,
     };
@@ -72,15 +74,20 @@ function idleTrial(
 /** Assertions live half a minute: each turn's are signed just before. */
 const SOCKETS_A_TURN = 1000;
 
+/** @returns how many are open: a server that is hard pressed may refuse some */
 async function openInTurns(
   peer: Peer,
   topics: readonly Topic[],
   { port, sockets }: { readonly port: number; readonly sockets: number },
-  open: (clients: Awaited<ReturnType<typeof clientPlans>>) => Promise<void>,
-): Promise<void> {
+  load: Worker<LoadCalls>,
+): Promise<number> {
+  let total = 0;
   for (let first = 0; first < sockets; first += SOCKETS_A_TURN) {
-    await open(
-      await clientPlans(peer, topics, { port, first, sockets: Math.min(SOCKETS_A_TURN, sockets - first) }),
-    );
+    const turn = Math.min(SOCKETS_A_TURN, sockets - first);
+    const clients = await clientPlans(peer, topics, { port, first, sockets: turn });
+    const { open, refusals } = await load.call('open', { clients, atOnce: CONNECT_AT_ONCE });
+    if (refusals.length > 0) progress(`refused: ${refusals.join(', ')}`);
+    total += open;
   }
+  return total;
 }
