@@ -17,6 +17,7 @@ import { deliver } from './delivery';
 import { Handover } from './handover';
 import { Heartbeat } from './heartbeat';
 import { Marks } from './marks';
+import { countedOutlet } from './counted-outlet';
 import { createMetrics } from './metrics';
 import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { plainIntake } from './plain-intake';
@@ -111,6 +112,9 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     settings,
     bridgeId,
     publish,
+    onProbe: (outcome, seconds) => {
+      metrics.probe(outcome, seconds);
+    },
     deliver,
     listener: {
       lost: (channels) => {
@@ -139,10 +143,19 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     user: settings.maxConnectionsPerUser,
   });
   const heartbeat = new Heartbeat(settings.pingIntervalMs);
-  const metrics = createMetrics(
-    routes.map((route) => route.name),
-    { subscriptions: () => subscriptions.size, streams: () => streams.size },
-  );
+  const metrics = createMetrics({
+    routes: routes.map((route) => route.name),
+    held: {
+      subscriptions: () => subscriptions.size,
+      streams: () => streams.size,
+      sessions: () => sessions.size,
+      undecidedUpgrades: () => upgrades.undecided,
+      redis: () => ({ commands: commands.status === 'ready', subscriber: intake.isConnected }),
+      delivers: () => intake.delivers,
+      accepting: () => upgrades.isAccepting,
+    },
+    maxTenants: settings.metricsMaxTenants,
+  });
   const handover = new Handover({
     bridgeId,
     streams,
@@ -176,10 +189,13 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       heartbeat,
       wheel,
       turn,
-      outlet: {
-        addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
-        publish,
-      },
+      outlet: countedOutlet(
+        {
+          addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
+          publish,
+        },
+        metrics,
+      ),
       messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
@@ -201,6 +217,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         log.warn({ channel: CONTROL_CHANNEL }, 'message ignored: expected a revocation');
         return;
       }
+      metrics.revocation();
       log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
     },
   });

@@ -22,6 +22,7 @@ return 1
 /**
  * Adds an entry to the command stream.
  * @param onceKey what remembers that it was added; undefined adds it however often it comes
+ * @returns whether it was added now, rather than before
  * @throws when Redis does not confirm it
  */
 export async function addCommand(
@@ -29,11 +30,20 @@ export async function addCommand(
   { commandStream, commandStreamMaxLength, commandIdTtlMs }: CommandStreamSettings,
   entry: readonly string[],
   onceKey: string | undefined,
-): Promise<void> {
+): Promise<boolean> {
   if (onceKey === undefined) {
     await redis.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry);
-    return;
+    return true;
   }
   // EVAL rather than EVALSHA: a script sent again after NOSCRIPT would overtake or be overtaken.
-  await redis.eval(ADD_ONCE, 2, commandStream, onceKey, commandStreamMaxLength, commandIdTtlMs, ...entry);
+  const added = await redis.eval(
+    ADD_ONCE,
+    2,
+    commandStream,
+    onceKey,
+    commandStreamMaxLength,
+    commandIdTtlMs,
+    ...entry,
+  );
+  return added === 1;
 }

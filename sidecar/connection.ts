@@ -127,7 +127,8 @@ export class Connection implements Pulse, SessionHolder {
         this.close(CLOSE_CODES.tooSlow);
       },
     });
-    this.#metrics.connections.inc();
+    const { tenantId } = this.caller.identity;
+    this.#metrics.opened(tenantId);
     this.#surroundings.heartbeat.watch(this);
     this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {
       this.expire();
@@ -149,8 +150,7 @@ export class Connection implements Pulse, SessionHolder {
     // What is wrong is in the close code; without a listener it would end the process.
     socket.on('error', () => undefined);
     socket.on('close', (code) => {
-      this.#metrics.connections.dec();
-      this.#metrics.closed(code);
+      this.#metrics.closed(tenantId, code);
       this.release();
       onClose(code);
     });
@@ -252,6 +252,7 @@ export class Connection implements Pulse, SessionHolder {
   }
 
   #answer(answer: Answer): void {
+    if (answer.kind === 'refused') this.#metrics.messageRefused(answer.code);
     const text = answerText(answer, this.#admission.bridgeV1 !== undefined);
     if (text !== undefined) this.#outbox?.text(text);
   }

@@ -6,8 +6,8 @@ import type { MessagePolicy } from './routes';
 
 /** Where clients' messages go. Each call sends at once and in order, or rejects. */
 export interface Outlet {
-  /** Adds an entry to the command stream; at most once for each `onceKey`. */
-  addCommand(entry: readonly string[], onceKey: string | undefined): Promise<unknown>;
+  /** Adds an entry to the command stream, at most once for each `onceKey`. Resolves with whether it was added now. */
+  addCommand(entry: readonly string[], onceKey: string | undefined): Promise<boolean>;
   publish(channel: string, message: Buffer): Promise<unknown>;
 }
 

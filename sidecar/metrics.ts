@@ -1,148 +1,152 @@
-import { CLOSE_CODES } from '../protocol/close-codes';
-import type { GapReason } from '../protocol/frames';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import type { HandoverOutcome } from './handover';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { createTraffic, type Traffic } from './traffic';
+import { registerHeld, type Held } from './held-metrics';
+import { REFUSAL_OUTCOMES } from './refusal';
+import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
 
-/** What became of a client that did not take its frames: closed with 4408, or an older frame was replaced by a newer one. */
-export type SlowConsumerAction = 'closed' | 'replaced';
+export type { RouteMetrics } from './route-metrics';
 
-/** One route's counters, looked up once a socket rather than once a frame. */
-export interface RouteMetrics {
-  readonly connections: { inc(): void; dec(): void };
-  readonly traffic: Traffic;
-  /** A client did not take its frames in time, and what the bridge did then. */
-  slowConsumer(action: SlowConsumerAction): void;
-  /** A socket closed, with the code that it was closed with (RFC 6455 §7.1.5). */
-  closed(code: number): void;
-  /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
-  resume(outcome: 'resumed' | GapReason): void;
-  /** A `bridge.gap` was sent. */
-  gap(reason: GapReason): void;
-}
+/** What comes of an upgrade, as its log line and its counter name it. */
+export const UPGRADE_OUTCOMES = [...REFUSAL_OUTCOMES, 'admitted', 'client_gone'] as const;
+export type UpgradeOutcome = (typeof UPGRADE_OUTCOMES)[number];
+
+/** What comes of a probe of delivery: heard, published and not heard, or not even published. */
+export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
+export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
+
+/** What comes of a command: taken over, known already by its id, or not confirmed by Redis. */
+export const COMMAND_OUTCOMES = ['added', 'repeated', 'unconfirmed'] as const;
+export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
+
+/** What comes of a message to a route's other peers. */
+export const RELAY_OUTCOMES = ['published', 'unconfirmed'] as const;
+export type RelayOutcome = (typeof RELAY_OUTCOMES)[number];
 
 /** What the bridge counts, in a registry of its own. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Counts an upgrade; a route that does not exist is "none". */
-  upgrade(route: string | undefined, outcome: string): void;
+  /** Counts an upgrade that took so many seconds; a route that does not exist is "none". */
+  upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds: number): void;
   ofRoute(route: string): RouteMetrics;
   /** Takes seconds from a message's arrival from Redis to the writes of its frames. For one a turn at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
   /** Counts a handover between bridges by this one's side of it. */
   handover(side: 'taken' | 'given', outcome: HandoverOutcome): void;
+  /** @param seconds from publishing to hearing, when it was heard */
+  probe(outcome: ProbeOutcome, seconds?: number): void;
+  command(outcome: CommandOutcome): void;
+  relayed(outcome: RelayOutcome): void;
+  /** A revocation came on `ws:control`. */
+  revocation(): void;
 }
 
-/** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
-const KNOWN_CODES = new Set([1000, 1005, 1006, ...Object.values(CLOSE_CODES).map(({ code }) => code)]);
+/** A request for a path that no route has. */
+const NO_ROUTE = 'none';
 
-/** Counts that others keep: subscribed channels, and streams. */
-export interface HeldCounts {
-  readonly subscriptions: () => number;
-  readonly streams: () => number;
+/** Seconds. */
+const LAG_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** What metrics are made of. */
+export interface MetricsContext {
+  /** The routes' names: each is a label from the start. */
+  readonly routes: readonly string[];
+  readonly held: Held;
+  /** Tenants with a label of their own, at most; 0 leaves tenants out. */
+  readonly maxTenants: number;
 }
 
-/**
- * @param routes their names, so that each counts from 0
- * @param held how many of a thing there are now
- */
-export function createMetrics(routes: readonly string[], held: HeldCounts): Metrics {
+/** Makes the bridge's metrics. Labels take values of closed sets only, but for tenants, which are capped. */
+export function createMetrics({ routes, held, maxTenants }: MetricsContext): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const connections = new Gauge({
-    name: 'ws_bridge_connections',
-    help: 'Open WebSocket connections.',
-    labelNames: ['route'],
-    registers,
-  });
+  registerHeld(held, registry);
   const upgrades = new Counter({
     name: 'ws_bridge_upgrades_total',
     help: 'Upgrade requests by what came of them.',
     labelNames: ['route', 'outcome'],
     registers,
   });
-  const closes = new Counter({
-    name: 'ws_bridge_closes_total',
-    help: 'Closed connections by close code.',
-    labelNames: ['route', 'code'],
-    registers,
-  });
-  const resumes = new Counter({
-    name: 'ws_bridge_resumes_total',
-    help: 'Resume points that clients came back with, by what came of them.',
-    labelNames: ['route', 'outcome'],
-    registers,
-  });
-  const gaps = new Counter({
-    name: 'ws_bridge_gaps_total',
-    help: 'Gaps that clients were told of, by reason.',
-    labelNames: ['route', 'reason'],
-    registers,
-  });
-  const slowConsumers = new Counter({
-    name: 'ws_bridge_slow_consumer_actions_total',
-    help: 'What was done because a client did not take its frames in time.',
-    labelNames: ['route', 'action'],
+  const upgradeSeconds = new Histogram({
+    name: 'ws_bridge_upgrade_seconds',
+    help: 'From an upgrade request to its answer.',
+    labelNames: ['result'],
+    buckets: LAG_BUCKETS,
     registers,
   });
   const writeLag = new Histogram({
     name: 'ws_bridge_write_lag_seconds',
-    help: 'From a message coming in from Redis to the last write of its frames to sockets; sampled.',
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    help: 'From a message coming in from Redis to the write of its frames to sockets; sampled.',
+    buckets: LAG_BUCKETS,
     registers,
   });
-  const trafficOf = createTraffic(routes, registry);
   const handovers = new Counter({
     name: 'ws_bridge_handovers_total',
     help: 'Clients that came from another bridge (taken) or went to one (given), by what came of it.',
     labelNames: ['side', 'outcome'],
     registers,
   });
-  new Gauge({
-    name: 'ws_bridge_streams',
-    help: 'Streams whose recent frames are kept for clients that come back.',
+  const probes = new Counter({
+    name: 'ws_bridge_delivery_probes_total',
+    help: 'Probes of delivery by what came of them.',
+    labelNames: ['outcome'],
     registers,
-    collect() {
-      this.set(held.streams());
-    },
   });
-  new Gauge({
-    name: 'ws_bridge_subscriptions',
-    help: 'Redis channels with at least one socket.',
+  const probeSeconds = new Histogram({
+    name: 'ws_bridge_delivery_probe_seconds',
+    help: 'From publishing a probe to hearing it on the subscribed connection: the way of a message through Redis.',
+    buckets: LAG_BUCKETS,
     registers,
-    collect() {
-      this.set(held.subscriptions());
-    },
   });
-  for (const route of routes) {
-    connections.inc({ route }, 0);
+  const commands = new Counter({
+    name: 'ws_bridge_commands_total',
+    help: 'Commands on their way to the stream by what came of them.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const relayed = new Counter({
+    name: 'ws_bridge_relayed_messages_total',
+    help: "Messages from clients on their way to a route's other peers by what came of them.",
+    labelNames: ['outcome'],
+    registers,
+  });
+  const revocations = new Counter({
+    name: 'ws_bridge_revocations_total',
+    help: 'Revocations that came on ws:control.',
+    registers,
+  });
+  for (const route of [...routes, NO_ROUTE]) {
+    for (const outcome of UPGRADE_OUTCOMES) upgrades.inc({ route, outcome }, 0);
   }
+  for (const outcome of ['done', 'failed', ...GAP_REASONS]) {
+    for (const side of ['taken', 'given']) handovers.inc({ side, outcome }, 0);
+  }
+  for (const outcome of PROBE_OUTCOMES) probes.inc({ outcome }, 0);
+  for (const outcome of COMMAND_OUTCOMES) commands.inc({ outcome }, 0);
+  for (const outcome of RELAY_OUTCOMES) relayed.inc({ outcome }, 0);
   return {
     registry,
     writeLag,
-    upgrade: (route, outcome) => {
-      upgrades.inc({ route: route ?? 'none', outcome });
+    ofRoute: createRouteMetrics(routes, maxTenants, registry),
+    upgrade: (route, outcome, seconds) => {
+      upgrades.inc({ route: route ?? NO_ROUTE, outcome });
+      upgradeSeconds.observe({ result: outcome === 'admitted' ? 'admitted' : 'refused' }, seconds);
+    },
+    probe: (outcome, seconds) => {
+      probes.inc({ outcome });
+      if (seconds !== undefined) probeSeconds.observe(seconds);
+    },
+    command: (outcome) => {
+      commands.inc({ outcome });
+    },
+    relayed: (outcome) => {
+      relayed.inc({ outcome });
+    },
+    revocation: () => {
+      revocations.inc();
     },
     handover: (side, outcome) => {
       handovers.inc({ side, outcome });
     },
-    ofRoute: (route) => ({
-      connections: connections.labels(route),
-      traffic: trafficOf(route),
-      slowConsumer: (action) => {
-        slowConsumers.inc({ route, action });
-      },
-      closed: (code) => {
-        // A client may send any code: those that say nothing of the bridge are one series.
-        closes.inc({ route, code: KNOWN_CODES.has(code) ? `${code}` : 'other' });
-      },
-      resume: (outcome) => {
-        resumes.inc({ route, outcome });
-      },
-      gap: (reason) => {
-        gaps.inc({ route, reason });
-      },
-    }),
   };
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Receiver } from './delivery';
 import type { Intake, IntakeListener } from './intake';
 import { probeChannel } from './own-channels';
-import { DeliveryProbe } from './probe';
+import { DeliveryProbe, type ProbeContext } from './probe';
 import type { Publish } from './publish';
 import {
   cut,
@@ -20,6 +20,8 @@ export interface IntakeContext {
   /** Letters and digits; tells this bridge from every other. */
   readonly bridgeId: string;
   readonly publish: Publish;
+  /** Told of each probe. */
+  readonly onProbe: ProbeContext['onOutcome'];
   /** Hands a message to its channel's receivers. */
   readonly deliver: (message: Buffer, receivers: Iterable<Receiver>) => void;
   readonly listener: IntakeListener;
@@ -27,7 +29,15 @@ export interface IntakeContext {
 }
 
 /** The intake of one Redis: one connection that carries every subscription, in one order. */
-export function plainIntake({ settings, bridgeId, publish, deliver, listener, log }: IntakeContext): Intake {
+export function plainIntake({
+  settings,
+  bridgeId,
+  publish,
+  onProbe,
+  deliver,
+  listener,
+  log,
+}: IntakeContext): Intake {
   const redis = redisConnection('subscriber', settings, log);
   const subscriptions = new Subscriptions<Receiver>(redisSubscriber(redis));
   const probe = new DeliveryProbe({
@@ -36,6 +46,7 @@ export function plainIntake({ settings, bridgeId, publish, deliver, listener, lo
       log.warn('a published probe was not heard: the subscription is opened anew');
       cut(redis);
     },
+    onOutcome: onProbe,
     intervalMs: settings.probeIntervalMs,
     timeoutMs: settings.probeTimeoutMs,
   });

@@ -1,4 +1,5 @@
 import type { Frame, Receiver } from './delivery';
+import type { ProbeOutcome } from './metrics';
 
 /** What a probe works with. */
 export interface ProbeContext {
@@ -6,6 +7,8 @@ export interface ProbeContext {
   readonly publish: (message: string) => Promise<unknown>;
   /** Called when what was published is not heard: the subscription is dead, whatever its connection says. */
   readonly onSilence: () => void;
+  /** Told of each probe that settles, and the seconds until it was heard. */
+  readonly onOutcome: (outcome: ProbeOutcome, seconds?: number) => void;
   /** Between two probes, in milliseconds. */
   readonly intervalMs: number;
   /** How long one may take, in milliseconds. */
@@ -22,6 +25,7 @@ export class DeliveryProbe implements Receiver {
   #interval: NodeJS.Timeout | undefined;
   #timeout: NodeJS.Timeout | undefined;
   #count = 0;
+  #sentMs = 0;
   #subscribed = false;
   #delivers = false;
 
@@ -67,6 +71,7 @@ export class DeliveryProbe implements Receiver {
       this.#fail(true);
     }, this.#context.timeoutMs);
     const sent = this.#count;
+    this.#sentMs = performance.now();
     try {
       await this.#context.publish(`${sent}`);
     } catch {
@@ -79,11 +84,13 @@ export class DeliveryProbe implements Receiver {
     if (payload.toString() !== `${this.#count}` || this.#timeout === undefined) return;
     this.#settle();
     this.#delivers = true;
+    this.#context.onOutcome('heard', (performance.now() - this.#sentMs) / 1000);
   }
 
   #fail(silence: boolean): void {
     this.#settle();
     this.#delivers = false;
+    this.#context.onOutcome(silence ? 'silent' : 'unsent');
     if (silence) this.#context.onSilence();
   }
 

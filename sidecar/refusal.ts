@@ -3,16 +3,19 @@ import type { Duplex } from 'node:stream';
 import type { CapScope } from './connection-caps';
 
 /** Why a request was not upgraded, as logs and metrics name it. */
-export type RefusalOutcome =
-  | 'not_found'
-  | 'upgrade_required'
-  | 'bad_request'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'too_many_connections'
-  | 'full'
-  | 'unavailable'
-  | 'failed';
+export const REFUSAL_OUTCOMES = [
+  'not_found',
+  'upgrade_required',
+  'bad_request',
+  'unauthorized',
+  'forbidden',
+  'too_many_connections',
+  'full',
+  'unavailable',
+  'failed',
+] as const;
+/** One of {@link REFUSAL_OUTCOMES}. */
+export type RefusalOutcome = (typeof REFUSAL_OUTCOMES)[number];
 
 /** An answer other than 101. */
 export interface Refusal {

@@ -46,6 +46,7 @@ export interface Settings {
   readonly ringMaxBytes: number;
   readonly lingerMs: number;
   readonly handoverTimeoutMs: number;
+  readonly metricsMaxTenants: number;
   readonly headers: HeaderNames;
   readonly logLevel: LogLevel;
 }
@@ -279,6 +280,13 @@ const TABLE = {
     'ms',
     'for another bridge to hand over what a client missed; later the client is told of a gap',
   ),
+  metricsMaxTenants: integer(
+    'BRIDGE_METRICS_MAX_TENANTS',
+    0,
+    [0, 1000],
+    'tenants',
+    'with a label of their own in ws_bridge_tenant_connections at a time; 0 leaves that metric out',
+  ),
   tenantHeader: header('BRIDGE_TENANT_HEADER', DEFAULT_HEADER_NAMES.tenant, 'header with the tenant'),
   userHeader: header('BRIDGE_USER_HEADER', DEFAULT_HEADER_NAMES.user, 'header with the user'),
   rolesHeader: header('BRIDGE_ROLES_HEADER', DEFAULT_HEADER_NAMES.roles, 'header with the roles'),
@@ -343,6 +351,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     ringMaxBytes: required(TABLE.ringMaxBytes),
     lingerMs: required(TABLE.lingerMs),
     handoverTimeoutMs: required(TABLE.handoverTimeoutMs),
+    metricsMaxTenants: required(TABLE.metricsMaxTenants),
     headers: Object.freeze({
       tenant: required(TABLE.tenantHeader),
       user: required(TABLE.userHeader),

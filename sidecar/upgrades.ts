@@ -12,16 +12,8 @@ import { TooManyChannelsError } from './channel-cap';
 import { Connection, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
-import type { Metrics } from './metrics';
-import {
-  FAILED,
-  full,
-  refuseUpgrade,
-  unauthorized,
-  unavailable,
-  type Refusal,
-  type RefusalOutcome,
-} from './refusal';
+import type { Metrics, UpgradeOutcome } from './metrics';
+import { FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
 import { isMeant, type Revocation } from './revocation';
 
 /** What upgrades need. */
@@ -38,11 +30,8 @@ export interface UpgradeContext {
   readonly handshakeTimeoutMs: number;
 }
 
-/** What came of an upgrade, as its log line and its counter name it. */
-type Outcome = RefusalOutcome | 'admitted' | 'client_gone';
-
 interface Report {
-  readonly outcome: Outcome;
+  readonly outcome: UpgradeOutcome;
   readonly route: string | undefined;
   readonly caller: Assertion | undefined;
   readonly status?: number;
@@ -123,6 +112,7 @@ export class Upgrades {
 
   /** Decides one upgrade, answers it, logs and counts it. Never rejects. */
   async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const begunMs = performance.now();
     const destroy = (): void => void socket.destroy();
     // A client that resets its connection in the middle must not end the process.
     socket.on('error', destroy);
@@ -136,6 +126,7 @@ export class Upgrades {
     }
     this.#undecided.delete(socket);
     if (report.outcome === 'admitted') socket.off('error', destroy);
+    this.#context.metrics.upgrade(report.route, report.outcome, (performance.now() - begunMs) / 1000);
     this.#record(request, report);
   }
 
@@ -194,7 +185,6 @@ export class Upgrades {
   }
 
   #record(request: IncomingMessage, { outcome, route, caller, status, reason }: Report): void {
-    this.#context.metrics.upgrade(route, outcome);
     const { 'x-kong-request-id': kongRequestId, traceparent } = request.headers;
     // Node joins a repeated header, and what is joined is no traceparent.
     const trace = readTraceContext(String(traceparent), undefined);

@@ -1,3 +1,5 @@
+import { frameOf } from '../../sidecar/delivery';
+import type { ProbeOutcome } from '../../sidecar/metrics';
 import { DeliveryProbe } from '../../sidecar/probe';
 
 const INTERVAL_MS = 5000;
@@ -6,12 +8,14 @@ const TIMEOUT_MS = 2000;
 let probe: DeliveryProbe;
 let published: string[];
 let silences: number;
+let outcomes: [ProbeOutcome, number | undefined][];
 let publish: (message: string) => Promise<unknown>;
 
 beforeEach(() => {
   jest.useFakeTimers();
   published = [];
   silences = 0;
+  outcomes = [];
   publish = () => Promise.resolve();
   probe = new DeliveryProbe({
     publish: (message) => {
@@ -19,6 +23,7 @@ beforeEach(() => {
       return publish(message);
     },
     onSilence: () => (silences += 1),
+    onOutcome: (outcome, seconds) => outcomes.push([outcome, seconds]),
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
   });
@@ -31,8 +36,7 @@ afterEach(() => {
 
 /** What is published is heard. */
 function hear(message = published.at(-1) ?? ''): void {
-  const payload = Buffer.from(message);
-  probe.take({ wire: payload, payload, binary: false, reserved: false });
+  probe.take(frameOf(Buffer.from(message), false));
 }
 
 function pass(ms: number): Promise<void> {
@@ -40,6 +44,20 @@ function pass(ms: number): Promise<void> {
 }
 
 describe('a probe', () => {
+  it('tells what came of it, and how long it took to be heard', async () => {
+    probe.up();
+    await pass(250);
+    hear();
+    await pass(INTERVAL_MS + TIMEOUT_MS);
+    publish = () => Promise.reject(new Error('no'));
+    await pass(INTERVAL_MS);
+    expect(outcomes).toEqual([
+      ['heard', 0.25],
+      ['silent', undefined],
+      ['unsent', undefined],
+    ]);
+  });
+
   it('is sent as soon as the channel is subscribed, then once an interval', async () => {
     await pass(2 * INTERVAL_MS);
     expect(published).toEqual([]);

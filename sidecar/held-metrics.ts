@@ -1,0 +1,63 @@
+import { performance } from 'node:perf_hooks';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What the bridge knows of itself when it is asked: read on each scrape. */
+export interface Held {
+  readonly subscriptions: () => number;
+  readonly streams: () => number;
+  readonly sessions: () => number;
+  /** Upgrades that are not decided yet. */
+  readonly undecidedUpgrades: () => number;
+  /** By connection to Redis, whether it is up. */
+  readonly redis: () => Readonly<Record<'commands' | 'subscriber', boolean>>;
+  /** Whether the latest probe of delivery was heard. */
+  readonly delivers: () => boolean;
+  readonly accepting: () => boolean;
+}
+
+/** Registers what is read when Prometheus asks. */
+export function registerHeld(held: Held, registry: Registry): void {
+  gauge('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
+  gauge(
+    'ws_bridge_streams',
+    'Streams whose recent frames are kept for clients that come back.',
+    held.streams,
+  );
+  gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
+  gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
+  gauge('ws_bridge_delivery_up', '1 when the latest probe that was published was heard.', () =>
+    Number(held.delivers()),
+  );
+  gauge('ws_bridge_draining', '1 once no upgrade is admitted because the bridge is about to end.', () =>
+    Number(!held.accepting()),
+  );
+  new Gauge({
+    name: 'ws_bridge_redis_up',
+    help: '1 when the connection to Redis is up.',
+    labelNames: ['connection'],
+    registers: [registry],
+    collect() {
+      for (const [connection, up] of Object.entries(held.redis())) this.set({ connection }, Number(up));
+    },
+  });
+  new Counter({
+    name: 'ws_bridge_event_loop_active_seconds_total',
+    help: 'Time that the event loop worked, in seconds: its rate is the loop’s utilisation.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(performance.eventLoopUtilization().active / 1000);
+    },
+  });
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}
