@@ -153,6 +153,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       redis: () => ({ commands: commands.status === 'ready', subscriber: intake.isConnected }),
       delivers: () => intake.delivers,
       accepting: () => upgrades.isAccepting,
+      caps: { connections: settings.maxConnections, subscriptions: settings.maxSubscriptions },
     },
     maxTenants: settings.metricsMaxTenants,
   });

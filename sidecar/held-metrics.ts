@@ -13,6 +13,8 @@ export interface Held {
   /** Whether the latest probe of delivery was heard. */
   readonly delivers: () => boolean;
   readonly accepting: () => boolean;
+  /** Connections and channels that this bridge takes, at most; 0 for any number. */
+  readonly caps: Readonly<Record<'connections' | 'subscriptions', number>>;
 }
 
 /** Registers what is read when Prometheus asks. */
@@ -30,6 +32,16 @@ export function registerHeld(held: Held, registry: Registry): void {
   );
   gauge('ws_bridge_draining', '1 once no upgrade is admitted because the bridge is about to end.', () =>
     Number(!held.accepting()),
+  );
+  gauge(
+    'ws_bridge_max_connections',
+    'BRIDGE_MAX_CONNECTIONS, 0 for any number.',
+    () => held.caps.connections,
+  );
+  gauge(
+    'ws_bridge_max_subscriptions',
+    'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.',
+    () => held.caps.subscriptions,
   );
   new Gauge({
     name: 'ws_bridge_redis_up',
