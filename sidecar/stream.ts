@@ -30,6 +30,7 @@ export class Stream implements Receiver {
   readonly #listeners = new Set<StreamListener>();
   #senderId: Buffer | undefined;
   #epoch: string;
+  #isOpen = false;
   #interrupted = false;
 
   constructor(identity: StreamIdentity, epoch: string, limits: RingLimits, firstOffset: number) {
@@ -88,9 +89,15 @@ export class Stream implements Receiver {
     return { epoch, offset: first };
   }
 
+  /** All its subscriptions are acknowledged: counts from now on. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
   take(frame: Frame): void {
-    // Until all channels are back any of them may lack frames; the gap that follows covers these as well.
-    if (this.#interrupted) return;
+    // Until all channels are there frames of others may be missing between those of one: no order that another
+    // bridge has as well. Once they are lost, the gap that follows when all are back covers these too.
+    if (!this.#isOpen || this.#interrupted) return;
     const offset = this.#ring.end;
     this.#ring.push(frame);
     for (const listener of this.#listeners) listener.take(frame, offset);

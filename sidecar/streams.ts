@@ -169,7 +169,10 @@ export class Streams {
   #create(identity: StreamIdentity): Stream {
     const { subscriptions, limits, firstOffset } = this.#context;
     const stream = new Stream(identity, this.#newEpoch(), limits, firstOffset);
-    const subscribed = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, stream)));
+    const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, stream)));
+    const subscribed = joined.then(() => {
+      stream.open();
+    });
     // Whoever awaits it hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const holders = new Set<StreamHolder>();
