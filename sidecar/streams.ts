@@ -68,10 +68,10 @@ export class Streams {
     return stream;
   }
 
-  /** The stream that `point` names, when it is the owner's and nothing of it is lost. */
+  /** The owner's stream with this epoch. */
   find({ epoch, owner }: { readonly epoch: string; readonly owner: string }): Stream | undefined {
     const stream = this.#byEpoch.get(epoch);
-    return stream?.owner === owner && !stream.interrupted ? stream : undefined;
+    return stream?.owner === owner ? stream : undefined;
   }
 
   /** Holds a stream that is there. */
