@@ -16,7 +16,7 @@ import { configFaults } from '../../dev/gateway/plugin-config/validate';
 import { parseDump } from '../../dev/gateway/plugin-dump';
 import { parseConfig } from '../../plugin/config/parse';
 import { pluginInfo } from '../../plugin/server/plugin-info';
-import { createMetrics } from '../../sidecar/metrics';
+import { bridgeRegistry } from './bridge-registry';
 import { parseSettings, SETTING_ROWS } from '../../sidecar/settings';
 import { manifest, type Manifest, manifests, ROOT, selects, yamlFile } from './manifests';
 
@@ -148,8 +148,7 @@ describe("the bridge's deployment", () => {
       name: deployment.metadata?.name,
     });
     const [metric] = (spec?.metrics ?? []).flatMap(({ pods }) => pods?.metric.name ?? []);
-    const { registry } = createMetrics(['notifications'], { subscriptions: () => 0, streams: () => 0 });
-    const known = (await registry.getMetricsAsJSON()).map(({ name }) => name);
+    const known = (await bridgeRegistry().getMetricsAsJSON()).map(({ name }) => name);
     expect(known).toContain(metric);
     const adapter = yamlFile('deploy/helm/prometheus-adapter-values.yaml') as {
       rules: { custom: { seriesQuery: string; name: { as: string } }[] };

@@ -1,0 +1,22 @@
+import type { Registry } from 'prom-client';
+import { createMetrics } from '../../sidecar/metrics';
+import { DEFAULT_ROUTES } from '../../sidecar/routes';
+
+/** What a bridge exports that has just started, with every option on. */
+export function bridgeRegistry(): Registry {
+  const { registry } = createMetrics({
+    routes: DEFAULT_ROUTES.map(({ name }) => name),
+    held: {
+      subscriptions: () => 0,
+      streams: () => 0,
+      sessions: () => 0,
+      undecidedUpgrades: () => 0,
+      redis: () => ({ commands: true, subscriber: true }),
+      delivers: () => true,
+      accepting: () => true,
+      caps: { connections: 0, subscriptions: 0 },
+    },
+    maxTenants: 1,
+  });
+  return registry;
+}
