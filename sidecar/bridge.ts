@@ -329,7 +329,6 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
  */
 function httpTimeouts(timeoutMs: number): ServerOptions {
   return {
-    headersTimeout: timeoutMs,
     requestTimeout: timeoutMs,
     connectionsCheckingInterval: Math.min(timeoutMs, MAX_HTTP_CHECK_INTERVAL_MS),
   };

@@ -49,16 +49,16 @@ describe('a bridge that drains', () => {
   it('finishes the commands that are on their way first', async () => {
     const chat = await connectCounting(`${bridge.url}/ws/ai/chat`, ALICE);
     process.kill(redis.pid, 'SIGSTOP');
-    chat.send('{"type":"ask","id":"c1"}');
+    for (const id of ['c1', 'c2']) chat.send(`{"type":"ask","id":"${id}"}`);
     await eventually(async () => {
       const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
-      return metrics.includes('ws_bridge_messages_received_total{route="ai-chat"} 1');
+      return metrics.includes('ws_bridge_messages_received_total{route="ai-chat"} 2');
     });
     const drained = bridge.bridge.drain();
     now += 20_000;
     await eventually(() => bridge.bridge.openState().deadlines === 1);
     process.kill(redis.pid, 'SIGCONT');
-    expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
+    for (const id of ['c1', 'c2']) expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id } });
     expect(await chat.client.closed).toBe(1012);
     // What it has sent meanwhile is kept for its client.
     await eventually(() => bridge.bridge.openState().connections === 0);

@@ -112,6 +112,9 @@ describe('a client that sends more than it may', () => {
     expect(await commandIds()).toHaveLength(BURST);
     const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
     expect(metrics).toContain('ws_bridge_closes_total{route="ai-chat",code="4429"} 1');
+    expect(metrics).toContain(
+      `ws_bridge_messages_refused_total{route="ai-chat",code="TOO_MANY_MESSAGES"} ${BURST}`,
+    );
   });
 
   it('takes nothing from another socket of the same user', async () => {
