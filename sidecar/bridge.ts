@@ -20,10 +20,9 @@ import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
 import { createMetrics } from './metrics';
 import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
-import { plainIntake } from './plain-intake';
 import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
-import { disconnect, listenerCount, redisConnection, redisHandoverStore, redisSessionStore } from './redis';
+import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisSessionStore } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import { parseRevocation } from './revocation';
@@ -31,6 +30,7 @@ import { compileRoutes, DEFAULT_ROUTES } from './routes';
 import { readRoutesFile } from './routes-file';
 import { renewIntervalMs, Sessions } from './sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings';
+import { intakeFor } from './sharded-intake';
 import { Streams } from './streams';
 import { TimerWheel } from './timer-wheel';
 import { Turn } from './turn';
@@ -105,10 +105,10 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const { routesFile } = settings;
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
   const keys: FittedKey[] = [];
-  const commands = redisConnection('commands', settings, log);
+  const commands = redisCommands(settings, log);
   const publish = publisher(commands);
   const bridgeId = randomBytes(8).toString('hex');
-  const intake = plainIntake({
+  const intake = intakeFor(commands, {
     settings,
     bridgeId,
     publish,

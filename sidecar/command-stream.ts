@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis';
+import { hashTag } from './key-slot';
+import type { Commands } from './publish';
 
 /** Where commands go and how much is kept. */
 export interface CommandStreamSettings {
@@ -21,12 +22,12 @@ return 1
 
 /**
  * Adds an entry to the command stream.
- * @param onceKey what remembers that it was added; undefined adds it however often it comes
+ * @param onceKey what it is remembered by; undefined adds it however often it comes
  * @returns whether it was added now, rather than before
  * @throws when Redis does not confirm it
  */
 export async function addCommand(
-  redis: Redis,
+  redis: Commands,
   { commandStream, commandStreamMaxLength, commandIdTtlMs }: CommandStreamSettings,
   entry: readonly string[],
   onceKey: string | undefined,
@@ -40,10 +41,15 @@ export async function addCommand(
     ADD_ONCE,
     2,
     commandStream,
-    onceKey,
+    rememberedAt(commandStream, onceKey),
     commandStreamMaxLength,
     commandIdTtlMs,
     ...entry,
   );
   return added === 1;
+}
+
+/** A key in the stream's slot, so that both can be changed in one step in a cluster as well. */
+function rememberedAt(commandStream: string, onceKey: string): string {
+  return `{${hashTag(commandStream) ?? commandStream}}:${onceKey}`;
 }

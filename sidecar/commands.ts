@@ -112,7 +112,7 @@ export function commandEntry(
   return Object.entries(fields).flat();
 }
 
-/** The Redis key that remembers a command's id. A session holds no colon, so no two spell one key. */
+/** What a command's id is remembered by. A session holds no colon, so no two are the same. */
 export function commandIdKey(session: string, id: string): string {
-  return `ai:command:${session}:${id}`;
+  return `${session}:${id}`;
 }

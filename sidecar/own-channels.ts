@@ -23,6 +23,11 @@ export function markChannel(channel: string): string {
   return `${MARK_PREFIX}{${channel}}`;
 }
 
+/** One in whose slot the hash tag `tag` puts it, on which a bridge hears itself from one master of a cluster. */
+export function shardProbeChannel(bridgeId: string, tag: number): string {
+  return `${PROBE_PREFIX}${bridgeId}:{${tag}}`;
+}
+
 /** Whether a channel is the bridges' own, so that no client may listen or publish there. */
 export function isOwnChannel(name: string): boolean {
   return (

@@ -14,9 +14,17 @@ import {
 } from './redis';
 import { Subscriptions } from './subscriptions';
 
+/** How often an intake looks whether all is well; milliseconds. */
+export interface IntakeSettings {
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMs: number;
+  /** Between two looks at a cluster's slots. */
+  readonly redisTopologyIntervalMs: number;
+}
+
 /** What an intake works with. */
 export interface IntakeContext {
-  readonly settings: RedisSettings & { readonly probeIntervalMs: number; readonly probeTimeoutMs: number };
+  readonly settings: RedisSettings & IntakeSettings;
   /** Letters and digits; tells this bridge from every other. */
   readonly bridgeId: string;
   readonly publish: Publish;

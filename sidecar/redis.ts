@@ -1,53 +1,187 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
+import { addressText } from './cluster-map';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
+import { parseRedisUrl, REDIS_URL_FORMS, type Address, type RedisTarget } from './redis-url';
 import type { SessionStore } from './sessions';
 import type { Subscriber } from './subscriptions';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
 export const MAX_RECONNECT_DELAY_MS = 2000;
 const RECONNECT_STEP_MS = 100;
+/** How long a connection that is given up may take to end, in milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 500;
 
-/** Where Redis is and how long it may take. */
+/** Where Redis is, who the bridge is to it, and how long it may take. */
 export interface RedisSettings {
+  /** As {@link parseRedisUrl} takes it. */
   readonly redisUrl: string;
   /** A command that is not answered by then is rejected. */
   readonly redisTimeoutMs: number;
+  /** For a URL that names none. */
+  readonly redisUsername?: string | undefined;
+  readonly redisPassword?: string | undefined;
+  readonly redisSentinelUsername?: string | undefined;
+  readonly redisSentinelPassword?: string | undefined;
+  /** PEM files. */
+  readonly redisTlsCaFile?: string | undefined;
+  readonly redisTlsCertFile?: string | undefined;
+  readonly redisTlsKeyFile?: string | undefined;
+  /** The name to ask for and verify, instead of the host that is connected to. */
+  readonly redisTlsServerName?: string | undefined;
+}
+
+/** Where a URL of {@link RedisSettings} leads. @throws TypeError for one that cannot be used */
+export function redisTarget({ redisUrl }: RedisSettings): RedisTarget {
+  const target = parseRedisUrl(redisUrl);
+  if (target === undefined) throw new TypeError(`expected ${REDIS_URL_FORMS}`);
+  return target;
 }
 
 /**
- * A connection that fails fast: a command is sent now or rejected, never queued for later, and what was in
- * flight when the connection was lost is rejected and not sent again. It reconnects by itself.
- * It connects when {@link Redis.connect} is called.
+ * What commands go over: one connection, or in a cluster one to each master. It fails fast: a command is sent now or
+ * rejected, never queued for later, and what was in flight when the connection was lost is rejected and not sent
+ * again. It reconnects by itself. It connects when `connect` is called.
+ * @throws Node's error for a TLS file that cannot be read
+ */
+export function redisCommands(settings: RedisSettings, log: Logger): Commands {
+  const target = redisTarget(settings);
+  if (target.kind !== 'cluster') return redisConnection('commands', settings, log);
+  const cluster = new Cluster([...target.nodes], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    // What Redis redirects it has not done; whatever else failed may have been done, and is not sent again.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    // A shard that is away takes nothing from the others.
+    enableReadyCheck: false,
+    slotsRefreshTimeout: settings.redisTimeoutMs,
+    slotsRefreshInterval: SLOTS_REFRESH_MS,
+    clusterRetryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
+    // A certificate is for the name that the cluster announces, not for the address behind it.
+    dnsLookup: (host, callback) => {
+      callback(null, host);
+    },
+    redisOptions: { ...commonOptions('commands', settings), ...credentials(target, settings) },
+  });
+  logChanges(cluster, 'commands', log);
+  return cluster;
+}
+
+/** How often the commands' map of a cluster is read anew when nothing went wrong, in milliseconds. */
+const SLOTS_REFRESH_MS = 5000;
+
+/**
+ * One connection to the Redis, or to the master that the sentinels name. It fails fast as {@link redisCommands} does.
+ * @throws TypeError for a cluster's URL, and Node's error for a TLS file that cannot be read
  */
 export function redisConnection(
   name: 'commands' | 'subscriber',
-  { redisUrl, redisTimeoutMs }: RedisSettings,
+  settings: RedisSettings,
   log: Logger,
 ): Redis {
-  const redis = new Redis(redisUrl, {
+  const redis = connectionTo(redisTarget(settings), name, settings);
+  logChanges(redis, name, log);
+  return redis;
+}
+
+/** A connection to one node of a cluster, to subscribe over. */
+export function shardConnection(address: Address, settings: RedisSettings, log: Logger): Redis {
+  const options = { ...commonOptions('subscriber', settings), ...reconnecting, ...address };
+  const redis = new Redis({ ...options, ...credentials(redisTarget(settings), settings) });
+  logChanges(redis, `subscriber ${addressText(address)}`, log);
+  return redis;
+}
+
+function connectionTo(target: RedisTarget, name: string, settings: RedisSettings): Redis {
+  const options = { ...commonOptions(name, settings), ...reconnecting };
+  switch (target.kind) {
+    case 'single':
+      return new Redis(target.url, { ...options, ...credentials(target, settings) });
+    case 'sentinel':
+      return new Redis({
+        ...options,
+        ...credentials(target, settings),
+        ...sentinelOptions(target, settings),
+      });
+    case 'cluster':
+      throw new TypeError('expected no cluster');
+  }
+}
+
+type SentinelTarget = Extract<RedisTarget, { kind: 'sentinel' }>;
+
+function sentinelOptions(target: SentinelTarget, settings: RedisSettings): ConnectionSettings {
+  const { redisTimeoutMs, redisSentinelUsername, redisSentinelPassword } = settings;
+  return {
+    sentinels: [...target.nodes],
+    name: target.name,
+    db: target.database,
+    role: 'master',
+    sentinelCommandTimeout: redisTimeoutMs,
+    // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
+    failoverDetector: true,
+    sentinelReconnectStrategy: () => MAX_RECONNECT_DELAY_MS,
+    ...(redisSentinelUsername !== undefined && { sentinelUsername: redisSentinelUsername }),
+    ...(redisSentinelPassword !== undefined && { sentinelPassword: redisSentinelPassword }),
+    ...(target.tls && { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true }),
+  };
+}
+
+type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
+
+function commonOptions(name: string, { redisTimeoutMs }: RedisSettings): ConnectionSettings {
+  return {
     lazyConnect: true,
     connectionName: `ws-bridge:${name}`,
-    enableOfflineQueue: false,
+    // CLIENT SETINFO would need one more right.
+    disableClientInfo: true,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     commandTimeout: redisTimeoutMs,
     connectTimeout: redisTimeoutMs,
-    retryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     // After a failover the old primary is a replica that takes no writes.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
-  } satisfies RedisOptions);
-  logChanges(redis, name, log);
-  return redis;
+  };
+}
+
+const reconnecting = {
+  enableOfflineQueue: false,
+  retryStrategy: (attempt: number): number => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
+};
+
+function credentials(target: RedisTarget, settings: RedisSettings): ConnectionSettings {
+  // In a URL of one Redis they are ioredis's to read, and go before these.
+  const named = target.kind === 'single' ? undefined : target;
+  const username = named?.username ?? settings.redisUsername;
+  const password = named?.password ?? settings.redisPassword;
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(target.tls && { tls: tlsOptions(settings) }),
+  };
+}
+
+function tlsOptions(settings: RedisSettings): ConnectionOptions {
+  const { redisTlsCaFile, redisTlsCertFile, redisTlsKeyFile, redisTlsServerName } = settings;
+  return {
+    ...(redisTlsCaFile !== undefined && { ca: readFileSync(redisTlsCaFile) }),
+    ...(redisTlsCertFile !== undefined && { cert: readFileSync(redisTlsCertFile) }),
+    ...(redisTlsKeyFile !== undefined && { key: readFileSync(redisTlsKeyFile) }),
+    ...(redisTlsServerName !== undefined && { servername: redisTlsServerName }),
+  };
 }
 
 /** One line when the connection is lost and one when it is back, however many attempts lie between. */
-function logChanges(redis: Redis, connection: string, log: Logger): void {
+function logChanges(redis: Commands, connection: string, log: Logger): void {
   let lost = false;
   let reason: string | undefined;
-  redis.on('error', (error) => {
+  redis.on('error', (error: Error) => {
     reason = error.message;
   });
   redis.on('close', () => {
@@ -78,9 +212,10 @@ export async function disconnect(redis: Commands): Promise<void> {
   }
 }
 
-/** How many listeners a connection has. */
+/** How many listeners a connection has; of a cluster's, those that are not the library's own. */
 export function listenerCount(redis: Commands): number {
-  return redis.eventNames().reduce((sum, name) => sum + redis.listenerCount(name), 0);
+  const names = redis instanceof Cluster ? ['error', 'ready', 'node error'] : redis.eventNames();
+  return names.reduce((sum, name) => sum + redis.listenerCount(name), 0);
 }
 
 /** A connection as the registry of subscriptions uses it. */
@@ -95,7 +230,7 @@ export function redisSubscriber(redis: Redis): Subscriber {
 }
 
 /** A connection as sessions use it. */
-export function redisSessionStore(redis: Redis): SessionStore {
+export function redisSessionStore(redis: Commands): SessionStore {
   return {
     setIfAbsent: async (claims, ttlMs) => {
       const commands = claims.map(({ key, owner }) => ['set', key, owner, 'PX', ttlMs, 'NX', 'GET']);
@@ -120,18 +255,30 @@ export function redisHandoverStore(redis: Commands, publish: Publish): HandoverS
   };
 }
 
-/** Commands in one pipeline, at most. */
-const MAX_COMMANDS_PER_PIPELINE = 500;
+/** Commands under way at once, at most. */
+const MAX_COMMANDS_AT_ONCE = 500;
 
-async function inPipelines(redis: Redis, commands: (string | number)[][]): Promise<readonly unknown[]> {
+async function inPipelines(redis: Commands, commands: (string | number)[][]): Promise<readonly unknown[]> {
   const replies: unknown[] = [];
-  for (let start = 0; start < commands.length; start += MAX_COMMANDS_PER_PIPELINE) {
-    const results = await redis.pipeline(commands.slice(start, start + MAX_COMMANDS_PER_PIPELINE)).exec();
-    if (results === null) throw new Error('Redis dropped a pipeline');
-    for (const [error, reply] of results) {
-      if (error !== null) throw error;
-      replies.push(reply);
-    }
+  for (let start = 0; start < commands.length; start += MAX_COMMANDS_AT_ONCE) {
+    const batch = commands.slice(start, start + MAX_COMMANDS_AT_ONCE);
+    replies.push(
+      ...(redis instanceof Cluster ? await sideBySide(redis, batch) : await inPipeline(redis, batch)),
+    );
   }
   return replies;
+}
+
+/** A pipeline would have to be all of one slot. */
+function sideBySide(cluster: Cluster, commands: (string | number)[][]): Promise<readonly unknown[]> {
+  return Promise.all(commands.map(([name = '', ...args]) => cluster.call(`${name}`, ...args)));
+}
+
+async function inPipeline(redis: Redis, commands: (string | number)[][]): Promise<readonly unknown[]> {
+  const results = await redis.pipeline(commands).exec();
+  if (results === null) throw new Error('Redis dropped a pipeline');
+  return results.map(([error, reply]) => {
+    if (error !== null) throw error;
+    return reply;
+  });
 }

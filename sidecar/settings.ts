@@ -1,4 +1,5 @@
 import { DEFAULT_HEADER_NAMES, type HeaderNames } from '../protocol/headers';
+import { parseRedisUrl, REDIS_URL_FORMS } from './redis-url';
 import { KeyError, MIN_SECRET_BYTES, parsePublicKey } from '../protocol/keys';
 
 /** Log levels, from silent to the most talkative (pino's names). */
@@ -15,6 +16,15 @@ export interface Settings {
   readonly adminPort: number;
   readonly redisUrl: string;
   readonly redisTimeoutMs: number;
+  readonly redisUsername: string | undefined;
+  readonly redisPassword: string | undefined;
+  readonly redisSentinelUsername: string | undefined;
+  readonly redisSentinelPassword: string | undefined;
+  readonly redisTlsCaFile: string | undefined;
+  readonly redisTlsCertFile: string | undefined;
+  readonly redisTlsKeyFile: string | undefined;
+  readonly redisTlsServerName: string | undefined;
+  readonly redisTopologyIntervalMs: number;
   readonly assertionSecret: string | undefined;
   readonly assertionSecretPrevious: string | undefined;
   readonly assertionPublicKey: string | undefined;
@@ -89,8 +99,8 @@ const TABLE = {
   port: integer('BRIDGE_PORT', 8080, [0, 65_535], undefined, 'port for WebSocket connections, 0 for any'),
   adminHost: text('BRIDGE_ADMIN_HOST', '0.0.0.0', 'address for /livez, /readyz and /metrics'),
   adminPort: integer('BRIDGE_ADMIN_PORT', 9090, [0, 65_535], undefined, 'port for them, 0 for any'),
-  redisUrl: row('REDIS_URL', 'redis://127.0.0.1:6379', 'a redis:// or rediss:// URL', readRedisUrl, {
-    description: 'where services publish and commands go',
+  redisUrl: row('REDIS_URL', 'redis://127.0.0.1:6379', REDIS_URL_FORMS, readRedisUrl, {
+    description: `where services publish and commands go: ${REDIS_URL_FORMS}`,
   }),
   redisTimeoutMs: integer(
     'BRIDGE_REDIS_TIMEOUT_MS',
@@ -98,6 +108,30 @@ const TABLE = {
     [1, MAX_TIMER_MS],
     'ms',
     'a command that Redis has not answered by then counts as Redis unreachable',
+  ),
+  redisUsername: optionalText('BRIDGE_REDIS_USERNAME', 'ACL user, for a REDIS_URL that names none'),
+  redisPassword: optionalText('BRIDGE_REDIS_PASSWORD', 'password, for a REDIS_URL that has none'),
+  redisSentinelUsername: optionalText('BRIDGE_REDIS_SENTINEL_USERNAME', 'ACL user of the sentinels'),
+  redisSentinelPassword: optionalText('BRIDGE_REDIS_SENTINEL_PASSWORD', 'password of the sentinels'),
+  redisTlsCaFile: optionalText(
+    'BRIDGE_REDIS_TLS_CA_FILE',
+    "PEM file with the authorities that sign Redis's certificates; Node's own list by default",
+  ),
+  redisTlsCertFile: optionalText(
+    'BRIDGE_REDIS_TLS_CERT_FILE',
+    "PEM file with the bridge's own certificate, which Redis asks for unless tls-auth-clients is off",
+  ),
+  redisTlsKeyFile: optionalText('BRIDGE_REDIS_TLS_KEY_FILE', 'PEM file with its private key'),
+  redisTlsServerName: optionalText(
+    'BRIDGE_REDIS_TLS_SERVER_NAME',
+    "name that Redis's certificates are for; the host that is connected to by default",
+  ),
+  redisTopologyIntervalMs: integer(
+    'BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS',
+    5000,
+    [100, MAX_TIMER_MS],
+    'ms',
+    'between looks at which master of a cluster serves which slots; whenever something is lost it is looked at at once',
   ),
   assertionSecret: secret(
     'BRIDGE_ASSERTION_SECRET',
@@ -209,7 +243,13 @@ const TABLE = {
     'ms',
     'how long an unused AI chat session keeps its owner',
   ),
-  commandStream: text('BRIDGE_COMMAND_STREAM', 'ai:commands', 'Redis Stream that commands are added to'),
+  commandStream: row(
+    'BRIDGE_COMMAND_STREAM',
+    'ai:commands',
+    'text without braces, except for one hash tag',
+    (value) => (/^[^{}]*(\{[^{}]+\}[^{}]*)?$/.test(value) ? value : undefined),
+    { description: 'Redis Stream that commands are added to' },
+  ),
   commandStreamMaxLength: integer(
     'BRIDGE_COMMAND_STREAM_MAX_LENGTH',
     100_000,
@@ -322,6 +362,15 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     adminPort: required(TABLE.adminPort),
     redisUrl: required(TABLE.redisUrl),
     redisTimeoutMs: required(TABLE.redisTimeoutMs),
+    redisUsername: optional(TABLE.redisUsername),
+    redisPassword: optional(TABLE.redisPassword),
+    redisSentinelUsername: optional(TABLE.redisSentinelUsername),
+    redisSentinelPassword: optional(TABLE.redisSentinelPassword),
+    redisTlsCaFile: optional(TABLE.redisTlsCaFile),
+    redisTlsCertFile: optional(TABLE.redisTlsCertFile),
+    redisTlsKeyFile: optional(TABLE.redisTlsKeyFile),
+    redisTlsServerName: optional(TABLE.redisTlsServerName),
+    redisTopologyIntervalMs: required(TABLE.redisTopologyIntervalMs),
     assertionSecret: optional(TABLE.assertionSecret),
     assertionSecretPrevious: optional(TABLE.assertionSecretPrevious),
     assertionPublicKey: optional(TABLE.assertionPublicKey),
@@ -448,8 +497,7 @@ function integer(
 }
 
 function readRedisUrl(value: string): string | undefined {
-  const url = URL.parse(value);
-  return url?.protocol === 'redis:' || url?.protocol === 'rediss:' ? value : undefined;
+  return parseRedisUrl(value) === undefined ? undefined : value;
 }
 
 function readKey(value: string): string | undefined {

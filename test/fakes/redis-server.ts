@@ -1,8 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { createInterface } from 'node:readline';
+import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
 /** A private redis-server, a child of this process, with no persistence, on 127.0.0.1. */
 export interface RedisServer {
@@ -16,82 +13,38 @@ export interface RedisServer {
   restart(): Promise<void>;
 }
 
-const MAX_ATTEMPTS = 20;
-
 /**
  * Starts a redis-server on a free port and resolves once it accepts connections.
+ * @param args more of its command line; `port` is what it listens on
  * @throws Error when redis-server is not on PATH, or ends before it is ready (with what it printed)
  */
-export async function startRedis(): Promise<RedisServer> {
-  const { child, port } = await launchOnFreePort();
-  let running: ChildProcess | undefined = child;
-  const killAtExit = (): void => void running?.kill('SIGKILL');
-  process.once('exit', killAtExit);
+export async function startRedis(args: (port: number) => readonly string[] = onPort): Promise<RedisServer> {
+  const run = (port: number): Promise<RedisProcess> =>
+    runRedis(['--save', '', '--bind', '127.0.0.1', '--dir', tmpdir(), ...args(port)]);
+  const { port, first } = await onFreePort(async (tried) => ({ port: tried, first: await run(tried) }));
+  let running: RedisProcess | undefined = first;
 
   const stop = async (): Promise<void> => {
     const stopping = running;
     running = undefined;
-    process.off('exit', killAtExit);
-    if (stopping === undefined) return;
-    if (stopping.exitCode !== null || stopping.signalCode !== null) return;
-    const gone = once(stopping, 'exit');
-    stopping.kill('SIGKILL');
-    await gone;
+    await stopping?.kill();
   };
 
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
     get pid() {
-      if (running?.pid === undefined) throw new Error('redis-server is stopped');
+      if (running === undefined) throw new Error('redis-server is stopped');
       return running.pid;
     },
     stop,
     restart: async () => {
       await stop();
-      running = await launch(port);
-      process.once('exit', killAtExit);
+      running = await run(port);
     },
   };
 }
 
-async function launchOnFreePort(): Promise<{ child: ChildProcess; port: number }> {
-  let failure: unknown;
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    // Below the range of ports that the system gives to outgoing connections, so that none
-    // takes the port while the server is away.
-    const port = randomInt(15_000, 32_000);
-    try {
-      return { child: await launch(port), port };
-    } catch (error) {
-      failure = error;
-      if (!(error instanceof PortTakenError)) break;
-    }
-  }
-  throw failure;
-}
-
-class PortTakenError extends Error {
-  override readonly name = 'PortTakenError';
-}
-
-function launch(port: number): Promise<ChildProcess> {
-  const args = ['--port', `${port}`, '--save', '', '--bind', '127.0.0.1', '--dir', tmpdir()];
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  return new Promise((resolve, reject) => {
-    const printed: string[] = [];
-    const lines = createInterface({ input: child.stdout });
-    lines.on('line', (line) => {
-      if (printed.length < 100) printed.push(line);
-      if (line.includes('Ready to accept connections')) resolve(child);
-    });
-    child.once('error', (cause) => {
-      reject(new Error('cannot run redis-server: install it (apt-get install redis-server)', { cause }));
-    });
-    child.once('close', () => {
-      const text = printed.join('\n');
-      const taken = text.includes('Address already in use');
-      reject(new (taken ? PortTakenError : Error)(`redis-server ended before it was ready:\n${text}`));
-    });
-  });
+function onPort(port: number): readonly string[] {
+  return ['--port', `${port}`];
 }

@@ -67,7 +67,7 @@ describe('settings', () => {
     });
     expect(faults).toEqual([
       'BRIDGE_PORT: expected a whole number from 0 to 65535',
-      'REDIS_URL: expected a redis:// or rediss:// URL',
+      'REDIS_URL: expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
       'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647',
       'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824',
       'BRIDGE_USER_HEADER: expected an HTTP header name',

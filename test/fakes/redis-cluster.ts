@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { keySlot } from '../../sidecar/key-slot';
+import { onFreePort, runRedis, type RedisProcess } from './redis-process';
+
+/** After which a node that does not answer counts as failed: long for a noisy machine, short for a test. */
+export const NODE_TIMEOUT_MS = 2000;
+
+/** One node of a cluster, whatever its role is now. */
+export interface ClusterNode {
+  readonly id: string;
+  readonly port: number;
+  /** A connection for the test, as the user who may do all. */
+  readonly redis: Redis;
+  readonly pid: number;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again with what it knew of the cluster. */
+  start(): Promise<void>;
+}
+
+/** A real cluster on 127.0.0.1: three masters, each with a replica. */
+export interface RedisCluster {
+  /** `redis+cluster://…`, every node named. */
+  readonly url: string;
+  readonly nodes: readonly ClusterNode[];
+  /** A client for the test, as the user who may do all. */
+  readonly client: Cluster;
+  /** The node that serves a key or a channel now, in the eyes of most masters. */
+  ownerOf(key: string): Promise<ClusterNode>;
+  /** A replica of the node that serves a key. */
+  replicaOf(key: string): Promise<ClusterNode>;
+  /** Moves the slot of a key, with what is in it, as `redis-cli --cluster reshard` does. */
+  moveSlot(key: string, to: ClusterNode): Promise<void>;
+  /** Resolves once every node that runs sees all slots served. */
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** How a cluster's nodes are started and reached. */
+export interface ClusterOptions {
+  /** More of each node's command line. */
+  readonly args?: (port: number) => readonly string[];
+  /** How the test itself connects. */
+  readonly connection?: Omit<RedisOptions, 'replyMapping'>;
+  readonly scheme?: string;
+}
+
+const SLOTS = 16_384;
+const MASTERS = 3;
+const ROUND_MS = 25;
+
+/** Starts six nodes and resolves once they are a cluster. */
+export async function startRedisCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'redis-cluster-'));
+  const nodes: ClusterNode[] = [];
+  for (let count = 0; count < 2 * MASTERS; count += 1) nodes.push(await startNode(dir, options));
+  await meet(nodes);
+  const ports = nodes.map(({ port }) => port);
+  const client = new Cluster(
+    ports.map((port) => ({ host: '127.0.0.1', port })),
+    { redisOptions: options.connection ?? {}, slotsRefreshInterval: 500 },
+  );
+  client.on('error', () => undefined);
+
+  const running = (): ClusterNode[] => nodes.filter(({ pid }) => pid !== 0);
+  const nodeById = (id: string | undefined): ClusterNode => {
+    const node = nodes.find((one) => one.id === id);
+    if (node === undefined) throw new Error(`no node ${id ?? ''}`);
+    return node;
+  };
+  const rowOf = async (key: string): Promise<SlotRow> => {
+    const votes = await Promise.all(running().map(async ({ redis }) => slotRow(redis, keySlot(key))));
+    const owners = votes.map((row) => row.ids[0]);
+    const [most] = [...votes].sort(
+      (a, b) => owners.filter((id) => id === b.ids[0]).length - owners.filter((id) => id === a.ids[0]).length,
+    );
+    if (most === undefined) throw new Error('no node runs');
+    return most;
+  };
+  return {
+    url: `${options.scheme ?? 'redis+cluster'}://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
+    nodes,
+    client,
+    ownerOf: async (key) => nodeById((await rowOf(key)).ids[0]),
+    replicaOf: async (key) => nodeById((await rowOf(key)).ids[1]),
+    moveSlot: async (key, to) => {
+      const slot = keySlot(key);
+      const from = nodeById((await rowOf(key)).ids[0]);
+      await to.redis.cluster('SETSLOT', slot, 'IMPORTING', from.id);
+      await from.redis.cluster('SETSLOT', slot, 'MIGRATING', to.id);
+      const keys = await from.redis.cluster('GETKEYSINSLOT', slot, 10_000);
+      for (const one of keys) await from.redis.migrate('127.0.0.1', to.port, one, 0, 5000);
+      for (const node of [to, from]) await node.redis.cluster('SETSLOT', slot, 'NODE', to.id);
+    },
+    settled: () => allSee(running(), 'cluster_state:ok'),
+    stop: async () => {
+      client.disconnect();
+      for (const { redis } of nodes) redis.disconnect();
+      await Promise.all(nodes.map((node) => node.kill()));
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startNode(dir: string, { args, connection }: ClusterOptions): Promise<ClusterNode> {
+  const run = (port: number): Promise<RedisProcess> =>
+    runRedis([
+      ...['--save', '', '--bind', '127.0.0.1', '--dir', dir, '--cluster-enabled', 'yes'],
+      ...['--cluster-config-file', `nodes-${port}.conf`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
+      // A replica that lost its master a while ago may still take over; no replica leaves its master.
+      ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
+      ...['--repl-diskless-sync-delay', '0', '--dbfilename', `dump-${port}.rdb`],
+      ...(args?.(port) ?? ['--port', `${port}`]),
+    ]);
+  const { port, first } = await onFreePort(async (tried) => ({ port: tried, first: await run(tried) }));
+  let running: RedisProcess | undefined = first;
+  const redis = new Redis({
+    host: '127.0.0.1',
+    port,
+    retryStrategy: () => ROUND_MS,
+    maxRetriesPerRequest: null,
+    ...connection,
+  });
+  redis.on('error', () => undefined);
+  return {
+    id: await redis.cluster('MYID'),
+    port,
+    redis,
+    get pid() {
+      return running?.pid ?? 0;
+    },
+    kill: async () => {
+      const killing = running;
+      running = undefined;
+      await killing?.kill();
+    },
+    start: async () => {
+      running ??= await run(port);
+    },
+  };
+}
+
+async function meet(nodes: readonly ClusterNode[]): Promise<void> {
+  const [first] = nodes;
+  if (first === undefined) return;
+  for (const [index, { redis, port }] of nodes.entries()) {
+    await redis.cluster('SET-CONFIG-EPOCH', index + 1);
+    if (port !== first.port) await first.redis.cluster('MEET', '127.0.0.1', port);
+    if (index >= MASTERS) continue;
+    const bounds = [index, index + 1].map((part) => Math.floor((SLOTS * part) / MASTERS));
+    await redis.cluster('ADDSLOTSRANGE', bounds[0] ?? 0, (bounds[1] ?? 0) - 1);
+  }
+  await allSee(nodes, `cluster_known_nodes:${nodes.length}`);
+  for (const [index, { redis }] of nodes.entries()) {
+    const master = nodes[index - MASTERS];
+    if (master !== undefined) await redis.cluster('REPLICATE', master.id);
+  }
+  await allSee(nodes, 'cluster_state:ok');
+  for (const { redis } of nodes) {
+    while ((await slotRow(redis, 0)).ids.length < 2 || (await slotRow(redis, SLOTS - 1)).ids.length < 2)
+      await sleep(ROUND_MS);
+  }
+  for (const { redis } of nodes.slice(MASTERS)) {
+    while (!(await redis.info('replication')).includes('master_link_status:up')) await sleep(ROUND_MS);
+  }
+}
+
+async function allSee(nodes: readonly ClusterNode[], line: string): Promise<void> {
+  for (const { redis } of nodes) {
+    while (!(await redis.cluster('INFO')).includes(line)) await sleep(ROUND_MS);
+  }
+}
+
+/** Who serves a slot: the master's id, then its replicas'. */
+interface SlotRow {
+  readonly ids: readonly string[];
+}
+
+async function slotRow(redis: Redis, slot: number): Promise<SlotRow> {
+  const rows = (await redis.cluster('SLOTS')) as unknown as [number, number, ...[string, number, string][]][];
+  const row = rows.find(([from, to]) => from <= slot && slot <= to);
+  const [, , ...served] = row ?? [0, 0];
+  return { ids: served.map(([, , id]) => id) };
+}

@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A redis-server process, a child of this one. */
+export interface RedisProcess {
+  readonly pid: number;
+  /** Kills it with SIGKILL and resolves once it is gone. */
+  kill(): Promise<void>;
+}
+
+/** The port is somebody else's. */
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+}
+
+/**
+ * Runs `redis-server` and resolves once it prints `readyLine`.
+ * @throws PortTakenError, or Error when it is not on PATH or ends before that (with what it printed)
+ */
+export async function runRedis(
+  args: readonly string[],
+  readyLine = 'Ready to accept connections',
+): Promise<RedisProcess> {
+  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
+  child.once('exit', () => process.off('exit', killAtExit));
+  await printed(child, readyLine);
+  return {
+    pid: child.pid ?? 0,
+    kill: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+function printed(child: ChildProcess, readyLine: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const got: string[] = [];
+    const { stdout } = child;
+    if (stdout === null) throw new TypeError('expected a piped stdout');
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (got.length < 100) got.push(line);
+      if (line.includes(readyLine)) resolve();
+    });
+    child.once('error', (cause) => {
+      reject(new Error('cannot run redis-server: install it (apt-get install redis-server)', { cause }));
+    });
+    child.once('close', () => {
+      const text = got.join('\n');
+      const taken = text.includes('Address already in use') || text.includes('Failed listening');
+      reject(new (taken ? PortTakenError : Error)(`redis-server ended before it was ready:\n${text}`));
+    });
+  });
+}
+
+const MAX_ATTEMPTS = 20;
+
+/** Tries ports until `run` finds one that is free; a cluster's node takes the one 10,000 above as well. */
+export async function onFreePort<T>(run: (port: number) => Promise<T>): Promise<T> {
+  let failure: unknown;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    try {
+      // Below the range of ports that the system gives to outgoing connections, so that none
+      // takes the port while the server is away.
+      return await run(randomInt(12_000, 22_000));
+    } catch (error) {
+      failure = error;
+      if (!(error instanceof PortTakenError)) break;
+    }
+  }
+  throw failure;
+}
