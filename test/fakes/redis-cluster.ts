@@ -62,7 +62,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
   const ports = nodes.map(({ port }) => port);
   const client = new Cluster(
     ports.map((port) => ({ host: '127.0.0.1', port })),
-    { redisOptions: options.connection ?? {}, slotsRefreshInterval: 500 },
+    { redisOptions: { commandTimeout: 500, ...options.connection }, slotsRefreshInterval: 500 },
   );
   client.on('error', () => undefined);
 
