@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { frameOf } from './delivery';
 import { keySlot, SLOT_COUNT } from './key-slot';
 import { shardProbeChannel } from './own-channels';
-import { DeliveryProbe } from './probe';
+import { DeliveryProbe, type ProbeContext } from './probe';
 import { cut } from './redis';
 
 /** What a shard works with. */
@@ -12,6 +12,8 @@ export interface ShardContext {
   readonly redis: Redis;
   readonly bridgeId: string;
   readonly publish: (channel: string, message: string) => Promise<unknown>;
+  /** Told of each probe. */
+  readonly onProbe: ProbeContext['onOutcome'];
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
   readonly events: ShardEvents;
@@ -43,14 +45,18 @@ export class Shard {
   #closed = false;
 
   constructor(context: ShardContext) {
-    const { redis, events, log } = context;
+    const { redis, publish, onProbe, events, log } = context;
     this.#redis = redis;
     this.#context = context;
     this.#probe = new DeliveryProbe({
-      publish: (message) => this.#publishProbe(message),
+      publish: (message) => publish(this.#probeChannel ?? '', message),
       onSilence: () => {
         log.warn('a published probe was not heard: the subscriptions of a shard are opened anew');
         this.reset();
+      },
+      onOutcome: (outcome, seconds) => {
+        onProbe(outcome, seconds);
+        if (outcome === 'unsent') events.doubted();
       },
       intervalMs: context.probeIntervalMs,
       timeoutMs: context.probeTimeoutMs,
@@ -131,16 +137,6 @@ export class Shard {
   /** Gives the connection up for a new one. */
   reset(): void {
     cut(this.#redis);
-  }
-
-  async #publishProbe(message: string): Promise<void> {
-    const { publish, events } = this.#context;
-    try {
-      await publish(this.#probeChannel ?? '', message);
-    } catch (error) {
-      events.doubted();
-      throw error;
-    }
   }
 
   /** Holds a probe channel in a slot that the node serves. */

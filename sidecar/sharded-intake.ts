@@ -153,11 +153,12 @@ export class ShardedIntake implements Intake {
   }
 
   #open(address: string): Shard {
-    const { settings, log, bridgeId, publish, deliver } = this.#context;
+    const { settings, log, bridgeId, publish, onProbe, deliver } = this.#context;
     const shard: Shard = new Shard({
       redis: shardConnection(parseAddress(address), settings, log),
       bridgeId,
       publish,
+      onProbe,
       probeIntervalMs: settings.probeIntervalMs,
       probeTimeoutMs: settings.probeTimeoutMs,
       events: {
