@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../dev/ports';
+import type { Readable } from 'node:stream';
 
 /** `npm start` as it runs. */
 export interface Demo {
@@ -11,38 +12,61 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
+const MAX_ATTEMPTS = 20;
+
 /**
  * Starts what `npm start` does, on free ports.
  * @param tokenIntervalMs between two tokens of an answer
  */
 export async function startDemo(tokenIntervalMs: number): Promise<Demo> {
-  const child = spawn(process.execPath, [join(__dirname, '../../dist/dev/start.js')], {
+  for (let attempt = 1; ; attempt += 1) {
+    const child = launch(tokenIntervalMs);
+    const kill = (): void => void child.kill('SIGTERM');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
+    const started = await pageOf(child);
+    if ('url' in started) return { url: started.url, stop: () => stop(child) };
+    if (attempt === MAX_ATTEMPTS || !started.said.includes('is in use')) {
+      throw new Error(`npm start ended before the page was served: ${started.said}`);
+    }
+  }
+}
+
+function launch(tokenIntervalMs: number) {
+  // Below the range of ports that the system gives to outgoing connections, so that none takes the bridge's while it
+  // restarts.
+  const port = randomInt(15_000, 32_000);
+  return spawn(process.execPath, [join(__dirname, '../../dist/dev/start.js')], {
     env: {
       PATH: process.env['PATH'],
-      GATEWAY_PORT: String(await freePort()),
-      BRIDGE_PORT: String(await freePort()),
-      BRIDGE_ADMIN_PORT: String(await freePort()),
+      GATEWAY_PORT: String(port),
+      BRIDGE_PORT: String(port + 1),
+      BRIDGE_ADMIN_PORT: String(port + 2),
       DEMO_TOKEN_INTERVAL_MS: String(tokenIntervalMs),
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const kill = (): void => void child.kill('SIGTERM');
-  process.once('exit', kill);
-  const stop = async (): Promise<void> => {
-    process.off('exit', kill);
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-  };
-  const [url] = await new Promise<string[]>((resolve, reject) => {
+}
+
+function pageOf(
+  child: ChildProcess & { readonly stdout: Readable; readonly stderr: Readable },
+): Promise<{ readonly url: string } | { readonly said: string }> {
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  return new Promise((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = /^page\s+(http:\S+)/.exec(line)?.slice(1);
-      if (found !== undefined) resolve(found);
+      const [, url] = /^page\s+(http:\S+)/.exec(line) ?? [];
+      if (url !== undefined) resolve({ url });
     });
-    child.once('exit', (code) => {
-      reject(new Error(`npm start ended with ${code ?? 'a signal'} before the page was served`));
+    child.once('close', () => {
+      resolve({ said });
     });
   });
-  return { url: url ?? '', stop };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
 }
