@@ -14,6 +14,8 @@ export interface ChildPlan {
   /** What the line contains with which it says that it is ready. */
   readonly readyWhen: string;
   readonly logFile: string;
+  /** What it is ended with. Default: SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
 }
 
 /** A child that ended although nobody asked it to. */
@@ -24,7 +26,7 @@ export class ChildEnded extends Error {
 
 /** How many of its last lines are shown when a child dies. */
 const SHOWN_LINES = 20;
-/** Milliseconds that a child has to end after SIGTERM. */
+/** Milliseconds that a child has to end after its signal, unless told otherwise. */
 const STOP_MS = 5_000;
 
 /** A running child. Its output goes to a file, its last lines are kept. */
@@ -63,13 +65,16 @@ export class Child {
     return { child, line };
   }
 
-  /** Ends it, by force if need be. */
-  async stop(): Promise<void> {
+  /** Ends it, after `patienceMs` by force. */
+  async stop(
+    signal: NodeJS.Signals = this.plan.stopSignal ?? 'SIGTERM',
+    patienceMs = STOP_MS,
+  ): Promise<void> {
     this.#stopping = true;
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_MS);
+    this.#process.kill(signal);
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs);
     await ended;
     clearTimeout(timer);
   }

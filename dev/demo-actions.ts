@@ -13,6 +13,7 @@ export interface DemoSurroundings {
   readonly line: Pick<Line, 'cut'>;
   readonly jwtSecret: string;
   readonly restartBridge: () => Promise<void>;
+  readonly killBridge: () => Promise<void>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -33,7 +34,7 @@ const nothing = z.strictObject({});
 
 /** What is at each path, for the demo page alone. */
 export function demoActions(surroundings: DemoSurroundings): ReadonlyMap<string, DemoAction> {
-  const { redis, line, jwtSecret, restartBridge, now } = surroundings;
+  const { redis, line, jwtSecret, restartBridge, killBridge, now } = surroundings;
   const nowSeconds = (): number => Math.floor(now() / 1000);
   return new Map<string, DemoAction>([
     [
@@ -54,6 +55,7 @@ export function demoActions(surroundings: DemoSurroundings): ReadonlyMap<string,
       }),
     ],
     ['/demo/restart-bridge', post(nothing, restartBridge)],
+    ['/demo/kill-bridge', post(nothing, killBridge)],
     ['/demo/notify', post(notice, (input) => notify(redis, input))],
   ]);
 }

@@ -17,10 +17,12 @@ const REQUEST_LINE = /^GET \S*[?&]line=([\w-]+)[& ]/;
 export class Line {
   readonly #server: Server;
   readonly #wires = new Set<Wire>();
+  #targetPort: number;
 
   private constructor(targetPort: number) {
+    this.#targetPort = targetPort;
     this.#server = createServer({ allowHalfOpen: true }, (near) => {
-      this.#join(near, targetPort);
+      this.#join(near);
     });
   }
 
@@ -34,6 +36,11 @@ export class Line {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Leads new connections to another port of 127.0.0.1; the others stay where they are. */
+  leadTo(targetPort: number): void {
+    this.#targetPort = targetPort;
   }
 
   /** Resets the connections of this id. @returns how many */
@@ -51,8 +58,8 @@ export class Line {
     await closed;
   }
 
-  #join(near: Socket, targetPort: number): void {
-    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  #join(near: Socket): void {
+    const far = connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const wire: Wire = { ends: [near, far], id: undefined };
     this.#wires.add(wire);
     near.setNoDelay();

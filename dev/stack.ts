@@ -23,6 +23,15 @@ export interface StackSettings {
   readonly assertionSecret: string;
 }
 
+const BRIDGE = 'ws-bridge';
+/** Milliseconds that a bridge has to hand over what its clients missed: BRIDGE_LINGER_MS and some. */
+const RETIRE_MS = 65_000;
+
+/** Where a bridge is, for people. */
+export function bridgeLine(port: number, adminPort: number): string {
+  return `bridge    http://127.0.0.1:${port}  admin http://127.0.0.1:${adminPort}/metrics`;
+}
+
 /** redis-server is not there. */
 export class RedisMissing extends Error {
   override readonly name = 'RedisMissing';
@@ -39,7 +48,7 @@ export class Stack {
   #redis: Redis | undefined;
   #line: Line | undefined;
   #page: PageServer | undefined;
-  #restarting: Promise<void> | undefined;
+  #replacing: Promise<void> = Promise.resolve();
 
   constructor(settings: StackSettings) {
     this.#settings = settings;
@@ -57,8 +66,9 @@ export class Stack {
     const { redisUrl } = this.#settings;
     if (redisUrl === undefined) await this.#startRedis();
     await this.#run(this.#gatekeeper());
-    await this.#run(this.#bridge());
-    const line = (this.#line = await Line.open(this.#settings.bridgePort));
+    const { bridgePort, bridgeAdminPort } = this.#settings;
+    await this.#run(this.#bridge(bridgePort, bridgeAdminPort));
+    const line = (this.#line = await Line.open(bridgePort));
     const page = (this.#page = await this.#servePage(line));
     await this.#run(this.#gateway(line.port, page.port));
     await this.#run(this.#node('demo-ai-service', 'dev/demo-ai-service.js', [], '"ready"'));
@@ -78,10 +88,27 @@ export class Stack {
     await this.#line?.close();
   }
 
-  /** Ends the bridge as an operator does it, with SIGTERM, and starts another in its place. */
+  /** Starts another bridge and has it take over, as an operator does it: nobody need miss anything. */
   restartBridge(): Promise<void> {
-    this.#restarting ??= this.#replaceBridge().finally(() => (this.#restarting = undefined));
-    return this.#restarting;
+    return this.#replaceBridge(async (old) => {
+      const [port, adminPort] = [await freePort(), await freePort()];
+      const child = await this.#start(this.#bridge(port, adminPort));
+      this.#line?.leadTo(port);
+      console.log(bridgeLine(port, adminPort));
+      void old.stop('SIGTERM', RETIRE_MS);
+      return child;
+    });
+  }
+
+  /** Kills the bridge, as a crash does it, and starts another in its place: what it kept is gone. */
+  killBridge(): Promise<void> {
+    return this.#replaceBridge(async (old) => {
+      await old.stop('SIGKILL');
+      return this.#start(old.plan).catch((cause: unknown) => {
+        this.#fail(cause);
+        throw cause;
+      });
+    });
   }
 
   async #run(plan: ChildPlan): Promise<void> {
@@ -94,16 +121,15 @@ export class Stack {
     return child;
   }
 
-  async #replaceBridge(): Promise<void> {
-    const plan = this.#bridge();
-    const at = this.#children.findIndex((child) => child.plan.name === plan.name);
-    await this.#children[at]?.stop();
-    try {
-      this.#children[at] = await this.#start(plan);
-    } catch (cause) {
-      this.#fail(cause);
-      throw cause;
-    }
+  /** One after the other, so that there is always one to replace. */
+  #replaceBridge(replace: (old: Child) => Promise<Child>): Promise<void> {
+    const replaced = this.#replacing.then(async () => {
+      const at = this.#children.findIndex(({ plan }) => plan.name === BRIDGE);
+      const old = this.#children[at];
+      if (old !== undefined) this.#children[at] = await replace(old);
+    });
+    this.#replacing = replaced.catch(() => undefined);
+    return replaced;
   }
 
   #servePage(line: Line): Promise<PageServer> {
@@ -112,10 +138,11 @@ export class Stack {
     // A Redis that is gone is told by its own end, or by a button that fails.
     redis.on('error', () => undefined);
     const restartBridge = (): Promise<void> => this.restartBridge();
+    const killBridge = (): Promise<void> => this.killBridge();
     return PageServer.start({
       folder: join(root, 'dist/dev/page'),
       hosts: [`127.0.0.1:${gatewayPort}`, `localhost:${gatewayPort}`],
-      actions: demoActions({ redis, line, jwtSecret, restartBridge, now: Date.now }),
+      actions: demoActions({ redis, line, jwtSecret, restartBridge, killBridge, now: Date.now }),
     });
   }
 
@@ -136,17 +163,17 @@ export class Stack {
     return this.#node('ws-gatekeeper', 'plugin/bin/ws-gatekeeper.js', args, '"listening"');
   }
 
-  #bridge(): ChildPlan {
-    const { bridgePort, bridgeAdminPort, assertionSecret } = this.#settings;
-    return this.#node('ws-bridge', 'sidecar/bin/ws-bridge.js', [], '"listening"', {
+  #bridge(port: number, adminPort: number): ChildPlan {
+    const plan = this.#node(BRIDGE, 'sidecar/bin/ws-bridge.js', [], '"listening"', {
       BRIDGE_HOST: '127.0.0.1',
-      BRIDGE_PORT: String(bridgePort),
+      BRIDGE_PORT: String(port),
       BRIDGE_ADMIN_HOST: '127.0.0.1',
-      BRIDGE_ADMIN_PORT: String(bridgeAdminPort),
-      BRIDGE_ASSERTION_SECRET: assertionSecret,
-      // Ctrl-C is answered at once.
+      BRIDGE_ADMIN_PORT: String(adminPort),
+      BRIDGE_ASSERTION_SECRET: this.#settings.assertionSecret,
       BRIDGE_DRAIN_MS: '0',
     });
+    // Ctrl-C is answered at once: there is no other bridge to hand over to.
+    return { ...plan, stopSignal: 'SIGINT' };
   }
 
   #gateway(linePort: number, pagePort: number): ChildPlan {

@@ -12,7 +12,7 @@ import {
 } from './defaults';
 import { issueToken } from './issue-token';
 import { expectFree, portFrom } from './ports';
-import { Stack, type StackSettings } from './stack';
+import { bridgeLine, Stack, type StackSettings } from './stack';
 
 const folder = mkdtempSync(join(tmpdir(), 'ws-bridge-dev-'));
 let stack: Stack | undefined;
@@ -70,7 +70,7 @@ async function greeting(settings: StackSettings, redisUrl: string): Promise<stri
   return [
     `page      http://127.0.0.1:${gatewayPort}/  (open it in a browser, in two tabs)`,
     `gateway   ws://127.0.0.1:${gatewayPort}  (a stand-in that speaks Kong's plugin-server protocol; not Kong)`,
-    `bridge    http://127.0.0.1:${bridgePort}  admin http://127.0.0.1:${bridgeAdminPort}/metrics`,
+    bridgeLine(bridgePort, bridgeAdminPort),
     `redis     ${redisUrl}`,
     `logs      ${folder}`,
     isDefault ? `secret    JWT_SECRET=${jwtSecret} (development only)` : 'secret    JWT_SECRET, yours',

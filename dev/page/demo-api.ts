@@ -7,7 +7,7 @@ export async function fetchToken(tenant: string, user: string): Promise<string> 
 
 /** Asks the development server for one of the things that go wrong in the field, or for a notification. */
 export async function order(
-  what: 'drop' | 'expire' | 'restart-bridge' | 'notify',
+  what: 'drop' | 'expire' | 'restart-bridge' | 'kill-bridge' | 'notify',
   input: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const response = await fetch(`/demo/${what}`, {

@@ -26,7 +26,7 @@ showNotifications(
 );
 const documentPath = `/ws/collaboration/${encodeURIComponent(visitor.document)}`;
 showDocument(new Pane<AnyFrame>(section('document'), documentPath, visitor, log));
-offerRestart();
+bindBridgeButtons();
 
 function greet({ tenant, user, document: name }: Visitor): void {
   document.title = `${user} at ${tenant} · kong-ws-bridge`;
@@ -41,22 +41,27 @@ function greet({ tenant, user, document: name }: Visitor): void {
   link.textContent = `Open a tab as ${other}`;
 }
 
-function offerRestart(): void {
-  const button = find(document, '#restart', HTMLButtonElement);
-  button.addEventListener('click', () => {
-    button.disabled = true;
-    log.add('Bridge', 'restarting');
-    order('restart-bridge')
-      .then(
-        () => {
-          log.add('Bridge', 'started');
-        },
-        (cause: unknown) => {
-          log.add('Bridge', cause instanceof Error ? cause.message : String(cause));
-        },
-      )
-      .finally(() => {
-        button.disabled = false;
-      });
-  });
+/** The bridge is everybody's: these buttons are felt in every tab. */
+function bindBridgeButtons(): void {
+  const bind = (what: 'restart-bridge' | 'kill-bridge', begun: string, done: string): void => {
+    const button = find(document, `[data-bridge=${what}]`, HTMLButtonElement);
+    button.addEventListener('click', () => {
+      button.disabled = true;
+      log.add('Bridge', begun);
+      order(what)
+        .then(
+          () => {
+            log.add('Bridge', done);
+          },
+          (cause: unknown) => {
+            log.add('Bridge', cause instanceof Error ? cause.message : String(cause));
+          },
+        )
+        .finally(() => {
+          button.disabled = false;
+        });
+    });
+  };
+  bind('restart-bridge', 'another one is starting', 'the new one takes over');
+  bind('kill-bridge', 'killed', 'another one runs');
 }

@@ -63,6 +63,18 @@ describe('a line that can be cut', () => {
     expect([line.cut('first'), line.cut('second')]).toEqual([0, 1]);
   });
 
+  it('leads new connections elsewhere, and leaves those that are open where they are', async () => {
+    const socket = await say('before');
+    const other = createServer((far) => far.end('elsewhere')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    line.leadTo((other.address() as AddressInfo).port);
+    const next = connect({ port: line.port, host: '127.0.0.1' });
+    expect(String(await once(next, 'data'))).toBe('elsewhere');
+    socket.write('still here');
+    expect(String(await once(socket, 'data'))).toBe('still here');
+    other.close();
+  });
+
   it('cuts nothing for an id that nobody has', async () => {
     await say(request('session=line'));
     expect(line.cut('session')).toBe(0);

@@ -36,6 +36,7 @@ beforeAll(async () => {
     line: { cut: (id) => done.push(`cut ${id}`) },
     jwtSecret: SECRET,
     restartBridge: () => Promise.resolve(void done.push('restart')),
+    killBridge: () => Promise.resolve(void done.push('kill')),
     now: () => NOW_SECONDS * 1000,
   });
   server = await PageServer.start({ folder, hosts: [HOST], actions });
@@ -156,10 +157,11 @@ describe('the server of the demo page', () => {
     });
   });
 
-  it('cuts a line and restarts the bridge', async () => {
+  it('cuts a line, restarts the bridge and kills it', async () => {
     expect(await press('/demo/drop', { line: 'a-1' })).toMatchObject({ status: 204 });
     expect(await press('/demo/restart-bridge', {})).toMatchObject({ status: 204 });
-    expect(done).toEqual(['cut a-1', 'restart']);
+    expect(await press('/demo/kill-bridge', {})).toMatchObject({ status: 204 });
+    expect(done).toEqual(['cut a-1', 'restart', 'kill']);
   });
 
   it('revokes a token for every bridge and for the gatekeeper, for as long as it would be good', async () => {

@@ -43,6 +43,8 @@ function launch(tokenIntervalMs: number) {
       BRIDGE_PORT: String(port + 1),
       BRIDGE_ADMIN_PORT: String(port + 2),
       DEMO_TOKEN_INTERVAL_MS: String(tokenIntervalMs),
+      // On a busy machine a bridge may be slow to hand over.
+      BRIDGE_HANDOVER_TIMEOUT_MS: '20000',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -44,6 +44,11 @@ async function ask(tab: Tab, question: string) {
   return { turn, complete, text: turn.locator('.answer') };
 }
 
+async function resumedInEachPane(): Promise<number[]> {
+  const shown = [ana, ben].flatMap((tab) => PANES.map((pane) => tab.shown(pane, 'resumed')));
+  return (await Promise.all(shown)).map(Number);
+}
+
 /** Waits until both tabs show the same document, with all this in it. */
 async function expectSameDocument(...parts: readonly string[]): Promise<void> {
   await eventually(async () => {
@@ -134,10 +139,25 @@ describe('the demo page, open in two tabs', () => {
     await expectSameDocument('From a tab that was away. ', 'In the meantime. ');
   });
 
-  it('comes back when the bridge restarts, says that frames may be lost, and makes the documents equal', async () => {
-    expect([...ana.complaints, ...ben.complaints]).toEqual([]);
+  it('resumes where it left off when another bridge takes over', async () => {
+    const before = await resumedInEachPane();
+    const { complete, text } = await ask(ana, 'And with a new bridge?');
+    await text.getByText('You asked').waitFor();
     await ana.page.getByRole('button', { name: 'Restart the bridge' }).click();
-    await ana.shows('document', 'close', '1012 Service Restart');
+    await ana.shows('chat', 'close', '1012 Service Restart');
+    await ana.text.pressSequentially('While bridges change. ');
+    await complete.waitFor();
+    expect(await text.textContent()).toBe(answerTo('And with a new bridge?'));
+    await expectSameDocument('While bridges change. ');
+    await eventually(async () => (await resumedInEachPane()).every((count, i) => count > (before[i] ?? 0)));
+    for (const tab of [ana, ben])
+      for (const pane of PANES) expect([pane, await tab.shown(pane, 'gaps')]).toEqual([pane, '0']);
+    expect([...ana.complaints, ...ben.complaints]).toEqual([]);
+  });
+
+  it('comes back when the bridge is killed, says that frames may be lost, and makes the documents equal', async () => {
+    await ana.page.getByRole('button', { name: 'Kill the bridge' }).click();
+    await ana.shows('document', 'close', '1006 Abnormal Closure');
     await ana.text.pressSequentially('Ana, without a bridge. ');
     await ben.text.pressSequentially('Ben, without a bridge. ');
     for (const tab of [ana, ben]) {
@@ -158,6 +178,7 @@ describe('the demo page, open in two tabs', () => {
       'Ben wrote that. ',
       'From a tab that was away. ',
       'In the meantime. ',
+      'While bridges change. ',
       'Ana, without a bridge. ',
       'Ben, without a bridge. ',
     ];
