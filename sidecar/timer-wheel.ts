@@ -49,16 +49,19 @@ export class TimerWheel {
     };
   }
 
-  /** Runs what is due by `nowMs`, in milliseconds since the epoch. A clock that went back runs nothing. */
+  /**
+   * Runs what is due by `nowMs`, in milliseconds since the epoch. A clock that went back runs nothing, and what is added
+   * from then on is due by the clock as it is now.
+   */
   advance(nowMs: number): void {
     const target = Math.floor(nowMs / this.#tickMs);
     const first = Math.max(this.#tick + 1, target - this.#slots.length + 1);
-    this.#tick = Math.max(this.#tick, target);
+    this.#tick = target;
     for (let tick = first; tick <= target; tick += 1) this.#runSlot(this.#slotOf(tick), target);
   }
 
   #runSlot(slot: Set<Entry>, target: number): void {
-    for (const entry of [...slot]) {
+    for (const entry of slot) {
       // What ran before it may have cancelled it.
       if (entry.dueTick > target || !slot.delete(entry)) continue;
       this.#size -= 1;

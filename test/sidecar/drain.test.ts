@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { WHEEL_TICK_MS } from '../../sidecar/bridge';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { askUpgrade, connect, connectCounting, EMPTY, eventually, headersFor, startBridge } from './fixture';
@@ -21,6 +22,13 @@ beforeEach(async () => {
 afterAll(async () => {
   await redis.stop();
 });
+
+async function commandIds(): Promise<readonly (string | undefined)[]> {
+  const client = new Redis(redis.url);
+  const entries = await client.xrange('ai:commands', '-', '+');
+  client.disconnect();
+  return entries.map(([, fields]) => fields[fields.indexOf('id') + 1]);
+}
 
 async function readyStatus(): Promise<number> {
   return (await fetch(`${bridge.adminUrl}/readyz`)).status;
@@ -57,15 +65,31 @@ describe('a bridge that drains', () => {
     const drained = bridge.bridge.drain();
     now += 20_000;
     await eventually(() => bridge.bridge.openState().deadlines === 1);
+    // Too late: nothing more is read.
+    chat.send('{"type":"ask","id":"c3"}');
     process.kill(redis.pid, 'SIGCONT');
     for (const id of ['c1', 'c2']) expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id } });
     expect(await chat.client.closed).toBe(1012);
+    expect(await commandIds()).toEqual(['c1', 'c2']);
     // What it has sent meanwhile is kept for its client.
     await eventually(() => bridge.bridge.openState().connections === 0);
     expect(bridge.bridge.openState().streams).toBe(1);
     now += 61_000;
     await drained;
     expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+
+  it('forgets when to close a socket that has closed by itself', async () => {
+    const url = `${bridge.url}/ws/notifications`;
+    const [leaving, staying] = [await connect(url, ALICE), await connect(url, ALICE)];
+    const drained = bridge.bridge.drain();
+    await leaving.close();
+    await eventually(() => bridge.bridge.openState().connections === 1);
+    // The end of the token of the one that stays, and its closing.
+    expect(bridge.bridge.openState().deadlines).toBe(2);
+    now += 10_000;
+    expect(await staying.closed).toBe(1012);
+    await drained;
   });
 
   it('without sockets ends at once', async () => {

@@ -135,6 +135,8 @@ describe('a revocation', () => {
   it('names a user only together with its tenant, and one kind of thing at a time', () => {
     expect(parseRevocation(Buffer.from('{"type":"revoke","jti":"a","tenant":"b"}'))).toBeUndefined();
     expect(parseRevocation(Buffer.from('{"type":"revoke","tenant":1}'))).toBeUndefined();
+    for (const who of ['"jti":""', '"tenant":""', '"tenant":"b","user":""'])
+      expect(parseRevocation(Buffer.from(`{"type":"revoke",${who}}`))).toBeUndefined();
     expect(parseRevocation(Buffer.from('{"type":"revoke","tenant":"b"}'))).toEqual({
       type: 'revoke',
       tenant: 'b',

@@ -28,6 +28,55 @@ describe('a timer wheel', () => {
     );
   });
 
+  it('is exact to the tick', () => {
+    for (let ms = 1; ms <= 40; ms += 1) {
+      const wheel = new TimerWheel(10, 4, START);
+      let ran = 0;
+      wheel.add(START + ms, () => (ran += 1));
+      wheel.advance(START + ms - 1);
+      expect(ran).toBe(0);
+      wheel.advance(START + Math.ceil(ms / 10) * 10);
+      expect(ran).toBe(1);
+    }
+  });
+
+  it('counts what is ahead, whatever is cancelled twice or too late', () => {
+    const wheel = new TimerWheel(10, 4, START);
+    const [first, second] = [wheel.add(START + 5, () => undefined), wheel.add(START + 50, () => undefined)];
+    wheel.add(START + 90, () => undefined);
+    wheel.advance(START + 10);
+    first.cancel();
+    second.cancel();
+    second.cancel();
+    expect(wheel.size).toBe(1);
+  });
+
+  it('goes by the clock as it is after it was set back', () => {
+    const wheel = new TimerWheel(10, 4, START);
+    const back = START - 3_600_000;
+    wheel.advance(back);
+    let ran = 0;
+    wheel.add(back + 50, () => (ran += 1));
+    wheel.advance(back + 40);
+    expect(ran).toBe(0);
+    wheel.advance(back + 50);
+    expect(ran).toBe(1);
+  });
+
+  it('runs nothing twice that is added again as it runs, however far the clock jumps', () => {
+    const wheel = new TimerWheel(10, 4, START);
+    let ran = 0;
+    const again = (): void => {
+      ran += 1;
+      wheel.add(START, again);
+    };
+    wheel.add(START, again);
+    for (const [jumps, ms] of [10, 1000, 1_000_000].entries()) {
+      wheel.advance(START + ms);
+      expect(ran).toBe(jumps + 1);
+    }
+  });
+
   it('does not run what was cancelled, even by what ran in the same tick', () => {
     const wheel = new TimerWheel(10, 4, START);
     const ran: string[] = [];
