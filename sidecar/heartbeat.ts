@@ -5,27 +5,42 @@ export interface Pulse {
   terminate(): void;
 }
 
+/** Pings go out once in so many milliseconds, each time to those whose turn it is. */
+export const BEAT_MS = 500;
+
+interface Watched {
+  readonly beat: Set<Pulse>;
+  answered: boolean;
+}
+
 /**
- * Pings every socket in each interval, all from one timer, and cuts those that have not answered by the next.
+ * Pings every socket once in each interval, and cuts those that have not answered by the next. Sockets are spread
+ * evenly over the interval, whenever they came, so that no moment has many pings. One timer does it all.
  */
 export class Heartbeat {
-  readonly #intervalMs: number;
-  readonly #answered = new Map<Pulse, boolean>();
+  readonly #tickMs: number;
+  /** The interval: those pinged in its first moment, its second… */
+  readonly #beats: readonly Set<Pulse>[];
+  readonly #watched = new Map<Pulse, Watched>();
+  #assigned = 0;
+  #tick = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(intervalMs: number) {
-    this.#intervalMs = intervalMs;
+    const count = Math.max(1, Math.round(intervalMs / BEAT_MS));
+    this.#beats = Array.from({ length: count }, () => new Set<Pulse>());
+    this.#tickMs = intervalMs / count;
   }
 
   /** How many sockets are watched. */
   get size(): number {
-    return this.#answered.size;
+    return this.#watched.size;
   }
 
   start(): void {
     this.#timer ??= setInterval(() => {
       this.#beat();
-    }, this.#intervalMs);
+    }, this.#tickMs);
   }
 
   stop(): void {
@@ -34,26 +49,34 @@ export class Heartbeat {
   }
 
   watch(pulse: Pulse): void {
-    this.#answered.set(pulse, true);
+    const beat = this.#beats[this.#assigned++ % this.#beats.length];
+    if (beat === undefined || this.#watched.has(pulse)) return;
+    beat.add(pulse);
+    this.#watched.set(pulse, { beat, answered: true });
   }
 
   unwatch(pulse: Pulse): void {
-    this.#answered.delete(pulse);
+    this.#watched.get(pulse)?.beat.delete(pulse);
+    this.#watched.delete(pulse);
   }
 
   /** The socket answered a ping. */
   heard(pulse: Pulse): void {
-    if (this.#answered.has(pulse)) this.#answered.set(pulse, true);
+    const watched = this.#watched.get(pulse);
+    if (watched !== undefined) watched.answered = true;
   }
 
   #beat(): void {
-    for (const [pulse, answered] of [...this.#answered]) {
-      if (!answered) {
-        this.#answered.delete(pulse);
+    const beat = this.#beats[this.#tick++ % this.#beats.length] ?? [];
+    for (const pulse of [...beat]) {
+      const watched = this.#watched.get(pulse);
+      if (watched === undefined) continue;
+      if (!watched.answered) {
+        this.unwatch(pulse);
         pulse.terminate();
         continue;
       }
-      this.#answered.set(pulse, false);
+      watched.answered = false;
       pulse.ping();
     }
   }

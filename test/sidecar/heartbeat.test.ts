@@ -1,19 +1,19 @@
-import { Heartbeat } from '../../sidecar/heartbeat';
+import { BEAT_MS, Heartbeat } from '../../sidecar/heartbeat';
 
 class Socket {
-  pings = 0;
-  cut = false;
+  readonly pingedAtMs: number[] = [];
+  cutAtMs: number | undefined;
   ping(): void {
-    this.pings += 1;
+    this.pingedAtMs.push(Date.now());
   }
   terminate(): void {
-    this.cut = true;
+    this.cutAtMs = Date.now();
   }
 }
 
 describe('the heartbeat', () => {
   beforeEach(() => {
-    jest.useFakeTimers();
+    jest.useFakeTimers({ now: 0 });
   });
   afterEach(() => {
     jest.useRealTimers();
@@ -25,15 +25,32 @@ describe('the heartbeat', () => {
     heartbeat.start();
     heartbeat.watch(alive);
     heartbeat.watch(dead);
-    jest.advanceTimersByTime(29_999);
-    expect(alive.pings).toBe(0);
-    jest.advanceTimersByTime(1);
-    expect([alive.pings, dead.pings]).toEqual([1, 1]);
+    jest.advanceTimersByTime(30_000);
+    expect([alive.pingedAtMs.length, dead.pingedAtMs.length]).toEqual([1, 1]);
     heartbeat.heard(alive);
     jest.advanceTimersByTime(30_000);
-    expect([alive.cut, dead.cut]).toEqual([false, true]);
-    expect([alive.pings, dead.pings]).toEqual([2, 1]);
+    const [first = 0, second = 0] = alive.pingedAtMs;
+    expect(second - first).toBe(30_000);
+    expect([alive.cutAtMs, dead.cutAtMs]).toEqual([undefined, (dead.pingedAtMs[0] ?? 0) + 30_000]);
+    expect(dead.pingedAtMs).toHaveLength(1);
     expect(heartbeat.size).toBe(1);
+    heartbeat.stop();
+  });
+
+  it('spreads sockets that came at once evenly over the interval', () => {
+    const heartbeat = new Heartbeat(30_000);
+    const sockets = Array.from({ length: 600 }, () => new Socket());
+    heartbeat.start();
+    for (const socket of sockets) heartbeat.watch(socket);
+    jest.advanceTimersByTime(30_000);
+    const moments = new Map<number, number>();
+    for (const { pingedAtMs } of sockets) {
+      const [at = -1, ...more] = pingedAtMs;
+      expect(more).toEqual([]);
+      moments.set(at, (moments.get(at) ?? 0) + 1);
+    }
+    expect([...moments.keys()]).toEqual(Array.from({ length: 60 }, (_, index) => (index + 1) * BEAT_MS));
+    expect(new Set(moments.values())).toEqual(new Set([10]));
     heartbeat.stop();
   });
 
@@ -55,7 +72,7 @@ describe('the heartbeat', () => {
     heartbeat.unwatch(socket);
     heartbeat.heard(socket);
     jest.advanceTimersByTime(5000);
-    expect(socket).toMatchObject({ pings: 0, cut: false });
+    expect(socket).toMatchObject({ pingedAtMs: [], cutAtMs: undefined });
     expect(heartbeat.size).toBe(0);
     heartbeat.stop();
   });

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { batchOf } from '../../sidecar/batch';
+import { outgoingText } from '../../sidecar/outgoing';
+import { BUSY_UTILIZATION, CALM_UTILIZATION, Pace, SAMPLE_INTERVAL_MS } from '../../sidecar/pace';
+import { Run } from '../../sidecar/run';
+import { Turn } from '../../sidecar/turn';
+
+const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
+
+describe('runs of a turn', () => {
+  it('hold for each socket exactly what came for it, in order, and are one run where that is the same', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 90_000 }), { maxLength: 12 });
+    const targets = fc.array(fc.nat({ max: 3 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(sizes, targets, (lengths, missing) => {
+        const empty = Run.empty();
+        const runs = [empty, empty, empty];
+        const came: Buffer[][] = [[], [], []];
+        for (const [index, length] of lengths.entries()) {
+          const each = item('x'.repeat(length));
+          for (const socket of [0, 1, 2]) {
+            if (missing[index] === socket) continue;
+            runs[socket] = (runs[socket] ?? empty).with(each);
+            came[socket]?.push(each.wire);
+          }
+        }
+        const written = runs.map((run) => Buffer.concat(run.batches.map(({ wire }) => wire)));
+        for (const socket of [0, 1, 2]) {
+          const expected = Buffer.concat(came[socket] ?? []);
+          expect(written[socket]?.equals(expected)).toBe(true);
+          expect(runs[socket]?.bytes).toBe(expected.length);
+        }
+        const same = missing.slice(0, lengths.length).every((socket) => socket > 1);
+        if (same) expect(runs[0]).toBe(runs[1]);
+      }),
+    );
+  });
+
+  it('put small frames together and leave a large one alone, not copied', () => {
+    const [small, large] = [item('a'), item('b'.repeat(100_000))];
+    const run = [small, small, large, small].reduce((longer, each) => longer.with(each), Run.empty());
+    expect(run.batches.map(({ items }) => items.length)).toEqual([2, 1, 1]);
+    expect(run.batches[1]?.wire).toBe(large.wire);
+    expect(run.batches).toBe(run.batches);
+  });
+
+  it('count data frames and their payloads, nothing else', () => {
+    const frame = { ...item('12345'), kind: 'data' } as const;
+    expect(batchOf([frame, item('note'), frame])).toMatchObject({ frames: 2, payloadBytes: 10 });
+  });
+});
+
+describe('the pace of turns', () => {
+  const MAX_MS = 16;
+
+  it('lets a turn end at once while the loop has time, however much there is to write', () => {
+    const pace = new Pace(MAX_MS, () => BUSY_UTILIZATION);
+    pace.wrote(0, 50);
+    expect(pace.delayMs(50)).toBe(0);
+  });
+
+  it('gathers in proportion to the time that writing took, up to the limit, once the loop is busy', () => {
+    const pace = new Pace(MAX_MS, () => 0.9);
+    expect(pace.delayMs(0)).toBe(0);
+    pace.wrote(0, 2);
+    expect(pace.delayMs(2)).toBe(6);
+    expect(pace.delayMs(5)).toBe(3);
+    expect(pace.delayMs(100)).toBe(0);
+    pace.wrote(100, 120);
+    expect(pace.delayMs(120)).toBe(MAX_MS);
+  });
+
+  it('goes on until the loop is calm, and looks at it now and then only', () => {
+    let utilization = 0.9;
+    let looks = 0;
+    const pace = new Pace(MAX_MS, () => {
+      looks += 1;
+      return utilization;
+    });
+    const delayAfterWrite = (nowMs: number): number => {
+      pace.wrote(nowMs - 1, nowMs);
+      return pace.delayMs(nowMs);
+    };
+    expect(delayAfterWrite(0)).toBe(3);
+    utilization = (BUSY_UTILIZATION + CALM_UTILIZATION) / 2;
+    expect(delayAfterWrite(SAMPLE_INTERVAL_MS)).toBe(3);
+    utilization = CALM_UTILIZATION;
+    expect(delayAfterWrite(2 * SAMPLE_INTERVAL_MS - 1)).toBe(3);
+    expect(looks).toBe(2);
+    expect(delayAfterWrite(2 * SAMPLE_INTERVAL_MS)).toBe(0);
+    utilization = (BUSY_UTILIZATION + CALM_UTILIZATION) / 2;
+    expect(delayAfterWrite(3 * SAMPLE_INTERVAL_MS)).toBe(0);
+  });
+
+  it('never waits when the limit is 0', () => {
+    const pace = new Pace(0, () => 1);
+    pace.wrote(0, 10);
+    expect(pace.delayMs(10)).toBe(0);
+  });
+});
+
+describe('a turn', () => {
+  const idle = (): Pace => new Pace(16, () => 0);
+
+  it('ends with one flush for each that joined, before anything that comes later', async () => {
+    const turn = new Turn(idle());
+    const flushed: string[] = [];
+    turn.join({ flush: () => flushed.push('a') });
+    turn.join({ flush: () => flushed.push('b') });
+    expect(flushed).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushed).toEqual(['a', 'b']);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushed).toEqual(['a', 'b']);
+  });
+
+  it('gives all of a turn the same empty run, and the next turn another', () => {
+    const turn = new Turn(idle());
+    const waiting = { flush: () => undefined };
+    const first = turn.join(waiting);
+    expect(turn.join(waiting)).toBe(first);
+    turn.end();
+    expect(turn.join(waiting)).not.toBe(first);
+    turn.end();
+  });
+
+  it('lets what joins while it ends wait for the next one', async () => {
+    const turn = new Turn(idle());
+    let flushes = 0;
+    const again = { flush: () => (flushes += 1) };
+    turn.join({ flush: () => turn.join(again) });
+    turn.end();
+    expect(flushes).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushes).toBe(1);
+  });
+
+  it('gathers for as long as a busy loop is to be spared', async () => {
+    const pace = new Pace(16, () => 1);
+    const turn = new Turn(pace);
+    pace.wrote(0, performance.now());
+    let flushed = false;
+    const ended = new Promise<void>((resolve) => {
+      turn.join({
+        flush: () => {
+          flushed = true;
+          resolve();
+        },
+      });
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushed).toBe(false);
+    await ended;
+  });
+});
