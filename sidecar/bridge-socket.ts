@@ -21,3 +21,6 @@ export type FrameStream = Pick<
   Duplex,
   'write' | 'cork' | 'uncork' | 'writableLength' | 'writableNeedDrain' | 'once'
 >;
+
+/** A socket as far as an outbox needs it. */
+export type UnderlyingSocket = Pick<BridgeSocket, 'readyState' | 'beforeClose'>;

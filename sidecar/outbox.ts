@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import type { ControlFrame } from '../protocol/frames';
 import { Backlog } from './backlog';
 import type { Batch } from './batch';
-import type { BridgeSocket, FrameStream } from './bridge-socket';
+import type { FrameStream, UnderlyingSocket } from './bridge-socket';
 import type { Frame } from './delivery';
 import type { RouteMetrics } from './metrics';
 import { outgoingText, type Outgoing } from './outgoing';
@@ -19,6 +19,9 @@ export interface OutboxPolicy {
   readonly onTooSlow: () => void;
 }
 
+/** What an outbox counts. */
+export type OutboxMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
+
 /** Who counts a client's data frames, and so can say that some were left out. */
 export interface FrameCounter {
   /** `bridge.gap` with reason `slow`, for a client that goes on at `offset`. */
@@ -31,10 +34,10 @@ export interface FrameCounter {
  * close nothing is sent.
  */
 export class Outbox implements Waiting {
-  readonly #socket: BridgeSocket;
+  readonly #socket: UnderlyingSocket;
   readonly #stream: FrameStream;
   readonly #turn: Turn;
-  readonly #metrics: RouteMetrics;
+  readonly #metrics: OutboxMetrics;
   readonly #policy: OutboxPolicy;
   /** What came in this turn. */
   #run: Run | undefined;
@@ -42,10 +45,10 @@ export class Outbox implements Waiting {
   #backlog: Backlog | undefined;
 
   constructor(
-    socket: BridgeSocket,
+    socket: UnderlyingSocket,
     stream: FrameStream,
     turn: Turn,
-    metrics: RouteMetrics,
+    metrics: OutboxMetrics,
     policy: OutboxPolicy,
   ) {
     this.#socket = socket;
