@@ -70,6 +70,7 @@ function connectTrial(
       const clients = await clientPlans(peer, topics, { port: server.port, sockets: storm });
       const before = cpuTimeUs(server.pid);
       const { open, seconds, p50Ms, p99Ms, refusals } = await load.call('open', { clients, atOnce: storm });
+      server.expectRunning();
       const cpuUs = (cpuTimeUs(server.pid) - before) / open;
       if (refusals.length > 0) progress(`refused: ${refusals.join(', ')}`);
       await load.call('leave', undefined);

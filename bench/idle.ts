@@ -61,6 +61,7 @@ function idleTrial(
     const start = residentBytes(server.pid);
     const open = await openInTurns(peer, topics, { port: server.port, sockets }, load);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    server.expectRunning();
     const end = residentBytes(server.pid);
     return {
       open,

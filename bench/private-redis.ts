@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { freePort } from '../dev/ports';
+import { serverPort } from './server-port';
 import { ServerProcess } from './server-process';
 
 /** Starts a redis-server of this run's own: nothing is kept, the limits are its defaults. */
 export async function privateRedis(folder: string): Promise<ServerProcess> {
-  const port = await freePort();
+  const port = await serverPort();
   return ServerProcess.start({
     command: 'redis-server',
     args: ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder],

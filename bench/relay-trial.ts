@@ -47,6 +47,7 @@ export function relayTrial(peer: Peer, offer: Offer, nodeFlags: readonly string[
     await untilUs(startUs);
     const before = times(stage, publisher.pid);
     await untilUs(endUs);
+    server.expectRunning();
     const after = times(stage, publisher.pid);
     const published = await publishing;
     await load.call('settle', { quietMs: QUIET_MS, mostMs: DRAIN_MS });

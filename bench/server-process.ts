@@ -23,10 +23,12 @@ const POLL_MS = 20;
 export class ServerProcess {
   readonly port: number;
   readonly #process: ChildProcess;
+  readonly #logFile: string;
   readonly #killAtExit: () => void;
 
   private constructor({ command, args, env, port, logFile }: ServerPlan) {
     this.port = port;
+    this.#logFile = logFile;
     const log = openSync(logFile, 'a');
     this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
     closeSync(log);
@@ -42,13 +44,22 @@ export class ServerProcess {
     });
     const deadline = Date.now() + START_MS;
     while (!(await Promise.race([accepts(plan.port), failure]))) {
-      if (server.#ended || Date.now() > deadline) {
-        await server.stop();
-        throw new Error(`${plan.command} did not start: ${readFileSync(plan.logFile, 'utf8').slice(-2000)}`);
-      }
+      server.expectRunning();
+      if (Date.now() > deadline) throw new Error(`${plan.command} did not start: ${server.#lastWords}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+    // Somebody else may have had the port.
+    server.expectRunning();
     return server;
+  }
+
+  /** @throws Error with the last that it printed when it has ended by itself */
+  expectRunning(): void {
+    if (this.#ended) throw new Error(`a server ended: ${this.#lastWords}`);
+  }
+
+  get #lastWords(): string {
+    return readFileSync(this.#logFile, 'utf8').slice(-2000);
   }
 
   get pid(): number {

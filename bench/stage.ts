@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../dev/ports';
+import { serverPort } from './server-port';
 import type { LoadCalls } from './load/calls';
 import type { ClientPlan } from './load/client';
 import type { Peer } from './peer';
@@ -35,7 +35,7 @@ export async function onStage<T>(
   try {
     const redis = await privateRedis(folder);
     stops.push(() => redis.stop());
-    const server = await peer.start({ redisPort: redis.port, port: await freePort(), folder, nodeFlags });
+    const server = await peer.start({ redisPort: redis.port, port: await serverPort(), folder, nodeFlags });
     stops.push(() => server.stop());
     return await trial({ redis, server, load: worker<LoadCalls>('load/main.js'), worker });
   } finally {

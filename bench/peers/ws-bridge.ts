@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { freePort } from '../../dev/ports';
+import { serverPort } from '../server-port';
 import { signAssertion } from '../../protocol/assertion';
 import { SUBPROTOCOL } from '../../protocol/frames';
 import { DEFAULT_HEADER_NAMES as HEADERS } from '../../protocol/headers';
@@ -23,7 +23,7 @@ export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
         BRIDGE_HOST: '127.0.0.1',
         BRIDGE_PORT: `${place.port}`,
         BRIDGE_ADMIN_HOST: '127.0.0.1',
-        BRIDGE_ADMIN_PORT: `${await freePort()}`,
+        BRIDGE_ADMIN_PORT: `${await serverPort()}`,
         BRIDGE_ASSERTION_SECRET: ASSERTION_SECRET,
         REDIS_URL: `redis://127.0.0.1:${place.redisPort}`,
       }),
