@@ -22,6 +22,7 @@ export class Listener {
   /** What happened, the latest last, each with its time. */
   readonly notes: string[] = [];
   isFaulty = false;
+  wasToldOfGap = false;
   #leaving = false;
 
   constructor(seat: Seat, url: string, tally: Tally, times: ListenerTimes, random: () => number) {
@@ -52,6 +53,7 @@ export class Listener {
     });
     this.client.on('gap', ({ reason }) => {
       this.ledger.gap();
+      this.wasToldOfGap = true;
       this.#note(`told of a gap: ${reason}`);
     });
     this.client.on('close', ({ code }) => {

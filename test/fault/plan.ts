@@ -24,7 +24,7 @@ export function planFrom(env: Readonly<Record<string, string | undefined>>, newS
   return {
     clients: number('CLIENTS', 100),
     tenants: number('TENANTS', 10),
-    seconds: number('SECONDS', 5),
+    seconds: number('SECONDS', 4),
     rate: number('RATE', 10),
     seed: number('SEED', newSeed()),
   };

@@ -143,8 +143,11 @@ export class Stage {
     return totalOf(this.listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
   }
 
-  /** Prints the counts, and what happened to the first faulty clients. */
-  report(title: string): void {
+  /**
+   * Prints the counts, and what happened to the first faulty clients.
+   * @param gapsAreFaults whether one that was told of a gap is faulty
+   */
+  report(title: string, gapsAreFaults: boolean): void {
     const { plan, tally, gateway, publisher } = this;
     const counts = {
       ...plan,
@@ -159,7 +162,8 @@ export class Stage {
     };
     const lines = Object.entries(counts).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`);
     const faulty = this.listeners.filter(
-      ({ isFaulty, ledger }) => isFaulty || !ledger.isComplete(publisher.published),
+      ({ isFaulty, wasToldOfGap, ledger }) =>
+        isFaulty || (gapsAreFaults && wasToldOfGap) || !ledger.isComplete(publisher.published),
     );
     const notes = faulty
       .slice(0, 3)
@@ -167,17 +171,17 @@ export class Stage {
     process.stdout.write(`${[title, ...lines, ...notes].join('\n')}\n`);
   }
 
-  /** Closes every client, and waits until the bridges hold nothing any more. */
-  async empty(): Promise<void> {
+  /** Closes every client, and waits until no bridge has a connection. */
+  async leave(): Promise<void> {
     for (const listener of this.listeners) listener.leave();
     this.gateway.cutAll();
-    const gauges = ['ws_bridge_connections', 'ws_bridge_streams', 'ws_bridge_subscriptions'];
-    await until(async () => {
-      const values = await Promise.all(
-        this.bridges.flatMap((bridge) => gauges.map((name) => bridge.gauge(name))),
-      );
-      return values.every((value) => value === 0);
-    });
+    await this.#untilZero('ws_bridge_connections');
+  }
+
+  /** Waits until the bridges hold nothing any more. */
+  async untilEmpty(): Promise<void> {
+    await this.#untilZero('ws_bridge_streams');
+    await this.#untilZero('ws_bridge_subscriptions');
   }
 
   /** The channels that somebody is subscribed to in Redis and that are not the bridges' own. */
@@ -186,10 +190,14 @@ export class Stage {
     return channels.filter((name) => !isOwnChannel(name));
   }
 
-  /** Stops the bridges with SIGTERM. @returns how each that was ever told to stop ended */
-  async stopBridges(): Promise<readonly (number | NodeJS.Signals)[]> {
-    for (const bridge of this.bridges) bridge.signal('SIGTERM');
-    return Promise.all([...this.#stopped, ...this.bridges.splice(0)].map(({ ended }) => ended));
+  /**
+   * Stops every bridge, those too that were told to stop before and have not ended yet.
+   * @returns how each of them ended
+   */
+  async stopBridges(signal: 'SIGTERM' | 'SIGINT'): Promise<readonly (number | NodeJS.Signals)[]> {
+    const bridges = [...this.#stopped, ...this.bridges.splice(0)];
+    for (const bridge of bridges) bridge.signal(signal);
+    return Promise.all(bridges.map(({ ended }) => ended));
   }
 
   /** The names of the connections that Redis has, apart from the publisher's and its own. */
@@ -206,6 +214,13 @@ export class Stage {
     await this.gateway.stop();
     for (const bridge of [...this.#stopped, ...this.bridges]) bridge.signal('SIGKILL');
     await this.redis.stop();
+  }
+
+  async #untilZero(gauge: string): Promise<void> {
+    await until(async () => {
+      const values = await Promise.all(this.bridges.map((bridge) => bridge.gauge(gauge)));
+      return values.every((value) => value === 0);
+    });
   }
 
   #count(what: string): void {
