@@ -17,9 +17,10 @@ export async function startAdmin(host: string, port: number): Promise<Server> {
         response.end('ok\n');
         return;
       case '/metrics':
-        void registry.metrics().then((text) => {
-          response.writeHead(200, { 'Content-Type': registry.contentType }).end(text);
-        });
+        registry.metrics().then(
+          (text) => response.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
+          () => response.writeHead(500).end(),
+        );
         return;
       default:
         response.writeHead(404).end();

@@ -4,7 +4,7 @@ import { ConfigError, type GatekeeperConfig } from './config/config';
 import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
-import { decisions } from './metrics';
+import { decisions, decisionSeconds } from './metrics';
 import { normalizedPath } from './path';
 import { readyFor, type Ready } from './readiness';
 import { singleHeader, type UpgradeRequest } from './request';
@@ -29,9 +29,10 @@ export class Gatekeeper {
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
   async access(kong: Kong): Promise<void> {
     const upgrade: Upgrade = { traceId: undefined };
+    const decided = decisionSeconds.startTimer();
     let refusal: Reject;
     try {
-      const verdict = await this.#decide(kong, upgrade);
+      const verdict = await this.#decide(kong, upgrade).finally(decided);
       if (verdict.outcome === 'admitted') {
         await this.#admit(kong, verdict, upgrade);
         return;

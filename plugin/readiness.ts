@@ -8,7 +8,15 @@ import type { DecisionContext } from './decide';
 import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys, keysFromEither } from './keys/key-source';
-import { fallbacks, jwksFailures, redisSeconds, verificationSeconds } from './metrics';
+import {
+  fallbacks,
+  jwksAgeSeconds,
+  jwksFetches,
+  jwksStaleUses,
+  openBreakers,
+  redisSeconds,
+  verificationSeconds,
+} from './metrics';
 import { breaker } from './store/breaker';
 import { memoryStore } from './store/memory-store';
 import { redisFor } from './store/redis-connection';
@@ -83,8 +91,13 @@ const monotonicMs = () => performance.now();
 
 function logBreaker(log: Logger) {
   return (open: boolean) => {
-    if (open) log.warn('redis does not answer');
-    else log.info('redis answers again');
+    if (open) {
+      openBreakers.inc();
+      log.warn('redis does not answer');
+    } else {
+      openBreakers.dec();
+      log.info('redis answers again');
+    }
   };
 }
 
@@ -137,8 +150,15 @@ function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): 
   return new RemoteKeys(settings, {
     fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
     onChange,
+    onSuccess() {
+      jwksFetches.inc({ outcome: 'done' });
+    },
+    onUse(ageSeconds) {
+      jwksAgeSeconds.observe(ageSeconds);
+      if (ageSeconds > settings.cacheSeconds) jwksStaleUses.inc();
+    },
     onFailure(error) {
-      jwksFailures.inc();
+      jwksFetches.inc({ outcome: 'failed' });
       log.warn({ reason: error.message }, 'jwks_uri cannot be fetched');
     },
   });

@@ -1,27 +1,30 @@
 /** Why an upgrade was refused: stable, for logs and metrics. */
-export type RefusalCode =
-  | 'not_an_upgrade'
-  | 'origin_not_allowed'
-  | 'no_token'
-  | 'several_tokens'
-  | 'malformed_token'
-  | 'algorithm_not_allowed'
-  | 'unknown_key'
-  | 'bad_signature'
-  | 'wrong_issuer'
-  | 'wrong_audience'
-  | 'wrong_type'
-  | 'expired'
-  | 'not_yet_valid'
-  | 'bad_claim'
-  | 'revoked'
-  | 'no_tenant'
-  | 'rate_limited'
-  | 'redis_unreachable'
-  | 'keys_unavailable'
-  | 'timeout'
-  | 'misconfigured'
-  | 'internal_error';
+export const REFUSAL_CODES = [
+  'not_an_upgrade',
+  'origin_not_allowed',
+  'no_token',
+  'several_tokens',
+  'malformed_token',
+  'algorithm_not_allowed',
+  'unknown_key',
+  'bad_signature',
+  'wrong_issuer',
+  'wrong_audience',
+  'wrong_type',
+  'expired',
+  'not_yet_valid',
+  'bad_claim',
+  'revoked',
+  'no_tenant',
+  'rate_limited',
+  'redis_unreachable',
+  'keys_unavailable',
+  'timeout',
+  'misconfigured',
+  'internal_error',
+] as const;
+/** One of {@link REFUSAL_CODES}. */
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /** An upgrade that is refused. The message is for the client: it says what was wrong, never a part of the token. */
 export class Refusal extends Error {

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { startAdmin } from '../admin';
 import { Name, Plugin, Version } from '../index';
 import { log } from '../log';
+import { exportServerLoad } from '../metrics';
 import { closeRedisConnections } from '../store/redis-connection';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
@@ -74,10 +75,15 @@ async function main(options: Options): Promise<void> {
 }
 
 async function serve(path: string, options: Options): Promise<void> {
+  const instances = new Instances(randomInt);
   const server = await startPluginServer(
     { path, mode: options.socketMode },
-    { pluginName: Name, instances: new Instances(randomInt), start: (config) => new Plugin(config), log },
+    { pluginName: Name, instances, start: (config) => new Plugin(config), log },
   );
+  exportServerLoad(() => {
+    const { connections, callsInFlight } = server;
+    return { connections, callsInFlight, instances: instances.size };
+  });
   const admin =
     options.adminPort === undefined ? undefined : await startAdmin(options.adminHost, options.adminPort);
   const address = admin?.address();

@@ -9,6 +9,10 @@ export interface JwksContext {
   readonly fetch: () => Promise<unknown>;
   /** Called when the fetched keys are others than before. */
   readonly onChange: () => void;
+  /** Called when a fetch succeeded. */
+  readonly onSuccess: () => void;
+  /** Called with the age of the keys, in seconds, when they are used. */
+  readonly onUse: (ageSeconds: number) => void;
   /** Called when a fetch failed. */
   readonly onFailure: (error: Error) => void;
 }
@@ -44,6 +48,7 @@ export class RemoteKeys implements KeySource {
     else if (age > cacheSeconds) void this.#refresh(now);
     if (this.#keys === undefined || now - this.#fetchedAt > cacheSeconds + staleSeconds) throw unavailable();
 
+    this.#context.onUse(now - this.#fetchedAt);
     const keys = await select(this.#keys, alg, kid);
     if (keys.length > 0) return keys;
     // A fetch under way may bring the key; else another one only after the cooldown.
@@ -67,6 +72,7 @@ export class RemoteKeys implements KeySource {
       const document = (await this.#context.fetch()) as JSONWebKeySet;
       this.#keys = createLocalJWKSet(document);
       this.#fetchedAt = now;
+      this.#context.onSuccess();
       const text = JSON.stringify(document);
       if (text !== this.#document) this.#context.onChange();
       this.#document = text;

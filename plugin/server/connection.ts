@@ -54,6 +54,11 @@ export class Connection {
     this.#retired = true;
   }
 
+  /** Whether no call is in flight. */
+  get isIdle(): boolean {
+    return this.#exchange === undefined;
+  }
+
   /** Closes unless a call is in flight. */
   closeIfIdle(): void {
     if (this.#exchange === undefined) this.#socket.end();

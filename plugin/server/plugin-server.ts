@@ -6,6 +6,10 @@ import { Connection, type ConnectionContext } from './connection';
 
 /** A running plugin server. */
 export interface PluginServer {
+  /** Open connections of Kong. */
+  readonly connections: number;
+  /** Of those, the ones with a call that is being served. */
+  readonly callsInFlight: number;
   /**
    * Stops: takes no new connections, serves what is in flight, hands further calls back to Kong for the server that has
    * taken the path over, closes what stays idle. Resolves when the last connection is gone, at the latest after
@@ -46,6 +50,12 @@ export async function startPluginServer(
   });
   await listenAndTakeOver(server, options);
   return {
+    get connections() {
+      return connections.size;
+    },
+    get callsInFlight() {
+      return [...connections].filter(({ isIdle }) => !isIdle).length;
+    },
     async close(timeoutMs) {
       retired = true;
       for (const connection of connections) connection.retire();

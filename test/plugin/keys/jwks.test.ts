@@ -44,6 +44,8 @@ async function endpoint(issuers: readonly Issuer[]) {
     fetches: 0,
     changes: 0,
     failures: 0,
+    successes: 0,
+    ages: [] as number[],
   };
   const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 1000 };
   const uri = await serve((_, response) => {
@@ -55,6 +57,8 @@ async function endpoint(issuers: readonly Issuer[]) {
     fetch: () => fetchJwks(fetch, uri, settings.timeoutMs),
     onChange: () => (state.changes += 1),
     onFailure: () => (state.failures += 1),
+    onSuccess: () => (state.successes += 1),
+    onUse: (ageSeconds) => state.ages.push(ageSeconds),
   });
   const { config } = await parseConfig(
     rawConfig({ secret: null, algorithms: ['ES256', 'RS256'], jwks_uri: uri }),
@@ -122,6 +126,8 @@ describe('keys from jwks_uri', () => {
     expect(state.failures).toBe(3);
     state.down = false;
     await verify(a, NOW + 3904);
+    expect(state.successes).toBe(2);
+    expect(state.ages).toEqual([0, 301, 3900, 0]);
   });
 
   it('that are taken out of the set verify nothing any more', async () => {

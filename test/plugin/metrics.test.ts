@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { KongWorker } from '../fakes/kong-worker';
+import { rawConfig, signToken } from './fixture';
+
+let folder: string;
+let gatekeeper: ChildProcess;
+let adminPort: number;
+let kong: KongWorker;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gk-'));
+  const path = join(folder, 'gk.sock');
+  const bin = join(__dirname, '../../dist/plugin/bin/ws-gatekeeper.js');
+  gatekeeper = spawn(process.execPath, [bin, '--socket', path, '--admin-port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  adminPort = await new Promise<number>((resolve) => {
+    if (gatekeeper.stdout === null) throw new Error('no stdout');
+    createInterface({ input: gatekeeper.stdout }).on('line', (line) => {
+      if (line.includes('"listening"')) resolve((JSON.parse(line) as { adminPort: number }).adminPort);
+    });
+  });
+  // Nothing listens on port 1: Redis is away, and the limits are kept in memory.
+  const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
+  const revocation = { enabled: false, key_prefix: '', fault_tolerant: false };
+  kong = new KongWorker(path, rawConfig({ redis, revocation }));
+});
+afterAll(async () => {
+  kong.close();
+  const ended = once(gatekeeper, 'exit');
+  gatekeeper.kill('SIGTERM');
+  await ended;
+  rmSync(folder, { recursive: true });
+});
+
+async function value(series: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  if (line === undefined) throw new Error(`expected the series ${series}`);
+  return Number(line.slice(series.length + 1));
+}
+
+describe('a gatekeeper exports', () => {
+  it('every outcome of a decision, from 0', async () => {
+    expect(await value('ws_gatekeeper_decisions_total{outcome="admitted"}')).toBe(0);
+    expect(await value('ws_gatekeeper_decisions_total{outcome="internal_error"}')).toBe(0);
+    expect(await value('ws_gatekeeper_jwks_fetches_total{outcome="failed"}')).toBe(0);
+  });
+
+  it('what it decided, how long that took, and what Kong holds of it', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const authorization = `Bearer ${await signToken({ iat: now, exp: now + 900 })}`;
+    for (let count = 0; count < 3; count += 1) await kong.upgrade({ upgrade: 'websocket', authorization });
+    await kong.upgrade({ upgrade: 'websocket' });
+    expect(await value('ws_gatekeeper_decisions_total{outcome="admitted"}')).toBe(3);
+    expect(await value('ws_gatekeeper_decisions_total{outcome="no_token"}')).toBe(1);
+    expect(await value('ws_gatekeeper_decision_seconds_count')).toBe(4);
+    expect(await value('ws_gatekeeper_fallback_decisions_total')).toBe(3);
+    expect(await value('ws_gatekeeper_redis_breakers_open')).toBe(1);
+    expect(await value('ws_gatekeeper_instances')).toBe(1);
+    expect(await value('ws_gatekeeper_connections')).toBeLessThanOrEqual(1);
+    expect(await value('ws_gatekeeper_calls_in_flight')).toBe(0);
+  });
+});
