@@ -1,3 +1,5 @@
+const { env } = require('node:process');
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
@@ -9,7 +11,7 @@ module.exports = {
   // jose is ES modules only; jest's own registry loads CommonJS.
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
   // These build the Dockerfile's images: npm run test:kong.
-  testPathIgnorePatterns: process.env.GATEWAY === 'kong' ? [] : ['/test/e2e/images/'],
+  testPathIgnorePatterns: env.GATEWAY === 'kong' ? [] : ['/test/e2e/images/'],
   testTimeout: 30_000,
   // jest's default leaves a core idle on machines with two.
   maxWorkers: 2,
