@@ -12,6 +12,8 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/(?!jose/)'],
   // These build the Dockerfile's images: npm run test:kong.
   testPathIgnorePatterns: env.GATEWAY === 'kong' ? [] : ['/test/e2e/images/'],
+  // Its dist/ is built anew by its own test while others run.
+  moduleNameMapper: { '^ws-bridge-client$': '<rootDir>/client/src/index.ts' },
   testTimeout: 30_000,
   // jest's default leaves a core idle on machines with two.
   maxWorkers: 2,

@@ -114,7 +114,8 @@ function timed(store: Store): Store {
   };
 }
 
-function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {
+/** Verifies tokens by a configuration, and remembers those that were good. */
+export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {
   const configured = configuredKeys(keys.token);
   const source =
     config.jwks === undefined

@@ -2,6 +2,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { startAdmin } from '../admin';
 import { Name, Plugin, Version } from '../index';
@@ -21,6 +22,12 @@ interface Options {
   readonly shutdownTimeoutMs: number;
   readonly adminHost: string;
   readonly adminPort?: number;
+}
+
+interface VerifyFlags {
+  readonly config: string;
+  readonly path: string;
+  readonly origin?: string;
 }
 
 const HEALTH_CHECK_TIMEOUT_MS = 2000;
@@ -54,13 +61,26 @@ const program = new Command('ws-gatekeeper')
     '\nEnvironment:\n  GATEKEEPER_LOG_LEVEL  trace, debug, info (default), warn, error, fatal or silent',
   );
 
-main(program.parse().opts<Options>()).catch((cause: unknown) => {
+program
+  .command('verify')
+  .description(
+    "Says what would be decided of a token, from Kong's declarative configuration, and why. Counts nothing and asks no Redis; ends with 1 when it would be refused.",
+  )
+  .argument('<token>', "the user's token, or - to read it from standard input")
+  .option('--config <file>', 'kong.yml; environment variables supply its {vault://env/…}', 'kong.yml')
+  .option('--path <path>', 'the path of the upgrade', '/ws/ai/chat')
+  .option('--origin <origin>', 'the Origin that a browser would send')
+  .action(runVerify);
+
+program.action((options: Options) => serveOrPrint(options));
+
+program.parseAsync().catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
   process.exitCode = 1;
   closeRedisConnections();
 });
 
-async function main(options: Options): Promise<void> {
+async function serveOrPrint(options: Options): Promise<void> {
   if (options.pluginInfo) {
     process.stdout.write(`${JSON.stringify(pluginInfo())}\n`);
     return;
@@ -72,6 +92,32 @@ async function main(options: Options): Promise<void> {
   }
   if (options.pluginInfoFile !== undefined) writePluginInfo(options.pluginInfoFile);
   await serve(path, options);
+}
+
+async function runVerify(token: string, { config, path, origin }: VerifyFlags): Promise<void> {
+  const [{ verify }, { report }, { ConfigError }] = await Promise.all([
+    import('../verify/verify.js'),
+    import('../verify/report.js'),
+    import('../config/config.js'),
+  ]);
+  try {
+    const verification = await verify({
+      token: (token === '-' ? await text(process.stdin) : token).trim(),
+      configFile: config,
+      pluginName: Name,
+      path,
+      origin,
+      env: process.env,
+      now: Date.now() / 1000,
+      log,
+    });
+    process.stdout.write(`${report(verification)}\n`);
+    if (verification.verdict.outcome !== 'admitted') process.exitCode = 1;
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    process.stderr.write(`ws-gatekeeper: ${cause.message}\n`);
+    process.exitCode = 2;
+  }
 }
 
 async function serve(path: string, options: Options): Promise<void> {
@@ -131,10 +177,10 @@ function listens(path: string): Promise<boolean> {
   });
 }
 
-function octal(text: string): number {
-  if (!/^0?[0-7]{3}$/.test(text))
+function octal(digits: string): number {
+  if (!/^0?[0-7]{3}$/.test(digits))
     throw new InvalidArgumentError('Expected three octal digits, for example 660.');
-  return Number.parseInt(text, 8);
+  return Number.parseInt(digits, 8);
 }
 
 function port(text: string): number {

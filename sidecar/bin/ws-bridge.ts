@@ -5,12 +5,46 @@ import { Command } from 'commander';
 import { pino } from 'pino';
 import { createBridge } from '../bridge';
 import { parseSettings, SETTING_ROWS } from '../settings';
+import { readToken, TOKEN_HELP, webSocketUrl } from './token-option';
+
+interface DoctorFlags {
+  readonly gateway?: URL;
+  readonly token?: string;
+  readonly path: string;
+  readonly timeoutMs: string;
+}
+
+interface TailFlags {
+  readonly token?: string;
+  readonly resume?: string;
+}
 
 const program = new Command('ws-bridge')
   .description('Verifies what the gateway vouches for, and carries messages between WebSockets and Redis.')
   .version(packageVersion())
   .addHelpText('after', settingsHelp())
   .action(run);
+
+program
+  .command('doctor')
+  .description(
+    'Checks settings, keys and Redis as the bridge would use them, and with --gateway the whole way through a gateway: upgrade, publish, receive. Ends with 1 when something is wrong.',
+  )
+  .option('--gateway <url>', 'wss://gateway.example', webSocketUrl)
+  .option('--token <jwt>', TOKEN_HELP)
+  .option('--path <path>', 'a route with a session, to upgrade on', '/ws/ai/chat')
+  .option('--timeout-ms <ms>', 'for each step through the gateway', '5000')
+  .action(runDoctor);
+
+program
+  .command('tail')
+  .description(
+    'Connects as a client and prints what comes, a frame a line; states, gaps and refusals go to standard error.',
+  )
+  .argument('<url>', 'gateway and route: wss://gateway.example/ws/notifications', webSocketUrl)
+  .option('--token <jwt>', TOKEN_HELP)
+  .option('--resume <point>', 'go on from where an earlier tail ended')
+  .action(runTail);
 
 program.parseAsync().catch((error: unknown) => {
   // Which variable, file or port it is stands in the message; a stack would only hide it.
@@ -31,6 +65,36 @@ async function run(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   await bridge.start();
+}
+
+async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags): Promise<void> {
+  // What runs the bridge alone need not load it.
+  const [{ diagnose }, { findingLine }] = await Promise.all([
+    import('../doctor/doctor.js'),
+    import('../doctor/finding.js'),
+  ]);
+  const gateway = url === undefined ? undefined : { url, token: await readToken(token), path };
+  const options = { env: process.env, gateway, timeoutMs: Number(timeoutMs), now: Date.now };
+  for await (const finding of diagnose(options)) {
+    process.stdout.write(`${findingLine(finding)}\n`);
+    if (!finding.ok) process.exitCode = 1;
+  }
+}
+
+async function runTail(url: URL, flags: TailFlags): Promise<void> {
+  const { startTail } = await import('../tail.js');
+  const tail = startTail({
+    url,
+    token: await readToken(flags.token),
+    resume: flags.resume,
+    out: (line) => process.stdout.write(`${line}\n`),
+    note: (line) => process.stderr.write(`${line}\n`),
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      tail.stop();
+    });
+  process.exitCode = await tail.ended;
 }
 
 function settingsHelp(): string {

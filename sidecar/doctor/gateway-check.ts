@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { WebSocket, type RawData } from 'ws';
+import { SUBPROTOCOL, type ReadyFrame } from '../../protocol/frames';
+import { channelName, placeholders } from '../channel-template';
+import { withDeadline } from '../deadline';
+import { matchRoute, type Route } from '../routes';
+import { printable, refusalOf } from '../upgrade-answer';
+import { fails, holds, type Finding } from './finding';
+
+/** What the way through the gateway is tried with. */
+export interface GatewayCheck {
+  /** `wss://gateway.example` */
+  readonly url: URL;
+  readonly token: string;
+  /** A route with a session of its own, so that nobody else sees what is published. */
+  readonly path: string;
+  readonly redisUrl: string;
+  readonly routes: readonly Route[];
+  /** For each step, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Upgrades through the gateway, waits for the bridge's greeting, publishes, and must receive it. */
+export async function checkGateway(check: GatewayCheck): Promise<readonly Finding[]> {
+  const { url, token, path, timeoutMs } = check;
+  const route = sessionRoute(check);
+  if (route === undefined) {
+    return [fails('upgrade', `${path} is no route with a session`, 'name one with --path')];
+  }
+  const socket = new WebSocket(new URL(path, url), SUBPROTOCOL, {
+    headers: { Authorization: `Bearer ${token}` },
+    handshakeTimeout: timeoutMs,
+  });
+  const inbox = new Inbox(socket);
+  const refused = await upgradeFault(socket, url);
+  if (refused !== undefined) return [refused];
+  const findings = [holds('upgrade', `101 from ${url.host}`)];
+  try {
+    const ready = JSON.parse((await inbox.next(timeoutMs)).toString()) as Partial<ReadyFrame>;
+    const session = ready.type === 'bridge.ready' ? ready.data?.session : undefined;
+    if (session === undefined) throw new Error('the first frame was not bridge.ready');
+    findings.push(holds('ready', 'the bridge greets in bridge.v1'));
+    findings.push(await checkLoop(check, route, session, inbox));
+  } catch (error) {
+    const remedy = 'see that the gateway passes Sec-WebSocket-Protocol and leads to ws-bridge';
+    findings.push(fails('ready', `no bridge.ready (${(error as Error).message})`, remedy));
+  } finally {
+    socket.terminate();
+  }
+  return findings;
+}
+
+function sessionRoute({ routes, path }: GatewayCheck): Route | undefined {
+  const match = matchRoute(routes, path);
+  return match.kind === 'route' && match.route.session ? match.route : undefined;
+}
+
+/** What came instead of an open socket; undefined when it is open. */
+async function upgradeFault(socket: WebSocket, url: URL): Promise<Finding | undefined> {
+  const answered = new Promise<Finding>((resolve) => {
+    socket.once('unexpected-response', (request, response) => {
+      void refusalOf(response).then(({ status, message }) => {
+        request.destroy();
+        resolve(fails('upgrade', `${status} ${message}`.trim(), remedyFor(status)));
+      });
+    });
+    socket.on('error', (error) => {
+      const remedy = 'name the address of the gateway with --gateway';
+      resolve(fails('upgrade', `${url.host} cannot be reached (${printable(error.message)})`, remedy));
+    });
+  });
+  return Promise.race([answered, once(socket, 'open').then(() => undefined)]);
+}
+
+function remedyFor(status: number): string {
+  switch (status) {
+    case 401:
+      return 'ask ws-gatekeeper verify what is wrong with the token; if it finds nothing, gatekeeper and bridge have different assertion keys';
+    case 403:
+      return "look at the plugin's allowed_origins and tenant_claim";
+    case 404:
+      return 'give the gateway a route for this path, and the bridge one (BRIDGE_ROUTES_FILE)';
+    case 426:
+      return 'something before the gateway drops the headers Upgrade and Connection';
+    case 429:
+      return 'the tenant is over its limit: try again later';
+    case 500:
+      return "look at the gateway's and the gatekeeper's log: is the plugin server running, its configuration good?";
+    case 502:
+    case 504:
+      return "the gateway does not reach the bridge: look at the service's address";
+    case 503:
+      return 'the bridge drains, is full or has no Redis: look at its /readyz';
+    default:
+      return 'expected 101: look at what stands before the gateway';
+  }
+}
+
+async function checkLoop(
+  { redisUrl, timeoutMs }: GatewayCheck,
+  route: Route,
+  session: string,
+  inbox: Inbox,
+): Promise<Finding> {
+  const template = route.channels.find((channel) => placeholders(channel).join() === 'session');
+  if (template === undefined) {
+    return fails(
+      'loop',
+      `${route.name} has no channel of its session alone`,
+      'name another route with --path',
+    );
+  }
+  const text = `doctor ${randomUUID()}`;
+  const redis = new Redis(redisUrl, { lazyConnect: true, retryStrategy: () => null });
+  // The cause is told by the check of Redis.
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    const begun = performance.now();
+    await redis.publish(channelName(template, { session }), text);
+    while ((await inbox.next(timeoutMs)).toString() !== text);
+    return holds('loop', `published and received in ${Math.round(performance.now() - begun)} ms`);
+  } catch (error) {
+    const wrong = `what was published did not arrive (${(error as Error).message})`;
+    return fails(
+      'loop',
+      wrong,
+      "is REDIS_URL the Redis of the bridge behind this gateway? Look at the bridge's /readyz",
+    );
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Messages in order, for one reader. */
+class Inbox {
+  readonly #messages: RawData[] = [];
+  #wake: (() => void) | undefined;
+  #end: string | undefined;
+
+  constructor(socket: WebSocket) {
+    socket.on('message', (data) => {
+      this.#messages.push(data);
+      this.#wake?.();
+    });
+    socket.on('close', (code) => {
+      this.#end = `closed with ${code}`;
+      this.#wake?.();
+    });
+  }
+
+  /** @throws Error when none comes in time, or the socket has closed */
+  async next(timeoutMs: number): Promise<Buffer> {
+    if (this.#messages.length === 0 && this.#end === undefined) {
+      await withDeadline(
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+        timeoutMs,
+      );
+    }
+    const message = this.#messages.shift();
+    if (message === undefined) throw new Error(this.#end ?? 'no message');
+    return message as Buffer;
+  }
+}

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { withDefaults as kongsDefaults } from '../../../dev/gateway/plugin-config/defaults';
+import { parseDump } from '../../../dev/gateway/plugin-dump';
+import { SCHEMA } from '../../../plugin/schema';
+import { withDefaults } from '../../../plugin/schema/defaults';
+import { pluginInfo } from '../../../plugin/server/plugin-info';
+import { report } from '../../../plugin/verify/report';
+import { verify, type VerifyRequest } from '../../../plugin/verify/verify';
+import { ASSERTION_SECRET, NOW, signToken, TOKEN_SECRET } from '../fixture';
+
+const KONG_YML = join(__dirname, '../../../kong.yml');
+const ENV = { JWT_SECRET: TOKEN_SECRET, ASSERTION_SECRET, REDIS_URL: 'redis://127.0.0.1:1' };
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'verify-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+async function reportOf(changes: Partial<VerifyRequest> = {}): Promise<string> {
+  const request = {
+    token: await signToken(),
+    configFile: KONG_YML,
+    pluginName: 'ws-gatekeeper',
+    path: '/ws/ai/chat',
+    origin: undefined,
+    env: ENV,
+    now: NOW,
+    log: pino({ level: 'silent' }),
+    ...changes,
+  };
+  return report(await verify(request));
+}
+
+function fileWith(text: string): string {
+  const file = join(folder, 'kong.yml');
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('ws-gatekeeper verify', () => {
+  it('says whom an admitted token names, on which route, and what was not asked', async () => {
+    expect(await reportOf()).toBe(
+      [
+        'admitted',
+        'route: ai-chat',
+        'tenant: "acme"',
+        'user: "u1"',
+        'roles: "analyst", "admin"',
+        'not asked: Redis (revocation, rate limits)',
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ['another key', { token: () => signToken({}, 'x'.repeat(40)) }, '401 bad_signature'],
+    ['an end that has passed', { token: () => signToken({ exp: NOW - 60 }) }, '401 expired'],
+    ['another audience', { token: () => signToken({ aud: 'another' }) }, '401 wrong_audience'],
+    ['another type', { token: () => signToken({ type: 'refresh' }) }, '401 wrong_type'],
+    ['no tenant', { token: () => signToken({ tenant_id: undefined }) }, '403 no_tenant'],
+  ])('refuses a token with %s, and shows no part of it', async (_, { token }, refusal) => {
+    const bearer = await token();
+    const text = await reportOf({ token: bearer });
+    expect(text).toMatch(new RegExp(`^refused: ${refusal}: .+\\nroute: ai-chat$`));
+    for (const part of bearer.split('.')) expect(text).not.toContain(part);
+  });
+
+  it("takes the route's configuration before the service's, and looks at the Origin", async () => {
+    const file = fileWith(`
+      services:
+        - name: bridge
+          plugins: [{ name: ws-gatekeeper, config: { secret: '{vault://env/jwt-secret}', issuers: [nobody] } }]
+          routes:
+            - name: prefix
+              paths: [/ws/]
+            - name: chat
+              paths: ['~/ws/ai/chat$']
+              plugins:
+                - name: ws-gatekeeper
+                  config:
+                    secret: '{vault://env/jwt-secret}'
+                    assertion_secret: '{vault://env/assertion-secret}'
+                    algorithms: [HS256]
+                    allowed_origins: [https://app.example]`);
+    const settings = { configFile: file, path: '/ws/ai/chat' };
+    expect(await reportOf({ ...settings, origin: 'https://app.example' })).toMatch(/^admitted\nroute: chat/);
+    expect(await reportOf({ ...settings, origin: 'https://evil.example' })).toBe(
+      'refused: 403 origin_not_allowed: The Origin is not allowed\nroute: chat',
+    );
+  });
+
+  it('says what is missing: a route, the plugin, a variable, a field that the schema has, a file', async () => {
+    await expect(reportOf({ path: '/nowhere' })).rejects.toThrow('expected a route for /nowhere');
+    await expect(reportOf({ pluginName: 'another' })).rejects.toThrow(
+      'expected plugin another on route ai-chat',
+    );
+    await expect(reportOf({ env: {} })).rejects.toThrow('expected the environment variable JWT_SECRET');
+    await expect(reportOf({ configFile: '/nowhere.yml' })).rejects.toThrow('(ENOENT)');
+    const file = fileWith(`
+      services: [{ routes: [{ paths: [/], plugins: [{ name: ws-gatekeeper, config: { isuers: [a] } }] }] }]`);
+    await expect(reportOf({ configFile: file })).rejects.toThrow(
+      'config.isuers: expected a field of the schema',
+    );
+  });
+
+  it('does not quote a file that is no YAML: it may hold secrets', async () => {
+    const file = fileWith('secret: "hush\n  - {');
+    const failure = (await reportOf({ configFile: file }).catch((cause: unknown) => cause)) as Error;
+    expect(failure.message).toContain('expected a readable YAML or JSON file');
+    expect(failure.message).not.toContain('hush');
+  });
+
+  it('fills in what Kong fills in', () => {
+    const given = {
+      secret: 's',
+      rate_limits: [{ limit: 3, tiers: { gold: { limit: 9 } } }],
+      redis: { port: 1 },
+    };
+    const { config } = parseDump(JSON.stringify(pluginInfo()));
+    expect(withDefaults(SCHEMA, given)).toEqual(kongsDefaults(config, given));
+  });
+});
