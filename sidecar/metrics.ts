@@ -28,7 +28,7 @@ export interface Metrics {
   /** Counts an upgrade that took so many seconds; a route that does not exist is "none". */
   upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds: number): void;
   ofRoute(route: string): RouteMetrics;
-  /** Takes seconds from a message's arrival from Redis to the writes of its frames. For one a turn at most: it costs 0.4 µs. */
+  /** Takes seconds from a turn's first frame to its last write. For one a turn at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
   /** Counts a handover between bridges by this one's side of it. */
   handover(side: 'taken' | 'given', outcome: HandoverOutcome): void;
@@ -76,7 +76,7 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
   });
   const writeLag = new Histogram({
     name: 'ws_bridge_write_lag_seconds',
-    help: 'From a message coming in from Redis to the write of its frames to sockets; sampled.',
+    help: 'What frames waited in the bridge for their write, from the first of a turn to its last write.',
     buckets: LAG_BUCKETS,
     registers,
   });
