@@ -84,6 +84,7 @@ export function redisConnection(
   log: Logger,
 ): Redis {
   const redis = connectionTo(redisTarget(settings), name, settings);
+  neverEnd(redis);
   logChanges(redis, name, log);
   return redis;
 }
@@ -110,6 +111,21 @@ function connectionTo(target: RedisTarget, name: string, settings: RedisSettings
     case 'cluster':
       throw new TypeError('expected no cluster');
   }
+}
+
+/** Connections that are to end. */
+const letGo = new WeakSet<Commands>();
+
+/**
+ * ioredis ends a connection for good when the sentinels announce a failover at the moment at which it asks them for the
+ * master. It is to end only when it is let go of.
+ */
+function neverEnd(redis: Redis): void {
+  redis.on('end', () => {
+    setTimeout(() => {
+      if (!letGo.has(redis) && redis.status === 'end') redis.connect().catch(() => undefined);
+    }, RECONNECT_STEP_MS);
+  });
 }
 
 type SentinelTarget = Extract<RedisTarget, { kind: 'sentinel' }>;
@@ -203,6 +219,7 @@ export function cut(redis: Redis): void {
 
 /** Lets go of a connection, after the answers that are still due when Redis is there. */
 export async function disconnect(redis: Commands): Promise<void> {
+  letGo.add(redis);
   try {
     if (redis.status === 'ready') await redis.quit();
   } catch {

@@ -10,6 +10,11 @@ export interface RedisProcess {
   kill(): Promise<void>;
 }
 
+const children = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 /** The port is somebody else's. */
 export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
@@ -24,9 +29,8 @@ export async function runRedis(
   readyLine = 'Ready to accept connections',
 ): Promise<RedisProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const killAtExit = (): void => void child.kill('SIGKILL');
-  process.once('exit', killAtExit);
-  child.once('exit', () => process.off('exit', killAtExit));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   await printed(child, readyLine);
   return {
     pid: child.pid ?? 0,
