@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Receiver } from './delivery';
 import type { Intake, IntakeListener } from './intake';
+import { tapMessages } from './message-tap';
 import { probeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';
 import type { Publish } from './publish';
@@ -71,8 +72,8 @@ export function plainIntake({
     listener.lost();
     probe.down();
   });
-  redis.on('messageBuffer', (channel: Buffer, message: Buffer) => {
-    deliver(message, subscriptions.members(channel.toString()));
+  tapMessages(redis, (channel, message) => {
+    deliver(message, subscriptions.members(channel));
   });
   return {
     subscriptions,

@@ -9,7 +9,7 @@ import type { SlowConsumerPolicy } from '../../sidecar/routes';
 import { Turn } from '../../sidecar/turn';
 
 /** A stream whose kernel takes so many bytes, and then nothing until {@link drain}. */
-class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork' | 'once'> {
+class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork'> {
   readonly written: Buffer[] = [];
   writableLength = 0;
   writableNeedDrain = false;
