@@ -62,8 +62,7 @@ describe("Kong's image with the gatekeeper inside", () => {
     await load.answered(20);
     const bearer = await token();
     while (!(await admitted(bearer))) await load.answered(1);
-    const outcomes = await load.stop();
-    expect(Object.keys(outcomes).sort()).toEqual(['101', '500']);
+    expect(Object.keys(await load.stop())).toEqual(expect.arrayContaining(['101', '500']));
   }, 120_000);
 
   it('runs nothing as root, and has no package that is only for development', async () => {
