@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../dev/ports';
+import { freePortsInARow } from './free-ports';
 
 const DIST = join(__dirname, '../../dist/dev');
 
@@ -98,8 +98,10 @@ describe('npm start', () => {
 type Ports = Readonly<Record<'GATEWAY_PORT' | 'BRIDGE_PORT' | 'BRIDGE_ADMIN_PORT', string>>;
 
 async function freePorts(): Promise<Ports> {
-  const [gateway, bridge, admin] = [await freePort(), await freePort(), await freePort()];
-  return { GATEWAY_PORT: String(gateway), BRIDGE_PORT: String(bridge), BRIDGE_ADMIN_PORT: String(admin) };
+  const [GATEWAY_PORT = '', BRIDGE_PORT = '', BRIDGE_ADMIN_PORT = ''] = (await freePortsInARow(3)).map(
+    String,
+  );
+  return { GATEWAY_PORT, BRIDGE_PORT, BRIDGE_ADMIN_PORT };
 }
 
 function environment(more: Readonly<Record<string, string>>): Record<string, string> {
