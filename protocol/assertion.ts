@@ -28,6 +28,8 @@ export interface AssertedCaller {
 export interface Assertion extends AssertedCaller {
   /** Unique to this assertion: the bridge accepts it once. */
   readonly jti: string;
+  /** When it was signed, in seconds since the epoch. */
+  readonly iat: number;
   /** When it ends, in seconds since the epoch. */
   readonly exp: number;
 }
@@ -140,7 +142,7 @@ function toAssertion(payload: JWTPayload, now: number): Assertion {
   const identity: Identity = Object.freeze({ tenantId, userId: sub, roles: Object.freeze([...roles]) });
   const fault = identityFault(identity);
   if (fault !== undefined) throw new AssertionError(`the assertion's ${fault}`);
-  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, jti, exp });
+  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, jti, iat, exp });
 }
 
 function malformed(claims: string): AssertionError {

@@ -67,7 +67,6 @@ export class Connection implements Pulse, SessionHolder {
   #retiring = false;
   #pendingMessages = 0;
   #released = false;
-  #expired = false;
 
   /** @param uniqueId tells this client from every other, on any bridge: 16 bytes */
   constructor(admission: Admission, surroundings: Surroundings, metrics: RouteMetrics, uniqueId: Buffer) {
@@ -81,11 +80,6 @@ export class Connection implements Pulse, SessionHolder {
   /** Whose it is. */
   get caller(): Assertion {
     return this.#admission.caller;
-  }
-
-  /** Whether its token has ended, by time or by revocation. */
-  get isExpired(): boolean {
-    return this.#expired;
   }
 
   /** Whether it has a socket. */
@@ -200,7 +194,6 @@ export class Connection implements Pulse, SessionHolder {
 
   /** Its token has ended: the client comes back with a new one. */
   expire(): void {
-    this.#expired = true;
     this.close(CLOSE_CODES.tokenExpired);
   }
 

@@ -14,6 +14,7 @@ import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics, UpgradeOutcome } from './metrics';
 import { FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
+import { RecentRevocations } from './recent-revocations';
 import { isMeant, type Revocation } from './revocation';
 
 /** What upgrades need. */
@@ -46,6 +47,7 @@ export class Upgrades {
   readonly #server: Server<typeof BridgeSocket>;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
+  readonly #revocations = new RecentRevocations();
   #closing = false;
 
   constructor(context: UpgradeContext) {
@@ -72,11 +74,10 @@ export class Upgrades {
     await new Promise<void>((resolve) => this.#onLastClosed.push(resolve));
   }
 
-  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many */
+  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many were open */
   revoke(revocation: Revocation): number {
-    const meant = [...this.connections, ...this.#establishing].filter(({ caller }) =>
-      isMeant(revocation, caller),
-    );
+    this.#revocations.add(revocation, this.#context.policy.now());
+    const meant = [...this.connections].filter(({ caller }) => isMeant(revocation, caller));
     for (const connection of meant) connection.expire();
     return meant.length;
   }
@@ -153,7 +154,7 @@ export class Upgrades {
       const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
       if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
-      if (connection.isExpired) {
+      if (this.#revocations.reach(caller)) {
         return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
       }
       this.#open(connection, request, socket, head);

@@ -49,6 +49,7 @@ describe('an assertion', () => {
     await expect(verifyAssertion(jws, [key], NOW)).resolves.toEqual({
       ...caller,
       jti: 'jti-1',
+      iat: NOW,
       exp: NOW + 30,
     });
   });

@@ -121,6 +121,17 @@ describe('a revocation', () => {
     expect(await answer).toMatchObject({ status: 401, body: '{"message":"the token was revoked"}' });
   });
 
+  it('reaches an upgrade that the gatekeeper admitted before it', async () => {
+    const caller = { tenant: 'acme', user: 'alice', jti: 'j9' };
+    const [before, others] = [await headersFor(caller), await headersFor({ ...caller, jti: 'j8' })];
+    now += 1000;
+    await publisher.publish('ws:control', '{"type":"revoke","jti":"j9"}');
+    await eventually(() => bridges[0]?.logLines.some((line) => line.includes('"revoked"')) === true);
+    now += 28_000;
+    expect(await askUpgrade(url(0), before)).toMatchObject({ status: 401 });
+    expect(await askUpgrade(url(0), others)).toMatchObject({ status: 101 });
+  });
+
   it.each(['', 'null', '{', '[]', '{"type":"revoke"}', '{"type":"revoke","user":"alice"}', '\u00ff'])(
     'that reads %p is logged and ignored',
     async (text) => {

@@ -1,0 +1,53 @@
+import { RecentRevocations } from '../../sidecar/recent-revocations';
+
+const HEARD_S = 1_000_000;
+
+function caller(iat: number) {
+  return { identity: { tenantId: 'acme', userId: 'alice', roles: [] }, tokenJti: 'j1', iat };
+}
+
+describe('a recent revocation', () => {
+  it.each([
+    ['its token', { jti: 'j1' }],
+    ['its tenant', { tenant: 'acme' }],
+    ["its tenant's user", { tenant: 'acme', user: 'alice' }],
+  ])(
+    'of %s reaches a caller that was admitted until then, and none that is admitted later',
+    (_, revocation) => {
+      const recent = new RecentRevocations();
+      expect(recent.reach(caller(HEARD_S))).toBe(false);
+      recent.add(revocation, HEARD_S * 1000 + 500);
+      expect([-20, 0, 1].map((s) => recent.reach(caller(HEARD_S + s)))).toEqual([true, true, false]);
+    },
+  );
+
+  it.each([
+    ['another token', { jti: 'j2' }],
+    ['a token named like its tenant', { jti: 'acme' }],
+    ['another tenant', { tenant: 'evil' }],
+    ["another tenant's user", { tenant: 'evil', user: 'alice' }],
+    ['another user', { tenant: 'acme', user: 'bob' }],
+  ])('of %s does not reach it', (_, revocation) => {
+    const recent = new RecentRevocations();
+    recent.add(revocation, HEARD_S * 1000);
+    expect(recent.reach(caller(HEARD_S - 1))).toBe(false);
+  });
+
+  it('is forgotten when no assertion from before it is accepted any more', () => {
+    const recent = new RecentRevocations();
+    recent.add({ jti: 'j1' }, HEARD_S * 1000);
+    recent.add({ jti: 'j2' }, HEARD_S * 1000 + 34_999);
+    expect(recent.reach(caller(HEARD_S - 1))).toBe(true);
+    recent.add({ jti: 'j2' }, HEARD_S * 1000 + 35_000);
+    expect(recent.reach(caller(HEARD_S - 1))).toBe(false);
+  });
+
+  it('that is said again counts from then', () => {
+    const recent = new RecentRevocations();
+    recent.add({ jti: 'j1' }, HEARD_S * 1000);
+    recent.add({ jti: 'j2' }, HEARD_S * 1000 + 1);
+    recent.add({ jti: 'j1' }, HEARD_S * 1000 + 20_000);
+    recent.add({ jti: 'j2' }, HEARD_S * 1000 + 40_000);
+    expect(recent.reach(caller(HEARD_S + 19))).toBe(true);
+  });
+});
