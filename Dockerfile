@@ -27,7 +27,7 @@ COPY --from=build /app/dist/plugin ./dist/plugin
 RUN mkdir /run/ws-gatekeeper && chown 1000:1000 /run/ws-gatekeeper
 USER 1000:1000
 VOLUME /run/ws-gatekeeper
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
+HEALTHCHECK --interval=5s --timeout=10s --start-period=30s \
   CMD ["node", "dist/plugin/bin/ws-gatekeeper.js", "--health-check", "--socket", "/run/ws-gatekeeper/plugin.sock"]
 CMD ["node", "dist/plugin/bin/ws-gatekeeper.js", "--socket", "/run/ws-gatekeeper/plugin.sock", "--plugin-info-file", "/run/ws-gatekeeper/plugin-info.json"]
 
@@ -53,6 +53,6 @@ COPY --from=build /app/client/package.json ./client/
 COPY --from=build /app/client/dist ./client/dist
 USER 1000:1000
 EXPOSE 8080 9090
-HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
+HEALTHCHECK --interval=5s --timeout=10s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9090/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "dist/sidecar/bin/ws-bridge.js"]
