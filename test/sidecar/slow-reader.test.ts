@@ -98,7 +98,7 @@ class SlowReader {
 
 async function isReplacing(): Promise<boolean> {
   const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
-  return metrics.includes('action="replaced"');
+  return /action="replaced"\} [1-9]/.test(metrics);
 }
 
 /** Publishes to the slow one alone. @returns how many bytes */
