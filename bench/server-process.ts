@@ -15,7 +15,7 @@ export interface ServerPlan {
 }
 
 /** Milliseconds that a server may take to start, and to end after SIGTERM. */
-const START_MS = 10_000;
+const START_MS = 30_000;
 const STOP_MS = 3_000;
 const POLL_MS = 20;
 
