@@ -47,6 +47,7 @@ export class Listener {
       backoffBaseMs: 100,
       backoffCapMs: 2000,
       stableMs: 5000,
+      connectTimeoutMs: 30_000,
     });
     this.client.on('message', (message) => {
       this.ledger.message(typeof message === 'string' ? message : '');

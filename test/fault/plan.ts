@@ -25,7 +25,7 @@ export function planFrom(env: Readonly<Record<string, string | undefined>>, newS
     clients: number('CLIENTS', 100),
     tenants: number('TENANTS', 10),
     seconds: number('SECONDS', 4),
-    rate: number('RATE', 10),
+    rate: number('RATE', 5),
     seed: number('SEED', newSeed()),
   };
 }

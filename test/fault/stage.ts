@@ -37,6 +37,7 @@ export class Stage {
   readonly #env: Readonly<Record<string, string>>;
   readonly #stopped: BridgeProcess[] = [];
   readonly #done: Record<string, number> = {};
+  readonly #startedAt = performance.eventLoopUtilization();
 
   private constructor(
     { plan, env }: StageOptions,
@@ -152,6 +153,8 @@ export class Stage {
     const counts = {
       ...plan,
       ...this.#done,
+      // Near 1 this process, not the bridges, is what the clients waited for.
+      ownEventLoopUtilization: performance.eventLoopUtilization(this.#startedAt).utilization,
       published: publisher.total,
       cuts: gateway.cuts,
       upgrades: { asked: tally.attempts, unserved: gateway.unserved, ...tally.greetings },

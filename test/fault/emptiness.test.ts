@@ -1,0 +1,78 @@
+import { randomInt } from 'node:crypto';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { clientChannels, EMPTY, eventually, startBridge, type TestBridge } from '../sidecar/fixture';
+import { Redis } from 'ioredis';
+import { FaultyGateway, type Backend } from './gateway';
+import { Listener } from './listener';
+import { planFrom } from './plan';
+import { Publisher } from './publisher';
+import { randomFrom } from './random';
+import { seatsFor, subjectsOf } from './seat';
+import { Tally } from './tally';
+import { until, wait } from './until';
+
+const { seed } = planFrom(process.env, () => randomInt(1, 2 ** 31));
+const HOUR_MS = 3_600_000;
+const TIMES = { tokenLifetimeMs: 2000, renewBeforeMs: 500, idleTimeoutMs: 1500 };
+
+let redis: RedisServer;
+let gateway: FaultyGateway;
+let aheadMs: number;
+
+beforeEach(async () => {
+  redis = await startRedis();
+  gateway = await FaultyGateway.start(randomFrom(seed));
+  aheadMs = 0;
+});
+afterEach(async () => {
+  await gateway.stop();
+  await redis.stop();
+});
+
+/** A bridge in this process, whose clock the test can put forward. */
+async function added(): Promise<TestBridge & Backend> {
+  const env = { BRIDGE_DRAIN_MS: '500', BRIDGE_PING_INTERVAL_MS: '1000' };
+  const bridge = await startBridge(redis.url, env, () => Date.now() + aheadMs);
+  const backend = {
+    ...bridge,
+    port: Number(new URL(bridge.url).port),
+    adminPort: Number(new URL(bridge.adminUrl).port),
+  };
+  await gateway.add(backend);
+  return backend;
+}
+
+it(`bridges hold nothing after clients that were cut, expired and sent elsewhere have left (SEED=${seed})`, async () => {
+  const seats = seatsFor(40, 4);
+  const publisher = new Publisher(redis.url, subjectsOf(seats, 10));
+  await publisher.ready();
+  const [first, second] = await Promise.all([added(), added()]);
+  const tally = new Tally();
+  const random = randomFrom(seed);
+  const listeners = seats.map((seat) => new Listener(seat, gateway.url, tally, TIMES, () => random.next()));
+  await until(() => listeners.every(({ client }) => client.state === 'open'));
+  publisher.start();
+  const stopCutting = gateway.cutAtRandom(10);
+  await wait(1000);
+  const third = await added();
+  const drained = first.bridge.drain();
+  await gateway.removeOnceUnready(first);
+  await wait(1000);
+  stopCutting();
+  publisher.close();
+  for (const listener of listeners) listener.leave();
+  gateway.cutAll();
+  const bridges = [first, second, third];
+  await eventually(() => bridges.every(({ bridge }) => bridge.openState().connections === 0));
+  expect(second.bridge.openState().streams + third.bridge.openState().streams).toBeGreaterThan(0);
+  // What lingers for clients that come back ends; so do the tokens.
+  aheadMs = HOUR_MS;
+  await drained;
+  await eventually(() => bridges.every(({ bridge }) => bridge.openState().streams === 0));
+  await eventually(() => bridges.every(({ bridge }) => bridge.openState().undecidedUpgrades === 0));
+  expect(bridges.map(({ bridge }) => bridge.openState())).toEqual([EMPTY, EMPTY, EMPTY]);
+  const connection = new Redis(redis.url);
+  expect(await clientChannels(connection)).toEqual([]);
+  connection.disconnect();
+  await Promise.all([second, third].map(({ bridge }) => bridge.close()));
+});
