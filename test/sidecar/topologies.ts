@@ -1,0 +1,60 @@
+import { Redis } from 'ioredis';
+import { publisher, type Publish } from '../../sidecar/publish';
+import { startRedisCluster } from '../fakes/redis-cluster';
+import { startRedis } from '../fakes/redis-server';
+
+/** Redis as a test of the bridge sees it, one server or a cluster. */
+export interface TestRedis {
+  /** For the bridge. */
+  readonly url: string;
+  readonly publish: Publish;
+  xlen(key: string): Promise<number>;
+  /** How many connections are subscribed to a channel. */
+  subscribers(channel: string): Promise<number>;
+  /** Forgets every key. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function oneServer(): Promise<TestRedis> {
+  const server = await startRedis();
+  const client = new Redis(server.url);
+  return {
+    url: server.url,
+    publish: publisher(client),
+    xlen: (key) => client.xlen(key),
+    subscribers: async (channel) => Number((await client.pubsub('NUMSUB', channel))[1]),
+    flush: async () => {
+      await client.flushall();
+    },
+    stop: async () => {
+      client.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+async function cluster(): Promise<TestRedis> {
+  const nodes = await startRedisCluster();
+  return {
+    url: nodes.url,
+    publish: publisher(nodes.client),
+    xlen: (key) => nodes.client.xlen(key),
+    subscribers: async (channel) => {
+      const { redis } = await nodes.ownerOf(channel);
+      return Number((await redis.pubsub('SHARDNUMSUB', channel))[1]);
+    },
+    flush: async () => {
+      const infos = nodes.nodes.map(async ({ redis }) => ({ redis, info: await redis.info('replication') }));
+      const masters = (await Promise.all(infos)).filter(({ info }) => info.includes('role:master'));
+      await Promise.all(masters.map(({ redis }) => redis.flushall()));
+    },
+    stop: () => nodes.stop(),
+  };
+}
+
+/** What a test of behaviour that must not depend on the topology runs on. */
+export const TOPOLOGIES = [
+  ['one server', oneServer],
+  ['a cluster', cluster],
+] as const;
