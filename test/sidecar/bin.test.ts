@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SETTING_ROWS } from '../../sidecar/settings';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
@@ -17,7 +17,7 @@ let redis: RedisServer;
 
 beforeAll(async () => {
   compiled = await mkdtemp(join(tmpdir(), 'ws-bridge-'));
-  await Promise.all(['protocol', 'sidecar', 'sidecar/bin'].map(compileFolder));
+  await Promise.all(['protocol', 'sidecar'].map(compileFolder));
   redis = await startRedis();
 });
 afterAll(async () => {
@@ -26,18 +26,19 @@ afterAll(async () => {
 });
 
 async function compileFolder(folder: string): Promise<void> {
-  const files = await readdir(join(ROOT, folder));
-  await mkdir(join(compiled, folder), { recursive: true });
-  for (const name of files.filter((file) => file.endsWith('.lua')))
-    await copyFile(join(ROOT, folder, name), join(compiled, folder, name));
-  for (const name of files.filter((file) => file.endsWith('.ts'))) {
-    const source = join(ROOT, folder, name);
+  const files = await readdir(join(ROOT, folder), { recursive: true });
+  for (const file of files.filter((name) => /\.(ts|lua)$/.test(name))) {
+    const [source, target] = [join(ROOT, folder, file), join(compiled, folder, file)];
+    await mkdir(dirname(target), { recursive: true });
+    if (file.endsWith('.lua')) {
+      await copyFile(source, target);
+      continue;
+    }
     const { code } = await transformFile(source, {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
       module: { type: 'commonjs' },
     });
-    const target = join(compiled, folder, name.replace(/\.ts$/, '.js'));
-    await writeFile(target, code);
+    await writeFile(target.replace(/\.ts$/, '.js'), code);
   }
 }
 

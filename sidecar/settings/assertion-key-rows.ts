@@ -1,0 +1,33 @@
+import { KeyError, MIN_SECRET_BYTES, parsePublicKey } from '../../protocol/keys';
+import { row, type Row } from './row';
+
+/** What assertions are verified with: at least one of the keys is required. */
+export const ASSERTION_KEY_ROWS = {
+  assertionSecret: secret(
+    'BRIDGE_ASSERTION_SECRET',
+    'secret shared with the gatekeeper (HS256); this or BRIDGE_ASSERTION_PUBLIC_KEY is required',
+  ),
+  assertionSecretPrevious: secret(
+    'BRIDGE_ASSERTION_SECRET_PREVIOUS',
+    'also accepted, while the secret is being rotated',
+  ),
+  assertionPublicKey: row('BRIDGE_ASSERTION_PUBLIC_KEY', undefined, 'a public key in PEM or JWK', readKey, {
+    description: "the gatekeeper's public key, in PEM or JWK",
+  }),
+} as const;
+
+function secret(name: string, description: string): Row<string> {
+  const read = (value: string): string | undefined =>
+    Buffer.byteLength(value) >= MIN_SECRET_BYTES ? value : undefined;
+  return row(name, undefined, `at least ${MIN_SECRET_BYTES} bytes`, read, { description });
+}
+
+function readKey(value: string): string | undefined {
+  try {
+    parsePublicKey(value);
+    return value;
+  } catch (error) {
+    if (error instanceof KeyError) return undefined;
+    throw error;
+  }
+}

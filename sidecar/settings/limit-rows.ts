@@ -1,0 +1,96 @@
+import { integer, MAX_TIMER_MS } from './row';
+
+/** What clients, tenants and the bridge itself may take. */
+export const LIMIT_ROWS = {
+  pingIntervalMs: integer(
+    'BRIDGE_PING_INTERVAL_MS',
+    30_000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'between pings; a socket that has not answered by the next one is cut',
+  ),
+  maxFrameBytes: integer(
+    'BRIDGE_MAX_FRAME_BYTES',
+    1_048_576,
+    [1, 2 ** 30],
+    'bytes',
+    'largest message from a client; a larger one closes its socket with 1009',
+  ),
+  maxConnections: integer(
+    'BRIDGE_MAX_CONNECTIONS',
+    50_000,
+    [0, 10_000_000],
+    'connections',
+    'open on this bridge; when full, upgrades are refused with 503; 0 for any number',
+  ),
+  maxConnectionsPerTenant: integer(
+    'BRIDGE_MAX_CONNECTIONS_PER_TENANT',
+    10_000,
+    [0, 10_000_000],
+    'connections',
+    'open of one tenant on all bridges together; more are refused with 429; 0 for any number',
+  ),
+  maxConnectionsPerUser: integer(
+    'BRIDGE_MAX_CONNECTIONS_PER_USER',
+    100,
+    [0, 10_000_000],
+    'connections',
+    "open of one tenant's user on all bridges together; more are refused with 429; 0 for any number",
+  ),
+  connectionLeaseMs: integer(
+    'BRIDGE_CONNECTION_LEASE_MS',
+    30_000,
+    [100, MAX_TIMER_MS],
+    'ms',
+    'what a bridge that died held counts against a tenant and a user so long at most',
+  ),
+  maxSubscriptions: integer(
+    'BRIDGE_MAX_SUBSCRIPTIONS',
+    100_000,
+    [0, 10_000_000],
+    'channels',
+    'subscribed by this bridge; an upgrade that needs one more is refused with 503; 0 for any number',
+  ),
+  maxMessagesPerSecond: integer(
+    'BRIDGE_MAX_MESSAGES_PER_SECOND',
+    100,
+    [0, 100_000],
+    'messages',
+    'that a client may send a second, pings and pongs among them; 0 for any number',
+  ),
+  messageBurst: integer(
+    'BRIDGE_MESSAGE_BURST',
+    200,
+    [1, 1_000_000],
+    'messages',
+    'that it may send at once; after as many refused ones, forgiven over 10 s, its socket is closed with 4429',
+  ),
+  maxPendingMessages: integer(
+    'BRIDGE_MAX_PENDING_MESSAGES',
+    16,
+    [1, 1_000_000],
+    'messages',
+    'a socket with so many messages on their way to Redis is not read from',
+  ),
+  maxBufferBytes: integer(
+    'BRIDGE_MAX_BUFFER_BYTES',
+    1_048_576,
+    [1, 2 ** 30],
+    'bytes',
+    "that a client has not taken yet; past that its route's slow-consumer policy acts: closed with 4408, or left with the latest",
+  ),
+  maxCoalesceMs: integer(
+    'BRIDGE_MAX_COALESCE_MS',
+    16,
+    [0, 1000],
+    'ms',
+    'that frames are gathered for one write a socket while the event loop is busy; 0 for never',
+  ),
+  maxSeenAssertions: integer(
+    'BRIDGE_MAX_SEEN_ASSERTIONS',
+    200_000,
+    [1, 10_000_000],
+    'assertions',
+    'remembered so that each is accepted once; when full, upgrades are refused with 503',
+  ),
+} as const;

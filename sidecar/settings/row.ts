@@ -1,0 +1,62 @@
+/** One environment variable: how it is read, and what `--help` says of it. */
+export interface SettingRow {
+  readonly name: string;
+  /** Its default as `--help` shows it; undefined when there is none. */
+  readonly default: string | undefined;
+  readonly unit: string | undefined;
+  readonly description: string;
+}
+
+/** A {@link SettingRow} and how its value is read. */
+export interface Row<T> extends SettingRow {
+  /** What a value must be, for the error message. */
+  readonly expected: string;
+  /** Undefined when the text is not what was expected. */
+  readonly read: (text: string) => T | undefined;
+}
+
+/** The longest that a timer of Node takes, in milliseconds. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** A variable that is read in its own way. */
+export function row<T>(
+  name: string,
+  fallback: string | undefined,
+  expected: string,
+  read: (text: string) => T | undefined,
+  more: { description: string; unit?: string },
+): Row<T> {
+  return { name, default: fallback, expected, read, unit: more.unit, description: more.description };
+}
+
+/** Any text. */
+export function text(name: string, fallback: string, description: string): Row<string> {
+  return row(name, fallback, 'text', (value) => value, { description });
+}
+
+/** Any text, with no default. */
+export function optionalText(name: string, description: string): Row<string> {
+  return row(name, undefined, 'text', (value) => value, { description });
+}
+
+/** A whole number within bounds, both included. */
+export function integer(
+  name: string,
+  fallback: number,
+  [min, max]: readonly [number, number],
+  unit: string | undefined,
+  description: string,
+): Row<number> {
+  const read = (value: string): number | undefined => {
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : NaN;
+    return number >= min && number <= max ? number : undefined;
+  };
+  const expected = `a whole number from ${min} to ${max}`;
+  return row(
+    name,
+    `${fallback}`,
+    expected,
+    read,
+    unit === undefined ? { description } : { description, unit },
+  );
+}

@@ -1,0 +1,61 @@
+import { ASSERTION_KEY_ROWS } from './assertion-key-rows';
+import { COMMAND_ROWS } from './command-rows';
+import { HEADER_ROWS } from './header-rows';
+import { LIMIT_ROWS } from './limit-rows';
+import { LOG_LEVELS, readLogLevel } from './log-level';
+import { REDIS_ROWS } from './redis-rows';
+import { RESUME_ROWS } from './resume-rows';
+import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';
+
+/** Every setting, in the order in which `--help` lists them. */
+export const TABLE = {
+  host: text('BRIDGE_HOST', '0.0.0.0', 'address for WebSocket connections'),
+  port: integer('BRIDGE_PORT', 8080, [0, 65_535], undefined, 'port for WebSocket connections, 0 for any'),
+  adminHost: text('BRIDGE_ADMIN_HOST', '0.0.0.0', 'address for /livez, /readyz and /metrics'),
+  adminPort: integer('BRIDGE_ADMIN_PORT', 9090, [0, 65_535], undefined, 'port for them, 0 for any'),
+  ...REDIS_ROWS,
+  ...ASSERTION_KEY_ROWS,
+  routesFile: optionalText('BRIDGE_ROUTES_FILE', 'JSON file that replaces the built-in route table'),
+  ...LIMIT_ROWS,
+  ...COMMAND_ROWS,
+  handshakeTimeoutMs: integer(
+    'BRIDGE_HANDSHAKE_TIMEOUT_MS',
+    5000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'an upgrade that is not decided by then is refused with 503; a request that is not there by then is cut',
+  ),
+  probeIntervalMs: integer(
+    'BRIDGE_PROBE_INTERVAL_MS',
+    5000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'between probes that publish and must be heard on the subscribed connection',
+  ),
+  probeTimeoutMs: integer(
+    'BRIDGE_PROBE_TIMEOUT_MS',
+    2000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'a probe not heard by then means a dead subscription, which is opened anew',
+  ),
+  drainMs: integer(
+    'BRIDGE_DRAIN_MS',
+    30_000,
+    [0, MAX_TIMER_MS],
+    'ms',
+    'over which sockets are closed on SIGTERM; SIGINT closes them at once',
+  ),
+  ...RESUME_ROWS,
+  metricsMaxTenants: integer(
+    'BRIDGE_METRICS_MAX_TENANTS',
+    0,
+    [0, 1000],
+    'tenants',
+    'with a label of their own in ws_bridge_tenant_connections at a time; 0 leaves that metric out',
+  ),
+  ...HEADER_ROWS,
+  logLevel: row('BRIDGE_LOG_LEVEL', 'info', `one of ${LOG_LEVELS.join(', ')}`, readLogLevel, {
+    description: `least severe lines that are logged: ${LOG_LEVELS.join(', ')}`,
+  }),
+} as const;
