@@ -87,7 +87,7 @@ export async function verifyAssertion(
 }
 
 async function verifyWithAny(jws: string, keys: readonly FittedKey[], now: number) {
-  let failure = new AssertionError('no key fits the assertion');
+  let failure = 'no key fits the assertion';
   for (const key of keys) {
     try {
       const verified = await jwtVerify(jws, key.key, {
@@ -102,10 +102,10 @@ async function verifyWithAny(jws: string, keys: readonly FittedKey[], now: numbe
       const { kid } = verified.protectedHeader;
       if (kid === undefined || key.kid === undefined || kid === key.kid) return verified;
     } catch (cause) {
-      failure = new AssertionError(reason(cause));
+      failure = reason(cause);
     }
   }
-  throw failure;
+  throw new AssertionError(failure);
 }
 
 function reason(cause: unknown): string {
