@@ -1,7 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server, type ServerOptions } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { FittedKey } from '../protocol/keys';
@@ -12,20 +10,23 @@ import { withChannelCap } from './channel-cap';
 import { addCommand } from './command-stream';
 import { announceIntervalMs, ConnectionCaps } from './connection-caps';
 import { redisCapStore } from './connection-caps-store';
+import { controlReceiver } from './control-channel';
 import { withDeadline } from './deadline';
 import { deliver } from './delivery';
 import { Handover } from './handover';
 import { Heartbeat } from './heartbeat';
+import { closeServer, httpTimeouts, listen } from './http-server';
 import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
 import { createMetrics } from './metrics';
+import type { OpenState } from './open-state';
 import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
 import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisSessionStore } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
-import { parseRevocation } from './revocation';
+import type { Revocation } from './revocation';
 import { compileRoutes, DEFAULT_ROUTES } from './routes';
 import { readRoutesFile } from './routes-file';
 import { renewIntervalMs, Sessions } from './sessions';
@@ -36,11 +37,10 @@ import { TimerWheel } from './timer-wheel';
 import { Turn } from './turn';
 import { Upgrades } from './upgrades';
 
+export type { OpenState } from './open-state';
+
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
 export const CLOSE_GRACE_MS = 1000;
-
-/** How late a request that does not come is noticed, in milliseconds, at most. */
-export const MAX_HTTP_CHECK_INTERVAL_MS = 1000;
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
@@ -58,25 +58,6 @@ export interface BridgeDeps {
 export interface BridgePorts {
   readonly port: number;
   readonly adminPort: number;
-}
-
-/** How many of each thing a bridge holds: all 0 when no client is there. */
-export interface OpenState {
-  readonly connections: number;
-  readonly undecidedUpgrades: number;
-  readonly channels: number;
-  /** Held by bridge.v1 clients, or lingering for them. */
-  readonly streams: number;
-  /** What is due later: ends of tokens and of lingering streams. */
-  readonly deadlines: number;
-  readonly sessions: number;
-  /** Users and tenants whose connections are counted. */
-  readonly cappedCallers: number;
-  /** Asked of other bridges. */
-  readonly handovers: number;
-  readonly heartbeats: number;
-  /** Listeners on the Redis connections beyond the bridge's own. */
-  readonly redisListeners: number;
 }
 
 /** A bridge, from {@link createBridge}. */
@@ -210,18 +191,8 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
 
-  subscriptions.pin(CONTROL_CHANNEL, {
-    senderId: undefined,
-    take: ({ payload }) => {
-      const revocation = parseRevocation(payload);
-      if (revocation === undefined) {
-        log.warn({ channel: CONTROL_CHANNEL }, 'message ignored: expected a revocation');
-        return;
-      }
-      metrics.revocation();
-      log.info({ revocation, closed: upgrades.revoke(revocation) }, 'revoked');
-    },
-  });
+  const revoke = (revocation: Revocation): number => upgrades.revoke(revocation);
+  subscriptions.pin(CONTROL_CHANNEL, controlReceiver(revoke, metrics, log));
   subscriptions.pin(bridgeChannel(bridgeId), handover);
   const renewSessions = (): void => {
     sessions.renew().catch((error: unknown) => {
@@ -321,29 +292,4 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       redisListeners: redisListeners() - ownListeners,
     }),
   };
-}
-
-/**
- * Cuts a connection whose request is not there within `timeoutMs`. Node looks for those once an interval, so one lives up
- * to an interval longer.
- */
-function httpTimeouts(timeoutMs: number): ServerOptions {
-  return {
-    requestTimeout: timeoutMs,
-    connectionsCheckingInterval: Math.min(timeoutMs, MAX_HTTP_CHECK_INTERVAL_MS),
-  };
-}
-
-async function listen(server: Server, port: number, host: string): Promise<number> {
-  server.listen(port, host);
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
 }

@@ -1,0 +1,28 @@
+import type { Logger } from 'pino';
+import type { Receiver } from './delivery';
+import type { Metrics } from './metrics';
+import { CONTROL_CHANNEL } from './own-channels';
+import { parseRevocation, type Revocation } from './revocation';
+
+/**
+ * Hears what services tell every bridge (PROTOCOL.md §6); what is no revocation is logged and ignored.
+ * @param revoke closes the sockets that are meant and returns how many
+ */
+export function controlReceiver(
+  revoke: (revocation: Revocation) => number,
+  metrics: Pick<Metrics, 'revocation'>,
+  log: Logger,
+): Receiver {
+  return {
+    senderId: undefined,
+    take: ({ payload }) => {
+      const revocation = parseRevocation(payload);
+      if (revocation === undefined) {
+        log.warn({ channel: CONTROL_CHANNEL }, 'message ignored: expected a revocation');
+        return;
+      }
+      metrics.revocation();
+      log.info({ revocation, closed: revoke(revocation) }, 'revoked');
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/** How many of each thing a bridge holds: all 0 when no client is there. */
+export interface OpenState {
+  readonly connections: number;
+  readonly undecidedUpgrades: number;
+  readonly channels: number;
+  /** Held by bridge.v1 clients, or lingering for them. */
+  readonly streams: number;
+  /** What is due later: ends of tokens and of lingering streams. */
+  readonly deadlines: number;
+  readonly sessions: number;
+  /** Users and tenants whose connections are counted. */
+  readonly cappedCallers: number;
+  /** Asked of other bridges. */
+  readonly handovers: number;
+  readonly heartbeats: number;
+  /** Listeners on the Redis connections beyond the bridge's own. */
+  readonly redisListeners: number;
+}
