@@ -70,7 +70,7 @@ describe('on two bridges', () => {
     const tally = new Tally();
     const times = { tokenLifetimeMs: 900_000, renewBeforeMs: 30_000, idleTimeoutMs: 300_000 };
     const listeners = seats.map((seat) => new Listener(seat, gateway.url, tally, times, Math.random));
-    await until(() => listeners.every(({ client }) => client.state === 'open'));
+    await until(() => listeners.every(({ wasOpen }) => wasOpen));
     publisher.start();
     const control = new Redis(redis.url);
     await control.publish('ws:control', '{"type":"revoke","tenant":"t0"}');

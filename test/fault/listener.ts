@@ -23,6 +23,8 @@ export class Listener {
   readonly notes: string[] = [];
   isFaulty = false;
   wasToldOfGap = false;
+  /** Whether it was ever open: from then on it misses nothing. */
+  wasOpen = false;
   #leaving = false;
 
   constructor(seat: Seat, url: string, tally: Tally, times: ListenerTimes, random: () => number) {
@@ -48,6 +50,9 @@ export class Listener {
       backoffCapMs: 2000,
       stableMs: 5000,
       connectTimeoutMs: 30_000,
+    });
+    this.client.on('state', (state) => {
+      this.wasOpen ||= state === 'open';
     });
     this.client.on('message', (message) => {
       this.ledger.message(typeof message === 'string' ? message : '');

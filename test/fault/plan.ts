@@ -22,7 +22,7 @@ export function planFrom(env: Readonly<Record<string, string | undefined>>, newS
     return Number(text);
   };
   return {
-    clients: number('CLIENTS', 100),
+    clients: number('CLIENTS', 60),
     tenants: number('TENANTS', 10),
     seconds: number('SECONDS', 4),
     rate: number('RATE', 5),

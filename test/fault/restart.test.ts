@@ -3,7 +3,7 @@ import { planFrom } from './plan';
 import { Stage } from './stage';
 import { wait } from './until';
 
-const plan = planFrom(process.env, () => randomInt(1, 2 ** 31));
+const plan = planFrom(process.env, () => randomInt(1, 1_000_000_000));
 const isLong = plan.seconds >= 30;
 const SECONDS = 1000;
 const TIMEOUT_MS = (plan.seconds + 240) * SECONDS;

@@ -70,7 +70,7 @@ export class Stage {
         .slice(start, start + CONNECTING_AT_ONCE)
         .map((seat) => new Listener(seat, gateway.url, stage.tally, times, () => random.next()));
       stage.listeners.push(...batch);
-      await until(() => batch.every(({ client }) => client.state === 'open'));
+      await until(() => batch.every(({ wasOpen }) => wasOpen));
     }
     return stage;
   }
