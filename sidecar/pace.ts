@@ -6,7 +6,7 @@ export const SAMPLE_INTERVAL_MS = 50;
 /** A loop busier than this is given longer turns… */
 export const BUSY_UTILIZATION = 0.6;
 /** …until it is less busy than this. */
-export const CALM_UTILIZATION = 0.25;
+export const CALM_UTILIZATION = 0.4;
 /** While the loop is busy a turn waits so many times as long as the writes of the last one took. */
 export const WAIT_PER_WRITE_TIME = 3;
 
