@@ -1,0 +1,214 @@
+import { schemas } from '@asyncapi/specs';
+import { describe, expect, it } from '@jest/globals';
+import { Ajv, type SchemaObject } from 'ajv';
+import type { BridgeErrorCode, ControlFrame, DataFrame, GapReason } from '../../protocol/frames';
+import { parseCommand } from '../../sidecar/commands';
+import { parseBridgeMessage, parseMark } from '../../sidecar/handover-messages';
+import { CONTROL_CHANNEL } from '../../sidecar/own-channels';
+import { parseRevocation } from '../../sidecar/revocation';
+import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes';
+import { parseSettings } from '../../sidecar/settings';
+import { allRefs, DOCUMENT, payloadSchema, queryOf, resolve, type Channel } from './asyncapi-document';
+
+const { channels, operations, components } = DOCUMENT;
+
+// Types have no values to compare with: the type check holds these lists to protocol/frames.ts.
+const CODES = {
+  INVALID_COMMAND: true,
+  READ_ONLY: true,
+  RESERVED: true,
+  TOO_MANY_MESSAGES: true,
+  UNAVAILABLE: true,
+} satisfies Record<BridgeErrorCode, true>;
+const REASONS = {
+  unknown: true,
+  expired: true,
+  timeout: true,
+  redis: true,
+  slow: true,
+  reserved: true,
+} satisfies Record<GapReason, true>;
+const CONTROL_FRAMES = {
+  'bridge.ready': true,
+  'bridge.ack': true,
+  'bridge.gap': true,
+  'bridge.error': true,
+} satisfies Record<ControlFrame['type'], true>;
+const DATA_FRAMES = { token: true, complete: true, error: true } satisfies Record<DataFrame['type'], true>;
+
+function on(server: string): [string, Channel][] {
+  return Object.entries(channels).filter(([, { servers }]) =>
+    servers.some(({ $ref }) => $ref === `#/servers/${server}`),
+  );
+}
+
+function received(channel: string): readonly string[] {
+  return Object.values(operations)
+    .filter(({ action, channel: of }) => action === 'receive' && of.$ref === `#/channels/${channel}`)
+    .flatMap(({ messages = [] }) => messages.map(({ $ref }) => $ref.slice($ref.lastIndexOf('/') + 1)));
+}
+
+describe('docs/asyncapi.yaml', () => {
+  it('is an AsyncAPI 3.0.0 document', () => {
+    // The specification's schema brings its own copy of JSON Schema's.
+    const ajv = new Ajv({ strict: false, validateFormats: false, meta: false, validateSchema: false });
+    const validate = ajv.compile(schemas['3.0.0'] as SchemaObject);
+    validate(DOCUMENT);
+    expect(validate.errors).toBeNull();
+  });
+
+  it('has no reference that leads nowhere', () => {
+    const refs = allRefs();
+    expect(refs.length).toBeGreaterThan(0);
+    expect(refs.filter((ref) => resolve(ref) === undefined)).toEqual([]);
+  });
+
+  it('names in its operations messages of their channels only', () => {
+    for (const { channel, messages = [] } of Object.values(operations))
+      for (const { $ref } of messages) expect($ref).toContain(`${channel.$ref}/messages/`);
+  });
+
+  it('uses every message and every channel', () => {
+    const used = new Set(allRefs().map(({ $ref }) => $ref));
+    const expected = [
+      ...Object.keys(components.messages).map((name) => `#/components/messages/${name}`),
+      ...Object.keys(channels).map((name) => `#/channels/${name}`),
+    ];
+    expect(expected.filter((ref) => !used.has(ref))).toEqual([]);
+  });
+
+  it('describes the parameters of every address', () => {
+    for (const { address, parameters = {} } of Object.values(channels)) {
+      const named = [...address.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect(Object.keys(parameters).sort()).toEqual(named.sort());
+    }
+  });
+
+  it('has the control frames, and the data frames of an AI chat, on its routes', () => {
+    const names = (channel: string): string[] =>
+      Object.keys(channels[channel]?.messages ?? {}).filter((name) => name !== 'refusal');
+    const frames = [...Object.keys(DATA_FRAMES), ...Object.keys(CONTROL_FRAMES)];
+    expect(names('ai-chat').sort()).toEqual([...frames, 'command'].sort());
+    expect(Object.keys(components.messages).filter((name) => name.startsWith('bridge.'))).toEqual(
+      Object.keys(CONTROL_FRAMES),
+    );
+    for (const [name] of on('gateway'))
+      expect(names(name)).toEqual(expect.arrayContaining(['bridge.ready', 'bridge.gap', 'bridge.error']));
+  });
+
+  it('has the codes and reasons of protocol/frames.ts', () => {
+    expect(components.schemas['errorCode']?.enum).toEqual(Object.keys(CODES));
+    expect(components.schemas['gapReason']?.enum).toEqual(Object.keys(REASONS));
+  });
+
+  it('has the built-in routes, their queries and what they take', () => {
+    const taken: Record<MessagePolicy, readonly string[]> = {
+      commands: ['command'],
+      refuse: [],
+      relay: ['peer'],
+    };
+    const documented = on('gateway').map(([name, channel]) => ({
+      name,
+      path: channel.address,
+      query: queryOf(channel),
+      received: received(name),
+    }));
+    expect(documented).toEqual(
+      DEFAULT_ROUTES.map(({ name, path, session, messages }) => ({
+        name,
+        path,
+        query: session ? ['session', 'resume'] : ['resume'],
+        received: taken[messages],
+      })),
+    );
+  });
+
+  it('has on Redis the channels of these routes, the command stream and what bridges hear', () => {
+    const { commandStream } = parseSettings({ BRIDGE_ASSERTION_SECRET: 'x'.repeat(32) });
+    const expected = [
+      ...DEFAULT_ROUTES.flatMap((route) => route.channels),
+      commandStream,
+      CONTROL_CHANNEL,
+      'ws:bridge:{bridge}',
+      'ws:mark:{taggedChannel}',
+    ];
+    expect(on('redis').map(([, { address }]) => address)).toEqual(expected);
+  });
+
+  const withExamples = Object.entries(components.messages).filter(([, { payload }]) => payload !== undefined);
+  it.each(withExamples)('has an example of %s that its schema takes', (name, { examples = [] }) => {
+    const validate = payloadSchema(name);
+    expect(examples).not.toEqual([]);
+    for (const { payload } of examples) {
+      validate(payload);
+      expect(validate.errors ?? []).toEqual([]);
+    }
+    expect(validate({})).toBe(false);
+  });
+});
+
+describe('a schema of docs/asyncapi.yaml agrees with the parser on', () => {
+  const long = 'x'.repeat(129);
+  it.each([
+    { type: 'ask' },
+    { type: 'ask', data: [null], id: 'c1' },
+    { type: '' },
+    { type: 'x'.repeat(64) },
+    { type: 'x'.repeat(65) },
+    { type: 'bridge.x' },
+    { type: 'bridge' },
+    { type: 7 },
+    { type: 'ask', id: '' },
+    { type: 'ask', id: long.slice(1) },
+    { type: 'ask', id: long },
+    { type: 'ask', id: 1 },
+    { type: 'ask', more: 1 },
+    [],
+    'ask',
+  ])('the command %j', (message) => {
+    expect(payloadSchema('command')(message)).toBe(!('fault' in parseCommand(JSON.stringify(message))));
+  });
+
+  it.each([
+    { type: 'revoke', jti: 't1' },
+    { type: 'revoke', tenant: 'acme' },
+    { type: 'revoke', tenant: 'acme', user: 'u1' },
+    { type: 'revoke', user: 'u1' },
+    { type: 'revoke', jti: 't1', tenant: 'acme' },
+    { type: 'revoke', jti: '' },
+    { type: 'revoke' },
+    { type: 'close', jti: 't1' },
+  ])('the revocation %j', (message) => {
+    const parsed = parseRevocation(Buffer.from(JSON.stringify(message)));
+    expect(payloadSchema('revoke')(message)).toBe(parsed !== undefined);
+  });
+
+  it.each([
+    { type: 'handover', id: 'h', from: 'b', epoch: 'e', offset: 0, owner: '', channel: 'c' },
+    { type: 'handover', id: 'h', from: 'b', epoch: 'e.', offset: 0, owner: '', channel: 'c' },
+    { type: 'handover', id: 'h', from: 'b', epoch: 'e', offset: -1, owner: '', channel: 'c' },
+    { type: 'handover', id: 'h', from: 'b', epoch: 'e', offset: 0, owner: '' },
+    { type: 'handed', id: 'h', count: 0 },
+    { type: 'handed', id: 'h', count: 0.5 },
+    { type: 'handed', id: '', count: 1 },
+    { type: 'refused', id: 'h', reason: 'unknown' },
+    { type: 'refused', id: 'h', reason: 'expired' },
+    { type: 'refused', id: 'h', reason: 'timeout' },
+    { type: 'refused', id: 'h', reason: 'expired', more: 1 },
+  ])('what a bridge tells another: %j', (message) => {
+    const parsed = parseBridgeMessage(Buffer.from(JSON.stringify(message)));
+    expect(payloadSchema(message.type)(message)).toBe(parsed !== undefined);
+  });
+
+  it.each([
+    { id: 'h' },
+    { id: 'h', sender: 'AAECAwQFBgcICQoLDA0ODw==' },
+    { id: 'h', sender: 1 },
+    { id: '' },
+    {},
+  ])('the mark %j', (message) => {
+    expect(payloadSchema('mark')(message)).toBe(
+      parseMark(Buffer.from(JSON.stringify(message))) !== undefined,
+    );
+  });
+});
