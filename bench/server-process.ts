@@ -3,13 +3,17 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
-/** A server to measure. */
-export interface ServerPlan {
+/** Where a server listens: a port of 127.0.0.1, or a Unix socket. */
+export type Address = { readonly port: number } | { readonly socketPath: string };
+
+/** A server to measure. It counts as started once it listens. */
+export type ServerPlan = ServerCommand & Address;
+
+/** How a server is run. */
+export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Where it listens: it counts as started once it does. */
-  readonly port: number;
   /** Takes its output, with nobody between: what a server logs is its own cost only. */
   readonly logFile: string;
 }
@@ -19,15 +23,16 @@ const START_MS = 30_000;
 const STOP_MS = 3_000;
 const POLL_MS = 20;
 
-/** A server as a process of its own, on 127.0.0.1. */
+/** A server as a process of its own. */
 export class ServerProcess {
+  /** NaN for one on a Unix socket. */
   readonly port: number;
   readonly #process: ChildProcess;
   readonly #logFile: string;
   readonly #killAtExit: () => void;
 
-  private constructor({ command, args, env, port, logFile }: ServerPlan) {
-    this.port = port;
+  private constructor({ command, args, env, logFile, ...address }: ServerPlan) {
+    this.port = 'port' in address ? address.port : NaN;
     this.#logFile = logFile;
     const log = openSync(logFile, 'a');
     this.#process = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
@@ -43,7 +48,7 @@ export class ServerProcess {
       server.#process.once('error', reject);
     });
     const deadline = Date.now() + START_MS;
-    while (!(await Promise.race([accepts(plan.port), failure]))) {
+    while (!(await Promise.race([accepts(plan), failure]))) {
       server.expectRunning();
       if (Date.now() > deadline) throw new Error(`${plan.command} did not start: ${server.#lastWords}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -82,9 +87,11 @@ export class ServerProcess {
   }
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(address: Address): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect(
+      'port' in address ? { host: '127.0.0.1', port: address.port } : { path: address.socketPath },
+    );
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);
