@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import type { CryptoKey } from 'jose';
 
 /** JWS algorithms with a shared secret (RFC 7518 §3.2). */
@@ -14,6 +14,8 @@ export interface FittedKey {
   readonly key: CryptoKey | KeyObject;
   readonly algorithms: readonly string[];
   readonly kid: string | undefined;
+  /** The same secret, for HMACs that are made in place. Only of a shared one. */
+  readonly secret?: KeyObject;
 }
 
 /** Key material that cannot be used. The message says what was expected, never what was given. */
@@ -37,7 +39,7 @@ export async function importSecret(
   }
   const hash = `SHA-${algorithm.slice(2)}`;
   const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash }, false, ['sign', 'verify']);
-  return { key, algorithms: [algorithm], kid };
+  return { key, algorithms: [algorithm], kid, secret: createSecretKey(bytes) };
 }
 
 /**

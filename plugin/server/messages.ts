@@ -125,9 +125,10 @@ export function encodeExit(status: number, body: string, headers: Headers): Uint
   return exitArgs.encode({ status, body: Buffer.from(body, 'utf8'), headers: structOf(headers) }).finish();
 }
 
+/** As protobufjs decodes it: what was not sent is a default that the message does not own. */
 interface Value {
-  readonly stringValue?: string;
-  readonly listValue?: { readonly values?: readonly Value[] };
+  readonly stringValue: string;
+  readonly listValue: { readonly values: readonly Value[] };
 }
 
 /**
@@ -136,22 +137,21 @@ interface Value {
  */
 export function decodeHeaders(frame: Uint8Array): Record<string, string | readonly string[]> {
   const headers = Object.create(null) as Record<string, string | readonly string[]>;
-  for (const [name, value] of Object.entries(decodeStruct(frame).fields ?? {})) {
-    headers[name] =
-      value.listValue === undefined ? textOf(value) : (value.listValue.values ?? []).map(textOf);
+  for (const [name, value] of Object.entries(decodeStruct(frame).fields)) {
+    headers[name] = Object.hasOwn(value, 'listValue') ? value.listValue.values.map(textOf) : textOf(value);
   }
   return headers;
 }
 
-function decodeStruct(frame: Uint8Array): { readonly fields?: Readonly<Record<string, Value>> } {
+function decodeStruct(frame: Uint8Array): { readonly fields: Readonly<Record<string, Value>> } {
   try {
-    return structMessage.toObject(structMessage.decode(frame));
+    return structMessage.decode(frame) as unknown as { readonly fields: Readonly<Record<string, Value>> };
   } catch {
     throw new ProtocolError('expected a google.protobuf.Struct of headers');
   }
 }
 
 function textOf(value: Value): string {
-  if (typeof value.stringValue !== 'string') throw new ProtocolError('expected text in a header');
+  if (!Object.hasOwn(value, 'stringValue')) throw new ProtocolError('expected text in a header');
   return value.stringValue;
 }

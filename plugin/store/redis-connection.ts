@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import type { RedisSettings } from '../config/config';
@@ -49,6 +50,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   });
   const ready = readiness(redis, settings.timeoutMs);
   const reconnectIfSilent = reconnectorFor(redis);
+  const gather = gatherer();
   return {
     gcra: (keys, args) => ask(() => call(redis, keys, args)),
     exists: (key) => ask(async () => (await redis.exists(key)) > 0),
@@ -60,6 +62,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   async function ask<T>(command: () => Promise<T>): Promise<T> {
     try {
       await ready();
+      gather(redis.stream);
       return await command();
     } catch (cause) {
       reconnectIfSilent(cause as Error);
@@ -81,6 +84,20 @@ function reconnectorFor(redis: Redis): (error: Error) => void {
     if (leaving || error.message !== 'Command timed out') return;
     leaving = true;
     redis.disconnect(true);
+  };
+}
+
+/** What is asked in one turn of the event loop, by however many decisions, leaves in one write. */
+function gatherer(): (stream: Pick<Writable, 'cork' | 'uncork'>) => void {
+  let gathering = false;
+  return (stream) => {
+    if (gathering) return;
+    gathering = true;
+    stream.cork();
+    setImmediate(() => {
+      gathering = false;
+      stream.uncork();
+    });
   };
 }
 

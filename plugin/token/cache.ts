@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenVerifier, VerifiedToken } from './verify';
 
@@ -24,13 +24,13 @@ export function cachingVerifier(
   let generation = 0;
   return {
     async verify(token, now) {
-      const hash = createHash('sha256').update(token).digest('base64');
-      const known = cache.get(hash);
+      const digest = hash('sha256', token, 'base64');
+      const known = cache.get(digest);
       if (known !== undefined && now < known.exp + clockToleranceSeconds) return known;
       const begun = generation;
       const verified = await verifier.verify(token, now);
       // What was verified with keys that have gone meanwhile is not remembered.
-      if (begun === generation) cache.set(hash, verified);
+      if (begun === generation) cache.set(digest, verified);
       return verified;
     },
     clear() {

@@ -52,7 +52,7 @@ async function verifySignature(
   if (alg === undefined || !rules.algorithms.includes(alg)) {
     throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
   }
-  let refusal = new Refusal(401, 'unknown_key', 'No key is known for the token');
+  let refusal: Refusal | undefined;
   for (const key of await keys.candidates(alg, kid, now)) {
     try {
       const { payload } = await jwtVerify(token, key, {
@@ -69,7 +69,7 @@ async function verifySignature(
       if (refusal.code !== 'bad_signature') break;
     }
   }
-  throw refusal;
+  throw refusal ?? new Refusal(401, 'unknown_key', 'No key is known for the token');
 }
 
 function protectedHeader(token: string): { alg: string | undefined; kid: string | undefined } {

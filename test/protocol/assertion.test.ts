@@ -54,6 +54,19 @@ describe('an assertion', () => {
     });
   });
 
+  it('with a shared secret is byte for byte what jose signs, with a key id and without', async () => {
+    const text = fc.string({ unit: 'grapheme', minLength: 1 });
+    await fc.assert(
+      fc.asyncProperty(text, text, fc.array(text), fc.option(text), async (userId, rid, roles, kid) => {
+        const ours = await importSecret(SECRET, 'HS256', kid ?? undefined);
+        const { secret, ...joses } = ours;
+        expect(secret?.type).toBe('secret');
+        const who = { ...caller, requestId: rid, identity: { tenantId: 'acme', userId, roles } };
+        expect(await signAssertion(who, ours, NOW, 'j')).toBe(await signAssertion(who, joses, NOW, 'j'));
+      }),
+    );
+  });
+
   it.each([
     ['ES256', 'ec', { namedCurve: 'P-256' }],
     ['EdDSA', 'ed25519', {}],

@@ -1,0 +1,31 @@
+import { Socket } from 'node:net';
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { pino } from 'pino';
+import { parseConfig } from '../../../plugin/config/parse';
+import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
+import { startRedis } from '../../fakes/redis-server';
+import { rawConfig } from '../fixture';
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+it('what is asked in one turn of the event loop leaves in one write', async () => {
+  const server = await startRedis();
+  try {
+    const { redis: settings } = (await parseConfig(rawConfig())).config;
+    const redis = redisFor({ ...settings, url: server.url }, pino({ level: 'silent' }));
+    await redis.gcra(['warm'], [1, 1]);
+    const one = jest.spyOn(Socket.prototype, '_write');
+    const many = jest.spyOn(Socket.prototype, '_writev');
+    const users = Array.from({ length: 20 }, (_, number) => `u${number}`);
+    const answers = await Promise.all(
+      users.flatMap((user) => [redis.gcra([user], [1_000_000, 1]), redis.exists(user)]),
+    );
+    expect(answers).toHaveLength(40);
+    expect([one.mock.calls.length, many.mock.calls.length]).toEqual([0, 1]);
+  } finally {
+    closeRedisConnections();
+    await server.stop();
+  }
+});
