@@ -132,7 +132,8 @@ export class Connection implements Pulse, SessionHolder {
       this.#admits(this.#meter.take(this.#surroundings.now()));
     });
     socket.on('pong', () => {
-      this.#surroundings.heartbeat.heard(this);
+      if (this.#surroundings.heartbeat.heard(this)) return;
+      // Nobody asked for it.
       this.#admits(this.#meter.take(this.#surroundings.now()));
     });
     socket.on('message', (data, binary) => {

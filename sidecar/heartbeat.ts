@@ -60,10 +60,12 @@ export class Heartbeat {
     this.#watched.delete(pulse);
   }
 
-  /** The socket answered a ping. */
-  heard(pulse: Pulse): void {
+  /** The socket answered a ping. @returns whether one was unanswered */
+  heard(pulse: Pulse): boolean {
     const watched = this.#watched.get(pulse);
-    if (watched !== undefined) watched.answered = true;
+    if (watched === undefined || watched.answered) return false;
+    watched.answered = true;
+    return true;
   }
 
   #beat(): void {

@@ -122,8 +122,8 @@ describe('an upgraded connection', () => {
   });
 
   it('is cut when neither side says anything for read_timeout', async () => {
-    const socket = await open('/idle');
     const startedAt = performance.now();
+    const socket = await open('/idle');
     await once(socket, 'close');
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(IDLE_MS * 0.9);
   });

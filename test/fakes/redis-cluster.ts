@@ -86,7 +86,14 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     nodes,
     client,
     ownerOf: async (key) => nodeById((await rowOf(key)).ids[0]),
-    replicaOf: async (key) => nodeById((await rowOf(key)).ids[1]),
+    replicaOf: async (key) => {
+      // After a failover the nodes hear only bit by bit who follows whom.
+      for (;;) {
+        const id = (await rowOf(key)).ids[1];
+        if (id !== undefined) return nodeById(id);
+        await sleep(ROUND_MS);
+      }
+    },
     moveSlot: async (key, to) => {
       const slot = keySlot(key);
       const from = nodeById((await rowOf(key)).ids[0]);

@@ -37,6 +37,17 @@ describe('the heartbeat', () => {
     heartbeat.stop();
   });
 
+  it('knows an answer to its ping from one that nobody asked for', () => {
+    const heartbeat = new Heartbeat(30_000);
+    const socket = new Socket();
+    heartbeat.start();
+    heartbeat.watch(socket);
+    expect(heartbeat.heard(socket)).toBe(false);
+    jest.advanceTimersByTime(30_000);
+    expect([heartbeat.heard(socket), heartbeat.heard(socket)]).toEqual([true, false]);
+    heartbeat.stop();
+  });
+
   it('spreads sockets that came at once evenly over the interval', () => {
     const heartbeat = new Heartbeat(30_000);
     const sockets = Array.from({ length: 600 }, () => new Socket());

@@ -125,7 +125,7 @@ describe('a bridge', () => {
     }
     for (let count = 0; count < 30; count += 1) expect((await peer.next()).data.length).toBe(1024 * 1024);
     await Promise.all([client.close(), peer.close()]);
-  });
+  }, 90_000);
 });
 
 async function received(route: string): Promise<number> {

@@ -47,7 +47,7 @@ async function endpoint(issuers: readonly Issuer[]) {
     successes: 0,
     ages: [] as number[],
   };
-  const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 1000 };
+  const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 20_000 };
   const uri = await serve((_, response) => {
     state.fetches += 1;
     if (state.down) response.writeHead(503).end();
