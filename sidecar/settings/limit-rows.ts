@@ -56,7 +56,7 @@ export const LIMIT_ROWS = {
     100,
     [0, 100_000],
     'messages',
-    'that a client may send a second, pings and pongs among them; 0 for any number',
+    'that a client may send a second, its pings among them; 0 for any number',
   ),
   messageBurst: integer(
     'BRIDGE_MESSAGE_BURST',
