@@ -252,8 +252,9 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       try {
         keys.push(...(await assertionKeys(settings)));
         await Promise.allSettled([commands.connect(), intake.connect()]);
-        const port = await listen(server, settings.port, settings.host);
-        const adminPort = await listen(adminServer, settings.adminPort, settings.adminHost);
+        const { host, listenBacklog: backlog, adminHost } = settings;
+        const port = await listen(server, { port: settings.port, host, backlog });
+        const adminPort = await listen(adminServer, { port: settings.adminPort, host: adminHost });
         heartbeat.start();
         intake.start();
         wheelTimer = setInterval(() => {
@@ -261,7 +262,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
-        log.info({ host: settings.host, port, adminHost: settings.adminHost, adminPort }, 'listening');
+        log.info({ host, port, adminHost, adminPort }, 'listening');
         return { port, adminPort };
       } catch (error) {
         await close();

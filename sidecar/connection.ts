@@ -68,12 +68,17 @@ export class Connection implements Pulse, SessionHolder {
   #pendingMessages = 0;
   #released = false;
 
-  /** @param uniqueId tells this client from every other, on any bridge: 16 bytes */
-  constructor(admission: Admission, surroundings: Surroundings, metrics: RouteMetrics, uniqueId: Buffer) {
+  /** @param senderId on a route that relays: 16 bytes that tell this client from every other, on any bridge */
+  constructor(
+    admission: Admission,
+    surroundings: Surroundings,
+    metrics: RouteMetrics,
+    senderId: Buffer | undefined,
+  ) {
     this.#admission = admission;
     this.#surroundings = surroundings;
     this.#metrics = metrics;
-    this.#feed = feedOf(admission, surroundings, metrics, uniqueId);
+    this.#feed = feedOf(admission, surroundings, metrics, senderId);
     this.#meter = new MessageMeter(surroundings.messageRate);
   }
 
@@ -266,12 +271,11 @@ export class Connection implements Pulse, SessionHolder {
 }
 
 function feedOf(
-  { route, caller, session, channels, bridgeV1 }: Admission,
+  { caller, session, channels, bridgeV1 }: Admission,
   { subscriptions, streams, handover }: Surroundings,
   metrics: RouteMetrics,
-  uniqueId: Buffer,
+  senderId: Buffer | undefined,
 ): Feed {
-  const senderId = route.messages === 'relay' ? uniqueId : undefined;
   if (bridgeV1 === undefined) return new PlainFeed(subscriptions, channels, senderId);
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);

@@ -16,9 +16,20 @@ export function httpTimeouts(timeoutMs: number): ServerOptions {
   };
 }
 
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly port: number;
+  readonly host: string;
+  /**
+   * Connections that may wait to be accepted; by default Node's 511. The kernel lets no more wait than
+   * net.core.somaxconn; one that finds no room tries again after a second, then after two more.
+   */
+  readonly backlog?: number;
+}
+
 /** Listens. @returns the port @throws Node's error when it is taken */
-export async function listen(server: Server, port: number, host: string): Promise<number> {
-  server.listen(port, host);
+export async function listen(server: Server, address: ListenAddress): Promise<number> {
+  server.listen(address);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import { addressText } from './cluster-map';
+import { gatherWrites } from './gathered-writes';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
 import { parseRedisUrl, REDIS_URL_FORMS, type Address, type RedisTarget } from './redis-url';
@@ -67,6 +68,7 @@ export function redisCommands(settings: RedisSettings, log: Logger): Commands {
     },
     redisOptions: { ...commonOptions('commands', settings), ...credentials(target, settings) },
   });
+  cluster.on('+node', gather);
   logChanges(cluster, 'commands', log);
   return cluster;
 }
@@ -84,6 +86,7 @@ export function redisConnection(
   log: Logger,
 ): Redis {
   const redis = connectionTo(redisTarget(settings), name, settings);
+  gather(redis);
   neverEnd(redis);
   logChanges(redis, name, log);
   return redis;
@@ -93,8 +96,16 @@ export function redisConnection(
 export function shardConnection(address: Address, settings: RedisSettings, log: Logger): Redis {
   const options = { ...commonOptions('subscriber', settings), ...reconnecting, ...address };
   const redis = new Redis({ ...options, ...credentials(redisTarget(settings), settings) });
+  gather(redis);
   logChanges(redis, `subscriber ${addressText(address)}`, log);
   return redis;
+}
+
+/** A storm of upgrades asks for three things each: written one by one they cost a syscall each. */
+function gather(redis: Redis): void {
+  redis.on('connect', () => {
+    gatherWrites(redis.stream);
+  });
 }
 
 function connectionTo(target: RedisTarget, name: string, settings: RedisSettings): Redis {
@@ -251,13 +262,13 @@ export function redisSessionStore(redis: Commands): SessionStore {
   return {
     setIfAbsent: async (claims, ttlMs) => {
       const commands = claims.map(({ key, owner }) => ['set', key, owner, 'PX', ttlMs, 'NX', 'GET']);
-      const replies = await inPipelines(redis, commands);
+      const replies = await callAll(redis, commands);
       // Whatever is neither absent nor text is nobody's value.
       return replies.map((reply) => (reply === null || typeof reply === 'string' ? reply : ''));
     },
     expire: async (keys, ttlMs) => {
       const commands = keys.map((key) => ['pexpire', key, ttlMs]);
-      const replies = await inPipelines(redis, commands);
+      const replies = await callAll(redis, commands);
       return replies.map((reply) => reply === 1);
     },
   };
@@ -275,27 +286,11 @@ export function redisHandoverStore(redis: Commands, publish: Publish): HandoverS
 /** Commands under way at once, at most. */
 const MAX_COMMANDS_AT_ONCE = 500;
 
-async function inPipelines(redis: Commands, commands: (string | number)[][]): Promise<readonly unknown[]> {
+async function callAll(redis: Commands, commands: (string | number)[][]): Promise<readonly unknown[]> {
   const replies: unknown[] = [];
   for (let start = 0; start < commands.length; start += MAX_COMMANDS_AT_ONCE) {
     const batch = commands.slice(start, start + MAX_COMMANDS_AT_ONCE);
-    replies.push(
-      ...(redis instanceof Cluster ? await sideBySide(redis, batch) : await inPipeline(redis, batch)),
-    );
+    replies.push(...(await Promise.all(batch.map(([name = '', ...args]) => redis.call(`${name}`, ...args)))));
   }
   return replies;
-}
-
-/** A pipeline would have to be all of one slot. */
-function sideBySide(cluster: Cluster, commands: (string | number)[][]): Promise<readonly unknown[]> {
-  return Promise.all(commands.map(([name = '', ...args]) => cluster.call(`${name}`, ...args)));
-}
-
-async function inPipeline(redis: Redis, commands: (string | number)[][]): Promise<readonly unknown[]> {
-  const results = await redis.pipeline(commands).exec();
-  if (results === null) throw new Error('Redis dropped a pipeline');
-  return results.map(([error, reply]) => {
-    if (error !== null) throw error;
-    return reply;
-  });
 }

@@ -32,6 +32,8 @@ export interface Settings {
   readonly routesFile: string | undefined;
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
+  /** Connections that wait to be accepted. */
+  readonly listenBacklog: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerTenant: number;
   readonly maxConnectionsPerUser: number;
@@ -105,6 +107,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     routesFile: optional(TABLE.routesFile),
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
+    listenBacklog: required(TABLE.listenBacklog),
     maxConnections: required(TABLE.maxConnections),
     maxConnectionsPerTenant: required(TABLE.maxConnectionsPerTenant),
     maxConnectionsPerUser: required(TABLE.maxConnectionsPerUser),

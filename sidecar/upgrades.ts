@@ -147,8 +147,8 @@ export class Upgrades {
     const { surroundings, metrics, handshakeTimeoutMs } = this.#context;
     const { caller, route } = admission;
     if (this.#isFull) return refuse(socket, full('the bridge is full'), route.name, caller);
-    const uniqueId = randomBytes(SENDER_ID_BYTES);
-    const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), uniqueId);
+    const senderId = route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined;
+    const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), senderId);
     this.#establishing.add(connection);
     try {
       const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);

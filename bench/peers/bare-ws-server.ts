@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   server.on('upgrade', (request, socket, head) => {
     void upgrade(webSockets, key, request, socket, head);
   });
-  server.listen(Number(process.env['PORT']), '127.0.0.1');
+  // As many as the bridge lets wait.
+  server.listen({ port: Number(process.env['PORT']), host: '127.0.0.1', backlog: 4096 });
 }
 
 async function upgrade(

@@ -16,6 +16,13 @@ export const LIMIT_ROWS = {
     'bytes',
     'largest message from a client; a larger one closes its socket with 1009',
   ),
+  listenBacklog: integer(
+    'BRIDGE_LISTEN_BACKLOG',
+    4096,
+    [1, 65_535],
+    'connections',
+    'that wait to be accepted, as far as net.core.somaxconn lets them; one more tries again a second later',
+  ),
   maxConnections: integer(
     'BRIDGE_MAX_CONNECTIONS',
     50_000,

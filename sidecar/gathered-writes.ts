@@ -1,0 +1,21 @@
+import type { Duplex } from 'node:stream';
+
+/**
+ * From now on whatever is written to a stream in one turn of the event loop, by whomever, leaves in one write at the
+ * turn's end: a write costs a syscall, however little it carries.
+ */
+export function gatherWrites(stream: Duplex): void {
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  let gathering = false;
+  stream.write = (...args: unknown[]): boolean => {
+    if (!gathering) {
+      gathering = true;
+      stream.cork();
+      setImmediate(() => {
+        gathering = false;
+        stream.uncork();
+      });
+    }
+    return write(...args);
+  };
+}
