@@ -25,11 +25,12 @@ export function batchLength(items: readonly Outgoing[], start: number): number {
 
 /** Puts items into one write. One item alone is not copied. */
 export function batchOf(items: readonly Outgoing[]): Batch {
-  let [frames, payloadBytes] = [0, 0];
-  for (const { kind, payload } of items) {
-    if (kind !== 'data') continue;
+  let frames = 0;
+  let payloadBytes = 0;
+  for (const item of items) {
+    if (item.kind !== 'data') continue;
     frames += 1;
-    payloadBytes += payload.length;
+    payloadBytes += item.payloadBytes;
   }
   const [first, ...others] = items;
   const wire =

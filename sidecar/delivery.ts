@@ -1,16 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { CONTROL_FRAME_PREFIX } from '../protocol/frames';
 import { isEnvelope, openEnvelope } from './envelope';
-import type { Outgoing } from './outgoing';
-import { serverFrame } from './server-frame';
-
-/** One message on its way to sockets, from {@link frameOf}: made once, whoever it goes to. */
-export interface Frame extends Outgoing {
-  readonly kind: 'data';
-  readonly binary: boolean;
-  /** It begins as only the bridge's own control frames may (PROTOCOL.md §5). */
-  readonly reserved: boolean;
-}
+import { frameOf, type Frame } from './frame';
 
 /** A socket, or what stands for one, as messages from Redis see it. */
 export interface Receiver {
@@ -38,22 +28,4 @@ export function deliver(message: Buffer, receivers: Iterable<Receiver>): void {
     else if (inner !== undefined && fromPeer?.sender.equals(receiver.senderId) === false)
       receiver.take(inner);
   }
-}
-
-const RESERVED = Buffer.from(CONTROL_FRAME_PREFIX);
-
-/** Makes a frame of a message, which is copied: nothing of what it came in is kept. */
-export function frameOf(message: Buffer, binary: boolean): Frame {
-  const wire = serverFrame(message, binary);
-  const payload = wire.subarray(wire.length - message.length);
-  return { kind: 'data', wire, payload, binary, reserved: isReserved(payload, binary) };
-}
-
-/** Whether a message begins as only the bridge's own control frames may: those are text. */
-export function isReserved(payload: Buffer, binary: boolean): boolean {
-  return (
-    !binary &&
-    payload.length >= RESERVED.length &&
-    payload.compare(RESERVED, 0, RESERVED.length, 0, RESERVED.length) === 0
-  );
 }

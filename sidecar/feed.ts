@@ -1,4 +1,5 @@
-import type { Frame, Receiver } from './delivery';
+import type { Receiver } from './delivery';
+import type { Frame } from './frame';
 import type { Outbox } from './outbox';
 import type { Registry } from './subscriptions';
 

@@ -1,4 +1,4 @@
-import { frameOf, type Frame } from './delivery';
+import { frameOf, type Frame } from './frame';
 
 /** Version 1, then for each frame: its kind, the payload's length in 4 bytes, the payload. */
 const VERSION = 1;

@@ -4,7 +4,7 @@ import { packFrames } from './frame-pack';
 import type { HandoverContext } from './handover';
 import { formatMark, handoverKey, type HandoverAnswer, type HandoverRequest } from './handover-messages';
 import { bridgeChannel, markChannel } from './own-channels';
-import type { Frame } from './delivery';
+import type { Frame } from './frame';
 import type { Gap, Replay } from './resume';
 import type { Stream } from './stream';
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { GapReason } from '../protocol/frames';
-import type { Frame, Receiver } from './delivery';
+import type { Receiver } from './delivery';
+import type { Frame } from './frame';
 import { HandoverGiver } from './handover-giver';
 import { parseBridgeMessage } from './handover-messages';
 import { HandoverTaker } from './handover-taker';

@@ -1,6 +1,6 @@
 import { refusedMessage, type Answer } from './answer';
 import { commandEntry, commandIdKey, parseCommand, type CommandOrigin } from './commands';
-import { isReserved } from './delivery';
+import { isReserved } from './frame';
 import { sealEnvelope } from './envelope';
 import type { MessagePolicy } from './routes';
 

@@ -1,4 +1,5 @@
-import type { Frame, Receiver } from './delivery';
+import type { Receiver } from './delivery';
+import type { Frame } from './frame';
 import { parseMark, type Mark } from './handover-messages';
 import { markChannel } from './own-channels';
 import type { Registry } from './subscriptions';

@@ -3,7 +3,7 @@ import type { ControlFrame } from '../protocol/frames';
 import { Backlog } from './backlog';
 import type { Batch } from './batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
-import type { Frame } from './delivery';
+import type { Frame } from './frame';
 import type { RouteMetrics } from './metrics';
 import { outgoingText, type Outgoing } from './outgoing';
 import type { SlowConsumerPolicy } from './routes';

@@ -1,4 +1,5 @@
-import type { Frame, Receiver } from './delivery';
+import type { Receiver } from './delivery';
+import type { Frame } from './frame';
 import type { ProbeOutcome } from './metrics';
 
 /** What a probe works with. */

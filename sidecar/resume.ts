@@ -1,5 +1,4 @@
 import type { GapReason } from '../protocol/frames';
-import type { Ring } from './ring';
 
 /** Up to where a client has got its frames (PROTOCOL.md §5). */
 export interface ResumePoint {
@@ -35,11 +34,19 @@ export interface Gap<Reason extends GapReason = GapReason> {
 /** How a connection begins: `fresh` when nothing was asked for. */
 export type Beginning<Item> = { readonly kind: 'fresh' } | Replay<Item> | Gap;
 
+/** What is kept of a sequence: FrameRing has it so. */
+export interface Kept<Item> {
+  /** The offset of the item that comes next. */
+  readonly end: number;
+  /** Every item from `offset` on, or undefined when one of them is not kept or never was. */
+  since(offset: number): readonly Item[] | undefined;
+}
+
 /** What was missed since `point`, in a count named `epoch`. */
 export function replayFrom<Item>(
   point: ResumePoint,
   epoch: string,
-  ring: Pick<Ring<Item>, 'end' | 'since'>,
+  ring: Kept<Item>,
 ): Replay<Item> | Gap<'unknown' | 'expired'> {
   const { offset } = point;
   if (point.epoch !== epoch || offset > ring.end) return { kind: 'gap', reason: 'unknown' };

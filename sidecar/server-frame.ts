@@ -29,3 +29,25 @@ export function serverFrame(payload: Uint8Array, binary: boolean): Buffer {
   bytes.set(payload, headerBytes);
   return bytes;
 }
+
+/** How many bytes the frame at `at` takes, one of those that {@link serverFrame} makes. */
+export function frameBytesAt(bytes: Buffer, at: number): number {
+  return headerBytes(bytes[at + 1] ?? 0) + payloadBytesAt(bytes, at);
+}
+
+/** How many bytes the payload of the frame at `at` has. */
+export function payloadBytesAt(bytes: Buffer, at: number): number {
+  const length = bytes[at + 1] ?? 0;
+  if (length <= MAX_SHORT_BYTES) return length;
+  return length === LENGTH_IN_2_BYTES ? bytes.readUInt16BE(at + 2) : bytes.readUIntBE(at + 4, 6);
+}
+
+/** Whether a frame holds a binary message. */
+export function isBinary(wire: Buffer): boolean {
+  return wire[0] === (FIN | OPCODE_BINARY);
+}
+
+function headerBytes(length: number): number {
+  if (length <= MAX_SHORT_BYTES) return 2;
+  return length === LENGTH_IN_2_BYTES ? 4 : 10;
+}

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { frameOf } from './delivery';
+import { frameOf } from './frame';
 import { keySlot, SLOT_COUNT } from './key-slot';
 import { shardProbeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';

@@ -1,5 +1,5 @@
 import type { ControlFrame, GapReason } from '../protocol/frames';
-import type { Frame } from './delivery';
+import type { Frame } from './frame';
 import type { Feed } from './feed';
 import type { Handover } from './handover';
 import type { RouteMetrics } from './metrics';

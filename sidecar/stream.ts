@@ -1,6 +1,7 @@
-import type { Frame, Receiver } from './delivery';
+import type { Receiver } from './delivery';
+import type { Frame } from './frame';
+import { FrameRing, type RingLimits } from './frame-ring';
 import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume';
-import { Ring, type RingLimits } from './ring';
 
 /** One socket on a stream. */
 export interface StreamListener {
@@ -26,7 +27,7 @@ export interface StreamIdentity {
 export class Stream implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
-  readonly #ring: Ring<Frame>;
+  readonly #ring: FrameRing;
   readonly #listeners = new Set<StreamListener>();
   #senderId: Buffer | undefined;
   #epoch: string;
@@ -38,7 +39,7 @@ export class Stream implements Receiver {
     this.channels = identity.channels;
     this.#senderId = identity.senderId;
     this.#epoch = epoch;
-    this.#ring = new Ring(limits, (frame) => frame.payload.length, firstOffset);
+    this.#ring = new FrameRing(limits, firstOffset);
   }
 
   /** Set on a route that relays between peers: what goes out under it is not part of the stream. */
@@ -85,7 +86,9 @@ export class Stream implements Receiver {
    */
   precede({ epoch, offset }: ResumePoint, frames: readonly Frame[]): ResumePoint {
     const first = offset - frames.length;
-    if (epoch === this.#epoch) this.#ring.prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
+    // Once frames from behind the cut had to go, none from before it can follow on to what is kept.
+    if (epoch === this.#epoch && this.#ring.start <= offset)
+      this.#ring.prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
     return { epoch, offset: first };
   }
 

@@ -1,7 +1,7 @@
 import type { Receiver } from './delivery';
 import { epochOf } from './handover-messages';
 import type { ResumePoint } from './resume';
-import type { RingLimits } from './ring';
+import type { RingLimits } from './frame-ring';
 import { Stream, type StreamIdentity } from './stream';
 import { SubscriptionError, type Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';

@@ -3,6 +3,8 @@ import { Backlog } from '../../sidecar/backlog';
 import { MAX_BATCH_BYTES } from '../../sidecar/batch';
 import { outgoingText, type Outgoing } from '../../sidecar/outgoing';
 
+const textOf = ({ wire, payloadBytes }: Outgoing): string =>
+  wire.toString('utf8', wire.length - payloadBytes);
 const data = (text: string): Outgoing => ({ ...outgoingText(text, 'note'), kind: 'data' });
 const note = (text: string): Outgoing => outgoingText(text, 'note');
 const gap = (text: string): Outgoing => outgoingText(text, 'gap');
@@ -13,7 +15,7 @@ function textsOf(backlog: Backlog): string[] {
     const { items, wire } = backlog.take();
     expect(wire.equals(Buffer.concat(items.map((item) => item.wire)))).toBe(true);
     if (items.length > 1) expect(wire.length).toBeLessThanOrEqual(MAX_BATCH_BYTES);
-    texts.push(...items.map(({ payload }) => payload.toString()));
+    texts.push(...items.map(textOf));
   }
   return texts;
 }
@@ -39,7 +41,7 @@ describe('a backlog', () => {
             const { items } = backlog.take();
             expect(items.length).toBeGreaterThan(0);
             waiting.splice(0, items.length);
-            taken.push(...items.map(({ payload }) => payload.toString()));
+            taken.push(...items.map(textOf));
           } else {
             const text = `${index}`.padEnd(what.size);
             const item = what.isNote ? note(text) : data(text);

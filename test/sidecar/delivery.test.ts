@@ -1,4 +1,5 @@
-import { deliver, type Frame } from '../../sidecar/delivery';
+import { deliver } from '../../sidecar/delivery';
+import type { Frame } from '../../sidecar/frame';
 import { sealEnvelope } from '../../sidecar/envelope';
 
 class Inbox {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { frameOf } from '../../sidecar/delivery';
+import { frameOf } from '../../sidecar/frame';
 import { packFrames, unpackFrames } from '../../sidecar/frame-pack';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../protocol/frames';
 import type { FrameStream, UnderlyingSocket } from '../../sidecar/bridge-socket';
-import { frameOf } from '../../sidecar/delivery';
+import { frameOf } from '../../sidecar/frame';
 import { Outbox, type OutboxMetrics } from '../../sidecar/outbox';
 import { Pace } from '../../sidecar/pace';
 import type { SlowConsumerPolicy } from '../../sidecar/routes';

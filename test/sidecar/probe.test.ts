@@ -1,4 +1,4 @@
-import { frameOf } from '../../sidecar/delivery';
+import { frameOf } from '../../sidecar/frame';
 import type { ProbeOutcome } from '../../sidecar/metrics';
 import { DeliveryProbe } from '../../sidecar/probe';
 

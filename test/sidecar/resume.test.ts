@@ -1,5 +1,6 @@
 import { parseResumePoint, replayFrom } from '../../sidecar/resume';
-import { Ring } from '../../sidecar/ring';
+import { frameOf, type Frame } from '../../sidecar/frame';
+import { FrameRing } from '../../sidecar/frame-ring';
 
 describe('a resume point', () => {
   it.each([
@@ -33,15 +34,20 @@ describe('a resume point', () => {
 });
 
 describe('what was missed since a point', () => {
-  const ring = new Ring<string>({ maxItems: 3, maxBytes: 100 }, (item) => item.length, 10);
-  for (const item of ['a', 'b', 'c', 'd', 'e']) ring.push(item);
+  const frame = (text: string): Frame => frameOf(Buffer.from(text), false);
+  const ring = new FrameRing({ maxItems: 3, maxBytes: 100 }, 10);
+  for (const text of ['a', 'b', 'c', 'd', 'e']) ring.push(frame(text));
 
   it.each([
     [12, ['c', 'd', 'e']],
     [14, ['e']],
     [15, []],
   ])('from %d on are the frames that are kept', (offset, missed) => {
-    expect(replayFrom({ epoch: 'e', offset }, 'e', ring)).toEqual({ kind: 'resumed', offset, missed });
+    expect(replayFrom({ epoch: 'e', offset }, 'e', ring)).toEqual({
+      kind: 'resumed',
+      offset,
+      missed: missed.map(frame),
+    });
   });
 
   it.each([

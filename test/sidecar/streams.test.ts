@@ -1,4 +1,5 @@
-import { frameOf, type Receiver } from '../../sidecar/delivery';
+import type { Receiver } from '../../sidecar/delivery';
+import { frameOf } from '../../sidecar/frame';
 import { deferred } from '../../sidecar/deferred';
 import { Streams } from '../../sidecar/streams';
 import { Subscriptions } from '../../sidecar/subscriptions';

@@ -1,24 +1,34 @@
 import fc from 'fast-check';
 import { parseResumePoint, replayFrom } from '../../sidecar/resume';
-import { Ring } from '../../sidecar/ring';
+import { frameOf, type Frame } from '../../sidecar/frame';
+import { FrameRing } from '../../sidecar/frame-ring';
+
+/** Sizes on either side of what a frame's header and a block have room for. */
+const size = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 300 }), fc.constantFrom(125, 126, 65_535, 65_536));
+const maxBytes = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 200_000 }));
+const maxItems = fc.integer({ min: 1, max: 8 });
+
+/** A frame that tells itself from those before it. */
+const sized = (bytes: number, index: number): Frame => frameOf(Buffer.alloc(bytes, index), index % 2 === 0);
+const text = (frame: Frame): string => frame.payload.toString();
+const textFrame = (from: string): Frame => frameOf(Buffer.from(from), false);
 
 describe('a ring', () => {
-  it('keeps the most recent items that fit its count and its bytes', () => {
+  it('keeps the most recent frames that fit its count and its bytes, as they were', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.nat({ max: 40 })),
-        fc.integer({ min: 1, max: 8 }),
-        fc.integer({ min: 1, max: 100 }),
-        fc.nat({ max: 1000 }),
-        (sizes, maxItems, maxBytes, first) => {
-          const ring = new Ring<number>({ maxItems, maxBytes }, (size) => size, first);
-          sizes.forEach((size) => {
-            ring.push(size);
-          });
-          let kept: number[] = [];
-          for (const size of sizes) {
-            kept = [...kept, size].slice(-maxItems);
-            while (kept.reduce((sum, each) => sum + each, 0) > maxBytes) kept.shift();
+        fc.array(size, { maxLength: 60 }),
+        maxItems,
+        maxBytes,
+        fc.nat(),
+        (sizes, items, bytes, first) => {
+          const ring = new FrameRing({ maxItems: items, maxBytes: bytes }, first);
+          const frames = sizes.map(sized);
+          for (const frame of frames) ring.push(frame);
+          let kept: Frame[] = [];
+          for (const frame of frames) {
+            kept = [...kept, frame].slice(-items);
+            while (kept.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) > bytes) kept.shift();
           }
           expect(ring.end).toBe(first + sizes.length);
           expect(ring.start).toBe(ring.end - kept.length);
@@ -26,39 +36,45 @@ describe('a ring', () => {
           expect(ring.since(ring.start - 1)).toBeUndefined();
           expect(ring.since(ring.end)).toEqual([]);
           expect(ring.since(ring.end + 1)).toBeUndefined();
-          expect(ring.bytes).toBe(kept.reduce((sum, each) => sum + each, 0));
+          expect(ring.bytes).toBe(kept.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0));
         },
       ),
     );
   });
 
-  it('takes older items before its oldest, the most recent of them, as far as there is room', () => {
+  it('gives out frames that stay as they are when those that made room for others are overwritten', () => {
+    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 });
+    const push = (letter: string): void => {
+      ring.push(textFrame(letter.repeat(400)));
+    };
+    ['a', 'b', 'c'].forEach(push);
+    const given = ring.since(0) ?? [];
+    for (let count = 0; count < 20; count += 1) push('x');
+    expect(given.map((frame) => text(frame)[0])).toEqual(['a', 'b', 'c']);
+  });
+
+  it('takes older frames before its oldest, the most recent of them, as far as there is room', () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.nat({ max: 40 })),
-        fc.array(fc.nat({ max: 40 })),
-        fc.integer({ min: 1, max: 8 }),
-        fc.integer({ min: 1, max: 100 }),
-        (older, pushed, maxItems, maxBytes) => {
-          const ring = new Ring<number>({ maxItems, maxBytes }, (size) => size, 1000);
-          const whole = new Ring<number>({ maxItems, maxBytes }, (size) => size, 1000 - older.length);
-          for (const size of pushed) ring.push(size);
-          for (const size of [...older, ...pushed]) whole.push(size);
-          if (ring.start === 1000) ring.prepend(older);
-          else ring.prepend([]);
-          expect([ring.start, ring.end, ring.bytes]).toEqual([whole.start, whole.end, whole.bytes]);
-          expect(ring.since(ring.start)).toEqual(whole.since(whole.start));
-        },
-      ),
+      fc.property(fc.array(size), fc.array(size), maxItems, maxBytes, (older, pushed, items, bytes) => {
+        const limits = { maxItems: items, maxBytes: bytes };
+        const ring = new FrameRing(limits, 1000);
+        const whole = new FrameRing(limits, 1000 - older.length);
+        const [before, after] = [older.map(sized), pushed.map(sized)];
+        for (const frame of after) ring.push(frame);
+        for (const frame of [...before, ...after]) whole.push(frame);
+        ring.prepend(ring.start === 1000 ? before : []);
+        expect([ring.start, ring.end, ring.bytes]).toEqual([whole.start, whole.end, whole.bytes]);
+        expect(ring.since(ring.start)).toEqual(whole.since(whole.start));
+      }),
     );
   });
 
   it('counts on after it is cleared', () => {
-    const ring = new Ring<string>({ maxItems: 4, maxBytes: 100 }, (text) => text.length, 7);
-    ring.push('a');
+    const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, 7);
+    ring.push(textFrame('a'));
     ring.clear();
-    ring.push('b');
-    expect([ring.start, ring.since(8), ring.since(7)]).toEqual([8, ['b'], undefined]);
+    ring.push(textFrame('b'));
+    expect([ring.start, ring.since(8)?.map(text), ring.since(7)]).toEqual([8, ['b'], undefined]);
   });
 });
 
@@ -72,8 +88,8 @@ const step = fc.oneof(
 describe('a client that drops and comes back at any time', () => {
   it('gets every frame exactly once and in order, or a gap where the missing ones were', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 6 }), (steps, maxItems) => {
-        const ring = new Ring<number>({ maxItems, maxBytes: 1000 }, () => 1, 5);
+      fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 6 }), (steps, items) => {
+        const ring = new FrameRing({ maxItems: items, maxBytes: 1000 }, 5);
         let [epoch, published, connected] = [0, 0, true];
         let point = { epoch: '0', offset: ring.end };
         const got: (number | 'gap')[] = [];
@@ -87,7 +103,7 @@ describe('a client that drops and comes back at any time', () => {
         };
         for (const taken of [...steps, 'return' as const]) {
           if (taken === 'publish') {
-            ring.push(published);
+            ring.push(textFrame(`${published}`));
             if (connected) take(published);
             published += 1;
           } else if (taken === 'drop') {
@@ -100,7 +116,7 @@ describe('a client that drops and comes back at any time', () => {
           } else if (!connected) {
             connected = true;
             const beginning = replayFrom(point, `${epoch}`, ring);
-            if (beginning.kind === 'resumed') beginning.missed.forEach(take);
+            if (beginning.kind === 'resumed') for (const frame of beginning.missed) take(Number(text(frame)));
             else gap();
           }
         }
@@ -117,9 +133,12 @@ describe('a client that drops and comes back at any time', () => {
     ['the oldest one kept', { epoch: 'e', offset: 6 }, { kind: 'resumed', offset: 6, missed: ['b', 'c'] }],
     ['the present', { epoch: 'e', offset: 8 }, { kind: 'resumed', offset: 8, missed: [] }],
   ])('that asks for %s gets what is due', (_, point, expected) => {
-    const ring = new Ring<string>({ maxItems: 2, maxBytes: 100 }, (text) => text.length, 5);
-    for (const text of ['a', 'b', 'c']) ring.push(text);
-    expect(replayFrom(point, 'e', ring)).toEqual(expected);
+    const ring = new FrameRing({ maxItems: 2, maxBytes: 100 }, 5);
+    for (const letter of ['a', 'b', 'c']) ring.push(textFrame(letter));
+    const beginning = replayFrom(point, 'e', ring);
+    expect(
+      beginning.kind === 'gap' ? beginning : { ...beginning, missed: beginning.missed.map(text) },
+    ).toEqual(expected);
   });
 });
 

@@ -1,0 +1,47 @@
+import { CONTROL_FRAME_PREFIX } from '../protocol/frames';
+import type { Outgoing } from './outgoing';
+import { isBinary, payloadBytesAt, serverFrame } from './server-frame';
+
+const RESERVED = Buffer.from(CONTROL_FRAME_PREFIX);
+
+/** One message on its way to sockets: made once, whoever it goes to. */
+export class Frame implements Outgoing {
+  readonly kind = 'data';
+  readonly wire: Buffer;
+  readonly payloadBytes: number;
+  /** It begins as only the bridge's own control frames may (PROTOCOL.md §5). */
+  readonly reserved: boolean;
+
+  /** @param wire one whole frame from {@link serverFrame} */
+  constructor(wire: Buffer) {
+    this.wire = wire;
+    this.payloadBytes = payloadBytesAt(wire, 0);
+    this.reserved = !isBinary(wire) && startsWithAt(wire, wire.length - this.payloadBytes, RESERVED);
+  }
+
+  get payload(): Buffer {
+    return this.wire.subarray(this.wire.length - this.payloadBytes);
+  }
+
+  get binary(): boolean {
+    return isBinary(this.wire);
+  }
+}
+
+/** Makes a frame of a message, which is copied: nothing of what it came in is kept. */
+export function frameOf(message: Buffer, binary: boolean): Frame {
+  return new Frame(serverFrame(message, binary));
+}
+
+/** Whether a message begins as only the bridge's own control frames may: those are text. */
+export function isReserved(payload: Buffer, binary: boolean): boolean {
+  return !binary && startsWithAt(payload, 0, RESERVED);
+}
+
+/** Most messages differ in one of the first bytes: no call into native code finds that out as fast. */
+function startsWithAt(bytes: Buffer, at: number, start: Buffer): boolean {
+  for (let index = 0; index < start.length; index += 1) {
+    if (bytes[at + index] !== start[index]) return false;
+  }
+  return true;
+}
