@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { createBridge } from '../bridge';
+import { processLog } from '../log';
 import { parseSettings, SETTING_ROWS } from '../settings';
 import { readToken, TOKEN_HELP, webSocketUrl } from './token-option';
 
@@ -55,7 +55,7 @@ program.parseAsync().catch((error: unknown) => {
 
 async function run(): Promise<void> {
   const settings = parseSettings(process.env);
-  const log = pino({ level: settings.logLevel, base: { name: 'ws-bridge' } });
+  const log = processLog(settings.logLevel);
   const bridge = createBridge(settings, { log });
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'closing');
