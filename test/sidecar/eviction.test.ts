@@ -52,8 +52,16 @@ describe("a connection whose session turns out to be somebody else's while it is
     // Redis lost the claim, and Eve made the session hers.
     await publisher.set('ai:session:s1', '["evil","eve"]');
     const eve = await connect(`${bridge.url}${CHAT}`, EVE);
-    expect(await coming).toMatchObject({ status: 403, body: '{"message":"the session is somebody else\'s"}' });
-    expect(bridge.bridge.openState()).toMatchObject({ connections: 1, streams: 0, sessions: 1, handovers: 0 });
+    expect(await coming).toMatchObject({
+      status: 403,
+      body: '{"message":"the session is somebody else\'s"}',
+    });
+    expect(bridge.bridge.openState()).toMatchObject({
+      connections: 1,
+      streams: 0,
+      sessions: 1,
+      handovers: 0,
+    });
     await publisher.publish('ai:stream:s1', 'for eve');
     expect(await eve.nextText()).toBe('for eve');
     expect(await publisher.exists('ai:commands')).toBe(0);
