@@ -26,6 +26,9 @@ import type { Turn } from './turn';
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
 
+/** Why a connection is refused whose session somebody else has. */
+export const FOREIGN_SESSION = forbidden("the session is somebody else's");
+
 /** What all connections of a bridge share. */
 export interface Surroundings {
   readonly subscriptions: Registry<Receiver>;
@@ -67,6 +70,7 @@ export class Connection implements Pulse, SessionHolder {
   #retiring = false;
   #pendingMessages = 0;
   #released = false;
+  #evicted = false;
 
   /** @param senderId on a route that relays: 16 bytes that tell this client from every other, on any bridge */
   constructor(
@@ -92,6 +96,11 @@ export class Connection implements Pulse, SessionHolder {
     return this.#socket !== undefined;
   }
 
+  /** Whether its session turned out to be somebody else's. Such a one must not be opened any more. */
+  get isEvicted(): boolean {
+    return this.#evicted;
+  }
+
   /**
    * Takes a place in the caps, claims the session and subscribes to the channels, after which nothing published is
    * missed.
@@ -105,11 +114,11 @@ export class Connection implements Pulse, SessionHolder {
     const claimed = session === undefined ? true : sessions.claim(session, tenantId, userId);
     const [refusal, owned] = await Promise.all([this.#takePlace(), claimed]);
     if (refusal !== undefined) return refusal;
-    if (!owned) return forbidden("the session is somebody else's");
+    if (!owned) return FOREIGN_SESSION;
     if (this.#released) return undefined;
     if (session !== undefined) sessions.hold(session, tenantId, userId, this);
     await this.#feed.join();
-    return undefined;
+    return this.#evicted ? FOREIGN_SESSION : undefined;
   }
 
   /**
@@ -205,6 +214,7 @@ export class Connection implements Pulse, SessionHolder {
 
   /** Ends the connection at once: not one more message may reach it. */
   evict(): void {
+    this.#evicted = true;
     this.release();
     this.#feed.forget();
     this.#outbox?.discard();

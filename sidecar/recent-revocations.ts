@@ -5,8 +5,14 @@ import {
 } from '../protocol/assertion';
 import type { Revocation } from './revocation';
 
-/** How long a revocation meets upgrades: none that the gatekeeper admitted before it is accepted later, in milliseconds. */
-const KEPT_MS = (ASSERTION_LIFETIME_SECONDS + ASSERTION_CLOCK_TOLERANCE_SECONDS) * 1000;
+/** How far ahead of the bridge's clock that may be at which the gatekeeper admitted an upgrade, in milliseconds. */
+const TOLERANCE_MS = ASSERTION_CLOCK_TOLERANCE_SECONDS * 1000;
+
+/**
+ * How long a revocation meets upgrades, in milliseconds: none that the gatekeeper admitted before it is accepted
+ * later. An assertion may begin as much too late as its end may be taken too late.
+ */
+const KEPT_MS = ASSERTION_LIFETIME_SECONDS * 1000 + 2 * TOLERANCE_MS;
 
 /**
  * The revocations of the last seconds. An upgrade that the gatekeeper admitted before one may reach the bridge after
@@ -27,12 +33,17 @@ export class RecentRevocations {
     this.#heardMs.set(key, nowMs);
   }
 
-  /** Whether one of them came after the gatekeeper admitted this caller. */
+  /**
+   * Whether one of them may have come after the gatekeeper admitted this caller. A token that was revoked stays so,
+   * whenever that was; a tenant or a user may log in again, so that time decides there.
+   */
   reach({ identity, tokenJti, iat }: Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>): boolean {
+    if (tokenJti !== undefined && this.#heardMs.has(keyOf(tokenJti))) return true;
     const { tenantId, userId } = identity;
-    const keys = [keyOf(tenantId, null), keyOf(tenantId, userId)];
-    if (tokenJti !== undefined) keys.push(keyOf(tokenJti));
-    return keys.some((key) => (this.#heardMs.get(key) ?? 0) >= iat * 1000);
+    const admittedMs = iat * 1000 - TOLERANCE_MS;
+    return [keyOf(tenantId, null), keyOf(tenantId, userId)].some(
+      (key) => (this.#heardMs.get(key) ?? -Infinity) >= admittedMs,
+    );
   }
 }
 

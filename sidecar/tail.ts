@@ -29,7 +29,7 @@ const LASTING_STATUSES: readonly number[] = [400, 401, 403, 404, 426];
 
 /** Prints what a route's clients get, over any number of reconnects. */
 export function startTail({ url, token, resume, out, note }: TailOptions): Tail {
-  const point = new Point();
+  const point = new CountedPoint();
   const address = new URL(url);
   if (resume !== undefined) address.searchParams.set('resume', resume);
   let finish: (code: number) => void;
@@ -86,8 +86,9 @@ function hex(bytes: ArrayBuffer): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** The resume point (PROTOCOL.md §5), counted from what the newest socket got. */
-class Point {
+/** The resume point (PROTOCOL.md §5), counted from what the newest socket got that was greeted. */
+export class CountedPoint {
+  #socket: object | undefined;
   #epoch: string | undefined;
   #offset = 0;
 
@@ -95,13 +96,16 @@ class Point {
     return this.#epoch === undefined ? undefined : `${this.#epoch}.${this.#offset}`;
   }
 
-  take(data: RawData, isBinary: boolean): void {
+  /** A frame that came over a socket. One that is being replaced may go on for a while beside its successor. */
+  take(socket: object, data: RawData, isBinary: boolean): void {
     const text = isBinary ? '' : Buffer.from(data as ArrayBuffer).toString();
     if (!text.startsWith(CONTROL_FRAME_PREFIX)) {
-      this.#offset += 1;
+      if (socket === this.#socket) this.#offset += 1;
       return;
     }
     const frame = JSON.parse(text) as ControlFrame;
+    if (frame.type === 'bridge.ready') this.#socket = socket;
+    if (socket !== this.#socket) return;
     if (frame.type !== 'bridge.ready' && frame.type !== 'bridge.gap') return;
     this.#epoch = frame.data.epoch;
     this.#offset = frame.data.offset;
@@ -109,12 +113,16 @@ class Point {
 }
 
 /** Sockets that say why a handshake was refused, which a browser could not. */
-function tellingSocket(point: Point, refused: (answer: UpgradeAnswer) => void, note: (line: string) => void) {
+function tellingSocket(
+  point: CountedPoint,
+  refused: (answer: UpgradeAnswer) => void,
+  note: (line: string) => void,
+) {
   return class TellingSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
       this.on('message', (data, isBinary) => {
-        point.take(data, isBinary);
+        point.take(this, data, isBinary);
       });
       this.on('unexpected-response', (_, response) => {
         void refusalOf(response).then((answer) => {

@@ -9,7 +9,7 @@ import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from './bridge-socket';
 import { TooManyChannelsError } from './channel-cap';
-import { Connection, type Surroundings } from './connection';
+import { Connection, FOREIGN_SESSION, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics, UpgradeOutcome } from './metrics';
@@ -157,6 +157,8 @@ export class Upgrades {
       if (this.#revocations.reach(caller)) {
         return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
       }
+      // Since it was established the session may have gone to another.
+      if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
       this.#open(connection, request, socket, head);
       const outcome = connection.isOpen ? 'admitted' : 'client_gone';
       return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };

@@ -17,6 +17,8 @@ import { parseDump } from '../../dev/gateway/plugin-dump';
 import { parseConfig } from '../../plugin/config/parse';
 import { pluginInfo } from '../../plugin/server/plugin-info';
 import { bridgeRegistry } from './bridge-registry';
+import { CLOSE_GRACE_MS } from '../../sidecar/bridge';
+import { CLOSE_TIMEOUT_MS } from '../../sidecar/connection';
 import { parseSettings, SETTING_ROWS } from '../../sidecar/settings';
 import { manifest, type Manifest, manifests, ROOT, selects, yamlFile } from './manifests';
 
@@ -111,11 +113,11 @@ describe("the bridge's deployment", () => {
     expect(pod?.metadata?.annotations?.['prometheus.io/port']).toBe(`${adminPort}`);
   });
 
-  it('has time for preStop, drain and linger before it is killed', () => {
+  it('has time for preStop, drain, the last closing handshake and linger before it is killed, and 5 s to spare', () => {
     const { drainMs, lingerMs } = parseSettings({ BRIDGE_ASSERTION_SECRET: 'x'.repeat(32) });
     const [sleep, seconds] = container?.lifecycle?.preStop?.exec?.command ?? [];
     expect(sleep).toBe('sleep');
-    const needed = Number(seconds) + (drainMs + lingerMs) / 1000;
+    const needed = Number(seconds) + (drainMs + CLOSE_TIMEOUT_MS + lingerMs + CLOSE_GRACE_MS) / 1000;
     expect(needed).toBeGreaterThan(30);
     expect(pod?.spec?.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(needed + 5);
   });

@@ -129,6 +129,26 @@ describe('a command of a bridge.v1 client', () => {
     await other.bridge.close();
   });
 
+  it('that Redis answers too late runs once, however often it is sent again', async () => {
+    const hasty = await startBridge(redis.url, { BRIDGE_REDIS_TIMEOUT_MS: '500' });
+    const chat = await connectCounting(`${hasty.url}/ws/ai/chat?session=s1`, ALICE);
+    process.kill(redis.pid, 'SIGSTOP');
+    try {
+      for (let round = 0; round < 2; round += 1) {
+        chat.send('{"type":"ask","id":"c1"}');
+        expect(await chat.next()).toMatchObject({ data: { code: 'UNAVAILABLE', id: 'c1' } });
+      }
+      chat.send('{"type":"ask","id":"c1"}');
+    } finally {
+      process.kill(redis.pid, 'SIGCONT');
+    }
+    expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
+    await withPublisher(async (publisher) => {
+      expect(await publisher.xlen('ai:commands')).toBe(1);
+    });
+    await hasty.bridge.close();
+  });
+
   it('that the stream does not take leaves no trace of its id', async () => {
     const chat = await connectCounting(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
     await withPublisher((publisher) => publisher.set('ai:commands', 'not a stream'));
