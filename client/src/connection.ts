@@ -121,7 +121,7 @@ export class Connection {
     if (this.#owesGap) {
       this.#gap(this.#ready, { type: 'bridge.gap', data: { ...this.#ready, reason: 'unknown' } });
     }
-    if (this.cursor.count()) this.#events.data(data);
+    if (!this.#over && this.cursor.count()) this.#events.data(data);
   }
 
   #control(frame: ControlFrame | undefined): void {
@@ -135,14 +135,17 @@ export class Connection {
     if (!this.cursor) return;
     this.#ready = ready;
     this.#owesGap = this.cursor.point !== undefined && !ready.resumed;
-    // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
-    if (this.#owesGap && this.cursor.overtaken) this.#end();
     if (this.#owesGap) return;
     this.cursor.goOn(ready);
     this.#opened(ready);
   }
 
   #gap(ready: ReadyFrame['data'], gap: GapFrame): void {
+    // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
+    if (this.#owesGap && this.cursor?.overtaken) {
+      this.#end();
+      return;
+    }
     this.cursor?.restart(gap.data);
     if (this.#owesGap) this.#opened(ready);
     this.#events.control(gap);

@@ -45,10 +45,14 @@ export class ResumeCursor {
     this.#offset = offset;
   }
 
-  /** Counting begins anew. What was repeated until here cannot be told any more; better twice than not at all. */
+  /**
+   * Counting goes on after a gap. In the same epoch the gap tells how many frames it stands for, repeated ones first. In
+   * another what was repeated until here cannot be told any more; better twice than not at all.
+   */
   restart(point: ResumePoint): void {
+    const skipped = point.epoch === this.#epoch ? point.offset - this.#offset : Infinity;
+    this.#ahead = Math.max(0, this.#ahead - skipped);
     this.goOn(point);
-    this.#ahead = 0;
   }
 
   /**

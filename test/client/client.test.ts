@@ -321,6 +321,32 @@ describe('a token that expires', () => {
   });
 });
 
+describe('a take-over that cannot resume', () => {
+  it('is given up when the last connection delivers between its ready and its gap, and tried from further on', async () => {
+    const clock = new FakeClock();
+    const token = (): string => tokenOf(clock.now() + 60_000);
+    const rig = await startRig({ token, renewBeforeMs: 10_000 }, new FakeBridge(), clock);
+    const { bridge, network, told } = rig;
+    const first = network.last;
+    bridge.publish(numbered(0));
+    network.prompt = false;
+    bridge.forget();
+    await clock.advance(47_500);
+    const second = network.last;
+    second.deliver(2); // the opening, and ready
+    bridge.publish(numbered(1));
+    first.deliver();
+    second.deliver();
+    expect(second.closedWith).toBe(1000);
+    expect(first.closedWith).toBeUndefined();
+    network.prompt = true;
+    await clock.advance(5_000);
+    bridge.publish(numbered(2));
+    expect(network.sockets).toHaveLength(3);
+    expect(told).toEqual(['open', 0, 1, 'gap', 2]);
+  });
+});
+
 describe('a token that lasts for years', () => {
   it('is not replaced at once, as a timer of more than 24 days would ring', async () => {
     const clock = new FakeClock();

@@ -4,13 +4,31 @@ import { FakeClock, settled } from './fake-clock';
 import { numbered, startRig, tokenOf, type Rig } from './fixture';
 
 type Step =
-  | { readonly do: 'publish' | 'lose' | 'forget' | 'offline-and-on' }
+  | { readonly do: 'publish' | 'lose' | 'forget' | 'reserve' | 'offline-and-on' }
+  | { readonly do: 'abridge'; readonly whether: boolean }
   | { readonly do: 'deliver'; readonly socket: number; readonly count: number }
   | { readonly do: 'cut'; readonly socket: number; readonly arriving: number; readonly code: number }
   | { readonly do: 'die'; readonly socket: number }
   | { readonly do: 'wait'; readonly ms: number };
 
 const socket = fc.nat(2);
+const one = (step: fc.Arbitrary<Step>): fc.Arbitrary<Step[]> => step.map((each) => [each]);
+const publish: Step = { do: 'publish' };
+const deliver = (which: number, count: number): Step => ({ do: 'deliver', socket: which, count });
+
+/** A connection takes over from one that goes on delivering, frame by frame; what is to go wrong comes before it. */
+function overlap(wrong: fc.Arbitrary<Step[]>): fc.Arbitrary<Step[]> {
+  const meanwhile = fc.array(
+    fc.oneof(
+      fc.constant([publish]),
+      fc.tuple(fc.nat(1), fc.integer({ min: 1, max: 3 })).map(([which, count]) => [deliver(which, count)]),
+    ),
+    { minLength: 3, maxLength: 12 },
+  );
+  const renewed: Step[] = [deliver(0, 100), { do: 'wait', ms: 5_000 }];
+  return fc.tuple(wrong, meanwhile).map(([steps, rest]) => [...steps, ...renewed, ...rest.flat()]);
+}
+
 const lossless: fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('publish') }),
   fc.record({ do: fc.constant('publish') }),
@@ -30,7 +48,16 @@ const lossy: fc.Arbitrary<Step>[] = [
   ...lossless,
   fc.record({ do: fc.constant('lose') }),
   fc.record({ do: fc.constant('forget') }),
+  fc.record({ do: fc.constant('reserve') }),
+  fc.record({ do: fc.constant('abridge'), whether: fc.boolean() }),
 ];
+const WRONG: Step[][] = [[], [{ do: 'forget' }], [{ do: 'reserve' }], [{ do: 'abridge', whether: true }]];
+const losslessRun = runOf([...lossless.map(one), overlap(fc.constant([]))]);
+const lossyRun = runOf([...lossy.map(one), overlap(fc.constantFrom(...WRONG))]);
+
+function runOf(steps: fc.Arbitrary<Step[]>[]): fc.Arbitrary<Step[]> {
+  return fc.array(fc.oneof(...steps), { maxLength: 40 }).map((each) => each.flat());
+}
 
 /** Runs the steps on a client that is open, then heals everything and publishes once more. */
 async function run(steps: readonly Step[]): Promise<Rig> {
@@ -51,6 +78,8 @@ async function perform({ bridge, network, clock, surroundings }: Rig, step: Step
   if (step.do === 'publish') bridge.publish(numbered(bridge.length));
   if (step.do === 'lose') bridge.publishLost(numbered(bridge.length));
   if (step.do === 'forget') bridge.forget();
+  if (step.do === 'reserve') bridge.publishReserved();
+  if (step.do === 'abridge') bridge.abridges = step.whether;
   if (step.do === 'deliver') chosen?.deliver(step.count);
   if (step.do === 'cut' && chosen?.readyState !== 3) chosen?.lose(step.code, step.arriving);
   if (step.do === 'die' && chosen) chosen.dead = true;
@@ -82,7 +111,7 @@ function delivered({ told }: Rig): (number | string)[] {
 describe('under random deliveries, cuts, dead peers and take-overs', () => {
   it('the application sees each frame exactly once and in order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(...lossless), { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(losslessRun, async (steps) => {
         const rig = await run(steps);
         expect(delivered(rig)).toEqual([...Array(rig.bridge.length).keys()]);
         rig.client.close();
@@ -94,7 +123,7 @@ describe('under random deliveries, cuts, dead peers and take-overs', () => {
 
   it('frames that are lost are told by a gap where they would be, and none is told twice', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(...lossy), { maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(lossyRun, async (steps) => {
         const rig = await run(steps);
         let expected = 0;
         let excused = false;

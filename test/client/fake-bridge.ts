@@ -2,6 +2,9 @@ import { SUBPROTOCOL, type BridgeErrorCode, type ControlFrame, type GapReason } 
 
 type Payload = string | Uint8Array;
 
+/** What a service may not publish: a gap stands in its place. */
+const RESERVED = '{"type":"bridge.reserved"}';
+
 /** The bridge's side of one socket. */
 export interface Peer {
   readonly url: URL;
@@ -30,6 +33,8 @@ export class FakeBridge {
   refuses: BridgeErrorCode | undefined;
   /** Of the ready frame; undefined as on routes that are no AI chat. */
   session: string | undefined = 's1';
+  /** Of what a client missed only the first and the last reach it: it is too slow for the rest, on a route with `latest`. */
+  abridges = false;
   readonly taken: Taken[] = [];
   readonly messages: Payload[] = [];
   readonly peers = new Set<Peer>();
@@ -38,6 +43,8 @@ export class FakeBridge {
   gapsSent = 0;
   readonly #log: Payload[] = [];
   readonly #epochs = new Map<string, number>();
+  /** In which epoch each peer counts. */
+  readonly #epochOf = new Map<Peer, string>();
   /** Nothing before this is kept. */
   #keptFrom = 0;
 
@@ -54,13 +61,10 @@ export class FakeBridge {
     const asked = peer.url.searchParams.get('resume');
     const from = asked === null ? undefined : this.#indexOf(asked);
     const resumed = from !== undefined && from >= this.#keptFrom;
-    const data = { ...this.#epochAt(resumed ? from : this.#log.length), resumed };
+    const data = { ...this.#epochAt(peer, resumed ? from : this.#log.length), resumed };
     const session = this.session === undefined ? {} : { session: this.session };
     control(peer, { type: 'bridge.ready', data: { ...data, ...session } });
-    if (resumed)
-      this.#log.slice(from).forEach((frame) => {
-        peer.send(frame);
-      });
+    if (resumed) this.#replay(peer, from);
     else if (asked !== null) this.gap(peer, from === undefined ? 'unknown' : 'expired');
     this.peers.add(peer);
   }
@@ -73,7 +77,12 @@ export class FakeBridge {
   /** A service published this. */
   publish(frame: Payload): void {
     this.#log.push(frame);
-    for (const peer of this.peers) peer.send(frame);
+    for (const peer of this.peers) this.#send(peer, this.#log.length - 1);
+  }
+
+  /** A service published what only a bridge may. */
+  publishReserved(): void {
+    this.publish(RESERVED);
   }
 
   /** A service published this while the connection to Redis was lost. */
@@ -92,7 +101,7 @@ export class FakeBridge {
   /** Tells one peer of a gap. */
   gap(peer: Peer, reason: GapReason): void {
     this.gapsSent += 1;
-    control(peer, { type: 'bridge.gap', data: { reason, ...this.#epochAt(this.#log.length) } });
+    control(peer, { type: 'bridge.gap', data: { reason, ...this.#epochAt(peer, this.#log.length) } });
   }
 
   /** A message came from the client. */
@@ -115,10 +124,35 @@ export class FakeBridge {
     for (const peer of this.peers) control(peer, { type: 'bridge.error', data: { code, message: 'no' } });
   }
 
-  #epochAt(index: number): { readonly epoch: string; readonly offset: number } {
+  #replay(peer: Peer, from: number): void {
+    const last = this.#log.length - 1;
+    for (let index = from; index <= last; index += 1) {
+      if (this.abridges && index > from && index < last) {
+        this.#skip(peer, 'slow', last);
+        index = last;
+      }
+      this.#send(peer, index);
+    }
+  }
+
+  #send(peer: Peer, index: number): void {
+    const frame = this.#log[index] ?? '';
+    if (frame === RESERVED) this.#skip(peer, 'reserved', index + 1);
+    else peer.send(frame);
+  }
+
+  /** A gap of the epoch in which the peer counts already, which goes on with the frame of this index. */
+  #skip(peer: Peer, reason: GapReason, index: number): void {
+    const epoch = this.#epochOf.get(peer) ?? '';
+    const offset = index - (this.#epochs.get(epoch) ?? 0);
+    control(peer, { type: 'bridge.gap', data: { reason, epoch, offset } });
+  }
+
+  #epochAt(peer: Peer, index: number): { readonly epoch: string; readonly offset: number } {
     const epoch = `e${this.greeted.length}-${this.gapsSent}`;
     const offset = 7;
     this.#epochs.set(epoch, index - offset);
+    this.#epochOf.set(peer, epoch);
     return { epoch, offset };
   }
 

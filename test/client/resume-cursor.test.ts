@@ -52,7 +52,24 @@ describe('what two connections deliver', () => {
     expect([third.count(), third.count()]).toEqual([false, true]);
   });
 
-  it('is all told after a gap, where nothing can be compared', () => {
+  it('is told once also when a gap of the same epoch skips a part of what is repeated', () => {
+    const next = cursorAt('e', 100).fork();
+    for (let count = 0; count < 5; count += 1) next.overtake();
+    next.goOn({ epoch: 'g', offset: 100 });
+    expect(next.count()).toBe(false);
+    next.restart({ epoch: 'g', offset: 102 });
+    expect([next.count(), next.count(), next.count(), next.count()]).toEqual([false, false, false, true]);
+  });
+
+  it('is all told after a gap of the same epoch that skips all that is repeated, and more', () => {
+    const next = cursorAt('e', 100).fork();
+    next.overtake();
+    next.goOn({ epoch: 'g', offset: 100 });
+    next.restart({ epoch: 'g', offset: 108 });
+    expect(next.count()).toBe(true);
+  });
+
+  it('is all told after a gap of another epoch, where nothing can be compared', () => {
     const next = cursorAt('e', 0).fork();
     next.overtake();
     next.restart({ epoch: 'g', offset: 0 });
