@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError, type GatekeeperConfig } from './config/config';
+import { ConfigError } from './config/config';
 import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
+import type { HeaderLists, HeaderSelection } from './header-selection';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { decisions, decisionSeconds } from './metrics';
 import { normalizedPath } from './path';
@@ -53,7 +54,7 @@ export class Gatekeeper {
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
       return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
     }
-    const request = await readRequest(kong, ready.config);
+    const request = await readRequest(kong, ready);
     upgrade.traceId = traceIdOf(request);
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
     return withDeadline(decision, ready.config.decisionTimeoutMs);
@@ -81,22 +82,28 @@ export class Gatekeeper {
 }
 
 /** Asks Kong, all at once, for what some rule of the configuration needs. */
-async function readRequest(kong: Kong, config: GatekeeperConfig): Promise<UpgradeRequest> {
+async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<UpgradeRequest> {
   const { rateLimits, places } = config;
   const [headers, path, rawQuery, ip, route] = await Promise.all([
-    kong.request.getHeaders(MAX_HEADERS),
+    readHeaders(kong, lookedAt),
     rateLimits.some(({ paths }) => paths.length > 0) ? kong.request.getPath() : undefined,
     places.uriParamNames.length > 0 ? kong.request.getRawQuery() : undefined,
     rateLimits.some(({ by }) => by === 'ip') ? kong.client.getForwardedIp() : undefined,
     rateLimits.some(({ by }) => by === 'route') ? kong.router.getRoute() : undefined,
   ]);
   return {
-    headers: headerLists(headers),
+    headers,
     path: path === undefined ? undefined : normalizedPath(path),
     rawQuery,
     ip,
     routeId: route?.id,
   };
+}
+
+async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promise<HeaderLists> {
+  // kong-pdk answers to any name that it is asked for, so what it has not shows only here.
+  if ('getSelectedHeaders' in request) return request.getSelectedHeaders(lookedAt, MAX_HEADERS);
+  return headerLists(await request.getHeaders(MAX_HEADERS));
 }
 
 function traceIdOf(request: UpgradeRequest): string | undefined {

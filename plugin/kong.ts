@@ -1,3 +1,5 @@
+import type { HeaderLists, HeaderSelection } from './header-selection';
+
 /**
  * Header values as the PDK gives them: over ProtoBuf a repeated header is a list and a single one a string,
  * over MsgPack every value is a list.
@@ -9,6 +11,8 @@ export interface Kong {
   readonly request: {
     /** Request headers, names in lower case. `max`: 1 to 1000, Kong's default is 100. */
     getHeaders(max?: number): Promise<PdkHeaders>;
+    /** The same, of which only the selected ones are made into text. Only ws-gatekeeper's own server has it. */
+    getSelectedHeaders?(selection: HeaderSelection, max: number): Promise<HeaderLists>;
     /** The path as the client sent it, without the query. */
     getPath(): Promise<string>;
     /** The query without its `?`; empty when there is none. */
@@ -40,8 +44,8 @@ export interface Kong {
 export const MAX_HEADERS = 1000;
 
 /** The headers as lists, whichever way they came. */
-export function headerLists(headers: PdkHeaders): Record<string, readonly string[]> {
-  const lists = Object.create(null) as Record<string, readonly string[]>;
+export function headerLists(headers: PdkHeaders): HeaderLists {
+  const lists = Object.create(null) as HeaderLists;
   for (const [name, value] of Object.entries(headers)) {
     lists[name.toLowerCase()] = typeof value === 'string' ? [value] : value;
   }

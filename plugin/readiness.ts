@@ -5,6 +5,7 @@ import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/
 import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decide';
+import type { HeaderSelection } from './header-selection';
 import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys, keysFromEither } from './keys/key-source';
@@ -17,6 +18,7 @@ import {
   redisSeconds,
   verificationSeconds,
 } from './metrics';
+import { lookedAtHeaders } from './request';
 import { breaker } from './store/breaker';
 import { memoryStore } from './store/memory-store';
 import { redisFor } from './store/redis-connection';
@@ -29,6 +31,8 @@ import { verifyToken } from './token/verify';
 export interface Ready {
   readonly config: GatekeeperConfig;
   readonly context: DecisionContext;
+  /** Those that the decision looks at. */
+  readonly headers: HeaderSelection;
 }
 
 /** How many configurations are kept ready. */
@@ -59,7 +63,7 @@ function fingerprint(raw: unknown): string {
 async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
   try {
     const { config, keys } = await parseConfig(raw);
-    return { config, context: contextFor(config, keys, log) };
+    return { config, context: contextFor(config, keys, log), headers: lookedAtHeaders(config) };
   } catch (cause) {
     const error = cause instanceof ConfigError ? cause : new ConfigError((cause as Error).message);
     log.error({ reason: error.message }, 'configuration refused');

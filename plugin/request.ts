@@ -1,3 +1,6 @@
+import type { GatekeeperConfig } from './config/config';
+import { HeaderSelection } from './header-selection';
+
 /** What the decision looks at. What no rule of the configuration needs is not asked of Kong and undefined here. */
 export interface UpgradeRequest {
   /** Names in lower case, repeated ones in order. */
@@ -24,4 +27,13 @@ export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
   return upgrade.some((value) =>
     value.split(',').some((token) => token.trim().toLowerCase() === 'websocket'),
   );
+}
+
+/** The headers that a decision by this configuration looks at; of the others nothing need be known. */
+export function lookedAtHeaders({ places, headerNames }: GatekeeperConfig): HeaderSelection {
+  return new HeaderSelection([
+    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent'],
+    ...places.headerNames,
+    headerNames.requestId.toLowerCase(),
+  ]);
 }

@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { encode } from '../../dev/gateway/protobuf/messages';
 import { FrameReader } from '../../plugin/server/frame';
-import { encodeHeaders } from '../../plugin/server/messages';
 import type { Decided, KongWorker, Upgrade } from './worker';
 
 const EMPTY = Buffer.alloc(0);
@@ -53,7 +52,7 @@ export class ProtobufWorker implements KongWorker {
   #headersOf(upgrade: Upgrade): Uint8Array {
     const known = this.#encoded.get(upgrade);
     if (known !== undefined) return known;
-    const encoded = encodeHeaders(upgrade);
+    const encoded = encode('Struct', { fields: Object.entries(upgrade).map(fieldOf) });
     this.#encoded.set(upgrade, encoded);
     return encoded;
   }
@@ -135,6 +134,10 @@ class Connection {
     this.socket.write(length);
     if (bytes.length > 0) this.socket.write(bytes);
   }
+}
+
+function fieldOf([name, text]: readonly [string, string]) {
+  return { key: Buffer.from(name), value: { string_value: Buffer.from(text) } };
 }
 
 function varint(bytes: Buffer): number {

@@ -94,7 +94,7 @@ function unavailable(): Refusal {
 
 async function select(keys: KeySet, alg: string, kid: string | undefined): Promise<VerificationKey[]> {
   try {
-    return [await keys({ alg, ...(kid !== undefined && { kid }) })];
+    return [{ key: await keys({ alg, ...(kid !== undefined && { kid }) }) }];
   } catch (cause) {
     if (cause instanceof errors.JWKSMultipleMatchingKeys) return collect(cause);
     // No key, or one that cannot be used: to this token they are the same.
@@ -104,6 +104,6 @@ async function select(keys: KeySet, alg: string, kid: string | undefined): Promi
 
 async function collect(several: errors.JWKSMultipleMatchingKeys): Promise<VerificationKey[]> {
   const keys: VerificationKey[] = [];
-  for await (const key of several) keys.push(key);
+  for await (const key of several) keys.push({ key });
   return keys;
 }

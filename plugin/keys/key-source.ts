@@ -1,9 +1,7 @@
-import type { KeyObject } from 'node:crypto';
-import type { CryptoKey } from 'jose';
 import type { FittedKey } from '../../protocol/keys';
 
 /** A key that a signature is tried with. */
-export type VerificationKey = CryptoKey | KeyObject;
+export type VerificationKey = Pick<FittedKey, 'key' | 'secret'>;
 
 /** Where verification keys come from. */
 export interface KeySource {
@@ -20,9 +18,7 @@ export function configuredKeys(keys: readonly FittedKey[]): KeySource {
   return {
     candidates: (alg, kid) =>
       Promise.resolve(
-        keys
-          .filter((key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid))
-          .map(({ key }) => key),
+        keys.filter((key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid)),
       ),
   };
 }

@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { Exchange, type ReplyHandler } from './exchange';
-import { encodeFrames, FrameReader, ProtocolError } from './frame';
+import { Exchange, kongIsGone, type Awaiting, type ExchangeTransport, type FrameSource } from './exchange';
+import { FrameReader, ProtocolError } from './frame';
+import { FrameWriter } from './frame-writer';
 import type { Instances, PluginInstance } from './instances';
-import { decodeRpcCall, encodeRpcReturn, type RpcCall } from './messages';
+import { readRpcCall, writeRpcReturn, type RpcCall } from './messages';
+
+// What a connection writes it writes at once, so that all can share one.
+const out = new FrameWriter();
 
 /** What a connection serves. */
 export interface ConnectionContext {
@@ -23,7 +27,8 @@ export class Connection {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #frames = new FrameReader();
-  readonly #replies: ReplyHandler[] = [];
+  readonly #awaiting: Awaiting[] = [];
+  readonly #transport: ExchangeTransport;
   #exchange: Exchange | undefined;
   #retired = false;
   #closeWhenDone = false;
@@ -31,6 +36,14 @@ export class Connection {
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
+    this.#transport = {
+      write: (sources) => {
+        this.#write(sources);
+      },
+      expect: (answers) => {
+        this.#awaiting.push(...answers);
+      },
+    };
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
     });
@@ -42,6 +55,7 @@ export class Connection {
     });
     socket.on('close', () => {
       this.#exchange?.abandon();
+      for (const awaiting of this.#awaiting.splice(0)) awaiting.fail(kongIsGone());
     });
   }
 
@@ -83,61 +97,48 @@ export class Connection {
   #take(frame: Buffer): void {
     // Half closed after an unknown instance or at shutdown: what still arrives is repeated by Kong elsewhere.
     if (this.#socket.writableEnded) return;
-    const reply = this.#replies.shift();
-    if (reply !== undefined) {
-      reply(frame);
+    const awaiting = this.#awaiting.shift();
+    if (awaiting !== undefined) {
+      awaiting.take(frame);
       return;
     }
     if (this.#exchange !== undefined) throw new ProtocolError('expected no call before the last one ended');
-    this.#call(decodeRpcCall(frame));
+    this.#call(readRpcCall(frame));
   }
 
-  #call(call: RpcCall): void {
-    if (call.cmd_handle_event) {
-      this.#handleEvent(call, call.cmd_handle_event.instance_id);
-      return;
+  #call({ sequence, command }: RpcCall): void {
+    switch (command?.name) {
+      case 'handle_event':
+        this.#handleEvent(sequence, command.instance);
+        return;
+      case 'start_instance':
+        this.#startInstance(sequence, command.plugin, command.config);
+        return;
+      case 'close_instance':
+        this.#context.instances.remove(command.instance);
+        this.#return(sequence);
+        return;
+      case undefined:
+        throw new ProtocolError('expected start_instance, close_instance or handle_event');
     }
-    if (call.cmd_start_instance) {
-      this.#startInstance(call, call.cmd_start_instance);
-      return;
-    }
-    if (call.cmd_close_instance) {
-      this.#context.instances.remove(call.cmd_close_instance.instance_id);
-      this.#write([encodeRpcReturn(call.sequence)]);
-      return;
-    }
-    throw new ProtocolError('expected start_instance, close_instance or handle_event');
   }
 
-  #startInstance(
-    call: RpcCall,
-    { name, config }: { readonly name: string; readonly config: Uint8Array },
-  ): void {
+  #startInstance(sequence: RpcCall['sequence'], name: string, config: Buffer): void {
     if (name !== this.#context.pluginName)
       throw new ProtocolError(`expected the plugin ${this.#context.pluginName}`);
     const id = this.#context.instances.add(this.#context.start(parseJson(config)));
     this.#context.log.debug({ instance: id }, 'instance started');
-    this.#write([encodeRpcReturn(call.sequence, { name, id })]);
+    this.#return(sequence, { name, id });
   }
 
-  #handleEvent(call: RpcCall, id: number): void {
+  #handleEvent(sequence: RpcCall['sequence'], id: number): void {
     const instance = this.#retired ? undefined : this.#context.instances.get(id);
     if (instance === undefined) {
       this.#context.log.debug({ instance: id }, 'unknown instance, or retired: Kong will start one');
       this.#socket.end();
       return;
     }
-    const exchange = new Exchange(
-      {
-        write: (frames) => {
-          this.#write(frames);
-        },
-        expectReply: (handler) => {
-          this.#replies.push(handler);
-        },
-      },
-      call.sequence,
-    );
+    const exchange = new Exchange(this.#transport, sequence);
     this.#exchange = exchange;
     void this.#run(instance, exchange);
   }
@@ -164,23 +165,30 @@ export class Connection {
     await exchange.kong.response.exit(500, JSON.stringify({ message: 'The gateway failed' }), headers);
   }
 
-  // What is written in one turn leaves in one write.
-  #write(frames: readonly Uint8Array[]): void {
+  #return(sequence: RpcCall['sequence'], instance?: { readonly name: string; readonly id: number }): void {
+    this.#write([
+      (frames) => {
+        writeRpcReturn(frames, sequence, instance);
+      },
+    ]);
+  }
+
+  #write(sources: readonly FrameSource[]): void {
     if (!this.#socket.writable) return;
-    if (this.#socket.writableCorked === 0) {
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#socket.uncork();
-      });
+    try {
+      for (const source of sources) source(out);
+    } catch (cause) {
+      out.discard();
+      throw cause;
     }
-    this.#socket.write(encodeFrames(frames));
+    this.#socket.write(out.take());
   }
 }
 
 /** A configuration that is not JSON is handed on as undefined, for the plugin to refuse. */
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown;
+    return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch {
     return undefined;
   }

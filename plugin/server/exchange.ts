@@ -1,18 +1,11 @@
-import type { Kong, PdkHeaders } from '../kong';
+import type { Kong } from '../kong';
 import { ProtocolError } from './frame';
-import {
-  decodeHeaders,
-  decodeRoute,
-  decodeString,
-  encodeExit,
-  encodeHeaders,
-  encodeInt,
-  encodeRpcReturn,
-  encodeString,
-} from './messages';
+import { constantFrame, type FrameWriter } from './frame-writer';
+import { writeRpcReturn } from './messages';
+import { pdkOf } from './pdk';
 
-const EMPTY = new Uint8Array(0);
-const DEFAULT_MAX_HEADERS = 100;
+/** Ends the calls. */
+const NOTHING = constantFrame('');
 
 /** The exchange is over (exit was called, or Kong is gone): no further call can be made in it. */
 export class ExchangeEndedError extends Error {
@@ -20,14 +13,22 @@ export class ExchangeEndedError extends Error {
   readonly code = 'ERR_EXCHANGE_ENDED';
 }
 
-/** Takes Kong's answer to one PDK call. */
-export type ReplyHandler = (frame: Buffer) => void;
+/** Who waits for Kong's answer to a PDK call. */
+export interface Awaiting {
+  take(frame: Buffer): void;
+  /** There will be none. */
+  fail(error: Error): void;
+}
+
+/** Writes frames of an exchange. */
+export type FrameSource = (out: FrameWriter) => void;
 
 /** What an exchange needs of its connection. */
 export interface ExchangeTransport {
-  write(frames: readonly Uint8Array[]): void;
-  /** Kong answers in order: the handler gets the next answer that no earlier one takes. */
-  expectReply(handler: ReplyHandler): void;
+  /** Writes all of it in one write. */
+  write(sources: readonly FrameSource[]): void;
+  /** Kong answers in order: each of these takes the next answer that no earlier one takes. */
+  expect(answers: readonly Awaiting[]): void;
 }
 
 /**
@@ -37,15 +38,19 @@ export interface ExchangeTransport {
  */
 export class Exchange {
   readonly #transport: ExchangeTransport;
-  readonly #sequence: Parameters<typeof encodeRpcReturn>[0];
-  #held: Uint8Array[] = [];
-  #heldReplies = 0;
+  readonly #sequence: number | bigint;
+  #sources: FrameSource[] = [];
+  #answers: Awaiting[] = [];
   #ended = false;
-  readonly #waiting = new Set<(error: Error) => void>();
+  #flushing = false;
 
-  constructor(transport: ExchangeTransport, sequence: Parameters<typeof encodeRpcReturn>[0]) {
+  /** The PDK as the plugin sees it. */
+  readonly kong: Kong;
+
+  constructor(transport: ExchangeTransport, sequence: number | bigint) {
     this.#transport = transport;
     this.#sequence = sequence;
+    this.kong = pdkOf(this);
   }
 
   /** Whether nothing more can be said in this exchange. */
@@ -53,87 +58,124 @@ export class Exchange {
     return this.#ended;
   }
 
-  /** The PDK as the plugin sees it. */
-  readonly kong: Kong = {
-    request: {
-      getHeaders: async (max = DEFAULT_MAX_HEADERS): Promise<PdkHeaders> =>
-        decodeHeaders(await this.#ask('kong.request.get_headers', encodeInt(max))),
-      getPath: async () => decodeString(await this.#ask('kong.request.get_path', EMPTY)),
-      getRawQuery: async () => decodeString(await this.#ask('kong.request.get_raw_query', EMPTY)),
-    },
-    client: {
-      getForwardedIp: async () => decodeString(await this.#ask('kong.client.get_forwarded_ip', EMPTY)),
-    },
-    router: {
-      getRoute: async () => decodeRoute(await this.#ask('kong.router.get_route', EMPTY)),
-    },
-    service: {
-      request: {
-        setHeaders: (headers) => this.#tell('kong.service.request.set_headers', encodeHeaders(headers)),
-        clearHeader: (name) => this.#tell('kong.service.request.clear_header', encodeString(name)),
-        setRawQuery: (rawQuery) => this.#tell('kong.service.request.set_raw_query', encodeString(rawQuery)),
-      },
-    },
-    response: {
-      setHeaders: (headers) => this.#tell('kong.response.set_headers', encodeHeaders(headers)),
-      exit: (status, body, headers) => this.#exit(encodeExit(status, body, headers)),
-    },
-  };
+  /** Makes a call that has no result. */
+  tell(source: FrameSource): Promise<void> {
+    if (this.#ended) return Promise.reject(ended());
+    this.#sources.push(source);
+    this.#answers.push(NO_RESULT);
+    return DONE;
+  }
+
+  /** Makes a call and waits for its result. */
+  ask<T>(source: FrameSource, read: (frame: Buffer) => T): Promise<T> {
+    if (this.#ended) return Promise.reject(ended());
+    this.#sources.push(source);
+    this.#flushSoon();
+    return new Promise((resolve, reject) => {
+      this.#answers.push(new Result(read, resolve, reject));
+    });
+  }
+
+  /** Makes the last call: Kong answers nothing to it and closes the connection (kong-transcripts: rejected upgrade). */
+  exit(source: FrameSource): Promise<void> {
+    if (this.#ended) return Promise.reject(ended());
+    this.#end(source);
+    return DONE;
+  }
 
   /** Ends the calls and returns to Kong, in one write with what was held back. */
   finish(): void {
     if (this.#ended) return;
-    this.#flush([EMPTY, encodeRpcReturn(this.#sequence)]);
-    this.#ended = true;
+    const sequence = this.#sequence;
+    this.#end((out) => {
+      out.constant(NOTHING);
+      writeRpcReturn(out, sequence);
+    });
   }
 
   /** Drops what was held back: the plugin failed, and what it had begun to say must not take effect. */
   discard(): void {
-    this.#held = [];
-    this.#heldReplies = 0;
+    this.#sources = [];
+    this.#answers = [];
   }
 
-  /** Kong is gone: whoever waits for an answer is told so. */
+  /** Kong is gone: whoever waits for an answer that was not even asked for yet is told so. */
   abandon(): void {
     this.#ended = true;
-    for (const reject of this.#waiting) reject(new ExchangeEndedError('Kong closed the connection'));
+    for (const answer of this.#answers) answer.fail(kongIsGone());
+    this.discard();
   }
 
-  #tell(method: string, args: Uint8Array): Promise<void> {
-    if (this.#ended) return Promise.reject(new ExchangeEndedError(`${method} after the end`));
-    this.#held.push(Buffer.from(method), args);
-    this.#heldReplies += 1;
-    return Promise.resolve();
+  #end(last: FrameSource): void {
+    this.#sources.push(last);
+    this.#flush();
+    this.#ended = true;
   }
 
-  #ask(method: string, args: Uint8Array): Promise<Buffer> {
-    if (this.#ended) return Promise.reject(new ExchangeEndedError(`${method} after the end`));
-    this.#flush([Buffer.from(method), args]);
-    return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
-      this.#transport.expectReply((frame) => {
-        this.#waiting.delete(reject);
-        resolve(frame);
-      });
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => {
+      this.#flushing = false;
+      if (!this.#ended) this.#flushForAsking();
     });
   }
 
-  // Kong answers nothing to exit and closes the connection (kong-transcripts: rejected upgrade).
-  #exit(args: Uint8Array): Promise<void> {
-    if (this.#ended) return Promise.reject(new ExchangeEndedError('kong.response.exit after the end'));
-    this.#flush([Buffer.from('kong.response.exit'), args]);
-    this.#ended = true;
-    return Promise.resolve();
+  // What cannot be written fails those who asked, and so the plugin.
+  #flushForAsking(): void {
+    const answers = this.#answers;
+    try {
+      this.#flush();
+    } catch (cause) {
+      for (const answer of answers) answer.fail(cause as Error);
+    }
   }
 
-  #flush(frames: readonly Uint8Array[]): void {
-    const replies = this.#heldReplies;
-    this.#transport.write([...this.#held, ...frames]);
+  #flush(): void {
+    if (this.#sources.length === 0) return;
+    const sources = this.#sources;
+    const answers = this.#answers;
     this.discard();
-    for (let i = 0; i < replies; i += 1) this.#transport.expectReply(expectEmpty);
+    this.#transport.write(sources);
+    this.#transport.expect(answers);
   }
 }
 
-function expectEmpty(frame: Buffer): void {
-  if (frame.length > 0) throw new ProtocolError('expected an empty answer');
+const DONE = Promise.resolve();
+
+function ended(): ExchangeEndedError {
+  return new ExchangeEndedError('the exchange is over');
+}
+
+/** What those are told who wait for an answer when Kong closes the connection. */
+export function kongIsGone(): ExchangeEndedError {
+  return new ExchangeEndedError('Kong closed the connection');
+}
+
+const NO_RESULT: Awaiting = {
+  take(frame) {
+    if (frame.length > 0) throw new ProtocolError('expected an empty answer');
+  },
+  fail: () => undefined,
+};
+
+class Result<T> implements Awaiting {
+  readonly #read: (frame: Buffer) => T;
+  readonly #resolve: (result: T) => void;
+  readonly fail: (error: Error) => void;
+
+  constructor(read: (frame: Buffer) => T, resolve: (result: T) => void, reject: (error: Error) => void) {
+    this.#read = read;
+    this.#resolve = resolve;
+    this.fail = reject;
+  }
+
+  // A result that is none is the plugin's to refuse: Kong repeats a closed call for ever.
+  take(frame: Buffer): void {
+    try {
+      this.#resolve(this.#read(frame));
+    } catch (cause) {
+      this.fail(cause as Error);
+    }
+  }
 }

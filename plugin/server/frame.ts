@@ -1,7 +1,10 @@
 /** The largest frame that is read: Kong's are bounded by its request header buffers (32 KiB by default). */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
-const LENGTH_BYTES = 4;
+/** The length before each frame: a uint32, little-endian. */
+export const LENGTH_BYTES = 4;
+
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** A peer that does not speak the protocol. */
 export class ProtocolError extends Error {
@@ -10,43 +13,48 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Cuts a byte stream into frames: a uint32 length, little-endian, then that many bytes
- * (kong/runloop/plugin_servers/rpc/pb_rpc.lua, read_frame). Frames may arrive cut or glued anywhere.
+ * Cuts a byte stream into frames: a length, then that many bytes (kong/runloop/plugin_servers/rpc/pb_rpc.lua,
+ * read_frame). Frames may arrive cut or glued anywhere; one that arrives whole is not copied, its length may have come before.
  */
 export class FrameReader {
-  #held: Buffer = Buffer.alloc(0);
+  #held = EMPTY;
+  /** Of the frame whose bytes are awaited; undefined while a length is. */
+  #length: number | undefined;
 
   /**
    * Takes what arrived and returns the frames that are whole now; a frame may share memory with `chunk`.
    * @throws ProtocolError for a frame over {@link MAX_FRAME_BYTES}
    */
   push(chunk: Buffer): Buffer[] {
-    let rest = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const frames: Buffer[] = [];
-    while (rest.length >= LENGTH_BYTES) {
-      const length = rest.readUInt32LE(0);
-      if (length > MAX_FRAME_BYTES) {
-        throw new ProtocolError(`expected a frame of at most ${MAX_FRAME_BYTES} bytes, got ${length}`);
+    let at = 0;
+    for (;;) {
+      if (this.#length === undefined) {
+        if (bytes.length - at < LENGTH_BYTES) break;
+        this.#length = lengthAt(bytes, at);
+        at += LENGTH_BYTES;
       }
-      const end = LENGTH_BYTES + length;
-      if (rest.length < end) break;
-      frames.push(rest.subarray(LENGTH_BYTES, end));
-      rest = rest.subarray(end);
+      const end = at + this.#length;
+      if (bytes.length < end) break;
+      frames.push(part(bytes, at, end));
+      at = end;
+      this.#length = undefined;
     }
-    this.#held = rest;
+    this.#held = part(bytes, at, bytes.length);
     return frames;
   }
 }
 
-/** Joins frames into one buffer, for one write. */
-export function encodeFrames(frames: readonly Uint8Array[]): Buffer {
-  const size = frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.length, 0);
-  const buffer = Buffer.allocUnsafe(size);
-  let offset = 0;
-  for (const frame of frames) {
-    offset = buffer.writeUInt32LE(frame.length, offset);
-    buffer.set(frame, offset);
-    offset += frame.length;
+function lengthAt(bytes: Buffer, at: number): number {
+  const length = bytes.readUInt32LE(at);
+  if (length > MAX_FRAME_BYTES) {
+    throw new ProtocolError(`expected a frame of at most ${MAX_FRAME_BYTES} bytes, got ${length}`);
   }
-  return buffer;
+  return length;
+}
+
+function part(bytes: Buffer, start: number, end: number): Buffer {
+  if (start === end) return EMPTY;
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
 }

@@ -1,157 +1,248 @@
-import { common, Root, type Type } from 'protobufjs';
+import type { HeaderLists, HeaderSelection } from '../header-selection';
+import type { FrameWriter } from './frame-writer';
 import { ProtocolError } from './frame';
+import { WireReader } from './wire-reader';
+import { DELIMITED, tag, VARINT } from './wire-type';
 
-/** The part of Kong's pluginsocket.proto that the gatekeeper speaks; field numbers are Kong's. */
-const root = Root.fromJSON({
-  nested: {
-    ...common.get('google/protobuf/struct.proto')?.nested,
-    kong_plugin_protocol: {
-      nested: {
-        CmdStartInstance: { fields: { name: { type: 'string', id: 1 }, config: { type: 'bytes', id: 2 } } },
-        CmdCloseInstance: { fields: { instance_id: { type: 'int32', id: 1 } } },
-        CmdHandleEvent: {
-          fields: { instance_id: { type: 'int32', id: 1 }, event_name: { type: 'string', id: 2 } },
-        },
-        RpcCall: {
-          fields: {
-            sequence: { type: 'int64', id: 1 },
-            cmd_start_instance: { type: 'CmdStartInstance', id: 33 },
-            cmd_close_instance: { type: 'CmdCloseInstance', id: 35 },
-            cmd_handle_event: { type: 'CmdHandleEvent', id: 36 },
-          },
-        },
-        InstanceStatus: {
-          fields: { name: { type: 'string', id: 1 }, instance_id: { type: 'int32', id: 2 } },
-        },
-        RpcReturn: {
-          fields: {
-            sequence: { type: 'int64', id: 1 },
-            instance_status: { type: 'InstanceStatus', id: 33 },
-          },
-        },
-        Int: { fields: { v: { type: 'int32', id: 1 } } },
-        String: { fields: { v: { type: 'string', id: 1 } } },
-        Route: { fields: { id: { type: 'string', id: 1 } } },
-        ExitArgs: {
-          fields: {
-            status: { type: 'int32', id: 1 },
-            body: { type: 'bytes', id: 2 },
-            headers: { type: 'google.protobuf.Struct', id: 3 },
-          },
-        },
-      },
-    },
-  },
-});
-
-const lookup = (name: string): Type => root.lookupType(`kong_plugin_protocol.${name}`);
-const rpcCall = lookup('RpcCall');
-const rpcReturn = lookup('RpcReturn');
-const intMessage = lookup('Int');
-const stringMessage = lookup('String');
-const routeMessage = lookup('Route');
-const exitArgs = lookup('ExitArgs');
-const structMessage = root.lookupType('google.protobuf.Struct');
-
-type Sequence = number | { toString(): string };
+/*
+ * The part of Kong's pluginsocket.proto that the gatekeeper speaks, read and written where it lies; field numbers are
+ * Kong's. test/plugin/server/messages.test.ts holds it to protobufjs.
+ */
 
 /** What Kong asks for. */
+export type RpcCommand =
+  | { readonly name: 'start_instance'; readonly plugin: string; readonly config: Buffer }
+  | { readonly name: 'close_instance'; readonly instance: number }
+  | { readonly name: 'handle_event'; readonly instance: number };
+
+/** A call of Kong's. */
 export interface RpcCall {
-  readonly sequence: Sequence;
-  readonly cmd_start_instance?: { readonly name: string; readonly config: Uint8Array } | null;
-  readonly cmd_close_instance?: { readonly instance_id: number } | null;
-  readonly cmd_handle_event?: { readonly instance_id: number; readonly event_name: string } | null;
+  /** What the answer repeats. */
+  readonly sequence: number | bigint;
+  /** Undefined for one that is not known here. */
+  readonly command: RpcCommand | undefined;
 }
 
+const SEQUENCE = 1;
+const INSTANCE_STATUS = 33;
+const CALL = {
+  sequence: tag(SEQUENCE, VARINT),
+  startInstance: tag(33, DELIMITED),
+  closeInstance: tag(35, DELIMITED),
+  handleEvent: tag(36, DELIMITED),
+} as const;
+
 /** Reads an RpcCall. @throws ProtocolError when it is none */
-export function decodeRpcCall(frame: Uint8Array): RpcCall {
-  try {
-    return rpcCall.decode(frame) as unknown as RpcCall;
-  } catch {
-    throw new ProtocolError('expected an RpcCall');
+export function readRpcCall(frame: Buffer): RpcCall {
+  const reader = new WireReader(frame);
+  let sequence: number | bigint = 0;
+  let command: RpcCommand | undefined;
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    switch (field) {
+      case CALL.sequence:
+        sequence = reader.uint64();
+        break;
+      case CALL.startInstance:
+        command = readStartInstance(reader);
+        break;
+      case CALL.closeInstance:
+        command = { name: 'close_instance', instance: readInstanceId(reader) };
+        break;
+      case CALL.handleEvent:
+        command = { name: 'handle_event', instance: readInstanceId(reader) };
+        break;
+      default:
+        reader.skip(field);
+    }
   }
+  return { sequence, command };
+}
+
+function readStartInstance(reader: WireReader): RpcCommand {
+  const end = reader.enter();
+  let plugin = '';
+  let config: Buffer = Buffer.alloc(0);
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) plugin = reader.text();
+    else if (field === tag(2, DELIMITED)) config = reader.shared();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return { name: 'start_instance', plugin, config };
+}
+
+function readInstanceId(reader: WireReader): number {
+  const end = reader.enter();
+  let id = 0;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, VARINT)) id = reader.int32();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return id;
 }
 
 /** The end of a call; `instance` only for a started one. */
-export function encodeRpcReturn(
-  sequence: Sequence,
+export function writeRpcReturn(
+  out: FrameWriter,
+  sequence: number | bigint,
   instance?: { readonly name: string; readonly id: number },
-): Uint8Array {
-  const status = instance && { name: instance.name, instance_id: instance.id };
-  return rpcReturn.encode({ sequence, ...(status && { instance_status: status }) }).finish();
-}
-
-/** Encodes an `Int` argument. */
-export function encodeInt(v: number): Uint8Array {
-  return intMessage.encode({ v }).finish();
-}
-
-/** Encodes a `String` argument. */
-export function encodeString(v: string): Uint8Array {
-  return stringMessage.encode({ v }).finish();
-}
-
-/** Reads a `String` result. @throws ProtocolError when it is none */
-export function decodeString(frame: Uint8Array): string {
-  return decoded(stringMessage, frame)['v'] as string;
-}
-
-/** Reads what is used of a `Route`. @throws ProtocolError when it is none */
-export function decodeRoute(frame: Uint8Array): { readonly id: string } {
-  return { id: decoded(routeMessage, frame)['id'] as string };
-}
-
-function decoded(type: Type, frame: Uint8Array): Record<string, unknown> {
-  try {
-    return type.decode(frame);
-  } catch {
-    throw new ProtocolError(`expected a ${type.name}`);
+): void {
+  out.beginFrame();
+  out.integer(SEQUENCE, sequence);
+  if (instance !== undefined) {
+    out.message(INSTANCE_STATUS, () => {
+      out.text(1, instance.name);
+      out.integer(2, instance.id);
+    });
   }
+  out.endFrame();
+}
+
+/** An `Int` argument. */
+export function writeInt(out: FrameWriter, v: number): void {
+  out.beginFrame();
+  out.integer(1, v);
+  out.endFrame();
+}
+
+/** A `String` argument. */
+export function writeString(out: FrameWriter, v: string): void {
+  out.beginFrame();
+  out.text(1, v);
+  out.endFrame();
 }
 
 type Headers = Readonly<Record<string, string>>;
 
-const structOf = (headers: Headers) => ({
-  fields: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, { stringValue: value }])),
-});
-
-/** Encodes headers as a `google.protobuf.Struct` argument. */
-export function encodeHeaders(headers: Headers): Uint8Array {
-  return structMessage.encode(structOf(headers)).finish();
+/** Headers as a `google.protobuf.Struct` argument. */
+export function writeHeaders(out: FrameWriter, headers: Headers): void {
+  out.beginFrame();
+  writeFields(out, headers);
+  out.endFrame();
 }
 
-/** Encodes the arguments of `kong.response.exit`. */
-export function encodeExit(status: number, body: string, headers: Headers): Uint8Array {
-  return exitArgs.encode({ status, body: Buffer.from(body, 'utf8'), headers: structOf(headers) }).finish();
+/** The arguments of `kong.response.exit`. */
+export function writeExit(out: FrameWriter, status: number, body: string, headers: Headers): void {
+  out.beginFrame();
+  out.integer(1, status);
+  out.text(2, body);
+  out.message(3, () => {
+    writeFields(out, headers);
+  });
+  out.endFrame();
 }
 
-/** As protobufjs decodes it: what was not sent is a default that the message does not own. */
-interface Value {
-  readonly stringValue: string;
-  readonly listValue: { readonly values: readonly Value[] };
+const STRUCT_FIELDS = 1;
+
+function writeFields(out: FrameWriter, headers: Headers): void {
+  for (const name of Object.keys(headers)) out.entry(STRUCT_FIELDS, name, headers[name] ?? '');
+}
+
+/** Reads a `String` result. @throws ProtocolError when it is none */
+export function readString(frame: Buffer): string {
+  return readFirstText(frame);
+}
+
+/** Reads what is used of a `Route`. @throws ProtocolError when it is none */
+export function readRoute(frame: Buffer): { readonly id: string } {
+  return { id: readFirstText(frame) };
+}
+
+function readFirstText(frame: Buffer): string {
+  const reader = new WireReader(frame);
+  let text = '';
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) text = reader.text();
+    else reader.skip(field);
+  }
+  return text;
 }
 
 /**
- * Reads headers from a `google.protobuf.Struct`: text, or a list of texts where a header was repeated.
- * @throws ProtocolError when it is anything else
+ * Reads headers from a `google.protobuf.Struct`.
+ * @param selection which; all when undefined
+ * @throws ProtocolError when it is none, or one of those is neither text nor a list of texts
  */
-export function decodeHeaders(frame: Uint8Array): Record<string, string | readonly string[]> {
-  const headers = Object.create(null) as Record<string, string | readonly string[]>;
-  for (const [name, value] of Object.entries(decodeStruct(frame).fields)) {
-    headers[name] = Object.hasOwn(value, 'listValue') ? value.listValue.values.map(textOf) : textOf(value);
+export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderLists {
+  const headers = Object.create(null) as HeaderLists;
+  const reader = new WireReader(frame);
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(STRUCT_FIELDS, DELIMITED)) readEntry(reader, selection, headers);
+    else reader.skip(field);
   }
   return headers;
 }
 
-function decodeStruct(frame: Uint8Array): { readonly fields: Readonly<Record<string, Value>> } {
-  try {
-    return structMessage.decode(frame) as unknown as { readonly fields: Readonly<Record<string, Value>> };
-  } catch {
-    throw new ProtocolError('expected a google.protobuf.Struct of headers');
+function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): void {
+  const end = reader.enter();
+  let keyAt = end;
+  let keyEnd = end;
+  let valueAt = -1;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) {
+      keyEnd = reader.enter();
+      keyAt = reader.position;
+      reader.position = keyEnd;
+    } else {
+      if (field === tag(2, DELIMITED)) valueAt = reader.position;
+      reader.skip(field);
+    }
   }
+  reader.leave(end);
+  const { bytes } = reader;
+  const name =
+    selection === undefined ? bytes.toString('utf8', keyAt, keyEnd) : selection.find(bytes, keyAt, keyEnd);
+  if (name === undefined) return;
+  if (valueAt === -1) throw new ProtocolError('expected text in a header');
+  reader.position = valueAt;
+  headers[name] = readValue(reader);
+  reader.position = end;
 }
 
-function textOf(value: Value): string {
-  if (!Object.hasOwn(value, 'stringValue')) throw new ProtocolError('expected text in a header');
-  return value.stringValue;
+const VALUE = { text: tag(3, DELIMITED), list: tag(6, DELIMITED) } as const;
+
+function readValue(reader: WireReader): readonly string[] {
+  const end = reader.enter();
+  let texts: readonly string[] | undefined;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === VALUE.text) texts = [reader.text()];
+    else if (field === VALUE.list) texts = readList(reader);
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  if (texts === undefined) throw new ProtocolError('expected text in a header');
+  return texts;
+}
+
+function readList(reader: WireReader): readonly string[] {
+  const end = reader.enter();
+  const texts: string[] = [];
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) texts.push(readText(reader));
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return texts;
+}
+
+function readText(reader: WireReader): string {
+  const end = reader.enter();
+  let text: string | undefined;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === VALUE.text) text = reader.text();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  if (text === undefined) throw new ProtocolError('expected text in a header');
+  return text;
 }

@@ -1,9 +1,10 @@
-import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload } from 'jose';
 import { identityFault, type Identity } from '../../protocol/identity';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
 import { Refusal, type RefusalCode } from '../refusal';
 import { claimAt, idFrom, rolesFrom } from './claims';
+import { verifyJwt } from './hmac';
 
 /** What a verified token says. */
 export interface VerifiedToken {
@@ -48,21 +49,20 @@ async function verifySignature(
   keys: KeySource,
   now: number,
 ): Promise<JWTPayload> {
-  const { alg, kid } = protectedHeader(token);
-  if (alg === undefined || !rules.algorithms.includes(alg)) {
+  const header = protectedHeader(token);
+  const { alg, kid } = header as { readonly alg?: unknown; readonly kid?: unknown };
+  if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) {
     throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
   }
   let refusal: Refusal | undefined;
-  for (const key of await keys.candidates(alg, kid, now)) {
+  for (const key of await keys.candidates(alg, typeof kid === 'string' ? kid : undefined, now)) {
     try {
-      const { payload } = await jwtVerify(token, key, {
-        algorithms: [alg],
+      return await verifyJwt(token, { ...header, alg }, key, {
         ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
         ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
         clockTolerance: rules.clockToleranceSeconds,
         currentDate: new Date(now * 1000),
       });
-      return payload;
     } catch (cause) {
       refusal = refusalFor(cause);
       // Another key may have signed it; any other fault would stay one.
@@ -72,10 +72,9 @@ async function verifySignature(
   throw refusal ?? new Refusal(401, 'unknown_key', 'No key is known for the token');
 }
 
-function protectedHeader(token: string): { alg: string | undefined; kid: string | undefined } {
+function protectedHeader(token: string): Readonly<Record<string, unknown>> {
   try {
-    const { alg, kid } = decodeProtectedHeader(token);
-    return { alg: typeof alg === 'string' ? alg : undefined, kid: typeof kid === 'string' ? kid : undefined };
+    return decodeProtectedHeader(token);
   } catch {
     throw new Refusal(401, 'malformed_token', "The token's header is not JSON");
   }

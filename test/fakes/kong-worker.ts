@@ -1,4 +1,4 @@
-import { decodeRpcCall, encodeHeaders, encodeString } from '../../plugin/server/messages';
+import { encode } from '../../dev/gateway/protobuf/messages';
 import { KongClient } from './kong-client';
 
 /** What came of an upgrade at a plugin server. */
@@ -66,9 +66,7 @@ export class KongWorker {
 
 /** An RpcCall with sequence 1 and one command, whose tag is two bytes: this one and 02. */
 function call(tag: number, command: Buffer): Buffer {
-  const bytes = Buffer.concat([Buffer.from([0x08, 0x01, tag, 0x02]), varint(command.length), command]);
-  decodeRpcCall(bytes);
-  return bytes;
+  return Buffer.concat([Buffer.from([0x08, 0x01, tag, 0x02]), varint(command.length), command]);
 }
 
 function field(tag: number, bytes: Buffer): Buffer {
@@ -88,18 +86,26 @@ function varint(value: number): Buffer {
 function reply(method: string, headers: Readonly<Record<string, string>>): Buffer {
   switch (method) {
     case 'kong.request.get_headers':
-      return Buffer.from(encodeHeaders(headers));
+      return Buffer.from(encode('Struct', { fields: Object.entries(headers).map(fieldOf) }));
     case 'kong.request.get_path':
-      return Buffer.from(encodeString('/ws/ai/chat'));
+      return text('/ws/ai/chat');
     case 'kong.request.get_raw_query':
-      return Buffer.from(encodeString('session=s1'));
+      return text('session=s1');
     case 'kong.client.get_forwarded_ip':
-      return Buffer.from(encodeString('192.0.2.1'));
+      return text('192.0.2.1');
     case 'kong.router.get_route':
-      return Buffer.from(encodeString('4f6c6ad2-0b0e-5d4f-8f55-5f4d3f0a9d11'));
+      return text('4f6c6ad2-0b0e-5d4f-8f55-5f4d3f0a9d11');
     default:
       return Buffer.alloc(0);
   }
+}
+
+function fieldOf([name, value]: readonly [string, string]) {
+  return { key: Buffer.from(name), value: { string_value: Buffer.from(value) } };
+}
+
+function text(v: string): Buffer {
+  return Buffer.from(encode('String', { v: Buffer.from(v) }));
 }
 
 /** `ExitArgs` begins with the status as a varint. */

@@ -1,10 +1,11 @@
-import type { UpgradeRequest } from '../../plugin/request';
+import { lookedAtHeaders, type UpgradeRequest } from '../../plugin/request';
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeJwt, SignJWT } from 'jose';
 import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../plugin/decide';
+import type { HeaderSelection } from '../../plugin/header-selection';
 import { configuredKeys } from '../../plugin/keys/key-source';
 import {
   StoreUnreachableError,
@@ -68,7 +69,21 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
     newId: () => `id-${(ids += 1)}`,
   };
   const headers = { ...upgradeHeaders(given.token), ...given.headers };
-  return decide({ headers, ...given.request }, config, context, given.at ?? NOW);
+  const request = { headers: guarded(headers, lookedAtHeaders(config)), ...given.request };
+  return decide(request, config, context, given.at ?? NOW);
+}
+
+/** Headers of which only the selected ones are there: Kong's plugin server gives no others. */
+function guarded(headers: Record<string, string[]>, selection: HeaderSelection): Record<string, string[]> {
+  return new Proxy(headers, {
+    get(target, name) {
+      const bytes = Buffer.from(String(name));
+      if (selection.find(bytes, 0, bytes.length) === undefined) {
+        throw new Error(`${String(name)} is looked at, but not among lookedAtHeaders`);
+      }
+      return target[String(name)];
+    },
+  });
 }
 
 const expectRefused = (verdict: Admit | Reject, status: number, outcome: string): void => {

@@ -1,0 +1,145 @@
+import type { HeaderLists, HeaderSelection } from '../header-selection';
+import type { Kong, PdkHeaders } from '../kong';
+import { constantFrame, type FrameWriter } from './frame-writer';
+import {
+  readHeaders,
+  readRoute,
+  readString,
+  writeExit,
+  writeHeaders,
+  writeInt,
+  writeString,
+} from './messages';
+
+/** Kong's own default. */
+const DEFAULT_MAX_HEADERS = 100;
+
+const NO_ARGUMENT = constantFrame('');
+const GET_HEADERS = constantFrame('kong.request.get_headers');
+const GET_PATH = constantFrame('kong.request.get_path');
+const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
+const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
+const GET_ROUTE = constantFrame('kong.router.get_route');
+const SET_UPSTREAM_HEADERS = constantFrame('kong.service.request.set_headers');
+const CLEAR_UPSTREAM_HEADER = constantFrame('kong.service.request.clear_header');
+const SET_UPSTREAM_QUERY = constantFrame('kong.service.request.set_raw_query');
+const SET_RESPONSE_HEADERS = constantFrame('kong.response.set_headers');
+const EXIT = constantFrame('kong.response.exit');
+
+type Write = (out: FrameWriter) => void;
+
+/** How calls reach Kong: each writes the method's frame and its argument's. */
+interface Calls {
+  tell(write: Write): Promise<void>;
+  ask<T>(write: Write, read: (answer: Buffer) => T): Promise<T>;
+  exit(write: Write): Promise<void>;
+}
+
+/** The PDK of one exchange. */
+export function pdkOf(calls: Calls): Kong {
+  const asked = new AskedOfKong(calls);
+  return {
+    request: asked,
+    client: asked,
+    router: asked,
+    service: { request: new UpstreamRequest(calls) },
+    response: new ClientResponse(calls),
+  };
+}
+
+class AskedOfKong {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  getHeaders(max = DEFAULT_MAX_HEADERS): Promise<PdkHeaders> {
+    return this.#calls.ask(getHeaders(max), readHeaders);
+  }
+
+  getSelectedHeaders(selection: HeaderSelection, max: number): Promise<HeaderLists> {
+    return this.#calls.ask(getHeaders(max), (answer) => readHeaders(answer, selection));
+  }
+
+  getPath(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_PATH), readString);
+  }
+
+  getRawQuery(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_RAW_QUERY), readString);
+  }
+
+  getForwardedIp(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
+  }
+
+  getRoute(): Promise<{ readonly id: string }> {
+    return this.#calls.ask(withoutArgument(GET_ROUTE), readRoute);
+  }
+}
+
+class UpstreamRequest {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  setHeaders(headers: Readonly<Record<string, string>>): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_UPSTREAM_HEADERS);
+      writeHeaders(out, headers);
+    });
+  }
+
+  clearHeader(name: string): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(CLEAR_UPSTREAM_HEADER);
+      writeString(out, name);
+    });
+  }
+
+  setRawQuery(rawQuery: string): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_UPSTREAM_QUERY);
+      writeString(out, rawQuery);
+    });
+  }
+}
+
+class ClientResponse {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  setHeaders(headers: Readonly<Record<string, string>>): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_RESPONSE_HEADERS);
+      writeHeaders(out, headers);
+    });
+  }
+
+  exit(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<void> {
+    return this.#calls.exit((out) => {
+      out.constant(EXIT);
+      writeExit(out, status, body, headers);
+    });
+  }
+}
+
+function getHeaders(max: number): Write {
+  return (out) => {
+    out.constant(GET_HEADERS);
+    writeInt(out, max);
+  };
+}
+
+function withoutArgument(method: Buffer): Write {
+  return (out) => {
+    out.constant(method);
+    out.constant(NO_ARGUMENT);
+  };
+}
