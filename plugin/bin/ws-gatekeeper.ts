@@ -131,7 +131,13 @@ async function serve(path: string, options: Options): Promise<void> {
     return { connections, callsInFlight, instances: instances.size };
   });
   const { adminHost: host, adminPort: port } = options;
-  const admin = port === undefined ? undefined : await AdminPort.open({ host, port, socketPath: path, log });
+  let admin: AdminPort | undefined;
+  try {
+    if (port !== undefined) admin = await AdminPort.open({ host, port, socketPath: path, log });
+  } catch (cause) {
+    await server.close(0);
+    throw cause;
+  }
   log.info({ socket: path, version: Version, adminPort: admin?.port }, 'listening');
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));

@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const child of running.splice(0)) {
-    if (child.exitCode !== null) continue;
+    if (child.exitCode !== null || child.signalCode !== null) continue;
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     await ended;
