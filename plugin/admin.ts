@@ -6,7 +6,6 @@ import { collectProcessMetrics, registry } from './metrics';
  * @param port 0 takes any free one
  */
 export async function startAdmin(host: string, port: number): Promise<Server> {
-  collectProcessMetrics();
   const server = createServer((request, response) => {
     if (request.method !== 'GET') {
       response.writeHead(405, { Allow: 'GET' }).end();
@@ -33,5 +32,6 @@ export async function startAdmin(host: string, port: number): Promise<Server> {
       resolve();
     });
   });
+  collectProcessMetrics();
   return server;
 }

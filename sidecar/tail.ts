@@ -1,6 +1,6 @@
-import { WebSocket, type RawData } from 'ws';
+import { WebSocket } from 'ws';
 import { connect, type BridgeClient } from 'ws-bridge-client';
-import { CONTROL_FRAME_PREFIX, type ControlFrame } from '../protocol/frames';
+import { CountedPoint } from './counted-point';
 import { printable, refusalOf, type UpgradeAnswer } from './upgrade-answer';
 
 /** What `ws-bridge tail` is told. */
@@ -24,8 +24,18 @@ export interface Tail {
   stop(): void;
 }
 
-/** Refusals that stay when one tries again. */
-const LASTING_STATUSES: readonly number[] = [400, 401, 403, 404, 426];
+/** Whether it may be answered with 101 another time (RFC 9110 §15, RFC 6585 §4). */
+function mayPass(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
+}
+
+/** Failures of TLS, and a server that speaks no TLS: they stay. */
+const LASTING_CODES = /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** Whether trying again can make it better. An error of ws without a code says that what answers is no such server. */
+function mayBeMended({ code }: NodeJS.ErrnoException): boolean {
+  return code !== undefined && !LASTING_CODES.test(code);
+}
 
 /** Prints what a route's clients get, over any number of reconnects. */
 export function startTail({ url, token, resume, out, note }: TailOptions): Tail {
@@ -40,19 +50,31 @@ export function startTail({ url, token, resume, out, note }: TailOptions): Tail 
     if (point.text !== undefined) note(`-- to go on from here: --resume ${point.text}`);
     finish(code);
   };
+  const giveUp = (): void => {
+    client.close();
+    end(1);
+  };
   const client: BridgeClient = connect({
     url: address,
     token: () => token,
-    WebSocket: tellingSocket(
-      point,
-      ({ status, message }) => {
+    WebSocket: tellingSocket(point, {
+      refused({ status, message }) {
         note(`-- refused: ${status} ${message}`.trimEnd());
-        if (!LASTING_STATUSES.includes(status)) return;
-        client.close();
-        end(1);
+        if (!mayPass(status)) giveUp();
       },
-      note,
-    ),
+      failed(error) {
+        note(`-- cannot connect: ${printable(error.message)}`);
+        if (!mayBeMended(error)) giveUp();
+      },
+      closed(code, reason) {
+        note(`-- closed: ${code} ${printable(reason)}`.trimEnd());
+      },
+    }),
+  });
+  client.on('error', (cause) => {
+    // The socket could not even be made of this URL and token, and no other try has others.
+    note(`-- cannot connect: ${printable((cause as Error).message)}`);
+    giveUp();
   });
   client.on('state', (state) => {
     note(
@@ -68,9 +90,9 @@ export function startTail({ url, token, resume, out, note }: TailOptions): Tail 
   client.on('refused', ({ code, message }) => {
     note(`-- refused: ${code} ${message}`);
   });
-  client.on('close', ({ code, reason }) => {
+  client.on('close', ({ code }) => {
     if (code === 1000) return;
-    note(`-- closed for good: ${code} ${printable(reason)}`.trimEnd());
+    note(`-- not tried again: ${code} is for good`);
     end(1);
   });
   return {
@@ -86,53 +108,48 @@ function hex(bytes: ArrayBuffer): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** The resume point (PROTOCOL.md §5), counted from what the newest socket got that was greeted. */
-export class CountedPoint {
-  #socket: object | undefined;
-  #epoch: string | undefined;
-  #offset = 0;
-
-  get text(): string | undefined {
-    return this.#epoch === undefined ? undefined : `${this.#epoch}.${this.#offset}`;
-  }
-
-  /** A frame that came over a socket. One that is being replaced may go on for a while beside its successor. */
-  take(socket: object, data: RawData, isBinary: boolean): void {
-    const text = isBinary ? '' : Buffer.from(data as ArrayBuffer).toString();
-    if (!text.startsWith(CONTROL_FRAME_PREFIX)) {
-      if (socket === this.#socket) this.#offset += 1;
-      return;
-    }
-    const frame = JSON.parse(text) as ControlFrame;
-    if (frame.type === 'bridge.ready') this.#socket = socket;
-    if (socket !== this.#socket) return;
-    if (frame.type !== 'bridge.ready' && frame.type !== 'bridge.gap') return;
-    this.#epoch = frame.data.epoch;
-    this.#offset = frame.data.offset;
-  }
+/** What a browser's socket would not tell. */
+interface SocketEvents {
+  /** The handshake was answered, and not with 101. */
+  refused(answer: UpgradeAnswer): void;
+  /** There was no connection, or the answer to the handshake made no sense. */
+  failed(error: NodeJS.ErrnoException): void;
+  /** It was open, and the other side or the network ended it. */
+  closed(code: number, reason: string): void;
 }
 
-/** Sockets that say why a handshake was refused, which a browser could not. */
-function tellingSocket(
-  point: CountedPoint,
-  refused: (answer: UpgradeAnswer) => void,
-  note: (line: string) => void,
-) {
+/** Sockets that say why a handshake or a connection came to nothing. */
+function tellingSocket(point: CountedPoint, { refused, failed, closed }: SocketEvents) {
   return class TellingSocket extends WebSocket {
+    #opened = false;
+    #refused = false;
+
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
+      this.on('open', () => {
+        this.#opened = true;
+      });
       this.on('message', (data, isBinary) => {
         point.take(this, data, isBinary);
       });
       this.on('unexpected-response', (_, response) => {
+        this.#refused = true;
         void refusalOf(response).then((answer) => {
           refused(answer);
           this.terminate();
         });
       });
       this.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== undefined) note(`-- cannot connect: ${printable(error.message)}`);
+        if (!this.#refused && !this.#dropped) failed(error);
       });
+      this.on('close', (code, reason) => {
+        if (this.#opened && !this.#dropped) closed(code, reason.toString());
+      });
+    }
+
+    /** The client has done with it. */
+    get #dropped(): boolean {
+      return this.onclose === null;
     }
   };
 }

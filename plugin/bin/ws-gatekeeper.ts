@@ -4,7 +4,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
-import { startAdmin } from '../admin';
+import { AdminPort } from '../admin-port';
 import { Name, Plugin, Version } from '../index';
 import { log } from '../log';
 import { exportServerLoad } from '../metrics';
@@ -130,11 +130,15 @@ async function serve(path: string, options: Options): Promise<void> {
     const { connections, callsInFlight } = server;
     return { connections, callsInFlight, instances: instances.size };
   });
-  const admin =
-    options.adminPort === undefined ? undefined : await startAdmin(options.adminHost, options.adminPort);
-  const address = admin?.address();
-  const adminPort = typeof address === 'object' ? address?.port : undefined;
-  log.info({ socket: path, version: Version, adminPort }, 'listening');
+  const { adminHost: host, adminPort: port } = options;
+  let admin: AdminPort | undefined;
+  try {
+    if (port !== undefined) admin = await AdminPort.open({ host, port, socketPath: path, log });
+  } catch (cause) {
+    await server.close(0);
+    throw cause;
+  }
+  log.info({ socket: path, version: Version, adminPort: admin?.port }, 'listening');
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 
@@ -142,10 +146,9 @@ async function serve(path: string, options: Options): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'stopping');
+    admin?.close();
     await server.close(options.shutdownTimeoutMs);
     closeRedisConnections();
-    admin?.close();
-    admin?.closeAllConnections();
     log.info('stopped');
   }
 }

@@ -5,13 +5,13 @@ import { Command } from 'commander';
 import { createBridge } from '../bridge';
 import { processLog } from '../log';
 import { parseSettings, SETTING_ROWS } from '../settings';
-import { readToken, TOKEN_HELP, webSocketUrl } from './token-option';
+import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
 interface DoctorFlags {
   readonly gateway?: URL;
   readonly token?: string;
   readonly path: string;
-  readonly timeoutMs: string;
+  readonly timeoutMs: number;
 }
 
 interface TailFlags {
@@ -23,6 +23,8 @@ const program = new Command('ws-bridge')
   .description('Verifies what the gateway vouches for, and carries messages between WebSockets and Redis.')
   .version(packageVersion())
   .addHelpText('after', settingsHelp())
+  // Something that is no command is told from one that takes no argument.
+  .allowExcessArguments()
   .action(run);
 
 program
@@ -32,8 +34,8 @@ program
   )
   .option('--gateway <url>', 'wss://gateway.example', webSocketUrl)
   .option('--token <jwt>', TOKEN_HELP)
-  .option('--path <path>', 'a route with a session, to upgrade on', '/ws/ai/chat')
-  .option('--timeout-ms <ms>', 'for each step through the gateway', '5000')
+  .option('--path <path>', 'a route with a session, to upgrade on', routePath, '/ws/ai/chat')
+  .option('--timeout-ms <ms>', 'for each step through the gateway', milliseconds, 5000)
   .action(runDoctor);
 
 program
@@ -54,6 +56,8 @@ program.parseAsync().catch((error: unknown) => {
 });
 
 async function run(): Promise<void> {
+  const [unknown] = program.args;
+  if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected doctor or tail`);
   const settings = parseSettings(process.env);
   const log = processLog(settings.logLevel);
   const bridge = createBridge(settings, { log });
@@ -74,7 +78,7 @@ async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags):
     import('../doctor/finding.js'),
   ]);
   const gateway = url === undefined ? undefined : { url, token: await readToken(token), path };
-  const options = { env: process.env, gateway, timeoutMs: Number(timeoutMs), now: Date.now };
+  const options = { env: process.env, gateway, timeoutMs, now: Date.now };
   for await (const finding of diagnose(options)) {
     process.stdout.write(`${findingLine(finding)}\n`);
     if (!finding.ok) process.exitCode = 1;
@@ -82,10 +86,11 @@ async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags):
 }
 
 async function runTail(url: URL, flags: TailFlags): Promise<void> {
+  const token = await readToken(flags.token);
   const { startTail } = await import('../tail.js');
   const tail = startTail({
     url,
-    token: await readToken(flags.token),
+    token,
     resume: flags.resume,
     out: (line) => process.stdout.write(`${line}\n`),
     note: (line) => process.stderr.write(`${line}\n`),

@@ -14,7 +14,7 @@ export interface GatewayCheck {
   /** `wss://gateway.example` */
   readonly url: URL;
   readonly token: string;
-  /** A route with a session of its own, so that nobody else sees what is published. */
+  /** A route with a session of its own, so that nobody else sees what is published; with or without a query. */
   readonly path: string;
   readonly redisUrl: string;
   readonly routes: readonly Route[];
@@ -53,7 +53,8 @@ export async function checkGateway(check: GatewayCheck): Promise<readonly Findin
 }
 
 function sessionRoute({ routes, path }: GatewayCheck): Route | undefined {
-  const match = matchRoute(routes, path);
+  const [withoutQuery = ''] = path.split('?');
+  const match = matchRoute(routes, withoutQuery);
   return match.kind === 'route' && match.route.session ? match.route : undefined;
 }
 

@@ -13,6 +13,7 @@ interface Values {
   readonly customEnv: Readonly<
     Record<string, { valueFrom: { secretKeyRef: { name: string; key: string } } }>
   >;
+  readonly podAnnotations: Readonly<Record<string, string>>;
   readonly deployment: {
     readonly initContainers: readonly {
       readonly restartPolicy: string;
@@ -65,6 +66,15 @@ describe("the values of Kong's chart", () => {
     const [port] = gatekeeper.ports;
     expect(gatekeeper.livenessProbe.httpGet?.port).toBe(port?.name);
     expect(port?.containerPort).toBe(Number(option('admin-port')));
+  });
+
+  it("let Prometheus find the gatekeeper's metrics, at the pod's address", () => {
+    expect(values.podAnnotations).toEqual({
+      'prometheus.io/scrape': 'true',
+      'prometheus.io/port': option('admin-port'),
+      'prometheus.io/path': '/metrics',
+    });
+    expect(option('admin-host')).toBe('0.0.0.0');
   });
 
   it('supply every variable that the configuration of the plugin names, from the secret that the bridge uses', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Registry } from 'prom-client';
@@ -48,6 +48,8 @@ interface Exported {
 
 /** Labels that Prometheus itself adds. */
 const TARGET_LABELS = ['instance', 'job'];
+/** The series that Prometheus itself makes, one a target: 0 when it could not be scraped. */
+const UP = 'up';
 const exported = new Map<string, Exported>();
 const rules = (parse(read('deploy/prometheus/alerts.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
   (group) => group.rules,
@@ -91,9 +93,10 @@ function metricOf(series: string): Exported | undefined {
 /** What is wrong with an expression, for a message. */
 function faultsOf(expression: string): readonly string[] {
   const selectors = selectorsOf(expression);
-  if (selectors.length === 0) return [`no metric in ${expression}`];
+  if (selectors.every(({ metric }) => metric === UP)) return [`no metric of ours in ${expression}`];
   const faults: string[] = [];
   for (const { metric, matchers } of selectors) {
+    if (metric === UP) continue;
     const known = metricOf(metric);
     if (known === undefined) {
       faults.push(`${metric} is not exported`);
@@ -172,6 +175,26 @@ describe('an alert', () => {
     }
   });
 
+  it.each([
+    ['bridge', 'Bridge', /^ws_bridge_/],
+    ['gatekeeper', 'Gatekeeper', /^ws_gatekeeper_/],
+  ])('tells of a %s that is dead, and of there being none', (_, prefix, ours) => {
+    const metricsOf = (name: string): readonly string[] => {
+      const found = rules.find(({ alert }) => alert === `${prefix}${name}`);
+      expect(found?.labels.severity).toBe('critical');
+      expect(found?.expr).toMatch(name === 'Absent' ? /^absent\(/ : /^up == 0 and /);
+      return selectorsOf(found?.expr ?? '').map(({ metric }) => metric);
+    };
+    const [up, seen = ''] = metricsOf('Down');
+    const [absent = ''] = metricsOf('Absent');
+    expect(up).toBe(UP);
+    for (const metric of [seen, absent]) {
+      expect(metric).toMatch(ours);
+      // There from the start, so that its absence means that of the process.
+      expect(exported.get(metric)).toMatchObject({ type: 'gauge', labels: [] });
+    }
+  });
+
   it('has its section in the runbook, and each section its alert', () => {
     const sections = [...read('docs/runbook.md').matchAll(/^## (\w+)$/gm)].map(([, name]) => name);
     expect(sections.sort()).toEqual(rules.map(({ alert }) => alert).sort());
@@ -241,11 +264,14 @@ describe('docs/metrics.md', () => {
     expect(documented.size).toBe(rows.length);
   });
 
-  it.each(['README.md', 'SECURITY.md', 'docs/runbook.md', 'docs/metrics.md', 'docs/configuration.md'])(
-    '%s names no metric that is not exported',
-    (path) => {
-      const named = [...read(path).matchAll(/\bws_(?:bridge|gatekeeper)_\w+/g)].map(([name]) => name);
-      expect(named.filter((name) => metricOf(name) === undefined && !exported.has(name))).toEqual([]);
-    },
+  const documents = ['.', 'docs', 'docs/adr', 'client'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
   );
+
+  it.each(documents)('%s names no metric that is not exported', (path) => {
+    const named = [...read(path).matchAll(/\bws_(?:bridge|gatekeeper)_\w+/g)].map(([name]) => name);
+    expect(named.filter((name) => metricOf(name) === undefined && !exported.has(name))).toEqual([]);
+  });
 });

@@ -15,10 +15,14 @@ afterAll(async () => {
   await stack.stop();
 }, 60_000);
 
-async function doctor(bearer: string, redisUrl = urlOf(stack)): Promise<readonly string[]> {
+async function doctor(
+  bearer: string,
+  redisUrl = urlOf(stack),
+  path = '/ws/ai/chat',
+): Promise<readonly string[]> {
   const lines: string[] = [];
   const env = { BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET, REDIS_URL: redisUrl };
-  const gateway = { url: new URL(stack.url), token: bearer, path: '/ws/ai/chat' };
+  const gateway = { url: new URL(stack.url), token: bearer, path };
   const options = { env, gateway, timeoutMs: 2000, now: Date.now };
   for await (const finding of diagnose(options)) lines.push(findingLine(finding));
   return lines;
@@ -37,6 +41,12 @@ describe('ws-bridge doctor --gateway', () => {
       'ok    ready',
       'ok    loop',
     ]);
+  });
+
+  it('takes a path with the session that it is to use', async () => {
+    const lines = await doctor(await token(), urlOf(stack), '/ws/ai/chat?session=of-the-doctor');
+    expect(lines.at(-1)).toMatch(/^ok {4}loop/);
+    expect(await stack.redis.exists('ai:session:of-the-doctor')).toBe(1);
   });
 
   it('says why the gateway refuses, and quotes nothing of the token', async () => {

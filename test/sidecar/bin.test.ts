@@ -78,6 +78,33 @@ describe('ws-bridge', () => {
     expect([code, stderr]).toEqual([1, 'ws-bridge: /nowhere/routes.json: expected a readable file\n']);
   });
 
+  it.each([
+    ['a command that there is not', ['doctr'], /unknown command 'doctr', expected doctor or tail/],
+    ['a time that is no number', ['doctor', '--timeout-ms', 'abc'], /timeout-ms .*Expected milliseconds/],
+    ['a time of nothing', ['doctor', '--timeout-ms', '0'], /timeout-ms .*Expected milliseconds/],
+    [
+      'a path without a slash',
+      ['doctor', '--path', 'ws/ai/chat'],
+      /--path .*Expected a path like \/ws\/ai\/chat/,
+    ],
+    [
+      'a token of two lines',
+      ['doctor', '--gateway', 'ws://127.0.0.1:1', '--token', 'ey.a\nb.c'],
+      /^ws-bridge: expected a token of one line, without spaces/,
+    ],
+    [
+      'a token of words',
+      ['tail', 'ws://127.0.0.1:1', '--token', 'a b c'],
+      /^ws-bridge: expected a token of one line/,
+    ],
+  ])('says what is wrong with %s in one line, and ends with 1', async (_, args, message) => {
+    const { code, stdout, stderr } = await ended(run(args, { BRIDGE_ASSERTION_SECRET: SECRET }));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd()).not.toContain('\n');
+    expect(stderr).not.toContain('ey.a');
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'serves until %s, then says 1012 and ends with 0',
     async (signal) => {

@@ -1,53 +1,111 @@
-import { CountedPoint } from '../../sidecar/tail';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer } from 'ws';
+import { startTail } from '../../sidecar/tail';
 
-const OLD = {};
-const NEW = {};
-
-let point: CountedPoint;
-beforeEach(() => {
-  point = new CountedPoint();
+const servers: Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+    await once(server, 'close');
+  }
 });
 
-function ready(socket: object, epoch: string, offset: number): void {
-  const data = { epoch, offset, resumed: true };
-  point.take(socket, Buffer.from(JSON.stringify({ type: 'bridge.ready', data })), false);
+async function serve(listener?: RequestListener): Promise<{ server: Server; url: URL }> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  return {
+    server,
+    url: new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws/notifications`),
+  };
 }
 
-function frames(socket: object, count: number): void {
-  for (let n = 0; n < count; n += 1) point.take(socket, Buffer.from(n % 2 ? 'text' : '\u00ff'), n % 2 === 0);
+/** Answers upgrades in order, and after the last as the last. */
+function answering(server: Server, ...answers: readonly string[]): void {
+  let count = 0;
+  server.on('upgrade', (_, socket) => {
+    socket.end(answers[Math.min(count++, answers.length - 1)]);
+  });
 }
 
-describe('the point from which a tail goes on', () => {
-  it('is none before there is a count', () => {
-    frames(OLD, 1);
-    expect(point.text).toBeUndefined();
+/** Runs a tail until it ends by itself. */
+async function tail(url: URL, token = 'a.b.c'): Promise<{ code: number; notes: readonly string[] }> {
+  const notes: string[] = [];
+  const { ended } = startTail({
+    url,
+    token,
+    resume: undefined,
+    out: () => undefined,
+    note: (line) => notes.push(line),
+  });
+  const code = await ended;
+  return { code, notes: notes.filter((line) => !/^-- (connecting|reconnecting|closed)$/.test(line)) };
+}
+
+const refusal = (status: string, body = '') =>
+  `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+
+describe('ws-bridge tail', () => {
+  it('says each refusal that may pass, tries again, and ends at one that stays', async () => {
+    const { server, url } = await serve();
+    answering(server, refusal('503 Service Unavailable', '{"message":"draining"}'), refusal('410 Gone'));
+    expect(await tail(url)).toEqual({ code: 1, notes: ['-- refused: 503 draining', '-- refused: 410'] });
   });
 
-  it('counts the frames of the connection', () => {
-    ready(OLD, 'a', 10);
-    frames(OLD, 3);
-    expect(point.text).toBe('a.13');
+  it.each(['301 Moved Permanently', '200 OK', '405 Method Not Allowed'])(
+    'ends when what answers is no gateway: %s',
+    async (status) => {
+      const { server, url } = await serve();
+      answering(server, refusal(status));
+      expect(await tail(url)).toEqual({ code: 1, notes: [`-- refused: ${status.slice(0, 3)}`] });
+    },
+  );
+
+  it('ends at an answer that is no WebSocket handshake, and says so', async () => {
+    const { server, url } = await serve();
+    answering(
+      server,
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    );
+    expect(await tail(url)).toEqual({
+      code: 1,
+      notes: ['-- cannot connect: Invalid Sec-WebSocket-Accept header'],
+    });
   });
 
-  it('counts those of the one that is replaced until the one that replaces it is greeted, and then only its own', () => {
-    ready(OLD, 'a', 10);
-    frames(NEW, 5);
-    frames(OLD, 1);
-    expect(point.text).toBe('a.11');
-    ready(NEW, 'b', 100);
-    frames(OLD, 4);
-    frames(NEW, 2);
-    expect(point.text).toBe('b.102');
+  it('ends when TLS is spoken to one that speaks none', async () => {
+    const { url } = await serve();
+    url.protocol = 'wss:';
+    const { code, notes } = await tail(url);
+    expect([code, notes]).toEqual([1, [expect.stringMatching(/^-- cannot connect: .*wrong version number/)]]);
   });
 
-  it('is not set by a gap of a connection that is replaced', () => {
-    ready(OLD, 'a', 10);
-    ready(NEW, 'b', 100);
-    const data = { reason: 'redis', epoch: 'c', offset: 5 };
-    const gap = Buffer.from(JSON.stringify({ type: 'bridge.gap', data }));
-    point.take(OLD, gap, false);
-    expect(point.text).toBe('b.100');
-    point.take(NEW, gap, false);
-    expect(point.text).toBe('c.5');
+  it('ends at a token that no socket takes, without a part of it', async () => {
+    const { url } = await serve();
+    const { code, notes } = await tail(url, 'a b c');
+    expect(code).toBe(1);
+    expect(notes).toEqual(['-- cannot connect: An invalid or duplicated subprotocol was specified']);
+  });
+
+  it('says with which code a connection was closed', async () => {
+    const { server, url } = await serve();
+    new WebSocketServer({ server }).on('connection', (socket) => {
+      const data = { epoch: 'e', offset: 0, resumed: false };
+      socket.send(JSON.stringify({ type: 'bridge.ready', data }));
+      socket.close(4403, 'not yours');
+    });
+    expect(await tail(url)).toEqual({
+      code: 1,
+      notes: [
+        '-- open',
+        '-- closed: 4403 not yours',
+        '-- not tried again: 4403 is for good',
+        '-- to go on from here: --resume e.0',
+      ],
+    });
   });
 });
