@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/config';
+import { ConfigError, type GatekeeperConfig, type JwksSettings, type RedisSettings } from './config/config';
 import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decide';
@@ -22,6 +22,7 @@ import { lookedAtHeaders } from './request';
 import { breaker } from './store/breaker';
 import { memoryStore } from './store/memory-store';
 import { redisFor } from './store/redis-connection';
+import { redisTarget } from './store/redis-options';
 import { redisStore } from './store/redis-store';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
@@ -78,9 +79,7 @@ function contextFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger)
   return {
     verifier: verifierFor(config, keys, log),
     assertionKey: keys.assertion,
-    store: usesRedis
-      ? breaker(timed(redisStore(redisFor(redis, log))), monotonicMs, logBreaker(log))
-      : memory,
+    store: usesRedis ? sharedStore(redis, log) : memory,
     fallbackStore: {
       ask(query) {
         fallbacks.inc();
@@ -89,6 +88,13 @@ function contextFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger)
     },
     newId: randomUUID,
   };
+}
+
+function sharedStore(settings: RedisSettings, log: Logger): Store {
+  const store = timed(redisStore(redisFor(settings, log)));
+  // Of a cluster one master may be away, which its own connection tells at once: the others are asked on.
+  if (redisTarget(settings)?.kind === 'cluster') return store;
+  return breaker(store, monotonicMs, logBreaker(log));
 }
 
 const monotonicMs = () => performance.now();

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { SLOT_COUNT } from './key-slot';
-import type { Address } from './redis-url';
+import { addressText, type Address } from '../protocol/redis-url';
 
 /** One node's word on who serves which slots. */
 export interface ClusterView {
@@ -39,11 +39,6 @@ export function mergeViews(views: readonly ClusterView[]): ClusterMap {
     }
   }
   return owners;
-}
-
-/** `host:port`. */
-export function addressText({ host, port }: Address): string {
-  return `${host}:${port}`;
 }
 
 /** The address that {@link addressText} wrote. */

@@ -2,11 +2,18 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import { addressText } from './cluster-map';
+import { NodeConnector } from '../protocol/node-connector';
+import {
+  addressText,
+  parseRedisUrl,
+  REDIS_URL_FORMS,
+  type Address,
+  type RedisTarget,
+} from '../protocol/redis-url';
+import { refreshSlots } from '../protocol/slot-refresh';
 import { gatherWrites } from './gathered-writes';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
-import { parseRedisUrl, REDIS_URL_FORMS, type Address, type RedisTarget } from './redis-url';
 import type { SessionStore } from './sessions';
 import type { Subscriber } from './subscriptions';
 
@@ -60,14 +67,18 @@ export function redisCommands(settings: RedisSettings, log: Logger): Commands {
     // A shard that is away takes nothing from the others.
     enableReadyCheck: false,
     slotsRefreshTimeout: settings.redisTimeoutMs,
-    slotsRefreshInterval: SLOTS_REFRESH_MS,
     clusterRetryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
     // A certificate is for the name that the cluster announces, not for the address behind it.
     dnsLookup: (host, callback) => {
       callback(null, host);
     },
-    redisOptions: { ...commonOptions('commands', settings), ...credentials(target, settings) },
+    redisOptions: {
+      ...commonOptions('commands', settings),
+      ...credentials(target, settings),
+      Connector: NodeConnector,
+    },
   });
+  refreshSlots(cluster, SLOTS_REFRESH_MS);
   cluster.on('+node', gather);
   logChanges(cluster, 'commands', log);
   return cluster;
@@ -183,10 +194,8 @@ const reconnecting = {
 };
 
 function credentials(target: RedisTarget, settings: RedisSettings): ConnectionSettings {
-  // In a URL of one Redis they are ioredis's to read, and go before these.
-  const named = target.kind === 'single' ? undefined : target;
-  const username = named?.username ?? settings.redisUsername;
-  const password = named?.password ?? settings.redisPassword;
+  const username = target.username ?? settings.redisUsername;
+  const password = target.password ?? settings.redisPassword;
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),

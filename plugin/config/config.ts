@@ -70,11 +70,15 @@ export interface RevocationRules {
 
 /** How to reach Redis. */
 export interface RedisSettings {
+  /** As `parseRedisUrl` takes it; goes before host, port, database and tls. */
   readonly url: string | undefined;
   readonly host: string;
   readonly port: number;
+  /** For a url that names none. */
   readonly username: string | undefined;
   readonly password: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
   readonly database: number;
   readonly tls: boolean;
   readonly tlsVerify: boolean;

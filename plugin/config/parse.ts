@@ -104,6 +104,8 @@ function redisSettings(raw: RawConfig['redis']): GatekeeperConfig['redis'] {
     port: raw.port,
     username: raw.username,
     password: raw.password,
+    sentinelUsername: raw.sentinel_username,
+    sentinelPassword: raw.sentinel_password,
     database: raw.database,
     tls: raw.ssl,
     tlsVerify: raw.ssl_verify,

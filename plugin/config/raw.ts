@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRedisUrl, REDIS_URL_FORMS } from '../../protocol/redis-url';
 import { ALGORITHMS } from '../schema';
 
 const optionalText = z
@@ -15,6 +16,9 @@ const origin = z
     /^(?:null|[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+)$/,
     'expected an Origin like https://app.example.com or https://*.example.com',
   );
+const redisUrl = z
+  .string()
+  .refine((text) => parseRedisUrl(text) !== undefined, `expected ${REDIS_URL_FORMS}`);
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
@@ -70,11 +74,13 @@ export const rawConfig = z.object({
   hide_client_headers: z.boolean(),
   revocation: z.object({ enabled: z.boolean(), key_prefix: z.string(), fault_tolerant: z.boolean() }),
   redis: z.object({
-    url: optionalText,
+    url: redisUrl.nullish().transform((url) => url ?? undefined),
     host: z.string().min(1),
     port: z.int(),
     username: optionalText,
     password: optionalText,
+    sentinel_username: optionalText,
+    sentinel_password: optionalText,
     database: z.int().nonnegative(),
     ssl: z.boolean(),
     ssl_verify: z.boolean(),

@@ -13,7 +13,7 @@ export const redisFields: readonly SchemaField[] = [
             type: 'string',
             referenceable: true,
             description:
-              'redis:// or rediss:// URL with everything in it; takes precedence over the fields below.',
+              'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS; takes precedence over host, port, database and ssl, and its user and password over the fields below.',
           },
         },
         {
@@ -35,13 +35,31 @@ export const redisFields: readonly SchemaField[] = [
           },
         },
         {
-          username: { type: 'string', referenceable: true, description: 'The ACL user to authenticate as.' },
+          username: {
+            type: 'string',
+            referenceable: true,
+            description: 'The ACL user to authenticate as, for a url that names none.',
+          },
         },
         {
           password: {
             type: 'string',
             referenceable: true,
-            description: 'The password to authenticate with.',
+            description: 'The password to authenticate with, for a url that has none.',
+          },
+        },
+        {
+          sentinel_username: {
+            type: 'string',
+            referenceable: true,
+            description: 'The ACL user of the sentinels, who know none of the Redis they watch.',
+          },
+        },
+        {
+          sentinel_password: {
+            type: 'string',
+            referenceable: true,
+            description: 'The password of the sentinels.',
           },
         },
         {
@@ -50,7 +68,7 @@ export const redisFields: readonly SchemaField[] = [
             required: true,
             between: [0, 65_535],
             default: 0,
-            description: 'The number of the Redis database.',
+            description: 'The number of the Redis database; a cluster has only 0.',
           },
         },
         {
@@ -58,7 +76,7 @@ export const redisFields: readonly SchemaField[] = [
             type: 'boolean',
             required: true,
             default: false,
-            description: 'Whether to connect with TLS.',
+            description: 'Whether to connect with TLS, without a url.',
           },
         },
         {
@@ -66,7 +84,8 @@ export const redisFields: readonly SchemaField[] = [
             type: 'boolean',
             required: true,
             default: true,
-            description: "Whether Redis's certificate is verified when ssl is on.",
+            description:
+              "Whether Redis's certificate is verified with TLS; NODE_EXTRA_CA_CERTS names a private authority.",
           },
         },
         {

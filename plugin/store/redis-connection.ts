@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { RedisSettings } from '../config/config';
+import { clusterConnection } from './redis-cluster';
+import { connectionOptions, redisTarget } from './redis-options';
 import { StoreUnreachableError } from './store';
 
 const GCRA_LUA = readFileSync(join(__dirname, 'gcra.lua'), 'utf8');
-const MAX_RECONNECT_DELAY_MS = 1000;
+/** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
+const REOPEN_DELAY_MS = 50;
 
-/** A Redis connection with the gatekeeper's script on it. */
+/** A connection to Redis, or to a cluster of it, with the gatekeeper's script on it. */
 export interface GatekeeperRedis {
   /** Runs gcra.lua. @throws StoreUnreachableError */
   gcra(keys: readonly string[], args: readonly number[]): Promise<readonly number[]>;
@@ -39,8 +42,10 @@ export function closeRedisConnections(): void {
 }
 
 function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
-  const redis =
-    settings.url === undefined ? new Redis(options(settings)) : new Redis(settings.url, options(settings));
+  const target = redisTarget(settings);
+  if (target?.kind === 'cluster') return clusterConnection(target, settings, GCRA_LUA, log);
+  const options = connectionOptions(settings, target);
+  const redis = target?.kind === 'single' ? new Redis(target.url, options) : new Redis(options);
   redis.defineCommand('gcra', { lua: GCRA_LUA });
   redis.on('error', (error: Error) => {
     log.warn({ err: { message: error.message } }, 'redis connection error');
@@ -48,6 +53,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   redis.on('ready', () => {
     log.info('redis connection ready');
   });
+  const letGo = neverEnd(redis);
   const ready = readiness(redis, settings.timeoutMs);
   const reconnectIfSilent = reconnectorFor(redis);
   const gather = gatherer();
@@ -55,6 +61,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
     gcra: (keys, args) => ask(() => call(redis, keys, args)),
     exists: (key) => ask(async () => (await redis.exists(key)) > 0),
     close() {
+      letGo();
       redis.disconnect();
     },
   };
@@ -69,6 +76,22 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
       throw new StoreUnreachableError((cause as Error).message);
     }
   }
+}
+
+/**
+ * ioredis ends a connection for good when the sentinels announce a failover at the moment at which it asks them for the
+ * master. It is to end only when it is let go of.
+ */
+function neverEnd(redis: Redis): () => void {
+  let over = false;
+  redis.on('end', () => {
+    setTimeout(() => {
+      if (!over && redis.status === 'end') redis.connect().catch(() => undefined);
+    }, REOPEN_DELAY_MS);
+  });
+  return () => {
+    over = true;
+  };
 }
 
 /**
@@ -98,34 +121,6 @@ function gatherer(): (stream: Pick<Writable, 'cork' | 'uncork'>) => void {
       gathering = false;
       stream.uncork();
     });
-  };
-}
-
-type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
-
-function options(settings: RedisSettings): ConnectionOptions {
-  const common: ConnectionOptions = {
-    connectionName: 'ws-gatekeeper',
-    // Nothing is queued while Redis is away: an upgrade is answered now, not when Redis returns.
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: settings.timeoutMs,
-    connectTimeout: settings.timeoutMs,
-    retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
-  };
-  const tls = {
-    rejectUnauthorized: settings.tlsVerify,
-    ...(settings.serverName !== undefined && { servername: settings.serverName }),
-  };
-  if (settings.url !== undefined) return settings.url.startsWith('rediss:') ? { ...common, tls } : common;
-  return {
-    ...common,
-    host: settings.host,
-    port: settings.port,
-    db: settings.database,
-    ...(settings.username !== undefined && { username: settings.username }),
-    ...(settings.password !== undefined && { password: settings.password }),
-    ...(settings.tls && { tls }),
   };
 }
 

@@ -26,5 +26,5 @@ export async function* diagnose({ env, gateway, timeoutMs, now }: DoctorOptions)
     return;
   }
   if (!redis.every(({ ok }) => ok)) return;
-  yield* await checkGateway({ ...gateway, routes, redisUrl: settings.redisUrl, timeoutMs });
+  yield* await checkGateway({ ...gateway, routes, redis: settings, timeoutMs });
 }

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { Redis } from 'ioredis';
+import { pino } from 'pino';
 import { WebSocket, type RawData } from 'ws';
 import { SUBPROTOCOL, type ReadyFrame } from '../../protocol/frames';
 import { channelName, placeholders } from '../channel-template';
 import { withDeadline } from '../deadline';
+import { publisher } from '../publish';
+import { disconnect, redisCommands, type RedisSettings } from '../redis';
 import { matchRoute, type Route } from '../routes';
 import { printable, refusalOf } from '../upgrade-answer';
 import { fails, holds, type Finding } from './finding';
+import { connectOnce } from './redis-connect';
 
 /** What the way through the gateway is tried with. */
 export interface GatewayCheck {
@@ -16,7 +19,8 @@ export interface GatewayCheck {
   readonly token: string;
   /** A route with a session of its own, so that nobody else sees what is published; with or without a query. */
   readonly path: string;
-  readonly redisUrl: string;
+  /** Where what is published goes. */
+  readonly redis: RedisSettings;
   readonly routes: readonly Route[];
   /** For each step, in milliseconds. */
   readonly timeoutMs: number;
@@ -100,7 +104,7 @@ function remedyFor(status: number): string {
 }
 
 async function checkLoop(
-  { redisUrl, timeoutMs }: GatewayCheck,
+  { redis, timeoutMs }: GatewayCheck,
   route: Route,
   session: string,
   inbox: Inbox,
@@ -114,13 +118,11 @@ async function checkLoop(
     );
   }
   const text = `doctor ${randomUUID()}`;
-  const redis = new Redis(redisUrl, { lazyConnect: true, retryStrategy: () => null });
-  // The cause is told by the check of Redis.
-  redis.on('error', () => undefined);
+  const commands = redisCommands(redis, pino({ level: 'silent' }));
   try {
-    await redis.connect();
+    await connectOnce(commands, redis.redisTimeoutMs);
     const begun = performance.now();
-    await redis.publish(channelName(template, { session }), text);
+    await publisher(commands)(channelName(template, { session }), text);
     while ((await inbox.next(timeoutMs)).toString() !== text);
     return holds('loop', `published and received in ${Math.round(performance.now() - begun)} ms`);
   } catch (error) {
@@ -131,7 +133,7 @@ async function checkLoop(
       "is REDIS_URL the Redis of the bridge behind this gateway? Look at the bridge's /readyz",
     );
   } finally {
-    redis.disconnect();
+    await disconnect(commands);
   }
 }
 

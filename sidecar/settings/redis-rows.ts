@@ -1,4 +1,4 @@
-import { parseRedisUrl, REDIS_URL_FORMS } from '../redis-url';
+import { parseRedisUrl, REDIS_URL_FORMS } from '../../protocol/redis-url';
 import { integer, MAX_TIMER_MS, optionalText, row } from './row';
 
 /** Where Redis is and who the bridge is to it. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { refreshSlots } from '../../protocol/slot-refresh';
 import { keySlot } from '../../sidecar/key-slot';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
@@ -62,8 +63,9 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
   const ports = nodes.map(({ port }) => port);
   const client = new Cluster(
     ports.map((port) => ({ host: '127.0.0.1', port })),
-    { redisOptions: { commandTimeout: 500, ...options.connection }, slotsRefreshInterval: 500 },
+    { redisOptions: { commandTimeout: 500, ...options.connection } },
   );
+  refreshSlots(client, 500);
   client.on('error', () => undefined);
 
   const running = (): ClusterNode[] => nodes.filter(({ pid }) => pid !== 0);

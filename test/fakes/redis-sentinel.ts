@@ -62,6 +62,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
   client.on('error', () => undefined);
   // It ends for good when a failover is announced while it asks for the master.
   client.on('end', () => void client.connect().catch(() => undefined));
+  while (client.status !== 'ready') await sleep(ROUND_MS);
   return {
     url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`,
     servers,

@@ -1,4 +1,5 @@
-import { addressText, mergeViews, parseAddress, type ClusterView } from '../../sidecar/cluster-map';
+import { addressText } from '../../protocol/redis-url';
+import { mergeViews, parseAddress, type ClusterView } from '../../sidecar/cluster-map';
 import { keySlot, SLOT_COUNT } from '../../sidecar/key-slot';
 
 function view(masterId: string, epoch: number, first = 0, last = SLOT_COUNT - 1): ClusterView {

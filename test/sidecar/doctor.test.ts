@@ -1,9 +1,16 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { diagnose } from '../../sidecar/doctor/doctor';
+import { diagnose, type DoctorOptions } from '../../sidecar/doctor/doctor';
 import { findingLine, type Finding } from '../../sidecar/doctor/finding';
+import { makeCertificates } from '../fakes/certificates';
+import { documentedUser } from '../fakes/documented-user';
+import { startRedisCluster } from '../fakes/redis-cluster';
+import { startSentinels } from '../fakes/redis-sentinel';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { SECRET } from './fixture';
+import { headersFor, SECRET, startBridge } from './fixture';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -13,12 +20,36 @@ afterAll(async () => {
   await redis.stop();
 });
 
-async function findings(env: Record<string, string>, now = Date.now): Promise<readonly Finding[]> {
+async function findings(
+  env: Record<string, string>,
+  now = Date.now,
+  gateway?: DoctorOptions['gateway'],
+): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   const whole = { BRIDGE_ASSERTION_SECRET: SECRET, REDIS_URL: redis.url, ...env };
-  const options = { env: whole, gateway: undefined, timeoutMs: 1000, now };
+  const options = { env: whole, gateway, timeoutMs: 5000, now };
   for await (const finding of diagnose(options)) found.push(finding);
   return found;
+}
+
+/** As much of a gateway as the doctor needs: it lets everybody through to a bridge, as alice. */
+async function gatewayTo(bridgeUrl: string) {
+  const server = createServer();
+  server.on('upgrade', (request, client) => {
+    void headersFor({ tenant: 'acme', user: 'alice' }).then((identity) => {
+      const upstream = connect(Number(new URL(bridgeUrl).port), '127.0.0.1');
+      const lines = Object.entries({ ...request.headers, ...identity }).map(
+        ([name, value]) => `${name}: ${String(value)}`,
+      );
+      upstream.write(`GET ${request.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+      upstream.pipe(client).pipe(upstream);
+      client.on('close', () => upstream.destroy());
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: new URL(`ws://127.0.0.1:${port}`), close: () => server.close() };
 }
 
 const failed = (found: readonly Finding[]) => found.filter(({ ok }) => !ok).map(findingLine);
@@ -73,4 +104,96 @@ describe('ws-bridge doctor', () => {
     expect(line).toContain('NOPERM');
     expect(line).not.toContain('mute-password');
   });
+});
+
+describe('ws-bridge doctor, of Redis as the bridge would use it', () => {
+  const all = ['settings', 'keys', 'routes', 'redis', 'clock', 'delivery', 'gateway'];
+
+  async function expectNothingWrong(env: Record<string, string>, line: RegExp): Promise<void> {
+    const found = await findings(env);
+    expect(failed(found)).toEqual([]);
+    expect(found.map(({ subject }) => subject)).toEqual(all);
+    expect(found.map(findingLine).join('\n')).toMatch(line);
+  }
+
+  it('goes to the master that the sentinels name', async () => {
+    const setup = await startSentinels();
+    await expectNothingWrong({ REDIS_URL: setup.url }, /master mymaster of the sentinels 127\.0\.0\.1:\d+, /);
+    const [line = ''] = failed(await findings({ REDIS_URL: setup.url.replace('mymaster', 'other') }));
+    expect(line).toMatch(
+      /^FAIL {2}redis {6}master other of the sentinels .*: let REDIS_URL name the sentinels/,
+    );
+    await setup.stop();
+  }, 60_000);
+
+  it('goes to every master of a cluster, and hears what is published there', async () => {
+    const cluster = await startRedisCluster();
+    await expectNothingWrong({ REDIS_URL: cluster.url }, /published and heard at 3 masters/);
+    const bridge = await startBridge(cluster.url);
+    const { url, close } = await gatewayTo(bridge.url);
+    const way = { url, token: 'any', path: '/ws/ai/chat' };
+    const whole = await findings({ REDIS_URL: cluster.url }, Date.now, way);
+    expect(whole.map(findingLine).join('\n')).toMatch(/loop {7}published and received in/);
+    await bridge.bridge.close();
+    close();
+    const user = documentedUser('ws-bridge', '+ssubscribe');
+    for (const { redis: node } of cluster.nodes) await node.call('ACL', 'SETUSER', ...user);
+    const env = {
+      BRIDGE_REDIS_USERNAME: 'ws-bridge',
+      BRIDGE_REDIS_PASSWORD: 'secret',
+      REDIS_URL: cluster.url,
+    };
+    await expectNothingWrong(env, /published and heard at 3 masters/);
+    const mute = ['SETUSER', 'ws-bridge', 'resetchannels', '&ai:stream:*'];
+    for (const { redis: node } of cluster.nodes) await node.call('ACL', ...mute);
+    expect(failed(await findings(env))[0]).toMatch(/NOPERM .*: give its user the rights in docs\/redis\.md$/);
+    await cluster.stop();
+  }, 60_000);
+
+  it('says that no node of a cluster is there', async () => {
+    const found = failed(await findings({ REDIS_URL: 'redis+cluster://u:hush@127.0.0.1:1,127.0.0.1:2' }));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(
+      /^FAIL {2}redis {6}the cluster of 127\.0\.0\.1:1, .*ECONNREFUSED.*: start Redis/,
+    );
+    expect(found[0]).not.toContain('hush');
+  });
+
+  it('needs no more than the documented user may, by the URL or by variables', async () => {
+    const admin = new Redis(redis.url);
+    await admin.call('ACL', 'SETUSER', ...documentedUser('ws-bridge', '+subscribe'));
+    await admin.acl('LOG', 'RESET');
+    await expectNothingWrong({ REDIS_URL: redis.url.replace('://', '://ws-bridge:secret@') }, /heard/);
+    const variables = { BRIDGE_REDIS_USERNAME: 'ws-bridge', BRIDGE_REDIS_PASSWORD: 'secret' };
+    await expectNothingWrong(variables, /heard/);
+    expect(await admin.acl('LOG')).toEqual([]);
+    const [line] = failed(await findings({ ...variables, BRIDGE_REDIS_PASSWORD: 'wrong' }));
+    expect(line).toMatch(
+      /WRONGPASS.*: put the user and password of this Redis into REDIS_URL, or into BRIDGE_/,
+    );
+    admin.disconnect();
+  });
+
+  it('goes over TLS with the files that the bridge has', async () => {
+    const ours = await makeCertificates();
+    const secure = await startRedis((port) => [
+      ...['--port', '0', '--tls-port', `${port}`, '--tls-cert-file', ours.cert],
+      ...['--tls-key-file', ours.key, '--tls-ca-cert-file', ours.ca],
+    ]);
+    const env = {
+      REDIS_URL: `rediss://127.0.0.1:${secure.port}`,
+      BRIDGE_REDIS_TLS_CA_FILE: ours.ca,
+      BRIDGE_REDIS_TLS_CERT_FILE: ours.cert,
+      BRIDGE_REDIS_TLS_KEY_FILE: ours.key,
+    };
+    await expectNothingWrong(env, /heard/);
+    const remedy = /: see BRIDGE_REDIS_TLS_CA_FILE, _CERT_FILE, _KEY_FILE and _SERVER_NAME$/;
+    for (const wrong of [
+      { BRIDGE_REDIS_TLS_SERVER_NAME: 'other.test' },
+      { BRIDGE_REDIS_TLS_CA_FILE: '/nowhere' },
+    ])
+      expect(failed(await findings({ ...env, ...wrong }))[0]).toMatch(remedy);
+    await secure.stop();
+    await ours.remove();
+  }, 60_000);
 });

@@ -97,6 +97,16 @@ describe('the configuration', () => {
     ],
     ['a bare star for Origins', { allowed_origins: ['*'] }, 'config.allowed_origins.0: expected an Origin'],
     ['a limit of nothing', { rate_limits: [{ by: 'tenant', limit: 0 }] }, 'config.rate_limits.0.limit'],
+    [
+      "an address for Redis's URL",
+      { redis: { ...(rawConfig()['redis'] as object), url: 'redis:6379' } },
+      'config.redis.url: expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://',
+    ],
+    [
+      'a Redis URL that no variable gave',
+      { redis: { ...(rawConfig()['redis'] as object), url: '' } },
+      'config.redis.url: expected redis://',
+    ],
     ['nothing', undefined, 'config.'],
   ])('is refused with %s, naming the field', async (_, changes, message) => {
     const raw = changes === undefined ? undefined : rawConfig(changes);
@@ -106,5 +116,8 @@ describe('the configuration', () => {
 
   it('never quotes a secret when it is refused', async () => {
     await expect(parseConfig(rawConfig({ secret: 'hunter2' }))).rejects.not.toThrow('hunter2');
+    const redis = { ...(rawConfig()['redis'] as object), url: 'redis+cluster://u:hunter2@h/1' };
+    await expect(parseConfig(rawConfig({ redis }))).rejects.toThrow('config.redis.url');
+    await expect(parseConfig(rawConfig({ redis }))).rejects.not.toThrow('hunter2');
   });
 });

@@ -1,27 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { publisher, type Publish } from '../../../sidecar/publish';
+import { documentedUser } from '../../fakes/documented-user';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';
 import { connect, connectCounting, EMPTY, eventually, startBridge } from '../fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob', jti: 'of-bob' };
-const GUIDE = readFileSync(join(__dirname, '../../../docs/redis.md'), 'utf8');
 
 jest.setTimeout(60_000);
-
-/** The documented user whose rights include one command, as ACL SETUSER takes it. */
-function documentedUser(command: string): readonly string[] {
-  const line = GUIDE.split('\n').find(
-    (one) => one.startsWith('user ws-bridge ') && one.includes(` +${command} `),
-  );
-  if (line === undefined) throw new Error(`expected a user with +${command} in docs/redis.md`);
-  return line.replace('>PASSWORD', '>secret').split(' ').slice(1);
-}
 
 interface Setup {
   readonly url: string;
@@ -37,7 +26,7 @@ async function oneServer(): Promise<Setup> {
   const client = new Redis(redis.url);
   return {
     url: `redis://ws-bridge:secret@127.0.0.1:${redis.port}`,
-    user: documentedUser('subscribe'),
+    user: documentedUser('ws-bridge', '+subscribe'),
     servers: [client],
     publish: publisher(client),
     stop: async () => {
@@ -51,7 +40,7 @@ async function sixNodes(): Promise<Setup> {
   const cluster = await startRedisCluster();
   return {
     url: cluster.url.replace('://', '://ws-bridge:secret@'),
-    user: documentedUser('ssubscribe'),
+    user: documentedUser('ws-bridge', '+ssubscribe'),
     servers: cluster.nodes.map((node) => node.redis),
     publish: publisher(cluster.client),
     stop: () => cluster.stop(),

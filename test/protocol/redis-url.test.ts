@@ -1,11 +1,35 @@
-import { parseRedisUrl } from '../../sidecar/redis-url';
+import { describeTarget, parseRedisUrl } from '../../protocol/redis-url';
 
 const NOBODY = { username: undefined, password: undefined };
 
 describe('a Redis URL', () => {
   it.each([
-    ['redis://h', { kind: 'single', tls: false, url: 'redis://h' }],
-    ['rediss://u:p@h:1/2', { kind: 'single', tls: true, url: 'rediss://u:p@h:1/2' }],
+    [
+      'redis://h',
+      { kind: 'single', tls: false, url: 'redis://h', nodes: [{ host: 'h', port: 6379 }], ...NOBODY },
+    ],
+    [
+      'rediss://u:p%40%3A@[::1]:1/2',
+      {
+        kind: 'single',
+        tls: true,
+        url: 'rediss://u:p%40%3A@[::1]:1/2',
+        nodes: [{ host: '::1', port: 1 }],
+        username: 'u',
+        password: 'p@:',
+      },
+    ],
+    [
+      'redis://:secret@h',
+      {
+        kind: 'single',
+        tls: false,
+        url: 'redis://:secret@h',
+        nodes: [{ host: 'h', port: 6379 }],
+        username: undefined,
+        password: 'secret',
+      },
+    ],
     [
       'redis+sentinel://h1,h2:5/mymaster',
       {
@@ -50,8 +74,15 @@ describe('a Redis URL', () => {
   });
 
   it.each([
+    '',
     'http://h',
     'h:6379',
+    'redis:6379',
+    'redis://',
+    'redis:///0',
+    'redis://h:65536',
+    'redis://h/zero',
+    'redis://:%zz@h',
     'redis+sentinel://h1:26379',
     'redis+sentinel://h1:26379/',
     'redis+sentinel:///m',
@@ -64,5 +95,14 @@ describe('a Redis URL', () => {
     'redis+other://a',
   ])('%s cannot be used', (url) => {
     expect(parseRedisUrl(url)).toBeUndefined();
+  });
+
+  it.each([
+    ['redis://u:hush@h', 'h:6379'],
+    ['redis+sentinel://u:hush@h1,h2:5/m', 'master m of the sentinels h1:26379, h2:5'],
+    ['redis+cluster://u:hush@a,b:7001', 'the cluster of a:6379, b:7001'],
+  ])('%s is told without its user and password', (url, text) => {
+    const target = parseRedisUrl(url);
+    expect(target && describeTarget(target)).toBe(text);
   });
 });

@@ -4,30 +4,31 @@ export interface Address {
   readonly port: number;
 }
 
-/** Who the bridge is to Redis. */
+/** Who somebody is to Redis. */
 export interface Credentials {
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
 /** What a Redis URL says. */
-export type RedisTarget =
-  | { readonly kind: 'single'; readonly url: string; readonly tls: boolean }
-  | (Credentials & {
-      readonly kind: 'sentinel';
-      readonly tls: boolean;
-      /** The sentinels. */
-      readonly nodes: readonly Address[];
-      /** The master's name. */
-      readonly name: string;
-      readonly database: number;
-    })
-  | (Credentials & {
-      readonly kind: 'cluster';
-      readonly tls: boolean;
-      /** Some of the cluster's nodes, to find the others. */
-      readonly nodes: readonly Address[];
-    });
+export type RedisTarget = Credentials & {
+  readonly tls: boolean;
+  /** The server, the sentinels, or some of the cluster's nodes, to find the others. */
+  readonly nodes: readonly Address[];
+} & (
+    | {
+        readonly kind: 'single';
+        /** All of it, as ioredis takes it. */
+        readonly url: string;
+      }
+    | {
+        readonly kind: 'sentinel';
+        /** The master's name. */
+        readonly name: string;
+        readonly database: number;
+      }
+    | { readonly kind: 'cluster' }
+  );
 
 /** What a Redis URL may look like, for messages. */
 export const REDIS_URL_FORMS =
@@ -45,7 +46,7 @@ const REDIS_PORT = 6379;
  * @returns undefined for anything else
  */
 export function parseRedisUrl(text: string): RedisTarget | undefined {
-  const [, scheme, kind, userInfo, hosts = '', path = ''] = MANY.exec(text) ?? [];
+  const [, scheme, kind, userInfo = '', hosts = '', path = ''] = MANY.exec(text) ?? [];
   if (scheme === undefined) return parseSingle(text);
   const tls = scheme === 'rediss';
   const nodes = hosts
@@ -59,10 +60,40 @@ export function parseRedisUrl(text: string): RedisTarget | undefined {
   return { kind: 'sentinel', tls, nodes, name, database: Number(database), ...credentials };
 }
 
-function parseSingle(text: string): RedisTarget | undefined {
-  const protocol = URL.parse(text)?.protocol;
-  if (protocol !== 'redis:' && protocol !== 'rediss:') return undefined;
-  return { kind: 'single', url: text, tls: protocol === 'rediss:' };
+/** What a terminal or a log may show of it: no user, no password. */
+export function describeTarget(target: RedisTarget): string {
+  const nodes = target.nodes.map(addressText).join(', ');
+  switch (target.kind) {
+    case 'single':
+      return nodes;
+    case 'sentinel':
+      return `master ${target.name} of the sentinels ${nodes}`;
+    case 'cluster':
+      return `the cluster of ${nodes}`;
+  }
+}
+
+/** `host:port`. */
+export function addressText({ host, port }: Address): string {
+  return `${host}:${port}`;
+}
+
+function parseSingle(url: string): RedisTarget | undefined {
+  // Without the slashes "redis:6379" would be a URL, of no host.
+  const parsed = /^rediss?:\/\//.test(url) ? URL.parse(url) : null;
+  if (parsed === null || parsed.hostname === '' || !/^(?:\/\d{0,5})?$/.test(parsed.pathname))
+    return undefined;
+  const credentials = parseCredentials(userInfoOf(parsed));
+  if (credentials === undefined) return undefined;
+  const node = {
+    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    port: parsed.port === '' ? REDIS_PORT : Number(parsed.port),
+  };
+  return { kind: 'single', url, tls: parsed.protocol === 'rediss:', nodes: [node], ...credentials };
+}
+
+function userInfoOf({ username, password }: URL): string {
+  return password === '' ? username : `${username}:${password}`;
 }
 
 function parseHost(text: string, defaultPort: number): Address | undefined {
@@ -73,8 +104,8 @@ function parseHost(text: string, defaultPort: number): Address | undefined {
   return { host: host.replace(/^\[|\]$/g, ''), port: number };
 }
 
-function parseCredentials(userInfo: string | undefined): Credentials | undefined {
-  if (userInfo === undefined || userInfo === '') return { username: undefined, password: undefined };
+function parseCredentials(userInfo: string): Credentials | undefined {
+  if (userInfo === '') return { username: undefined, password: undefined };
   try {
     const [username, ...password] = userInfo.split(':').map(decodeURIComponent);
     return {

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster, type Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { NodeConnector } from '../../protocol/node-connector';
+import { addressText, type RedisTarget } from '../../protocol/redis-url';
+import { refreshSlots } from '../../protocol/slot-refresh';
+import type { RedisSettings } from '../config/config';
+import type { GatekeeperRedis } from './redis-connection';
+import { MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
+import { StoreUnreachableError } from './store';
+
+/** How often the map of the slots is read anew when nothing went wrong, in milliseconds. */
+const SLOTS_REFRESH_MS = 5000;
+const RECONNECT_STEP_MS = 50;
+
+/**
+ * A cluster with the gatekeeper's script on each of its masters. A master that is away takes nothing from the others:
+ * what it would be asked fails at once, or when it hangs, within the timeout.
+ */
+export function clusterConnection(
+  target: RedisTarget,
+  settings: RedisSettings,
+  lua: string,
+  log: Logger,
+): GatekeeperRedis {
+  const cluster = openCluster(target, settings);
+  refreshSlots(cluster, SLOTS_REFRESH_MS);
+  logChanges(cluster, log);
+  const opened = Promise.race([
+    connected(cluster).catch(() => undefined),
+    sleep(settings.timeoutMs, undefined, { ref: false }),
+  ]);
+  const gather = gatherer(cluster);
+  return {
+    gcra: (keys, args) => ask(() => (cluster as unknown as GcraCommand).gcra(keys.length, ...keys, ...args)),
+    exists: (key) => ask(async () => (await cluster.exists(key)) > 0),
+    close() {
+      cluster.disconnect();
+    },
+  };
+
+  function openCluster({ nodes }: RedisTarget, { timeoutMs }: RedisSettings): Cluster {
+    return new Cluster([...nodes], {
+      scripts: { gcra: { lua } },
+      // Nothing is queued while Redis is away, and what may have been counted is not asked again.
+      enableOfflineQueue: false,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      enableReadyCheck: false,
+      slotsRefreshTimeout: timeoutMs,
+      clusterRetryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
+      // A certificate is for the name that the cluster announces, not for the address behind it.
+      dnsLookup: (host, callback) => {
+        callback(null, host);
+      },
+      // A node that is gone without a word would be waited for until TCP gives up.
+      redisOptions: { ...nodeOptions(settings, target), Connector: NodeConnector, socketTimeout: timeoutMs },
+    });
+  }
+
+  async function ask<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      await opened;
+      gather();
+      return await command();
+    } catch (cause) {
+      throw new StoreUnreachableError((cause as Error).message);
+    }
+  }
+}
+
+/** Resolves once every master that can be reached is; a node that comes later is connected to when it comes. */
+async function connected(cluster: Cluster): Promise<void> {
+  cluster.on('+node', (node: Redis) => setImmediate(() => void nodeConnected(node)));
+  await Promise.race([once(cluster, 'ready'), once(cluster, 'close')]);
+  await Promise.all(cluster.nodes('master').map(nodeConnected));
+}
+
+/** ioredis connects to a node only when something is asked of it, and refuses what is asked meanwhile. */
+async function nodeConnected(node: Redis): Promise<void> {
+  try {
+    if (node.status === 'wait') await node.connect();
+    else if (node.status !== 'ready') await Promise.race([once(node, 'ready'), once(node, 'end')]);
+  } catch {
+    // It is told as "node error".
+  }
+}
+
+interface GcraCommand {
+  gcra(numberOfKeys: number, ...rest: (string | number)[]): Promise<readonly number[]>;
+}
+
+/** What is asked of a master in one turn of the event loop leaves in one write. */
+function gatherer(cluster: Cluster): () => void {
+  let gathering = false;
+  return () => {
+    if (gathering) return;
+    gathering = true;
+    const streams = cluster.nodes('master').flatMap(openStream);
+    for (const stream of streams) stream.cork();
+    setImmediate(() => {
+      gathering = false;
+      for (const stream of streams) stream.uncork();
+    });
+  };
+}
+
+function openStream({ status, stream }: Redis): readonly Writable[] {
+  return status === 'ready' ? [stream] : [];
+}
+
+/** One line when a node is lost and one when it is back, however many attempts lie between. */
+function logChanges(cluster: Cluster, log: Logger): void {
+  const lost = new Set<string>();
+  cluster.on('node error', (error: Error, node: string) => {
+    if (lost.has(node)) return;
+    lost.add(node);
+    log.warn({ node, err: { message: error.message } }, 'redis connection error');
+  });
+  cluster.on('error', (error: Error) => {
+    log.warn({ err: { message: error.message } }, 'redis cluster unreachable');
+  });
+  cluster.on('+node', (redis: Redis) => {
+    const { host = '', port = 0 } = redis.options;
+    redis.on('ready', () => {
+      if (lost.delete(addressText({ host, port })))
+        log.info({ node: addressText({ host, port }) }, 'redis connection ready');
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { RedisOptions } from 'ioredis';
+import { parseRedisUrl, REDIS_URL_FORMS, type RedisTarget } from '../../protocol/redis-url';
+import { ConfigError, type RedisSettings } from '../config/config';
+
+/** Longest time between two attempts to reconnect, in milliseconds. */
+export const MAX_RECONNECT_DELAY_MS = 1000;
+
+/** What ioredis is told of a connection. */
+export type RedisConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
+
+/** Where the settings' URL leads; undefined without one. @throws ConfigError for one that cannot be used */
+export function redisTarget({ url }: RedisSettings): RedisTarget | undefined {
+  if (url === undefined) return undefined;
+  const target = parseRedisUrl(url);
+  if (target === undefined) throw new ConfigError(`config.redis.url: expected ${REDIS_URL_FORMS}`);
+  return target;
+}
+
+/** For the connection to one Redis, or to the master that sentinels name. */
+export function connectionOptions(
+  settings: RedisSettings,
+  target: RedisTarget | undefined,
+): RedisConnectionOptions {
+  return {
+    ...nodeOptions(settings, target),
+    // Nothing is queued while Redis is away: an upgrade is answered now, not when Redis returns.
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
+    ...(target === undefined && { host: settings.host, port: settings.port, db: settings.database }),
+    ...(target?.kind === 'sentinel' && sentinelOptions(settings, target)),
+  };
+}
+
+/** For any connection to a Redis, also to a node of a cluster. */
+export function nodeOptions(
+  settings: RedisSettings,
+  target: RedisTarget | undefined,
+): RedisConnectionOptions {
+  const username = target?.username ?? settings.username;
+  const password = target?.password ?? settings.password;
+  return {
+    connectionName: 'ws-gatekeeper',
+    // CLIENT SETINFO would need one more right.
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    commandTimeout: settings.timeoutMs,
+    connectTimeout: settings.timeoutMs,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...((target?.tls ?? settings.tls) && { tls: tlsOptions(settings) }),
+  };
+}
+
+function sentinelOptions(
+  settings: RedisSettings,
+  target: Extract<RedisTarget, { kind: 'sentinel' }>,
+): RedisConnectionOptions {
+  const { timeoutMs, sentinelUsername, sentinelPassword } = settings;
+  return {
+    sentinels: [...target.nodes],
+    name: target.name,
+    db: target.database,
+    role: 'master',
+    sentinelCommandTimeout: timeoutMs,
+    // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
+    failoverDetector: true,
+    sentinelReconnectStrategy: () => MAX_RECONNECT_DELAY_MS,
+    // After a failover the old master is a replica that takes no writes.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    ...(sentinelUsername !== undefined && { sentinelUsername }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+    ...(target.tls && { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true }),
+  };
+}
+
+function tlsOptions({ tlsVerify, serverName }: RedisSettings): ConnectionOptions {
+  return {
+    rejectUnauthorized: tlsVerify,
+    ...(serverName !== undefined && { servername: serverName }),
+  };
+}

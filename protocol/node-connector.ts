@@ -1,0 +1,31 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { AbstractConnector, type RedisOptions } from 'ioredis';
+
+/**
+ * Opens the sockets to a cluster's nodes. ioredis listens for one error of a socket; one that is let go of in the
+ * middle of a TLS handshake may tell of two, and an error that nobody listens for ends the process.
+ */
+export class NodeConnector extends AbstractConnector {
+  readonly #options: RedisOptions;
+
+  /** @param options those of the connection, which ioredis hands over untyped */
+  constructor(options: unknown) {
+    super((options as RedisOptions).disconnectTimeout ?? DISCONNECT_TIMEOUT_MS);
+    this.#options = options as RedisOptions;
+  }
+
+  connect(): Promise<Socket> {
+    const { host = '127.0.0.1', port = 6379, tls } = this.#options;
+    this.connecting = true;
+    const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls });
+    socket.once('error', (error: Error) => {
+      this.firstError = error;
+    });
+    socket.on('error', () => undefined);
+    this.stream = socket;
+    return Promise.resolve(socket);
+  }
+}
+
+const DISCONNECT_TIMEOUT_MS = 2000;

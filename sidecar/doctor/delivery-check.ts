@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Cluster, type Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { askView, mergeViews, parseAddress } from '../cluster-map';
+import { withDeadline } from '../deadline';
+import { keySlot, SLOT_COUNT } from '../key-slot';
+import { probeChannel, shardProbeChannel } from '../own-channels';
+import { publisher, type Commands } from '../publish';
+import { disconnect, redisConnection, shardConnection, type RedisSettings } from '../redis';
+import { fails, holds, type Finding } from './finding';
+import { connectOnce } from './redis-connect';
+
+/** A connection that is to hear a channel. */
+interface Listener {
+  readonly redis: Redis;
+  readonly channel: string;
+  readonly sharded: boolean;
+}
+
+/** Publishes and must hear it, in a cluster at each of its masters: what no answered command proves. */
+export async function checkDelivery(
+  commands: Commands,
+  settings: RedisSettings,
+  log: Logger,
+): Promise<Finding> {
+  const { redisTimeoutMs } = settings;
+  const listeners = await listenersFor(commands, settings, log);
+  try {
+    const begun = performance.now();
+    const heard = await Promise.all(listeners.map((listener) => isHeard(commands, listener, redisTimeoutMs)));
+    if (heard.every(Boolean)) {
+      const masters = commands instanceof Cluster ? ` at ${listeners.length} masters` : '';
+      return holds(
+        'delivery',
+        `published and heard${masters} in ${Math.round(performance.now() - begun)} ms`,
+      );
+    }
+    return fails(
+      'delivery',
+      `what was published was not heard within ${redisTimeoutMs} ms`,
+      'let REDIS_URL name the Redis that services publish to',
+    );
+  } finally {
+    await Promise.all(listeners.map(({ redis }) => disconnect(redis)));
+  }
+}
+
+async function listenersFor(
+  commands: Commands,
+  settings: RedisSettings,
+  log: Logger,
+): Promise<readonly Listener[]> {
+  const id = `doctor${randomUUID().replaceAll('-', '')}`;
+  if (!(commands instanceof Cluster)) {
+    const redis = redisConnection('subscriber', settings, log);
+    return [{ redis, channel: probeChannel(id), sharded: false }];
+  }
+  const map = mergeViews(await Promise.all(commands.nodes('master').map(askView)));
+  if (map.includes(undefined)) throw new Error('the cluster has slots that nobody serves');
+  return [...new Set(map)].map((address = '') => ({
+    redis: shardConnection(parseAddress(address), settings, log),
+    channel: channelWhere(id, (slot) => map[slot] === address),
+    sharded: true,
+  }));
+}
+
+function channelWhere(id: string, serves: (slot: number) => boolean): string {
+  for (let tag = 0; tag < SLOT_COUNT; tag += 1) {
+    const channel = shardProbeChannel(id, tag);
+    if (serves(keySlot(channel))) return channel;
+  }
+  throw new Error('expected a channel in one of the slots');
+}
+
+async function isHeard(commands: Commands, listener: Listener, timeoutMs: number): Promise<boolean> {
+  const { redis, channel, sharded } = listener;
+  await connectOnce(redis, timeoutMs);
+  await (sharded ? redis.ssubscribe(channel) : redis.subscribe(channel));
+  const heard = withDeadline(once(redis, sharded ? 'smessage' : 'message'), timeoutMs);
+  const isHeardInTime = heard.then(
+    () => true,
+    () => false,
+  );
+  await publisher(commands)(channel, channel);
+  return isHeardInTime;
+}
