@@ -16,7 +16,7 @@ export interface Stage {
   readonly server: ServerProcess;
   readonly load: Worker<LoadCalls>;
   /** Starts one more process that ends with the trial. @param script named from dist/bench */
-  worker<C extends Calls<C>>(script: string): Worker<C>;
+  readonly worker: <C extends Calls<C>>(script: string) => Worker<C>;
 }
 
 /** Sets up a stage, hands it to `trial`, and takes everything down again. */
