@@ -4,7 +4,8 @@ import type { LoadCalls } from './load/calls';
 import type { ClientPlan } from './load/client';
 import type { Counts } from './load/tally';
 import type { Feed, PublisherCalls } from './publisher/calls';
-import { openAll, type Stage } from './stage';
+import type { Backstage } from './backstage';
+import { openAll } from './stage';
 import type { Topic } from './topic';
 import type { Worker } from './worker';
 
@@ -22,7 +23,7 @@ export interface Offer {
 /** Who takes part in it. */
 export interface Players<N extends string> {
   readonly load: Worker<LoadCalls>;
-  readonly worker: Stage['worker'];
+  readonly worker: Backstage['worker'];
   readonly clients: readonly ClientPlan[];
   readonly feed: Feed;
   /** Those whose CPU time counts, by name. */
