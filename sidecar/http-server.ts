@@ -16,9 +16,15 @@ export function httpTimeouts(timeoutMs: number): ServerOptions {
   };
 }
 
+/**
+ * Connections that may wait to be accepted: after a restart everybody comes at once. Node would let 511 wait; the kernel drops what
+ * is over, and its peer tries again a second later, then three. The kernel allows up to net.core.somaxconn, 4,096 by default.
+ */
+const BACKLOG = 4096;
+
 /** Listens. @returns the port @throws Node's error when it is taken */
 export async function listen(server: Server, port: number, host: string): Promise<number> {
-  server.listen(port, host);
+  server.listen(port, host, BACKLOG);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
