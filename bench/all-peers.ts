@@ -1,5 +1,6 @@
 import type { Peer } from './peer';
 import { naive } from './peers/naive';
+import { nchan } from './peers/nchan';
 import { socketIo } from './peers/socket-io';
 import { uWebSockets } from './peers/uwebsockets';
 import { wsBridge } from './peers/ws-bridge';
@@ -12,6 +13,7 @@ const PEERS: Readonly<Record<string, Peer>> = {
   uws: uWebSockets,
   naive,
   socketio: socketIo,
+  nchan,
 };
 
 export const PEER_NAMES = Object.keys(PEERS);

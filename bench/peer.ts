@@ -22,4 +22,6 @@ export interface Peer {
   client(topic: Topic, number: number): Promise<Pick<ClientPlan, 'path' | 'headers' | 'dialogue'>>;
   /** What is published in Redis so that `payload` comes out: the channel and the message. */
   publication(topic: Topic, payload: string): readonly [channel: string, message: Buffer];
+  /** Where messages are posted to the server itself, for one that cannot be fed through Redis. */
+  readonly postPath?: (topic: Topic) => string;
 }

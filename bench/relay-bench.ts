@@ -1,8 +1,9 @@
 import { availablePeers } from './all-peers';
 import { thisMachine } from './machine';
+import type { Offer } from './offer';
 import { benchCommand, type BenchOptions } from './options';
 import { profileFlags } from './profile';
-import { relayTrial, type Offer } from './relay-trial';
+import { relayTrial } from './relay-trial';
 import { brief, progress, report, type Column } from './report';
 import { runRounds } from './rounds';
 

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { withBackstage, type Backstage } from './backstage';
 import { serverPort } from './server-port';
 import type { LoadCalls } from './load/calls';
 import type { ClientPlan } from './load/client';
@@ -8,39 +6,28 @@ import type { Peer } from './peer';
 import { privateRedis } from './private-redis';
 import type { ServerProcess } from './server-process';
 import type { Topic } from './topic';
-import { Worker, type Calls } from './worker';
+import type { Worker } from './worker';
 
 /** A peer that runs, with what it and its clients need. */
 export interface Stage {
   readonly redis: ServerProcess;
   readonly server: ServerProcess;
   readonly load: Worker<LoadCalls>;
-  /** Starts one more process that ends with the trial. @param script named from dist/bench */
-  worker<C extends Calls<C>>(script: string): Worker<C>;
+  readonly worker: Backstage['worker'];
 }
 
 /** Sets up a stage, hands it to `trial`, and takes everything down again. */
-export async function onStage<T>(
+export function onStage<T>(
   peer: Peer,
   nodeFlags: readonly string[],
   trial: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'ws-bridge-bench-'));
-  const stops: (() => Promise<void>)[] = [() => rm(folder, { recursive: true })];
-  const worker = <C extends Calls<C>>(script: string): Worker<C> => {
-    const started = new Worker<C>(join(__dirname, script));
-    stops.push(() => started.stop());
-    return started;
-  };
-  try {
-    const redis = await privateRedis(folder);
-    stops.push(() => redis.stop());
-    const server = await peer.start({ redisPort: redis.port, port: await serverPort(), folder, nodeFlags });
-    stops.push(() => server.stop());
-    return await trial({ redis, server, load: worker<LoadCalls>('load/main.js'), worker });
-  } finally {
-    for (const stop of stops.reverse()) await stop();
-  }
+  return withBackstage(async ({ folder, keep, worker }) => {
+    const redis = await keep(privateRedis(folder));
+    const place = { redisPort: redis.port, port: await serverPort(), folder, nodeFlags };
+    const server = await keep(peer.start(place));
+    return trial({ redis, server, load: worker<LoadCalls>('load/main.js'), worker });
+  });
 }
 
 /** Sockets from one address, at most: a system has some 28,000 ports for outgoing connections. */
@@ -48,7 +35,7 @@ const SOCKETS_PER_ADDRESS = 20_000;
 
 /** How so many clients connect, each to the next of the topics. @param first the number of the first of them */
 export async function clientPlans(
-  peer: Peer,
+  peer: Pick<Peer, 'client'>,
   topics: readonly Topic[],
   { port, sockets, first = 0 }: { readonly port: number; readonly sockets: number; readonly first?: number },
 ): Promise<ClientPlan[]> {

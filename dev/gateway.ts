@@ -111,6 +111,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
+/** Connections that may wait to be accepted (`proxy_listen`'s `backlog=16384`). */
+const BACKLOG = 16_384;
 /** What nginx takes altogether (`large_client_header_buffers 4 8k`). */
 const MAX_HEADERS_BYTES = 4 * 8_192;
 
@@ -178,7 +180,7 @@ function badRequest(status: 400 | 494): string {
 async function listen(server: Server, port: number, host: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen(port, host, BACKLOG, () => {
       server.off('error', reject);
       resolve();
     });

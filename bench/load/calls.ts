@@ -1,12 +1,11 @@
 import type { ClientPlan } from './client';
 import type { Counts, Window } from './tally';
 
+/** How fast clients connect: so many at once, each next one when another is done; or so many a second, whatever they meet. */
+export type Pace = { readonly atOnce: number } | { readonly perSecond: number };
+
 /** Clients that are to connect. */
-export interface OpenRequest {
-  readonly clients: readonly ClientPlan[];
-  /** How many connect at once. */
-  readonly atOnce: number;
-}
+export type OpenRequest = { readonly clients: readonly ClientPlan[] } & Pace;
 
 /** What became of them. */
 export interface Opened {

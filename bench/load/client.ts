@@ -36,6 +36,8 @@ export interface ClientPlan {
 /** All clients read into this one: a chunk is used up before the next is read. */
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 const HEAD_END = Buffer.from('\r\n\r\n');
+/** What a refusal's body says, without what is different in each. */
+const MESSAGE = /"message":\s*"([^"]*)"/;
 
 /** One WebSocket client on a bare socket: it counts frames and does nothing else. */
 export class Client {
@@ -105,7 +107,8 @@ export class Client {
     if (end === -1) return;
     const status = head.toString('latin1', 9, 12);
     if (status !== '101') {
-      this.#settle(`refused with ${status}`);
+      const message = MESSAGE.exec(head.toString('utf8', end + HEAD_END.length))?.[1];
+      this.#settle(`refused with ${status}${message === undefined ? '' : ` "${message}"`}`);
       this.leave();
       return;
     }

@@ -1,6 +1,7 @@
 import { clockUs } from '../clock';
 import { LatencyHistogram } from '../latency-histogram';
 import { answerCalls } from '../worker';
+import { atPace } from './at-pace';
 import { Client } from './client';
 import type { LoadCalls, Opened, OpenRequest } from './calls';
 import { Tally } from './tally';
@@ -29,23 +30,19 @@ answerCalls<LoadCalls>({
   },
 });
 
-async function open({ clients: plans, atOnce }: OpenRequest): Promise<Opened> {
+async function open({ clients: plans, ...pace }: OpenRequest): Promise<Opened> {
   const startUs = clockUs();
-  const waiting = plans.values();
   const refusals = new Set<string>();
   const handshakes = new LatencyHistogram();
   let lastUs = startUs;
-  const connectOneByOne = async (): Promise<void> => {
-    for (const plan of waiting) {
-      const client = new Client(plan, clients.length, tally);
-      clients.push(client);
-      const refusal = await client.opened;
-      if (refusal === undefined) handshakes.record(client.handshakeUs);
-      else refusals.add(refusal);
-      lastUs = clockUs();
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, connectOneByOne));
+  await atPace(plans, pace, async (plan) => {
+    const client = new Client(plan, clients.length, tally);
+    clients.push(client);
+    const refusal = await client.opened;
+    if (refusal === undefined) handshakes.record(client.handshakeUs);
+    else refusals.add(refusal);
+    lastUs = clockUs();
+  });
   return {
     open: handshakes.total,
     seconds: (lastUs - startUs) / 1_000_000,

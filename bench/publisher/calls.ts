@@ -1,13 +1,14 @@
-/** What is published, in turn and at a steady rate. */
-export interface PublishRequest {
+/** How messages get to where they are published. */
+export interface Feed {
+  /** Redis answers none of them; an HTTP server each, and what it is too slow for is not published. */
+  readonly protocol: 'redis' | 'http';
   readonly port: number;
-  /** Sent first: makes the server leave out its answers. */
-  readonly prologue: Buffer;
   /** One for each channel, on the wire, with room for a stamp. */
-  readonly commands: readonly Buffer[];
-  /** Sent last, and how the answer ends that says that everything before was done. */
-  readonly epilogue: Buffer;
-  readonly done: string;
+  readonly messages: readonly Buffer[];
+}
+
+/** What is published, in turn and at a steady rate. */
+export interface PublishRequest extends Feed {
   readonly messagesPerSecond: number;
   /** Microseconds of `clockUs`. */
   readonly startUs: number;

@@ -1,9 +1,10 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { clockUs, untilUs } from '../clock';
 import { findStamp, writeStamp } from '../stamp';
 import { answerCalls } from '../worker';
 import type { Published, PublisherCalls, PublishRequest } from './calls';
+import { HttpLine } from './http-line';
+import type { Line } from './line';
+import { RedisLine } from './redis-line';
 
 /** Between two writes: what is due by then goes out together. */
 const TICK_MS = 1;
@@ -11,45 +12,34 @@ const TICK_MS = 1;
 answerCalls<PublisherCalls>({ publish });
 
 async function publish(request: PublishRequest): Promise<Published> {
-  const { commands, messagesPerSecond, startUs, endUs } = request;
-  const socket = connect({ host: '127.0.0.1', port: request.port, noDelay: true });
-  await once(socket, 'connect');
-  socket.write(request.prologue);
-  socket.resume();
-  const offsets = commands.map((command) => findStamp(command));
-  const counts = commands.map(() => 0);
+  const { protocol, port, messages, messagesPerSecond, startUs, endUs } = request;
+  const line: Line = protocol === 'http' ? await HttpLine.open(port) : await RedisLine.open(port);
+  const offsets = messages.map((message) => findStamp(message));
+  const counts = messages.map(() => 0);
   const total = Math.round(((endUs - startUs) * messagesPerSecond) / 1_000_000);
+  const isBounded = Number.isFinite(line.room);
   await untilUs(startUs);
   for (let sent = 0; sent < total;) {
     const nowUs = clockUs();
+    // Who is too slow for them is not waited for.
+    if (nowUs >= endUs && total - sent > line.room) break;
     const due = Math.min(total, Math.floor(((nowUs - startUs) * messagesPerSecond) / 1_000_000));
+    const end = Math.min(due, sent + line.room);
     const batch: Buffer[] = [];
-    for (; sent < due; sent += 1) {
-      const channel = sent % commands.length;
-      const command = commands[channel];
-      if (command === undefined) throw new RangeError('no such channel');
+    for (; sent < end; sent += 1) {
+      const channel = sent % messages.length;
+      const message = messages[channel];
+      if (message === undefined) throw new RangeError('no such channel');
       const index = counts[channel] ?? 0;
       counts[channel] = index + 1;
-      writeStamp(command, offsets[channel] ?? -1, index, nowUs);
-      batch.push(Buffer.from(command));
+      // What had to wait for room here has waited since it was due.
+      const dueUs = startUs + Math.floor((sent * 1_000_000) / messagesPerSecond);
+      writeStamp(message, offsets[channel] ?? -1, index, isBounded ? dueUs : nowUs);
+      batch.push(Buffer.from(message));
     }
-    if (batch.length > 0) socket.write(Buffer.concat(batch));
+    if (batch.length > 0) line.write(batch);
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
-  await finish(socket, request);
+  await line.finish();
   return { counts };
-}
-
-async function finish(socket: Socket, { epilogue, done }: PublishRequest): Promise<void> {
-  let text = '';
-  const answered = new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.on('data', (chunk: Buffer) => {
-      text = (text + chunk.toString('latin1')).slice(-done.length);
-      if (text === done) resolve();
-    });
-  });
-  socket.write(epilogue);
-  await answered;
-  socket.destroy();
 }

@@ -26,6 +26,11 @@ export interface ListenOptions {
   readonly mode: number;
 }
 
+/**
+ * Connections that may wait to be accepted. In a storm Kong opens one for each upgrade, and answers 500 when none is free;
+ * Node would let 511 wait. The kernel allows up to net.core.somaxconn, 4,096 by default.
+ */
+const BACKLOG = 4096;
 /** How long connections are still accepted after close(): those already in the backlog would be reset otherwise. */
 const BACKLOG_GRACE_MS = 100;
 /** How long Kong may still bring calls on connections of its pool before those that stayed idle are closed. */
@@ -92,7 +97,7 @@ async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions):
   }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(own, () => {
+    server.listen({ path: own, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });

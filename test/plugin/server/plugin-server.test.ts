@@ -150,6 +150,12 @@ describe('recorded calls of a real Kong', () => {
 });
 
 describe('the plugin server', () => {
+  it('takes a storm in which Kong opens a thousand connections at once', async () => {
+    await serve(recordedPlugin);
+    const attempts = await Promise.allSettled(Array.from({ length: 1000 }, connect));
+    expect(attempts.filter(({ status }) => status === 'rejected')).toEqual([]);
+  });
+
   it('answers 500 by exit when the plugin throws, and drops what the plugin had begun to say', async () => {
     await serve(
       plugin(async (kong) => {

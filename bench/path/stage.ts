@@ -1,0 +1,95 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withBackstage, type Backstage } from '../backstage';
+import type { LoadCalls } from '../load/calls';
+import type { Peer } from '../peer';
+import { ROOT } from '../peers/node-server';
+import { ASSERTION_SECRET } from '../peers/ws-bridge';
+import { TOKEN_SECRET } from '../plugin-servers/config';
+import { privateRedis } from '../private-redis';
+import { serverPort } from '../server-port';
+import { ServerProcess } from '../server-process';
+import type { Worker } from '../worker';
+import type { Gateway, RunningGateway } from './gateway';
+import { pathConfig } from './kong-config';
+
+/** The whole path, and who uses it. */
+export interface PathStage {
+  readonly redis: ServerProcess;
+  readonly bridge: ServerProcess;
+  readonly gatekeeper: ServerProcess;
+  readonly gateway: RunningGateway;
+  readonly load: Worker<LoadCalls>;
+  readonly worker: Backstage['worker'];
+}
+
+/** Those whose CPU time counts. */
+export type Station = 'gateway' | 'gatekeeper' | 'bridge' | 'redis';
+
+/** Sets up the path with a peer at its end, hands it to `trial`, and takes everything down again. */
+export function onPath<T>(
+  peer: Peer,
+  gateway: Gateway,
+  nodeFlags: readonly string[],
+  trial: (stage: PathStage) => Promise<T>,
+): Promise<T> {
+  return withBackstage(async ({ folder, keep, worker }) => {
+    const redis = await keep(privateRedis(folder));
+    const place = { redisPort: redis.port, port: await serverPort(), folder, nodeFlags };
+    const bridge = await keep(peer.start(place));
+    const [socketPath, infoFile] = [join(folder, 'plugin.sock'), join(folder, 'plugin-info.json')];
+    const gatekeeper = await keep(startGatekeeper({ folder, socketPath, infoFile, nodeFlags }));
+    const configFile = join(folder, 'kong.yml');
+    await writeFile(configFile, pathConfig(await readFile(join(ROOT, 'kong.yml'), 'utf8'), bridge.port));
+    const started = await keep(
+      gateway.start({
+        ...{ folder, configFile, socketPath, infoFile, nodeFlags },
+        port: await serverPort(),
+        env: {
+          JWT_SECRET: TOKEN_SECRET,
+          ASSERTION_SECRET,
+          REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+        },
+      }),
+    );
+    const load = worker<LoadCalls>('load/main.js');
+    return trial({ redis, bridge, gatekeeper, gateway: started, load, worker });
+  });
+}
+
+/** The numbers of its processes. */
+export function stations({ gateway, gatekeeper, bridge, redis }: PathStage): Record<Station, number[]> {
+  return {
+    gateway: [gateway.pid],
+    gatekeeper: [gatekeeper.pid],
+    bridge: [bridge.pid],
+    redis: [redis.pid],
+  };
+}
+
+/** @throws Error when one has ended by itself */
+export function expectWholePath({ gateway, gatekeeper, bridge, redis }: PathStage): void {
+  for (const server of [gateway, gatekeeper, bridge, redis]) server.expectRunning();
+}
+
+interface GatekeeperPlace {
+  readonly folder: string;
+  readonly socketPath: string;
+  readonly infoFile: string;
+  readonly nodeFlags: readonly string[];
+}
+
+function startGatekeeper({
+  folder,
+  socketPath,
+  infoFile,
+  nodeFlags,
+}: GatekeeperPlace): Promise<ServerProcess> {
+  const bin = join(ROOT, 'dist/plugin/bin/ws-gatekeeper.js');
+  return ServerProcess.start({
+    command: process.execPath,
+    args: [...nodeFlags, bin, '--socket', socketPath, '--plugin-info-file', infoFile],
+    socketPath,
+    logFile: join(folder, 'gatekeeper.log'),
+  });
+}
