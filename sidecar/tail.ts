@@ -119,7 +119,7 @@ interface SocketEvents {
 }
 
 /** Sockets that say why a handshake or a connection came to nothing. */
-function tellingSocket(point: CountedPoint, { refused, failed, closed }: SocketEvents) {
+function tellingSocket(point: CountedPoint, events: SocketEvents) {
   return class TellingSocket extends WebSocket {
     #opened = false;
     #refused = false;
@@ -135,15 +135,15 @@ function tellingSocket(point: CountedPoint, { refused, failed, closed }: SocketE
       this.on('unexpected-response', (_, response) => {
         this.#refused = true;
         void refusalOf(response).then((answer) => {
-          refused(answer);
+          events.refused(answer);
           this.terminate();
         });
       });
       this.on('error', (error: NodeJS.ErrnoException) => {
-        if (!this.#refused && !this.#dropped) failed(error);
+        if (!this.#refused && !this.#dropped) events.failed(error);
       });
       this.on('close', (code, reason) => {
-        if (this.#opened && !this.#dropped) closed(code, reason.toString());
+        if (this.#opened && !this.#dropped) events.closed(code, reason.toString());
       });
     }
 
