@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { randomInt, randomUUID } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { AdminPort } from '../admin-port';
@@ -67,12 +68,17 @@ program
     "Says what would be decided of a token, from Kong's declarative configuration, and why. Counts nothing and asks no Redis; ends with 1 when it would be refused.",
   )
   .argument('<token>', "the user's token, or - to read it from standard input")
-  .option('--config <file>', 'kong.yml; environment variables supply its {vault://env/…}', 'kong.yml')
-  .option('--path <path>', 'the path of the upgrade', '/ws/ai/chat')
+  .option(
+    '--config <file>',
+    "Kong's declarative file, or a KongPlugin; environment variables supply its {vault://env/…}",
+    'kong.yml',
+  )
+  .option('--path <path>', 'the path of the upgrade, without a query', upgradePath, '/ws/ai/chat')
   .option('--origin <origin>', 'the Origin that a browser would send')
   .action(runVerify);
 
-program.action((options: Options) => serveOrPrint(options));
+// Something that is no command is told from one that takes no argument.
+program.allowExcessArguments().action((options: Options) => serveOrPrint(options));
 
 program.parseAsync().catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
@@ -81,6 +87,8 @@ program.parseAsync().catch((cause: unknown) => {
 });
 
 async function serveOrPrint(options: Options): Promise<void> {
+  const [unknown] = program.args;
+  if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected verify`);
   if (options.pluginInfo) {
     process.stdout.write(`${JSON.stringify(pluginInfo())}\n`);
     return;
@@ -90,15 +98,18 @@ async function serveOrPrint(options: Options): Promise<void> {
     process.exitCode = (await listens(path)) ? 0 : 1;
     return;
   }
-  if (options.pluginInfoFile !== undefined) writePluginInfo(options.pluginInfoFile);
+  requireFolder('--socket', path);
+  if (options.pluginInfoFile !== undefined) {
+    requireFolder('--plugin-info-file', options.pluginInfoFile);
+    writePluginInfo(options.pluginInfoFile);
+  }
   await serve(path, options);
 }
 
 async function runVerify(token: string, { config, path, origin }: VerifyFlags): Promise<void> {
-  const [{ verify }, { report }, { ConfigError }] = await Promise.all([
+  const [{ verify }, { report }] = await Promise.all([
     import('../verify/verify.js'),
     import('../verify/report.js'),
-    import('../config/config.js'),
   ]);
   try {
     const verification = await verify({
@@ -114,7 +125,8 @@ async function runVerify(token: string, { config, path, origin }: VerifyFlags): 
     process.stdout.write(`${report(verification)}\n`);
     if (verification.verdict.outcome !== 'admitted') process.exitCode = 1;
   } catch (cause) {
-    if (!(cause instanceof ConfigError)) throw cause;
+    if (!(cause instanceof Error)) throw cause;
+    // For a person, not for the log.
     process.stderr.write(`ws-gatekeeper: ${cause.message}\n`);
     process.exitCode = 2;
   }
@@ -151,6 +163,11 @@ async function serve(path: string, options: Options): Promise<void> {
     closeRedisConnections();
     log.info('stopped');
   }
+}
+
+function requireFolder(option: string, path: string): void {
+  if (existsSync(dirname(path))) return;
+  throw new Error(`${option} ${path}: expected the folder ${dirname(path)} to be there, and it is not`);
 }
 
 // Renamed into place, so that Kong never reads half a file.
@@ -191,6 +208,12 @@ function port(text: string): number {
   if (!/^[0-9]{1,5}$/.test(text) || number > 65_535)
     throw new InvalidArgumentError('Expected a port, 0 to 65535.');
   return number;
+}
+
+function upgradePath(text: string): string {
+  if (!/^\/[^?#\s]*$/.test(text))
+    throw new InvalidArgumentError('Expected a path like /ws/ai/chat, without a query.');
+  return text;
 }
 
 function milliseconds(text: string): number {
