@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { SERVE_OPTIONS, VARIABLES } from '../plugin/bin/options';
 import { SCHEMA, type FieldRule, type SchemaField } from '../plugin/schema';
 import { SETTING_ROWS } from '../sidecar/settings';
 
-/** docs/configuration.md: every setting of the gatekeeper and of the bridge, from their schemas. */
+/** docs/configuration.md: every setting of the gatekeeper and of the bridge, from their schemas and options. */
 export async function configurationDoc(): Promise<string> {
   const text = [
     '# Configuration',
@@ -12,11 +13,25 @@ export async function configurationDoc(): Promise<string> {
     '## The gatekeeper: `config` of the plugin `ws-gatekeeper`',
     'Fields marked *vault* may be references such as `{vault://env/jwt-secret}`, which Kong resolves.',
     table(['Field', 'Type', 'Default', 'Meaning'], fieldRows(SCHEMA)),
+    '## The gatekeeper: command line and environment of `ws-gatekeeper`',
+    table(['Option', 'Default', 'Meaning'], optionRows()),
+    table(['Variable', 'Default', 'Meaning'], variableRows()),
     '## The bridge: environment of `ws-bridge`',
     table(['Variable', 'Unit', 'Default', 'Meaning'], settingRows()),
   ].join('\n\n');
   const file = join(__dirname, '../.prettierrc.json');
   return format(text, { ...(await resolveConfig(file)), parser: 'markdown' });
+}
+
+function optionRows(): string[][] {
+  return SERVE_OPTIONS.map(({ flags, defaultValue, defaultValueDescription, description }) => {
+    const fallback = defaultValueDescription ?? (defaultValue as string | number | undefined);
+    return [code(flags), code(fallback === undefined ? undefined : String(fallback)), description];
+  });
+}
+
+function variableRows(): string[][] {
+  return VARIABLES.map((variable) => [code(variable.name), code(variable.default), variable.description]);
 }
 
 function settingRows(): string[][] {

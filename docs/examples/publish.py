@@ -1,15 +1,30 @@
 #!/usr/bin/env python3
-"""Publishes a frame for each kind of route, as a service in Python does it. Needs redis-py.
+"""Publishes a frame for each kind of route, as a service in Python does it. Needs redis-py 5 or newer.
 
-    REDIS_URL=redis://127.0.0.1:6379 python3 publish.py acme ana sales
+    REDIS_URL=redis://127.0.0.1:6379 python3 publish.py acme ana sales [session]
+
+With a session, the answer of an AI chat streams to it, token by token. On a Redis Cluster (`--cluster`) frames go
+out with SPUBLISH, which is all that the bridge hears there.
 """
 
+import argparse
 import json
 import os
-import sys
+import time
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 import redis
+
+# Sends a text to a channel, and returns how many bridges heard it.
+Send = Callable[[str, str], int]
+
+
+def sender(url: str, cluster: bool) -> Send:
+    """PUBLISH on one server or the master of sentinels, SPUBLISH on a cluster."""
+    if cluster:
+        return redis.RedisCluster.from_url(url).spublish
+    return redis.Redis.from_url(url).publish
 
 
 def escape(value: str) -> str:
@@ -17,21 +32,30 @@ def escape(value: str) -> str:
     return quote(value, safe="")
 
 
-def publish(client: redis.Redis, channel: list[str], frame: dict) -> None:
+def publish(send: Send, channel: list[str], frame: dict) -> None:
     """Publishes a frame; no `type` of a service begins with `bridge.`."""
     text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
-    # How many bridges heard it; 0 says that nobody is connected, which is no fault.
-    heard = client.publish(":".join(channel), text)
+    # 0 says that nobody is connected, which is no fault.
+    heard = send(":".join(channel), text)
     print(f"{':'.join(channel)}: {heard}")
 
 
-def main(tenant: str, user: str, dashboard: str) -> None:
-    client = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, pause_seconds: float = 0.02) -> None:
+    """Streams an answer to a chat: its tokens as they come, then what they led to."""
+    # A session is made of characters that need no escape.
+    channel = ["ai", "stream", session]
+    for index, token in enumerate(tokens):
+        publish(send, channel, {"type": "token", "data": {"token": token, "index": index}})
+        time.sleep(pause_seconds)
+    publish(send, channel, {"type": "complete", "data": complete})
+
+
+def main(send: Send, tenant: str, user: str, dashboard: str, session: str | None) -> None:
     everyone = [escape(tenant), "notifications"]
-    publish(client, everyone, {"type": "notification", "data": {"text": "The import is done", "to": "everyone"}})
-    publish(client, [*everyone, escape(user)], {"type": "notification", "data": {"text": "Your report is ready", "to": "user"}})
+    publish(send, everyone, {"type": "notification", "data": {"text": "The import is done", "to": "everyone"}})
+    publish(send, [*everyone, escape(user)], {"type": "notification", "data": {"text": "Your report is ready", "to": "user"}})
     publish(
-        client,
+        send,
         [escape(tenant), "dashboard", "refresh", escape(dashboard)],
         {
             "type": "refresh",
@@ -41,9 +65,19 @@ def main(tenant: str, user: str, dashboard: str) -> None:
             },
         },
     )
+    if session is not None:
+        tokens = ["Revenue", " is", " highest", " in", " the", " North", "."]
+        sql = "SELECT region, SUM(revenue) FROM orders GROUP BY region"
+        answer(send, session, tokens, {"sql": sql, "chartConfig": {"type": "bar", "x": "region", "y": "revenue"}})
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tenant")
+    parser.add_argument("user")
+    parser.add_argument("dashboard")
+    parser.add_argument("session", nargs="?")
+    parser.add_argument("--cluster", action="store_true", help="REDIS_URL is a node of a Redis Cluster")
+    given = parser.parse_args()
+    connection = sender(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), given.cluster)
+    main(connection, given.tenant, given.user, given.dashboard, given.session)

@@ -58,9 +58,13 @@ async function fetchToken(): Promise<string> {
   return response.text();
 }
 
+/** What publish.py publishes for a dashboard. */
 interface RefreshFrame extends AnyFrame {
   readonly type: 'refresh';
-  readonly data: { readonly revenue: number };
+  readonly data: {
+    readonly ordersPerMinute: readonly number[];
+    readonly revenueByRegion: readonly { readonly region: string; readonly revenue: number }[];
+  };
 }
 
 /** A dashboard: the last refresh is what counts. */
@@ -76,9 +80,18 @@ export function Dashboard({ id }: { readonly id: string }) {
     },
   );
   return (
-    <p aria-busy={state !== 'open'}>
-      Revenue: {figures?.revenue ?? '–'} <small>{state}</small>
-    </p>
+    <section aria-busy={state !== 'open'}>
+      <p>
+        Orders a minute: {figures?.ordersPerMinute.at(-1) ?? '–'} <small>{state}</small>
+      </p>
+      <ul>
+        {figures?.revenueByRegion.map(({ region, revenue }) => (
+          <li key={region}>
+            {region}: {revenue}
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

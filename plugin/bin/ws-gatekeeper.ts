@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { randomInt, randomUUID } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { AdminPort } from '../admin-port';
@@ -12,17 +13,7 @@ import { closeRedisConnections } from '../store/redis-connection';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
-
-interface Options {
-  readonly socket?: string;
-  readonly socketMode: number;
-  readonly pluginInfo?: true;
-  readonly pluginInfoFile?: string;
-  readonly healthCheck?: true;
-  readonly shutdownTimeoutMs: number;
-  readonly adminHost: string;
-  readonly adminPort?: number;
-}
+import { SERVE_OPTIONS, VARIABLES, type ServeOptions } from './options';
 
 interface VerifyFlags {
   readonly config: string;
@@ -35,31 +26,8 @@ const HEALTH_CHECK_TIMEOUT_MS = 2000;
 const program = new Command('ws-gatekeeper')
   .description("Serves the ws-gatekeeper plugin to Kong over Kong's ProtoBuf plugin-server protocol.")
   .version(Version)
-  .option(
-    '--socket <path>',
-    'Unix socket to listen on; a server that listens there already is taken over from',
-  )
-  .option(
-    '--socket-mode <octal>',
-    "permission bits of the socket; Kong's user must be able to write to it",
-    octal,
-    0o660,
-  )
-  .option('--plugin-info', "print the plugin's description for Kong's query_cmd (JSON) and exit")
-  .option('--plugin-info-file <path>', 'write that description to a file before listening')
-  .option(
-    '--shutdown-timeout-ms <ms>',
-    'how long calls in flight may take after SIGTERM',
-    milliseconds,
-    10_000,
-  )
-  .option('--admin-port <port>', 'serve /metrics and /livez there; without it they are not served', port)
-  .option('--admin-host <host>', 'address for them', '127.0.0.1')
-  .option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does')
-  .addHelpText(
-    'after',
-    '\nEnvironment:\n  GATEKEEPER_LOG_LEVEL  trace, debug, info (default), warn, error, fatal or silent',
-  );
+  .addHelpText('after', environmentHelp());
+for (const option of SERVE_OPTIONS) program.addOption(option);
 
 program
   .command('verify')
@@ -67,12 +35,17 @@ program
     "Says what would be decided of a token, from Kong's declarative configuration, and why. Counts nothing and asks no Redis; ends with 1 when it would be refused.",
   )
   .argument('<token>', "the user's token, or - to read it from standard input")
-  .option('--config <file>', 'kong.yml; environment variables supply its {vault://env/…}', 'kong.yml')
-  .option('--path <path>', 'the path of the upgrade', '/ws/ai/chat')
+  .option(
+    '--config <file>',
+    "Kong's declarative file, or a KongPlugin; environment variables supply its {vault://env/…}",
+    'kong.yml',
+  )
+  .option('--path <path>', 'the path of the upgrade, without a query', upgradePath, '/ws/ai/chat')
   .option('--origin <origin>', 'the Origin that a browser would send')
   .action(runVerify);
 
-program.action((options: Options) => serveOrPrint(options));
+// Something that is no command is told from one that takes no argument.
+program.allowExcessArguments().action((options: ServeOptions) => serveOrPrint(options));
 
 program.parseAsync().catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
@@ -80,7 +53,9 @@ program.parseAsync().catch((cause: unknown) => {
   closeRedisConnections();
 });
 
-async function serveOrPrint(options: Options): Promise<void> {
+async function serveOrPrint(options: ServeOptions): Promise<void> {
+  const [unknown] = program.args;
+  if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected verify`);
   if (options.pluginInfo) {
     process.stdout.write(`${JSON.stringify(pluginInfo())}\n`);
     return;
@@ -90,15 +65,18 @@ async function serveOrPrint(options: Options): Promise<void> {
     process.exitCode = (await listens(path)) ? 0 : 1;
     return;
   }
-  if (options.pluginInfoFile !== undefined) writePluginInfo(options.pluginInfoFile);
+  requireFolder('--socket', path);
+  if (options.pluginInfoFile !== undefined) {
+    requireFolder('--plugin-info-file', options.pluginInfoFile);
+    writePluginInfo(options.pluginInfoFile);
+  }
   await serve(path, options);
 }
 
 async function runVerify(token: string, { config, path, origin }: VerifyFlags): Promise<void> {
-  const [{ verify }, { report }, { ConfigError }] = await Promise.all([
+  const [{ verify }, { report }] = await Promise.all([
     import('../verify/verify.js'),
     import('../verify/report.js'),
-    import('../config/config.js'),
   ]);
   try {
     const verification = await verify({
@@ -114,13 +92,14 @@ async function runVerify(token: string, { config, path, origin }: VerifyFlags): 
     process.stdout.write(`${report(verification)}\n`);
     if (verification.verdict.outcome !== 'admitted') process.exitCode = 1;
   } catch (cause) {
-    if (!(cause instanceof ConfigError)) throw cause;
+    if (!(cause instanceof Error)) throw cause;
+    // For a person, not for the log.
     process.stderr.write(`ws-gatekeeper: ${cause.message}\n`);
     process.exitCode = 2;
   }
 }
 
-async function serve(path: string, options: Options): Promise<void> {
+async function serve(path: string, options: ServeOptions): Promise<void> {
   const instances = new Instances(randomInt);
   const server = await startPluginServer(
     { path, mode: options.socketMode },
@@ -153,6 +132,11 @@ async function serve(path: string, options: Options): Promise<void> {
   }
 }
 
+function requireFolder(option: string, path: string): void {
+  if (existsSync(dirname(path))) return;
+  throw new Error(`${option} ${path}: expected the folder ${dirname(path)} to be there, and it is not`);
+}
+
 // Renamed into place, so that Kong never reads half a file.
 function writePluginInfo(path: string): void {
   const own = `${path}.${randomUUID()}`;
@@ -180,20 +164,15 @@ function listens(path: string): Promise<boolean> {
   });
 }
 
-function octal(digits: string): number {
-  if (!/^0?[0-7]{3}$/.test(digits))
-    throw new InvalidArgumentError('Expected three octal digits, for example 660.');
-  return Number.parseInt(digits, 8);
+function upgradePath(text: string): string {
+  if (!/^\/[^?#\s]*$/.test(text))
+    throw new InvalidArgumentError('Expected a path like /ws/ai/chat, without a query.');
+  return text;
 }
 
-function port(text: string): number {
-  const number = Number(text);
-  if (!/^[0-9]{1,5}$/.test(text) || number > 65_535)
-    throw new InvalidArgumentError('Expected a port, 0 to 65535.');
-  return number;
-}
-
-function milliseconds(text: string): number {
-  if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, for example 10000.');
-  return Number(text);
+function environmentHelp(): string {
+  const rows = VARIABLES.map(
+    ({ name, default: fallback, description }) => `  ${name} [${fallback}]\n      ${description}`,
+  );
+  return `\nEnvironment:\n${rows.join('\n')}`;
 }

@@ -21,7 +21,8 @@ export function withDefaults(
 
 function filled(rule: FieldRule, given: unknown, path: string): unknown {
   const isRequiredRecord = rule.type === 'record' && rule.required === true;
-  const value = given ?? rule.default ?? (isRequiredRecord ? {} : null);
+  // A null is given: Kong fills in nothing for it.
+  const value = given === undefined ? (rule.default ?? (isRequiredRecord ? {} : null)) : given;
   const { fields, elements, values } = rule;
   if (fields !== undefined && isTable(value)) return withDefaults(fields, value, path);
   if (elements !== undefined && Array.isArray(value)) {

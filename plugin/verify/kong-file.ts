@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../config/config';
 
@@ -24,6 +24,13 @@ const file = z.looseObject({
   plugins: plugins.nullish(),
 });
 
+const kongPlugin = z.looseObject({
+  kind: z.enum(['KongPlugin', 'KongClusterPlugin']),
+  plugin: z.string(),
+  metadata: z.looseObject({ name: z.string().optional() }).optional(),
+  config: z.record(z.string(), z.unknown()).nullish(),
+});
+
 /** The plugin's configuration on the route that a path leads to. */
 export interface DeclaredConfig {
   readonly route: string;
@@ -34,13 +41,16 @@ export interface DeclaredConfig {
  * Finds the configuration that holds for a path in a declarative file with nested routes and plugins: the route's,
  * else the service's, else the global one. Of several routes the one with the longest matching path, a regular
  * expression before a prefix, as Kong's traditional router has it; hosts, methods and priorities are not looked at.
+ * Among Kubernetes' objects it is the plugin's KongPlugin, whatever the path: which route has it stands elsewhere.
  * @throws ConfigError when the file is none, or no route with the plugin leads there
  */
 export function declaredConfig(path: string, pluginName: string, fileName: string): DeclaredConfig {
-  const { services, plugins: global } = readKongFile(fileName);
+  const documents = readDocuments(fileName);
+  if (documents.some(isKubernetes)) return kubernetesConfig(documents, pluginName, fileName);
+  const { services, plugins: global } = kongFile(documents, fileName);
   const candidates = (services ?? []).flatMap((service) =>
     (service.routes ?? []).flatMap((entry) =>
-      (entry.paths ?? []).map((pattern) => ({ service, entry, score: matchScore(pattern, path) })),
+      (entry.paths ?? []).map((pattern) => ({ service, entry, score: matchScore(pattern, path, fileName) })),
     ),
   );
   const [best] = candidates.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score);
@@ -57,20 +67,52 @@ export function declaredConfig(path: string, pluginName: string, fileName: strin
   return { route: name, config: plugin.config ?? {} };
 }
 
-function readKongFile(fileName: string): z.infer<typeof file> {
-  let content: unknown;
+function readDocuments(fileName: string): readonly unknown[] {
   try {
-    content = parse(readFileSync(fileName, 'utf8'));
+    return parseAllDocuments(readFileSync(fileName, 'utf8')).map((document) => {
+      for (const error of document.errors) throw error;
+      return document.toJS() as unknown;
+    });
   } catch (cause) {
     throw new ConfigError(`${fileName}: expected a readable YAML or JSON file (${reasonOf(cause)})`);
   }
+}
+
+function kongFile([content, ...others]: readonly unknown[], fileName: string): z.infer<typeof file> {
   const result = file.safeParse(content);
-  if (!result.success) {
+  if (!result.success || others.length > 0) {
+    const reason = result.success ? 'several documents in one file' : z.prettifyError(result.error);
     throw new ConfigError(
-      `${fileName}: expected Kong's declarative configuration\n${z.prettifyError(result.error)}`,
+      `${fileName}: expected Kong's declarative configuration, or a KongPlugin\n${reason}`,
     );
   }
   return result.data;
+}
+
+function isKubernetes(document: unknown): boolean {
+  return typeof document === 'object' && document !== null && 'apiVersion' in document && 'kind' in document;
+}
+
+function kubernetesConfig(
+  documents: readonly unknown[],
+  pluginName: string,
+  fileName: string,
+): DeclaredConfig {
+  const found = documents
+    .map((document) => kongPlugin.safeParse(document).data)
+    .find((object) => object?.plugin === pluginName);
+  if (found === undefined) {
+    throw new ConfigError(
+      `${fileName}: expected a KongPlugin or KongClusterPlugin of ${pluginName} among its objects`,
+    );
+  }
+  if ('configFrom' in found || 'configPatches' in found) {
+    throw new ConfigError(`${fileName}: expected a KongPlugin whose config stands in it, not in a secret`);
+  }
+  return {
+    route: `any with ${found.kind} ${found.metadata?.name ?? ''}`.trimEnd(),
+    config: found.config ?? {},
+  };
 }
 
 /** YAML's messages quote the line, which may hold a secret. */
@@ -81,8 +123,17 @@ function reasonOf(cause: unknown): string {
 const REGEX_BONUS = 1_000_000;
 
 /** 0 when it does not match. Kong anchors a regular expression, which begins with `~`, at its beginning. */
-function matchScore(pattern: string, path: string): number {
+function matchScore(pattern: string, path: string, fileName: string): number {
   if (!pattern.startsWith('~')) return path.startsWith(pattern) ? pattern.length : 0;
   const source = pattern.slice(1);
-  return new RegExp(`^(?:${source})`).test(path) ? REGEX_BONUS + source.length : 0;
+  return anchored(source, fileName).test(path) ? REGEX_BONUS + source.length : 0;
+}
+
+/** @throws ConfigError for one that Node does not read; Kong's own are PCRE, which is nearly the same */
+function anchored(source: string, fileName: string): RegExp {
+  try {
+    return new RegExp(`^(?:${source})`);
+  } catch {
+    throw new ConfigError(`${fileName}: route path ~${source}: expected a regular expression`);
+  }
 }

@@ -1,7 +1,7 @@
-import type { Verification } from './verify';
+import type { CountingLimit, Verification } from './verify';
 
 /** What a verification came to, for a terminal. No part of the token is in it but whom it names. */
-export function report({ route, verdict, asksRedis }: Verification): string {
+export function report({ route, verdict, tier, limits, asksRedis }: Verification): string {
   const redis = asksRedis ? ['not asked: Redis (revocation, rate limits)'] : [];
   if (verdict.outcome !== 'admitted') {
     return [`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`].join(
@@ -15,6 +15,15 @@ export function report({ route, verdict, asksRedis }: Verification): string {
     `tenant: ${JSON.stringify(tenantId)}`,
     `user: ${JSON.stringify(userId)}`,
     `roles: ${roles.length === 0 ? 'none' : roles.map((role) => JSON.stringify(role)).join(', ')}`,
+    `tier: ${tier === undefined ? 'none' : JSON.stringify(tier)}`,
+    ...limits.map((limit) => `limit: ${limitText(limit, tier)}`),
     ...redis,
   ].join('\n');
+}
+
+function limitText({ by, paths, rate, ofTier }: CountingLimit, tier: string | undefined): string {
+  const { limit, windowSeconds, burst } = rate;
+  const figures = `${limit} upgrades in ${windowSeconds} s and ${burst} ahead, by ${by}`;
+  const where = paths.length === 0 ? '' : ` on ${paths.join(', ')}`;
+  return `${figures}${where}${ofTier ? `, of tier ${JSON.stringify(tier)}` : ''}`;
 }

@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { ConfigError, type GatekeeperConfig, type LimitedBy, type Rate } from '../config/config';
 import { parseConfig } from '../config/parse';
 import { decide, type Admit, type Reject } from '../decide';
 import { verifierFor } from '../readiness';
 import type { UpgradeRequest } from '../request';
 import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
+import { schemaFaults } from '../schema/validate';
+import { appliedLimits } from '../store/limits';
 import { memoryStore } from '../store/memory-store';
+import type { VerifiedToken } from '../token/verify';
 import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
 
 /** What `ws-gatekeeper verify` is told. */
 export interface VerifyRequest {
   readonly token: string;
-  /** Kong's declarative configuration. */
+  /** Kong's declarative configuration, or a KongPlugin. */
   readonly configFile: string;
   readonly pluginName: string;
   /** The path of the upgrade, without a query. */
@@ -25,10 +29,23 @@ export interface VerifyRequest {
   readonly log: Logger;
 }
 
+/** One limit that would count the upgrade. */
+export interface CountingLimit {
+  readonly by: LimitedBy;
+  readonly paths: readonly string[];
+  readonly rate: Rate;
+  /** Whether the figures are those of the token's tier. */
+  readonly ofTier: boolean;
+}
+
 /** What would be decided. */
 export interface Verification {
   readonly route: string;
   readonly verdict: Admit | Reject;
+  /** Of an admitted token. */
+  readonly tier: string | undefined;
+  /** That would count an admitted upgrade. */
+  readonly limits: readonly CountingLimit[];
   /** Whether the configuration also asks Redis, which is not asked here. */
   readonly asksRedis: boolean;
 }
@@ -41,7 +58,7 @@ export interface Verification {
 export async function verify(request: VerifyRequest): Promise<Verification> {
   const { token, path, env, now, log } = request;
   const { route, config: declared } = declaredConfig(path, request.pluginName, request.configFile);
-  const { config, keys } = await parseConfig(withEnvironment(withDefaults(SCHEMA, declared), env));
+  const { config, keys } = await parseConfig(withEnvironment(checked(declared), env));
   const store = memoryStore(() => now * 1_000_000);
   const context = {
     verifier: verifierFor(config, keys, log),
@@ -51,11 +68,36 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     newId: randomUUID,
   };
   const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);
-  return { route, verdict, asksRedis: config.rateLimits.length > 0 || config.revocation.enabled };
+  const asksRedis = config.rateLimits.length > 0 || config.revocation.enabled;
+  if (verdict.outcome !== 'admitted') return { route, verdict, tier: undefined, limits: [], asksRedis };
+  const verified = await context.verifier.verify(token, now);
+  return { route, verdict, tier: verified.tier, limits: countingLimits(config, verified, path), asksRedis };
 
   function firstPlace(parsed: typeof config): typeof config {
     return { ...parsed, places: { ...parsed.places, headerNames: [TOKEN_HEADER] } };
   }
+}
+
+/** What Kong would take, filled in. @throws ConfigError naming each field that it would refuse */
+function checked(declared: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const filled = withDefaults(SCHEMA, declared);
+  const faults = schemaFaults(SCHEMA, filled);
+  if (faults.length > 0) throw new ConfigError(faults.join('; '));
+  return filled;
+}
+
+function countingLimits(
+  { rateLimits }: GatekeeperConfig,
+  { identity, tier }: VerifiedToken,
+  path: string,
+): readonly CountingLimit[] {
+  const subject = { ...identity, tier, path, routeId: undefined, ip: undefined };
+  return rateLimits.flatMap((limit) =>
+    appliedLimits([limit], subject, '').map(({ rate }) => {
+      const { by, paths } = limit;
+      return { by, paths, rate, ofTier: tier !== undefined && limit.tiers.has(tier) };
+    }),
+  );
 }
 
 /** Where the token stands here, wherever clients put theirs. */

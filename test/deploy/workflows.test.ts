@@ -5,14 +5,27 @@ import { manifest, ROOT, yamlFile } from './manifests';
 
 interface Release {
   readonly jobs: {
+    readonly packages: { readonly steps: readonly { readonly run?: string }[] };
     readonly images: {
-      readonly strategy: { matrix: { include: { target: string; image: string }[] } };
+      readonly needs: string;
+      readonly strategy: {
+        readonly matrix: {
+          readonly target: readonly string[];
+          readonly runner: readonly string[];
+          readonly include: readonly Readonly<Record<'target' | 'image' | 'runner' | 'arch', string>>[];
+        };
+      };
     };
+    readonly tags: { readonly needs: string; readonly steps: readonly { readonly run?: string }[] };
   };
 }
 
 const release = yamlFile('.github/workflows/release.yml') as Release;
-const built = release.jobs.images.strategy.matrix.include;
+const { packages, images, tags } = release.jobs;
+const { matrix } = images.strategy;
+const built = matrix.include.filter(({ target }) => matrix.target.includes(target));
+const scriptOf = (job: { readonly steps: readonly { readonly run?: string }[] }): string =>
+  job.steps.map(({ run = '' }) => run).join('\n');
 
 describe('the workflows', () => {
   it('pin every action to a commit', () => {
@@ -35,21 +48,52 @@ describe('the workflows', () => {
   });
 });
 
+describe('a release', () => {
+  it('has no image of packages that could not be published', () => {
+    expect([images.needs, tags.needs]).toEqual(['packages', 'images']);
+  });
+
+  it('has each image for both architectures, each built on a machine of its own, under one tag', () => {
+    const machines = matrix.include.filter(({ runner }) => matrix.runner.includes(runner));
+    expect(machines.map(({ arch }) => arch)).toEqual(['amd64', 'arm64']);
+    expect(machines.map(({ runner }) => runner)).toEqual(matrix.runner);
+    for (const { image } of built) expect(scriptOf(tags)).toContain(image);
+    for (const { arch } of machines) expect(scriptOf(tags)).toContain(`"$name-${arch}"`);
+  });
+
+  it('is published by an npm that knows trusted publishing, and has its place in the changelog', () => {
+    const script = scriptOf(packages);
+    expect(script.indexOf('npm@^11.5.1')).toBeGreaterThan(-1);
+    expect(script.indexOf('npm@^11.5.1')).toBeLessThan(script.indexOf('npm publish'));
+    const pattern = /grep .*"\^(.*)" CHANGELOG\.md/
+      .exec(script)?.[1]
+      ?.replace('${GITHUB_REF_NAME#v}', '1.2.3');
+    const heading = new RegExp(`^${pattern?.replace('[] ]', '[\\] ]') ?? ''}`);
+    expect('## [1.2.3] - 2030-01-01').toMatch(heading);
+    expect('## 1.2.3 (2030-01-01)').toMatch(heading);
+    expect('## 1.2.30 (2030-01-01)').not.toMatch(heading);
+  });
+
+  it("tells npm where the README's relative links lead", () => {
+    expect(scriptOf(packages)).toContain('repository.directory=client --workspace ws-bridge-client');
+  });
+});
+
 describe('the images that are deployed', () => {
   const version = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string })
     .version;
   const names = built.map(({ image }) => `ghcr.io/your-org/${image}`);
 
   it("are those that are built, in this version: kustomize's", () => {
-    const { images } = yamlFile('deploy/kubernetes/kustomization.yaml') as {
+    const { images: replaced } = yamlFile('deploy/kubernetes/kustomization.yaml') as {
       images: { name: string; newName: string; newTag: string }[];
     };
     const pod = manifest('Deployment') as {
       spec: { template: { spec: { containers: { image: string }[] } } };
     };
     const used = pod.spec.template.spec.containers.map(({ image }) => image);
-    expect(images.map(({ name }) => name)).toEqual(used);
-    for (const { newName, newTag } of images) {
+    expect(replaced.map(({ name }) => name)).toEqual(used);
+    for (const { newName, newTag } of replaced) {
       expect(names).toContain(newName);
       expect(newTag).toBe(version);
     }

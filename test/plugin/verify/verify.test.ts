@@ -53,6 +53,9 @@ describe('ws-gatekeeper verify', () => {
         'tenant: "acme"',
         'user: "u1"',
         'roles: "analyst", "admin"',
+        'tier: none',
+        'limit: 60 upgrades in 60 s and 10 ahead, by tenant',
+        'limit: 30 upgrades in 60 s and 10 ahead, by tenant on /ws/ai/chat',
         'not asked: Redis (revocation, rate limits)',
       ].join('\n'),
     );
@@ -92,6 +95,59 @@ describe('ws-gatekeeper verify', () => {
     expect(await reportOf({ ...settings, origin: 'https://app.example' })).toMatch(/^admitted\nroute: chat/);
     expect(await reportOf({ ...settings, origin: 'https://evil.example' })).toBe(
       'refused: 403 origin_not_allowed: The Origin is not allowed\nroute: chat',
+    );
+  });
+
+  it('names the limits that count on the path, with the figures of the tier', async () => {
+    const text = await reportOf({
+      token: await signToken({ tier: 'professional' }),
+      path: '/ws/notifications',
+    });
+    expect(text.split('\n').filter((line) => /^(tier|limit)/.test(line))).toEqual([
+      'tier: "professional"',
+      'limit: 300 upgrades in 60 s and 50 ahead, by tenant, of tier "professional"',
+    ]);
+  });
+
+  it("takes a KongPlugin among Kubernetes' objects", async () => {
+    const file = join(__dirname, '../../../deploy/kubernetes/plugin.yaml');
+    expect(await reportOf({ configFile: file })).toMatch(
+      /^admitted\nroute: any with KongPlugin ws-gatekeeper\n/,
+    );
+    const ingress = join(__dirname, '../../../deploy/kubernetes/ingress.yaml');
+    await expect(reportOf({ configFile: ingress })).rejects.toThrow(
+      'expected a KongPlugin or KongClusterPlugin of ws-gatekeeper',
+    );
+    const secret = fileWith(
+      `{ apiVersion: v1, kind: KongPlugin, plugin: ws-gatekeeper, configFrom: { secretKeyRef: {} } }`,
+    );
+    await expect(reportOf({ configFile: secret })).rejects.toThrow('whose config stands in it');
+  });
+
+  it('refuses what Kong would refuse of the configuration, every fault of it', async () => {
+    const file = fileWith(`
+      services:
+        - routes: [{ paths: [/] }]
+          plugins:
+            - name: ws-gatekeeper
+              config:
+                secret: '{vault://env/jwt-secret}'
+                assertion_secret: '{vault://env/assertion-secret}'
+                rate_limits: [{ limit: 1000001 }, { by: planet, limit: 1 }]
+                decision_timeout: soon`);
+    await expect(reportOf({ configFile: file })).rejects.toThrow(
+      [
+        'config.rate_limits[0].limit: expected a number from 1 to 1000000',
+        'config.rate_limits[1].by: expected one of tenant, user, route, ip',
+        'config.decision_timeout: expected a whole number',
+      ].join('; '),
+    );
+  });
+
+  it('names the route whose regular expression it cannot read', async () => {
+    const file = fileWith("services: [{ routes: [{ paths: ['~/ws/(chat'] }] }]");
+    await expect(reportOf({ configFile: file })).rejects.toThrow(
+      'route path ~/ws/(chat: expected a regular expression',
     );
   });
 

@@ -1,0 +1,72 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** What `ws-gatekeeper` is told on its command line to serve. */
+export interface ServeOptions {
+  readonly socket?: string;
+  readonly socketMode: number;
+  readonly pluginInfo?: true;
+  readonly pluginInfoFile?: string;
+  readonly healthCheck?: true;
+  readonly shutdownTimeoutMs: number;
+  readonly adminHost: string;
+  readonly adminPort?: number;
+}
+
+/** Its options, in the order in which `--help` lists them. */
+export const SERVE_OPTIONS: readonly Option[] = [
+  new Option(
+    '--socket <path>',
+    'Unix socket to listen on; a server that listens there already is taken over from',
+  ),
+  new Option(
+    '--socket-mode <octal>',
+    "permission bits of the socket; Kong's user must be able to write to it",
+  )
+    .argParser(octal)
+    .default(0o660, '660'),
+  new Option('--plugin-info', "print the plugin's description for Kong's query_cmd (JSON) and exit"),
+  new Option('--plugin-info-file <path>', 'write that description to a file before listening'),
+  new Option('--shutdown-timeout-ms <ms>', 'how long calls in flight may take after SIGTERM')
+    .argParser(milliseconds)
+    .default(10_000),
+  new Option(
+    '--admin-port <port>',
+    'serve /metrics and /livez there; without it they are not served',
+  ).argParser(port),
+  new Option('--admin-host <host>', 'address for them').default('127.0.0.1'),
+  new Option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does'),
+];
+
+/** One environment variable. */
+export interface Variable {
+  readonly name: string;
+  readonly default: string;
+  readonly description: string;
+}
+
+/** What it reads of the environment. */
+export const VARIABLES: readonly Variable[] = [
+  {
+    name: 'GATEKEEPER_LOG_LEVEL',
+    default: 'info',
+    description: 'least severe lines that are logged: trace, debug, info, warn, error, fatal or silent',
+  },
+];
+
+function octal(digits: string): number {
+  if (!/^0?[0-7]{3}$/.test(digits))
+    throw new InvalidArgumentError('Expected three octal digits, for example 660.');
+  return Number.parseInt(digits, 8);
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^[0-9]{1,5}$/.test(text) || number > 65_535)
+    throw new InvalidArgumentError('Expected a port, 0 to 65535.');
+  return number;
+}
+
+function milliseconds(text: string): number {
+  if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, for example 10000.');
+  return Number(text);
+}

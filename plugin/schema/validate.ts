@@ -1,0 +1,81 @@
+import type { FieldRule, SchemaField } from './field';
+
+/**
+ * What Kong would refuse of a configuration that has its defaults: every value's type and bounds (kong/db/schema/init.lua
+ * `validate_field`). A vault reference is not looked into.
+ * @returns one text for each fault, which names the field and what was expected, never its value
+ */
+export function schemaFaults(
+  fields: readonly SchemaField[],
+  given: Readonly<Record<string, unknown>>,
+  path = 'config',
+): readonly string[] {
+  return fields
+    .flatMap((field) => Object.entries(field))
+    .flatMap(([name, rule]) => faults(rule, given[name] ?? null, `${path}.${name}`));
+}
+
+function faults(rule: FieldRule, value: unknown, path: string): readonly string[] {
+  if (value === null) return rule.required === true ? [`${path}: required`] : [];
+  if (!isOfType(rule, value)) return [`${path}: expected ${TYPE_NAMES[rule.type]}`];
+  if (rule.referenceable === true && typeof value === 'string' && value.startsWith('{vault://')) return [];
+  const inside = innerFaults(rule, value, path);
+  if (inside.length > 0) return inside;
+  const expected = boundFault(rule, value);
+  return expected === undefined ? [] : [`${path}: expected ${expected}`];
+}
+
+const TYPE_NAMES: Readonly<Record<FieldRule['type'], string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  map: 'a map',
+  record: 'a record',
+};
+
+function isOfType({ type }: FieldRule, value: unknown): boolean {
+  switch (type) {
+    case 'string':
+    case 'boolean':
+      return typeof value === type;
+    case 'integer':
+      return Number.isInteger(value);
+    case 'array':
+      return Array.isArray(value);
+    case 'map':
+    case 'record':
+      return typeof value === 'object' && !Array.isArray(value);
+  }
+}
+
+function innerFaults(rule: FieldRule, value: unknown, path: string): readonly string[] {
+  const { elements, values, keys, fields } = rule;
+  if (Array.isArray(value)) {
+    return value.flatMap((item: unknown, index) => inner(elements, item, `${path}[${index}]`));
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  if (fields !== undefined) return schemaFaults(fields, value as Record<string, unknown>, path);
+  return Object.entries(value).flatMap(([key, item]) => [
+    ...inner(keys, key, `${path}.${key} (the key)`),
+    ...inner(values, item, `${path}.${key}`),
+  ]);
+}
+
+/** An element, a key or a value is never absent. */
+function inner(rule: FieldRule | undefined, item: unknown, path: string): readonly string[] {
+  return rule === undefined ? [] : faults({ ...rule, required: true }, item ?? null, path);
+}
+
+/** What a value of the right type was expected to be, when it is not. */
+function boundFault({ type, one_of: choices, between, len_min: least }: FieldRule, value: unknown) {
+  if (choices !== undefined && !choices.includes(String(value))) return `one of ${choices.join(', ')}`;
+  if (between !== undefined && (Number(value) < between[0] || Number(value) > between[1])) {
+    return `a number from ${between[0]} to ${between[1]}`;
+  }
+  // Kong takes no empty text unless the schema says so.
+  const minimum = least ?? (type === 'string' ? 1 : 0);
+  const { length } = value as { length?: number };
+  if (length === undefined || length >= minimum) return undefined;
+  return type === 'string' ? 'text that is not empty' : `at least ${minimum} element`;
+}
