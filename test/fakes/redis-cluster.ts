@@ -34,6 +34,8 @@ export interface RedisCluster {
   ownerOf(key: string): Promise<ClusterNode>;
   /** A replica of the node that serves a key. */
   replicaOf(key: string): Promise<ClusterNode>;
+  /** Begins to move the slot of a key: what is not there any more is asked of `to`, with ASKING. */
+  startMove(key: string, to: ClusterNode): Promise<void>;
   /** Moves the slot of a key, with what is in it, as `redis-cli --cluster reshard` does. */
   moveSlot(key: string, to: ClusterNode): Promise<void>;
   /** Resolves once every node that runs sees all slots served. */
@@ -83,6 +85,11 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     if (most === undefined) throw new Error('no node runs');
     return most;
   };
+  const startMove = async (key: string, to: ClusterNode): Promise<void> => {
+    const from = nodeById((await rowOf(key)).ids[0]);
+    await to.redis.cluster('SETSLOT', keySlot(key), 'IMPORTING', from.id);
+    await from.redis.cluster('SETSLOT', keySlot(key), 'MIGRATING', to.id);
+  };
   return {
     url: `${options.scheme ?? 'redis+cluster'}://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`,
     nodes,
@@ -96,11 +103,11 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
         await sleep(ROUND_MS);
       }
     },
+    startMove,
     moveSlot: async (key, to) => {
       const slot = keySlot(key);
       const from = nodeById((await rowOf(key)).ids[0]);
-      await to.redis.cluster('SETSLOT', slot, 'IMPORTING', from.id);
-      await from.redis.cluster('SETSLOT', slot, 'MIGRATING', to.id);
+      await startMove(key, to);
       const keys = await from.redis.cluster('GETKEYSINSLOT', slot, 10_000);
       for (const one of keys) await from.redis.migrate('127.0.0.1', to.port, one, 0, 5000);
       for (const node of [to, from]) await node.redis.cluster('SETSLOT', slot, 'NODE', to.id);

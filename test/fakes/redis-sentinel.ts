@@ -18,6 +18,8 @@ export interface SentinelSetup {
   /** `redis+sentinel://…/mymaster` */
   readonly url: string;
   readonly servers: readonly RedisServer[];
+  /** A connection to each sentinel, as the user who may do all. */
+  readonly sentinels: readonly Redis[];
   /** A client for the test, which the sentinels lead to the master. */
   readonly client: Redis;
   /** The server that the sentinels name as the master, once they agree. */
@@ -66,6 +68,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
   return {
     url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`,
     servers,
+    sentinels,
     client,
     master: async () => {
       for (;;) {

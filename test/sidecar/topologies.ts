@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
+import { isOwnChannel } from '../../sidecar/own-channels';
 import { publisher, type Publish } from '../../sidecar/publish';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startRedis } from '../fakes/redis-server';
+import { clientChannels } from './fixture';
 
 /** Redis as a test of the bridge sees it, one server or a cluster. */
 export interface TestRedis {
@@ -11,6 +13,10 @@ export interface TestRedis {
   xlen(key: string): Promise<number>;
   /** How many connections are subscribed to a channel. */
   subscribers(channel: string): Promise<number>;
+  /** The channels that clients' sockets are subscribed to, on all bridges. */
+  clientChannels(): Promise<readonly string[]>;
+  /** Every key like this pattern. */
+  keys(pattern: string): Promise<readonly string[]>;
   /** Forgets every key. */
   flush(): Promise<void>;
   stop(): Promise<void>;
@@ -24,6 +30,8 @@ async function oneServer(): Promise<TestRedis> {
     publish: publisher(client),
     xlen: (key) => client.xlen(key),
     subscribers: async (channel) => Number((await client.pubsub('NUMSUB', channel))[1]),
+    clientChannels: () => clientChannels(client),
+    keys: (pattern) => client.keys(pattern),
     flush: async () => {
       await client.flushall();
     },
@@ -36,6 +44,12 @@ async function oneServer(): Promise<TestRedis> {
 
 async function cluster(): Promise<TestRedis> {
   const nodes = await startRedisCluster();
+  const masters = async (): Promise<readonly Redis[]> => {
+    const infos = nodes.nodes.map(async ({ redis }) => ({ redis, info: await redis.info('replication') }));
+    return (await Promise.all(infos))
+      .filter(({ info }) => info.includes('role:master'))
+      .map(({ redis }) => redis);
+  };
   return {
     url: nodes.url,
     publish: publisher(nodes.client),
@@ -44,10 +58,16 @@ async function cluster(): Promise<TestRedis> {
       const { redis } = await nodes.ownerOf(channel);
       return Number((await redis.pubsub('SHARDNUMSUB', channel))[1]);
     },
+    clientChannels: async () => {
+      const channels = await Promise.all(nodes.nodes.map(({ redis }) => redis.pubsub('SHARDCHANNELS')));
+      return (channels.flat() as string[]).filter((name) => !isOwnChannel(name)).sort();
+    },
+    keys: async (pattern) => {
+      const keys = await Promise.all((await masters()).map((redis) => redis.keys(pattern)));
+      return keys.flat();
+    },
     flush: async () => {
-      const infos = nodes.nodes.map(async ({ redis }) => ({ redis, info: await redis.info('replication') }));
-      const masters = (await Promise.all(infos)).filter(({ info }) => info.includes('role:master'));
-      await Promise.all(masters.map(({ redis }) => redis.flushall()));
+      await Promise.all((await masters()).map((redis) => redis.flushall()));
     },
     stop: () => nodes.stop(),
   };

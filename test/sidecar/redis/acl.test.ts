@@ -3,9 +3,10 @@ import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { publisher, type Publish } from '../../../sidecar/publish';
 import { documentedUser } from '../../fakes/documented-user';
-import { startRedisCluster } from '../../fakes/redis-cluster';
+import { askedByScripts, needlessRules, recordAsked } from '../../fakes/asked-of-redis';
+import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';
-import { connect, connectCounting, EMPTY, eventually, startBridge } from '../fixture';
+import { connect, connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob', jti: 'of-bob' };
@@ -18,6 +19,8 @@ interface Setup {
   /** Every server, for the test, as the user who may do all. */
   readonly servers: readonly Redis[];
   readonly publish: Publish;
+  /** Lets the bridge ask what it asks only then; `done` says that it has. */
+  disturb(bridge: TestBridge, done: () => boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ async function oneServer(): Promise<Setup> {
     user: documentedUser('ws-bridge', '+subscribe'),
     servers: [client],
     publish: publisher(client),
+    disturb: () => Promise.resolve(),
     stop: async () => {
       client.disconnect();
       await redis.stop();
@@ -43,6 +47,7 @@ async function sixNodes(): Promise<Setup> {
     user: documentedUser('ws-bridge', '+ssubscribe'),
     servers: cluster.nodes.map((node) => node.redis),
     publish: publisher(cluster.client),
+    disturb: (bridge, done) => moveAndFailOver(cluster, bridge, done),
     stop: () => cluster.stop(),
   };
 }
@@ -57,6 +62,8 @@ describe.each([
       await server.call('ACL', 'SETUSER', ...setup.user);
       await server.config('RESETSTAT');
     }
+    const scripts = await Promise.all(setup.servers.map(askedByScripts));
+    const sent = recordAsked('ws-bridge');
     const env = { BRIDGE_PROBE_INTERVAL_MS: '200', BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS: '200' };
     const [here, there] = [await startBridge(setup.url, env), await startBridge(setup.url, env)];
     for (const { adminUrl } of [here, there]) {
@@ -98,25 +105,72 @@ describe.each([
     expect(await other.closed).toBe(4401);
     await Promise.all([inbox.close(), board.close(), peer.close()]);
 
+    await setup.disturb(here, () => sent.asked().some(([name]) => name === 'readwrite'));
     for (const { bridge } of [here, there]) {
       await bridge.close();
       assert.deepEqual(bridge.openState(), EMPTY);
     }
     const denied = await Promise.all(setup.servers.map((server) => server.acl('LOG')));
     expect(denied.flat()).toEqual([]);
-    const used = await commandsUsed(setup.servers);
-    const rights = setup.user.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1));
-    expect(rights.filter((right) => !used.has(right) && !RARE.includes(right))).toEqual([]);
+    const asked = [...sent.asked(), ...scripts.flatMap((one) => one.asked())];
+    for (const recording of [sent, ...scripts]) recording.stop();
+    expect(await needlessRules(await masterOf(setup.servers), setup.user, asked)).toEqual([]);
     await setup.stop();
   });
 });
 
-/** Needed only while a slot moves, and when a replica becomes a master. */
-const RARE = ['asking', 'readwrite'];
-
-async function commandsUsed(servers: readonly Redis[]): Promise<ReadonlySet<string>> {
-  const stats = await Promise.all(servers.map((server) => server.info('commandstats')));
-  return new Set(
-    stats.flatMap((text) => [...text.matchAll(/cmdstat_([^:]+):calls=[1-9]/g)].map(([, name = '']) => name)),
-  );
+/** A key that is on its way to another master is asked for there, with ASKING; a new master is told READWRITE. */
+async function moveAndFailOver(
+  cluster: RedisCluster,
+  { url }: TestBridge,
+  done: () => boolean,
+): Promise<void> {
+  const key = 'ai:session:moving';
+  const from = await cluster.ownerOf(key);
+  const owners = await Promise.all(['a', 'b', 'c', 'd'].map((other) => cluster.ownerOf(other)));
+  const to = owners.find((owner) => owner !== from) ?? from;
+  await cluster.startMove(key, to);
+  await (await connect(`${url}/ws/ai/chat?session=moving`, ALICE)).close();
+  await cluster.moveSlot(key, to);
+  await (await cluster.replicaOf(key)).redis.cluster('FAILOVER');
+  await eventually(done);
 }
+
+async function masterOf(servers: readonly Redis[]): Promise<Redis> {
+  for (const server of servers) if ((await server.info('replication')).includes('role:master')) return server;
+  throw new Error('expected a master');
+}
+
+describe('the documented user of a service that answers AI chats', () => {
+  it('may read commands and publish answers, and needs every rule', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const user = documentedUser('ai-service', '+publish');
+    await admin.call('ACL', 'SETUSER', ...user);
+    const bridge = await startBridge(redis.url);
+    const chat = await connectCounting(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
+    const sent = recordAsked('ai-service');
+    const service = new Redis({
+      port: redis.port,
+      username: 'ai-service',
+      password: 'secret',
+      enableReadyCheck: false,
+      disableClientInfo: true,
+    });
+    await service.xgroup('CREATE', 'ai:commands', 'answers', '0', 'MKSTREAM');
+    chat.send('{"type":"ask","id":"c1"}');
+    expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
+    const group = ['GROUP', 'answers', 'one', 'STREAMS', 'ai:commands', '>'] as const;
+    const [[, entries] = ['', []]] = (await service.xreadgroup(...group)) as [string, [string][]][];
+    const [[id = ''] = []] = entries;
+    await service.publish('ai:stream:s1', 'answer');
+    expect(await chat.next()).toBe('answer');
+    expect(await service.xack('ai:commands', 'answers', id)).toBe(1);
+    expect(await admin.acl('LOG')).toEqual([]);
+    expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
+    await bridge.bridge.close();
+    for (const connection of [service, admin]) connection.disconnect();
+    sent.stop();
+    await redis.stop();
+  });
+});

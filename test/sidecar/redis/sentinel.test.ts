@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { publisher } from '../../../sidecar/publish';
 import { DOWN_AFTER_MS, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
-import { faultsOf, Heard, publishNumbered, type Traffic } from './traffic';
+import { expectBackInTime, faultsOf, Heard, publishNumbered, type Traffic } from './traffic';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const CHANNEL = 'ai:stream:s1';
@@ -58,9 +58,7 @@ describe('a bridge on sentinels, under traffic', () => {
     const killedAt = Date.now();
     await victim.stop();
     await eventually(() => heard.gaps.length > 0 && heard.sinceGap > 20);
-    process.stdout.write(
-      `delivery back ${Date.now() - killedAt} ms after kill -9 (down-after-milliseconds ${DOWN_AFTER_MS})\n`,
-    );
+    expectBackInTime(killedAt, `kill -9 (down-after-milliseconds ${DOWN_AFTER_MS})`);
     expect(await setup.master()).not.toBe(victim);
     await expectNothingSilent();
     heard.client.send('{"type":"ask","id":"c1"}');
@@ -74,7 +72,7 @@ describe('a bridge on sentinels, under traffic', () => {
     process.kill(victim.pid, 'SIGSTOP');
     try {
       await eventually(() => heard.gaps.length > 0 && heard.sinceGap > 20);
-      process.stdout.write(`delivery back ${Date.now() - hungAt} ms after SIGSTOP\n`);
+      expectBackInTime(hungAt, 'SIGSTOP');
     } finally {
       process.kill(victim.pid, 'SIGCONT');
     }
@@ -87,7 +85,7 @@ describe('a bridge on sentinels, under traffic', () => {
     const startedAt = Date.now();
     await setup.failOver();
     await eventually(() => heard.gaps.length > 0 && heard.sinceGap > 20);
-    process.stdout.write(`delivery back ${Date.now() - startedAt} ms after SENTINEL FAILOVER\n`);
+    expectBackInTime(startedAt, 'SENTINEL FAILOVER');
     expect(await setup.master()).not.toBe(before);
     await expectNothingSilent();
   });

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Publish } from '../../../sidecar/publish';
 import type { CountingClient } from '../fixture';
 
+/** How long after a failure began frames must be delivered again, in milliseconds. */
+const BACK_WITHIN_MS = 15_000;
 /** Milliseconds between two frames of a channel. */
 const FRAME_INTERVAL_MS = 5;
 
@@ -71,6 +73,13 @@ export class Heard {
       else if (frame.type === 'bridge.gap') this.items.push(frame.data.reason);
     }
   }
+}
+
+/** Prints how long delivery was away, now that it is back, and holds it against the bound. */
+export function expectBackInTime(beganAt: number, what: string): void {
+  const tookMs = Date.now() - beganAt;
+  process.stdout.write(`delivery back ${tookMs} ms after ${what}\n`);
+  expect(tookMs).toBeLessThan(BACK_WITHIN_MS);
 }
 
 /** What is wrong with what a socket got. */

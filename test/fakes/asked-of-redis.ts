@@ -1,0 +1,93 @@
+import { jest } from '@jest/globals';
+import { Redis, type Command } from 'ioredis';
+
+/** A command as it was sent, its name first. */
+export type Asked = readonly string[];
+
+/** What this process asks of Redis as one user. */
+export interface Recording {
+  /** So far, each once. */
+  readonly asked: () => readonly Asked[];
+  stop(): void;
+}
+
+/** What scripts asked is not in it: see {@link askedByScripts}. */
+export function recordAsked(username: string): Recording {
+  const spy = jest.spyOn(Redis.prototype, 'sendCommand');
+  return {
+    asked: () => {
+      const calls = spy.mock.calls.filter(
+        (_, index) => (spy.mock.contexts[index] as Redis).options.username === username,
+      );
+      // Redis looks at no right for what may be asked before a login.
+      return unique(
+        calls
+          .map(([command]) => written(command))
+          .filter(([name]) => !/^(?:hello|auth|quit)$/.test(name ?? '')),
+      );
+    },
+    stop: () => {
+      spy.mockRestore();
+    },
+  };
+}
+
+/** What scripts ask of a server from now on, whoever runs them. */
+export async function askedByScripts(server: Redis): Promise<Recording> {
+  const monitor = await server.monitor();
+  const asked: string[][] = [];
+  monitor.on('monitor', (_time: string, args: string[], source: string) => {
+    if (source === 'lua') asked.push(args);
+  });
+  return {
+    asked: () => unique(asked),
+    stop: () => {
+      monitor.disconnect();
+    },
+  };
+}
+
+function written(command: Command): string[] {
+  return [command.name.toLowerCase(), ...command.args.map(String)];
+}
+
+function unique(asked: readonly (readonly string[])[]): readonly Asked[] {
+  return [...new Map(asked.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+/** The rules without which none of what was asked is denied: Redis's own word, of another user with all but one. */
+export async function needlessRules(
+  server: Redis,
+  user: readonly string[],
+  asked: readonly Asked[],
+): Promise<readonly string[]> {
+  const rules = user.slice(1);
+  if ((await denied(server, rules, asked)).length > 0) throw new Error('expected all of it to be allowed');
+  const needless: string[] = [];
+  for (const rule of rules.filter((one) => /^[~%&+]/.test(one))) {
+    const without = rules.filter((one) => one !== rule);
+    if ((await denied(server, without, asked)).length === 0) needless.push(rule);
+  }
+  return needless;
+}
+
+/** What of it Redis denies a user of these rules. */
+export async function denied(
+  server: Redis,
+  rules: readonly string[],
+  asked: readonly Asked[],
+): Promise<readonly Asked[]> {
+  await server.call('ACL', 'SETUSER', 'shadow', 'reset', ...rules);
+  const answers = await Promise.all(asked.map((one) => dryRun(server, one)));
+  return asked.filter((_, index) => answers[index] !== 'OK');
+}
+
+async function dryRun(server: Redis, command: Asked): Promise<unknown> {
+  try {
+    return await server.call('ACL', 'DRYRUN', 'shadow', ...command);
+  } catch (error) {
+    // What this version does not know it cannot deny.
+    if ((error as Error).message.includes('not found')) return 'OK';
+    throw error;
+  }
+}
