@@ -179,6 +179,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         metrics,
       ),
       messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
+      messageTimeoutMs: settings.messageTimeoutMs,
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
       now,
@@ -188,6 +189,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     log,
     maxConnections: settings.maxConnections,
     maxFrameBytes: settings.maxFrameBytes,
+    maxOneWayFrameBytes: settings.maxOneWayFrameBytes,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
 

@@ -14,6 +14,7 @@ import type { Heartbeat, Pulse } from './heartbeat';
 import { receive, refuse, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
 import { Outbox } from './outbox';
+import { MessageDeadline } from './message-deadline';
 import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
 import { forbidden, tooManyConnections, type Refusal } from './refusal';
 import type { SessionHolder, Sessions } from './sessions';
@@ -42,6 +43,8 @@ export interface Surroundings {
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
   readonly messageRate: MessageRate;
+  /** How long a client may take to finish a message, in milliseconds. */
+  readonly messageTimeoutMs: number;
   /** A socket with so many messages on their way to Redis is not read from. */
   readonly maxPendingMessages: number;
   /** Of what a client has not taken yet; past that it is too slow. */
@@ -67,6 +70,7 @@ export class Connection implements Pulse, SessionHolder {
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
+  #messageDeadline: MessageDeadline | undefined;
   #retiring = false;
   #pendingMessages = 0;
   #released = false;
@@ -141,6 +145,7 @@ export class Connection implements Pulse, SessionHolder {
     this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {
       this.expire();
     });
+    this.#boundMessages(stream);
     const sender = senderOf(this.#admission, this.#feed.senderId);
     socket.on('ping', () => {
       this.#admits(this.#meter.take(this.#surroundings.now()));
@@ -171,6 +176,7 @@ export class Connection implements Pulse, SessionHolder {
     this.#released = true;
     this.#deadline?.cancel();
     this.#retirement?.cancel();
+    this.#messageDeadline?.cancel();
     const { sessions, heartbeat } = this.#surroundings;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
@@ -219,6 +225,24 @@ export class Connection implements Pulse, SessionHolder {
     this.#feed.forget();
     this.#outbox?.discard();
     this.close(CLOSE_CODES.forbidden);
+  }
+
+  /** Cuts the socket, as a missing pong would, when its client does not finish a message. */
+  #boundMessages(stream: Duplex): void {
+    const { wheel, now, messageTimeoutMs: timeoutMs } = this.#surroundings;
+    const deadline = new MessageDeadline({
+      wheel,
+      now,
+      timeoutMs,
+      isPaused: () => this.#socket?.isPaused === true,
+      onLate: () => {
+        this.terminate();
+      },
+    });
+    this.#messageDeadline = deadline;
+    stream.on('data', (chunk: Buffer) => {
+      if (!this.#released) deadline.read(chunk);
+    });
   }
 
   async #takePlace(): Promise<Refusal | undefined> {
@@ -276,7 +300,10 @@ export class Connection implements Pulse, SessionHolder {
     }
     const full = this.#pendingMessages >= this.#surroundings.maxPendingMessages;
     if (full) this.#socket?.pause();
-    else if (this.#socket?.isPaused === true) this.#socket.resume();
+    else if (this.#socket?.isPaused === true) {
+      this.#socket.resume();
+      this.#messageDeadline?.restart();
+    }
   }
 }
 

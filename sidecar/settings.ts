@@ -32,6 +32,8 @@ export interface Settings {
   readonly routesFile: string | undefined;
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
+  readonly maxOneWayFrameBytes: number;
+  readonly messageTimeoutMs: number;
   /** Connections that wait to be accepted. */
   readonly listenBacklog: number;
   readonly maxConnections: number;
@@ -107,6 +109,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     routesFile: optional(TABLE.routesFile),
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
+    maxOneWayFrameBytes: required(TABLE.maxOneWayFrameBytes),
+    messageTimeoutMs: required(TABLE.messageTimeoutMs),
     listenBacklog: required(TABLE.listenBacklog),
     maxConnections: required(TABLE.maxConnections),
     maxConnectionsPerTenant: required(TABLE.maxConnectionsPerTenant),

@@ -16,6 +16,7 @@ import type { Metrics, UpgradeOutcome } from './metrics';
 import { FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
 import { RecentRevocations } from './recent-revocations';
 import { isMeant, type Revocation } from './revocation';
+import type { Route } from './routes';
 
 /** What upgrades need. */
 export interface UpgradeContext {
@@ -27,6 +28,8 @@ export interface UpgradeContext {
   readonly maxConnections: number;
   /** Largest message from a client, in bytes. */
   readonly maxFrameBytes: number;
+  /** Largest message from a client on a route that takes none, in bytes. */
+  readonly maxOneWayFrameBytes: number;
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
   readonly handshakeTimeoutMs: number;
 }
@@ -45,6 +48,7 @@ export class Upgrades {
   readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
   readonly #server: Server<typeof BridgeSocket>;
+  readonly #oneWayServer: Server<typeof BridgeSocket>;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
@@ -52,15 +56,8 @@ export class Upgrades {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
-    this.#server = new WebSocketServer({
-      noServer: true,
-      WebSocket: BridgeSocket,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: context.maxFrameBytes,
-      // Without this ws would agree to whatever the client names first.
-      handleProtocols: (offers) => (offers.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-    });
+    this.#server = webSocketServer(context.maxFrameBytes);
+    this.#oneWayServer = webSocketServer(Math.min(context.maxFrameBytes, context.maxOneWayFrameBytes));
   }
 
   /** How many upgrades are not decided yet. */
@@ -159,7 +156,7 @@ export class Upgrades {
       }
       // Since it was established the session may have gone to another.
       if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
-      this.#open(connection, request, socket, head);
+      this.#open(connection, route, request, socket, head);
       const outcome = connection.isOpen ? 'admitted' : 'client_gone';
       return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
     } catch (error) {
@@ -175,8 +172,9 @@ export class Upgrades {
   }
 
   /** Answers 101, unless the client is gone by now. */
-  #open(connection: Connection, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+  #open(connection: Connection, route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const server = route.messages === 'refuse' ? this.#oneWayServer : this.#server;
+    server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
       connection.open(webSocket, socket, (code) => {
         this.connections.delete(connection);
@@ -206,6 +204,18 @@ export class Upgrades {
       'upgrade',
     );
   }
+}
+
+function webSocketServer(maxPayload: number): Server<typeof BridgeSocket> {
+  return new WebSocketServer({
+    noServer: true,
+    WebSocket: BridgeSocket,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload,
+    // Without this ws would agree to whatever the client names first.
+    handleProtocols: (offers) => (offers.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
 }
 
 function refuse(

@@ -16,6 +16,20 @@ export const LIMIT_ROWS = {
     'bytes',
     'largest message from a client; a larger one closes its socket with 1009',
   ),
+  maxOneWayFrameBytes: integer(
+    'BRIDGE_MAX_ONE_WAY_FRAME_BYTES',
+    4096,
+    [1, 2 ** 30],
+    'bytes',
+    'the same on a route that takes no messages',
+  ),
+  messageTimeoutMs: integer(
+    'BRIDGE_MESSAGE_TIMEOUT_MS',
+    30_000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'a socket whose client has not finished a message that it began is cut',
+  ),
   listenBacklog: integer(
     'BRIDGE_LISTEN_BACKLOG',
     4096,

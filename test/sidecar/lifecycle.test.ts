@@ -39,6 +39,46 @@ describe('a bridge', () => {
     expect(bridge.bridge.openState()).toEqual(EMPTY);
   });
 
+  it('takes 4 KiB where it takes no messages, unless it takes less elsewhere, and a larger one closes the socket with 1009', async () => {
+    bridge = await startBridge(redis.url);
+    const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    client.socket.send('x'.repeat(4096));
+    expect(await client.nextJson()).toMatchObject({ data: { code: 'READ_ONLY' } });
+    client.socket.send('x'.repeat(4097));
+    expect(await client.closed).toBe(1009);
+    const [peer, other] = [
+      await connect(`${bridge.url}/ws/collaboration/d`, ALICE),
+      await connect(`${bridge.url}/ws/collaboration/d`, ALICE),
+    ];
+    peer.socket.send('x'.repeat(4097));
+    expect(await other.nextText()).toHaveLength(4097);
+    await Promise.all([peer.close(), other.close()]);
+  });
+
+  it('cuts a socket that does not finish a message in time, whatever else it sends, and keeps those that do', async () => {
+    let now = Date.now();
+    bridge = await startBridge(redis.url, {}, () => now);
+    const url = `${bridge.url}/ws/collaboration/d`;
+    const [slow, quick] = [await connect(url, ALICE), await connect(url, ALICE)];
+    slow.socket.send('begun', { fin: false });
+    slow.socket.ping();
+    await once(slow.socket, 'pong');
+    expect(bridge.bridge.openState().deadlines).toBe(3);
+    quick.socket.send('one', { fin: false });
+    quick.socket.send(' whole');
+    expect(await slow.nextText()).toBe('one whole');
+    now += 29_000;
+    slow.socket.ping();
+    await once(slow.socket, 'pong');
+    now += 1250;
+    expect(await slow.closed).toBe(1006);
+    await eventually(() => bridge.bridge.openState().connections === 1);
+    expect(quick.socket.readyState).toBe(WebSocket.OPEN);
+    await quick.close();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+    expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+
   it('cuts a socket that does not answer its pings, and keeps one that does', async () => {
     bridge = await startBridge(redis.url, { BRIDGE_PING_INTERVAL_MS: '1000' });
     const url = `${bridge.url}/ws/notifications`;

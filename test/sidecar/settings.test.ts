@@ -23,6 +23,8 @@ describe('settings', () => {
       redisUrl: 'redis://127.0.0.1:6379',
       pingIntervalMs: 30_000,
       maxFrameBytes: 1_048_576,
+      maxOneWayFrameBytes: 4096,
+      messageTimeoutMs: 30_000,
       sessionTtlMs: 86_400_000,
       commandStream: 'ai:commands',
       commandStreamMaxLength: 100_000,
