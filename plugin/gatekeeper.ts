@@ -5,7 +5,7 @@ import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
 import type { HeaderLists, HeaderSelection } from './header-selection';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
-import { decisions, decisionSeconds } from './metrics';
+import { decisions, decisionSeconds, observeSince } from './metrics';
 import { normalizedPath } from './path';
 import { readyFor, type Ready } from './readiness';
 import { singleHeader, type UpgradeRequest } from './request';
@@ -30,10 +30,9 @@ export class Gatekeeper {
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
   async access(kong: Kong): Promise<void> {
     const upgrade: Upgrade = { traceId: undefined };
-    const decided = decisionSeconds.startTimer();
     let refusal: Reject;
     try {
-      const verdict = await this.#decide(kong, upgrade).finally(decided);
+      const verdict = await this.#timedDecision(kong, upgrade);
       if (verdict.outcome === 'admitted') {
         await this.#admit(kong, verdict, upgrade);
         return;
@@ -45,6 +44,15 @@ export class Gatekeeper {
       refusal = failure('internal_error', requestId, 500, 'The gateway failed');
     }
     await this.#reject(kong, refusal, upgrade);
+  }
+
+  async #timedDecision(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
+    const begunMs = performance.now();
+    try {
+      return await this.#decide(kong, upgrade);
+    } finally {
+      observeSince(decisionSeconds, begunMs);
+    }
   }
 
   async #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
@@ -84,12 +92,17 @@ export class Gatekeeper {
 /** Asks Kong, all at once, for what some rule of the configuration needs. */
 async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<UpgradeRequest> {
   const { rateLimits, places } = config;
+  const byPath = rateLimits.some(({ paths }) => paths.length > 0);
+  const byQuery = places.uriParamNames.length > 0;
+  const byIp = rateLimits.some(({ by }) => by === 'ip');
+  const byRoute = rateLimits.some(({ by }) => by === 'route');
+  if (!byPath && !byQuery && !byIp && !byRoute) return { headers: await readHeaders(kong, lookedAt) };
   const [headers, path, rawQuery, ip, route] = await Promise.all([
     readHeaders(kong, lookedAt),
-    rateLimits.some(({ paths }) => paths.length > 0) ? kong.request.getPath() : undefined,
-    places.uriParamNames.length > 0 ? kong.request.getRawQuery() : undefined,
-    rateLimits.some(({ by }) => by === 'ip') ? kong.client.getForwardedIp() : undefined,
-    rateLimits.some(({ by }) => by === 'route') ? kong.router.getRoute() : undefined,
+    byPath ? kong.request.getPath() : undefined,
+    byQuery ? kong.request.getRawQuery() : undefined,
+    byIp ? kong.client.getForwardedIp() : undefined,
+    byRoute ? kong.router.getRoute() : undefined,
   ]);
   return {
     headers,
@@ -114,20 +127,25 @@ function failure(outcome: Reject['outcome'], requestId: string, status: number, 
   return { outcome, requestId, status, message, responseHeaders: {} };
 }
 
-async function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Promise<Admit | Reject> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Reject>((resolve) => {
-    timer = setTimeout(() => {
-      const headers = { 'Retry-After': '1' };
-      resolve({
-        ...failure('timeout', randomUUID(), 503, 'The decision took too long'),
-        responseHeaders: headers,
-      });
+function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Promise<Admit | Reject> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      resolve(tooLate());
     }, timeoutMs);
+    decision.then(
+      (verdict) => {
+        clearTimeout(timer);
+        resolve(verdict);
+      },
+      (cause: unknown) => {
+        clearTimeout(timer);
+        reject(cause);
+      },
+    );
   });
-  try {
-    return await Promise.race([decision, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+}
+
+function tooLate(): Reject {
+  const refusal = failure('timeout', randomUUID(), 503, 'The decision took too long');
+  return { ...refusal, responseHeaders: { 'Retry-After': '1' } };
 }

@@ -14,6 +14,7 @@ import {
   jwksAgeSeconds,
   jwksFetches,
   jwksStaleUses,
+  observeSince,
   openBreakers,
   redisSeconds,
   verificationSeconds,
@@ -114,11 +115,11 @@ function logBreaker(log: Logger) {
 function timed(store: Store): Store {
   return {
     async ask(query) {
-      const end = redisSeconds.startTimer();
+      const begunMs = performance.now();
       try {
         return await store.ask(query);
       } finally {
-        end();
+        observeSince(redisSeconds, begunMs);
       }
     },
   };
@@ -143,11 +144,11 @@ export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log:
   const verifier = cachingVerifier(
     {
       async verify(token, now) {
-        const end = verificationSeconds.startTimer();
+        const begunMs = performance.now();
         try {
           return await verifyToken(token, config.token, source, now);
         } finally {
-          end();
+          observeSince(verificationSeconds, begunMs);
         }
       },
     },

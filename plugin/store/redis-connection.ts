@@ -68,7 +68,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
 
   async function ask<T>(command: () => Promise<T>): Promise<T> {
     try {
-      await ready();
+      if (redis.status !== 'ready') await ready();
       gather(redis.stream);
       return await command();
     } catch (cause) {
@@ -131,7 +131,6 @@ function gatherer(): (stream: Pick<Writable, 'cork' | 'uncork'>) => void {
 function readiness(redis: Redis, timeoutMs: number): () => Promise<void> {
   let pending: Promise<void> | undefined;
   return async () => {
-    if (redis.status === 'ready') return;
     if (redis.status === 'reconnecting' || redis.status === 'end') throw new Error('not connected');
     pending ??= firstOf(redis, timeoutMs).finally(() => {
       pending = undefined;

@@ -10,22 +10,40 @@ import type { LimitState, Store, StoreAnswer } from './store';
 export function redisStore(redis: GatekeeperRedis): Store {
   return {
     async ask({ limits, revocationKey }): Promise<StoreAnswer> {
-      const slots = [...new Set(limits.map(({ slot }) => slot))];
-      const groups = slots.map((slot) => limits.filter((limit) => limit.slot === slot));
-      const [revoked, ...answers] = await Promise.all([
+      const groups = bySlot(limits);
+      const [revoked, ...charged] = await Promise.all([
         revocationKey === undefined ? false : redis.exists(revocationKey),
         ...groups.map((group) => charge(redis, group)),
       ]);
-      const states = new Map(
-        groups.flatMap((group, i) => group.map((limit, j) => [limit, answers[i]?.states[j]])),
-      );
       return {
-        admitted: answers.every(({ admitted }) => admitted),
-        states: limits.map((limit) => states.get(limit)).filter((state) => state !== undefined),
+        admitted: charged.every(({ admitted }) => admitted),
+        states: inOrderOf(
+          limits,
+          groups,
+          charged.map(({ states }) => states),
+        ),
         revoked,
       };
     },
   };
+}
+
+function bySlot(limits: readonly AppliedLimit[]): readonly (readonly AppliedLimit[])[] {
+  const [first] = limits;
+  if (first === undefined) return [];
+  if (limits.every(({ slot }) => slot === first.slot)) return [limits];
+  const slots = [...new Set(limits.map(({ slot }) => slot))];
+  return slots.map((slot) => limits.filter((limit) => limit.slot === slot));
+}
+
+function inOrderOf(
+  limits: readonly AppliedLimit[],
+  groups: readonly (readonly AppliedLimit[])[],
+  states: readonly (readonly LimitState[])[],
+): readonly LimitState[] {
+  if (groups.length === 1) return states[0] ?? [];
+  const byLimit = new Map(groups.flatMap((group, i) => group.map((limit, j) => [limit, states[i]?.[j]])));
+  return limits.map((limit) => byLimit.get(limit)).filter((state) => state !== undefined);
 }
 
 async function charge(redis: GatekeeperRedis, group: readonly AppliedLimit[]) {

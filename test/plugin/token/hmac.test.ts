@@ -102,7 +102,7 @@ describe('a token with an HMAC is', () => {
     );
     // The tokens reach what they are made for.
     for (const code of ['accepted', 'bad_signature', 'malformed_token', 'bad_claim', 'expired']) {
-      expect(outcomes.get(code)).toBeGreaterThan(10);
+      expect(outcomes.get(code)).toBeGreaterThan(0);
     }
   });
 
