@@ -137,7 +137,7 @@ function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Pro
         clearTimeout(timer);
         resolve(verdict);
       },
-      (cause: unknown) => {
+      (cause: Error) => {
         clearTimeout(timer);
         reject(cause);
       },
