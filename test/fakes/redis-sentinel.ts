@@ -29,6 +29,17 @@ export interface SentinelSetup {
   stop(): Promise<void>;
 }
 
+/**
+ * Resolves once no timer is left of connections to sentinels: ioredis gives each two seconds to close, also one that
+ * has closed, and keeps the process for so long.
+ */
+export function sentinelTimersOver(): Promise<void> {
+  return sleep(DISCONNECT_TIMEOUT_MS);
+}
+
+/** ioredis's default `disconnectTimeout`, which it does not take for sentinels. */
+const DISCONNECT_TIMEOUT_MS = 2000;
+
 /** Starts them and resolves once the sentinels know one another and the replica. */
 export async function startSentinels(): Promise<SentinelSetup> {
   const dir = await mkdtemp(join(tmpdir(), 'redis-sentinel-'));

@@ -6,7 +6,7 @@ import { decide } from '../../../plugin/decide';
 import { readyFor, type Ready } from '../../../plugin/readiness';
 import { closeRedisConnections } from '../../../plugin/store/redis-connection';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
-import { startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
+import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 
 /** How long after a master failed everybody must be admitted again, in milliseconds. */
@@ -178,6 +178,7 @@ describe('a gatekeeper on a cluster, asked all the time', () => {
 describe('a gatekeeper on sentinels, asked all the time', () => {
   let setup: SentinelSetup;
   let upgrades: Upgrades;
+  afterAll(sentinelTimersOver);
   beforeEach(async () => {
     setup = await startSentinels();
     upgrades = new Upgrades(await gatekeeperOn(setup.url));

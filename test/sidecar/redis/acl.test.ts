@@ -161,8 +161,8 @@ describe('the documented user of a service that answers AI chats', () => {
     chat.send('{"type":"ask","id":"c1"}');
     expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
     const group = ['GROUP', 'answers', 'one', 'STREAMS', 'ai:commands', '>'] as const;
-    const [[, entries] = ['', []]] = (await service.xreadgroup(...group)) as [string, [string][]][];
-    const [[id = ''] = []] = entries;
+    const read = await service.xreadgroup(...group);
+    const id = read?.[0]?.[1][0]?.[0] ?? '';
     await service.publish('ai:stream:s1', 'answer');
     expect(await chat.next()).toBe('answer');
     expect(await service.xack('ai:commands', 'answers', id)).toBe(1);

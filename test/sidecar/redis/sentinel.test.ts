@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { jest } from '@jest/globals';
 import { publisher } from '../../../sidecar/publish';
-import { DOWN_AFTER_MS, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
+import {
+  DOWN_AFTER_MS,
+  sentinelTimersOver,
+  startSentinels,
+  type SentinelSetup,
+} from '../../fakes/redis-sentinel';
 import { connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
 import { expectBackInTime, faultsOf, Heard, publishNumbered, type Traffic } from './traffic';
 
@@ -15,6 +20,7 @@ let bridge: TestBridge;
 let traffic: Traffic;
 let heard: Heard;
 
+afterAll(sentinelTimersOver);
 beforeEach(async () => {
   setup = await startSentinels();
   bridge = await startBridge(setup.url, {

@@ -99,9 +99,10 @@ export function faultsOf(items: readonly (number | string)[], confirmed: readonl
   const [first = Infinity] = numbers;
   /** Whether a gap stands between the last frame before this one and the first after it. */
   const isTold = (number: number): boolean => {
-    const next = items.findIndex((item) => typeof item === 'number' && item > number);
-    const before = items.slice(0, next).findLastIndex((item) => typeof item === 'number' && item < number);
-    return items.slice(before, next).some((item) => typeof item === 'string');
+    const told = items.filter((item) => typeof item === 'string' || known.has(item));
+    const next = told.findIndex((item) => typeof item === 'number' && item > number);
+    const before = told.slice(0, next).findLastIndex((item) => typeof item === 'number' && item < number);
+    return told.slice(before, next).some((item) => typeof item === 'string');
   };
   return {
     silent: confirmed.filter((number) => number > first && !got.has(number) && !isTold(number)),
