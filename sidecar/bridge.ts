@@ -138,10 +138,11 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     },
     maxTenants: settings.metricsMaxTenants,
   });
+  const marks = new Marks(subscriptions);
   const handover = new Handover({
     bridgeId,
     streams,
-    marks: new Marks(subscriptions),
+    marks,
     store: redisHandoverStore(commands, publish),
     inOneOrder: (channels) => intake.inOneOrder(channels),
     timeoutMs: settings.handoverTimeoutMs,
@@ -291,6 +292,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       sessions: sessions.size,
       cappedCallers: caps.size,
       handovers: handover.size,
+      marks: marks.size,
       heartbeats: heartbeat.size,
       redisListeners: redisListeners() - ownListeners,
     }),

@@ -16,14 +16,21 @@ const KEPT_TIMEOUTS = 5;
 /** The old bridge's part of a handover. */
 export class HandoverGiver {
   readonly #context: HandoverContext;
+  #size = 0;
 
   constructor(context: HandoverContext) {
     this.#context = context;
   }
 
+  /** How many are being given. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Answers a request. Never rejects: the bridge that asked has a deadline of its own. */
   async give(request: HandoverRequest): Promise<void> {
     const { store, onOutcome, log } = this.#context;
+    this.#size += 1;
     try {
       const answer = await this.#answer(request);
       onOutcome('given', answer.type === 'handed' ? 'done' : answer.reason);
@@ -31,6 +38,8 @@ export class HandoverGiver {
     } catch (error) {
       onOutcome('given', error instanceof DeadlineError ? 'timeout' : 'failed');
       log.warn({ err: error, to: request.from }, 'handover failed');
+    } finally {
+      this.#size -= 1;
     }
   }
 

@@ -55,9 +55,9 @@ export class Handover implements Receiver {
     this.#log = context.log;
   }
 
-  /** How many this bridge waits for. */
+  /** How many this bridge waits for, and gives. */
   get size(): number {
-    return this.#taker.size;
+    return this.#taker.size + this.#giver.size;
   }
 
   /**

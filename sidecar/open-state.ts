@@ -10,8 +10,10 @@ export interface OpenState {
   readonly sessions: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
-  /** Asked of other bridges. */
+  /** Asked of other bridges, and given to them. */
   readonly handovers: number;
+  /** Marks that are waited for. */
+  readonly marks: number;
   readonly heartbeats: number;
   /** Listeners on the Redis connections beyond the bridge's own. */
   readonly redisListeners: number;

@@ -20,6 +20,13 @@ interface Release {
   };
 }
 
+interface Faults {
+  readonly on: object;
+  readonly jobs: {
+    readonly acceptance: { readonly steps: { readonly run?: string; readonly env?: object }[] };
+  };
+}
+
 const release = yamlFile('.github/workflows/release.yml') as Release;
 const { packages, images, tags } = release.jobs;
 const { matrix } = images.strategy;
@@ -37,6 +44,13 @@ describe('the workflows', () => {
     );
     expect(uses.length).toBeGreaterThan(2);
     for (const action of uses) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+  });
+
+  it('run the fault tests at the size of their acceptance, every night and when asked', () => {
+    const { on, jobs } = yamlFile('.github/workflows/faults.yml') as Faults;
+    expect(Object.keys(on)).toEqual(['schedule', 'workflow_dispatch']);
+    const step = jobs.acceptance.steps.find(({ run }) => run === 'npm run test:fault');
+    expect(step?.env).toMatchObject({ CLIENTS: '1000', SECONDS: '60' });
   });
 
   it('build every image of the Dockerfile, and no other', () => {

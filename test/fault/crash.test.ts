@@ -25,7 +25,7 @@ it(
       },
       times: { tokenLifetimeMs: plan.seconds * 1000, renewBeforeMs: plan.seconds * 250, idleTimeoutMs: 2500 },
     });
-    stage.publisher.start();
+    stage.start();
     const stopCutting = stage.cutAtRandom(0.05);
     const endMs = Date.now() + plan.seconds * SECONDS;
     const { random } = stage;
@@ -40,7 +40,7 @@ it(
     }
     stopCutting();
     const settled = await stage.settle(60_000);
-    stage.report('kill -9 and Redis restarts', false);
+    await stage.report('kill -9 and Redis restarts', false);
     expect({ settled, ...stage.score() }).toMatchObject({
       settled: true,
       silentLosses: 0,

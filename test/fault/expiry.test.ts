@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { connect } from '../sidecar/fixture';
+import { clientChannels, connect } from '../sidecar/fixture';
 import { BridgeProcess } from './bridge-process';
 import { FaultyGateway } from './gateway';
 import { Listener } from './listener';
@@ -11,18 +12,39 @@ import { Tally } from './tally';
 import { until } from './until';
 
 const PROMPTLY_MS = 1000;
+const HELD = ['ws_bridge_connections', 'ws_bridge_streams', 'ws_bridge_subscriptions', 'ws_bridge_sessions'];
+const EMPTY_WITHIN_MS = 30_000;
+const ENV = {
+  BRIDGE_DRAIN_MS: '0',
+  // Who was revoked is refused for as long as clocks may differ, and tries again meanwhile.
+  BRIDGE_LINGER_MS: '15000',
+};
 
 let redis: RedisServer;
 let bridges: readonly BridgeProcess[];
 
 beforeEach(async () => {
   redis = await startRedis();
-  bridges = await Promise.all([BridgeProcess.start(redis.url, {}), BridgeProcess.start(redis.url, {})]);
+  bridges = await Promise.all([BridgeProcess.start(redis.url, ENV), BridgeProcess.start(redis.url, ENV)]);
 });
 afterEach(async () => {
-  for (const bridge of bridges) bridge.signal('SIGKILL');
-  await redis.stop();
-});
+  try {
+    assert.equal(await until(holdNothing, EMPTY_WITHIN_MS), true);
+    for (const bridge of bridges) bridge.signal('SIGTERM');
+    assert.deepEqual(await Promise.all(bridges.map(({ ended }) => ended)), [0, 0]);
+  } finally {
+    for (const bridge of bridges) bridge.signal('SIGKILL');
+    await redis.stop();
+  }
+}, 60_000);
+
+async function holdNothing(): Promise<boolean> {
+  const held = await Promise.all(bridges.flatMap((bridge) => HELD.map((name) => bridge.gauge(name))));
+  const connection = new Redis(redis.url);
+  const channels = await clientChannels(connection);
+  connection.disconnect();
+  return held.every((count) => count === 0) && channels.length === 0;
+}
 
 /** A client at each bridge; resolves with when each was closed, in milliseconds since the epoch, and how. */
 async function closings(exp: number, from: () => Promise<unknown>) {
@@ -90,5 +112,5 @@ describe('on two bridges', () => {
       expect(Object.values(faults).every((count) => count === 0)).toBe(true);
     }
     expect(tally.greetings).toEqual({ fresh: 20, resumed: 10 });
-  });
+  }, 60_000);
 });

@@ -13,7 +13,10 @@ export interface Seat {
 /** How rarely something comes for one user, against what comes for the whole tenant. */
 const USER_RATE = 0.1;
 
-/** Seats for so many clients, dealt to the tenants in turn: most get notifications, some a dashboard, some a chat. */
+/** Where clients send commands. */
+const CHAT = '/ws/ai/chat';
+
+/** Seats for so many clients, dealt to the tenants in turn: most get notifications, some a dashboard, a document, a chat. */
 export function seatsFor(clients: number, tenants: number): readonly Seat[] {
   return Array.from({ length: clients }, (_, index) => {
     const [tenant, place] = [`t${index % tenants}`, Math.floor(index / tenants)];
@@ -26,15 +29,23 @@ export function seatsFor(clients: number, tenants: number): readonly Seat[] {
 function target(tenant: string, user: string, place: number): Pick<Seat, 'path' | 'channels'> {
   if (place % 10 === 9) {
     const session = `${tenant}-${place}`;
-    return { path: `/ws/ai/chat?session=${session}`, channels: [`ai:stream:${session}`] };
+    return { path: `${CHAT}?session=${session}`, channels: [`ai:stream:${session}`] };
   }
   if (place % 10 >= 7) {
     return { path: '/ws/bi/dashboards/sales', channels: [`${tenant}:dashboard:refresh:sales`] };
+  }
+  if (place % 10 === 6) {
+    return { path: '/ws/collaboration/plan', channels: [`${tenant}:collaboration:plan`] };
   }
   return {
     path: '/ws/notifications',
     channels: [`${tenant}:notifications`, `${tenant}:notifications:${user}`],
   };
+}
+
+/** Whether whoever sits there sends commands. */
+export function sendsCommands({ path }: Seat): boolean {
+  return path.startsWith(CHAT);
 }
 
 /** Every channel that somebody is to hear. */

@@ -2,13 +2,14 @@ import { Redis } from 'ioredis';
 import { isOwnChannel } from '../../sidecar/own-channels';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { BridgeProcess } from './bridge-process';
+import { Commander, commandName, type CommandScore } from './commander';
 import { FaultyGateway } from './gateway';
 import { totalOf, type Ledger, type Score } from './ledger';
 import { Listener, type ListenerTimes } from './listener';
 import type { Plan } from './plan';
 import { Publisher } from './publisher';
 import { randomFrom, type Random } from './random';
-import { seatsFor, subjectsOf } from './seat';
+import { seatsFor, sendsCommands, subjectsOf } from './seat';
 import { Tally } from './tally';
 import { until, wait } from './until';
 
@@ -32,6 +33,8 @@ export class Stage {
   readonly gateway: FaultyGateway;
   readonly publisher: Publisher;
   readonly listeners: Listener[] = [];
+  /** Of those who sit at a chat. */
+  commander = new Commander([]);
   /** Those that serve, the oldest first. */
   readonly bridges: BridgeProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
@@ -72,7 +75,15 @@ export class Stage {
       stage.listeners.push(...batch);
       await until(() => batch.every(({ wasOpen }) => wasOpen));
     }
+    const chats = stage.listeners.filter(({ seat }) => sendsCommands(seat));
+    stage.commander = new Commander(chats.map(({ client }) => client));
     return stage;
+  }
+
+  /** From now on services publish and clients send commands, until {@link settle}. */
+  start(): void {
+    this.publisher.start();
+    this.commander.start();
   }
 
   /** Starts a bridge, and sends clients there once it is ready. */
@@ -136,7 +147,9 @@ export class Stage {
     const from = this.publisher.counts();
     if (!(await inTime((ledger) => ledger.hasReached(from)))) return false;
     this.publisher.stop();
-    return inTime((ledger) => ledger.isComplete(published));
+    this.commander.stop();
+    if (!(await inTime((ledger) => ledger.isComplete(published)))) return false;
+    return until(() => this.commander.isSettled, endMs - performance.now());
   }
 
   /** What became of the frames of all clients. */
@@ -144,11 +157,17 @@ export class Stage {
     return totalOf(this.listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
   }
 
+  /** What became of the commands, of which Redis must have lost none. */
+  async commands(): Promise<CommandScore> {
+    const entries = await this.#asked((redis) => redis.xrange('ai:commands', '-', '+'));
+    return this.commander.score(entries.map(([, fields]) => commandName(fields)));
+  }
+
   /**
    * Prints the counts, and what happened to the first faulty clients.
    * @param gapsAreFaults whether one that was told of a gap is faulty
    */
-  report(title: string, gapsAreFaults: boolean): void {
+  async report(title: string, gapsAreFaults: boolean): Promise<void> {
     const { plan, tally, gateway, publisher } = this;
     const counts = {
       ...plan,
@@ -162,6 +181,7 @@ export class Stage {
       gaps: tally.gaps,
       errors: tally.errors,
       frames: this.score(),
+      commands: await this.commands(),
     };
     const lines = Object.entries(counts).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`);
     const faulty = this.listeners.filter(
@@ -214,6 +234,7 @@ export class Stage {
   async close(): Promise<void> {
     for (const listener of this.listeners) listener.leave();
     this.publisher.close();
+    this.commander.stop();
     await this.gateway.stop();
     for (const bridge of [...this.#stopped, ...this.bridges]) bridge.signal('SIGKILL');
     await this.redis.stop();

@@ -276,6 +276,7 @@ export const EMPTY: OpenState = {
   sessions: 0,
   cappedCallers: 0,
   handovers: 0,
+  marks: 0,
   heartbeats: 0,
   redisListeners: 0,
 };

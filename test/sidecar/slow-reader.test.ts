@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
@@ -20,6 +22,10 @@ const FAST = 200;
 const MESSAGES = 100;
 const ROUNDS = 3;
 const FLOOD_MESSAGE = 'x'.repeat(64 * 1024);
+/** What the slow one is sent beyond what the kernel takes for it. */
+const FLOOD_BYTES = 96 * 2 ** 20;
+/** What this process, clients and all, may hold more than before, of all that. */
+const MAX_GROWTH_BYTES = 24 * 2 ** 20;
 const ROUTES = {
   routes: [
     {
@@ -101,6 +107,16 @@ async function isReplacing(): Promise<boolean> {
   return /action="replaced"\} [1-9]/.test(metrics);
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What this process holds: on the heap, and in buffers outside of it. */
+function heldBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** Publishes to the slow one alone. @returns how many bytes */
 async function flood(messages: number): Promise<number> {
   for (let sent = 0; sent < messages; sent += 1) await redis.publish('acme:feed:slow', FLOOD_MESSAGE);
@@ -147,17 +163,25 @@ it('a client that reads 1 KB a second, beside 200 fast ones: these get every fra
   const fast = await openFast();
   await p99OfAll(fast);
   const alone = await medianP99(fast);
+  const before = heldBytes();
   const slow = await SlowReader.open();
-  // Until what the kernel and the bridge hold for it is full, and as much again.
+  // Until what the kernel and the bridge hold for it is full, and much more.
   let fullAt = 0;
   while (!(await isReplacing())) fullAt += await flood(16);
-  let flooded = fullAt;
-  while (flooded < 2 * fullAt) flooded += await flood(16);
+  for (let flooded = 0; flooded < FLOOD_BYTES;) flooded += await flood(16);
   const beside = await medianP99(fast);
+  const growth = heldBytes() - before;
+  // Acceptance: within 2 times. A machine that others use makes it more, so that it is told and not asserted.
   process.stdout.write(
-    `fast clients' p99: ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside a slow one, ${(beside / alone).toFixed(2)} times\n`,
+    `slow reader: fast clients' p99 ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside it, ${(beside / alone).toFixed(2)} times (aim: 2); ` +
+      `held ${(growth / 2 ** 20).toFixed(1)} MiB more after ${((fullAt + FLOOD_BYTES) / 2 ** 20).toFixed(0)} MiB for it\n`,
   );
-  expect(bridge.bridge.openState().connections).toBe(FAST + 1);
+  expect(growth).toBeLessThan(MAX_GROWTH_BYTES);
+  expect(bridge.bridge.openState()).toMatchObject({
+    connections: FAST + 1,
+    undecidedUpgrades: 0,
+    streams: 0,
+  });
   await redis.publish('acme:feed', 'the newest');
   await slow.readUntil('the newest');
   expect(slow.bytes).toBeLessThan(1.5 * fullAt);
