@@ -7,6 +7,7 @@ import { NodeConnector } from '../../protocol/node-connector';
 import { addressText, type RedisTarget } from '../../protocol/redis-url';
 import { refreshSlots } from '../../protocol/slot-refresh';
 import type { RedisSettings } from '../config/config';
+import { withAnswerDeadline } from './answer-deadline';
 import type { GatekeeperRedis } from './redis-connection';
 import { MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
 import { StoreUnreachableError } from './store';
@@ -64,7 +65,7 @@ export function clusterConnection(
     try {
       await opened;
       gather();
-      return await command();
+      return await withAnswerDeadline(command(), settings.timeoutMs);
     } catch (cause) {
       throw new StoreUnreachableError((cause as Error).message);
     }

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { RedisSettings } from '../config/config';
+import { withAnswerDeadline } from './answer-deadline';
 import { clusterConnection } from './redis-cluster';
 import { connectionOptions, redisTarget } from './redis-options';
 import { StoreUnreachableError } from './store';
@@ -70,7 +71,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
     try {
       if (redis.status !== 'ready') await ready();
       gather(redis.stream);
-      return await command();
+      return await withAnswerDeadline(command(), settings.timeoutMs);
     } catch (cause) {
       reconnectIfSilent(cause as Error);
       throw new StoreUnreachableError((cause as Error).message);

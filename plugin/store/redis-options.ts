@@ -6,6 +6,9 @@ import { ConfigError, type RedisSettings } from '../config/config';
 /** Longest time between two attempts to reconnect, in milliseconds. */
 export const MAX_RECONNECT_DELAY_MS = 1000;
 
+/** For what ioredis itself asks while it connects, in milliseconds; a decision's questions have a deadline of their own. */
+const CONNECTING_TIMEOUT_MS = 5000;
+
 /** What ioredis is told of a connection. */
 export type RedisConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 
@@ -44,7 +47,7 @@ export function nodeOptions(
     // CLIENT SETINFO would need one more right.
     disableClientInfo: true,
     maxRetriesPerRequest: 0,
-    commandTimeout: settings.timeoutMs,
+    commandTimeout: Math.max(settings.timeoutMs, CONNECTING_TIMEOUT_MS),
     connectTimeout: settings.timeoutMs,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),

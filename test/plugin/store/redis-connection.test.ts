@@ -29,3 +29,20 @@ it('what is asked in one turn of the event loop leaves in one write', async () =
     await server.stop();
   }
 });
+
+it('an answer that came while the gatekeeper itself was busy past its deadline counts', async () => {
+  const server = await startRedis();
+  try {
+    const { redis: settings } = (await parseConfig(rawConfig())).config;
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 100 }, pino({ level: 'silent' }));
+    await redis.exists('warm');
+    const answer = redis.exists('k');
+    // The question leaves at the end of this turn.
+    await new Promise(setImmediate);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    expect(await answer).toBe(false);
+  } finally {
+    closeRedisConnections();
+    await server.stop();
+  }
+});
