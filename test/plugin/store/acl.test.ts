@@ -15,7 +15,7 @@ import { startSentinels } from '../../fakes/redis-sentinel';
 import { startRedis } from '../../fakes/redis-server';
 import { rawConfig } from '../fixture';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 afterEach(() => {
   closeRedisConnections();

@@ -11,7 +11,7 @@ import { connect, connectCounting, EMPTY, eventually, startBridge, type TestBrid
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob', jti: 'of-bob' };
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 interface Setup {
   readonly url: string;
