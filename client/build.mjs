@@ -11,13 +11,24 @@ import { build } from 'esbuild';
 
 const MAX_GZIP_BYTES = 4096;
 
+// Properties of classes and objects that never leave the client, which get short names in the minified file as #private
+// ones do anyway. No option, event, frame or member of the platform may be called so; test/client/package.test.ts runs
+// the outcome.
+const INTERNAL = [
+  ...['acknowledge', 'refuse', 'refuseAll', 'settle', 'flush', 'sentAtMs', 'firstSentAtMs', 'waitingSinceMs'],
+  ...['cursor', 'point', 'fork', 'goOn', 'restart', 'overtake', 'overtaken'],
+  ...['opened', 'control', 'failed', 'drop', 'heardAtMs', 'askedAtMs'],
+  ...['status', 'attempts', 'openedAtMs', 'nowMs'],
+  ...['take', 'taken', 'interrupt', 'expected', 'start', 'emit'],
+];
+
 const here = import.meta.dirname;
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(here, 'dist') } } });
 const outdir = values.outdir;
 
 rmSync(outdir, { recursive: true, force: true });
 await bundle('index.js', { sourcemap: true });
-await bundle('index.min.js', { minify: true });
+await bundle('index.min.js', { minify: true, mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`) });
 declareTypes();
 checkSize();
 
@@ -38,8 +49,11 @@ async function bundle(name, options) {
 function precomputePolicy({ onLoad }) {
   onLoad({ filter: /close-policy\.ts$/ }, async ({ path }) => {
     const { outputFiles } = await build({ entryPoints: [path], bundle: true, format: 'esm', write: false });
-    const { POLICY } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
-    return { contents: `export const POLICY = new Map(${JSON.stringify([...POLICY])})` };
+    const { OTHERWISE, POLICY } = await import(
+      `data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`
+    );
+    const values = [`OTHERWISE = '${OTHERWISE}'`, `POLICY = new Map(${JSON.stringify([...POLICY])})`];
+    return { contents: values.map((value) => `export const ${value};`).join('') };
   });
 }
 

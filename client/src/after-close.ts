@@ -1,7 +1,7 @@
 import type { AfterClose } from '../../protocol/close-codes.ts';
-import { POLICY } from './close-policy.ts';
+import { OTHERWISE, POLICY } from './close-policy.ts';
 
-/** What to do after a close code. One that is not in the table, as 1006 is, may be a passing trouble. */
+/** What to do after a close code. */
 export function afterClose(code: number): AfterClose {
-  return POLICY.get(code) ?? 'reconnect-later';
+  return POLICY.get(code) ?? OTHERWISE;
 }

@@ -56,7 +56,9 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /** @throws TypeError when an option is missing or `url` is none */
   constructor(options: ClientOptions) {
     const settings = (this.#settings = settingsOf(options));
-    this.#commands = new CommandQueue(settings.maxPendingCommands);
+    this.#commands = new CommandQueue(settings, () => {
+      this.#flush();
+    });
     const alarm = (ring: () => void): Alarm => new Alarm(settings.clock, ring);
     this.#retry = alarm(() => {
       this.#dispatch({ type: 'retry' });
@@ -97,13 +99,16 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * Sends a command, now or when there is a connection again, until the bridge has answered it.
+   * Sends a command, now or when there is a connection again, until the bridge has taken it over or refused it.
+   * @param id 1 to 128 characters; unique in the session, or that of an earlier command, which then is not run again
+   *   when the bridge has it: it remembers ids for an hour. Default: a new one
    * @returns a promise that is fulfilled once the bridge has taken it over: once, however often it was sent
-   * @throws BridgeClientError when it is refused, too many wait, or the client is closed before it is acknowledged
+   * @throws BridgeClientError when it is refused, too many wait, it can no longer be sent again, or the client is
+   *   closed before it is acknowledged
    */
-  async send(type: string, data?: unknown): Promise<void> {
+  async send(type: string, data?: unknown, id = this.#settings.newId()): Promise<void> {
     if (this.state === 'closed') throw closedError();
-    const acknowledged = this.#commands.add({ type, data, id: this.#settings.newId() });
+    const acknowledged = this.#commands.add({ type, data, id });
     this.#flush();
     await acknowledged;
   }
@@ -135,15 +140,11 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     const { clock, random } = this.#settings;
     const context = { ...this.#settings, nowMs: clock.now(), random: random() };
     this.#state = reduce(this.#state, event, context);
-    if (this.state === status) this.#follow();
-    else this.#enter(this.state);
-  }
-
-  #enter(status: ConnectionState): void {
     this.#follow();
-    if (status === 'closed') this.#tearDown();
-    this.#emitter.emit('state', status);
-    if (status !== 'closed') return;
+    if (this.state === status) return;
+    if (this.state === 'closed') this.#tearDown();
+    this.#emitter.emit('state', this.state);
+    if (this.state !== 'closed') return;
     this.#emitter.emit('close', this.#closeInfo);
     this.#emitter.clear();
   }
@@ -174,8 +175,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #connect(): Connection {
     const connection: Connection = new Connection(
       this.#settings,
-      () => this.#session,
-      () => this.#cursor.fork(),
+      () => [this.#cursor.fork(), this.#session],
       {
         opened: (ready) => {
           this.#takeOver(connection, ready);
@@ -202,11 +202,10 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#current?.drop();
     this.#current = connection;
     this.#next = undefined;
-    this.#cursor = connection.cursor ?? this.#cursor;
+    this.#cursor = connection.cursor;
     this.#session = ready.session;
     this.#renewal.set(renewalAtMs(connection.token, clock.now(), random(), renewBeforeMs));
     this.#flush(true);
-    this.#beginPatience();
     this.#dispatch({ type: 'ready' });
   }
 
@@ -225,7 +224,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   #data(data: string | ArrayBuffer): void {
-    this.#next?.cursor?.overtake();
+    this.#next?.cursor.overtake();
     this.#emitter.emit('message', data);
     const frame = typeof data === 'string' ? parseFrame(data) : undefined;
     if (!frame) return;
@@ -233,17 +232,10 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#answers.take(frame as DataFrame);
   }
 
-  #control(frame: AckFrame | GapFrame | BridgeErrorFrame): void {
-    switch (frame.type) {
-      case 'bridge.ack':
-        this.#commands.acknowledge(frame.data.id);
-        return;
-      case 'bridge.error':
-        this.#refused(frame.data);
-        return;
-      case 'bridge.gap':
-        this.#gap(frame.data);
-    }
+  #control({ type, data }: AckFrame | GapFrame | BridgeErrorFrame): void {
+    if (type === 'bridge.ack') this.#commands.acknowledge(data.id);
+    if (type === 'bridge.error') this.#refused(data);
+    if (type === 'bridge.gap') this.#gap(data);
   }
 
   #gap(gap: GapFrame['data']): void {
@@ -253,7 +245,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#dispatch({ type: 'failed', then: 'resume' });
     }
     this.#emitter.emit('gap', gap);
-    this.#answers.fail(new BridgeClientError('GAP', `frames may have been lost: ${gap.reason}`));
+    this.#answers.fail(new BridgeClientError('GAP', gap.reason));
   }
 
   #refused(error: BridgeErrorFrame['data']): void {
@@ -266,11 +258,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #flush(again = false): void {
     const connection = this.#current;
     if (!connection) return;
-    if (this.#session === undefined) {
-      this.#commands.refuseAll(new BridgeClientError('NO_COMMANDS', 'this route takes no commands'));
-      return;
-    }
-    this.#commands.flush((text) => connection.send(text), this.#settings.clock.now(), again);
+    if (this.#session === undefined) this.#commands.refuseAll(new BridgeClientError('NO_COMMANDS'));
+    this.#commands.flush((text) => connection.send(text), again);
     this.#beginPatience();
   }
 
@@ -297,7 +286,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 }
 
 function closedError(): BridgeClientError {
-  return new BridgeClientError('CLOSED', 'the client is closed');
+  return new BridgeClientError('CLOSED');
 }
 
 /** Connects. The same as `new BridgeClient(options)`. */

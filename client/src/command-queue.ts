@@ -1,73 +1,109 @@
 import type { Command } from '../../protocol/frames.ts';
+import { Alarm } from './alarm.ts';
+import { backoffMs } from './backoff.ts';
 import { BridgeClientError } from './errors.ts';
+import type { Settings } from './options.ts';
 
 interface Pending {
   readonly text: string;
-  readonly resolve: () => void;
-  readonly reject: (cause: BridgeClientError) => void;
+  readonly settle: (cause?: BridgeClientError) => void;
+  /** When it was sent last; undefined when it is to be sent. */
   sentAtMs: number | undefined;
+  /** From when on the bridge may know its id. */
+  firstSentAtMs: number;
 }
 
-/** Commands that the bridge has neither acknowledged nor refused, in the order they were given. */
+/** Commands that the bridge has neither acknowledged nor refused for good, in the order they were given. */
 export class CommandQueue {
-  readonly #limit: number;
+  readonly #settings: Settings;
+  readonly #resend: Alarm;
   readonly #pending = new Map<string, Pending>();
+  /** Until then nothing is sent to a bridge that was unavailable. */
+  #heldUntilMs = 0;
+  #holds = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** @param due called when what was held back may be sent again */
+  constructor(settings: Settings, due: () => void) {
+    this.#settings = settings;
+    this.#resend = new Alarm(settings.clock, due);
   }
 
-  /** When the oldest one was sent; undefined when none waits, or it was not sent yet. */
+  /** When the oldest one was sent; undefined when none waits, or it is to be sent. */
   get waitingSinceMs(): number | undefined {
     const [oldest] = this.#pending.values();
     return oldest?.sentAtMs;
   }
 
   /**
-   * Takes a command.
+   * Takes a command. One with the id of another that waits is the same.
    * @returns a promise of its acknowledgement
    */
   async add(command: Command & { readonly id: string }): Promise<void> {
+    const { id } = command;
     const text = JSON.stringify(command);
-    if (this.#pending.size >= this.#limit) {
-      throw new BridgeClientError('QUEUE_FULL', `${this.#limit} commands wait already`);
+    if (!id || id.length > 128) throw new TypeError('an id has 1 to 128 characters');
+    const same = this.#pending.get(id);
+    if (!same && this.#pending.size >= this.#settings.maxPendingCommands) {
+      throw new BridgeClientError('QUEUE_FULL');
     }
     await new Promise<void>((resolve, reject) => {
-      this.#pending.set(command.id, { text, resolve, reject, sentAtMs: undefined });
+      const settle = (cause?: BridgeClientError): void => {
+        same?.settle(cause);
+        if (cause) reject(cause);
+        else resolve();
+      };
+      this.#pending.set(id, { text, sentAtMs: undefined, firstSentAtMs: Infinity, ...same, settle });
     });
   }
 
-  /** Sends what was not sent yet, or everything over again on a new connection. */
-  flush(send: (text: string) => boolean, nowMs: number, again = false): void {
-    for (const command of this.#pending.values()) {
+  /** Sends what is to be sent, or everything over again on a new connection; rejects what is too old for that. */
+  flush(send: (text: string) => boolean, again = false): void {
+    const { clock, commandTtlMs } = this.#settings;
+    const nowMs = clock.now();
+    if (nowMs < this.#heldUntilMs && !again) return;
+    for (const [id, command] of this.#pending) {
       if (command.sentAtMs !== undefined && !again) continue;
-      command.sentAtMs = send(command.text) ? nowMs : undefined;
+      if (nowMs - command.firstSentAtMs > commandTtlMs) {
+        this.#settle(id, new BridgeClientError('UNCONFIRMED'));
+        continue;
+      }
+      command.sentAtMs = nowMs;
+      if (send(command.text)) command.firstSentAtMs = Math.min(command.firstSentAtMs, nowMs);
+      else command.sentAtMs = undefined;
     }
   }
 
-  /** Settles one command, once. */
+  /** The bridge has taken one over. */
   acknowledge(id: string): void {
-    this.#take(id)?.resolve();
+    this.#holds = 0;
+    this.#settle(id);
   }
 
   /**
-   * Rejects one command.
+   * Rejects one command; keeps it when the bridge was unavailable: Redis may have it, and its id sees to it that it is
+   * not run twice.
    * @returns whether it was waiting
    */
   refuse(id: string, cause: BridgeClientError): boolean {
-    const command = this.#take(id);
-    command?.reject(cause);
-    return command !== undefined;
+    const command = this.#pending.get(id);
+    if (!command || cause.code !== 'UNAVAILABLE') return this.#settle(id, cause);
+    command.sentAtMs = undefined;
+    const nowMs = this.#settings.clock.now();
+    if (nowMs >= this.#heldUntilMs) {
+      const delayMs = backoffMs('reconnect-later', this.#holds++, this.#settings.random(), this.#settings);
+      this.#resend.set((this.#heldUntilMs = nowMs + delayMs));
+    }
+    return true;
   }
 
   /** Rejects every command. */
   refuseAll(cause: BridgeClientError): void {
-    for (const id of this.#pending.keys()) this.refuse(id, cause);
+    this.#resend.set(undefined);
+    for (const id of this.#pending.keys()) this.#settle(id, cause);
   }
 
-  #take(id: string): Pending | undefined {
-    const command = this.#pending.get(id);
-    this.#pending.delete(id);
-    return command;
+  #settle(id: string, cause?: BridgeClientError): boolean {
+    this.#pending.get(id)?.settle(cause);
+    return this.#pending.delete(id);
   }
 }

@@ -10,12 +10,11 @@ import {
 import { Alarm } from './alarm.ts';
 import type { Settings } from './options.ts';
 import { parseFrame } from './parse-frame.ts';
-import type { ResumeCursor } from './resume-cursor.ts';
+import { ResumeCursor } from './resume-cursor.ts';
 import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
-const NORMAL = 1000;
 
 /** What a connection tells its client. */
 export interface ConnectionEvents {
@@ -35,14 +34,14 @@ export interface ConnectionEvents {
 export class Connection {
   heardAtMs = 0;
   token = '';
-  /** From when the socket was asked for. */
-  cursor: ResumeCursor | undefined;
+  /** Counts from when the socket was asked for. */
+  cursor = new ResumeCursor();
   readonly #settings: Settings;
   readonly #events: ConnectionEvents;
   readonly #deadline: Alarm;
   #socket: WebSocketLike | undefined;
   #ready: ReadyFrame['data'] | undefined;
-  #owesGap = false;
+  #isOpen = false;
   #over = false;
 
   /**
@@ -51,8 +50,7 @@ export class Connection {
    */
   constructor(
     settings: Settings,
-    session: () => string | undefined,
-    resumeFrom: () => ResumeCursor,
+    resumeFrom: () => [ResumeCursor, session: string | undefined],
     events: ConnectionEvents,
   ) {
     this.#settings = settings;
@@ -61,7 +59,7 @@ export class Connection {
       this.#end();
     });
     this.#deadline.set(settings.clock.now() + settings.connectTimeoutMs);
-    void this.#open(session, resumeFrom);
+    void this.#open(resumeFrom);
   }
 
   /** @returns whether an open socket took it */
@@ -77,16 +75,17 @@ export class Connection {
     this.#deadline.set(undefined);
     if (!this.#socket) return;
     this.#socket.onmessage = this.#socket.onclose = null;
-    this.#socket.close(NORMAL);
+    this.#socket.close(1000);
   }
 
-  async #open(session: () => string | undefined, resumeFrom: () => ResumeCursor): Promise<void> {
+  async #open(resumeFrom: () => [ResumeCursor, string | undefined]): Promise<void> {
     try {
       const { WebSocket, bearerPrefix, token, url } = this.#settings;
       this.token = await Promise.resolve().then(token);
       if (this.#over) return;
-      this.cursor = resumeFrom();
-      const address = addressOf(url, session(), this.cursor.point);
+      const [cursor, session] = resumeFrom();
+      this.cursor = cursor;
+      const address = addressOf(url, session, cursor.point);
       this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]));
     } catch (cause) {
       if (this.#over) return;
@@ -112,16 +111,8 @@ export class Connection {
     this.heardAtMs = this.#settings.clock.now();
     if (typeof data === 'string' && data.startsWith(CONTROL_FRAME_PREFIX)) {
       this.#control(parseFrame(data) as ControlFrame | undefined);
-      return;
-    }
-    if (!this.#ready || !this.cursor) {
-      this.#end();
-      return;
-    }
-    if (this.#owesGap) {
-      this.#gap(this.#ready, { type: 'bridge.gap', data: { ...this.#ready, reason: 'unknown' } });
-    }
-    if (!this.#over && this.cursor.count()) this.#events.data(data);
+    } else if (!this.#isOpen) this.#end();
+    else if (this.cursor.count()) this.#events.data(data);
   }
 
   #control(frame: ControlFrame | undefined): void {
@@ -132,27 +123,27 @@ export class Connection {
   }
 
   #greet(ready: ReadyFrame['data']): void {
-    if (!this.cursor) return;
     this.#ready = ready;
-    this.#owesGap = this.cursor.point !== undefined && !ready.resumed;
-    if (this.#owesGap) return;
+    // A gap follows.
+    if (this.cursor.point !== undefined && !ready.resumed) return;
     this.cursor.goOn(ready);
     this.#opened(ready);
   }
 
   #gap(ready: ReadyFrame['data'], gap: GapFrame): void {
+    const isFirst = !this.#isOpen;
     // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
-    if (this.#owesGap && this.cursor?.overtaken) {
+    if (isFirst && this.cursor.overtaken) {
       this.#end();
       return;
     }
-    this.cursor?.restart(gap.data);
-    if (this.#owesGap) this.#opened(ready);
+    this.cursor.restart(gap.data);
+    if (isFirst) this.#opened(ready);
     this.#events.control(gap);
   }
 
   #opened(ready: ReadyFrame['data']): void {
-    this.#owesGap = false;
+    this.#isOpen = true;
     this.#deadline.set(undefined);
     this.#events.opened(ready);
   }

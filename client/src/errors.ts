@@ -3,11 +3,13 @@ export class BridgeClientError extends Error {
   override readonly name = 'BridgeClientError';
   /**
    * `CLOSED`: the client is closed. `QUEUE_FULL`: too many commands wait. `NO_COMMANDS`: the route takes none.
-   * `GAP`: frames of the answer may have been lost. Otherwise the code of the bridge's or the service's error frame.
+   * `UNCONFIRMED`: the command may have been taken over, and is too old to be sent again. `GAP`: frames of the answer may
+   * have been lost. Otherwise the code of the bridge's or the service's error frame.
    */
   readonly code: string;
 
-  constructor(code: string, message: string) {
+  /** @param message of the bridge or the service; the client's own codes say all */
+  constructor(code: string, message = code) {
     super(message);
     this.code = code;
   }

@@ -40,6 +40,12 @@ export interface ClientOptions {
   readonly ackTimeoutMs?: number;
   /** How many commands may wait for the connection or for their acknowledgement. Default: 100. */
   readonly maxPendingCommands?: number;
+  /**
+   * How long after it was first sent a command may be sent again, in milliseconds; then it is rejected with
+   * `UNCONFIRMED`. Must be less than the bridge remembers its id for (`BRIDGE_COMMAND_ID_TTL_MS`, an hour), or it may be
+   * run twice. Default: 3,000,000.
+   */
+  readonly commandTtlMs?: number;
   /** Time and timers. Default: the system's. */
   readonly clock?: Clock;
   /** Randomness in [0, 1) for delays. Default: `Math.random`. */
@@ -63,6 +69,7 @@ const DEFAULTS = {
   idleTimeoutMs: 300_000,
   ackTimeoutMs: 10_000,
   maxPendingCommands: 100,
+  commandTtlMs: 3_000_000,
   clock: SYSTEM_CLOCK,
   random: Math.random,
   newId: randomId,

@@ -11,19 +11,17 @@ export function renewalAtMs(
   random: number,
   renewBeforeMs: number,
 ): number | undefined {
-  const expSeconds = expiry(token);
-  if (expSeconds === undefined) return undefined;
-  const atMs = expSeconds * 1000 - renewBeforeMs * (1 + random / 2);
+  const atMs = expirySeconds(token) * 1000 - renewBeforeMs * (1 + random / 2);
   return atMs > nowMs ? atMs : undefined;
 }
 
-/** Reads `exp` without verifying anything: whether the token is any good is the gateway's to say. */
-function expiry(token: string): number | undefined {
+/** Reads `exp`, else NaN, without verifying anything: whether the token is any good is the gateway's to say. */
+function expirySeconds(token: string): number {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
     const { exp } = JSON.parse(atob(payload)) as { readonly exp?: unknown };
-    return typeof exp === 'number' ? exp : undefined;
+    return typeof exp === 'number' ? exp : NaN;
   } catch {
-    return undefined;
+    return NaN;
   }
 }

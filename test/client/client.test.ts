@@ -184,16 +184,19 @@ describe('a bridge that does not keep to the protocol', () => {
     expect(told).toEqual(['open', 'reconnecting', 'open']);
   });
 
-  it('is taken to have lost frames when it neither resumes nor tells a gap', async () => {
+  it('is left when it sends data where it owes a gap, and tried again later', async () => {
     const rig = await startRig();
     const gap = jest.spyOn(rig.bridge, 'gap').mockImplementation(() => undefined);
     rig.network.last.lose(1006);
     rig.bridge.forget();
     await rig.clock.advance(500);
     expect(gap).toHaveBeenCalledTimes(1);
+    gap.mockRestore();
     rig.bridge.publish(numbered(0));
+    expect(rig.network.last.closedWith).toBe(1000);
+    await reopened(rig);
     rig.bridge.publish(numbered(1));
-    expect(rig.told).toEqual(['open', 'reconnecting', 'open', 'gap', 0, 1]);
+    expect(rig.told).toEqual(['open', 'reconnecting', 'open', 'gap', 1]);
   });
 
   it('may send control frames that are not known yet', async () => {
@@ -454,11 +457,107 @@ describe('commands', () => {
 
   it('are rejected with the code of the bridge.error that names them', async () => {
     const { client, bridge } = await startRig();
-    bridge.refuses = 'UNAVAILABLE';
-    expect(await codeOf(client.send('message', 'x'))).toBe('UNAVAILABLE');
+    bridge.refuses = 'TOO_MANY_MESSAGES';
+    expect(await codeOf(client.send('message', 'x'))).toBe('TOO_MANY_MESSAGES');
     bridge.refuses = undefined;
     await client.send('message', 'y');
     expect(bridge.taken).toHaveLength(1);
+  });
+
+  it('are sent again with the same id after UNAVAILABLE, since Redis may have them, each time later', async () => {
+    const { client, bridge, clock } = await startRig();
+    bridge.refuses = 'UNAVAILABLE';
+    const sent = client.send('message', 'x');
+    // 0.5, 1, 2, 4, 8, 15 and 15 seconds apart, as reconnects are.
+    await clock.advance(46_000);
+    expect(bridge.messages).toHaveLength(1 + 7);
+    expect(new Set(bridge.messages).size).toBe(1);
+    bridge.refuses = undefined;
+    await clock.advance(15_000);
+    await sent;
+    expect(bridge.taken).toHaveLength(1);
+    bridge.refuses = 'UNAVAILABLE';
+    void client.send('message', 'y').catch(() => undefined);
+    await clock.advance(500);
+    expect(bridge.messages).toHaveLength(8 + 1 + 2);
+    client.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keep their order when the bridge is unavailable: those that come later wait with those that wait', async () => {
+    const { client, bridge, clock } = await startRig();
+    bridge.refuses = 'UNAVAILABLE';
+    const first = [1, 2].map((data) => client.send('message', data));
+    bridge.refuses = undefined;
+    const all = Promise.all([...first, client.send('message', 3)]);
+    expect(bridge.taken).toEqual([]);
+    await clock.advance(500);
+    await all;
+    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
+    expect(clock.pending).toBe(1);
+  });
+
+  it('are sent again at once on the next connection, which may reach a bridge that is better off', async () => {
+    const rig = await startRig({ backoffBaseMs: 60_000, backoffCapMs: 60_000 });
+    rig.bridge.refuses = 'UNAVAILABLE';
+    const sent = rig.client.send('message', 'x');
+    rig.bridge.refuses = undefined;
+    rig.network.last.lose(4401);
+    await rig.clock.advance(0);
+    await sent;
+    expect(rig.bridge.taken).toHaveLength(1);
+  });
+
+  it('may be given their id, so that what is asked for again after an error is not run again', async () => {
+    const { client, bridge } = await startRig();
+    await client.send('message', 'x', 'order-7');
+    await client.send('message', 'x', 'order-7');
+    expect(bridge.messages).toHaveLength(2);
+    expect(bridge.taken).toEqual([{ type: 'message', data: 'x', id: 'order-7' }]);
+  });
+
+  it('of one id that wait at the same time are one', async () => {
+    const { client, bridge, network } = await startRig({ maxPendingCommands: 1 });
+    bridge.losesAcks = true;
+    const both = Promise.all([client.send('message', 'x', 'id'), client.send('message', 'x', 'id')]);
+    expect(bridge.messages).toHaveLength(1);
+    network.last.peer.send('{"type":"bridge.ack","data":{"id":"id"}}');
+    expect(await both).toEqual([undefined, undefined]);
+  });
+
+  it.each(['', 'x'.repeat(129)])('are rejected with an id that no bridge takes', async (id) => {
+    const { client, bridge } = await startRig();
+    await expect(client.send('message', 'x', id)).rejects.toThrow(TypeError);
+    expect(bridge.messages).toEqual([]);
+  });
+
+  it('that were sent are not sent again after commandTtlMs, when the bridge may have forgotten their id', async () => {
+    const rig = await startRig({ commandTtlMs: 60_000 });
+    rig.bridge.losesAcks = true;
+    const sent = codeOf(rig.client.send('message', 'sent before'));
+    await rig.surroundings.tell('offline');
+    rig.network.last.lose(1006);
+    const unsent = rig.client.send('message', 'not sent yet');
+    await rig.clock.advance(60_001);
+    rig.bridge.losesAcks = false;
+    await rig.surroundings.tell('online');
+    expect(await sent).toBe('UNCONFIRMED');
+    await unsent;
+    expect(rig.bridge.messages).toHaveLength(2);
+    expect(rig.bridge.taken.map(({ data }) => data)).toEqual(['sent before', 'not sent yet']);
+  });
+
+  it('that were sent are sent again up to commandTtlMs, whatever became of them in the meantime', async () => {
+    const rig = await startRig({ commandTtlMs: 60_000 });
+    rig.bridge.refuses = 'UNAVAILABLE';
+    const sent = codeOf(rig.client.send('message', 'x'));
+    await rig.clock.advance(60_000);
+    expect(rig.client.state).toBe('open');
+    const count = rig.bridge.messages.length;
+    expect(count).toBeGreaterThan(5);
+    await rig.clock.advance(30_000);
+    expect(await sent).toBe('UNCONFIRMED');
+    expect(rig.bridge.messages).toHaveLength(count);
   });
 
   it('are rejected when as many wait as may', async () => {
@@ -563,8 +662,8 @@ describe('an answer', () => {
 
   it('throws what its command is refused with, and when the client is closed', async () => {
     const { client, bridge } = await startRig();
-    bridge.refuses = 'UNAVAILABLE';
-    expect(await codeOf(readAll(client.ask('message')))).toBe('UNAVAILABLE');
+    bridge.refuses = 'TOO_MANY_MESSAGES';
+    expect(await codeOf(readAll(client.ask('message')))).toBe('TOO_MANY_MESSAGES');
     bridge.refuses = undefined;
     const answers = [client.ask('message'), client.ask('message')].map((answer) => codeOf(readAll(answer)));
     client.close();
