@@ -4,7 +4,10 @@ import { escapeSegment } from '../protocol/channels';
 export type ChannelValues = Readonly<Record<string, string>>;
 
 /** One segment of a channel name, between two colons. */
-type Segment = { readonly literal: string } | { readonly placeholder: string };
+type Segment =
+  | { readonly literal: string }
+  /** Tagged: the value stands in braces, and is all that decides the channel's slot in a cluster. */
+  | { readonly placeholder: string; readonly tagged: boolean };
 
 /** A channel's name with `{placeholder}`s, each of them a whole segment between colons. */
 export interface ChannelTemplate {
@@ -13,11 +16,13 @@ export interface ChannelTemplate {
 }
 
 const PLACEHOLDER = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
+const TAGGED_PLACEHOLDER = /^\{\{([A-Za-z][A-Za-z0-9_]*)\}\}$/;
 
 /**
  * Parses a template such as `{tenant}:dashboard:refresh:{id}`.
  * A placeholder fills a whole segment: escaped values hold no colon, so that two different lists of values
- * cannot spell one name.
+ * cannot spell one name. In double braces, `{{tenant}}:notifications`, it is a hash tag: channels with the same value share
+ * a slot of a cluster, and so one order.
  * @returns undefined when it is empty or has braces in any other place
  */
 export function parseChannelTemplate(text: string): ChannelTemplate | undefined {
@@ -28,7 +33,9 @@ export function parseChannelTemplate(text: string): ChannelTemplate | undefined 
 
 function parseSegment(segment: string): Segment | undefined {
   const placeholder = PLACEHOLDER.exec(segment)?.[1];
-  if (placeholder !== undefined) return { placeholder };
+  if (placeholder !== undefined) return { placeholder, tagged: false };
+  const tag = TAGGED_PLACEHOLDER.exec(segment)?.[1];
+  if (tag !== undefined) return { placeholder: tag, tagged: true };
   return segment === '' || /[{}]/.test(segment) ? undefined : { literal: segment };
 }
 
@@ -47,7 +54,8 @@ export function channelName(template: ChannelTemplate, values: ChannelValues): s
       if ('literal' in segment) return segment.literal;
       const value = values[segment.placeholder];
       if (value === undefined) throw new TypeError(`no value for {${segment.placeholder}}`);
-      return escapeSegment(value);
+      // What is escaped has no braces.
+      return segment.tagged ? `{${escapeSegment(value)}}` : escapeSegment(value);
     })
     .join(':');
 }

@@ -1,3 +1,5 @@
+import { hashTag } from './key-slot';
+
 /** Where services tell every bridge to close sockets (PROTOCOL.md §6). */
 export const CONTROL_CHANNEL = 'ws:control';
 
@@ -16,11 +18,11 @@ export function bridgeChannel(bridgeId: string): string {
 }
 
 /**
- * The channel for marks between the messages of another one. A channel's name holds no braces, so the two share
- * a slot of a Redis Cluster: they are one another's hash tag.
+ * The channel for marks between the messages of another one. The two share a slot of a Redis Cluster: the other's hash
+ * tag is this one's too, and where it has none all of its name, which then holds no braces, is the tag.
  */
 export function markChannel(channel: string): string {
-  return `${MARK_PREFIX}{${channel}}`;
+  return hashTag(channel) === undefined ? `${MARK_PREFIX}{${channel}}` : `${MARK_PREFIX}${channel}`;
 }
 
 /** One in whose slot the hash tag `tag` puts it, on which a bridge hears itself from one master of a cluster. */

@@ -26,21 +26,36 @@ export function seatsFor(clients: number, tenants: number): readonly Seat[] {
   });
 }
 
+/** What each place of ten is. The first ones are of every kind, so that a small run has them too. */
+const KINDS = [
+  'inbox',
+  'inbox',
+  'chat',
+  'dashboard',
+  'inbox',
+  'document',
+  'inbox',
+  'inbox',
+  'dashboard',
+  'inbox',
+] as const;
+
 function target(tenant: string, user: string, place: number): Pick<Seat, 'path' | 'channels'> {
-  if (place % 10 === 9) {
-    const session = `${tenant}-${place}`;
-    return { path: `${CHAT}?session=${session}`, channels: [`ai:stream:${session}`] };
+  switch (KINDS[place % KINDS.length]) {
+    case 'chat': {
+      const session = `${tenant}-${place}`;
+      return { path: `${CHAT}?session=${session}`, channels: [`ai:stream:${session}`] };
+    }
+    case 'dashboard':
+      return { path: '/ws/bi/dashboards/sales', channels: [`${tenant}:dashboard:refresh:sales`] };
+    case 'document':
+      return { path: '/ws/collaboration/plan', channels: [`${tenant}:collaboration:plan`] };
+    default:
+      return {
+        path: '/ws/notifications',
+        channels: [`${tenant}:notifications`, `${tenant}:notifications:${user}`],
+      };
   }
-  if (place % 10 >= 7) {
-    return { path: '/ws/bi/dashboards/sales', channels: [`${tenant}:dashboard:refresh:sales`] };
-  }
-  if (place % 10 === 6) {
-    return { path: '/ws/collaboration/plan', channels: [`${tenant}:collaboration:plan`] };
-  }
-  return {
-    path: '/ws/notifications',
-    channels: [`${tenant}:notifications`, `${tenant}:notifications:${user}`],
-  };
 }
 
 /** Whether whoever sits there sends commands. */

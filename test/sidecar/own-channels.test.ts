@@ -9,6 +9,7 @@ import {
   markChannel,
   probeChannel,
 } from '../../sidecar/own-channels';
+import { keySlot } from '../../sidecar/key-slot';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { askUpgrade, EMPTY, headersFor, startBridge, type TestBridge } from './fixture';
 
@@ -71,5 +72,10 @@ describe("a route whose channels resolve to the bridges' own", () => {
 describe('the channel for marks', () => {
   it('has the other channel as its hash tag, so that both share a slot', () => {
     expect(markChannel('acme:notifications')).toBe('ws:mark:{acme:notifications}');
+  });
+
+  it('has its hash tag when it has one', () => {
+    expect(markChannel('{acme}:notifications')).toBe('ws:mark:{acme}:notifications');
+    expect(keySlot(markChannel('{acme}:notifications'))).toBe(keySlot('{acme}:notifications:alice'));
   });
 });
