@@ -132,16 +132,11 @@ function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Pro
     const timer = setTimeout(() => {
       resolve(tooLate());
     }, timeoutMs);
-    decision.then(
-      (verdict) => {
-        clearTimeout(timer);
-        resolve(verdict);
-      },
-      (cause: Error) => {
-        clearTimeout(timer);
-        reject(cause);
-      },
-    );
+    const settled = () => {
+      clearTimeout(timer);
+    };
+    decision.then(resolve, reject);
+    decision.then(settled, settled);
   });
 }
 
