@@ -111,11 +111,11 @@ function hex(bytes: ArrayBuffer): string {
 /** What a browser's socket would not tell. */
 interface SocketEvents {
   /** The handshake was answered, and not with 101. */
-  refused(answer: UpgradeAnswer): void;
+  readonly refused: (answer: UpgradeAnswer) => void;
   /** There was no connection, or the answer to the handshake made no sense. */
-  failed(error: NodeJS.ErrnoException): void;
+  readonly failed: (error: NodeJS.ErrnoException) => void;
   /** It was open, and the other side or the network ended it. */
-  closed(code: number, reason: string): void;
+  readonly closed: (code: number, reason: string) => void;
 }
 
 /** Sockets that say why a handshake or a connection came to nothing. */

@@ -13,8 +13,10 @@ const SCRIPT = join(EXAMPLES, 'publish.py');
 const PYTHON = process.env['PYTHON'] ?? 'python3';
 const works = (...args: readonly string[]): boolean => spawnSync(PYTHON, args).status === 0;
 // Python is no requirement of this repository; where it is, this runs.
-const withPython = works('--version') ? it : it.skip;
-const withRedisPy = works('-c', 'import redis; redis.RedisCluster.spublish') ? it : it.skip;
+const describeWithPython = works('--version') ? describe : describe.skip;
+const describeWithRedisPy = works('-c', 'import redis; redis.RedisCluster.spublish')
+  ? describe
+  : describe.skip;
 
 /** Stands in for redis-py where there is none: prints what is called. */
 const RECORDER = `
@@ -63,8 +65,8 @@ async function recorded(...args: readonly string[]): Promise<readonly Call[]> {
 
 const frameOf = ([, , , text]: Call): Frame => JSON.parse(text) as Frame;
 
-describe('docs/examples/publish.py', () => {
-  withPython('publishes to the channels of PROTOCOL.md §2, each value escaped', async () => {
+describeWithPython('docs/examples/publish.py', () => {
+  it('publishes to the channels of PROTOCOL.md §2, each value escaped', async () => {
     const calls = await recorded('a:b', 'ana', 'sales', 's1');
     expect([...new Set(calls.map(([kind, name]) => `${kind}.${name}`))]).toEqual(['Redis.publish']);
     expect([...new Set(calls.map(([, , channel]) => channel))]).toEqual([
@@ -75,7 +77,7 @@ describe('docs/examples/publish.py', () => {
     ]);
   });
 
-  withPython('streams an answer: tokens in order, then complete', async () => {
+  it('streams an answer: tokens in order, then complete', async () => {
     const answer = (await recorded('acme', 'ana', 'sales', 's1'))
       .filter(([, , channel]) => channel === 'ai:stream:s1')
       .map(frameOf);
@@ -88,12 +90,12 @@ describe('docs/examples/publish.py', () => {
     expect(answer).toHaveLength(tokens.length + 1);
   });
 
-  withPython('uses SPUBLISH on a cluster, for everything', async () => {
+  it('uses SPUBLISH on a cluster, for everything', async () => {
     const calls = await recorded('--cluster', 'acme', 'ana', 'sales', 's1');
     expect([...new Set(calls.map(([kind, name]) => `${kind}.${name}`))]).toEqual(['RedisCluster.spublish']);
   });
 
-  withPython('names the fields that the React example reads', async () => {
+  it('names the fields that the React example reads', async () => {
     const react = readFileSync(join(EXAMPLES, 'react.tsx'), 'utf8');
     const [refresh] = (await recorded('acme', 'ana', 'sales'))
       .map(frameOf)
@@ -108,8 +110,10 @@ describe('docs/examples/publish.py', () => {
       ...Object.keys(regions[0] ?? {}),
     ]);
   });
+});
 
-  withRedisPy('publishes to a real Redis, with redis-py as its users have it', async () => {
+describeWithRedisPy('docs/examples/publish.py with redis-py', () => {
+  it('publishes to a real Redis, as its users do', async () => {
     const server: RedisServer = await startRedis();
     const redis = new Redis(server.url);
     try {
