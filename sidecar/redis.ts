@@ -105,8 +105,8 @@ export function redisConnection(
 
 /** A connection to one node of a cluster, to subscribe over. */
 export function shardConnection(address: Address, settings: RedisSettings, log: Logger): Redis {
-  const options = { ...commonOptions('subscriber', settings), ...reconnecting, ...address };
-  const redis = new Redis({ ...options, ...credentials(redisTarget(settings), settings) });
+  const ways = { ...commonOptions('subscriber', settings), ...reconnecting, Connector: NodeConnector };
+  const redis = new Redis({ ...ways, ...address, ...credentials(redisTarget(settings), settings) });
   gather(redis);
   logChanges(redis, `subscriber ${addressText(address)}`, log);
   return redis;
