@@ -1,86 +1,118 @@
 import type { CompleteFrame, DataFrame } from '../../protocol/frames.ts';
+import { Alarm } from './alarm.ts';
 import { BridgeClientError } from './errors.ts';
+import type { Settings } from './options.ts';
 
 /** What a `complete` frame says. */
 export type Completion = CompleteFrame['data'];
 
-type Outcome = { readonly completion: Completion } | { readonly cause: unknown };
-
 /** One answer on its way. */
 class Answer {
   readonly start: () => Promise<void>;
-  readonly tokens: string[] = [];
-  outcome: Outcome | undefined;
+  /** Its command was taken over: from then on something of it should come. */
+  taken = false;
+  readonly #tokens: string[] = [];
+  /** Returns the completion or throws why there is none. Once there is an outcome, tokens are nobody's. */
+  #outcome: (() => Completion) | undefined;
   #wake: (() => void) | undefined;
 
   constructor(start: () => Promise<void>) {
     this.start = start;
   }
 
-  wake(): void {
+  take(token: string): void {
+    if (this.#outcome) return;
+    this.#tokens.push(token);
     this.#wake?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<string, Completion, undefined> {
+  /** The first outcome counts. */
+  settle(outcome: () => Completion): void {
+    this.#outcome ??= outcome;
+    this.#wake?.();
+  }
+
+  async *read(): AsyncGenerator<string, Completion, undefined> {
     for (;;) {
-      const token = this.tokens.shift();
+      const token = this.#tokens.shift();
       if (token !== undefined) yield token;
-      else if (!this.outcome) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else if ('cause' in this.outcome) throw this.outcome.cause;
-      else return this.outcome.completion;
+      else if (this.#outcome) return this.#outcome();
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 }
 
 /**
  * The answers of one session, one after the other: frames do not say which command they answer, so the next command
- * waits until the answer before it is over, even one that nobody reads to its end.
+ * waits until the answer before it is over, even one whose reader broke off or was told of a gap; but for no longer than
+ * nothing of it comes for `answerTimeoutMs`.
  */
 export class Answers {
+  readonly #settings: Settings;
   readonly #queue: Answer[] = [];
+  readonly #silence: Alarm;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#silence = new Alarm(settings.clock, () => {
+      this.end(new BridgeClientError('TIMEOUT'));
+    });
+  }
 
   /** Waits its turn, calls `start`, and iterates the tokens until the answer is complete. */
   ask(start: () => Promise<void>): AsyncGenerator<string, Completion, undefined> {
     const answer = new Answer(start);
     if (this.#queue.push(answer) === 1) this.#start(answer);
-    return answer[Symbol.asyncIterator]();
+    return answer.read();
   }
 
   /** Gives a frame to the answer on its way. */
-  take(frame: DataFrame): void {
-    const [answer] = this.#queue;
-    if (!answer) return;
-    switch (frame.type) {
-      case 'token':
-        answer.tokens.push(frame.data.token);
-        answer.wake();
-        return;
-      case 'complete':
-        this.#finish(answer, { completion: frame.data });
-        return;
-      case 'error':
-        this.#finish(answer, { cause: new BridgeClientError(frame.data.code, frame.data.message) });
-    }
+  take({ type, data }: DataFrame): void {
+    if (type === 'complete') this.#finish(() => data);
+    if (type === 'error') this.end(new BridgeClientError(data.code, data.message));
+    if (type !== 'token') return;
+    this.#queue[0]?.take(data.token);
+    this.listen();
+  }
+
+  /** Frames come from now on, or do not: then no answer is expected. */
+  listen(hears = true): void {
+    const { clock, answerTimeoutMs } = this.#settings;
+    this.#silence.set(hears && this.#queue[0]?.taken ? clock.now() + answerTimeoutMs : undefined);
+  }
+
+  /** Tells the reader of the answer on its way that it cannot be had whole. The rest of it is still to come. */
+  interrupt(cause: BridgeClientError): void {
+    this.#queue[0]?.settle(thrower(cause));
   }
 
   /** Ends the answer on its way. */
-  fail(cause: BridgeClientError): void {
-    const [answer] = this.#queue;
-    if (answer) this.#finish(answer, { cause });
+  end(cause: unknown): void {
+    this.#finish(thrower(cause));
   }
 
   #start(answer: Answer): void {
-    answer.start().catch((cause: unknown) => {
-      this.#finish(answer, { cause });
-    });
+    answer.start().then(
+      () => {
+        answer.taken = true;
+        this.listen();
+      },
+      (cause: unknown) => {
+        if (this.#queue[0] === answer) this.end(cause);
+      },
+    );
   }
 
-  #finish(answer: Answer, outcome: Outcome): void {
-    if (this.#queue[0] !== answer) return;
-    this.#queue.shift();
-    answer.outcome = outcome;
-    answer.wake();
-    const next = this.#queue.at(0);
+  #finish(outcome: () => Completion): void {
+    this.#queue.shift()?.settle(outcome);
+    this.listen();
+    const [next] = this.#queue;
     if (next) this.#start(next);
   }
+}
+
+function thrower(cause: unknown): () => never {
+  return () => {
+    throw cause;
+  };
 }

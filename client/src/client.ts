@@ -41,7 +41,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   readonly #settings: Settings;
   readonly #emitter = new Emitter<ClientEvents<Frame>>();
   readonly #commands: CommandQueue;
-  readonly #answers = new Answers();
+  readonly #answers: Answers;
   readonly #retry: Alarm;
   readonly #renewal: Alarm;
   readonly #patience: Alarm;
@@ -59,6 +59,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#commands = new CommandQueue(settings, () => {
       this.#flush();
     });
+    this.#answers = new Answers(settings);
     const alarm = (ring: () => void): Alarm => new Alarm(settings.clock, ring);
     this.#retry = alarm(() => {
       this.#dispatch({ type: 'retry' });
@@ -116,7 +117,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /**
    * Sends a command and iterates over the tokens of its answer, up to `complete`, which is returned. One answer at a
    * time: the next command is sent when the answer before it is over.
-   * @throws BridgeClientError at an `error` frame, at a gap, or when the command fails
+   * @throws BridgeClientError at an `error` frame, at a gap, when nothing comes for `answerTimeoutMs`, or when the command
+   *   fails
    */
   ask(type: string, data?: unknown): AsyncGenerator<string, Completion, undefined> {
     return this.#answers.ask(() => this.send(type, data));
@@ -169,7 +171,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#renewal.set(undefined);
     this.#patience.set(undefined);
     this.#commands.refuseAll(closedError());
-    this.#answers.fail(closedError());
+    this.#answers.end(closedError());
   }
 
   #connect(): Connection {
@@ -205,6 +207,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#cursor = connection.cursor;
     this.#session = ready.session;
     this.#renewal.set(renewalAtMs(connection.token, clock.now(), random(), renewBeforeMs));
+    this.#answers.listen();
     this.#flush(true);
     this.#dispatch({ type: 'ready' });
   }
@@ -219,6 +222,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     }
     this.#current = undefined;
     this.#renewal.set(undefined);
+    this.#answers.listen(false);
     this.#beginPatience();
     this.#dispatch({ type: 'lost', then });
   }
@@ -245,7 +249,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#dispatch({ type: 'failed', then: 'resume' });
     }
     this.#emitter.emit('gap', gap);
-    this.#answers.fail(new BridgeClientError('GAP', gap.reason));
+    this.#answers.interrupt(new BridgeClientError('GAP', gap.reason));
   }
 
   #refused(error: BridgeErrorFrame['data']): void {

@@ -38,6 +38,11 @@ export interface ClientOptions {
    * Default: 10,000.
    */
   readonly ackTimeoutMs?: number;
+  /**
+   * How long nothing of an answer may come before it is taken for over, in milliseconds. What comes of it later would be
+   * taken for a part of the next. Default: 60,000.
+   */
+  readonly answerTimeoutMs?: number;
   /** How many commands may wait for the connection or for their acknowledgement. Default: 100. */
   readonly maxPendingCommands?: number;
   /**
@@ -68,6 +73,7 @@ const DEFAULTS = {
   renewBeforeMs: 30_000,
   idleTimeoutMs: 300_000,
   ackTimeoutMs: 10_000,
+  answerTimeoutMs: 60_000,
   maxPendingCommands: 100,
   commandTtlMs: 3_000_000,
   clock: SYSTEM_CLOCK,

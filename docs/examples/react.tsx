@@ -119,7 +119,7 @@ export function Chat() {
         setAnswer((before) => before + next.value);
       }
     } catch (cause) {
-      // A BridgeClientError whose code is GAP: some of the answer is lost, and it can be asked for again.
+      // A BridgeClientError. GAP: some of the answer is lost; TIMEOUT: nothing more came. It can be asked for again.
       setFailure(cause instanceof Error ? cause.message : String(cause));
     }
   }

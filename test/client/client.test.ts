@@ -687,6 +687,89 @@ describe('an answer', () => {
     bridge.publish(COMPLETE);
     expect(await second).toEqual([['t2'], { sql: 'SELECT 1' }]);
   });
+
+  it('waits after a gap until the rest of the answer before it has come, which is nobody’s', async () => {
+    const { client, bridge } = await startRig();
+    const first = codeOf(readAll(client.ask('message', 1)));
+    await settled();
+    bridge.publish(numbered(0));
+    bridge.publishLost(numbered(1));
+    expect(await first).toBe('GAP');
+    const second = readAll(client.ask('message', 2));
+    bridge.publish(numbered(2));
+    await settled();
+    expect(bridge.taken.map(({ data }) => data)).toEqual([1]);
+    bridge.publish(JSON.stringify({ type: 'complete', data: { sql: 'SELECT 0' } }));
+    await settled();
+    bridge.publish(numbered(3));
+    bridge.publish(COMPLETE);
+    expect(await second).toEqual([['t3'], { sql: 'SELECT 1' }]);
+  });
+
+  it('that a gap ended tells what came before it, and nothing of what comes after', async () => {
+    const { client, bridge } = await startRig();
+    const answer = client.ask('message');
+    bridge.publish(numbered(0));
+    expect(await answer.next()).toMatchObject({ value: 't0' });
+    bridge.publish(numbered(1));
+    bridge.publishLost(numbered(2));
+    bridge.publish(numbered(3));
+    bridge.publish(COMPLETE);
+    expect(await answer.next()).toMatchObject({ value: 't1' });
+    expect(await codeOf(answer.next())).toBe('GAP');
+  });
+
+  it('that is silent for answerTimeoutMs is taken for over: its reader is told, and the next command goes', async () => {
+    const { client, bridge, clock } = await startRig({ answerTimeoutMs: 60_000 });
+    const first = client.ask('message', 1);
+    const second = readAll(client.ask('message', 2));
+    bridge.publish(numbered(0));
+    expect(await first.next()).toMatchObject({ value: 't0' });
+    await clock.advance(59_000);
+    bridge.publish(numbered(1));
+    expect(await first.next()).toMatchObject({ value: 't1' });
+    const failure = codeOf(first.next());
+    await clock.advance(59_999);
+    expect(bridge.taken).toHaveLength(1);
+    await clock.advance(1);
+    expect(await failure).toBe('TIMEOUT');
+    expect(bridge.taken).toHaveLength(2);
+    bridge.publish(COMPLETE);
+    expect(await second).toEqual([[], { sql: 'SELECT 1' }]);
+    expect(clock.pending).toBe(1);
+  });
+
+  it('whose end a gap took, or that nobody reads, does not keep the next for longer than that', async () => {
+    const { client, bridge, clock } = await startRig({ answerTimeoutMs: 60_000 });
+    const lost = codeOf(readAll(client.ask('message', 1)));
+    await settled();
+    bridge.publishLost(COMPLETE);
+    expect(await lost).toBe('GAP');
+    const left = client.ask('message', 2);
+    void client.ask('message', 3);
+    await clock.advance(60_000);
+    expect(bridge.taken).toHaveLength(2);
+    bridge.publish(numbered(1));
+    await left.next();
+    await left.return({});
+    await clock.advance(60_000);
+    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
+    client.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('has all its time once its command is taken over, however long that took', async () => {
+    const rig = await startRig({ answerTimeoutMs: 60_000 });
+    await rig.surroundings.tell('offline');
+    rig.network.last.lose(1006);
+    const answer = readAll(rig.client.ask('message'));
+    await rig.clock.advance(600_000);
+    await rig.surroundings.tell('online');
+    await rig.clock.advance(59_000);
+    rig.bridge.publish(numbered(1));
+    rig.bridge.publish(COMPLETE);
+    expect(await answer).toEqual([['t1'], { sql: 'SELECT 1' }]);
+  });
 });
 
 describe('close()', () => {
