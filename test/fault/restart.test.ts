@@ -23,7 +23,8 @@ beforeAll(async () => {
     plan,
     env: {
       BRIDGE_DRAIN_MS: isLong ? '10000' : '1000',
-      BRIDGE_LINGER_MS: isLong ? '60000' : '20000',
+      // A client whose connection is cut half-open before it is greeted waits 30 s for it.
+      BRIDGE_LINGER_MS: isLong ? '60000' : '45000',
       BRIDGE_PING_INTERVAL_MS: isLong ? '10000' : '1500',
       // A noisy machine must not look like a bridge that is gone.
       BRIDGE_HANDOVER_TIMEOUT_MS: '15000',
