@@ -59,6 +59,11 @@ export class Answers {
     });
   }
 
+  /** Whether something should come. */
+  get expected(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** Waits its turn, calls `start`, and iterates the tokens until the answer is complete. */
   ask(start: () => Promise<void>): AsyncGenerator<string, Completion, undefined> {
     const answer = new Answer(start);

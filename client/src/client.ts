@@ -272,20 +272,28 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#patience.set(this.#current && this.#suspectAtMs(this.#current));
   }
 
-  #suspectAtMs({ heardAtMs }: Connection): number {
+  #suspectAtMs({ heardAtMs, askedAtMs }: Connection): number {
     const { idleTimeoutMs, ackTimeoutMs } = this.#settings;
-    const idleAtMs = heardAtMs + idleTimeoutMs;
-    const waitingSinceMs = this.#commands.waitingSinceMs;
-    return waitingSinceMs === undefined ? idleAtMs : Math.min(idleAtMs, waitingSinceMs + ackTimeoutMs);
+    const sinceMs = this.#commands.waitingSinceMs ?? askedAtMs;
+    return sinceMs === undefined
+      ? heardAtMs + idleTimeoutMs
+      : sinceMs + Math.min(ackTimeoutMs, idleTimeoutMs);
   }
 
   #lookAfter(): void {
     const { clock, surroundings } = this.#settings;
-    if (!this.#current) return;
-    if (this.#suspectAtMs(this.#current) > clock.now()) this.#beginPatience();
-    else if (surroundings.visible || this.#commands.waitingSinceMs !== undefined) {
-      this.#dispatch({ type: 'renew' });
+    const connection = this.#current;
+    if (!connection) return;
+    const isAwaited = (this.#commands.waitingSinceMs ?? connection.askedAtMs) !== undefined;
+    if (this.#suspectAtMs(connection) <= clock.now()) {
+      if (isAwaited) {
+        this.#dispatch({ type: 'renew' });
+        return;
+      }
+      if (!surroundings.visible && !this.#answers.expected) return;
+      connection.ask();
     }
+    this.#beginPatience();
   }
 }
 

@@ -15,6 +15,7 @@ import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
+const PROBE = `${CONTROL_FRAME_PREFIX}ping"}`;
 
 /** What a connection tells its client. */
 export interface ConnectionEvents {
@@ -33,6 +34,8 @@ export interface ConnectionEvents {
 /** One WebSocket, from its token to its end. */
 export class Connection {
   heardAtMs = 0;
+  /** When it was asked for a sign of life; undefined when one came since. */
+  askedAtMs: number | undefined;
   token = '';
   /** Counts from when the socket was asked for. */
   cursor = new ResumeCursor();
@@ -42,6 +45,8 @@ export class Connection {
   #socket: WebSocketLike | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
+  /** How many questions for a sign of life have had no answer of their own. */
+  #asked = 0;
   #over = false;
 
   /**
@@ -67,6 +72,13 @@ export class Connection {
     if (this.#socket?.readyState !== OPEN) return false;
     this.#socket.send(data as never);
     return true;
+  }
+
+  /** Asks for a sign of life: on every route the bridge refuses at once what begins as only its own frames may. */
+  ask(): void {
+    this.askedAtMs = this.#settings.clock.now();
+    this.#asked += 1;
+    this.send(PROBE);
   }
 
   /** Closes the connection. Nothing is heard of it any more. */
@@ -109,6 +121,7 @@ export class Connection {
 
   #receive(data: string | ArrayBuffer): void {
     this.heardAtMs = this.#settings.clock.now();
+    this.askedAtMs = undefined;
     if (typeof data === 'string' && data.startsWith(CONTROL_FRAME_PREFIX)) {
       this.#control(parseFrame(data) as ControlFrame | undefined);
     } else if (!this.#isOpen) this.#end();
@@ -119,6 +132,7 @@ export class Connection {
     if (frame?.type === 'bridge.ready') this.#greet(frame.data);
     else if (!frame || !this.#ready) this.#end();
     else if (frame.type === 'bridge.gap') this.#gap(this.#ready, frame);
+    else if (this.#asked && isNameless(frame)) this.#asked -= 1;
     else this.#events.control(frame);
   }
 
@@ -153,6 +167,11 @@ export class Connection {
     this.drop();
     this.#events.closed(code, reason);
   }
+}
+
+/** Whether it refuses a message that is no command, and was not even tried. */
+function isNameless({ type, data }: ControlFrame): boolean {
+  return type === 'bridge.error' && data.id === undefined && data.code !== 'UNAVAILABLE';
 }
 
 function addressOf(url: URL, session: string | undefined, point: string | undefined): string {

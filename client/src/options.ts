@@ -28,13 +28,16 @@ export interface ClientOptions {
    */
   readonly renewBeforeMs?: number;
   /**
-   * How long nothing may arrive before the peer is taken for dead and another connection is opened, in milliseconds.
-   * Each such look is an upgrade that counts against the tenant's limit; none is made while the tab is hidden.
-   * Infinity for never. Default: 300,000.
+   * How long nothing may arrive before the peer is asked for a sign of life, in milliseconds: a message of 22 bytes that
+   * the bridge answers at once, and no upgrade. When nothing comes for `ackTimeoutMs`, or as long again if that is
+   * less, another connection is opened. Not asked while the tab is hidden, unless an answer is expected. The sum should be well under what the bridge
+   * needs to notice by its pings and then keeps frames for, 90 seconds by default: else there is a gap where there was no
+   * need for one. Infinity for never. Default: 45,000.
    */
   readonly idleTimeoutMs?: number;
   /**
-   * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds.
+   * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds; no longer than
+   * `idleTimeoutMs`.
    * Default: 10,000.
    */
   readonly ackTimeoutMs?: number;
@@ -71,7 +74,7 @@ const DEFAULTS = {
   stableMs: 60_000,
   connectTimeoutMs: 10_000,
   renewBeforeMs: 30_000,
-  idleTimeoutMs: 300_000,
+  idleTimeoutMs: 45_000,
   ackTimeoutMs: 10_000,
   answerTimeoutMs: 60_000,
   maxPendingCommands: 100,

@@ -364,12 +364,12 @@ describe('a token that lasts for years', () => {
 });
 
 describe('a peer that is dead without a word', () => {
-  it('is noticed when nothing came for idleTimeoutMs: another connection takes over and resumes', async () => {
+  it('is asked when nothing came for 45 seconds, and when nothing comes then for 10, another connection takes over', async () => {
     const { network, bridge, clock, told } = await startRig();
     const [first] = network.sockets;
     if (first) first.dead = true;
     bridge.publish(numbered(0));
-    await clock.advance(299_999);
+    await clock.advance(54_999);
     expect(network.sockets).toHaveLength(1);
     await clock.advance(1);
     expect(network.sockets).toHaveLength(2);
@@ -377,24 +377,70 @@ describe('a peer that is dead without a word', () => {
     expect(told).toEqual(['open', 0]);
   });
 
-  it('is not looked for while frames arrive', async () => {
-    const { network, bridge, clock } = await startRig();
-    for (let index = 0; index < 4; index += 1) {
-      await clock.advance(200_000);
-      bridge.publish(numbered(index));
-    }
-    expect(network.sockets).toHaveLength(1);
+  it('is noticed before the bridge, which pings every 30 seconds, can have forgotten what it missed 60 seconds later', async () => {
+    const { network, clock } = await startRig();
+    network.last.dead = true;
+    await clock.advance(30_000 + 60_000 - 10_000);
+    expect(network.sockets).toHaveLength(2);
   });
 
-  it('is not looked for while the tab is hidden, but at once when it is seen again', async () => {
-    const { network, clock, surroundings } = await startRig();
+  it.each([
+    ['that takes commands', 's1'],
+    ['that takes none', undefined],
+  ])(
+    'is told from a quiet one on a route %s, without an upgrade or a word to the application',
+    async (_, session) => {
+      const bridge = new FakeBridge();
+      bridge.session = session;
+      const { client, network, clock, told } = await startRig({}, bridge);
+      client.on('refused', () => told.push('refused'));
+      await clock.advance(450_000);
+      expect(bridge.probes).toBe(10);
+      expect(network.sockets).toHaveLength(1);
+      bridge.refuseNameless('READ_ONLY');
+      expect(told).toEqual(['open', 'refused']);
+    },
+  );
+
+  it('is not asked while frames arrive', async () => {
+    const { bridge, clock } = await startRig();
+    for (let index = 0; index < 4; index += 1) {
+      await clock.advance(40_000);
+      bridge.publish(numbered(index));
+    }
+    expect(bridge.probes).toBe(0);
+  });
+
+  it('is not asked while the tab is hidden, but at once when it is seen again', async () => {
+    const { bridge, clock, surroundings } = await startRig();
     surroundings.visible = false;
     await clock.advance(3_000_000);
-    expect(network.sockets).toHaveLength(1);
+    expect(bridge.probes).toBe(0);
     surroundings.visible = true;
     await surroundings.tell('visible');
     await clock.advance(0);
-    expect(network.sockets).toHaveLength(2);
+    expect(bridge.probes).toBe(1);
+  });
+
+  it('is asked in a hidden tab as well while an answer is expected', async () => {
+    const { client, bridge, clock, surroundings } = await startRig();
+    surroundings.visible = false;
+    void client.ask('message');
+    await clock.advance(45_000);
+    expect(bridge.probes).toBe(1);
+  });
+
+  it('is not taken for dead when a command is sent after a long silence', async () => {
+    const { client, network, bridge, clock, surroundings } = await startRig();
+    surroundings.visible = false;
+    await clock.advance(3_000_000);
+    network.prompt = false;
+    const sent = client.send('message');
+    await clock.advance(9_999);
+    network.last.deliver();
+    await sent;
+    expect(network.sockets).toHaveLength(1);
+    expect(bridge.probes).toBe(0);
   });
 
   it('is noticed after ackTimeoutMs when a command waits, which is sent again, hidden or not', async () => {
@@ -787,7 +833,8 @@ describe('close()', () => {
   async function takingOver(): Promise<Rig> {
     const rig = await startRig();
     rig.network.prompt = false;
-    await rig.clock.advance(300_000);
+    await rig.clock.advance(55_000);
+    expect(rig.network.sockets).toHaveLength(2);
     return rig;
   }
 

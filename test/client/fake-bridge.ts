@@ -1,4 +1,10 @@
-import { SUBPROTOCOL, type BridgeErrorCode, type ControlFrame, type GapReason } from '../../protocol/frames';
+import {
+  CONTROL_FRAME_PREFIX,
+  SUBPROTOCOL,
+  type BridgeErrorCode,
+  type ControlFrame,
+  type GapReason,
+} from '../../protocol/frames';
 
 type Payload = string | Uint8Array;
 
@@ -41,6 +47,8 @@ export class FakeBridge {
   /** Peers in the order in which they came, gone ones too. */
   readonly greeted: Peer[] = [];
   gapsSent = 0;
+  /** Messages that began as only a control frame may, and were refused. */
+  probes = 0;
   readonly #log: Payload[] = [];
   readonly #epochs = new Map<string, number>();
   /** In which epoch each peer counts. */
@@ -106,6 +114,12 @@ export class FakeBridge {
 
   /** A message came from the client. */
   receive(peer: Peer, message: Payload): void {
+    if (typeof message === 'string' && message.startsWith(CONTROL_FRAME_PREFIX)) {
+      this.probes += 1;
+      const code = this.session === undefined ? 'RESERVED' : 'INVALID_COMMAND';
+      control(peer, { type: 'bridge.error', data: { code, message: 'only the bridge may begin so' } });
+      return;
+    }
     this.messages.push(message);
     if (this.session === undefined || typeof message !== 'string') return;
     const command = JSON.parse(message) as Taken;
