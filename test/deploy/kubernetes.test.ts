@@ -182,10 +182,8 @@ describe('the plugin', () => {
     const { config: schema } = parseDump(JSON.stringify(pluginInfo()));
     const filled = withDefaults(schema, plugin.config as ConfigValue);
     expect(configFaults(schema, filled, 'config')).toEqual([]);
-    const secrets = withSecrets(
-      schema,
-      filled,
-      (reference) => `redis://at-least-thirty-two-bytes/${reference}`,
+    const secrets = withSecrets(schema, filled, (reference) =>
+      reference.includes('redis-url') ? 'redis://redis:6379' : `at least thirty-two bytes: ${reference}`,
     );
     const { config: parsed } = await parseConfig(secrets);
     expect(parsed.rateLimits).toHaveLength(2);
