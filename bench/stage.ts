@@ -43,8 +43,9 @@ export async function clientPlans(
   for (let number = first; number < first + sockets; number += 1) {
     const topic = topics[number % topics.length];
     if (topic === undefined) throw new RangeError('expected at least one topic');
-    const from = `127.0.0.${1 + Math.floor((number - first) / SOCKETS_PER_ADDRESS)}`;
-    plans.push({ port, from, ...(await peer.client(topic, number)) });
+    const address = Math.floor((number - first) / SOCKETS_PER_ADDRESS);
+    const from = address === 0 ? {} : { from: `127.0.0.${1 + address}` };
+    plans.push({ port, ...from, ...(await peer.client(topic, number)) });
   }
   return plans;
 }

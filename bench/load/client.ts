@@ -26,8 +26,11 @@ export interface Dialogue {
 /** How one client connects. */
 export interface ClientPlan {
   readonly port: number;
-  /** The address it connects from. */
-  readonly from: string;
+  /**
+   * The address it connects from; the system's choice when there is none. A system binds an address for one by searching for
+   * a free port, which takes longer with each that an earlier trial left in TIME_WAIT.
+   */
+  readonly from?: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly dialogue?: Dialogue;
@@ -69,7 +72,7 @@ export class Client {
     this.#socket = connect({
       host: '127.0.0.1',
       port: plan.port,
-      localAddress: plan.from,
+      ...(plan.from !== undefined && { localAddress: plan.from }),
       noDelay: true,
       onread: {
         buffer: SHARED_BUFFER,
