@@ -13,16 +13,17 @@ export interface Receiver {
  * Hands a message of a channel to each of its receivers: what a service published as it is, text when it is
  * valid UTF-8 (RFC 6455 §5.6) and binary otherwise; what a peer sent as it came, to every other peer.
  */
-export function deliver(message: Buffer, receivers: Iterable<Receiver>): void {
+export function deliver(message: Buffer, receivers: ReadonlySet<Receiver>): void {
   const binary = !isUtf8(message);
-  const frame = frameOf(message, binary);
+  const isShared = receivers.size > 1;
+  const frame = frameOf(message, binary, isShared);
   // No envelope is UTF-8.
   if (!binary || !isEnvelope(message)) {
     for (const receiver of receivers) receiver.take(frame);
     return;
   }
   const fromPeer = openEnvelope(message);
-  const inner = fromPeer === undefined ? undefined : frameOf(fromPeer.payload, fromPeer.binary);
+  const inner = fromPeer === undefined ? undefined : frameOf(fromPeer.payload, fromPeer.binary, isShared);
   for (const receiver of receivers) {
     if (receiver.senderId === undefined) receiver.take(frame);
     else if (inner !== undefined && fromPeer?.sender.equals(receiver.senderId) === false)

@@ -1,5 +1,5 @@
 import { Frame } from './frame';
-import { frameBytesAt, payloadBytesAt } from './server-frame';
+import { ByteBlock, SharedBlock, type FrameBlock } from './frame-blocks';
 
 /** How much a {@link FrameRing} keeps. */
 export interface RingLimits {
@@ -12,23 +12,13 @@ export interface RingLimits {
 const MIN_BLOCK_BYTES = 1024;
 const MAX_BLOCK_BYTES = 32_768;
 
-/** Frames as they go over the wire, one after the other. */
-interface Block {
-  readonly bytes: Buffer;
-  /** Where the oldest that is kept begins. */
-  from: number;
-  /** Where the next one goes. */
-  to: number;
-}
-
 /**
  * The most recent frames of a sequence, counted by offset: `start` is the oldest that is kept, `end` the one that
- * comes next. It keeps at most `maxItems` of them and at most `maxBytes`. Frames are copied into blocks: kept as they
- * are, each would outlive the young generation, and might hold on to much more memory than it takes.
+ * comes next. It keeps at most `maxItems` of them and at most `maxBytes`.
  */
 export class FrameRing {
   readonly #limits: RingLimits;
-  #blocks: Block[] = [];
+  #blocks: FrameBlock[] = [];
   /** The last block that was used up, to be used again. */
   #spare: Buffer | undefined;
   #start: number;
@@ -58,7 +48,8 @@ export class FrameRing {
   }
 
   /** Appends a frame; the oldest make room for it. */
-  push({ wire, payloadBytes }: Frame): void {
+  push(frame: Frame): void {
+    const { payloadBytes } = frame;
     if (payloadBytes > this.#limits.maxBytes) {
       this.#end += 1;
       this.clear();
@@ -66,9 +57,7 @@ export class FrameRing {
     }
     if (this.#end - this.#start === this.#limits.maxItems) this.#evict();
     while (this.#bytes + payloadBytes > this.#limits.maxBytes) this.#evict();
-    const block = this.#blockFor(wire.length);
-    block.bytes.set(wire, block.to);
-    block.to += wire.length;
+    if (this.#blocks.at(-1)?.append(frame) !== true) this.#newBlock(frame).append(frame);
     this.#end += 1;
     this.#bytes += payloadBytes;
   }
@@ -85,8 +74,7 @@ export class FrameRing {
     }
     const fitting = frames.slice(first);
     if (fitting.length === 0) return;
-    const block = Buffer.concat(fitting.map(({ wire }) => wire));
-    this.#blocks.unshift({ bytes: block, from: 0, to: block.length });
+    this.#blocks.unshift(blockOf(fitting));
     this.#start -= fitting.length;
     this.#bytes = bytes;
   }
@@ -94,14 +82,12 @@ export class FrameRing {
   /** Every frame from `offset` on. @returns undefined when one of them is not kept or never was */
   since(offset: number): readonly Frame[] | undefined {
     if (offset < this.#start || offset > this.#end) return undefined;
+    let skipped = offset - this.#start;
     const frames: Frame[] = [];
-    let at = this.#start;
-    for (const { bytes, from, to } of this.#blocks) {
-      for (let next = from; next < to; at += 1) {
-        const end = next + frameBytesAt(bytes, next);
-        if (at >= offset) frames.push(new Frame(Buffer.from(bytes.subarray(next, end))));
-        next = end;
-      }
+    for (const block of this.#blocks) {
+      const kept = block.frames(skipped);
+      skipped = Math.max(0, skipped - block.size);
+      frames.push(...kept);
     }
     return frames;
   }
@@ -113,27 +99,34 @@ export class FrameRing {
     this.#bytes = 0;
   }
 
-  /** The last block, when it has room for so many bytes, or a new one. */
-  #blockFor(wireBytes: number): Block {
-    const last = this.#blocks.at(-1);
-    if (last !== undefined && last.to + wireBytes <= last.bytes.length) return last;
+  #newBlock({ wire, isShared }: Frame): FrameBlock {
+    const block = isShared ? new SharedBlock() : new ByteBlock(this.#bytesFor(wire.length));
+    this.#blocks.push(block);
+    return block;
+  }
+
+  #bytesFor(wireBytes: number): Buffer {
     const wanted = Math.max(wireBytes, Math.min(MAX_BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, this.#bytes)));
     const spare = this.#spare;
     this.#spare = undefined;
-    const bytes = spare !== undefined && spare.length >= wanted ? spare : Buffer.allocUnsafeSlow(wanted);
-    const block = { bytes, from: 0, to: 0 };
-    this.#blocks.push(block);
-    return block;
+    return spare !== undefined && spare.length >= wanted ? spare : Buffer.allocUnsafeSlow(wanted);
   }
 
   #evict(): void {
     const [oldest] = this.#blocks;
     if (oldest === undefined) return;
-    this.#bytes -= payloadBytesAt(oldest.bytes, oldest.from);
-    oldest.from += frameBytesAt(oldest.bytes, oldest.from);
+    this.#bytes -= oldest.drop();
     this.#start += 1;
-    if (oldest.from < oldest.to) return;
+    if (oldest.size > 0) return;
     this.#blocks.shift();
-    if (oldest.bytes.length <= MAX_BLOCK_BYTES) this.#spare = oldest.bytes;
+    if (oldest instanceof ByteBlock && oldest.bytes.length <= MAX_BLOCK_BYTES) this.#spare = oldest.bytes;
   }
+}
+
+/** A block with just these frames, which came from another bridge: nobody else has them. */
+function blockOf(frames: readonly Frame[]): FrameBlock {
+  const bytes = frames.reduce((sum, { wire }) => sum + wire.length, 0);
+  const block = new ByteBlock(Buffer.allocUnsafeSlow(bytes));
+  for (const { wire } of frames) block.append(new Frame(wire, false));
+  return block;
 }

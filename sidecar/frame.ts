@@ -11,10 +11,13 @@ export class Frame implements Outgoing {
   readonly payloadBytes: number;
   /** It begins as only the bridge's own control frames may (PROTOCOL.md §5). */
   readonly reserved: boolean;
+  /** It goes to several, each of which may keep it. */
+  readonly isShared: boolean;
 
   /** @param wire one whole frame from {@link serverFrame} */
-  constructor(wire: Buffer) {
+  constructor(wire: Buffer, isShared: boolean) {
     this.wire = wire;
+    this.isShared = isShared;
     this.payloadBytes = payloadBytesAt(wire, 0);
     this.reserved = !isBinary(wire) && startsWithAt(wire, wire.length - this.payloadBytes, RESERVED);
   }
@@ -28,9 +31,12 @@ export class Frame implements Outgoing {
   }
 }
 
-/** Makes a frame of a message, which is copied: nothing of what it came in is kept. */
-export function frameOf(message: Buffer, binary: boolean): Frame {
-  return new Frame(serverFrame(message, binary));
+/**
+ * Makes a frame of a message, which is copied: nothing of what it came in is kept.
+ * @param isShared whether it goes to several
+ */
+export function frameOf(message: Buffer, binary: boolean, isShared = false): Frame {
+  return new Frame(serverFrame(message, binary, isShared), isShared);
 }
 
 /** Whether a message begins as only the bridge's own control frames may: those are text. */

@@ -32,7 +32,7 @@ export interface IntakeContext {
   /** Told of each probe. */
   readonly onProbe: ProbeContext['onOutcome'];
   /** Hands a message to its channel's receivers. */
-  readonly deliver: (message: Buffer, receivers: Iterable<Receiver>) => void;
+  readonly deliver: (message: Buffer, receivers: ReadonlySet<Receiver>) => void;
   readonly listener: IntakeListener;
   readonly log: Logger;
 }

@@ -9,12 +9,13 @@ const LENGTH_IN_8_BYTES = 127;
 
 /**
  * A whole message as a server sends it (RFC 6455 §5.2): one unmasked frame. The payload is copied.
+ * @param kept whether it may be kept for long: then it is no part of a slab, which it would hold on to
  * @returns the bytes of the frame, whose payload is at their end
  */
-export function serverFrame(payload: Uint8Array, binary: boolean): Buffer {
+export function serverFrame(payload: Uint8Array, binary: boolean, kept = false): Buffer {
   const size = payload.length;
   const headerBytes = size <= MAX_SHORT_BYTES ? 2 : size <= 0xffff ? 4 : 10;
-  const bytes = Buffer.allocUnsafe(headerBytes + size);
+  const bytes = kept ? Buffer.allocUnsafeSlow(headerBytes + size) : Buffer.allocUnsafe(headerBytes + size);
   bytes[0] = FIN | (binary ? OPCODE_BINARY : OPCODE_TEXT);
   if (headerBytes === 2) {
     bytes[1] = size;

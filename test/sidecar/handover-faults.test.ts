@@ -39,7 +39,7 @@ class FakeRedis {
   publish(channel: string, message: string | Buffer): number {
     this.beforePublish(channel);
     const receivers = [...(this.#receivers.get(channel) ?? [])];
-    deliver(Buffer.from(message), receivers);
+    deliver(Buffer.from(message), new Set(receivers));
     return receivers.length;
   }
 }

@@ -1,0 +1,91 @@
+import { Frame } from './frame';
+import { frameBytesAt, payloadBytesAt } from './server-frame';
+
+/** Some frames in a row, of which the oldest go first. */
+export interface FrameBlock {
+  /** How many frames it has. */
+  readonly size: number;
+  /** Appends a frame. @returns false when it has to go into another block */
+  append(frame: Frame): boolean;
+  /** Forgets the oldest. @returns the bytes of its payload */
+  drop(): number;
+  /** Its frames without the oldest `skipped`. */
+  frames(skipped: number): Frame[];
+}
+
+/**
+ * Frames that nobody else has, as copies of their bytes: kept as objects each would outlive the young generation, and
+ * hold on to the slab that it was cut from.
+ */
+export class ByteBlock implements FrameBlock {
+  readonly bytes: Buffer;
+  /** Where the oldest that is kept begins. */
+  #from = 0;
+  /** Where the next one goes. */
+  #to = 0;
+  #size = 0;
+
+  /** @param bytes to be filled */
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  append({ wire, isShared }: Frame): boolean {
+    if (isShared || this.#to + wire.length > this.bytes.length) return false;
+    this.bytes.set(wire, this.#to);
+    this.#to += wire.length;
+    this.#size += 1;
+    return true;
+  }
+
+  drop(): number {
+    const at = this.#from;
+    this.#from += frameBytesAt(this.bytes, at);
+    this.#size -= 1;
+    return payloadBytesAt(this.bytes, at);
+  }
+
+  frames(skipped: number): Frame[] {
+    const frames: Frame[] = [];
+    let left = skipped;
+    for (let at = this.#from; at < this.#to; left -= 1) {
+      const end = at + frameBytesAt(this.bytes, at);
+      if (left <= 0) frames.push(new Frame(Buffer.from(this.bytes.subarray(at, end)), false));
+      at = end;
+    }
+    return frames;
+  }
+}
+
+/** Frames that others have as well: a copy for each of a thousand rings would be a thousand copies. */
+export class SharedBlock implements FrameBlock {
+  readonly #frames: (Frame | undefined)[] = [];
+  #from = 0;
+
+  get size(): number {
+    return this.#frames.length - this.#from;
+  }
+
+  append(frame: Frame): boolean {
+    if (!frame.isShared || this.#frames.length === MAX_SHARED_FRAMES) return false;
+    this.#frames.push(frame);
+    return true;
+  }
+
+  drop(): number {
+    const bytes = this.#frames[this.#from]?.payloadBytes ?? 0;
+    this.#frames[this.#from] = undefined;
+    this.#from += 1;
+    return bytes;
+  }
+
+  frames(skipped: number): Frame[] {
+    return this.#frames.slice(this.#from + skipped).filter((frame) => frame !== undefined);
+  }
+}
+
+const MAX_SHARED_FRAMES = 64;
