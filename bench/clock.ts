@@ -5,6 +5,9 @@ export function clockUs(): number {
 
 /** Waits until {@link clockUs} has reached a time. */
 export async function untilUs(timeUs: number): Promise<void> {
-  const waitMs = (timeUs - clockUs()) / 1000;
-  if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  // A timer counts whole milliseconds of the loop's own clock, and may be early by more than one.
+  for (let leftUs = timeUs - clockUs(); leftUs > 0; leftUs = timeUs - clockUs()) {
+    const waitMs = Math.ceil(leftUs / 1000);
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
 }
