@@ -23,12 +23,13 @@ import type { OpenState } from './open-state';
 import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
-import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisSessionStore } from './redis';
+import { disconnect, listenerCount, redisCommands, redisHandoverStore } from './redis';
 import { respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import type { Revocation } from './revocation';
 import { compileRoutes, DEFAULT_ROUTES } from './routes';
 import { readRoutesFile } from './routes-file';
+import { redisSessionStore } from './session-store';
 import { renewIntervalMs, Sessions } from './sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings';
 import { intakeFor } from './sharded-intake';
@@ -118,7 +119,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     firstOffset: MAX_RING_FRAMES,
     lingerMs: settings.lingerMs,
   });
-  const sessions = new Sessions(redisSessionStore(commands), settings.sessionTtlMs);
+  const sessions = new Sessions(redisSessionStore(commands, settings.sessionTtlMs));
   const caps = new ConnectionCaps(redisCapStore(commands, bridgeId, settings.connectionLeaseMs), {
     tenant: settings.maxConnectionsPerTenant,
     user: settings.maxConnectionsPerUser,
@@ -247,6 +248,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     adminServer.closeAllConnections();
     await closed;
     streams.clear();
+    await caps.settled();
     await Promise.all([disconnect(commands), intake.disconnect()]);
   };
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CapStore } from './connection-caps';
+import type { CapStore } from './tenant-caps';
 import type { Commands } from './publish';
 
 const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'), 'utf8');
 
-type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number>;
+type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number[]>;
 
 /**
  * The counts in Redis.
@@ -16,12 +16,21 @@ export function redisCapStore(redis: Commands, bridgeId: string, leaseMs: number
   redis.defineCommand('connectionCaps', { lua: CONNECTION_CAPS_LUA });
   const { connectionCaps } = redis as unknown as { connectionCaps: ConnectionCapsCommand };
   return {
-    put: async (counts, ask) => {
+    put: async (counts, asks) => {
       const keys = counts.map(({ key }) => key);
       const figures = counts.flatMap(({ held, max }) => [held, max]);
-      const args = [bridgeId, leaseMs, ask ? 1 : 0, ...figures];
-      const full = await connectionCaps.call(redis, keys.length, ...keys, ...args);
-      return full === 0 ? undefined : full - 1;
+      // Lua counts from 1, and 0 is no limit.
+      const wanted = asks.flatMap(([first = -1, second = -1]) => [first + 1, second + 1]);
+      const full = await connectionCaps.call(
+        redis,
+        keys.length,
+        ...keys,
+        bridgeId,
+        leaseMs,
+        ...figures,
+        ...wanted,
+      );
+      return full.map((number) => (number === 0 ? undefined : number - 1));
     },
   };
 }

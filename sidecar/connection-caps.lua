@@ -4,41 +4,55 @@
 -- KEYS[i]      the limit's hash: bridge id -> "<connections> <end of its lease, milliseconds since the epoch>"
 -- ARGV[1]      the bridge that calls
 -- ARGV[2]      how long what it says counts, milliseconds
--- ARGV[3]      1 to take one more place in every limit, 0 to say only what is held
--- ARGV[2i+2]   how many connections this bridge holds of KEYS[i], without the one that is asked for
--- ARGV[2i+3]   how many all bridges may hold together
+-- ARGV[2i+1]   how many connections this bridge holds of KEYS[i], without those that are asked for
+-- ARGV[2i+2]   how many all bridges may hold together
+-- then two for each place that is asked for: the numbers of its limits, the second 0 when it has one only
 --
--- Returns 0, or the number of the first limit without room; then no place is taken in any. Time is this server's
--- own, so that all bridges share one clock.
+-- Returns for each place 0, or the number of its first limit without room; then it takes a place in none. They are given
+-- in their order. Time is this server's own, so that all bridges share one clock.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local bridge, lease, asked = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local bridge, lease = ARGV[1], tonumber(ARGV[2])
 
-local full, last_end = 0, {}
+local held, room, last_end = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  local total, fields = tonumber(ARGV[2 * i + 2]) + asked, redis.call('HGETALL', key)
+  held[i] = tonumber(ARGV[2 * i + 1])
+  room[i] = tonumber(ARGV[2 * i + 2]) - held[i]
   last_end[i] = now + lease
+  local fields = redis.call('HGETALL', key)
   for j = 1, #fields, 2 do
     local count, ends = string.match(fields[j + 1], '^(%d+) (%d+)$')
     if tonumber(ends or 0) <= now then
       redis.call('HDEL', key, fields[j])
     elseif fields[j] ~= bridge then
-      total = total + tonumber(count)
+      room[i] = room[i] - tonumber(count)
       last_end[i] = math.max(last_end[i], tonumber(ends))
     end
   end
-  if asked == 1 and full == 0 and total > tonumber(ARGV[2 * i + 3]) then full = i end
+end
+
+local answers = {}
+for at = 2 * #KEYS + 3, #ARGV, 2 do
+  local limits, full = { tonumber(ARGV[at]), tonumber(ARGV[at + 1]) }, 0
+  if limits[2] == 0 then limits[2] = nil end
+  for _, i in ipairs(limits) do
+    if full == 0 and room[i] < 1 then full = i end
+  end
+  if full == 0 then
+    for _, i in ipairs(limits) do
+      held[i], room[i] = held[i] + 1, room[i] - 1
+    end
+  end
+  answers[#answers + 1] = full
 end
 
 for i, key in ipairs(KEYS) do
-  local held = tonumber(ARGV[2 * i + 2])
-  if full == 0 then held = held + asked end
-  if held == 0 then
+  if held[i] == 0 then
     redis.call('HDEL', key, bridge)
   else
-    redis.call('HSET', key, bridge, string.format('%d %.0f', held, now + lease))
+    redis.call('HSET', key, bridge, string.format('%d %.0f', held[i], now + lease))
     redis.call('PEXPIRE', key, last_end[i] - now)
   end
 end
-return full
+return answers

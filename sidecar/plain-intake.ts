@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Receiver } from './delivery';
+import { gatherCommands } from './gathered-subscriber';
 import type { Intake, IntakeListener } from './intake';
 import { tapMessages } from './message-tap';
 import { probeChannel } from './own-channels';
@@ -48,7 +49,7 @@ export function plainIntake({
   log,
 }: IntakeContext): Intake {
   const redis = redisConnection('subscriber', settings, log);
-  const subscriptions = new Subscriptions<Receiver>(redisSubscriber(redis));
+  const subscriptions = new Subscriptions<Receiver>(gatherCommands(redisSubscriber(redis)));
   const probe = new DeliveryProbe({
     publish: (message) => publish(probeChannel(bridgeId), message),
     onSilence: () => {

@@ -14,7 +14,6 @@ import { refreshSlots } from '../protocol/slot-refresh';
 import { gatherWrites } from './gathered-writes';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
-import type { SessionStore } from './sessions';
 import type { Subscriber } from './subscriptions';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
@@ -266,23 +265,6 @@ export function redisSubscriber(redis: Redis): Subscriber {
   };
 }
 
-/** A connection as sessions use it. */
-export function redisSessionStore(redis: Commands): SessionStore {
-  return {
-    setIfAbsent: async (claims, ttlMs) => {
-      const commands = claims.map(({ key, owner }) => ['set', key, owner, 'PX', ttlMs, 'NX', 'GET']);
-      const replies = await callAll(redis, commands);
-      // Whatever is neither absent nor text is nobody's value.
-      return replies.map((reply) => (reply === null || typeof reply === 'string' ? reply : ''));
-    },
-    expire: async (keys, ttlMs) => {
-      const commands = keys.map((key) => ['pexpire', key, ttlMs]);
-      const replies = await callAll(redis, commands);
-      return replies.map((reply) => reply === 1);
-    },
-  };
-}
-
 /** A connection as handovers use it. */
 export function redisHandoverStore(redis: Commands, publish: Publish): HandoverStore {
   return {
@@ -290,16 +272,4 @@ export function redisHandoverStore(redis: Commands, publish: Publish): HandoverS
     put: (key, value, ttlMs) => redis.set(key, value, 'PX', ttlMs),
     take: (key) => redis.getdelBuffer(key),
   };
-}
-
-/** Commands under way at once, at most. */
-const MAX_COMMANDS_AT_ONCE = 500;
-
-async function callAll(redis: Commands, commands: (string | number)[][]): Promise<readonly unknown[]> {
-  const replies: unknown[] = [];
-  for (let start = 0; start < commands.length; start += MAX_COMMANDS_AT_ONCE) {
-    const batch = commands.slice(start, start + MAX_COMMANDS_AT_ONCE);
-    replies.push(...(await Promise.all(batch.map(([name = '', ...args]) => redis.call(`${name}`, ...args)))));
-  }
-  return replies;
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { CapScope } from './connection-caps';
+import type { CapScope } from './tenant-caps';
 
 /** Why a request was not upgraded, as logs and metrics name it. */
 export const REFUSAL_OUTCOMES = [

@@ -4,12 +4,14 @@ export const SESSION_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 /** Longest time between two renewals, in milliseconds, whatever the TTL. */
 export const MAX_RENEW_INTERVAL_MS = 3_600_000;
 
-/** What the sessions need of Redis. Each call rejects when Redis is unreachable. */
+/** What the sessions need of Redis. */
 export interface SessionStore {
-  /** For each key: sets it to its value unless it is set; resolves with what was there before. */
-  setIfAbsent(claims: readonly Claim[], ttlMs: number): Promise<readonly (string | null)[]>;
-  /** For each key: sets the time it has left; resolves with whether it was there. */
-  expire(keys: readonly string[], ttlMs: number): Promise<readonly boolean[]>;
+  /**
+   * Claims a key for its owner, or renews the claim that the owner has.
+   * @returns false when it is somebody else's
+   * @throws when Redis is unreachable
+   */
+  claim(claim: Claim): Promise<boolean>;
 }
 
 /** A key and the value that says whose it is. */
@@ -30,17 +32,15 @@ interface Use {
 }
 
 /**
- * Who owns which AI chat session: the first (tenant, user) that opens it, for as long as it is used and
- * `ttlMs` longer.
+ * Who owns which AI chat session: the first (tenant, user) that opens it, for as long as it is used, and as long
+ * after that as the store keeps a claim.
  */
 export class Sessions {
   readonly #store: SessionStore;
-  readonly #ttlMs: number;
   readonly #inUse = new Map<string, Use>();
 
-  constructor(store: SessionStore, ttlMs: number) {
+  constructor(store: SessionStore) {
     this.#store = store;
-    this.#ttlMs = ttlMs;
   }
 
   /** How many sessions are in use. */
@@ -54,8 +54,7 @@ export class Sessions {
    * @throws when Redis is unreachable
    */
   async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
-    const [owned] = await this.#claimAll([claimOf(session, tenantId, userId)]);
-    return owned === true;
+    return this.#store.claim(claimOf(session, tenantId, userId));
   }
 
   /**
@@ -88,28 +87,11 @@ export class Sessions {
    */
   async renew(): Promise<void> {
     const uses = [...this.#inUse.values()];
-    if (uses.length === 0) return;
-    const owned = await this.#claimAll(uses.map((use) => use.claim));
-    for (const [index, use] of uses.entries()) {
-      if (owned[index] !== true) evictAll(use);
-    }
-  }
-
-  async #claimAll(claims: readonly Claim[]): Promise<readonly boolean[]> {
-    const before = await this.#store.setIfAbsent(claims, this.#ttlMs);
-    const extended = await this.#extend(claims.filter((claim, index) => before[index] === claim.owner));
-    return claims.map((claim, index) => before[index] === null || extended.has(claim));
-  }
-
-  async #extend(claims: readonly Claim[]): Promise<ReadonlySet<Claim>> {
-    if (claims.length === 0) return new Set();
-    const keys = claims.map((claim) => claim.key);
-    const kept = await this.#store.expire(keys, this.#ttlMs);
-    const extended = new Set(claims.filter((_, index) => kept[index] === true));
-    // Those that ended between the two calls are anybody's again.
-    const ended = claims.filter((claim) => !extended.has(claim));
-    const owned = ended.length === 0 ? [] : await this.#claimAll(ended);
-    return new Set([...extended, ...ended.filter((_, index) => owned[index] === true)]);
+    await Promise.all(
+      uses.map(async (use) => {
+        if (!(await this.#store.claim(use.claim))) evictAll(use);
+      }),
+    );
   }
 }
 

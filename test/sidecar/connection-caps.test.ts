@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { ConnectionCaps, type Place } from '../../sidecar/connection-caps';
+import { ConnectionCaps } from '../../sidecar/connection-caps';
 import { redisCapStore } from '../../sidecar/connection-caps-store';
+import type { CapStore, Place } from '../../sidecar/tenant-caps';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { eventually } from './fixture';
 
@@ -79,6 +80,7 @@ describe('caps', () => {
     await taken(b);
     expect([await a.take('acme', 'x'), await b.take('acme', 'y')]).toEqual(['tenant', 'tenant']);
     first.release();
+    await a.settled();
     await taken(b, 'acme', 'y');
     expect(await a.take('acme', 'x')).toBe('tenant');
   });
@@ -91,6 +93,7 @@ describe('caps', () => {
       const places = answers.filter((answer) => typeof answer !== 'string');
       expect(places).toHaveLength(2);
       for (const place of places) place.release();
+      await Promise.all([a.settled(), b.settled()]);
     }
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
   });
@@ -113,6 +116,7 @@ describe('caps', () => {
     const caps = newCaps({ user: 3 });
     const [place] = [await taken(caps), await taken(caps), await taken(caps)];
     for (let i = 0; i < 3; i += 1) place.release();
+    await caps.settled();
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 2 });
   });
 
@@ -120,14 +124,58 @@ describe('caps', () => {
     const caps = newCaps({ tenant: 10, user: 10 });
     const places = await Promise.all([taken(caps), taken(caps), taken(caps, 'acme', 'bob')]);
     for (const place of places) place.release();
+    await caps.settled();
     expect(caps.size).toBe(0);
     expect(await counted()).toEqual({});
+  });
+
+  it('ask Redis once while a call is under way, however many come and go meanwhile', async () => {
+    const store = redisCapStore(redis, 'a', LEASE_MS);
+    const calls: { readonly counts: number; readonly asks: number }[] = [];
+    const counting: CapStore = {
+      put: (counts, asks) => {
+        calls.push({ counts: counts.length, asks: asks.length });
+        return store.put(counts, asks);
+      },
+    };
+    const caps = new ConnectionCaps(counting, { tenant: 3, user: 2 });
+    const users = ['alice', 'alice', 'alice', 'bob', 'carol'];
+    const answers = await Promise.all(users.map((user) => caps.take('acme', user)));
+    expect(answers.filter((answer) => typeof answer === 'string')).toEqual(['user', 'tenant']);
+    const places = answers.filter((answer) => typeof answer !== 'string');
+    for (const place of places) place.release();
+    // The first releases went with one call, and what was released meanwhile and asked anew with the next.
+    await taken(caps, 'acme', 'dave');
+    expect(calls).toEqual([
+      { counts: 2, asks: 1 },
+      { counts: 4, asks: 4 },
+      { counts: 2, asks: 0 },
+      { counts: 4, asks: 1 },
+    ]);
+    expect(await counted()).toEqual({ [TENANT_KEY]: 1, [`${TENANT_KEY}:dave`]: 1 });
+  });
+
+  it('tell Redis again what it may have heard of when an answer was lost', async () => {
+    const store = redisCapStore(redis, 'a', LEASE_MS);
+    let lost = 1;
+    const losing: CapStore = {
+      put: async (counts, asks) => {
+        const answers = await store.put(counts, asks);
+        if (lost-- > 0) throw new Error('lost');
+        return answers;
+      },
+    };
+    const caps = new ConnectionCaps(losing, { tenant: 3, user: 2 });
+    await expect(caps.take('acme', 'alice')).rejects.toThrow('lost');
+    await caps.settled();
+    expect([caps.size, await counted()]).toEqual([0, {}]);
   });
 
   it('ask Redis nothing for what has no limit', async () => {
     const caps = newCaps({});
     const place = await taken(caps);
     place.release();
+    await caps.settled();
     expect([caps.size, await redis.keys('*')]).toEqual([0, []]);
   });
 
@@ -191,6 +239,7 @@ describe('caps', () => {
     await redis.hset(`${TENANT_KEY}:alice`, 'x', 'garbage');
     const caps = newCaps({ user: 1 });
     (await taken(caps)).release();
+    await caps.settled();
     expect(await counted()).toEqual({});
   });
 
@@ -199,6 +248,7 @@ describe('caps', () => {
     await unreachable.quit();
     const caps = new ConnectionCaps(redisCapStore(unreachable, 'a', LEASE_MS), { tenant: 1, user: 1 });
     await expect(caps.take('acme', 'alice')).rejects.toThrow();
+    await caps.settled();
     expect(caps.size).toBe(0);
   });
 });

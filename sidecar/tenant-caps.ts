@@ -1,0 +1,196 @@
+/** Whose connections are counted. */
+export type CapScope = 'user' | 'tenant';
+
+/** A limit that a connection has to have a place in. */
+export interface CapLimit {
+  readonly scope: CapScope;
+  /** The Redis key that it is counted under. All keys of a tenant are in one slot of a cluster. */
+  readonly key: string;
+  /** Open connections on all bridges together, at most. */
+  readonly max: number;
+}
+
+/** What this bridge holds of one limit. */
+export interface HeldCount {
+  readonly key: string;
+  readonly held: number;
+  readonly max: number;
+}
+
+/** The counts that all bridges share. */
+export interface CapStore {
+  /**
+   * Says what this bridge holds of some limits of one tenant, and then takes a place for each of `asks`: the indices
+   * of its one or two limits.
+   * @returns for each, the index of its first limit without room, and then it takes a place in none; else undefined
+   * @throws when Redis is unreachable
+   */
+  put(
+    counts: readonly HeldCount[],
+    asks: readonly (readonly number[])[],
+  ): Promise<readonly (number | undefined)[]>;
+}
+
+/** A connection's place in its limits. */
+export interface Place {
+  /** Gives it back; once, however often it is called. */
+  release(): void;
+}
+
+/** Limits in one call to Redis, at most. */
+export const MAX_COUNTS_PER_CALL = 200;
+
+interface Count extends CapLimit {
+  held: number;
+  /** Who asks for a place in it and has no answer yet. */
+  asking: number;
+}
+
+interface Ask {
+  readonly counts: readonly Count[];
+  readonly answer: (outcome: Place | CapScope) => void;
+  readonly fail: (reason: unknown) => void;
+}
+
+/**
+ * The places of one tenant's connections. One call to Redis is under way at a time, and what comes meanwhile goes with
+ * the next: calls take effect in their order, and a storm of upgrades or of closed sockets costs a few of them.
+ */
+export class TenantCaps {
+  readonly #store: CapStore;
+  readonly #onEmpty: () => void;
+  readonly #counts = new Map<string, Count>();
+  /** What Redis is to hear of. */
+  readonly #changed = new Set<Count>();
+  #asks: Ask[] = [];
+  #running: Promise<void> | undefined;
+
+  /** @param onEmpty called when nothing is held, asked for or to be said any more */
+  constructor(store: CapStore, onEmpty: () => void) {
+    this.#store = store;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** How many limits this bridge holds places in, or is to say that it does not. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /**
+   * Takes a place in one or two limits.
+   * @returns the scope of the first that has no room, when one has none
+   * @throws when Redis is unreachable
+   */
+  take(limits: readonly CapLimit[]): Promise<Place | CapScope> {
+    const counts = limits.map((limit) => this.#countOf(limit));
+    for (const count of counts) count.asking += 1;
+    const taken = new Promise<Place | CapScope>((answer, fail) => {
+      this.#asks.push({ counts, answer, fail });
+    });
+    this.#pump().catch(() => undefined);
+    return taken;
+  }
+
+  /** Says all that is held. @throws when Redis is unreachable */
+  async announce(): Promise<void> {
+    if (this.#counts.size === 0) return;
+    for (const count of this.#counts.values()) this.#changed.add(count);
+    await this.#pump();
+  }
+
+  /** Resolves when Redis has heard of everything, or cannot be reached. */
+  async settled(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+  }
+
+  #pump(): Promise<void> {
+    return (this.#running ??= this.#run());
+  }
+
+  async #run(): Promise<void> {
+    let failure: Error | undefined;
+    while (this.#asks.length > 0 || this.#changed.size > 0) {
+      const { counts, asks } = this.#nextCall();
+      try {
+        await this.#call(counts, asks);
+      } catch (error) {
+        failure = error as Error;
+        this.#failed(asks, error);
+      }
+      for (const count of counts) this.#forgetEmpty(count);
+    }
+    this.#running = undefined;
+    if (this.#counts.size === 0) this.#onEmpty();
+    if (failure !== undefined) throw failure;
+  }
+
+  #nextCall(): { readonly counts: readonly Count[]; readonly asks: readonly Ask[] } {
+    const counts = new Set<Count>();
+    let taken = 0;
+    for (const ask of this.#asks) {
+      if (counts.size + ask.counts.length > MAX_COUNTS_PER_CALL || taken === MAX_COUNTS_PER_CALL) break;
+      for (const count of ask.counts) counts.add(count);
+      taken += 1;
+    }
+    for (const count of this.#changed) {
+      if (counts.size >= MAX_COUNTS_PER_CALL) break;
+      counts.add(count);
+    }
+    for (const count of counts) this.#changed.delete(count);
+    return { counts: [...counts], asks: this.#asks.splice(0, taken) };
+  }
+
+  async #call(counts: readonly Count[], asks: readonly Ask[]): Promise<void> {
+    const indices = new Map(counts.map((count, index) => [count, index]));
+    const wanted = asks.map((ask) => ask.counts.map((count) => indices.get(count) ?? -1));
+    const held = counts.map(({ key, held, max }) => ({ key, held, max }));
+    const full = await this.#store.put(held, wanted);
+    for (const [index, ask] of asks.entries()) {
+      const without = full[index];
+      for (const count of ask.counts) {
+        count.asking -= 1;
+        if (without === undefined) count.held += 1;
+      }
+      ask.answer(without === undefined ? this.#place(ask.counts) : (counts[without]?.scope ?? 'tenant'));
+    }
+  }
+
+  #failed(asks: readonly Ask[], reason: unknown): void {
+    for (const { counts, fail } of asks) {
+      for (const count of counts) {
+        count.asking -= 1;
+        // Redis may have counted it all the same.
+        this.#changed.add(count);
+      }
+      fail(reason);
+    }
+    // What else it was to hear it hears with the next announcement; what is held no more ends with its lease.
+  }
+
+  #place(counts: readonly Count[]): Place {
+    let isHeld = true;
+    return {
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        for (const count of counts) {
+          count.held -= 1;
+          this.#changed.add(count);
+        }
+        this.#pump().catch(() => undefined);
+      },
+    };
+  }
+
+  #countOf(limit: CapLimit): Count {
+    const known = this.#counts.get(limit.key);
+    if (known !== undefined) return known;
+    const count = { ...limit, held: 0, asking: 0 };
+    this.#counts.set(limit.key, count);
+    return count;
+  }
+
+  #forgetEmpty(count: Count): void {
+    if (count.held + count.asking === 0 && !this.#changed.has(count)) this.#counts.delete(count.key);
+  }
+}
