@@ -21,7 +21,7 @@ import {
 import { isOwnChannel } from './own-channels';
 import { parseResumePoint, type ResumePoint } from './resume';
 import type { ReplayGuard } from './replay-guard';
-import { headerValues, readHeaders, type RequestHeaders } from './request-headers';
+import { headerValues, type RequestHeaders } from './request-headers';
 import { matchRoute, type Route } from './routes';
 import { SESSION_PATTERN } from './sessions';
 
@@ -29,7 +29,7 @@ import { SESSION_PATTERN } from './sessions';
 export interface UpgradeRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
-  readonly rawHeaders: readonly string[];
+  readonly rawHeaders: RequestHeaders;
 }
 
 /** What an upgrade is judged by. */
@@ -78,7 +78,7 @@ export type Verdict =
  */
 export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPolicy): Promise<Verdict> {
   const [path, query] = splitTarget(request.url ?? '');
-  const headers = readHeaders(request.rawHeaders);
+  const headers = request.rawHeaders;
   const match = matchRoute(policy.routes, path);
   if (match.kind === 'unknown') return refused(NOT_FOUND);
   if (match.kind === 'malformed') return refused(badRequest('expected percent-encoded UTF-8 in the path'));
@@ -92,7 +92,8 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (typeof session === 'object') return refused(session, route, caller);
   const { tenantId: tenant, userId: user } = caller.identity;
   const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
-  const channels = [...new Set(route.channels.map((template) => channelName(template, values)))];
+  const named = route.channels.map((template) => channelName(template, values));
+  const channels = named.length > 1 ? [...new Set(named)] : named;
   if (channels.some(isOwnChannel))
     return refused(forbidden("the channel is the bridges' own"), route, caller);
   const bridgeV1 = offersBridgeV1(headers) ? readResume(query) : undefined;

@@ -19,12 +19,12 @@ export function withChannelCap<Member>(registry: Registry<Member>, maxChannels: 
     pin: (channel, member) => {
       registry.pin(channel, member);
     },
-    join: async (channel, member) => {
+    join: (channel, member) => {
       const isNew = registry.members(channel).size === 0;
       if (isNew && maxChannels > 0 && registry.size >= maxChannels) {
-        throw new TooManyChannelsError('expected room for one more channel');
+        return Promise.reject(new TooManyChannelsError('expected room for one more channel'));
       }
-      await registry.join(channel, member);
+      return registry.join(channel, member);
     },
     leave: (channel, member) => {
       registry.leave(channel, member);

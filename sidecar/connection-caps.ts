@@ -25,7 +25,7 @@ export class ConnectionCaps {
     this.#limits = limits;
   }
 
-  /** How many limits this bridge holds places in, or is to say that it does not. */
+  /** How many limits this bridge holds places in, or asks for one. */
   get size(): number {
     return [...this.#byTenant.values()].reduce((sum, tenant) => sum + tenant.size, 0);
   }
@@ -35,9 +35,9 @@ export class ConnectionCaps {
    * @returns whose limit has no room, when one has none
    * @throws when Redis is unreachable
    */
-  async take(tenantId: string, userId: string): Promise<Place | CapScope> {
+  take(tenantId: string, userId: string): Promise<Place | CapScope> {
     const limits = this.#limitsOf(tenantId, userId);
-    if (limits.length === 0) return UNLIMITED;
+    if (limits.length === 0) return Promise.resolve(UNLIMITED);
     return this.#tenant(tenantId).take(limits);
   }
 

@@ -113,15 +113,9 @@ export class Connection implements Pulse, SessionHolder {
    * @throws when Redis is unreachable, and TooManyChannelsError
    */
   async establish(): Promise<Refusal | undefined> {
-    const { sessions } = this.#surroundings;
     const { session } = this.#admission;
-    const { tenantId, userId } = this.caller.identity;
-    const claimed = session === undefined ? true : sessions.claim(session, tenantId, userId);
-    const [refusal, owned] = await Promise.all([this.#takePlace(), claimed]);
-    if (refusal !== undefined) return refusal;
-    if (!owned) return FOREIGN_SESSION;
-    if (this.#released) return undefined;
-    if (session !== undefined) sessions.hold(session, tenantId, userId, this);
+    const refusal = await (session === undefined ? this.#takePlace() : this.#takePlaceAndClaim(session));
+    if (refusal !== undefined || this.#released) return refusal;
     await this.#feed.join();
     return this.#evicted ? FOREIGN_SESSION : undefined;
   }
@@ -244,6 +238,17 @@ export class Connection implements Pulse, SessionHolder {
     stream.on('data', (chunk: Buffer) => {
       if (!this.#released) deadline.read(chunk);
     });
+  }
+
+  async #takePlaceAndClaim(session: string): Promise<Refusal | undefined> {
+    const { sessions } = this.#surroundings;
+    const { tenantId, userId } = this.caller.identity;
+    const claimed = sessions.claim(session, tenantId, userId);
+    const [refusal, owned] = await Promise.all([this.#takePlace(), claimed]);
+    if (refusal !== undefined) return refusal;
+    if (!owned) return FOREIGN_SESSION;
+    if (!this.#released) sessions.hold(session, tenantId, userId, this);
+    return undefined;
   }
 
   async #takePlace(): Promise<Refusal | undefined> {

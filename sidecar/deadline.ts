@@ -8,16 +8,15 @@ export class DeadlineError extends Error {
  * Settles as `work` does, or rejects when that takes longer. The work itself goes on.
  * @throws DeadlineError after `timeoutMs` milliseconds
  */
-export async function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+export function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
       reject(new DeadlineError(`took longer than ${timeoutMs} ms`));
     }, timeoutMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      resolve(work);
+    };
+    work.then(settle, settle);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

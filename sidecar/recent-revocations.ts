@@ -38,6 +38,7 @@ export class RecentRevocations {
    * whenever that was; a tenant or a user may log in again, so that time decides there.
    */
   reach({ identity, tokenJti, iat }: Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>): boolean {
+    if (this.#heardMs.size === 0) return false;
     if (tokenJti !== undefined && this.#heardMs.has(keyOf(tokenJti))) return true;
     const { tenantId, userId } = identity;
     const admittedMs = iat * 1000 - TOLERANCE_MS;

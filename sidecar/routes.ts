@@ -204,16 +204,13 @@ export function matchRoute(routes: readonly Route[], path: string): RouteMatch {
 
 function rawParams(route: Route, given: readonly string[]): readonly [string, string][] | undefined {
   if (given.length !== route.segments.length) return undefined;
-  const params: [string, string][] = [];
-  for (const [index, segment] of route.segments.entries()) {
-    const value = given[index] ?? '';
-    if ('literal' in segment) {
-      if (value !== segment.literal) return undefined;
-    } else {
-      params.push([segment.param, value]);
-    }
-  }
-  return params;
+  const literalsFit = route.segments.every(
+    (segment, index) => !('literal' in segment) || segment.literal === given[index],
+  );
+  if (!literalsFit) return undefined;
+  return route.segments.flatMap((segment, index): [string, string][] =>
+    'param' in segment ? [[segment.param, given[index] ?? '']] : [],
+  );
 }
 
 function decodeParams(route: Route, raw: readonly (readonly [string, string])[]): RouteMatch {

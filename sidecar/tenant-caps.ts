@@ -71,9 +71,9 @@ export class TenantCaps {
     this.#onEmpty = onEmpty;
   }
 
-  /** How many limits this bridge holds places in, or is to say that it does not. */
+  /** How many limits this bridge holds places in, or asks for one. */
   get size(): number {
-    return this.#counts.size;
+    return [...this.#counts.values()].filter(({ held, asking }) => held + asking > 0).length;
   }
 
   /**

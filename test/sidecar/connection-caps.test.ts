@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { ConnectionCaps } from '../../sidecar/connection-caps';
 import { redisCapStore } from '../../sidecar/connection-caps-store';
-import type { CapStore, Place } from '../../sidecar/tenant-caps';
+import { TenantCaps, type CapStore, type Place } from '../../sidecar/tenant-caps';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { eventually } from './fixture';
 
@@ -124,8 +124,8 @@ describe('caps', () => {
     const caps = newCaps({ tenant: 10, user: 10 });
     const places = await Promise.all([taken(caps), taken(caps), taken(caps, 'acme', 'bob')]);
     for (const place of places) place.release();
-    await caps.settled();
     expect(caps.size).toBe(0);
+    await caps.settled();
     expect(await counted()).toEqual({});
   });
 
@@ -153,6 +153,17 @@ describe('caps', () => {
       { counts: 4, asks: 1 },
     ]);
     expect(await counted()).toEqual({ [TENANT_KEY]: 1, [`${TENANT_KEY}:dave`]: 1 });
+  });
+
+  it('of a tenant without connections are forgotten', async () => {
+    let forgotten = 0;
+    const tenant = new TenantCaps(redisCapStore(redis, 'a', LEASE_MS), () => (forgotten += 1));
+    const limits = [{ scope: 'tenant', key: TENANT_KEY, max: 1 }] as const;
+    const [place, full] = await Promise.all([tenant.take(limits), tenant.take(limits)]);
+    expect([full, forgotten]).toEqual(['tenant', 0]);
+    if (typeof place === 'object') place.release();
+    await tenant.settled();
+    expect(forgotten).toBe(1);
   });
 
   it('tell Redis again what it may have heard of when an answer was lost', async () => {
