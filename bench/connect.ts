@@ -18,13 +18,15 @@ const COLUMNS: readonly Column[] = [
   { figure: 'p99Ms', title: 'p99 ms' },
   { figure: 'refused', title: 'refused' },
 ];
+/** Storms that come first and do not count: in them the server's code is still being compiled. */
+const WARM_UP_STORMS = 3;
 /** Between two storms, for the server to notice that the last one's sockets are gone. */
 const CALM_MS = 1000;
 
 interface Storms {
   /** Sockets that connect at once. */
   readonly storm: number;
-  /** Storms that count: the first, in which the server's code is still being compiled, does not. */
+  /** Storms that count. */
   readonly storms: number;
 }
 
@@ -40,7 +42,8 @@ async function main(): Promise<void> {
   const { rounds, storm, storms, profile } = options;
   const machine = thisMachine();
   const trials: readonly (readonly [string, Peer, readonly Topic[]])[] = [
-    ['ws + jose, nothing else', bareWs, [dashboard('bench')]],
+    ['ws and jose, nothing else', bareWs('jose'), [dashboard('bench')]],
+    ["ws and the bridge's verification, nothing else", bareWs('bridge'), [dashboard('bench')]],
     ['ws-bridge, one dashboard', wsBridge('plain'), [dashboard('bench')]],
     ['ws-bridge, a chat each', wsBridge('plain'), chats(storm)],
     ['ws-bridge, a chat each, bridge.v1', wsBridge('bridge.v1'), chats(storm)],
@@ -66,7 +69,7 @@ function connectTrial(
 ): Promise<Figures> {
   return onStage(peer, nodeFlags, async ({ server, load }) => {
     const seen: Record<string, number[]> = { perSecond: [], cpuUs: [], p50Ms: [], p99Ms: [], refused: [] };
-    for (let number = 0; number <= storms; number += 1) {
+    for (let number = 1 - WARM_UP_STORMS; number <= storms; number += 1) {
       const clients = await clientPlans(peer, topics, { port: server.port, sockets: storm });
       const before = cpuTimeUs(server.pid);
       const { open, seconds, p50Ms, p99Ms, refusals } = await load.call('open', { clients, atOnce: storm });
@@ -75,7 +78,7 @@ function connectTrial(
       if (refusals.length > 0) progress(`refused: ${refusals.join(', ')}`);
       await load.call('leave', undefined);
       await new Promise((resolve) => setTimeout(resolve, CALM_MS));
-      if (number === 0) continue;
+      if (number < 1) continue;
       const figures: Figures = { perSecond: open / seconds, cpuUs, p50Ms, p99Ms, refused: storm - open };
       for (const [name, values] of Object.entries(seen)) values.push(figures[name] ?? NaN);
     }

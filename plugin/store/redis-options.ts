@@ -9,6 +9,9 @@ export const MAX_RECONNECT_DELAY_MS = 1000;
 /** For what ioredis itself asks while it connects, in milliseconds; a decision's questions have a deadline of their own. */
 const CONNECTING_TIMEOUT_MS = 5000;
 
+/** For TCP and TLS, in milliseconds, at least: a gatekeeper that is busy hears late that it is connected. */
+const CONNECT_TIMEOUT_MS = 2000;
+
 /** What ioredis is told of a connection. */
 export type RedisConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 
@@ -48,7 +51,7 @@ export function nodeOptions(
     disableClientInfo: true,
     maxRetriesPerRequest: 0,
     commandTimeout: Math.max(settings.timeoutMs, CONNECTING_TIMEOUT_MS),
-    connectTimeout: settings.timeoutMs,
+    connectTimeout: Math.max(settings.timeoutMs, CONNECT_TIMEOUT_MS),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...((target?.tls ?? settings.tls) && { tls: tlsOptions(settings) }),

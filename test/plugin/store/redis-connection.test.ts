@@ -46,3 +46,20 @@ it('an answer that came while the gatekeeper itself was busy past its deadline c
     await server.stop();
   }
 });
+
+it('the first connection of a gatekeeper that is busy with its first upgrades is waited for', async () => {
+  const server = await startRedis();
+  try {
+    const { redis: settings } = (await parseConfig(rawConfig())).config;
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 100 }, pino({ level: 'silent' }));
+    const answers = Promise.all(['a', 'b'].map((key) => redis.exists(key)));
+    for (let stall = 0; stall < 3; stall += 1) {
+      await new Promise(setImmediate);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+    }
+    expect(await answers).toEqual([false, false]);
+  } finally {
+    closeRedisConnections();
+    await server.stop();
+  }
+});
