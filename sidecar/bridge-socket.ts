@@ -1,6 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 
+/** Who has a socket, and is told what happens to it. */
+export interface SocketOwner {
+  pinged(): void;
+  ponged(): void;
+  /** A whole message came. */
+  received(payload: Buffer, binary: boolean): void;
+  /** The socket is closed, with this code (RFC 6455 §7.1.5). */
+  closed(code: number): void;
+}
+
 /**
  * A WebSocket of ws beside which the bridge writes whole frames of its own to the same stream. That is sound
  * because ws (without compression) writes its own frames, those of pings, pongs and closing, to that stream at
@@ -9,6 +19,32 @@ import { WebSocket } from 'ws';
 export class BridgeSocket extends WebSocket {
   /** Called before a close frame is sent: the last chance to write. */
   beforeClose: (() => void) | undefined;
+
+  /** Told of events instead of listeners, of which each socket would have its own: they took it half a kilobyte. */
+  owner: SocketOwner | undefined;
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    switch (this.owner === undefined ? undefined : event) {
+      case 'message':
+        // With ws's default binaryType, "nodebuffer", a message is one Buffer.
+        this.owner?.received(args[0] as Buffer, args[1] as boolean);
+        return true;
+      case 'ping':
+        this.owner?.pinged();
+        return true;
+      case 'pong':
+        this.owner?.ponged();
+        return true;
+      case 'close':
+        this.owner?.closed(args[0] as number);
+        return true;
+      case 'error':
+        // What is wrong is in the close code; without a listener it would end the process.
+        return true;
+      default:
+        return super.emit(event, ...args);
+    }
+  }
 
   override close(code?: number, reason?: string | Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.beforeClose?.();

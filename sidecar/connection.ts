@@ -6,7 +6,7 @@ import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
 import type { ConnectionCaps } from './connection-caps';
-import type { BridgeSocket } from './bridge-socket';
+import type { BridgeSocket, SocketOwner } from './bridge-socket';
 import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
 import type { Handover } from './handover';
@@ -59,7 +59,7 @@ export interface Surroundings {
  * One client: from its admission, when it takes what it needs of Redis, over its open socket, to its end, when
  * everything that it took is given back.
  */
-export class Connection implements Pulse, SessionHolder {
+export class Connection implements Pulse, SessionHolder, SocketOwner {
   readonly #admission: Admission;
   readonly #surroundings: Surroundings;
   readonly #metrics: RouteMetrics;
@@ -67,12 +67,15 @@ export class Connection implements Pulse, SessionHolder {
   readonly #meter: MessageMeter;
   #place: Place | undefined;
   #socket: BridgeSocket | undefined;
+  #onClosed: ((connection: Connection, code: number) => void) | undefined;
   #outbox: Outbox | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
   #messageDeadline: MessageDeadline | undefined;
   #retiring = false;
+  /** Made with the first message. */
+  #sender: Sender | undefined;
   #pendingMessages = 0;
   #released = false;
   #evicted = false;
@@ -101,6 +104,11 @@ export class Connection implements Pulse, SessionHolder {
     return this.#socket !== undefined;
   }
 
+  /** Whether it is not read from at the moment. */
+  get isPaused(): boolean {
+    return this.#socket?.isPaused === true;
+  }
+
   /** Whether its session turned out to be somebody else's. Such a one must not be opened any more. */
   get isEvicted(): boolean {
     return this.#evicted;
@@ -124,8 +132,10 @@ export class Connection implements Pulse, SessionHolder {
    * Serves the socket until it closes.
    * @param stream what the socket is made on
    */
-  open(socket: BridgeSocket, stream: Duplex, onClose: (code: number) => void): void {
+  open(socket: BridgeSocket, stream: Duplex, onClosed: (connection: Connection, code: number) => void): void {
     this.#socket = socket;
+    this.#onClosed = onClosed;
+    socket.owner = this;
     const { turn, maxBufferBytes } = this.#surroundings;
     this.#outbox = new Outbox(socket, stream, turn, this.#metrics, {
       maxBufferBytes,
@@ -134,36 +144,36 @@ export class Connection implements Pulse, SessionHolder {
         this.close(CLOSE_CODES.tooSlow);
       },
     });
-    const { tenantId } = this.caller.identity;
-    this.#metrics.opened(tenantId);
+    this.#metrics.opened(this.caller.identity.tenantId);
     this.#surroundings.heartbeat.watch(this);
     this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {
       this.expire();
     });
     this.#boundMessages(stream);
-    const sender = senderOf(this.#admission, this.#feed.senderId);
-    socket.on('ping', () => {
-      this.#admits(this.#meter.take(this.#surroundings.now()));
-    });
-    socket.on('pong', () => {
-      if (this.#surroundings.heartbeat.heard(this)) return;
-      // Nobody asked for it.
-      this.#admits(this.#meter.take(this.#surroundings.now()));
-    });
-    socket.on('message', (data, binary) => {
-      // A client that is told to go may not act while it takes its time.
-      if (socket.readyState !== WebSocket.OPEN) return;
-      // With ws's default binaryType, "nodebuffer", a message is one Buffer.
-      void this.#take(data as Buffer, binary, sender);
-    });
-    // What is wrong is in the close code; without a listener it would end the process.
-    socket.on('error', () => undefined);
-    socket.on('close', (code) => {
-      this.#metrics.closed(tenantId, code);
-      this.release();
-      onClose(code);
-    });
     this.#feed.start(this.#outbox);
+  }
+
+  pinged(): void {
+    this.#admits(this.#meter.take(this.#surroundings.now()));
+  }
+
+  ponged(): void {
+    if (this.#surroundings.heartbeat.heard(this)) return;
+    // Nobody asked for it.
+    this.#admits(this.#meter.take(this.#surroundings.now()));
+  }
+
+  received(payload: Buffer, binary: boolean): void {
+    // A client that is told to go may not act while it takes its time.
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#sender ??= senderOf(this.#admission, this.#feed.senderId);
+    void this.#take(payload, binary, this.#sender);
+  }
+
+  closed(code: number): void {
+    this.#metrics.closed(this.caller.identity.tenantId, code);
+    this.release();
+    this.#onClosed?.(this, code);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
@@ -224,16 +234,7 @@ export class Connection implements Pulse, SessionHolder {
 
   /** Cuts the socket, as a missing pong would, when its client does not finish a message. */
   #boundMessages(stream: Duplex): void {
-    const { wheel, now, messageTimeoutMs: timeoutMs } = this.#surroundings;
-    const deadline = new MessageDeadline({
-      wheel,
-      now,
-      timeoutMs,
-      isPaused: () => this.#socket?.isPaused === true,
-      onLate: () => {
-        this.terminate();
-      },
-    });
+    const deadline = new MessageDeadline(this.#surroundings, this);
     this.#messageDeadline = deadline;
     stream.on('data', (chunk: Buffer) => {
       if (!this.#released) deadline.read(chunk);

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isEnvelope, openEnvelope } from './envelope';
 import { frameOf, type Frame } from './frame';
+import type { Members } from './small-set';
 
 /** A socket, or what stands for one, as messages from Redis see it. */
 export interface Receiver {
@@ -13,7 +14,7 @@ export interface Receiver {
  * Hands a message of a channel to each of its receivers: what a service published as it is, text when it is
  * valid UTF-8 (RFC 6455 §5.6) and binary otherwise; what a peer sent as it came, to every other peer.
  */
-export function deliver(message: Buffer, receivers: ReadonlySet<Receiver>): void {
+export function deliver(message: Buffer, receivers: Members<Receiver>): void {
   const binary = !isUtf8(message);
   const isShared = receivers.size > 1;
   const frame = frameOf(message, binary, isShared);

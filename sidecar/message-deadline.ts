@@ -1,17 +1,21 @@
 import { MessageProgress } from './message-progress';
 import type { Timer, TimerWheel } from './timer-wheel';
 
-/** What a deadline for messages works with. */
+/** What deadlines for messages work with. */
 export interface MessageDeadlineContext {
   readonly wheel: TimerWheel;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** How long a client may take from the first byte of a message to its last, in milliseconds. */
-  readonly timeoutMs: number;
+  readonly messageTimeoutMs: number;
+}
+
+/** Whose messages are bounded. */
+export interface MessageReader {
   /** Whether the bridge itself does not read on at the moment: then the client cannot finish. */
-  readonly isPaused: () => boolean;
+  readonly isPaused: boolean;
   /** Called when a message took too long. */
-  readonly onLate: () => void;
+  terminate(): void;
 }
 
 /**
@@ -20,13 +24,15 @@ export interface MessageDeadlineContext {
  */
 export class MessageDeadline {
   readonly #context: MessageDeadlineContext;
+  readonly #reader: MessageReader;
   readonly #progress = new MessageProgress();
   #timer: Timer | undefined;
   /** The message that the timer is for, by how many were finished before it. */
   #timed = 0;
 
-  constructor(context: MessageDeadlineContext) {
+  constructor(context: MessageDeadlineContext, reader: MessageReader) {
     this.#context = context;
+    this.#reader = reader;
   }
 
   /** What the client sent, as it comes. */
@@ -51,12 +57,12 @@ export class MessageDeadline {
   }
 
   #arm(): void {
-    const { wheel, now, timeoutMs, isPaused, onLate } = this.#context;
+    const { wheel, now, messageTimeoutMs } = this.#context;
     this.#timed = this.#progress.finished;
-    this.#timer = wheel.add(now() + timeoutMs, () => {
+    this.#timer = wheel.add(now() + messageTimeoutMs, () => {
       this.#timer = undefined;
-      if (isPaused()) this.#arm();
-      else onLate();
+      if (this.#reader.isPaused) this.#arm();
+      else this.#reader.terminate();
     });
   }
 }

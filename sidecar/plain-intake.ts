@@ -14,6 +14,7 @@ import {
   redisSubscriber,
   type RedisSettings,
 } from './redis';
+import type { Members } from './small-set';
 import { Subscriptions } from './subscriptions';
 
 /** How often an intake looks whether all is well; milliseconds. */
@@ -33,7 +34,7 @@ export interface IntakeContext {
   /** Told of each probe. */
   readonly onProbe: ProbeContext['onOutcome'];
   /** Hands a message to its channel's receivers. */
-  readonly deliver: (message: Buffer, receivers: ReadonlySet<Receiver>) => void;
+  readonly deliver: (message: Buffer, receivers: Members<Receiver>) => void;
   readonly listener: IntakeListener;
   readonly log: Logger;
 }

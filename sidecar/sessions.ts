@@ -1,3 +1,5 @@
+import { SmallSet } from './small-set';
+
 /** A session as a client may name it. */
 export const SESSION_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -28,7 +30,7 @@ export interface SessionHolder {
 
 interface Use {
   readonly claim: Claim;
-  readonly holders: Set<SessionHolder>;
+  readonly holders: SmallSet<SessionHolder>;
 }
 
 /**
@@ -68,7 +70,7 @@ export class Sessions {
       use.holders.add(holder);
       return;
     }
-    this.#inUse.set(session, { claim, holders: new Set([holder]) });
+    this.#inUse.set(session, { claim, holders: new SmallSet([holder]) });
     if (use !== undefined) evictAll(use);
   }
 

@@ -2,6 +2,7 @@ import type { Receiver } from './delivery';
 import type { Frame } from './frame';
 import { FrameRing, type RingLimits } from './frame-ring';
 import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume';
+import { SmallSet } from './small-set';
 
 /** One socket on a stream. */
 export interface StreamListener {
@@ -28,7 +29,7 @@ export class Stream implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
   readonly #ring: FrameRing;
-  readonly #listeners = new Set<StreamListener>();
+  readonly #listeners = new SmallSet<StreamListener>();
   #senderId: Buffer | undefined;
   #epoch: string;
   #isOpen = false;

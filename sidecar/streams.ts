@@ -2,6 +2,7 @@ import type { Receiver } from './delivery';
 import { epochOf } from './handover-messages';
 import type { ResumePoint } from './resume';
 import type { RingLimits } from './frame-ring';
+import { SmallSet } from './small-set';
 import { Stream, type StreamIdentity } from './stream';
 import { SubscriptionError, type Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
@@ -26,7 +27,7 @@ export type StreamHolder = object;
 
 interface Entry {
   readonly stream: Stream;
-  readonly holders: Set<StreamHolder>;
+  readonly holders: SmallSet<StreamHolder>;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
   wasUsed: boolean;
@@ -175,7 +176,7 @@ export class Streams {
     });
     // Whoever awaits it hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
-    const holders = new Set<StreamHolder>();
+    const holders = new SmallSet<StreamHolder>();
     this.#byStream.set(stream, { stream, holders, subscribed, wasUsed: false, linger: undefined });
     this.#byEpoch.set(stream.epoch, stream);
     if (identity.senderId === undefined) this.#byOwner.set(identity.owner, stream);

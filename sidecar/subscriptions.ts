@@ -1,3 +1,5 @@
+import { SmallSet, type Members } from './small-set';
+
 /**
  * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
  * rejects when the connection is lost before the answer.
@@ -23,7 +25,7 @@ export interface Registry<Member> {
   /** How many channels have members, apart from pinned ones. */
   readonly size: number;
   /** The members of a channel. */
-  members(channel: string): ReadonlySet<Member>;
+  members(channel: string): Members<Member>;
   /** Makes a channel's one member, for good. */
   pin(channel: string, member: Member): void;
   /**
@@ -38,12 +40,12 @@ export interface Registry<Member> {
 }
 
 interface Entry<Member> {
-  readonly members: Set<Member>;
+  readonly members: SmallSet<Member>;
   /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
   acknowledged: Promise<unknown>;
 }
 
-const NOBODY: ReadonlySet<never> = new Set<never>();
+const NOBODY: Members<never> = new SmallSet<never>();
 
 /**
  * Who wants which channel. A channel is subscribed once however many members it has, and unsubscribed when the
@@ -69,7 +71,7 @@ export class Subscriptions<Member> implements Registry<Member> {
   }
 
   /** The members of a channel. */
-  members(channel: string): ReadonlySet<Member> {
+  members(channel: string): Members<Member> {
     return this.#entries.get(channel)?.members ?? NOBODY;
   }
 
@@ -79,7 +81,7 @@ export class Subscriptions<Member> implements Registry<Member> {
 
   /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
   pin(channel: string, member: Member): void {
-    this.#entries.set(channel, { members: new Set([member]), acknowledged: Promise.resolve() });
+    this.#entries.set(channel, { members: new SmallSet([member]), acknowledged: Promise.resolve() });
     this.#pinned += 1;
   }
 
@@ -138,7 +140,7 @@ export class Subscriptions<Member> implements Registry<Member> {
 
   #open(channel: string): Entry<Member> {
     const acknowledged = this.#subscriber.subscribe([channel]);
-    const entry = { members: new Set<Member>(), acknowledged };
+    const entry = { members: new SmallSet<Member>(), acknowledged };
     this.#entries.set(channel, entry);
     return entry;
   }

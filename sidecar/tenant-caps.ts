@@ -52,6 +52,22 @@ interface Ask {
   readonly fail: (reason: unknown) => void;
 }
 
+class HeldPlace implements Place {
+  #counts: readonly Count[] | undefined;
+  readonly #giveBack: (counts: readonly Count[]) => void;
+
+  constructor(counts: readonly Count[], giveBack: (counts: readonly Count[]) => void) {
+    this.#counts = counts;
+    this.#giveBack = giveBack;
+  }
+
+  release(): void {
+    const counts = this.#counts;
+    this.#counts = undefined;
+    if (counts !== undefined) this.#giveBack(counts);
+  }
+}
+
 /**
  * The places of one tenant's connections. One call to Redis is under way at a time, and what comes meanwhile goes with
  * the next: calls take effect in their order, and a storm of upgrades or of closed sockets costs a few of them.
@@ -63,6 +79,13 @@ export class TenantCaps {
   /** What Redis is to hear of. */
   readonly #changed = new Set<Count>();
   #asks: Ask[] = [];
+  readonly #giveBack = (counts: readonly Count[]): void => {
+    for (const count of counts) {
+      count.held -= 1;
+      this.#changed.add(count);
+    }
+    this.#pump().catch(() => undefined);
+  };
   #running: Promise<void> | undefined;
 
   /** @param onEmpty called when nothing is held, asked for or to be said any more */
@@ -151,7 +174,11 @@ export class TenantCaps {
         count.asking -= 1;
         if (without === undefined) count.held += 1;
       }
-      ask.answer(without === undefined ? this.#place(ask.counts) : (counts[without]?.scope ?? 'tenant'));
+      ask.answer(
+        without === undefined
+          ? new HeldPlace(ask.counts, this.#giveBack)
+          : (counts[without]?.scope ?? 'tenant'),
+      );
     }
   }
 
@@ -165,21 +192,6 @@ export class TenantCaps {
       fail(reason);
     }
     // What else it was to hear it hears with the next announcement; what is held no more ends with its lease.
-  }
-
-  #place(counts: readonly Count[]): Place {
-    let isHeld = true;
-    return {
-      release: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        for (const count of counts) {
-          count.held -= 1;
-          this.#changed.add(count);
-        }
-        this.#pump().catch(() => undefined);
-      },
-    };
   }
 
   #countOf(limit: CapLimit): Count {

@@ -4,9 +4,20 @@ export interface Timer {
   cancel(): void;
 }
 
-interface Entry {
+class Entry implements Timer {
   readonly dueTick: number;
   readonly run: () => void;
+  readonly #forget: (entry: Entry) => void;
+
+  constructor(dueTick: number, run: () => void, forget: (entry: Entry) => void) {
+    this.dueTick = dueTick;
+    this.run = run;
+    this.#forget = forget;
+  }
+
+  cancel(): void {
+    this.#forget(this);
+  }
 }
 
 /**
@@ -18,6 +29,10 @@ export class TimerWheel {
   readonly #slots: readonly Set<Entry>[];
   #tick: number;
   #size = 0;
+  /** One for all: a closure of its own for each would outweigh the rest of it. */
+  readonly #forget = (entry: Entry): void => {
+    if (this.#slotOf(entry.dueTick).delete(entry)) this.#size -= 1;
+  };
 
   /**
    * @param tickMs how exact it is, in milliseconds
@@ -38,15 +53,10 @@ export class TimerWheel {
   /** Runs `run` once at `dueMs`, in milliseconds since the epoch, or at the next tick when that has passed. */
   add(dueMs: number, run: () => void): Timer {
     const dueTick = Math.max(Math.ceil(dueMs / this.#tickMs), this.#tick + 1);
-    const entry: Entry = { dueTick, run };
-    const slot = this.#slotOf(dueTick);
-    slot.add(entry);
+    const entry = new Entry(dueTick, run, this.#forget);
+    this.#slotOf(dueTick).add(entry);
     this.#size += 1;
-    return {
-      cancel: () => {
-        if (slot.delete(entry)) this.#size -= 1;
-      },
-    };
+    return entry;
   }
 
   /**

@@ -53,6 +53,12 @@ export class Upgrades {
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
   #closing = false;
+  readonly #onClosed = (connection: Connection, code: number): void => {
+    this.connections.delete(connection);
+    this.#context.log.debug({ code }, 'closed');
+    if (this.connections.size > 0) return;
+    for (const notify of this.#onLastClosed.splice(0)) notify();
+  };
 
   constructor(context: UpgradeContext) {
     this.#context = context;
@@ -176,12 +182,7 @@ export class Upgrades {
     const server = route.messages === 'refuse' ? this.#oneWayServer : this.#server;
     server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
-      connection.open(webSocket, socket, (code) => {
-        this.connections.delete(connection);
-        this.#context.log.debug({ code }, 'closed');
-        if (this.connections.size > 0) return;
-        for (const notify of this.#onLastClosed.splice(0)) notify();
-      });
+      connection.open(webSocket, socket, this.#onClosed);
     });
   }
 

@@ -122,3 +122,27 @@ describe("what the bridge relies on of ws's writing", () => {
     expect([opcodes(), calls]).toEqual([[TEXT, CLOSE], 1]);
   });
 });
+
+it('a socket tells its owner what happens to it, and an error ends nothing but the socket', async () => {
+  const { client, socket } = await pair();
+  socket.removeAllListeners('error');
+  const told: unknown[] = [];
+  const closed = new Promise<void>((resolve) => {
+    socket.owner = {
+      pinged: () => told.push('ping'),
+      ponged: () => told.push('pong'),
+      received: (payload, binary) => told.push([payload.toString(), binary]),
+      closed: (code) => {
+        told.push(code);
+        resolve();
+      },
+    };
+  });
+  client.socket.ping();
+  client.socket.pong();
+  client.socket.send('hello');
+  // More than the server takes.
+  client.socket.send('x'.repeat(101));
+  await closed;
+  expect(told).toEqual(['ping', 'pong', ['hello', false], 1006]);
+});

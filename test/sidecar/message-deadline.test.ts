@@ -18,13 +18,13 @@ beforeEach(() => {
   isPaused = false;
   late = 0;
   wheel = new TimerWheel(1, 64, nowMs);
-  deadline = new MessageDeadline({
-    wheel,
-    now: () => nowMs,
-    timeoutMs: TIMEOUT_MS,
-    isPaused: () => isPaused,
-    onLate: () => (late += 1),
-  });
+  const reader = {
+    get isPaused() {
+      return isPaused;
+    },
+    terminate: () => (late += 1),
+  };
+  deadline = new MessageDeadline({ wheel, now: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
 });
 
 function pass(ms: number): void {
