@@ -25,7 +25,8 @@ export class SmallSet<Item> implements Members<Item> {
   add(item: Item): void {
     if (this.#items instanceof Set) this.#items.add(item);
     else if (!this.#items.includes(item)) {
-      const items = [...this.#items, item];
+      // Neither spread nor push: they would leave room for sixteen more.
+      const items = this.#items.length === 0 ? [item] : this.#items.concat([item]);
       this.#items = items.length > MAX_LISTED ? new Set(items) : items;
     }
   }
