@@ -100,7 +100,8 @@ export const redisFields: readonly SchemaField[] = [
             required: true,
             between: [10, 60_000],
             default: 500,
-            description: 'How long Redis may take to answer, in milliseconds. The first connection of all may take 2,000 in any case.',
+            description:
+              'How long Redis may take to answer, in milliseconds. The first connection of all may take 2,000 in any case.',
           },
         },
         {
