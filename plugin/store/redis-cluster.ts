@@ -9,7 +9,7 @@ import { refreshSlots } from '../../protocol/slot-refresh';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import type { GatekeeperRedis } from './redis-connection';
-import { MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
+import { CONNECT_TIMEOUT_MS, MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
 import { StoreUnreachableError } from './store';
 
 /** How often the map of the slots is read anew when nothing went wrong, in milliseconds. */
@@ -31,7 +31,7 @@ export function clusterConnection(
   logChanges(cluster, log);
   const opened = Promise.race([
     connected(cluster).catch(() => undefined),
-    sleep(settings.timeoutMs, undefined, { ref: false }),
+    sleep(Math.max(settings.timeoutMs, CONNECT_TIMEOUT_MS), undefined, { ref: false }),
   ]);
   const gather = gatherer(cluster);
   return {

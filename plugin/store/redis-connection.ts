@@ -6,15 +6,10 @@ import type { Logger } from 'pino';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { clusterConnection } from './redis-cluster';
-import { connectionOptions, redisTarget } from './redis-options';
+import { CONNECT_TIMEOUT_MS, connectionOptions, redisTarget } from './redis-options';
 import { StoreUnreachableError } from './store';
 
 const GCRA_LUA = readFileSync(join(__dirname, 'gcra.lua'), 'utf8');
-/**
- * How long upgrades wait at least for the first connection of all, in milliseconds. A gatekeeper makes it with its first
- * upgrades, and after a restart of Kong these are all of its clients at once: it is busy for longer than a decision may take.
- */
-const FIRST_CONNECTION_MS = 2000;
 /** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
 const REOPEN_DELAY_MS = 50;
 
@@ -136,7 +131,7 @@ function gatherer(): (stream: Pick<Writable, 'cork' | 'uncork'>) => void {
  */
 function readiness(redis: Redis, timeoutMs: number): () => Promise<void> {
   let pending: Promise<void> | undefined;
-  let waitMs = Math.max(timeoutMs, FIRST_CONNECTION_MS);
+  let waitMs = Math.max(timeoutMs, CONNECT_TIMEOUT_MS);
   redis.once('close', () => {
     waitMs = timeoutMs;
   });

@@ -9,8 +9,12 @@ export const MAX_RECONNECT_DELAY_MS = 1000;
 /** For what ioredis itself asks while it connects, in milliseconds; a decision's questions have a deadline of their own. */
 const CONNECTING_TIMEOUT_MS = 5000;
 
-/** For TCP and TLS, in milliseconds, at least: a gatekeeper that is busy hears late that it is connected. */
-const CONNECT_TIMEOUT_MS = 2000;
+/**
+ * How long a connection may take to be made at least, and upgrades wait for the first of all, in milliseconds. A gatekeeper makes
+ * it with its first upgrades, and after a restart of Kong these are all of its clients at once: it is busy for longer than
+ * a decision may take.
+ */
+export const CONNECT_TIMEOUT_MS = 2000;
 
 /** What ioredis is told of a connection. */
 export type RedisConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
