@@ -1,10 +1,11 @@
-import type { CompleteFrame, DataFrame } from '../../protocol/frames.ts';
+import type { CompleteFrame, ErrorFrame } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
+import { isFrame, type AnyObject } from './parse-frame.ts';
 
-/** What a `complete` frame says. */
-export type Completion = CompleteFrame['data'];
+/** What the end of an answer says: the data of a `complete` frame, or all of another one that `isEnd` takes for the end. */
+export type Completion = CompleteFrame['data'] & AnyObject;
 
 /** One answer on its way. */
 class Answer {
@@ -71,13 +72,23 @@ export class Answers {
     return answer.read();
   }
 
-  /** Gives a frame to the answer on its way. */
-  take({ type, data }: DataFrame): void {
-    if (type === 'complete') this.#finish(() => data);
-    if (type === 'error') this.end(new BridgeClientError(data.code, data.message));
-    if (type !== 'token') return;
-    this.#queue[0]?.take(data.token);
-    this.listen();
+  /** Gives an object that a service published to the answer on its way. An `error` frame always ends it. */
+  take(frame: AnyObject): void {
+    const [answer] = this.#queue;
+    if (!answer) return;
+    if (isFrame(frame) && frame.type === 'error') {
+      const { code, message } = frame.data as ErrorFrame['data'];
+      this.end(new BridgeClientError(code, message));
+      return;
+    }
+    try {
+      const token = this.#settings.tokenOf(frame);
+      if (token !== undefined) answer.take(token);
+      if (this.#settings.isEnd(frame)) this.#finish(() => completionOf(frame));
+      else if (token !== undefined) this.listen();
+    } catch (cause) {
+      this.end(cause);
+    }
   }
 
   /** Frames come from now on, or do not: then no answer is expected. */
@@ -114,6 +125,10 @@ export class Answers {
     const [next] = this.#queue;
     if (next) this.#start(next);
   }
+}
+
+function completionOf(frame: AnyObject): Completion {
+  return (frame.type === 'complete' && isFrame(frame) ? frame.data : frame) as Completion;
 }
 
 function thrower(cause: unknown): () => never {

@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { BridgeClientError } from './errors.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
-import { parseFrame, type AnyFrame } from './parse-frame.ts';
+import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
 import { renewalAtMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
@@ -115,8 +115,9 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * Sends a command and iterates over the tokens of its answer, up to `complete`, which is returned. One answer at a
-   * time: the next command is sent when the answer before it is over.
+   * Sends a command and iterates over the tokens of its answer, up to its end, which is returned: the data of `complete`, or
+   * the whole frame where `isEnd` takes another. One answer at a time: the next command is sent when the answer before it is
+   * over.
    * @throws BridgeClientError at an `error` frame, at a gap, when nothing comes for `answerTimeoutMs`, or when the command
    *   fails
    */
@@ -230,10 +231,10 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #data(data: string | ArrayBuffer): void {
     this.#next?.cursor.overtake();
     this.#emitter.emit('message', data);
-    const frame = typeof data === 'string' ? parseFrame(data) : undefined;
+    const frame = typeof data === 'string' ? parseObject(data) : undefined;
     if (!frame) return;
-    this.#emitter.emit('frame', frame as Frame);
-    this.#answers.take(frame as DataFrame);
+    if (isFrame(frame)) this.#emitter.emit('frame', frame as unknown as Frame);
+    this.#answers.take(frame);
   }
 
   #control({ type, data }: AckFrame | GapFrame | BridgeErrorFrame): void {

@@ -3,7 +3,7 @@ export type { Clock } from './clock.ts';
 export type { Completion } from './answers.ts';
 export { BridgeClientError } from './errors.ts';
 export type { ClientOptions } from './options.ts';
-export type { AnyFrame } from './parse-frame.ts';
+export type { AnyFrame, AnyObject } from './parse-frame.ts';
 export type { ConnectionState } from './state.ts';
 export type { Surroundings } from './surroundings.ts';
 export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';

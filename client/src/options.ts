@@ -1,4 +1,6 @@
+import type { TokenFrame } from '../../protocol/frames.ts';
 import { SYSTEM_CLOCK, type Clock } from './clock.ts';
+import { isFrame, type AnyObject } from './parse-frame.ts';
 import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
 import type { WebSocketConstructor } from './web-socket.ts';
 
@@ -46,6 +48,12 @@ export interface ClientOptions {
    * taken for a part of the next. Default: 60,000.
    */
   readonly answerTimeoutMs?: number;
+  /**
+   * Whether a frame of the chat, any JSON object, is the last of its answer. An `error` frame always is. Default: a `complete` frame.
+   */
+  readonly isEnd?: (frame: AnyObject) => boolean;
+  /** The token that a frame of the chat, any JSON object, brings; undefined for none. Default: the `data.token` of a `token` frame. */
+  readonly tokenOf?: (frame: AnyObject) => string | undefined;
   /** How many commands may wait for the connection or for their acknowledgement. Default: 100. */
   readonly maxPendingCommands?: number;
   /**
@@ -79,6 +87,9 @@ const DEFAULTS = {
   answerTimeoutMs: 60_000,
   maxPendingCommands: 100,
   commandTtlMs: 3_000_000,
+  isEnd: (frame: AnyObject) => frame.type === 'complete' && isFrame(frame),
+  tokenOf: (frame: AnyObject) =>
+    frame.type === 'token' ? (frame.data as TokenFrame['data'] | undefined)?.token : undefined,
   clock: SYSTEM_CLOCK,
   random: Math.random,
   newId: randomId,

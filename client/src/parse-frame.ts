@@ -3,13 +3,30 @@ export interface AnyFrame {
   readonly type: string;
 }
 
-/** The JSON object with a `type` and an object as its `data` that a text is; undefined when it is something else. */
-export function parseFrame(text: string): AnyFrame | undefined {
+/** Any JSON object that a service publishes. */
+export interface AnyObject {
+  readonly type?: unknown;
+  readonly data?: unknown;
+  readonly [name: string]: unknown;
+}
+
+/** The JSON object that a text is; undefined when it is something else. */
+export function parseObject(text: string): AnyObject | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
-    const frame = JSON.parse(text) as { readonly type?: unknown; readonly data?: unknown };
-    return typeof frame.type === 'string' && frame.data instanceof Object ? (frame as AnyFrame) : undefined;
+    return JSON.parse(text) as AnyObject;
   } catch {
     return undefined;
   }
+}
+
+/** Whether an object has a `type` and an object as its `data`. */
+export function isFrame(object: AnyObject): boolean {
+  return typeof object.type === 'string' && object.data instanceof Object;
+}
+
+/** The frame that a text is; undefined when it is something else. */
+export function parseFrame(text: string): AnyFrame | undefined {
+  const object = parseObject(text);
+  return object && isFrame(object) ? (object as unknown as AnyFrame) : undefined;
 }

@@ -675,6 +675,52 @@ describe('an answer', () => {
     expect(await answer).toEqual([['t0', 't1'], { sql: 'SELECT 1' }]);
   });
 
+  it('ends at the frame that isEnd says, of any shape, which is returned whole, with the tokens that tokenOf says', async () => {
+    const { client, bridge } = await startRig({
+      isEnd: ({ done }) => done === true,
+      tokenOf: ({ token }) => (typeof token === 'string' ? token : undefined),
+    });
+    const answers = [client.ask('message', 1), client.ask('message', 2)].map(readAll);
+    await settled();
+    const end = { done: true, sql: 'SELECT 1', data: [1] };
+    for (const frame of [{ token: 'a', index: 0, type: 'text' }, { done: false }, { token: 'b' }, end]) {
+      bridge.publish(JSON.stringify(frame));
+    }
+    await settled();
+    bridge.publish(JSON.stringify({ done: true, token: 'c' }));
+    expect(await Promise.all(answers)).toEqual([
+      [['a', 'b'], end],
+      [['c'], { done: true, token: 'c' }],
+    ]);
+  });
+
+  it('ends at an error frame whatever isEnd says, and at what isEnd itself throws', async () => {
+    const { client, bridge } = await startRig({
+      isEnd: ({ done }) => {
+        if (done === 'bad') throw new TypeError('mine');
+        return done === true;
+      },
+    });
+    const first = codeOf(readAll(client.ask('message', 1)));
+    const second = readAll(client.ask('message', 2));
+    bridge.publish(JSON.stringify({ type: 'error', data: { code: 'QUERY_FAILED', message: '...' } }));
+    expect(await first).toBe('QUERY_FAILED');
+    await settled();
+    bridge.publish(JSON.stringify({ done: 'bad' }));
+    await expect(second).rejects.toThrow('mine');
+  });
+
+  it('is not ended by an end that no object is, nor by a frame that only looks like one', async () => {
+    const { client, bridge } = await startRig();
+    const answer = readAll(client.ask('message'));
+    await settled();
+    for (const text of ['null', '"complete"', '{"type":"complete"}', '{"done":true}', '{"type":"token"}']) {
+      bridge.publish(text);
+    }
+    bridge.publish(COMPLETE);
+    expect(await answer).toEqual([[], { sql: 'SELECT 1' }]);
+  });
+
   it('goes on over a reconnect', async () => {
     const rig = await startRig();
     const answer = readAll(rig.client.ask('message'));
