@@ -8,7 +8,7 @@ import type { DecisionContext } from './decide';
 import type { HeaderSelection } from './header-selection';
 import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
-import { configuredKeys, keysFromEither } from './keys/key-source';
+import { configuredKeys } from './keys/key-source';
 import {
   fallbacks,
   jwksAgeSeconds,
@@ -52,6 +52,9 @@ export function readyFor(raw: unknown, log: Logger): Promise<Ready | ConfigError
   known.set(key, made);
   return made;
 }
+
+/** How many unusable keys of a JWK Set a log line names. */
+const MAX_SHOWN_KEYS = 20;
 
 const KONGS_OWN = /^(?:__.*|service_id|route_id)$/;
 
@@ -127,26 +130,28 @@ function timed(store: Store): Store {
 
 /** Verifies tokens by a configuration, and remembers those that were good. */
 export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {
-  const configured = configuredKeys(keys.token);
-  const source =
+  const remote =
     config.jwks === undefined
-      ? configured
-      : keysFromEither(
-          configured,
-          remoteKeys(
-            config.jwks,
-            () => {
-              verifier.clear();
-            },
-            log,
-          ),
+      ? undefined
+      : remoteKeys(
+          config.jwks,
+          () => {
+            verifier.clear();
+          },
+          log,
         );
+  const sources = [configuredKeys(keys.token), ...(remote === undefined ? [] : [remote])];
+  const refreshKeys = async (): Promise<void> => {
+    await remote?.keepFresh().catch(() => {
+      verifier.clear();
+    });
+  };
   const verifier = cachingVerifier(
     {
       async verify(token, now) {
         const begunMs = performance.now();
         try {
-          return await verifyToken(token, config.token, source, now);
+          return await verifyToken(token, config.token, sources, now);
         } finally {
           observeSince(verificationSeconds, begunMs);
         }
@@ -154,6 +159,7 @@ export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log:
     },
     config.tokenCacheSize,
     config.token.clockToleranceSeconds,
+    remote && refreshKeys,
   );
   return verifier;
 }
@@ -161,7 +167,14 @@ export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log:
 function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): RemoteKeys {
   return new RemoteKeys(settings, {
     fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
-    onChange,
+    monotonicSeconds: () => monotonicMs() / 1000,
+    onChange(leftOut) {
+      if (leftOut.length > 0) {
+        const shown = leftOut.slice(0, MAX_SHOWN_KEYS);
+        log.warn({ count: leftOut.length, keys: shown }, 'jwks_uri has keys that cannot verify tokens');
+      }
+      onChange();
+    },
     onSuccess() {
       jwksFetches.inc({ outcome: 'done' });
     },

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
+import { isCompactJws } from './compact-jws';
 import type { FittedKey } from './keys';
 
 /** What a compact JWS (RFC 7515 §7.1) says, its signature verified. */
@@ -19,6 +20,7 @@ export function verifyJws(
   jws: string,
   key: FittedKey,
 ): VerifiedJws | JwsFault | Promise<VerifiedJws | JwsFault> {
+  if (!isCompactJws(jws)) return 'malformed';
   if (key.secret !== undefined && key.algorithms[0] === 'HS256') return verifyHs256(jws, key.secret);
   return verifyWithJose(jws, key);
 }
@@ -43,8 +45,7 @@ export function signHs256(header: object, payload: object, secret: KeyObject): s
 }
 
 function verifyHs256(jws: string, secret: KeyObject): VerifiedJws | JwsFault {
-  const [head = '', body = '', signature = '', ...rest] = jws.split('.', 4);
-  if (rest.length > 0) return 'malformed';
+  const [head = '', body = '', signature = ''] = jws.split('.');
   const header = decode(head);
   // RFC 7515 §4.1.11: an extension that is not understood makes the JWS invalid, and none is.
   if (header === undefined || 'crit' in header) return 'malformed';

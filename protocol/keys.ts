@@ -1,5 +1,12 @@
-import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
 import type { CryptoKey } from 'jose';
+import { fitKey, narrowByJwk } from './fit-key';
 
 /** JWS algorithms with a shared secret (RFC 7518 §3.2). */
 export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
@@ -47,15 +54,7 @@ export async function importSecret(
  * @throws KeyError when it is neither, or is of a kind that no supported algorithm fits.
  */
 export function parsePublicKey(text: string, kid?: string): FittedKey {
-  return parse(text, kid, 'public', (input) => {
-    // Node derives the public key from a private one; here that would hide a leaked secret.
-    if (typeof input === 'string' ? input.includes('PRIVATE KEY') : 'd' in input) {
-      throw new KeyError('expected a public key, got a private one');
-    }
-    return typeof input === 'string'
-      ? createPublicKey(input)
-      : createPublicKey({ key: input, format: 'jwk' });
-  });
+  return parse(text, kid, 'public', readPublic);
 }
 
 /**
@@ -68,24 +67,35 @@ export function parsePrivateKey(text: string, kid?: string): FittedKey {
   );
 }
 
-type Jwk = Record<string, unknown>;
+/**
+ * Reads one key of a JWK Set (RFC 7517 §5) as {@link parsePublicKey} does.
+ * @throws KeyError when it cannot be used for signatures
+ */
+export function readPublicJwk(jwk: JsonWebKey): FittedKey {
+  return fitted(jwk, undefined, 'public', readPublic);
+}
 
 function parse(
   text: string,
   kid: string | undefined,
   kind: 'public' | 'private',
-  read: (input: string | Jwk) => KeyObject,
+  read: (input: string | JsonWebKey) => KeyObject,
 ): FittedKey {
-  const input = text.trimStart().startsWith('{') ? parseJwk(text) : text;
-  const jwkKid = typeof input !== 'string' && typeof input['kid'] === 'string' ? input['kid'] : undefined;
+  return fitted(text.trimStart().startsWith('{') ? parseJwk(text) : text, kid, kind, read);
+}
+
+function fitted(
+  input: string | JsonWebKey,
+  kid: string | undefined,
+  kind: 'public' | 'private',
+  read: (input: string | JsonWebKey) => KeyObject,
+): FittedKey {
   const key = readKey();
-  const algorithms = algorithmsFor(key);
-  if (algorithms.length === 0) {
-    throw new KeyError(
-      'expected an RSA key of at least 2048 bits, an EC key on P-256, P-384 or P-521, or Ed25519',
-    );
-  }
-  return { key, algorithms, kid: kid ?? jwkKid };
+  const operation = kind === 'public' ? 'verify' : 'sign';
+  const fit = typeof input === 'string' ? fitKey(key) : narrowByJwk(fitKey(key), input, operation);
+  if ('fault' in fit) throw new KeyError(fit.fault);
+  const jwkKid = typeof input !== 'string' && typeof input['kid'] === 'string' ? input['kid'] : undefined;
+  return { key, algorithms: fit.algorithms, kid: kid ?? jwkKid };
 
   function readKey(): KeyObject {
     try {
@@ -97,36 +107,18 @@ function parse(
   }
 }
 
-function parseJwk(text: string): Jwk {
-  try {
-    return JSON.parse(text) as Jwk;
-  } catch {
-    throw new KeyError('expected PEM or JWK; this begins like a JWK but is not JSON');
+function readPublic(input: string | JsonWebKey): KeyObject {
+  // Node derives the public key from a private one; here that would hide a leaked secret.
+  if (typeof input === 'string' ? input.includes('PRIVATE KEY') : 'd' in input) {
+    throw new KeyError('expected a public key, got a private one');
   }
+  return typeof input === 'string' ? createPublicKey(input) : createPublicKey({ key: input, format: 'jwk' });
 }
 
-const EC_ALGORITHMS: Readonly<Record<string, string>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-};
-
-/** The algorithms that fit a key's kind (RFC 7518 §3.1, RFC 8037 §3.1); none when the kind is unsupported. */
-function algorithmsFor(key: KeyObject): readonly string[] {
-  const details = key.asymmetricKeyDetails;
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      // RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used".
-      return (details?.modulusLength ?? 0) >= 2048
-        ? ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
-        : [];
-    case 'ec': {
-      const algorithm = EC_ALGORITHMS[details?.namedCurve ?? ''];
-      return algorithm === undefined ? [] : [algorithm];
-    }
-    case 'ed25519':
-      return ['EdDSA', 'Ed25519'];
-    default:
-      return [];
+function parseJwk(text: string): JsonWebKey {
+  try {
+    return JSON.parse(text) as JsonWebKey;
+  } catch {
+    throw new KeyError('expected PEM or JWK; this begins like a JWK but is not JSON');
   }
 }

@@ -1,14 +1,16 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet } from 'jose';
 import type { JwksSettings } from '../config/config';
 import { Refusal } from '../refusal';
+import { readJwkSet, type JwkSet, type LeftOut } from './jwk-set';
 import type { KeySource, VerificationKey } from './key-source';
 
 /** What a remote key set needs besides its settings. */
 export interface JwksContext {
   /** Fetches and parses the set's document. */
   readonly fetch: () => Promise<unknown>;
-  /** Called when the fetched keys are others than before. */
-  readonly onChange: () => void;
+  /** Seconds of a clock that is never set: ages are durations. */
+  readonly monotonicSeconds: () => number;
+  /** Called when the fetched keys are others than before, with those that cannot be used. */
+  readonly onChange: (leftOut: readonly LeftOut[]) => void;
   /** Called when a fetch succeeded. */
   readonly onSuccess: () => void;
   /** Called with the age of the keys, in seconds, when they are used. */
@@ -20,20 +22,19 @@ export interface JwksContext {
 /** A failed fetch is not tried again sooner, in seconds. */
 const RETRY_SECONDS = 1;
 
-type KeySet = ReturnType<typeof createLocalJWKSet>;
-
 /**
- * The keys of a `jwks_uri`. Fetched when first needed, refreshed in the background once `cacheSeconds` old, served
- * stale for `staleSeconds` more while the endpoint fails, fetched again at most every `cooldownSeconds` for an unknown
- * `kid`; one fetch however many upgrades wait for it.
+ * The keys of a `jwks_uri`. Fetched when first needed, refreshed in the background once `cacheSeconds` old and waited for
+ * once twice as old, served stale for `staleSeconds` more while the endpoint fails, fetched again at most every
+ * `cooldownSeconds` for an unknown `kid`; one fetch however many upgrades wait for it.
  */
 export class RemoteKeys implements KeySource {
   readonly #settings: JwksSettings;
   readonly #context: JwksContext;
-  #keys: KeySet | undefined;
+  #keys: JwkSet | undefined;
   #document = '';
   #fetchedAt = -Infinity;
   #attemptedAt = -Infinity;
+  #failing = false;
   #pending: Promise<void> | undefined;
 
   constructor(settings: JwksSettings, context: JwksContext) {
@@ -41,42 +42,70 @@ export class RemoteKeys implements KeySource {
     this.#context = context;
   }
 
-  async candidates(alg: string, kid: string | undefined, now: number): Promise<readonly VerificationKey[]> {
-    const { cacheSeconds, staleSeconds, cooldownSeconds } = this.#settings;
-    const age = now - this.#fetchedAt;
-    if (age > cacheSeconds + staleSeconds) await this.#refresh(now);
-    else if (age > cacheSeconds) void this.#refresh(now);
-    if (this.#keys === undefined || now - this.#fetchedAt > cacheSeconds + staleSeconds) throw unavailable();
-
-    this.#context.onUse(now - this.#fetchedAt);
-    const keys = await select(this.#keys, alg, kid);
+  async candidates(alg: string, kid: string | undefined): Promise<readonly VerificationKey[]> {
+    await this.keepFresh();
+    this.#context.onUse(this.#age());
+    const keys = this.#fitting(alg, kid);
     if (keys.length > 0) return keys;
     // A fetch under way may bring the key; else another one only after the cooldown.
-    if (this.#pending === undefined && now - this.#attemptedAt < cooldownSeconds) return keys;
-    await this.#refresh(now);
-    return select(this.#keys, alg, kid);
+    if (this.#pending === undefined && this.#sinceAttempt() < this.#settings.cooldownSeconds) return keys;
+    await this.#refresh();
+    return this.#fitting(alg, kid);
+  }
+
+  /**
+   * Makes sure that what was verified with these keys still counts: resolves when they may be used.
+   * @throws Refusal 503 when they are too old and cannot be fetched
+   */
+  async keepFresh(): Promise<void> {
+    const { cacheSeconds, staleSeconds } = this.#settings;
+    const age = this.#age();
+    if (age <= cacheSeconds) return;
+    const tooOld = cacheSeconds + staleSeconds;
+    // A key may have been withdrawn: nobody waited for that yet when the set was long unused.
+    const mustWait = age > tooOld || (age > 2 * cacheSeconds && !this.#failing);
+    const refreshed = this.#refresh();
+    if (mustWait) await refreshed;
+    if (this.#keys === undefined || this.#age() > tooOld) throw unavailable();
+  }
+
+  #age(): number {
+    return this.#context.monotonicSeconds() - this.#fetchedAt;
+  }
+
+  #sinceAttempt(): number {
+    return this.#context.monotonicSeconds() - this.#attemptedAt;
+  }
+
+  #fitting(alg: string, kid: string | undefined): readonly VerificationKey[] {
+    const keys = this.#keys?.keys ?? [];
+    return keys.filter((key) => key.algorithms.includes(alg) && (kid === undefined || key.kid === kid));
   }
 
   /** Fetches unless one is under way or just failed; never rejects. */
-  async #refresh(now: number): Promise<void> {
-    if (this.#pending === undefined && now - this.#attemptedAt < RETRY_SECONDS) return;
-    this.#pending ??= this.#fetch(now).finally(() => {
+  async #refresh(): Promise<void> {
+    if (this.#pending === undefined && this.#sinceAttempt() < RETRY_SECONDS) return;
+    this.#pending ??= this.#fetch().finally(() => {
       this.#pending = undefined;
     });
     await this.#pending;
   }
 
-  async #fetch(now: number): Promise<void> {
-    this.#attemptedAt = now;
+  async #fetch(): Promise<void> {
+    this.#attemptedAt = this.#context.monotonicSeconds();
     try {
-      const document = (await this.#context.fetch()) as JSONWebKeySet;
-      this.#keys = createLocalJWKSet(document);
-      this.#fetchedAt = now;
-      this.#context.onSuccess();
+      const document = await this.#context.fetch();
       const text = JSON.stringify(document);
-      if (text !== this.#document) this.#context.onChange();
-      this.#document = text;
+      if (text !== this.#document) {
+        this.#keys = readJwkSet(document);
+        this.#document = text;
+        this.#context.onChange(this.#keys.leftOut);
+      }
+      this.#fetchedAt = this.#attemptedAt;
+      this.#failing = false;
+      this.#context.onSuccess();
     } catch (cause) {
+      this.#failing = true;
       this.#context.onFailure(cause as Error);
     }
   }
@@ -90,20 +119,4 @@ function unavailable(): Refusal {
     "The issuer's keys cannot be fetched, try again later",
     headers,
   );
-}
-
-async function select(keys: KeySet, alg: string, kid: string | undefined): Promise<VerificationKey[]> {
-  try {
-    return [{ key: await keys({ alg, ...(kid !== undefined && { kid }) }) }];
-  } catch (cause) {
-    if (cause instanceof errors.JWKSMultipleMatchingKeys) return collect(cause);
-    // No key, or one that cannot be used: to this token they are the same.
-    return [];
-  }
-}
-
-async function collect(several: errors.JWKSMultipleMatchingKeys): Promise<VerificationKey[]> {
-  const keys: VerificationKey[] = [];
-  for await (const key of several) keys.push({ key });
-  return keys;
 }

@@ -7,10 +7,9 @@ export type VerificationKey = Pick<FittedKey, 'key' | 'secret'>;
 export interface KeySource {
   /**
    * The keys that fit an algorithm and a `kid`; none when none is known.
-   * @param now seconds since the epoch
    * @throws Refusal 503 when that cannot be told
    */
-  candidates(alg: string, kid: string | undefined, now: number): Promise<readonly VerificationKey[]>;
+  candidates(alg: string, kid: string | undefined): Promise<readonly VerificationKey[]>;
 }
 
 /** The keys of the configuration: one with a `kid` serves tokens with that `kid` alone. */
@@ -20,15 +19,5 @@ export function configuredKeys(keys: readonly FittedKey[]): KeySource {
       Promise.resolve(
         keys.filter((key) => key.algorithms.includes(alg) && (key.kid === undefined || key.kid === kid)),
       ),
-  };
-}
-
-/** The first source's keys, and the second's where the first has none. */
-export function keysFromEither(first: KeySource, second: KeySource): KeySource {
-  return {
-    async candidates(alg, kid, now) {
-      const keys = await first.candidates(alg, kid, now);
-      return keys.length > 0 ? keys : second.candidates(alg, kid, now);
-    },
   };
 }

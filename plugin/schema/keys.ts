@@ -22,7 +22,7 @@ export const keyFields: readonly SchemaField[] = [
             kid: {
               type: 'string',
               description:
-                'Used for tokens whose header has this `kid`; without one, for any token that it fits.',
+                'Used for tokens whose header has this `kid`; without one, for any token that it fits, before the keys of jwks_uri.',
             },
           },
           {
@@ -51,7 +51,8 @@ export const keyFields: readonly SchemaField[] = [
       required: true,
       between: [1, 86_400],
       default: 300,
-      description: 'How long a fetched JWK Set is used before it is fetched again, in seconds.',
+      description:
+        'How long a fetched JWK Set is used before it is fetched again, in seconds. One that nobody used for twice as long is waited for.',
     },
   },
   {

@@ -13,11 +13,13 @@ export interface CachingVerifier extends TokenVerifier {
  * recently used first; never past `exp`; a refusal is never remembered.
  * @param size how many tokens; 0 remembers none
  * @param clockToleranceSeconds added to `exp`, as the verifier does
+ * @param refreshKeys awaited before a token is taken from memory; forgets all when the keys that verified it are gone
  */
 export function cachingVerifier(
   verifier: TokenVerifier,
   size: number,
   clockToleranceSeconds: number,
+  refreshKeys?: () => Promise<void>,
 ): CachingVerifier {
   if (size === 0) return { verify: (token, now) => verifier.verify(token, now), clear: () => undefined };
   const cache = new LRUCache<string, VerifiedToken>({ max: size });
@@ -25,6 +27,7 @@ export function cachingVerifier(
   return {
     async verify(token, now) {
       const digest = hash('sha256', token, 'base64');
+      if (refreshKeys !== undefined && cache.has(digest)) await refreshKeys();
       const known = cache.get(digest);
       if (known !== undefined && now < known.exp + clockToleranceSeconds) return known;
       const begun = generation;

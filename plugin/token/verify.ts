@@ -1,4 +1,5 @@
-import { decodeProtectedHeader, errors, type JWTPayload } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { isCompactJws } from '../../protocol/compact-jws';
 import { identityFault, type Identity } from '../../protocol/identity';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
@@ -27,16 +28,17 @@ export interface TokenVerifier {
 
 /**
  * Verifies a compact JWS as a JWT (RFC 7519 §7.2) against the rules.
+ * @param sources asked in turn, the next one when no key of those before verifies the signature
  * @param now seconds since the epoch
  * @throws Refusal 401, 403 when all is well but the tenant, 503 when the keys cannot be had
  */
 export async function verifyToken(
   token: string,
   rules: TokenRules,
-  keys: KeySource,
+  sources: readonly KeySource[],
   now: number,
 ): Promise<VerifiedToken> {
-  const payload = await verifySignature(token, rules, keys, now);
+  const payload = await verifySignature(token, rules, sources, now);
   checkTimes(payload, rules, now);
   checkType(payload, rules);
   checkRequired(payload, rules);
@@ -46,7 +48,7 @@ export async function verifyToken(
 async function verifySignature(
   token: string,
   rules: TokenRules,
-  keys: KeySource,
+  sources: readonly KeySource[],
   now: number,
 ): Promise<JWTPayload> {
   const header = protectedHeader(token);
@@ -54,25 +56,31 @@ async function verifySignature(
   if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) {
     throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
   }
-  let refusal: Refusal | undefined;
-  for (const key of await keys.candidates(alg, typeof kid === 'string' ? kid : undefined, now)) {
-    try {
-      return await verifyJwt(token, { ...header, alg }, key, {
-        ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
-        ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
-        clockTolerance: rules.clockToleranceSeconds,
-        currentDate: new Date(now * 1000),
-      });
-    } catch (cause) {
-      refusal = refusalFor(cause);
-      // Another key may have signed it; any other fault would stay one.
-      if (refusal.code !== 'bad_signature') break;
+  const options: JWTVerifyOptions = {
+    ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
+    ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
+    clockTolerance: rules.clockToleranceSeconds,
+    currentDate: new Date(now * 1000),
+  };
+  let refusal = new Refusal(401, 'unknown_key', 'No key is known for the token');
+  for (const source of sources) {
+    for (const key of await source.candidates(alg, typeof kid === 'string' ? kid : undefined)) {
+      try {
+        return await verifyJwt(token, { ...header, alg }, key, options);
+      } catch (cause) {
+        refusal = refusalFor(cause);
+        // Another key may have signed it; any other fault would stay one.
+        if (refusal.code !== 'bad_signature') throw refusal;
+      }
     }
   }
-  throw refusal ?? new Refusal(401, 'unknown_key', 'No key is known for the token');
+  throw refusal;
 }
 
 function protectedHeader(token: string): Readonly<Record<string, unknown>> {
+  if (!isCompactJws(token)) {
+    throw new Refusal(401, 'malformed_token', 'The token is not three parts of base64url');
+  }
   try {
     return decodeProtectedHeader(token);
   } catch {

@@ -26,7 +26,7 @@ beforeAll(async () => {
   });
   const parsed = await parseConfig(raw);
   config = parsed.config;
-  const keys = configuredKeys(parsed.keys.token);
+  const keys = [configuredKeys(parsed.keys.token)];
   context = {
     verifier: { verify: (token, now) => verifyToken(token, config.token, keys, now) },
     assertionKey: parsed.keys.assertion,

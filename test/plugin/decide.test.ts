@@ -62,7 +62,7 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
   const { config, keys } = await parseConfig(rawConfig(given.config));
   let ids = 0;
   const context: DecisionContext = {
-    verifier: { verify: (token, now) => verifyToken(token, config.token, configuredKeys(keys.token), now) },
+    verifier: { verify: (token, now) => verifyToken(token, config.token, [configuredKeys(keys.token)], now) },
     assertionKey: keys.assertion,
     store: given.store ?? storeSaying(free),
     fallbackStore: given.fallbackStore ?? storeSaying(new Error('must not be asked')),

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { importSecret, KeyError, parsePrivateKey, parsePublicKey } from '../../protocol/keys';
 
@@ -43,6 +43,43 @@ describe('a key', () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
     expect(() => parsePublicKey(pem(weak.publicKey, 'spki'))).toThrow('2048');
     expect(() => parsePrivateKey(pem(other.privateKey, 'pkcs8'))).toThrow(KeyError);
+  });
+
+  it('of RSA has an odd exponent from 3: with e = 1 everybody can sign', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const jwk = publicKey.export({ format: 'jwk' });
+    const withExponent = (e: string) => () => parsePublicKey(JSON.stringify({ ...jwk, e }));
+    for (const e of ['AA', 'AQ', 'Ag', 'BA', Buffer.alloc(9, 0xff).toString('base64url')]) {
+      expect(withExponent(e)).toThrow(KeyError);
+    }
+    expect(withExponent('Aw')().algorithms).toContain('RS256');
+    const pemOfOne = createPublicKey({ key: { ...jwk, e: 'AQ' }, format: 'jwk' });
+    expect(() => parsePublicKey(pem(pemOfOne, 'spki'))).toThrow('expected an odd RSA exponent');
+  });
+
+  it.each([
+    ['0', '0'.repeat(64)],
+    ['1', `01${'0'.repeat(62)}`],
+    ['1, with the sign of its other coordinate', `01${'0'.repeat(60)}80`],
+    ['p - 1', `ec${'f'.repeat(60)}7f`],
+    ['p, which is 0 in another spelling', `ed${'f'.repeat(60)}7f`],
+    ['p + 1, which is 1 in another spelling', `ee${'f'.repeat(60)}7f`],
+    ['a point of order 8', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'],
+    ['another point of order 8', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+  ])('of Ed25519 is not of low order: with y = %s, signatures of nobody verify', (_, hex) => {
+    const x = Buffer.from(hex, 'hex').toString('base64url');
+    const read = () => parsePublicKey(JSON.stringify({ kty: 'OKP', crv: 'Ed25519', x }));
+    expect(read).toThrow('expected an Ed25519 key of full order');
+  });
+
+  it('in a JWK serves what its use, key_ops and alg say, and nothing else', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const read = (more: object) =>
+      parsePublicKey(JSON.stringify({ ...publicKey.export({ format: 'jwk' }), ...more }));
+    expect(read({ use: 'sig', key_ops: ['verify'], alg: 'PS256' }).algorithms).toEqual(['PS256']);
+    for (const other of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { key_ops: 'verify' }, { alg: 'ES256' }]) {
+      expect(() => read(other)).toThrow(KeyError);
+    }
   });
 
   it.each(['', 'garbage', '{"kty":', '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----'])(

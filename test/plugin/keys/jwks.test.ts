@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { RemoteKeys } from '../../../plugin/keys/jwks';
+import { configuredKeys } from '../../../plugin/keys/key-source';
 import { fetchJwks, MAX_JWKS_BYTES } from '../../../plugin/keys/jwks-fetch';
 import { verifyToken } from '../../../plugin/token/verify';
 import { parseConfig } from '../../../plugin/config/parse';
@@ -25,7 +26,7 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 interface Issuer {
-  readonly kid: string;
+  readonly kid: string | undefined;
   readonly privateKey: KeyObject;
   readonly jwk: object;
 }
@@ -34,7 +35,9 @@ function issuer(kid: string): Issuer {
   return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig' } };
 }
 const token = ({ kid, privateKey }: Issuer) =>
-  new SignJWT({ ...goodClaims, exp: NOW + 1e6 }).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
+  new SignJWT({ ...goodClaims, exp: NOW + 1e6 })
+    .setProtectedHeader({ alg: 'ES256', ...(kid !== undefined && { kid }) })
+    .sign(privateKey);
 
 /** An endpoint whose answer can be changed, with what it was asked and what it reported. */
 async function endpoint(issuers: readonly Issuer[]) {
@@ -46,6 +49,8 @@ async function endpoint(issuers: readonly Issuer[]) {
     failures: 0,
     successes: 0,
     ages: [] as number[],
+    leftOut: [] as unknown[],
+    seconds: NOW,
   };
   const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 20_000 };
   const uri = await serve((_, response) => {
@@ -55,7 +60,11 @@ async function endpoint(issuers: readonly Issuer[]) {
   });
   const keys = new RemoteKeys(settings, {
     fetch: () => fetchJwks(fetch, uri, settings.timeoutMs),
-    onChange: () => (state.changes += 1),
+    monotonicSeconds: () => state.seconds,
+    onChange(leftOut) {
+      state.changes += 1;
+      state.leftOut = [...leftOut];
+    },
     onFailure: () => (state.failures += 1),
     onSuccess: () => (state.successes += 1),
     onUse: (ageSeconds) => state.ages.push(ageSeconds),
@@ -63,8 +72,13 @@ async function endpoint(issuers: readonly Issuer[]) {
   const { config } = await parseConfig(
     rawConfig({ secret: null, algorithms: ['ES256', 'RS256'], jwks_uri: uri }),
   );
-  const verify = async (from: Issuer, at = NOW) => verifyToken(await token(from), config.token, keys, at);
-  return { state, verify, keys };
+  const verifyAt = async (from: Issuer, now: number) =>
+    verifyToken(await token(from), { ...config.token, clockToleranceSeconds: 7200 }, [keys], now);
+  const verify = (from: Issuer, at = NOW) => {
+    state.seconds = at;
+    return verifyAt(from, NOW);
+  };
+  return { state, verify, verifyAt, keys };
 }
 
 /** Background fetches end when no request is under way any more. */
@@ -140,20 +154,94 @@ describe('keys from jwks_uri', () => {
     await expect(verify(a, NOW + 301)).rejects.toMatchObject({ code: 'unknown_key' });
   });
 
+  it('are waited for when nobody used them for long: one that was withdrawn meanwhile verifies nothing', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    state.document = { keys: [b.jwk] };
+    await expect(verify(a, NOW + 601)).rejects.toMatchObject({ code: 'unknown_key' });
+  });
+
+  it('are not waited for again and again while the endpoint is down', async () => {
+    const a = issuer('a');
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    state.down = true;
+    await verify(a, NOW + 601);
+    expect(state.failures).toBe(1);
+    await verify(a, NOW + 603);
+    expect(state.failures).toBe(1);
+    await settled(() => state.failures === 2);
+  });
+
+  it('are as old as they are, whatever the wall clock is set to', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { state, verify, verifyAt } = await endpoint([a]);
+    await verify(a);
+    state.document = { keys: [b.jwk] };
+    state.seconds += 6;
+    await expect(verifyAt(b, NOW - 3600)).resolves.toMatchObject({ identity: { tenantId: 'acme' } });
+  });
+
+  it('that cannot verify tokens are left out and told of; their neighbours serve', async () => {
+    const good = issuer('good');
+    const rsa = (modulusLength: number) =>
+      generateKeyPairSync('rsa', { modulusLength }).publicKey.export({ format: 'jwk' });
+    const { state, verify, keys } = await endpoint([]);
+    state.document = {
+      keys: [
+        null,
+        { ...rsa(1024), kid: 'short' },
+        { ...rsa(2048), kid: 'one', e: 'AQ' },
+        { ...rsa(2048), kid: 'enc', use: 'enc' },
+        { kty: 'EC', crv: 'secp256k1', x: 'AA', y: 'AA' },
+        good.jwk,
+      ],
+    };
+    await expect(verify(good)).resolves.toMatchObject({ jti: 'token-1' });
+    expect(await keys.candidates('RS256', undefined)).toEqual([]);
+    expect(state.leftOut).toEqual([
+      { kid: undefined, reason: expect.stringContaining('an object') },
+      { kid: 'short', reason: expect.stringContaining('2048') },
+      { kid: 'one', reason: expect.stringContaining('exponent') },
+      { kid: 'enc', reason: expect.stringContaining('"use"') },
+      { kid: undefined, reason: expect.stringContaining('public key') },
+    ]);
+  });
+
+  it('are all tried for a token without a kid', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { verify } = await endpoint([a, b]);
+    await expect(verify({ ...b, kid: undefined })).resolves.toMatchObject({ jti: 'token-1' });
+  });
+
+  it('serve beside a key of the configuration that has no kid', async () => {
+    const [configured, remote] = [issuer('configured'), issuer('remote')];
+    const { keys } = await endpoint([remote]);
+    const key = JSON.stringify({ ...configured.jwk, kid: undefined });
+    const { config, keys: imported } = await parseConfig(
+      rawConfig({ secret: null, algorithms: ['ES256'], public_keys: [{ key }] }),
+    );
+    const sources = [configuredKeys(imported.token), keys];
+    for (const from of [configured, remote]) {
+      await expect(verifyToken(await token(from), config.token, sources, NOW)).resolves.toBeDefined();
+    }
+  });
+
   it('never serve a shared secret, whatever the set says', async () => {
     const { state, keys } = await endpoint([]);
     state.document = { keys: [{ kty: 'oct', k: 'c2VjcmV0', kid: 'a', alg: 'HS256' }] };
-    expect(await keys.candidates('HS256', 'a', NOW)).toEqual([]);
-    expect(await keys.candidates('ES256', 'a', NOW)).toEqual([]);
+    expect(await keys.candidates('HS256', 'a')).toEqual([]);
+    expect(await keys.candidates('ES256', 'a')).toEqual([]);
   });
 
   it('are refused from an endpoint that answers garbage', async () => {
     const { state, verify } = await endpoint([]);
-    for (const [i, document] of ['garbage', { keys: 'none' }, null, { keys: [null] }].entries()) {
+    for (const [i, document] of ['garbage', { keys: 'none' }, null].entries()) {
       state.document = document;
       await expect(verify(issuer('a'), NOW + i * 10)).rejects.toMatchObject({ status: expect.any(Number) });
     }
-    expect(state.failures).toBe(4);
+    expect(state.failures).toBe(3);
   });
 });
 

@@ -34,6 +34,17 @@ describe('a verified token', () => {
     expect(inner.calls).toEqual(['a', 'b']);
   });
 
+  it('is verified again when the keys that verified it turn out to be gone', async () => {
+    const inner = counting(() => Promise.resolve(verified(100)));
+    const cache = cachingVerifier(inner, 10, 5, () => {
+      cache.clear();
+      return Promise.resolve();
+    });
+    await cache.verify('a', 0);
+    await cache.verify('a', 0);
+    expect(inner.calls).toEqual(['a', 'a']);
+  });
+
   it('is never remembered when it was refused', async () => {
     const inner = counting(() => Promise.reject(new Error('refused')));
     const cache = cachingVerifier(inner, 10, 5);

@@ -24,7 +24,7 @@ beforeAll(async () => {
 /** What comes of a token: what it says, or the refusal. */
 async function judge(token: string, keys: KeySource): Promise<unknown> {
   try {
-    return await verifyToken(token, config.token, keys, NOW);
+    return await verifyToken(token, config.token, [keys], NOW);
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause;
     return { code: cause.code, status: cause.status, message: cause.message };
