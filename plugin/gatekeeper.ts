@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigError } from './config/config';
+import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
 import type { HeaderLists, HeaderSelection } from './header-selection';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { decisions, decisionSeconds, observeSince } from './metrics';
-import { normalizedPath } from './path';
 import { readyFor, type Ready } from './readiness';
 import { singleHeader, type UpgradeRequest } from './request';
 
@@ -106,7 +106,7 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
   ]);
   return {
     headers,
-    path: path === undefined ? undefined : normalizedPath(path),
+    path: path === undefined ? undefined : canonicalPath(path),
     rawQuery,
     ip,
     routeId: route?.id,

@@ -13,7 +13,7 @@ export interface Kong {
     getHeaders(max?: number): Promise<PdkHeaders>;
     /** The same, of which only the selected ones are made into text. Only ws-gatekeeper's own server has it. */
     getSelectedHeaders?(selection: HeaderSelection, max: number): Promise<HeaderLists>;
-    /** The path as the client sent it, without the query. */
+    /** The path without the query, as Kong routes by it (kong/tools/uri.lua, normalize). */
     getPath(): Promise<string>;
     /** The query without its `?`; empty when there is none. */
     getRawQuery(): Promise<string>;

@@ -5,7 +5,7 @@ import { HeaderSelection } from './header-selection';
 export interface UpgradeRequest {
   /** Names in lower case, repeated ones in order. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
-  /** The path as the client sent it, without the query. */
+  /** The path without the query, in its one spelling (protocol/path.ts). */
   readonly path?: string | undefined;
   /** The query without its `?`. */
   readonly rawQuery?: string | undefined;

@@ -1,3 +1,4 @@
+import { canonicalPath } from '../protocol/path';
 import {
   canCrossOwners,
   parseChannelTemplate,
@@ -188,11 +189,11 @@ export type RouteMatch =
   | { readonly kind: 'malformed' };
 
 /**
- * Finds the first route that a path (with no query) leads to. Parameters are percent-decoded once; an empty
- * one or one of more than {@link MAX_PARAM_BYTES} leads nowhere.
+ * Finds the first route that a path (with no query) leads to, read as the gatekeeper reads it. Parameters are
+ * percent-decoded once; an empty one or one of more than {@link MAX_PARAM_BYTES} leads nowhere.
  */
 export function matchRoute(routes: readonly Route[], path: string): RouteMatch {
-  const [root, ...given] = path.split('/');
+  const [root, ...given] = canonicalPath(path).split('/');
   if (root !== '') return { kind: 'unknown' };
   for (const route of routes) {
     const raw = rawParams(route, given);

@@ -55,7 +55,7 @@ export type LimitedBy = 'tenant' | 'user' | 'route' | 'ip';
 export interface RateLimit {
   readonly by: LimitedBy;
   readonly rate: Rate;
-  /** Path prefixes that it counts; all when empty. */
+  /** Path prefixes that it counts, in a path's one spelling (protocol/path.ts); all when empty. */
   readonly paths: readonly string[];
   /** Other figures by the token's tier. */
   readonly tiers: ReadonlyMap<string, Rate>;

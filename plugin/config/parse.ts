@@ -1,4 +1,5 @@
 import type { HeaderNames } from '../../protocol/headers';
+import { canonicalPath } from '../../protocol/path';
 import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
@@ -90,7 +91,7 @@ function jwksTimes(raw: RawConfig) {
 
 function toLimit({ by, paths, tiers, ...figures }: RawConfig['rate_limits'][number]): RateLimit {
   const rates = Object.entries(tiers).map(([tier, tierFigures]) => [tier, toRate(tierFigures)] as const);
-  return { by, rate: toRate(figures), paths, tiers: new Map(rates) };
+  return { by, rate: toRate(figures), paths: paths.map(canonicalPath), tiers: new Map(rates) };
 }
 
 function toRate(figures: { limit: number; window_seconds: number; burst: number }): Rate {

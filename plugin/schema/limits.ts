@@ -49,7 +49,8 @@ const limitField: FieldRule = {
         elements: { type: 'string', len_min: 1 },
         required: true,
         default: [],
-        description: 'Counts only upgrades whose path begins with one of these; an empty list counts all.',
+        description:
+          "Counts only upgrades whose path begins with one of these; an empty list counts all. It is the client's path in one spelling: slashes merged, `%2F` no slash.",
       },
     },
     {

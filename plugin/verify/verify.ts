@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { canonicalPath } from '../../protocol/path';
 import { ConfigError, type GatekeeperConfig, type LimitedBy, type Rate } from '../config/config';
 import { parseConfig } from '../config/parse';
 import { decide, type Admit, type Reject } from '../decide';
@@ -56,7 +57,8 @@ export interface Verification {
  * @throws ConfigError when the configuration cannot be used
  */
 export async function verify(request: VerifyRequest): Promise<Verification> {
-  const { token, path, env, now, log } = request;
+  const { token, env, now, log } = request;
+  const path = canonicalPath(request.path);
   const { route, config: declared } = declaredConfig(path, request.pluginName, request.configFile);
   const { config, keys } = await parseConfig(withEnvironment(checked(declared), env));
   const store = memoryStore(() => now * 1_000_000);

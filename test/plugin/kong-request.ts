@@ -1,0 +1,61 @@
+import type { Gatekeeper } from '../../plugin/gatekeeper';
+import type { Kong } from '../../plugin/kong';
+
+/** One request as Kong has it. */
+export interface KongRequest {
+  readonly headers: Readonly<Record<string, string[]>>;
+  readonly path?: string;
+  readonly rawQuery?: string;
+  readonly ip?: string;
+}
+
+/** What a gatekeeper told Kong to do. */
+export interface Told {
+  /** Undefined when the request goes on. */
+  readonly status: number | undefined;
+  readonly body: string | undefined;
+  readonly responseHeaders: Readonly<Record<string, string>>;
+  readonly upstreamHeaders: Readonly<Record<string, string>>;
+}
+
+/** Has a gatekeeper decide one request. */
+export async function tellOf(gatekeeper: Gatekeeper, request: KongRequest): Promise<Told> {
+  const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1' } = request;
+  const told: { -readonly [name in keyof Told]: Told[name] } = {
+    status: undefined,
+    body: undefined,
+    responseHeaders: {},
+    upstreamHeaders: {},
+  };
+  const kong: Kong = {
+    request: {
+      getHeaders: () => Promise.resolve(headers),
+      getPath: () => Promise.resolve(path),
+      getRawQuery: () => Promise.resolve(rawQuery),
+    },
+    client: { getForwardedIp: () => Promise.resolve(ip) },
+    router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
+    service: {
+      request: {
+        setHeaders(set) {
+          told.upstreamHeaders = set;
+          return Promise.resolve();
+        },
+        clearHeader: () => Promise.resolve(),
+        setRawQuery: () => Promise.resolve(),
+      },
+    },
+    response: {
+      setHeaders(set) {
+        told.responseHeaders = set;
+        return Promise.resolve();
+      },
+      exit(status, body, set) {
+        Object.assign(told, { status, body, responseHeaders: set });
+        return Promise.resolve();
+      },
+    },
+  };
+  await gatekeeper.access(kong);
+  return told;
+}
