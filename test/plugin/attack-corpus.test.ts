@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CompactEncrypt, SignJWT } from 'jose';
@@ -69,6 +69,22 @@ type Attack = readonly [
   outcome: string,
 ];
 
+/** Signed by the issuer's key over another spelling than RFC 7515's: many tokens that say the same. */
+const overSpelling = (header: string, payload: string, suffix = ''): string =>
+  `${header}.${payload}.${hmac(`${header}.${payload}`)}${suffix}`;
+const bySuffix = (suffix: string): string => {
+  const input = `${b64({ alg: 'RS256', kid: 'rsa-1' })}.${goodPayload}`;
+  return `${input}.${sign('sha256', Buffer.from(input), rsa.privateKey).toString('base64url')}${suffix}`;
+};
+const misspelled = Object.entries({
+  'a padded header that is signed': overSpelling(`${b64({ alg: 'HS256' })}=`, goodPayload),
+  'a payload that is signed with white space': overSpelling(goodHeader, ` ${goodPayload}`),
+  'a payload that is signed with a line break': overSpelling(goodHeader, `${goodPayload}\n`),
+  'a payload that is signed with stray bits': overSpelling(goodHeader, `${b64('{"a":1}').slice(0, -1)}R`),
+  'a padded signature of RSA': bySuffix('=='),
+  'a signature of RSA with white space': bySuffix(' '),
+}).map(([name, token]): Attack => [name, token, 401, 'malformed_token']);
+
 const noneSpellings = ['none', 'None', 'NONE', 'nOnE', 'none ', '', 'null'].map((alg): Attack => [
   `alg ${JSON.stringify(alg)} without a signature`,
   `${b64({ alg })}.${goodPayload}.`,
@@ -95,6 +111,7 @@ const signatures: Attack[] = [
   ['a padded payload', `${goodHeader}.${goodPayload}=.${goodSignature}`, 401, 'malformed_token'],
   ['base64 instead of base64url', `${goodHeader}.${goodPayload}.${'+/'.repeat(21)}A`, 401, 'malformed_token'],
   ['white space within', `${goodHeader}. ${goodPayload}.${goodSignature}`, 401, 'malformed_token'],
+  ...misspelled,
   ['a fourth part', `${good()}.AAAA`, 401, 'malformed_token'],
   ['the payload alone', goodPayload, 401, 'malformed_token'],
   ['an empty payload', `${goodHeader}..${goodSignature}`, 401, 'malformed_token'],
