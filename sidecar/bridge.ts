@@ -69,9 +69,9 @@ export interface Bridge {
    */
   start(): Promise<BridgePorts>;
   /**
-   * Ends gently: unready at once, upgrades refused with 503, sockets closed with 1012 spread over
-   * `BRIDGE_DRAIN_MS`, what they sent finished; what their clients missed is handed over for `BRIDGE_LINGER_MS`; then as
-   * {@link close}.
+   * Ends gently: unready and the traffic port closed at once, so that a balancer goes elsewhere; upgrades on TCP connections
+   * taken before admitted; sockets closed with 1012 spread over `BRIDGE_DRAIN_MS`, what they sent finished; what their
+   * clients missed is handed over for `BRIDGE_LINGER_MS`; then as {@link close}.
    */
   drain(): Promise<void>;
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
@@ -232,6 +232,10 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
   const redisListeners = (): number => listenerCount(commands) + intake.listenerCount;
   const ownListeners = redisListeners();
 
+  let trafficEnded: Promise<void> | undefined;
+  /** Closes the traffic port. @returns when the last TCP connection has ended */
+  const stopListening = (): Promise<void> => (trafficEnded ??= closeServer(server));
+
   const close = async (): Promise<void> => {
     upgrades.stop();
     clearInterval(renewTimer);
@@ -239,7 +243,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     clearInterval(wheelTimer);
     heartbeat.stop();
     intake.stop();
-    const closed = Promise.all([upgrades.allClosed(), closeServer(server), closeServer(adminServer)]);
+    const closed = Promise.all([upgrades.allClosed(), stopListening(), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
     for (const connection of upgrades.connections) connection.terminate();
@@ -275,7 +279,15 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       }
     },
     drain: async () => {
-      await upgrades.drain(settings.drainMs, now());
+      const ended = stopListening();
+      // Node looks for requests that do not come only while it listens.
+      const lateRequests = setTimeout(() => {
+        server.closeAllConnections();
+      }, settings.handshakeTimeoutMs);
+      upgrades.drain(settings.drainMs, now());
+      await ended;
+      await upgrades.allClosed();
+      clearTimeout(lateRequests);
       // Their clients come back to other bridges, which ask for what they missed.
       const end = wheel.add(now() + settings.lingerMs, () => {
         streams.clear();

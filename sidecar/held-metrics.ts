@@ -30,7 +30,7 @@ export function registerHeld(held: Held, registry: Registry): void {
   gauge('ws_bridge_delivery_up', '1 when the latest probe that was published was heard.', () =>
     Number(held.delivers()),
   );
-  gauge('ws_bridge_draining', '1 once no upgrade is admitted because the bridge is about to end.', () =>
+  gauge('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
     Number(!held.accepting()),
   );
   gauge(

@@ -53,6 +53,8 @@ export class Upgrades {
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
   #closing = false;
+  /** When the last socket is closed, of a bridge that drains. */
+  #drainEndMs: number | undefined;
   readonly #onClosed = (connection: Connection, code: number): void => {
     this.connections.delete(connection);
     this.#context.log.debug({ code }, 'closed');
@@ -90,18 +92,20 @@ export class Upgrades {
     this.#closing = true;
   }
 
-  /** Closes every socket with 1012, spread evenly over `drainMs`, and resolves when the last has closed. */
-  async drain(drainMs: number, nowMs: number): Promise<void> {
-    this.stop();
+  /**
+   * Closes every socket with 1012, spread evenly over `drainMs`. An upgrade on a TCP connection that was taken before is
+   * admitted still: to refuse it would be final, behind a gateway that sends it elsewhere only when nobody answers.
+   */
+  drain(drainMs: number, nowMs: number): void {
+    this.#drainEndMs = nowMs + drainMs;
     const stepMs = drainMs / Math.max(1, this.connections.size);
     let dueMs = nowMs;
     for (const connection of this.connections) connection.retireAt((dueMs += stepMs));
-    await this.allClosed();
   }
 
-  /** Whether upgrades are still admitted. */
+  /** Whether this bridge goes on: it neither drains nor closes. */
   get isAccepting(): boolean {
-    return !this.#closing;
+    return !this.#closing && this.#drainEndMs === undefined;
   }
 
   get #isFull(): boolean {
@@ -183,6 +187,7 @@ export class Upgrades {
     server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
       connection.open(webSocket, socket, this.#onClosed);
+      if (this.#drainEndMs !== undefined) connection.retireAt(this.#drainEndMs);
     });
   }
 

@@ -1,7 +1,18 @@
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { WHEEL_TICK_MS } from '../../sidecar/bridge';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { askUpgrade, connect, connectCounting, EMPTY, eventually, headersFor, startBridge } from './fixture';
+import {
+  askUpgrade,
+  connect,
+  connectCounting,
+  EMPTY,
+  eventually,
+  HANDSHAKE,
+  headersFor,
+  startBridge,
+} from './fixture';
 import type { TestBridge } from './fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
@@ -30,19 +41,38 @@ async function commandIds(): Promise<readonly (string | undefined)[]> {
   return entries.map(([, fields]) => fields[fields.indexOf('id') + 1]);
 }
 
+/** Holds up what Redis is asked, so that an upgrade stays undecided. */
+function pauseRedis({ pid }: RedisServer): { resume(): void } {
+  process.kill(pid, 'SIGSTOP');
+  return { resume: () => process.kill(pid, 'SIGCONT') };
+}
+
+async function openTcp(url: string): Promise<Socket> {
+  const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  // Taken is a connection only once the bridge has read it from the kernel.
+  await eventually(async () => (await fetch(url.replace(/^ws/, 'http'))).status === 404);
+  return socket;
+}
+
+function upgradeText(path: string, headers: Readonly<Record<string, string>>): string {
+  const fields = Object.entries({ Host: 'a', ...HANDSHAKE, ...headers });
+  return [`GET ${path} HTTP/1.1`, ...fields.map(([name, value]) => `${name}: ${value}`), '', ''].join('\r\n');
+}
+
 async function readyStatus(): Promise<number> {
   return (await fetch(`${bridge.adminUrl}/readyz`)).status;
 }
 
 describe('a bridge that drains', () => {
-  it('is unready at once, refuses upgrades with 503, and closes its sockets evenly with 1012', async () => {
+  it('is unready and its traffic port closed at once, and it closes its sockets evenly with 1012', async () => {
     const url = `${bridge.url}/ws/notifications`;
     const clients = [];
     for (let count = 0; count < 10; count += 1) clients.push(await connect(url, ALICE));
     const headers = await headersFor(ALICE);
     const drained = bridge.bridge.drain();
+    await expect(askUpgrade(url, headers)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(await readyStatus()).toBe(503);
-    expect(await askUpgrade(url, headers)).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     for (const left of [8, 6, 4, 2, 0]) {
       expect(bridge.bridge.openState().connections).toBe(left + 2);
       now += 2000;
@@ -90,6 +120,48 @@ describe('a bridge that drains', () => {
     now += 10_000;
     expect(await staying.closed).toBe(1012);
     await drained;
+  });
+
+  it('admits an upgrade that was on its way, and closes it with the last of the others', async () => {
+    const url = `${bridge.url}/ws/notifications`;
+    const early = await connect(url, ALICE);
+    const paused = pauseRedis(redis);
+    const onItsWay = connect(url, ALICE);
+    await eventually(() => bridge.bridge.openState().undecidedUpgrades === 1);
+    const drained = bridge.bridge.drain();
+    paused.resume();
+    const late = await onItsWay;
+    // The ends of both tokens, and both closings.
+    expect(bridge.bridge.openState().deadlines).toBe(4);
+    now += 10_000;
+    expect([await early.closed, await late.closed]).toEqual([1012, 1012]);
+    await drained;
+    expect(bridge.bridge.openState()).toEqual(EMPTY);
+  });
+
+  it('admits an upgrade whose request comes on a connection that it took before', async () => {
+    const socket = await openTcp(bridge.url);
+    const staying = await connect(`${bridge.url}/ws/notifications`, ALICE);
+    const drained = bridge.bridge.drain();
+    socket.write(upgradeText('/ws/notifications', await headersFor(ALICE)));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
+    const next = once(socket, 'data');
+    now += 10_000;
+    expect(await staying.closed).toBe(1012);
+    const [close] = (await next) as [Buffer];
+    expect(close.readUInt16BE(2)).toBe(1012);
+    socket.destroy();
+    await drained;
+  });
+
+  it('cuts a connection on which no request comes, once the handshake timeout has passed', async () => {
+    const other = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '300' });
+    const socket = await openTcp(other.url);
+    const cut = once(socket, 'close');
+    await other.bridge.drain();
+    await cut;
+    await bridge.bridge.close();
   });
 
   it('without sockets ends at once', async () => {
