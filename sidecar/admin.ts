@@ -1,8 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
-
-/** Which parts the bridge needs, and whether each is ready. */
-export type Readiness = Readonly<Record<string, boolean>>;
+import { sendJson, sendReadiness, type Readiness } from './readiness';
 
 /**
  * The admin port: `/livez` (the process answers), `/readyz` (200 when all of `readiness` is true, else 503;
@@ -33,11 +31,6 @@ export function createAdminServer(readiness: () => Readiness, registry: Registry
   });
 }
 
-function sendReadiness(response: ServerResponse, readiness: Readiness): void {
-  const ready = Object.values(readiness).every(Boolean);
-  sendJson(response, ready ? 200 : 503, { status: ready ? 'ok' : 'unavailable', ready: readiness });
-}
-
 async function sendMetrics(response: ServerResponse, registry: Registry): Promise<void> {
   try {
     const text = await registry.metrics();
@@ -45,8 +38,4 @@ async function sendMetrics(response: ServerResponse, registry: Registry): Promis
   } catch {
     sendJson(response, 500, { message: 'internal error' });
   }
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }

@@ -14,6 +14,7 @@ import { controlReceiver } from './control-channel';
 import { withDeadline } from './deadline';
 import { deliver } from './delivery';
 import { Handover } from './handover';
+import { answerHealthCheck, isHealthCheck } from './health-path';
 import { Heartbeat } from './heartbeat';
 import { closeServer, httpTimeouts, listen } from './http-server';
 import { Marks } from './marks';
@@ -214,7 +215,8 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
 
   const server = createServer(httpTimeouts(settings.handshakeTimeoutMs), (request, response) => {
     request.resume();
-    respond(response, judgePlainRequest(request.url ?? '', routes));
+    if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
+    else respond(response, judgePlainRequest(request.url ?? '', routes));
   });
   server.on('upgrade', (request, socket, head) => {
     void upgrades.handle(request, socket, head);

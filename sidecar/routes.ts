@@ -6,6 +6,7 @@ import {
   type ChannelTemplate,
   type ChannelValues,
 } from './channel-template';
+import { HEALTH_PATH } from './health-path';
 
 /** What a route does with messages from the client. */
 export type MessagePolicy =
@@ -111,6 +112,8 @@ export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] 
 }
 
 function compileRoute(entry: RouteEntry): Route {
+  if (entry.path === HEALTH_PATH)
+    throw fault(entry, `expected another path: ${HEALTH_PATH} is the bridge's own`);
   const segments = compilePath(entry);
   const params = segments.flatMap((segment) => ('param' in segment ? [segment.param] : []));
   if (new Set(params).size < params.length) throw fault(entry, 'expected each path parameter once');

@@ -161,6 +161,7 @@ describe('a bridge that drains', () => {
     const cut = once(socket, 'close');
     await other.bridge.drain();
     await cut;
+    expect(other.bridge.openState()).toEqual(EMPTY);
     await bridge.bridge.close();
   });
 

@@ -108,6 +108,10 @@ describe('a table that cannot be served', () => {
     expect(() => compileRoutes([entry({}), entry({})])).toThrow(/name of its own/);
   });
 
+  it('is refused when it claims the path that balancers ask for the health', () => {
+    expect(() => compileRoutes([entry({ path: '/healthz' })])).toThrow(/another path: \/healthz is/);
+  });
+
   it.each([
     ['another tenant', '{tenant}:stream:{id}', 'ai:stream:{session}'],
     ['another tenant in another place', '{tenant}:{id}:x', 'x:{tenant}:{id}'],

@@ -1,0 +1,29 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sendJson, sendReadiness, type Readiness } from './readiness';
+
+/** Where balancers ask on the traffic port whether to send traffic there: a state that matters is seen where traffic goes. */
+export const HEALTH_PATH = '/healthz';
+
+/**
+ * Whether a plain request is a balancer's check. What a gateway passes on is somebody's request and no check: a route that
+ * leads here must not look healthy while the gatekeeper before it is dead, nor tell clients how the bridge is.
+ */
+export function isHealthCheck({ url = '', headers }: Pick<IncomingMessage, 'url' | 'headers'>): boolean {
+  return url.split('?', 1)[0] === HEALTH_PATH && headers['x-forwarded-for'] === undefined;
+}
+
+/** Answers a check: 200 when upgrades can be admitted, else 503; the body says which part is not ready. */
+export function answerHealthCheck(
+  { method }: Pick<IncomingMessage, 'method'>,
+  response: ServerResponse,
+  readiness: Readiness,
+): void {
+  // A connection that is kept would be one more that a drain must wait for.
+  response.setHeader('Connection', 'close');
+  if (method === 'GET' || method === 'HEAD') {
+    sendReadiness(response, readiness);
+    return;
+  }
+  response.setHeader('Allow', 'GET, HEAD');
+  sendJson(response, 405, { message: 'expected GET' });
+}
