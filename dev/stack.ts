@@ -150,9 +150,11 @@ export class Stack {
     expectRedisServer();
     const port = await freePort();
     this.#redisUrl = `redis://127.0.0.1:${port}`;
-    const options = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no' };
+    const { folder } = this.#settings;
+    // Of the folder that it works in it loads what another Redis left there: never the caller's.
+    const options = { bind: '127.0.0.1', port: String(port), dir: folder, save: '', appendonly: 'no' };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-    const logFile = join(this.#settings.folder, 'redis.log');
+    const logFile = join(folder, 'redis.log');
     const readyWhen = 'Ready to accept connections';
     await this.#run({ name: 'redis-server', command: 'redis-server', args, readyWhen, logFile });
   }

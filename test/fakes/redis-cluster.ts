@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { refreshSlots } from '../../protocol/slot-refresh';
 import { keySlot } from '../../sidecar/key-slot';
+import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
 /** After which a node that does not answer counts as failed: long for a noisy machine, short for a test. */
@@ -58,9 +56,9 @@ const ROUND_MS = 25;
 
 /** Starts six nodes and resolves once they are a cluster. */
 export async function startRedisCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const dir = await mkdtemp(join(tmpdir(), 'redis-cluster-'));
+  const folder = makeOwnFolder('redis-cluster-');
   const nodes: ClusterNode[] = [];
-  for (let count = 0; count < 2 * MASTERS; count += 1) nodes.push(await startNode(dir, options));
+  for (let count = 0; count < 2 * MASTERS; count += 1) nodes.push(await startNode(folder.path, options));
   await meet(nodes);
   const ports = nodes.map(({ port }) => port);
   const client = new Cluster(
@@ -117,21 +115,24 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
       client.disconnect();
       for (const { redis } of nodes) redis.disconnect();
       await Promise.all(nodes.map((node) => node.kill()));
-      await rm(dir, { recursive: true, force: true });
+      await folder.remove();
     },
   };
 }
 
-async function startNode(dir: string, { args, connection }: ClusterOptions): Promise<ClusterNode> {
+async function startNode(folder: string, { args, connection }: ClusterOptions): Promise<ClusterNode> {
   const run = (port: number): Promise<RedisProcess> =>
-    runRedis([
-      ...['--save', '', '--bind', '127.0.0.1', '--dir', dir, '--cluster-enabled', 'yes'],
-      ...['--cluster-config-file', `nodes-${port}.conf`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
-      // A replica that lost its master a while ago may still take over; no replica leaves its master.
-      ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
-      ...['--repl-diskless-sync-delay', '0', '--dbfilename', `dump-${port}.rdb`],
-      ...(args?.(port) ?? ['--port', `${port}`]),
-    ]);
+    runRedis(
+      [
+        ...['--save', '', '--bind', '127.0.0.1', '--cluster-enabled', 'yes'],
+        ...['--cluster-config-file', `nodes-${port}.conf`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
+        // A replica that lost its master a while ago may still take over; no replica leaves its master.
+        ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
+        ...['--repl-diskless-sync-delay', '0', '--dbfilename', `dump-${port}.rdb`],
+        ...(args?.(port) ?? ['--port', `${port}`]),
+      ],
+      folder,
+    );
   const { port, first } = await onFreePort(async (tried) => ({ port: tried, first: await run(tried) }));
   let running: RedisProcess | undefined = first;
   const redis = new Redis({

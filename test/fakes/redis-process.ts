@@ -22,13 +22,15 @@ export class PortTakenError extends Error {
 
 /**
  * Runs `redis-server` and resolves once it prints `readyLine`.
+ * @param folder where it works: it loads the dump.rdb that it finds there, so no other server has the same one
  * @throws PortTakenError, or Error when it is not on PATH or ends before that (with what it printed)
  */
 export async function runRedis(
   args: readonly string[],
+  folder: string,
   readyLine = 'Ready to accept connections',
 ): Promise<RedisProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   children.add(child);
   child.once('exit', () => children.delete(child));
   await printed(child, readyLine);

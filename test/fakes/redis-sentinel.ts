@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 import { startRedis, type RedisServer } from './redis-server';
 
@@ -42,7 +42,7 @@ const DISCONNECT_TIMEOUT_MS = 2000;
 
 /** Starts them and resolves once the sentinels know one another and the replica. */
 export async function startSentinels(): Promise<SentinelSetup> {
-  const dir = await mkdtemp(join(tmpdir(), 'redis-sentinel-'));
+  const folder = makeOwnFolder('redis-sentinel-');
   const first = await startRedis();
   const second = await startRedis((port) => [
     ...['--port', `${port}`, '--replicaof', '127.0.0.1', `${first.port}`, '--repl-diskless-sync-delay', '0'],
@@ -52,7 +52,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
   const sentinels: Redis[] = [];
   for (let count = 0; count < SENTINELS; count += 1) {
     const port = await onFreePort(async (tried) => {
-      processes.push(await runSentinel(dir, tried, first.port));
+      processes.push(await runSentinel(folder.path, tried, first.port));
       return tried;
     });
     sentinels.push(new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null }));
@@ -103,23 +103,22 @@ export async function startSentinels(): Promise<SentinelSetup> {
       for (const sentinel of sentinels) sentinel.disconnect();
       await Promise.all(processes.map((process) => process.kill()));
       await Promise.all(servers.map((server) => server.stop()));
-      await rm(dir, { recursive: true, force: true });
+      await folder.remove();
     },
   };
 }
 
-async function runSentinel(dir: string, port: number, masterPort: number): Promise<RedisProcess> {
-  const file = join(dir, `sentinel-${port}.conf`);
+async function runSentinel(folder: string, port: number, masterPort: number): Promise<RedisProcess> {
+  const file = join(folder, `sentinel-${port}.conf`);
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
-    `dir ${dir}`,
     `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} ${QUORUM}`,
     `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
-  return runRedis([file, '--sentinel'], '+monitor master');
+  return runRedis([file, '--sentinel'], folder, '+monitor master');
 }
 
 async function knowsAll(sentinel: Redis): Promise<boolean> {

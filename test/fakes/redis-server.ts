@@ -1,7 +1,7 @@
-import { tmpdir } from 'node:os';
+import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
-/** A private redis-server, a child of this process, with no persistence, on 127.0.0.1. */
+/** A private redis-server, a child of this process, with no persistence, in a folder of its own, on 127.0.0.1. */
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
@@ -20,7 +20,7 @@ export interface RedisServer {
  */
 export async function startRedis(args: (port: number) => readonly string[] = onPort): Promise<RedisServer> {
   const run = (port: number): Promise<RedisProcess> =>
-    runRedis(['--save', '', '--bind', '127.0.0.1', '--dir', tmpdir(), ...args(port)]);
+    runEmpty(['--save', '', '--bind', '127.0.0.1', ...args(port)]);
   const { port, first } = await onFreePort(async (tried) => ({ port: tried, first: await run(tried) }));
   let running: RedisProcess | undefined = first;
 
@@ -47,4 +47,22 @@ export async function startRedis(args: (port: number) => readonly string[] = onP
 
 function onPort(port: number): readonly string[] {
   return ['--port', `${port}`];
+}
+
+/** Runs one that finds nothing where it works, whoever kept data anywhere. */
+async function runEmpty(args: readonly string[]): Promise<RedisProcess> {
+  const folder = makeOwnFolder('redis-');
+  try {
+    const redis = await runRedis(args, folder.path);
+    return {
+      pid: redis.pid,
+      kill: async () => {
+        await redis.kill();
+        await folder.remove();
+      },
+    };
+  } catch (cause) {
+    await folder.remove();
+    throw cause;
+  }
 }
