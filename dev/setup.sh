@@ -1,35 +1,83 @@
 #!/bin/sh
-# Installs what `npm start` and `npm test` need and nothing else: redis-server and Chromium (apt) and the npm packages.
-# Works as root and with sudo; says what it does; does nothing that is already done.
+# Installs what a command needs and is not there yet, and says what that is:
+#   sh dev/setup.sh        for npm start: redis-server, unless REDIS_URL names a Redis, and the npm packages
+#   sh dev/setup.sh test   for npm test: Chromium as well, which the tests of the demo page drive; and for who is not root
+#                          chromium-sandbox, where the system gives a user no namespaces to sandbox it in
+# Debian's packages come from apt-get, as root or with sudo.
 set -eu
 cd "$(dirname "$0")/.."
 
+say() { echo "setup: $*"; }
+fail() {
+  for line in "$@"; do echo "setup: $line" >&2; done
+  exit 1
+}
 has() { command -v "$1" >/dev/null 2>&1; }
 
-missing=''
-has redis-server || missing='redis-server'
-# For the tests of the demo page; any of these will do.
-if [ -z "${CHROMIUM_PATH:-}" ] && ! has chromium && ! has chromium-browser && ! has google-chrome && ! has google-chrome-stable; then
-  missing="$missing chromium"
-fi
+has_chromium() {
+  [ -n "${CHROMIUM_PATH:-}" ] || has chromium || has chromium-browser || has google-chrome || has google-chrome-stable
+}
 
-if [ -n "$missing" ]; then
-  echo "setup: installing $(echo $missing) (apt-get)"
+needs_sandbox() {
+  [ "$(id -u)" -ne 0 ] && [ -z "${CI:-}" ] && [ -z "${CHROMIUM_PATH:-}" ] || return 1
+  # Chrome's own package brings its sandbox along.
+  has chromium || ! has_chromium || return 1
+  [ ! -u "${CHROME_DEVEL_SANDBOX:-/usr/lib/chromium/chrome-sandbox}" ] && ! unshare --user --map-root-user true 2>/dev/null
+}
+
+install_packages() {
+  has apt-get || fail "missing: $*, and there is no apt-get here, which Debian and Ubuntu have." \
+    "Install $* with what this system has for it, then run this again."
   as_root=''
-  if [ "$(id -u)" -ne 0 ]; then as_root='sudo'; fi
-  $as_root apt-get update -qq
-  for package in $missing; do
-    # Ubuntu has no chromium in apt; npm start does without it, and npm test says what it lacks.
-    if [ "$package" = chromium ] && ! apt-cache show chromium >/dev/null 2>&1; then
-      echo "setup: apt has no chromium here: install Chromium or Chrome for the tests of the demo page"
-      continue
-    fi
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"
+  if [ "$(id -u)" -ne 0 ]; then
+    has sudo || fail "missing: $*. To install it this needs root, and there is no sudo." \
+      "Have root run: apt-get update && apt-get install --yes --no-install-recommends $*" "Then run this again."
+    as_root=sudo
+  fi
+  say "installing $* (${as_root:+$as_root }apt-get)"
+  log=$(mktemp)
+  $as_root apt-get update -qq >"$log" 2>&1 || say 'apt-get update failed; going on with the lists that are there'
+  for package in "$@"; do
+    apt-cache show "$package" >/dev/null 2>&1 || {
+      cat "$log" >&2
+      rm -f "$log"
+      # Ubuntu has Chromium as a snap only.
+      fail "apt-get knows no package $package here. Install it another way" \
+        "(for Chromium: Chrome will do, or name one with CHROMIUM_PATH), then run this again."
+    }
   done
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    rm -f "$log"
+    fail "apt-get could not install $*; what it said is above."
+  }
+  say "installed $(sed -n 's/^Setting up \([^ ]*\) .*/\1/p' "$log" | grep -c .) packages of the system: $*, and what they need"
+  rm -f "$log"
+}
+
+what=${1:-start}
+case $what in
+  start | test) ;;
+  *) fail "expected nothing, \"start\" or \"test\", got \"$what\"" ;;
+esac
+
+has node || fail 'Node is not on PATH. Install Node 24 or 22 from https://nodejs.org/en/download, then run this again.'
+node dev/preflight.cjs
+has npm || fail 'npm is not on PATH. It comes with Node from https://nodejs.org/en/download.'
+
+missing=''
+if ! has redis-server; then
+  if [ "$what" = test ] || [ -z "${REDIS_URL:-}" ]; then missing='redis-server'; fi
 fi
+if [ "$what" = test ]; then
+  has_chromium || missing="$missing chromium"
+  if needs_sandbox; then missing="$missing chromium-sandbox"; fi
+fi
+# Names of packages, which have no spaces.
+[ -z "$missing" ] || install_packages $missing
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-  echo "setup: installing the npm packages (npm ci)"
+  say 'installing the npm packages (npm ci)'
   npm ci --no-fund --no-audit
 fi
-echo "setup: done"
+say "done; next: npm $what"

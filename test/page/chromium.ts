@@ -21,7 +21,7 @@ function chromiumPath(): string {
   const found = NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
   if (found !== undefined) return found;
   throw new Error(
-    'no Chromium on PATH, which the tests of the demo page drive: install it (sh dev/setup.sh, or apt-get install chromium), or name one with CHROMIUM_PATH',
+    'no Chromium on PATH, which the tests of the demo page drive: install it (sh dev/setup.sh test, or apt-get install chromium), or name one with CHROMIUM_PATH',
   );
 }
 
