@@ -133,8 +133,8 @@ describe('dev/setup.sh', () => {
     ['npm start with a Redis elsewhere', [], [], { REDIS_URL: 'redis://127.0.0.1:6379' }],
     ['npm test', ['test'], ['redis-server', 'chromium']],
     ['npm test with another Chromium', ['test'], ['redis-server'], { CHROMIUM_PATH: '/opt/chromium' }],
-  ])('does nothing where there is all that %s needs', async (_, args, has, env = {}) => {
-    const { code, stdout, asked } = await setup(args, { has, env });
+  ])('does nothing where there is all that %s needs', async (_, args, has, env?: Record<string, string>) => {
+    const { code, stdout, asked } = await setup(args, { has, ...(env === undefined ? {} : { env }) });
     expect({ code, asked }).toEqual({ code: 0, asked: [] });
     expect(stdout).toMatch(/^setup: done; next: npm (start|test)\n$/);
   });
