@@ -23,9 +23,13 @@ export interface TokenRules {
   readonly tokenTypes: readonly string[];
   readonly tenantClaim: readonly string[];
   readonly userClaim: readonly string[];
+  /** Looked at where a token has no user claim. */
+  readonly userClaimFallback: readonly string[] | undefined;
   readonly rolesClaim: readonly string[];
   readonly tierClaim: readonly string[];
   readonly requiredClaims: readonly string[];
+  /** Which of `iss`, `aud` and `type` a token may lack. */
+  readonly optionalClaims: readonly string[];
   readonly clockToleranceSeconds: number;
   /** 0 for no limit. */
   readonly maximumExpirationSeconds: number;

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { parseRedisUrl, REDIS_URL_FORMS } from '../../protocol/redis-url';
-import { ALGORITHMS } from '../schema';
+import { ALGORITHMS, OPTIONAL_CLAIMS } from '../schema';
 
-const optionalText = z
-  .string()
-  .nullish()
-  .transform((text) => text ?? undefined);
+/** Null where it is not set; not there at all when Kong read the schema of an earlier gatekeeper. */
+const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? undefined);
+const optionalText = optional(z.string());
 const texts = z.array(z.string().min(1));
 const claimPath = texts.min(1);
 // RFC 9110 §5.1: a field name is a token.
@@ -46,9 +45,11 @@ export const rawConfig = z.object({
   token_types: texts,
   tenant_claim: claimPath,
   user_claim: claimPath,
+  user_claim_fallback: optional(claimPath),
   roles_claim: claimPath,
   tier_claim: claimPath,
   required_claims: texts,
+  optional_claims: optional(z.array(z.enum(OPTIONAL_CLAIMS))).transform((claims) => claims ?? []),
   clock_tolerance_seconds: z.int().nonnegative(),
   maximum_expiration: z.int().nonnegative(),
   maximum_token_bytes: z.int().positive(),

@@ -7,6 +7,7 @@ import { tokenFields } from './token';
 import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
+export { OPTIONAL_CLAIMS } from './token';
 export type { FieldRule, SchemaField } from './field';
 
 /** The plugin's `config` fields. */

@@ -1,6 +1,9 @@
 import { ALGORITHMS } from './algorithms';
 import { claimPath, type SchemaField } from './field';
 
+/** The claims that a token may lack where `optional_claims` says so; `type` is the token_type_claim, whatever its name. */
+export const OPTIONAL_CLAIMS = ['iss', 'aud', 'type'] as const;
+
 /** What a token must be. */
 export const tokenFields: readonly SchemaField[] = [
   {
@@ -43,6 +46,15 @@ export const tokenFields: readonly SchemaField[] = [
   },
   { tenant_claim: claimPath('The claim with the tenant: a string or an integer.', ['tenant_id']) },
   { user_claim: claimPath('The claim with the user: a string or an integer.', ['sub']) },
+  {
+    user_claim_fallback: {
+      type: 'array',
+      elements: { type: 'string', len_min: 1 },
+      len_min: 1,
+      description:
+        'The claim with the user where a token has no user_claim. Several elements are the path to a nested claim. A number and its digits as text name the same user.',
+    },
+  },
   { roles_claim: claimPath('The claim with the roles: an array of strings; may be absent.', ['roles']) },
   {
     clock_tolerance_seconds: {
@@ -69,7 +81,18 @@ export const tokenFields: readonly SchemaField[] = [
       elements: { type: 'string', len_min: 1 },
       required: true,
       default: [],
-      description: 'Claims that a token must have besides `exp`, the tenant and the user, for example `jti`.',
+      description:
+        'Claims that a token must have besides `exp`, the tenant and the user, for example `jti`; also one that optional_claims names.',
+    },
+  },
+  {
+    optional_claims: {
+      type: 'array',
+      elements: { type: 'string', one_of: OPTIONAL_CLAIMS },
+      required: true,
+      default: [],
+      description:
+        'Which of `iss`, `aud` and `type` (the token_type_claim) a token may lack. One that it has is checked all the same. By default a token needs each whose accepted values are listed.',
     },
   },
   {

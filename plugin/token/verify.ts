@@ -3,9 +3,10 @@ import { isCompactJws } from '../../protocol/compact-jws';
 import { identityFault, type Identity } from '../../protocol/identity';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
-import { Refusal, type RefusalCode } from '../refusal';
+import { Refusal } from '../refusal';
 import { claimAt, idFrom, rolesFrom } from './claims';
 import { verifyJwt } from './hmac';
+import { checkProvenance } from './provenance';
 
 /** What a verified token says. */
 export interface VerifiedToken {
@@ -39,8 +40,8 @@ export async function verifyToken(
   now: number,
 ): Promise<VerifiedToken> {
   const payload = await verifySignature(token, rules, sources, now);
+  checkProvenance(payload, rules);
   checkTimes(payload, rules, now);
-  checkType(payload, rules);
   checkRequired(payload, rules);
   return verified(payload, rules);
 }
@@ -57,8 +58,6 @@ async function verifySignature(
     throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
   }
   const options: JWTVerifyOptions = {
-    ...(rules.issuers.length > 0 && { issuer: [...rules.issuers] }),
-    ...(rules.audiences.length > 0 && { audience: [...rules.audiences] }),
     clockTolerance: rules.clockToleranceSeconds,
     currentDate: new Date(now * 1000),
   };
@@ -88,21 +87,14 @@ function protectedHeader(token: string): Readonly<Record<string, unknown>> {
   }
 }
 
-const CLAIM_REFUSALS: Readonly<Record<string, readonly [RefusalCode, string]>> = {
-  iss: ['wrong_issuer', "The token's issuer is not accepted"],
-  aud: ['wrong_audience', "The token's audience is not accepted"],
-  nbf: ['not_yet_valid', 'The token is not valid yet'],
-};
-
 function refusalFor(cause: unknown): Refusal {
   if (cause instanceof errors.JWTExpired) return new Refusal(401, 'expired', 'The token has expired');
   if (cause instanceof errors.JWSSignatureVerificationFailed) {
     return new Refusal(401, 'bad_signature', "The token's signature does not verify");
   }
   if (cause instanceof errors.JWTClaimValidationFailed) {
-    const known = CLAIM_REFUSALS[cause.claim];
-    if (known !== undefined && (cause.reason === 'check_failed' || cause.reason === 'missing')) {
-      return new Refusal(401, ...known);
+    if (cause.claim === 'nbf' && cause.reason === 'check_failed') {
+      return new Refusal(401, 'not_yet_valid', 'The token is not valid yet');
     }
     return new Refusal(401, 'bad_claim', `The token's "${cause.claim}" is missing or not of its type`);
   }
@@ -133,18 +125,10 @@ function checkRequired(payload: JWTPayload, rules: TokenRules): void {
   if (missing !== undefined) throw new Refusal(401, 'bad_claim', `The token has no "${missing}"`);
 }
 
-function checkType(payload: JWTPayload, rules: TokenRules): void {
-  if (rules.tokenTypes.length === 0) return;
-  const type = claimAt(payload, rules.tokenTypeClaim);
-  if (typeof type !== 'string' || !rules.tokenTypes.includes(type)) {
-    throw new Refusal(401, 'wrong_type', 'The token is not of an accepted type');
-  }
-}
-
 function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
   const tenantId = idFrom(claimAt(payload, rules.tenantClaim));
   if (tenantId === undefined) throw new Refusal(403, 'no_tenant', 'The token names no tenant');
-  const userId = idFrom(claimAt(payload, rules.userClaim));
+  const userId = idFrom(userOf(payload, rules));
   if (userId === undefined) throw new Refusal(401, 'bad_claim', 'The token names no user');
   const roles = rolesFrom(claimAt(payload, rules.rolesClaim));
   if (roles === undefined)
@@ -160,4 +144,10 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
     throw new Refusal(401, 'bad_claim', `The token's identity is not accepted: ${fault}`);
   const tier = claimAt(payload, rules.tierClaim);
   return Object.freeze({ identity, jti, exp, tier: typeof tier === 'string' ? tier : undefined });
+}
+
+/** A user claim that is there counts, whatever it is: only where there is none its fallback is looked at. */
+function userOf(payload: JWTPayload, { userClaim, userClaimFallback }: TokenRules): unknown {
+  const user = claimAt(payload, userClaim) ?? undefined;
+  return user === undefined && userClaimFallback !== undefined ? claimAt(payload, userClaimFallback) : user;
 }

@@ -120,4 +120,11 @@ describe('the configuration', () => {
     await expect(parseConfig(rawConfig({ redis }))).rejects.toThrow('config.redis.url');
     await expect(parseConfig(rawConfig({ redis }))).rejects.not.toThrow('hunter2');
   });
+
+  it('is taken from a Kong that read the schema of an earlier gatekeeper, without the fields that came later', async () => {
+    const later = new Set(['optional_claims', 'user_claim_fallback']);
+    const earlier = Object.entries(rawConfig()).filter(([name]) => !later.has(name));
+    const { config } = await parseConfig(Object.fromEntries(earlier));
+    expect(config.token).toMatchObject({ optionalClaims: [], userClaimFallback: undefined });
+  });
 });
