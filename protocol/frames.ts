@@ -7,6 +7,9 @@ export const CONTROL_TYPE_PREFIX = 'bridge.';
 /** The text of every control frame begins with exactly this, and no data frame's does. */
 export const CONTROL_FRAME_PREFIX = '{"type":"bridge.';
 
+/** With this code a client closes a connection whose peer broke the rules of {@link SUBPROTOCOL}. */
+export const PROTOCOL_ERROR_CLOSE = 4400;
+
 /** One token of an answer, as the AI service publishes it. */
 export interface TokenFrame {
   readonly type: 'token';

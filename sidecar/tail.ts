@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
-import { connect, type BridgeClient } from 'ws-bridge-client';
+import { connect, ConnectError, type BridgeClient } from 'ws-bridge-client';
 import { CountedPoint } from './counted-point';
-import { printable, refusalOf, type UpgradeAnswer } from './upgrade-answer';
+import { printable } from './upgrade-answer';
 
 /** What `ws-bridge tail` is told. */
 export interface TailOptions {
@@ -32,8 +32,15 @@ function mayPass(status: number): boolean {
 /** Failures of TLS, and a server that speaks no TLS: they stay. */
 const LASTING_CODES = /^(?:ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
-/** Whether trying again can make it better. An error of ws without a code says that what answers is no such server. */
-function mayBeMended({ code }: NodeJS.ErrnoException): boolean {
+/**
+ * Whether trying again can make it better. No other try has another URL or token, and an error of ws without a code says
+ * that what answers is no such server.
+ */
+function mayBeMended(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  if (error.status !== undefined) return mayPass(error.status);
+  if (error.cause === undefined) return true;
+  const { code } = error.cause as NodeJS.ErrnoException;
   return code !== undefined && !LASTING_CODES.test(code);
 }
 
@@ -57,24 +64,13 @@ export function startTail({ url, token, resume, out, note }: TailOptions): Tail 
   const client: BridgeClient = connect({
     url: address,
     token: () => token,
-    WebSocket: tellingSocket(point, {
-      refused({ status, message }) {
-        note(`-- refused: ${status} ${message}`.trimEnd());
-        if (!mayPass(status)) giveUp();
-      },
-      failed(error) {
-        note(`-- cannot connect: ${printable(error.message)}`);
-        if (!mayBeMended(error)) giveUp();
-      },
-      closed(code, reason) {
-        note(`-- closed: ${code} ${printable(reason)}`.trimEnd());
-      },
+    WebSocket: tellingSocket(point, (code, reason) => {
+      note(`-- closed: ${code} ${printable(reason)}`.trimEnd());
     }),
   });
-  client.on('error', (cause) => {
-    // The socket could not even be made of this URL and token, and no other try has others.
-    note(`-- cannot connect: ${printable((cause as Error).message)}`);
-    giveUp();
+  client.on('error', (error) => {
+    note(`-- ${printable(error instanceof Error ? error.message : String(error))}`);
+    if (!mayBeMended(error)) giveUp();
   });
   client.on('state', (state) => {
     note(
@@ -108,21 +104,13 @@ function hex(bytes: ArrayBuffer): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** What a browser's socket would not tell. */
-interface SocketEvents {
-  /** The handshake was answered, and not with 101. */
-  readonly refused: (answer: UpgradeAnswer) => void;
-  /** There was no connection, or the answer to the handshake made no sense. */
-  readonly failed: (error: NodeJS.ErrnoException) => void;
-  /** It was open, and the other side or the network ended it. */
-  readonly closed: (code: number, reason: string) => void;
-}
-
-/** Sockets that say why a handshake or a connection came to nothing. */
-function tellingSocket(point: CountedPoint, events: SocketEvents) {
+/**
+ * Sockets whose frames are counted, and that say how they ended.
+ * @param closed told of one that was open, and that the other side or the network ended
+ */
+function tellingSocket(point: CountedPoint, closed: (code: number, reason: string) => void) {
   return class TellingSocket extends WebSocket {
     #opened = false;
-    #refused = false;
 
     constructor(url: string, protocols: string[]) {
       super(url, protocols);
@@ -132,18 +120,8 @@ function tellingSocket(point: CountedPoint, events: SocketEvents) {
       this.on('message', (data, isBinary) => {
         point.take(this, data, isBinary);
       });
-      this.on('unexpected-response', (_, response) => {
-        this.#refused = true;
-        void refusalOf(response).then((answer) => {
-          events.refused(answer);
-          this.terminate();
-        });
-      });
-      this.on('error', (error: NodeJS.ErrnoException) => {
-        if (!this.#refused && !this.#dropped) events.failed(error);
-      });
       this.on('close', (code, reason) => {
-        if (this.#opened && !this.#dropped) events.closed(code, reason.toString());
+        if (this.#opened && !this.#dropped) closed(code, reason.toString());
       });
     }
 

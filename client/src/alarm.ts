@@ -3,7 +3,10 @@ import type { Clock } from './clock.ts';
 // A longer delay overflows the timers of browsers and of Node, and rings at once.
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** One timer that can be set anew. */
+/**
+ * One timer that can be set anew. Its ring is the time: nobody who is rung asks a clock whether it has come, because a
+ * timer may ring before a clock says so, and a clock may be set back meanwhile.
+ */
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -14,12 +17,16 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at this time in place of any other; never when undefined. */
-  set(atMs: number | undefined): void {
+  /** Rings after this delay in place of any other; never when it is undefined or infinite. */
+  set(delayMs = Infinity): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (atMs === undefined) return;
-    const delayMs = Math.min(Math.max(atMs - this.#clock.now(), 0), MAX_DELAY_MS);
-    this.#timer = this.#clock.setTimeout(this.#ring, delayMs);
+    if (delayMs === Infinity) return;
+    const beginMs = Math.min(Math.max(delayMs, 0), MAX_DELAY_MS);
+    const restMs = delayMs - beginMs;
+    this.#timer = this.#clock.setTimeout(() => {
+      if (restMs > 0) this.set(restMs);
+      else this.#ring();
+    }, beginMs);
   }
 }

@@ -93,8 +93,7 @@ export class Answers {
 
   /** Frames come from now on, or do not: then no answer is expected. */
   listen(hears = true): void {
-    const { clock, answerTimeoutMs } = this.#settings;
-    this.#silence.set(hears && this.#queue[0]?.taken ? clock.now() + answerTimeoutMs : undefined);
+    this.#silence.set(hears && this.#queue[0]?.taken ? this.#settings.answerTimeoutMs : undefined);
   }
 
   /** Tells the reader of the answer on its way that it cannot be had whole. The rest of it is still to come. */

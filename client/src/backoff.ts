@@ -9,6 +9,9 @@ export interface BackoffLimits {
   readonly backoffCapMs: number;
 }
 
+// Far past any cap, and 0 times it is 0: twice that often the power would be infinite.
+const MAX_DOUBLINGS = 500;
+
 /**
  * The delay before the next attempt, with full jitter.
  * @param attempts made in a row without a stable connection
@@ -22,5 +25,5 @@ export function backoffMs(then: ComeBack, attempts: number, random: number, limi
 function reach(then: ComeBack, attempts: number): number {
   if (then === 'reconnect') return 1;
   // To fetch a token or to resume: at once, then later.
-  return then === 'reconnect-later' || attempts > 0 ? 2 ** attempts : 0;
+  return then === 'reconnect-later' || attempts > 0 ? 2 ** Math.min(attempts, MAX_DOUBLINGS) : 0;
 }

@@ -3,31 +3,48 @@ import { Alarm } from './alarm.ts';
 import { Answers, type Completion } from './answers.ts';
 import { afterClose } from './after-close.ts';
 import { CommandQueue } from './command-queue.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Ending } from './connection.ts';
 import { Emitter } from './emitter.ts';
-import { BridgeClientError } from './errors.ts';
+import { BridgeClientError, ConnectError } from './errors.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
 import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
-import { renewalAtMs } from './renewal.ts';
+import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
 
-/** What a client tells, by name. */
+/** What a client tells, by name: the arguments of its listeners. */
 export interface ClientEvents<Frame> {
-  /** The state changed to this. */
-  readonly state: ConnectionState;
+  /** The state changed to this, or the next attempt of it was decided. */
+  readonly state: [state: ConnectionState, info: StateInfo];
   /** A data frame of JSON: an object with `type` and `data`. */
-  readonly frame: Frame;
+  readonly frame: [frame: Frame];
   /** Every data frame as it came, those of `frame` too. */
-  readonly message: string | ArrayBuffer;
+  readonly message: [message: string | ArrayBuffer];
   /** Frames were lost or may have been. What was shown should be asked for anew. */
-  readonly gap: GapFrame['data'];
+  readonly gap: [gap: GapFrame['data']];
   /** The bridge refused something that is no waiting command, such as a message. */
-  readonly refused: BridgeErrorFrame['data'];
-  /** The token or the socket could not be had. It is tried again. */
-  readonly error: unknown;
-  /** The state is `closed`: with 1000 by `close()`, else with the close code that said so. Nothing is told after it. */
-  readonly close: CloseInfo;
+  readonly refused: [error: BridgeErrorFrame['data']];
+  /**
+   * An attempt failed, or the peer broke the protocol: a `ConnectError`, what the token function threw, a TypeError when
+   * that gave no token, or what the WebSocket's constructor threw. It is tried again. Nothing is thrown when nobody
+   * listens.
+   */
+  readonly error: [cause: unknown];
+  /**
+   * The state is `closed`: with 1000 by `close()`, else with the close code that said so, or with that of the last of
+   * `maxAttempts`. Nothing is told after it.
+   */
+  readonly close: [info: CloseInfo];
+}
+
+/** What a client does about its state. */
+export interface StateInfo {
+  /** Which attempt comes next or is under way, from 1 on since there was an open connection; 0 when none is. */
+  readonly attempt: number;
+  /** In how many milliseconds it begins; 0 when it is under way, undefined when there is none. */
+  readonly delayMs: number | undefined;
+  /** Why the connection or the attempt before it ended; empty at the first, and when it is open. */
+  readonly reason: string;
 }
 
 /** How it ended. */
@@ -52,8 +69,14 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #cursor = new ResumeCursor();
   #session: string | undefined;
   #closeInfo: CloseInfo = { code: 1000, reason: '' };
+  /** Why there is no connection. */
+  #reason = '';
+  /** How often in a row the peer broke the protocol without a data frame in between. */
+  #breaches = 0;
+  /** When the patience that was set is over. */
+  #suspectAtMs: number | undefined;
 
-  /** @throws TypeError when an option is missing or `url` is none */
+  /** @throws TypeError when an option is missing or is none */
   constructor(options: ClientOptions) {
     const settings = (this.#settings = settingsOf(options));
     this.#commands = new CommandQueue(settings, () => {
@@ -71,6 +94,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#lookAfter();
     });
     settings.surroundings.listen((change) => {
+      // One in the making was begun on a network that was not there.
+      if (change === 'online') this.#dropNext();
       this.#dispatch({ type: change });
       this.#beginPatience();
     }, this.#listening.signal);
@@ -94,7 +119,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    */
   on<Name extends keyof ClientEvents<Frame>>(
     name: Name,
-    listener: (value: ClientEvents<Frame>[Name]) => void,
+    listener: (...values: ClientEvents<Frame>[Name]) => void,
   ): () => void {
     return this.#emitter.on(name, listener);
   }
@@ -108,7 +133,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    *   closed before it is acknowledged
    */
   async send(type: string, data?: unknown, id = this.#settings.newId()): Promise<void> {
-    if (this.state === 'closed') throw closedError();
+    if (this.state === 'closed') throw this.#closedError();
     const acknowledged = this.#commands.add({ type, data, id });
     this.#flush();
     await acknowledged;
@@ -133,23 +158,46 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     return this.#current?.send(message) ?? false;
   }
 
+  /**
+   * Opens another connection at once, with delays that begin anew: for a button "try again". One that is open goes on
+   * until the other takes over.
+   * @throws BridgeClientError when the client is closed
+   */
+  reconnect(): void {
+    if (this.state === 'closed') throw this.#closedError();
+    this.#dropNext();
+    this.#dispatch({ type: 'reconnect' });
+  }
+
   /** Closes for good: no timer and no listener is left, and what waits is rejected. */
   close(): void {
     this.#dispatch({ type: 'close' });
   }
 
-  #dispatch(event: StateEvent): void {
+  /** @param ending that of the connection which the event is about */
+  #dispatch(event: StateEvent, ending?: Ending): void {
     const { status } = this.#state;
-    const { clock, random } = this.#settings;
-    const context = { ...this.#settings, nowMs: clock.now(), random: random() };
+    const { random, monotonicNow } = this.#settings;
+    const context = { ...this.#settings, nowMs: monotonicNow(), random: random() };
     this.#state = reduce(this.#state, event, context);
+    if (ending) this.#reason = reasonOf(ending);
+    if (event.type === 'ready') this.#reason = '';
     this.#follow();
-    if (this.state === status) return;
-    if (this.state === 'closed') this.#tearDown();
-    this.#emitter.emit('state', this.state);
-    if (this.state !== 'closed') return;
+    const isChanged = this.state !== status;
+    if (isChanged && this.state === 'closed') this.#tearDown(ending);
+    if (ending?.error !== undefined) this.#emitter.emit('error', ending.error);
+    if (isChanged || (event.type === 'failed' && this.state !== 'open')) {
+      this.#emitter.emit('state', this.state, this.#stateInfo());
+    }
+    if (!isChanged || this.state !== 'closed') return;
     this.#emitter.emit('close', this.#closeInfo);
     this.#emitter.clear();
+  }
+
+  #stateInfo(): StateInfo {
+    const { next, failures } = this.#state;
+    const delayMs = typeof next === 'number' ? Math.max(0, next - this.#settings.monotonicNow()) : next && 0;
+    return { attempt: delayMs === undefined ? 0 : failures + 1, delayMs, reason: this.#reason };
   }
 
   /** Makes what the state says. */
@@ -157,7 +205,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     const { next } = this.#state;
     if (next === 'opening') this.#next ??= this.#connect();
     else this.#dropNext();
-    this.#retry.set(next === 'opening' ? undefined : next);
+    this.#retry.set(typeof next === 'number' ? next - this.#settings.monotonicNow() : undefined);
   }
 
   #dropNext(): void {
@@ -165,14 +213,27 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#next = undefined;
   }
 
-  #tearDown(): void {
+  #tearDown(ending: Ending | undefined): void {
+    if (ending) {
+      const { code, reason } = ending;
+      const isStopped = afterClose(code) === 'stop';
+      const { failures } = this.#state;
+      this.#closeInfo = {
+        code,
+        reason: isStopped ? reason : `gave up after ${failures} failed attempts: ${this.#reason}`,
+      };
+    }
     this.#listening.abort();
     this.#current?.drop();
     this.#current = undefined;
     this.#renewal.set(undefined);
     this.#patience.set(undefined);
-    this.#commands.refuseAll(closedError());
-    this.#answers.end(closedError());
+    this.#commands.refuseAll(this.#closedError());
+    this.#answers.end(this.#closedError());
+  }
+
+  #closedError(): BridgeClientError {
+    return new BridgeClientError('CLOSED', this.#closeInfo.reason || undefined);
   }
 
   #connect(): Connection {
@@ -189,11 +250,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
         data: (data) => {
           this.#data(data);
         },
-        failed: (cause) => {
-          this.#emitter.emit('error', cause);
-        },
-        closed: (code, reason) => {
-          this.#closed(connection, { code, reason });
+        closed: (ending) => {
+          this.#closed(connection, ending);
         },
       },
     );
@@ -207,29 +265,42 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#next = undefined;
     this.#cursor = connection.cursor;
     this.#session = ready.session;
-    this.#renewal.set(renewalAtMs(connection.token, clock.now(), random(), renewBeforeMs));
+    this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
     this.#answers.listen();
     this.#flush(true);
     this.#dispatch({ type: 'ready' });
   }
 
-  #closed(connection: Connection, info: CloseInfo): void {
-    const then = afterClose(info.code);
-    if (then === 'stop') this.#closeInfo = info;
+  #closed(connection: Connection, ending: Ending): void {
+    const { code, error } = ending;
+    const loss = { then: afterClose(code), retryAfterMs: refusalOf(error)?.retryAfterMs };
     if (connection === this.#next) {
       this.#next = undefined;
-      this.#dispatch({ type: 'failed', then });
+      this.#mistrust(error);
+      this.#dispatch({ type: 'failed', ...loss }, ending);
       return;
     }
     this.#current = undefined;
     this.#renewal.set(undefined);
     this.#answers.listen(false);
     this.#beginPatience();
-    this.#dispatch({ type: 'lost', then });
+    this.#mistrust(error);
+    this.#dispatch({ type: 'lost', ...loss }, ending);
+  }
+
+  /**
+   * What comes after this point has broken the protocol twice, and would again each time that it is resumed: better a gap
+   * than never to come past it.
+   */
+  #mistrust(error: unknown): void {
+    if (refusalOf(error)?.code !== 'PROTOCOL') return;
+    this.#breaches += 1;
+    if (this.#breaches > 1 && !this.#current) this.#cursor.giveUp();
   }
 
   #data(data: string | ArrayBuffer): void {
     this.#next?.cursor.overtake();
+    this.#breaches = 0;
     this.#emitter.emit('message', data);
     const frame = typeof data === 'string' ? parseObject(data) : undefined;
     if (!frame) return;
@@ -270,10 +341,11 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   /** Sees to it that a peer that died is noticed: a browser is not told of pings. */
   #beginPatience(): void {
-    this.#patience.set(this.#current && this.#suspectAtMs(this.#current));
+    const atMs = (this.#suspectAtMs = this.#current && this.#patienceEndsMs(this.#current));
+    this.#patience.set(atMs === undefined ? undefined : atMs - this.#settings.monotonicNow());
   }
 
-  #suspectAtMs({ heardAtMs, askedAtMs }: Connection): number {
+  #patienceEndsMs({ heardAtMs, askedAtMs }: Connection): number {
     const { idleTimeoutMs, ackTimeoutMs } = this.#settings;
     const sinceMs = this.#commands.waitingSinceMs ?? askedAtMs;
     return sinceMs === undefined
@@ -281,25 +353,29 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       : sinceMs + Math.min(ackTimeoutMs, idleTimeoutMs);
   }
 
+  /** Patience is over, unless something happened since it was set. */
   #lookAfter(): void {
-    const { clock, surroundings } = this.#settings;
     const connection = this.#current;
-    if (!connection) return;
-    const isAwaited = (this.#commands.waitingSinceMs ?? connection.askedAtMs) !== undefined;
-    if (this.#suspectAtMs(connection) <= clock.now()) {
-      if (isAwaited) {
+    if (connection && this.#suspectAtMs === this.#patienceEndsMs(connection)) {
+      if ((this.#commands.waitingSinceMs ?? connection.askedAtMs) !== undefined) {
         this.#dispatch({ type: 'renew' });
         return;
       }
-      if (!surroundings.visible && !this.#answers.expected) return;
+      if (!this.#settings.surroundings.visible && !this.#answers.expected) return;
       connection.ask();
     }
     this.#beginPatience();
   }
 }
 
-function closedError(): BridgeClientError {
-  return new BridgeClientError('CLOSED');
+function refusalOf(error: unknown): ConnectError | undefined {
+  return error instanceof ConnectError ? error : undefined;
+}
+
+/** In a few words, for a person. */
+function reasonOf({ code, reason, error }: Ending): string {
+  if (error === undefined) return `closed with ${code} ${reason}`.trimEnd();
+  return error instanceof Error ? error.message : 'the token function threw no Error';
 }
 
 /** Connects. The same as `new BridgeClient(options)`. */

@@ -4,13 +4,16 @@ import { backoffMs } from './backoff.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 
+/** One moment by both clocks: the monotonic one may stand still while the machine sleeps, the other may be set back. */
+type Moment = readonly [monotonicMs: number, wallMs: number];
+
 interface Pending {
   readonly text: string;
   readonly settle: (cause?: BridgeClientError) => void;
-  /** When it was sent last; undefined when it is to be sent. */
+  /** When it was sent last, by the monotonic clock; undefined when it is to be sent. */
   sentAtMs: number | undefined;
   /** From when on the bridge may know its id. */
-  firstSentAtMs: number;
+  firstSent: Moment | undefined;
 }
 
 /** Commands that the bridge has neither acknowledged nor refused for good, in the order they were given. */
@@ -18,14 +21,17 @@ export class CommandQueue {
   readonly #settings: Settings;
   readonly #resend: Alarm;
   readonly #pending = new Map<string, Pending>();
-  /** Until then nothing is sent to a bridge that was unavailable. */
-  #heldUntilMs = 0;
+  /** Nothing is sent to a bridge that was unavailable until the alarm rings. */
+  #held = false;
   #holds = 0;
 
   /** @param due called when what was held back may be sent again */
   constructor(settings: Settings, due: () => void) {
     this.#settings = settings;
-    this.#resend = new Alarm(settings.clock, due);
+    this.#resend = new Alarm(settings.clock, () => {
+      this.#held = false;
+      due();
+    });
   }
 
   /** When the oldest one was sent; undefined when none waits, or it is to be sent. */
@@ -52,23 +58,23 @@ export class CommandQueue {
         if (cause) reject(cause);
         else resolve();
       };
-      this.#pending.set(id, { text, sentAtMs: undefined, firstSentAtMs: Infinity, ...same, settle });
+      this.#pending.set(id, { text, sentAtMs: undefined, firstSent: undefined, ...same, settle });
     });
   }
 
   /** Sends what is to be sent, or everything over again on a new connection; rejects what is too old for that. */
   flush(send: (text: string) => boolean, again = false): void {
-    const { clock, commandTtlMs } = this.#settings;
-    const nowMs = clock.now();
-    if (nowMs < this.#heldUntilMs && !again) return;
+    if (again) this.#hold(undefined);
+    if (this.#held) return;
+    const now: Moment = [this.#settings.monotonicNow(), this.#settings.clock.now()];
     for (const [id, command] of this.#pending) {
       if (command.sentAtMs !== undefined && !again) continue;
-      if (nowMs - command.firstSentAtMs > commandTtlMs) {
+      if (ageMs(command.firstSent, now) > this.#settings.commandTtlMs) {
         this.#settle(id, new BridgeClientError('UNCONFIRMED'));
         continue;
       }
-      command.sentAtMs = nowMs;
-      if (send(command.text)) command.firstSentAtMs = Math.min(command.firstSentAtMs, nowMs);
+      [command.sentAtMs] = now;
+      if (send(command.text)) command.firstSent ??= now;
       else command.sentAtMs = undefined;
     }
   }
@@ -88,22 +94,31 @@ export class CommandQueue {
     const command = this.#pending.get(id);
     if (!command || cause.code !== 'UNAVAILABLE') return this.#settle(id, cause);
     command.sentAtMs = undefined;
-    const nowMs = this.#settings.clock.now();
-    if (nowMs >= this.#heldUntilMs) {
-      const delayMs = backoffMs('reconnect-later', this.#holds++, this.#settings.random(), this.#settings);
-      this.#resend.set((this.#heldUntilMs = nowMs + delayMs));
+    if (!this.#held) {
+      const { random } = this.#settings;
+      this.#hold(backoffMs('reconnect-later', this.#holds++, random(), this.#settings));
     }
     return true;
   }
 
   /** Rejects every command. */
   refuseAll(cause: BridgeClientError): void {
-    this.#resend.set(undefined);
+    this.#hold(undefined);
     for (const id of this.#pending.keys()) this.#settle(id, cause);
+  }
+
+  #hold(delayMs: number | undefined): void {
+    this.#held = delayMs !== undefined;
+    this.#resend.set(delayMs);
   }
 
   #settle(id: string, cause?: BridgeClientError): boolean {
     this.#pending.get(id)?.settle(cause);
     return this.#pending.delete(id);
   }
+}
+
+/** By the clock that says more: a bridge that has forgotten an id would run its command twice. */
+function ageMs(since: Moment | undefined, now: Moment): number {
+  return since ? Math.max(now[0] - since[0], now[1] - since[1]) : 0;
 }

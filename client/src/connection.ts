@@ -1,5 +1,6 @@
 import {
   CONTROL_FRAME_PREFIX,
+  PROTOCOL_ERROR_CLOSE,
   SUBPROTOCOL,
   type AckFrame,
   type BridgeErrorFrame,
@@ -8,14 +9,25 @@ import {
   type ReadyFrame,
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
+import { ConnectError } from './errors.ts';
 import type { Settings } from './options.ts';
-import { parseFrame } from './parse-frame.ts';
+import { parseControlFrame } from './parse-control-frame.ts';
+import { onRefusal } from './refusal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
+import { checkedToken } from './token.ts';
 import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
 const PROBE = `${CONTROL_FRAME_PREFIX}ping"}`;
+
+/** How a connection ended. */
+export interface Ending {
+  readonly code: number;
+  readonly reason: string;
+  /** Why it did not become ready, or was given up for what its peer sent; undefined when it was open and is gone. */
+  readonly error: unknown;
+}
 
 /** What a connection tells its client. */
 export interface ConnectionEvents {
@@ -25,10 +37,8 @@ export interface ConnectionEvents {
   control(frame: AckFrame | GapFrame | BridgeErrorFrame): void;
   /** A data frame, told once over all connections. */
   data(data: string | ArrayBuffer): void;
-  /** The token or the socket could not be had. */
-  failed(cause: unknown): void;
   /** It is gone; the last that is heard of it. */
-  closed(code: number, reason: string): void;
+  closed(ending: Ending): void;
 }
 
 /** One WebSocket, from its token to its end. */
@@ -43,11 +53,16 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #deadline: Alarm;
   #socket: WebSocketLike | undefined;
+  #session: string | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
   /** How many questions for a sign of life have had no answer of their own. */
   #asked = 0;
   #over = false;
+  /** Why it will end, when that is known before it does. */
+  #failure: unknown;
+  /** What the socket reported of itself. */
+  #report: { readonly message?: string; readonly error?: unknown } = {};
 
   /**
    * Opens a connection.
@@ -60,10 +75,15 @@ export class Connection {
   ) {
     this.#settings = settings;
     this.#events = events;
+    const { connectTimeoutMs } = settings;
     this.#deadline = new Alarm(settings.clock, () => {
+      this.#failure ??= new ConnectError(
+        'CONNECT_TIMEOUT',
+        `cannot connect: not ready in ${connectTimeoutMs} ms`,
+      );
       this.#end();
     });
-    this.#deadline.set(settings.clock.now() + settings.connectTimeoutMs);
+    this.#deadline.set(connectTimeoutMs);
     void this.#open(resumeFrom);
   }
 
@@ -76,32 +96,30 @@ export class Connection {
 
   /** Asks for a sign of life: on every route the bridge refuses at once what begins as only its own frames may. */
   ask(): void {
-    this.askedAtMs = this.#settings.clock.now();
+    this.askedAtMs = this.#settings.monotonicNow();
     this.#asked += 1;
     this.send(PROBE);
   }
 
   /** Closes the connection. Nothing is heard of it any more. */
-  drop(): void {
+  drop(code = 1000): void {
     this.#over = true;
     this.#deadline.set(undefined);
     if (!this.#socket) return;
     this.#socket.onmessage = this.#socket.onclose = null;
-    this.#socket.close(1000);
+    this.#socket.close(code);
   }
 
   async #open(resumeFrom: () => [ResumeCursor, string | undefined]): Promise<void> {
     try {
       const { WebSocket, bearerPrefix, token, url } = this.#settings;
-      this.token = await Promise.resolve().then(token);
+      this.token = checkedToken(await Promise.resolve().then(token), bearerPrefix);
       if (this.#over) return;
-      const [cursor, session] = resumeFrom();
-      this.cursor = cursor;
-      const address = addressOf(url, session, cursor.point);
+      [this.cursor, this.#session] = resumeFrom();
+      const address = addressOf(url, this.#session, this.cursor.point);
       this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]));
     } catch (cause) {
-      if (this.#over) return;
-      this.#events.failed(cause);
+      this.#failure = cause;
       this.#end();
     }
   }
@@ -115,44 +133,64 @@ export class Connection {
     socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       this.#end(code, reason);
     };
-    // Says nothing that the close after it does not; ws throws when nobody listens.
-    socket.onerror = () => undefined;
+    // A close follows. ws throws when nobody listens.
+    socket.onerror = (report: { readonly message?: string; readonly error?: unknown }) => {
+      this.#report = report;
+    };
+    const { clock } = this.#settings;
+    onRefusal(
+      socket,
+      () => clock.now(),
+      (refusal, isAll) => {
+        this.#failure = refusal;
+        if (isAll) this.#end();
+      },
+    );
   }
 
   #receive(data: string | ArrayBuffer): void {
-    this.heardAtMs = this.#settings.clock.now();
+    this.heardAtMs = this.#settings.monotonicNow();
     this.askedAtMs = undefined;
     if (typeof data === 'string' && data.startsWith(CONTROL_FRAME_PREFIX)) {
-      this.#control(parseFrame(data) as ControlFrame | undefined);
-    } else if (!this.#isOpen) this.#end();
+      this.#control(parseControlFrame(data));
+    } else if (!this.#isOpen) this.#break('a data frame before its time');
     else if (this.cursor.count()) this.#events.data(data);
   }
 
   #control(frame: ControlFrame | undefined): void {
-    if (frame?.type === 'bridge.ready') this.#greet(frame.data);
-    else if (!frame || !this.#ready) this.#end();
+    if (!frame) this.#break('a malformed control frame');
+    else if (frame.type === 'bridge.ready') this.#greet(frame.data);
+    else if (!this.#ready) this.#break('a control frame before bridge.ready');
     else if (frame.type === 'bridge.gap') this.#gap(this.#ready, frame);
     else if (this.#asked && isNameless(frame)) this.#asked -= 1;
     else this.#events.control(frame);
   }
 
   #greet(ready: ReadyFrame['data']): void {
+    if (this.#ready || (this.#session !== undefined && ready.session !== this.#session)) {
+      this.#break(this.#ready ? 'a second bridge.ready' : 'bridge.ready of another session');
+      return;
+    }
     this.#ready = ready;
     // A gap follows.
     if (this.cursor.point !== undefined && !ready.resumed) return;
-    this.cursor.goOn(ready);
+    const isWhole = this.cursor.goOn(ready);
     this.#opened(ready);
+    if (isWhole) return;
+    const { epoch, offset } = ready;
+    this.#events.control({ type: 'bridge.gap', data: { reason: 'unknown', epoch, offset } });
   }
 
   #gap(ready: ReadyFrame['data'], gap: GapFrame): void {
-    const isFirst = !this.#isOpen;
-    // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
-    if (isFirst && this.cursor.overtaken) {
-      this.#end();
+    if (this.#isOpen) this.cursor.restart(gap.data);
+    else if (this.cursor.overtaken) {
+      // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
+      this.#end(ABNORMAL, '', false);
       return;
+    } else {
+      this.cursor.begin(gap.data);
+      this.#opened(ready);
     }
-    this.cursor.restart(gap.data);
-    if (isFirst) this.#opened(ready);
     this.#events.control(gap);
   }
 
@@ -162,10 +200,24 @@ export class Connection {
     this.#events.opened(ready);
   }
 
-  #end(code = ABNORMAL, reason = ''): void {
+  /** The peer does not keep to the protocol, so nothing that it would send after this can be counted. */
+  #break(what: string): void {
+    const closeCode = PROTOCOL_ERROR_CLOSE;
+    this.#failure = new ConnectError('PROTOCOL', `the peer sent ${what}`, { closeCode });
+    this.#end(closeCode, what);
+  }
+
+  #end(code = ABNORMAL, reason = '', isFailure = !this.#isOpen): void {
     if (this.#over) return;
-    this.drop();
-    this.#events.closed(code, reason);
+    this.drop(code === PROTOCOL_ERROR_CLOSE ? code : 1000);
+    const error = this.#failure ?? (isFailure ? this.#handshakeError(code, reason) : undefined);
+    this.#events.closed({ code, reason, error });
+  }
+
+  #handshakeError(closeCode: number, reason: string): ConnectError {
+    const { message, error: cause = message } = this.#report;
+    const why = message ?? `closed with ${closeCode} ${reason}`.trimEnd();
+    return new ConnectError('HANDSHAKE_FAILED', `cannot connect: ${why}`, { closeCode, cause });
   }
 }
 

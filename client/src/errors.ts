@@ -1,6 +1,6 @@
 /** Why something that was asked of the client did not happen, or may not have. */
 export class BridgeClientError extends Error {
-  override readonly name = 'BridgeClientError';
+  override readonly name: string = 'BridgeClientError';
   /**
    * `CLOSED`: the client is closed. `QUEUE_FULL`: too many commands wait. `NO_COMMANDS`: the route takes none.
    * `UNCONFIRMED`: the command may have been taken over, and is too old to be sent again. `GAP`: frames of the answer may
@@ -12,5 +12,37 @@ export class BridgeClientError extends Error {
   constructor(code: string, message = code) {
     super(message);
     this.code = code;
+  }
+}
+
+/** What is known of a connection that came to nothing. */
+export interface ConnectFacts {
+  /** The HTTP status that the upgrade was answered with. Only the WebSocket of `ws` tells it. */
+  readonly status?: number;
+  /** The `Retry-After` of that answer, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** With which code the socket was closed. 1006 is all that a browser tells of a refused handshake. */
+  readonly closeCode?: number;
+  /** What the socket itself reported, where it reports something: `connect ECONNREFUSED …`. */
+  readonly cause?: unknown;
+}
+
+/** Why a connection did not become ready, or was given up for what its peer sent. */
+export class ConnectError extends BridgeClientError {
+  override readonly name: string = 'ConnectError';
+  /**
+   * `REFUSED`: answered with an HTTP `status`. `HANDSHAKE_FAILED`: ended before it was ready, and nobody says why but
+   * `closeCode` and `cause`. `CONNECT_TIMEOUT`: not ready within `connectTimeoutMs`. `PROTOCOL`: the peer sent what
+   * PROTOCOL.md does not allow.
+   */
+  declare readonly code: 'REFUSED' | 'HANDSHAKE_FAILED' | 'CONNECT_TIMEOUT' | 'PROTOCOL';
+  declare readonly status?: number;
+  declare readonly retryAfterMs?: number;
+  declare readonly closeCode?: number;
+  declare readonly cause?: unknown;
+
+  constructor(code: ConnectError['code'], message: string, facts?: ConnectFacts) {
+    super(code, message);
+    Object.assign(this, facts);
   }
 }

@@ -1,7 +1,7 @@
-export { BridgeClient, connect, type ClientEvents, type CloseInfo } from './client.ts';
+export { BridgeClient, connect, type ClientEvents, type CloseInfo, type StateInfo } from './client.ts';
 export type { Clock } from './clock.ts';
 export type { Completion } from './answers.ts';
-export { BridgeClientError } from './errors.ts';
+export { BridgeClientError, ConnectError } from './errors.ts';
 export type { ClientOptions } from './options.ts';
 export type { AnyFrame, AnyObject } from './parse-frame.ts';
 export type { ConnectionState } from './state.ts';

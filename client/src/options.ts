@@ -1,7 +1,8 @@
 import type { TokenFrame } from '../../protocol/frames.ts';
-import { SYSTEM_CLOCK, type Clock } from './clock.ts';
+import { monotonicNow, SYSTEM_CLOCK, type Clock } from './clock.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
+import { described } from './token.ts';
 import type { WebSocketConstructor } from './web-socket.ts';
 
 /** How a client connects and behaves. */
@@ -10,7 +11,11 @@ export interface ClientOptions {
   readonly url: string | URL;
   /** The route, resolved against `url`: `/ws/ai/chat?session=s1`. Default: what `url` says. */
   readonly path?: string;
-  /** Asked for each connection. A rejection counts as a failed attempt and is told by an `error` event. */
+  /**
+   * Asked for each connection. When it throws, rejects or gives no token (undefined, null, an empty text, or one with
+   * characters that no JWT has), no socket is opened: it counts as a failed attempt, is told by an `error` event, and is
+   * tried again.
+   */
   readonly token: () => string | Promise<string>;
   /** Where a socket's constructor comes from when there is no global one, as in Node 20. Default: `globalThis.WebSocket`. */
   readonly WebSocket?: WebSocketConstructor;
@@ -20,6 +25,21 @@ export interface ClientOptions {
   readonly backoffBaseMs?: number;
   /** The longest delay of all, in milliseconds. Default: 30,000. */
   readonly backoffCapMs?: number;
+  /**
+   * The least delay before an attempt while the browser says that it is offline, in milliseconds. It is only a hint, so
+   * attempts go on; when the browser says that it is online, the next is made at once. Default: 5,000.
+   */
+  readonly offlineRetryMs?: number;
+  /**
+   * The most that a `Retry-After` can make the next attempt wait, in milliseconds. Default: 300,000. Only the WebSocket of
+   * `ws` tells what a refused handshake asks for.
+   */
+  readonly retryAfterCapMs?: number;
+  /**
+   * After so many failed attempts in a row without an open connection the client closes, with the last failure as its
+   * reason. 1 or more. Default: Infinity.
+   */
+  readonly maxAttempts?: number;
   /** How long a connection must last for the delays to begin anew, in milliseconds. Default: 60,000. */
   readonly stableMs?: number;
   /** How long a connection may take to be ready, its token included, in milliseconds. Default: 10,000. */
@@ -73,12 +93,19 @@ export interface ClientOptions {
 }
 
 /** Options with nothing left open. */
-export type Settings = Required<Omit<ClientOptions, 'url' | 'path'>> & { readonly url: URL };
+export type Settings = Required<Omit<ClientOptions, 'url' | 'path'>> & {
+  readonly url: URL;
+  /** For durations. `clock.now` is for moments that others named. */
+  readonly monotonicNow: () => number;
+};
 
 const DEFAULTS = {
   bearerPrefix: 'bearer.',
   backoffBaseMs: 1_000,
   backoffCapMs: 30_000,
+  offlineRetryMs: 5_000,
+  retryAfterCapMs: 300_000,
+  maxAttempts: Infinity,
   stableMs: 60_000,
   connectTimeoutMs: 10_000,
   renewBeforeMs: 30_000,
@@ -96,20 +123,43 @@ const DEFAULTS = {
 } as const;
 
 /**
- * Fills in the defaults.
- * @throws TypeError when `url` is none, or when there is no WebSocket
+ * Fills in the defaults; an option that is undefined has its default.
+ * @throws TypeError when an option is missing or none, or when there is no WebSocket
  */
 export function settingsOf(options: ClientOptions): Settings {
   const globals = globalThis as Globals & { readonly WebSocket?: WebSocketConstructor };
-  const WebSocket = options.WebSocket ?? globals.WebSocket;
-  if (!WebSocket) throw new TypeError('no WebSocket: pass one');
-  return {
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as ClientOptions;
+  const settings = {
+    WebSocket: globals.WebSocket,
     surroundings: surroundingsOf(globals),
     ...DEFAULTS,
-    ...options,
+    ...given,
+  };
+  const { WebSocket, clock } = settings;
+  const token: unknown = settings.token;
+  if (!WebSocket) throw new TypeError('no WebSocket: pass one');
+  if (typeof token !== 'function') {
+    throw new TypeError(`token: expected a function, got ${described(token)}`);
+  }
+  checkNumbers(settings);
+  return {
+    ...settings,
     WebSocket,
     url: new URL(options.path ?? '', options.url),
+    monotonicNow: () => monotonicNow(clock),
   };
+}
+
+function checkNumbers(settings: Readonly<Record<string, unknown>>): void {
+  for (const [name, normal] of Object.entries(DEFAULTS)) {
+    if (typeof normal !== 'number') continue;
+    const value = settings[name];
+    const least = name === 'maxAttempts' ? 1 : 0;
+    if (typeof value === 'number' && value >= least) continue;
+    throw new TypeError(`${name}: expected a number of ${least} or more, got ${String(value)}`);
+  }
 }
 
 function randomId(): string {

@@ -24,9 +24,3 @@ export function parseObject(text: string): AnyObject | undefined {
 export function isFrame(object: AnyObject): boolean {
   return typeof object.type === 'string' && object.data instanceof Object;
 }
-
-/** The frame that a text is; undefined when it is something else. */
-export function parseFrame(text: string): AnyFrame | undefined {
-  const object = parseObject(text);
-  return object && isFrame(object) ? (object as unknown as AnyFrame) : undefined;
-}

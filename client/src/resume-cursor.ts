@@ -7,14 +7,18 @@ export interface ResumePoint {
 /**
  * How far one connection has come, and how far the application is ahead of it: a connection that takes over begins at
  * the point at which it was asked for, and repeats what the one before it delivered in the meantime.
+ *
+ * The bridge's numbers say how much of that is skipped. Numbers that contradict each other say nothing: then no frame is
+ * taken for a repeated one. Better twice than not at all.
  */
 export class ResumeCursor {
   #epoch: string | undefined;
   #offset = 0;
   #ahead = 0;
   #overtaken = false;
+  #isBroken = false;
 
-  /** `<epoch>.<offset>`; undefined before the first ready. */
+  /** `<epoch>.<offset>`; undefined before the first ready, and after {@link giveUp}. */
   get point(): string | undefined {
     return this.#epoch && `${this.#epoch}.${this.#offset}`;
   }
@@ -30,6 +34,7 @@ export class ResumeCursor {
     next.#epoch = this.#epoch;
     next.#offset = this.#offset;
     next.#ahead = this.#ahead;
+    next.#isBroken = this.#isBroken;
     return next;
   }
 
@@ -39,20 +44,37 @@ export class ResumeCursor {
     this.#overtaken = true;
   }
 
-  /** Counting goes on from here, and nothing was lost. */
-  goOn({ epoch, offset }: ResumePoint): void {
-    this.#epoch = epoch;
-    this.#offset = offset;
+  /** The next connection asks for no point, and whatever comes on it comes after a gap. */
+  giveUp(): void {
+    this.#isBroken ||= this.#epoch !== undefined;
+    this.#epoch = undefined;
   }
 
   /**
-   * Counting goes on after a gap. In the same epoch the gap tells how many frames it stands for, repeated ones first. In
-   * another what was repeated until here cannot be told any more; better twice than not at all.
+   * Counting goes on from here, and the bridge says that nothing was lost.
+   * @returns whether that can be: not at another offset of the epoch in which it was asked for
+   */
+  goOn(point: ResumePoint): boolean {
+    const isWhole = !this.#isBroken && (point.epoch !== this.#epoch || point.offset === this.#offset);
+    if (!isWhole) this.#ahead = 0;
+    this.#adopt(point);
+    return isWhole;
+  }
+
+  /** A connection begins with a gap: the bridge could not resume, so nothing is repeated. */
+  begin(point: ResumePoint): void {
+    this.#ahead = 0;
+    this.#adopt(point);
+  }
+
+  /**
+   * Counting goes on after a gap in the midst. In the same epoch the gap tells how many frames it stands for, repeated
+   * ones first. In another, or further back, what was repeated until here cannot be told any more.
    */
   restart(point: ResumePoint): void {
-    const skipped = point.epoch === this.#epoch ? point.offset - this.#offset : Infinity;
-    this.#ahead = Math.max(0, this.#ahead - skipped);
-    this.goOn(point);
+    const skipped = point.epoch === this.#epoch ? point.offset - this.#offset : -1;
+    this.#ahead = skipped < 0 ? 0 : Math.max(0, this.#ahead - skipped);
+    this.#adopt(point);
   }
 
   /**
@@ -64,5 +86,11 @@ export class ResumeCursor {
     if (this.#ahead === 0) return true;
     this.#ahead -= 1;
     return false;
+  }
+
+  #adopt({ epoch, offset }: ResumePoint): void {
+    this.#epoch = epoch;
+    this.#offset = offset;
+    this.#isBroken = false;
   }
 }

@@ -9,7 +9,7 @@ export type ConnectionState =
   | 'open'
   /** The connection was lost; the next is being opened or waited for. */
   | 'reconnecting'
-  /** For good: by `close()`, or by a close code that says so. */
+  /** For good: by `close()`, by a close code that says so, or after `maxAttempts`. */
   | 'closed';
 
 /** All that decides whether a connection should be opened, and when. */
@@ -19,8 +19,18 @@ export interface State {
   readonly next: 'opening' | number | undefined;
   /** Attempts in a row since a connection was stable. */
   readonly attempts: number;
+  /** Attempts in a row that failed since a connection was open. */
+  readonly failures: number;
   readonly openedAtMs: number | undefined;
+  /** A hint: a page that is told to be offline may well reach the gateway. */
   readonly online: boolean;
+}
+
+/** How a connection ended. */
+export interface Loss {
+  readonly then: AfterClose;
+  /** How long the peer asks to wait. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** What happened. */
@@ -28,13 +38,15 @@ export type StateEvent =
   /** The connection in the making is ready and takes over. */
   | { readonly type: 'ready' }
   /** The connection that was open is gone. */
-  | { readonly type: 'lost'; readonly then: AfterClose }
+  | ({ readonly type: 'lost' } & Loss)
   /** The connection in the making did not become ready. */
-  | { readonly type: 'failed'; readonly then: AfterClose }
+  | ({ readonly type: 'failed' } & Loss)
   /** The open connection should be replaced before it ends. */
   | { readonly type: 'renew' }
   /** The delay is over. */
   | { readonly type: 'retry' }
+  /** The application wants another connection at once. */
+  | { readonly type: 'reconnect' }
   | { readonly type: 'online' }
   | { readonly type: 'offline' }
   /** The tab can be seen again. */
@@ -48,14 +60,21 @@ export interface StateContext extends BackoffLimits {
   readonly random: number;
   /** A connection that lasted this long ends the count of attempts. */
   readonly stableMs: number;
+  /** The least delay while the page is told to be offline. */
+  readonly offlineRetryMs: number;
+  /** The most that a peer can make the next attempt wait. */
+  readonly retryAfterCapMs: number;
+  /** So many failed attempts in a row without an open connection end it. */
+  readonly maxAttempts: number;
 }
 
 /** The state of a client that was just made. */
 export function initialState(online: boolean): State {
   return {
     status: 'connecting',
-    next: online ? 'opening' : undefined,
+    next: 'opening',
     attempts: 0,
+    failures: 0,
     openedAtMs: undefined,
     online,
   };
@@ -70,20 +89,23 @@ export function reduce(state: State, event: StateEvent, context: StateContext): 
         ...settle(state, context),
         status: 'open',
         next: undefined,
+        failures: 0,
         openedAtMs: context.nowMs,
       };
     case 'lost':
-      return lost(settle(state, context), event.then, context);
+      return lost(settle(state, context), event, context);
     case 'failed':
-      return comeBack(state, event.then, context);
+      return failed({ ...state, failures: state.failures + 1 }, event, context);
     case 'renew':
       return isWaiting(state) ? state : attempt(settle(state, context));
     case 'retry':
       return attempt(state);
+    case 'reconnect':
+      return attempt({ ...state, attempts: 0, failures: 0 });
     case 'online':
       return attempt({ ...state, online: true });
     case 'offline':
-      return { ...state, online: false, next: undefined };
+      return { ...state, online: false };
     case 'visible':
       return isWaiting(state) ? attempt(state) : state;
     case 'close':
@@ -91,20 +113,27 @@ export function reduce(state: State, event: StateEvent, context: StateContext): 
   }
 }
 
-function lost(state: State, then: AfterClose, context: StateContext): State {
-  const next: State = { ...state, status: 'reconnecting', openedAtMs: undefined };
-  return state.next === 'opening' && then !== 'stop' ? next : comeBack(next, then, context);
+function lost(state: State, loss: Loss, context: StateContext): State {
+  const next: State = { ...state, status: 'reconnecting', failures: 0, openedAtMs: undefined };
+  return state.next === 'opening' && loss.then !== 'stop' ? next : comeBack(next, loss, context);
 }
 
-function comeBack(state: State, then: AfterClose, context: StateContext): State {
+function failed(state: State, loss: Loss, context: StateContext): State {
+  const isHopeless = state.status !== 'open' && state.failures >= context.maxAttempts;
+  return isHopeless ? closed(state) : comeBack(state, loss, context);
+}
+
+function comeBack(state: State, { then, retryAfterMs = 0 }: Loss, context: StateContext): State {
   if (then === 'stop') return closed(state);
-  if (!state.online) return { ...state, next: undefined };
-  const delayMs = backoffMs(then, state.attempts, context.random, context);
+  const askedMs = Math.min(retryAfterMs, context.retryAfterCapMs);
+  const leastMs = Math.max(askedMs, state.online ? 0 : context.offlineRetryMs);
+  // Added, so that those who were told the same delay spread out.
+  const delayMs = leastMs + backoffMs(then, state.attempts, context.random, context);
   return { ...state, next: context.nowMs + delayMs, attempts: state.attempts + 1 };
 }
 
 function attempt(state: State): State {
-  return state.online ? { ...state, next: 'opening' } : state;
+  return { ...state, next: 'opening' };
 }
 
 function isWaiting(state: State): boolean {

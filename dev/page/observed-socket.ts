@@ -6,8 +6,6 @@ export interface SocketEvents {
   ready(resumed: boolean): void;
   /** An open socket was closed. */
   closed(code: number): void;
-  /** A socket did not open: the gateway or the bridge refused it, or was not there. A page is not told which. */
-  refused(): void;
 }
 
 /** The browser's WebSocket, looked at. */
@@ -17,8 +15,8 @@ export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
       super(url, protocols);
       let opened = false;
       this.addEventListener('close', ({ code }) => {
+        // The client tells of one that did not open.
         if (opened) events.closed(code);
-        else events.refused();
       });
       // Listens from then on only, behind the client's own listener.
       this.addEventListener('open', () => {

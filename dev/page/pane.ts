@@ -36,9 +36,6 @@ export class Pane<Frame extends AnyFrame> {
         closed: (code) => {
           this.#closed(code);
         },
-        refused: () => {
-          this.#log.add(this.#name, 'no connection yet');
-        },
       }),
     });
     this.#follow();

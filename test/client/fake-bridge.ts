@@ -41,6 +41,10 @@ export class FakeBridge {
   session: string | undefined = 's1';
   /** Of what a client missed only the first and the last reach it: it is too slow for the rest, on a route with `latest`. */
   abridges = false;
+  /** The next connection is told that it resumes where it asked, and resumes so many frames further on, in the same epoch. */
+  misleads = 0;
+  /** Each epoch has the name of the first. */
+  reusesEpochs = false;
   readonly taken: Taken[] = [];
   readonly messages: Payload[] = [];
   readonly peers = new Set<Peer>();
@@ -51,6 +55,8 @@ export class FakeBridge {
   probes = 0;
   readonly #log: Payload[] = [];
   readonly #epochs = new Map<string, number>();
+  /** Epochs that had two meanings. Their points are not honoured. */
+  readonly #ambiguous = new Set<string>();
   /** In which epoch each peer counts. */
   readonly #epochOf = new Map<Peer, string>();
   /** Nothing before this is kept. */
@@ -67,9 +73,14 @@ export class FakeBridge {
     this.greeted.push(peer);
     if (!this.greets) return;
     const asked = peer.url.searchParams.get('resume');
-    const from = asked === null ? undefined : this.#indexOf(asked);
-    const resumed = from !== undefined && from >= this.#keptFrom;
-    const data = { ...this.#epochAt(peer, resumed ? from : this.#log.length), resumed };
+    const point = asked === null ? undefined : this.#indexOf(asked);
+    const from = point === undefined ? undefined : Math.min(point + this.misleads, this.#log.length);
+    const resumed = point !== undefined && from !== undefined && point >= this.#keptFrom;
+    const isMisled = resumed && from !== point;
+    this.misleads = 0;
+    const data = isMisled
+      ? { ...this.#sameEpoch(peer, asked ?? '', from), resumed }
+      : { ...this.#epochAt(peer, resumed ? from : this.#log.length), resumed };
     const session = this.session === undefined ? {} : { session: this.session };
     control(peer, { type: 'bridge.ready', data: { ...data, ...session } });
     if (resumed) this.#replay(peer, from);
@@ -100,16 +111,26 @@ export class FakeBridge {
     for (const peer of this.peers) this.gap(peer, 'redis');
   }
 
-  /** Keeps nothing of what was: no resume point before this is honoured. */
+  /** Keeps nothing of what was: no resume point before this is honoured, and points of those who left are unknown. */
   forget(): void {
     this.#keptFrom = this.#log.length;
-    this.#epochs.clear();
+    const live = new Set([...this.peers].map((peer) => this.#epochOf.get(peer)));
+    for (const epoch of this.#epochs.keys()) if (!live.has(epoch)) this.#epochs.delete(epoch);
   }
 
   /** Tells one peer of a gap. */
   gap(peer: Peer, reason: GapReason): void {
     this.gapsSent += 1;
     control(peer, { type: 'bridge.gap', data: { reason, ...this.#epochAt(peer, this.#log.length) } });
+  }
+
+  /** Tells one peer of a gap in its epoch that moves its counting by so much, forwards or back. */
+  renumber(peer: Peer, by: number): void {
+    const epoch = this.#epochOf.get(peer) ?? '';
+    const index = this.#log.length;
+    const offset = Math.max(0, index - (this.#epochs.get(epoch) ?? 0) + by);
+    this.#rebase(epoch, index - offset);
+    control(peer, { type: 'bridge.gap', data: { reason: 'redis', epoch, offset } });
   }
 
   /** A message came from the client. */
@@ -163,16 +184,27 @@ export class FakeBridge {
   }
 
   #epochAt(peer: Peer, index: number): { readonly epoch: string; readonly offset: number } {
-    const epoch = `e${this.greeted.length}-${this.gapsSent}`;
+    const epoch = this.reusesEpochs ? 'e' : `e${this.greeted.length}-${this.gapsSent}`;
     const offset = 7;
-    this.#epochs.set(epoch, index - offset);
+    this.#rebase(epoch, index - offset);
     this.#epochOf.set(peer, epoch);
     return { epoch, offset };
   }
 
+  #sameEpoch(peer: Peer, point: string, index: number): { readonly epoch: string; readonly offset: number } {
+    const [epoch = ''] = point.split('.');
+    this.#epochOf.set(peer, epoch);
+    return { epoch, offset: index - (this.#epochs.get(epoch) ?? 0) };
+  }
+
+  #rebase(epoch: string, base: number): void {
+    if ((this.#epochs.get(epoch) ?? base) !== base) this.#ambiguous.add(epoch);
+    this.#epochs.set(epoch, base);
+  }
+
   #indexOf(point: string): number | undefined {
     const [epoch = '', offset] = point.split('.');
-    const base = this.#epochs.get(epoch);
+    const base = this.#ambiguous.has(epoch) ? undefined : this.#epochs.get(epoch);
     return base === undefined ? undefined : base + Number(offset);
   }
 }

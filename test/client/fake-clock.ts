@@ -7,7 +7,10 @@ interface Timer {
 
 /** A clock that stands still until it is told to go on. */
 export class FakeClock implements Clock {
-  #nowMs = 1_800_000_000_000;
+  /** How much too early each timer rings, as timers of browsers and of Node may. */
+  earlyMs = 0;
+  #nowMs = 0;
+  #epochMs = 1_800_000_000_000;
   readonly #timers = new Set<Timer>();
 
   /** Timers that have not rung. */
@@ -16,11 +19,20 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#epochMs + this.#nowMs;
+  }
+
+  monotonicNow(): number {
     return this.#nowMs;
   }
 
+  /** Somebody sets the time of day. No timer minds. */
+  setBack(ms: number): void {
+    this.#epochMs -= ms;
+  }
+
   setTimeout(callback: () => void, delayMs: number): unknown {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
+    const timer = { atMs: this.#nowMs + Math.max(0, delayMs - this.earlyMs), callback };
     this.#timers.add(timer);
     return timer;
   }

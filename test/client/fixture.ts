@@ -30,7 +30,7 @@ export interface Rig {
   readonly network: FakeNetwork;
   readonly clock: FakeClock;
   readonly surroundings: FakeSurroundings;
-  /** What the application was told: numbers of frames, `gap`, states. */
+  /** What the application was told: numbers of frames, `gap`, changes of the state. */
   readonly told: (number | string)[];
 }
 
@@ -52,7 +52,10 @@ export async function startRig(
     ...options,
   });
   const told: (number | string)[] = [];
-  client.on('state', (state) => told.push(state));
+  let last: string | undefined;
+  client.on('state', (state) => {
+    if (state !== last) told.push((last = state));
+  });
   client.on('frame', (frame) => told.push(numberOf(frame)));
   client.on('gap', () => told.push('gap'));
   await settled();

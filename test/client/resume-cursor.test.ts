@@ -75,4 +75,48 @@ describe('what two connections deliver', () => {
     next.restart({ epoch: 'g', offset: 0 });
     expect(next.count()).toBe(true);
   });
+
+  it('is all told after a gap that goes back in its epoch: no frame is taken for a repeated one', () => {
+    const next = cursorAt('e', 100).fork();
+    next.overtake();
+    next.goOn({ epoch: 'e', offset: 100 });
+    next.restart({ epoch: 'e', offset: 94 });
+    expect(next.count()).toBe(true);
+    expect(next.point).toBe('e.95');
+  });
+
+  it('is all told after a connection that begins with a gap, even in the same epoch', () => {
+    const next = cursorAt('e', 100).fork();
+    next.overtake();
+    next.overtake();
+    next.begin({ epoch: 'e', offset: 101 });
+    expect(next.count()).toBe(true);
+  });
+});
+
+describe('a bridge that says that it resumed', () => {
+  it('is believed at the point that it was asked for, and in another epoch', () => {
+    expect(cursorAt('e', 41).fork().goOn({ epoch: 'e', offset: 41 })).toBe(true);
+    expect(cursorAt('e', 41).fork().goOn({ epoch: 'f', offset: 0 })).toBe(true);
+    expect(new ResumeCursor().goOn({ epoch: 'f', offset: 9 })).toBe(true);
+  });
+
+  it.each([40, 42, 0])('is not believed at another offset of the same epoch: 41 became %d', (offset) => {
+    const next = cursorAt('e', 41).fork();
+    next.overtake();
+    expect(next.goOn({ epoch: 'e', offset })).toBe(false);
+    expect(next.count()).toBe(true);
+  });
+
+  it('is not believed after the point was given up, which is then owed a gap until there is a new one', () => {
+    const given = cursorAt('e', 41);
+    given.giveUp();
+    expect(given.point).toBeUndefined();
+    const next = given.fork();
+    expect(next.goOn({ epoch: 'f', offset: 0 })).toBe(false);
+    expect(next.fork().goOn({ epoch: 'f', offset: 0 })).toBe(true);
+    const fresh = new ResumeCursor();
+    fresh.giveUp();
+    expect(fresh.goOn({ epoch: 'f', offset: 0 })).toBe(true);
+  });
 });

@@ -6,7 +6,14 @@ import {
   type StateEvent,
 } from '../../client/src/state.ts';
 
-const LIMITS = { backoffBaseMs: 1_000, backoffCapMs: 30_000, stableMs: 60_000 };
+const LIMITS = {
+  backoffBaseMs: 1_000,
+  backoffCapMs: 30_000,
+  stableMs: 60_000,
+  offlineRetryMs: 5_000,
+  retryAfterCapMs: 300_000,
+  maxAttempts: Infinity,
+};
 
 /** The state after these events, each at its own time. */
 function after(events: readonly (StateEvent & { readonly atMs?: number })[], online = true): State {
@@ -69,6 +76,7 @@ describe('the state of a client', () => {
     { type: 'failed', then: LATER },
     { type: 'renew' },
     { type: 'retry' },
+    { type: 'reconnect' },
     { type: 'online' },
     { type: 'offline' },
     { type: 'visible' },
@@ -107,21 +115,51 @@ describe('the state of a client', () => {
     expect(reduce(renewed, { type: 'failed', then: LATER }, at(60_000)).next).toBe(60_500);
   });
 
-  it('attempts nothing while offline', () => {
+  it('goes on trying while offline, at least five seconds apart: it is a hint', () => {
+    expect(after([], false).next).toBe('opening');
     const offline = after([...OPENED, { type: 'offline' }]);
-    for (const type of ['renew', 'retry', 'visible'] as const) {
-      expect(reduce(offline, { type }, at(0)).next).toBeUndefined();
+    for (const type of ['renew', 'retry'] as const) {
+      expect(reduce(offline, { type }, at(0)).next).toBe('opening');
     }
-    expect(reduce(offline, { type: 'lost', then: LATER }, at(0))).toMatchObject({
-      status: 'reconnecting',
-      next: undefined,
-    });
-    expect(after([], false).next).toBeUndefined();
+    const lost = reduce(offline, { type: 'lost', then: LATER }, at(0));
+    expect(lost).toMatchObject({ status: 'reconnecting', next: 5_500 });
+    expect(reduce(lost, { type: 'failed', then: 'renew-token' }, at(0)).next).toBe(6_000);
+    expect(reduce(reduce(lost, { type: 'online' }, at(0)), { type: 'failed', then: LATER }, at(0)).next).toBe(
+      1_000,
+    );
   });
 
-  it('gives up a connection in the making, or a delay, when it goes offline', () => {
-    expect(after([{ type: 'offline' }]).next).toBeUndefined();
-    expect(after([{ type: 'failed', then: LATER }, { type: 'offline' }]).next).toBeUndefined();
+  it('leaves a connection in the making, or a delay, as it is when it goes offline', () => {
+    expect(after([{ type: 'offline' }]).next).toBe('opening');
+    expect(after([{ type: 'failed', then: LATER }, { type: 'offline' }]).next).toBe(500);
+  });
+
+  it('waits as long as the peer asks for, and a random while more, up to a cap', () => {
+    const failed = (retryAfterMs: number): State => after([{ type: 'failed', then: LATER, retryAfterMs }]);
+    expect(failed(7_000).next).toBe(7_500);
+    expect(failed(1e308).next).toBe(300_500);
+  });
+
+  it('is closed after maxAttempts failures in a row, counted since there was an open connection', () => {
+    const limited: StateContext = { ...at(0), maxAttempts: 2 };
+    const steps = (events: readonly StateEvent[]): State =>
+      events.reduce((state, event) => reduce(state, event, limited), initialState(true));
+    const failed: StateEvent = { type: 'failed', then: LATER };
+    const lost: StateEvent = { type: 'lost', then: LATER };
+    expect(steps([failed]).status).toBe('connecting');
+    expect(steps([failed, failed]).status).toBe('closed');
+    expect(steps([failed, ...OPENED, lost, failed]).status).toBe('reconnecting');
+    expect(steps([failed, ...OPENED, lost, failed, failed]).status).toBe('closed');
+    expect(steps([failed, { type: 'reconnect' }, failed]).status).toBe('connecting');
+    expect(steps([...OPENED, { type: 'renew' }, failed, failed, failed]).status).toBe('open');
+  });
+
+  it('begins anew, at once, when the application says so', () => {
+    const tried = after(Array<StateEvent>(9).fill({ type: 'failed', then: LATER }));
+    const again = reduce(tried, { type: 'reconnect' }, at(0));
+    expect(again).toMatchObject({ status: 'connecting', next: 'opening' });
+    expect(reduce(again, { type: 'failed', then: LATER }, at(0)).next).toBe(500);
+    expect(after([...OPENED, { type: 'reconnect' }])).toMatchObject({ status: 'open', next: 'opening' });
   });
 
   it('connects at once when it is online again, also beside an open connection that may be dead', () => {

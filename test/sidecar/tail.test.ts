@@ -88,7 +88,9 @@ describe('ws-bridge tail', () => {
     const { url } = await serve();
     const { code, notes } = await tail(url, 'a b c');
     expect(code).toBe(1);
-    expect(notes).toEqual(['-- cannot connect: An invalid or duplicated subprotocol was specified']);
+    expect(notes).toEqual([
+      '-- token: expected a function that gives a text such as a JWT, got a text with other characters',
+    ]);
   });
 
   it('says with which code a connection was closed', async () => {
