@@ -79,7 +79,7 @@ async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> 
 function contextFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): DecisionContext {
   const { redis, rateLimits, revocation } = config;
   const usesRedis = rateLimits.length > 0 || revocation.enabled;
-  const memory = memoryStore(() => Date.now() * 1000);
+  const memory = memoryStore(() => monotonicMs() * 1000);
   return {
     verifier: verifierFor(config, keys, log),
     assertionKey: keys.assertion,

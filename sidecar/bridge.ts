@@ -54,6 +54,8 @@ export interface BridgeDeps {
   readonly log: Logger;
   /** Milliseconds since the epoch; Date.now by default. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that nobody sets, for durations; performance.now by default. */
+  readonly monotonicMs?: () => number;
 }
 
 /** The ports that a bridge listens on. */
@@ -84,7 +86,10 @@ export interface Bridge {
  * Makes a bridge.
  * @throws RouteError when the routes file cannot be served
  */
-export function createBridge(settings: Settings, { log, now = Date.now }: BridgeDeps): Bridge {
+export function createBridge(
+  settings: Settings,
+  { log, now = Date.now, monotonicMs = () => performance.now() }: BridgeDeps,
+): Bridge {
   const { routesFile } = settings;
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
   const keys: FittedKey[] = [];
@@ -110,11 +115,13 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
     log,
   });
   const subscriptions = withChannelCap(intake.subscriptions, settings.maxSubscriptions);
-  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
+  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs());
+  // Tokens end by the clock that their issuer reads, which may be set.
+  const expiries = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
   const streams = new Streams({
     subscriptions,
     wheel,
-    now,
+    monotonicMs,
     bridgeId,
     limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
     firstOffset: MAX_RING_FRAMES,
@@ -173,6 +180,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       caps,
       heartbeat,
       wheel,
+      expiries,
       turn,
       outlet: countedOutlet(
         {
@@ -186,6 +194,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
       now,
+      monotonicMs,
       log,
     },
     metrics,
@@ -269,7 +278,8 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
         heartbeat.start();
         intake.start();
         wheelTimer = setInterval(() => {
-          wheel.advance(now());
+          wheel.advance(monotonicMs());
+          expiries.advance(now());
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
@@ -286,12 +296,12 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       const lateRequests = setTimeout(() => {
         server.closeAllConnections();
       }, settings.handshakeTimeoutMs);
-      upgrades.drain(settings.drainMs, now());
+      upgrades.drain(settings.drainMs, monotonicMs());
       await ended;
       await upgrades.allClosed();
       clearTimeout(lateRequests);
       // Their clients come back to other bridges, which ask for what they missed.
-      const end = wheel.add(now() + settings.lingerMs, () => {
+      const end = wheel.add(monotonicMs() + settings.lingerMs, () => {
         streams.clear();
       });
       await streams.allGone();
@@ -304,7 +314,7 @@ export function createBridge(settings: Settings, { log, now = Date.now }: Bridge
       undecidedUpgrades: upgrades.undecided,
       channels: subscriptions.size,
       streams: streams.size,
-      deadlines: wheel.size,
+      deadlines: wheel.size + expiries.size,
       sessions: sessions.size,
       cappedCallers: caps.size,
       handovers: handover.size,

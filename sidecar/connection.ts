@@ -39,7 +39,10 @@ export interface Surroundings {
   readonly sessions: Sessions;
   readonly caps: ConnectionCaps;
   readonly heartbeat: Heartbeat;
+  /** For what is due after a time. */
   readonly wheel: TimerWheel;
+  /** For what is due at a time of the epoch: the ends of tokens. */
+  readonly expiries: TimerWheel;
   readonly turn: Turn;
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
@@ -52,6 +55,8 @@ export interface Surroundings {
   readonly maxBufferBytes: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** The clock of durations, and of `wheel`, in milliseconds. */
+  readonly monotonicMs: () => number;
   readonly log: Logger;
 }
 
@@ -146,7 +151,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     });
     this.#metrics.opened(this.caller.identity.tenantId);
     this.#surroundings.heartbeat.watch(this);
-    this.#deadline = this.#surroundings.wheel.add(this.caller.tokenExp * 1000, () => {
+    this.#deadline = this.#surroundings.expiries.add(this.caller.tokenExp * 1000, () => {
       this.expire();
     });
     this.#boundMessages(stream);
@@ -154,13 +159,13 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   pinged(): void {
-    this.#admits(this.#meter.take(this.#surroundings.now()));
+    this.#admits(this.#meter.take(this.#surroundings.monotonicMs()));
   }
 
   ponged(): void {
     if (this.#surroundings.heartbeat.heard(this)) return;
     // Nobody asked for it.
-    this.#admits(this.#meter.take(this.#surroundings.now()));
+    this.#admits(this.#meter.take(this.#surroundings.monotonicMs()));
   }
 
   received(payload: Buffer, binary: boolean): void {
@@ -201,15 +206,15 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   /** Closes the socket with a code and its name as the reason. */
   close({ code, name }: CloseCode): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    const { wheel, now } = this.#surroundings;
+    const { wheel, monotonicMs } = this.#surroundings;
     this.#deadline?.cancel();
-    this.#deadline = wheel.add(now() + CLOSE_TIMEOUT_MS, () => {
+    this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
       this.terminate();
     });
     this.#socket.close(code, name);
   }
 
-  /** Closes with 1012 at `dueMs`, in milliseconds since the epoch, once what it sent is finished. */
+  /** Closes with 1012 at `dueMs` of the clock of durations, in milliseconds, once what it sent is finished. */
   retireAt(dueMs: number): void {
     this.#retirement = this.#surroundings.wheel.add(dueMs, () => {
       this.#retiring = true;
@@ -269,11 +274,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
-    const { outlet, now, log } = this.#surroundings;
+    const { outlet, now, monotonicMs, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
     const isOneWay = sender.messages === 'refuse';
-    const verdict = isOneWay ? this.#meter.refuse(now()) : this.#meter.take(now());
+    const verdict = isOneWay ? this.#meter.refuse(monotonicMs()) : this.#meter.take(monotonicMs());
     if (!this.#admits(verdict)) return;
     if (verdict === 'refused') {
       this.#answer(refuse(payload, binary, sender));

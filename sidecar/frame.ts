@@ -19,7 +19,7 @@ export class Frame implements Outgoing {
     this.wire = wire;
     this.isShared = isShared;
     this.payloadBytes = payloadBytesAt(wire, 0);
-    this.reserved = !isBinary(wire) && startsWithAt(wire, wire.length - this.payloadBytes, RESERVED);
+    this.reserved = !isBinary(wire) && isReservedAt(wire, wire.length - this.payloadBytes);
   }
 
   get payload(): Buffer {
@@ -41,7 +41,16 @@ export function frameOf(message: Buffer, binary: boolean, isShared = false): Fra
 
 /** Whether a message begins as only the bridge's own control frames may: those are text. */
 export function isReserved(payload: Buffer, binary: boolean): boolean {
-  return !binary && startsWithAt(payload, 0, RESERVED);
+  return !binary && isReservedAt(payload, 0);
+}
+
+/** U+FEFF in UTF-8: a receiver may take it for a byte order mark, and leave it out of what it reads (RFC 3629 §6). */
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
+
+function isReservedAt(bytes: Buffer, at: number): boolean {
+  let start = at;
+  while (startsWithAt(bytes, start, BYTE_ORDER_MARK)) start += BYTE_ORDER_MARK.length;
+  return startsWithAt(bytes, start, RESERVED);
 }
 
 /** Most messages differ in one of the first bytes: no call into native code finds that out as fast. */

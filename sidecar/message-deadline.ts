@@ -4,8 +4,8 @@ import type { Timer, TimerWheel } from './timer-wheel';
 /** What deadlines for messages work with. */
 export interface MessageDeadlineContext {
   readonly wheel: TimerWheel;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** The wheel's clock, in milliseconds. */
+  readonly monotonicMs: () => number;
   /** How long a client may take from the first byte of a message to its last, in milliseconds. */
   readonly messageTimeoutMs: number;
 }
@@ -57,9 +57,9 @@ export class MessageDeadline {
   }
 
   #arm(): void {
-    const { wheel, now, messageTimeoutMs } = this.#context;
+    const { wheel, monotonicMs, messageTimeoutMs } = this.#context;
     this.#timed = this.#progress.finished;
-    this.#timer = wheel.add(now() + messageTimeoutMs, () => {
+    this.#timer = wheel.add(monotonicMs() + messageTimeoutMs, () => {
       this.#timer = undefined;
       if (this.#reader.isPaused) this.#arm();
       else this.#reader.terminate();

@@ -21,7 +21,7 @@ const MICROSECONDS = 1_000_000;
 /** The messages of one socket against its rate: GCRA (ITU-T I.371), once for what it sends, once for what is refused. */
 export class MessageMeter {
   readonly #rate: MessageRate;
-  // Theoretical arrival times, in microseconds since the epoch.
+  // Theoretical arrival times, in microseconds of the clock of durations.
   #sentTat = 0;
   #refusedTat = 0;
 
@@ -31,7 +31,7 @@ export class MessageMeter {
 
   /**
    * Counts a message.
-   * @param nowMs milliseconds since the epoch
+   * @param nowMs a clock that nobody sets, in milliseconds
    */
   take(nowMs: number): MessageVerdict {
     const { perSecond, burst } = this.#rate;
@@ -44,7 +44,7 @@ export class MessageMeter {
 
   /**
    * Counts a message that is refused, whatever the rate.
-   * @param nowMs milliseconds since the epoch
+   * @param nowMs a clock that nobody sets, in milliseconds
    */
   refuse(nowMs: number): 'refused' | 'flood' {
     const { burst } = this.#rate;

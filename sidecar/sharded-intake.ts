@@ -75,8 +75,8 @@ export class ShardedIntake implements Intake {
 
   /** Resolves once every master is connected, or `redisTimeoutMs` later. */
   async connect(): Promise<void> {
-    const until = Date.now() + this.#context.settings.redisTimeoutMs;
-    while (!this.isConnected && !this.#stopped && Date.now() < until) await sleep(CONNECT_ROUND_MS);
+    const until = performance.now() + this.#context.settings.redisTimeoutMs;
+    while (!this.isConnected && !this.#stopped && performance.now() < until) await sleep(CONNECT_ROUND_MS);
   }
 
   start(): void {

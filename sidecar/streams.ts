@@ -11,8 +11,8 @@ import type { Timer, TimerWheel } from './timer-wheel';
 export interface StreamsContext {
   readonly subscriptions: Registry<Receiver>;
   readonly wheel: TimerWheel;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** The wheel's clock, in milliseconds. */
+  readonly monotonicMs: () => number;
   /** Begins every epoch of this bridge: 16 hexadecimal digits. */
   readonly bridgeId: string;
   readonly limits: RingLimits;
@@ -101,8 +101,8 @@ export class Streams {
       this.discard(stream);
       return;
     }
-    const { wheel, now, lingerMs } = this.#context;
-    entry.linger = wheel.add(now() + lingerMs, () => {
+    const { wheel, monotonicMs, lingerMs } = this.#context;
+    entry.linger = wheel.add(monotonicMs() + lingerMs, () => {
       this.discard(stream);
     });
   }

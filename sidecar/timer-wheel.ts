@@ -37,7 +37,7 @@ export class TimerWheel {
   /**
    * @param tickMs how exact it is, in milliseconds
    * @param slotCount ticks in one turn; deadlines further away are looked at once a turn
-   * @param nowMs milliseconds since the epoch
+   * @param nowMs the time of the clock that drives it, in milliseconds
    */
   constructor(tickMs: number, slotCount: number, nowMs: number) {
     this.#tickMs = tickMs;
@@ -50,7 +50,7 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** Runs `run` once at `dueMs`, in milliseconds since the epoch, or at the next tick when that has passed. */
+  /** Runs `run` once at `dueMs` of that clock, in milliseconds, or at the next tick when that has passed. */
   add(dueMs: number, run: () => void): Timer {
     const dueTick = Math.max(Math.ceil(dueMs / this.#tickMs), this.#tick + 1);
     const entry = new Entry(dueTick, run, this.#forget);
@@ -60,7 +60,7 @@ export class TimerWheel {
   }
 
   /**
-   * Runs what is due by `nowMs`, in milliseconds since the epoch. A clock that went back runs nothing, and what is added
+   * Runs what is due by `nowMs` of that clock. A clock that went back runs nothing, and what is added
    * from then on is due by the clock as it is now.
    */
   advance(nowMs: number): void {
@@ -81,7 +81,7 @@ export class TimerWheel {
 
   #slotOf(tick: number): Set<Entry> {
     const slot = this.#slots[tick % this.#slots.length];
-    if (slot === undefined) throw new RangeError('expected a time since the epoch');
+    if (slot === undefined) throw new RangeError('expected a time from 0');
     return slot;
   }
 }

@@ -12,7 +12,7 @@ export function emissionIntervalUs(rate: Rate): number {
 export interface GcraOutcome {
   readonly admitted: boolean;
   readonly states: readonly LimitState[];
-  /** The theoretical arrival times to keep, microseconds since the epoch; those given when nothing was charged. */
+  /** The theoretical arrival times to keep, microseconds of any clock that runs on; those given when nothing was charged. */
   readonly tats: readonly number[];
 }
 
@@ -20,7 +20,7 @@ export interface GcraOutcome {
  * GCRA (ITU-T I.371) over several limits at once: admitted by all of them, or charged to none. The twin of gcra.lua,
  * for this process's memory; a test holds the two together.
  * @param tats theoretical arrival times, undefined for a limit that was never used
- * @param nowUs microseconds since the epoch
+ * @param nowUs microseconds of any clock that runs on
  */
 export function gcra(
   rates: readonly Rate[],

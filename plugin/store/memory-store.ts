@@ -8,7 +8,7 @@ export const MAX_MEMORY_LIMITS = 100_000;
 /**
  * The same limits in this process's memory, for while Redis is away: each gatekeeper then admits as much as all of them
  * together did before. It knows no revoked token.
- * @param nowUs the clock, microseconds since the epoch
+ * @param nowUs the clock, microseconds of any clock that runs on
  */
 export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS): Store {
   const tats = new LRUCache<string, number>({ max });

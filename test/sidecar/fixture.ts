@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
-import { createBridge, type Bridge, type OpenState } from '../../sidecar/bridge';
+import { createBridge, type Bridge, type BridgeDeps, type OpenState } from '../../sidecar/bridge';
 import { isOwnChannel } from '../../sidecar/own-channels';
 import { parseSettings } from '../../sidecar/settings';
 
@@ -25,11 +25,14 @@ export interface TestBridge {
   readonly logLines: readonly string[];
 }
 
-/** Starts a bridge; `env` adds to its environment. */
+/** A bridge's clocks, in milliseconds: of the epoch, and of durations. */
+export type TestClocks = Pick<BridgeDeps, 'now' | 'monotonicMs'>;
+
+/** Starts a bridge; `env` adds to its environment, and one clock given is both of its clocks. */
 export async function startBridge(
   redisUrl: string,
   env: Readonly<Record<string, string>> = {},
-  now: () => number = Date.now,
+  clocks: (() => number) | TestClocks = {},
 ): Promise<TestBridge> {
   const settings = parseSettings({
     BRIDGE_HOST: '127.0.0.1',
@@ -45,7 +48,10 @@ export async function startBridge(
   });
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
-  const bridge = createBridge(settings, { log, now });
+  const bridge = createBridge(settings, {
+    log,
+    ...(typeof clocks === 'function' ? { now: clocks, monotonicMs: clocks } : clocks),
+  });
   const { port, adminPort } = await bridge.start();
   const [url, adminUrl] = [`ws://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
   return { bridge, url, adminUrl, logLines };

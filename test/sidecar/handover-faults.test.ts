@@ -51,7 +51,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
   const streams = new Streams({
     subscriptions,
     wheel,
-    now: () => 0,
+    monotonicMs: () => 0,
     bridgeId,
     limits: { maxItems: 8, maxBytes: 1000 },
     firstOffset: 100,

@@ -24,7 +24,7 @@ beforeEach(() => {
     },
     terminate: () => (late += 1),
   };
-  deadline = new MessageDeadline({ wheel, now: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
+  deadline = new MessageDeadline({ wheel, monotonicMs: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
 });
 
 function pass(ms: number): void {

@@ -23,7 +23,7 @@ async function streamsOn() {
   const streams = new Streams({
     subscriptions,
     wheel: new TimerWheel(250, 512, 0),
-    now: () => 0,
+    monotonicMs: () => 0,
     bridgeId: '0123456789abcdef',
     limits: { maxItems: 8, maxBytes: 1000 },
     firstOffset: 100,
