@@ -29,7 +29,7 @@ beforeAll(async () => {
   await run('tar', ['-xzf', join(project, archive.filename), '--strip-components=1', '-C', installed]);
   await symlink(join(root, 'node_modules/ws'), join(project, 'node_modules/ws'));
   await writeFile(join(project, 'package.json'), '{"type": "module"}');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await rm(project, { recursive: true });
 });
@@ -93,5 +93,5 @@ describe('the published package', () => {
       const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
       expect(checked).toMatchObject({ stdout: '' });
     }
-  }, 60_000);
+  }, 180_000);
 });
