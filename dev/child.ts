@@ -24,6 +24,14 @@ export class ChildEnded extends Error {
   readonly code = 'ERR_CHILD_ENDED';
 }
 
+/** A child that does not say that it is ready. */
+export class ChildLate extends Error {
+  override readonly name = 'ChildLate';
+  readonly code = 'ERR_CHILD_LATE';
+}
+
+/** How long a child may take until it is ready, in milliseconds: long for a busy machine. */
+const START_MS = 60_000;
 /** How many of its last lines are shown when a child dies. */
 const SHOWN_LINES = 20;
 /** Milliseconds that a child has to end after its signal, unless told otherwise. */
@@ -49,7 +57,7 @@ export class Child {
       this.#process.once('close', (code, signal) => {
         if (this.#stopping) return;
         const how = code === null ? `was ended by ${signal ?? 'a signal'}` : `ended with code ${code}`;
-        reject(new ChildEnded([`${plan.name} ${how}; it said:`, ...this.#lines].join('\n')));
+        reject(new ChildEnded(this.#said(how)));
       });
     });
     this.failed.catch(() => undefined);
@@ -58,10 +66,22 @@ export class Child {
     this.#process.once('close', () => process.off('exit', kill));
   }
 
-  /** Starts it and waits until it says that it is ready. Returns the line with which it did. */
-  static async start(plan: ChildPlan): Promise<{ child: Child; line: string }> {
+  /**
+   * Starts it and waits until it says that it is ready. Returns the line with which it did.
+   * @throws ChildEnded, ChildLate
+   */
+  static async start(plan: ChildPlan, patienceMs = START_MS): Promise<{ child: Child; line: string }> {
     const child = new Child(plan);
-    const line = await Promise.race([child.#ready(), child.failed]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new ChildLate(child.#said(`is not ready after ${patienceMs / 1000} seconds`)));
+        void child.stop('SIGKILL');
+      }, patienceMs);
+    });
+    const line = await Promise.race([child.#ready(), child.failed, late]).finally(() => {
+      clearTimeout(timer);
+    });
     return { child, line };
   }
 
@@ -77,6 +97,13 @@ export class Child {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** What became of it, with its last lines. */
+  #said(what: string): string {
+    const { name } = this.plan;
+    if (this.#lines.length === 0) return `${name} ${what}; it said nothing`;
+    return [`${name} ${what}; it said:`, ...this.#lines].join('\n');
   }
 
   #ready(): Promise<string> {

@@ -19,15 +19,42 @@ export function portFrom(name: string, text: string | undefined, fallback: numbe
 }
 
 /**
- * Makes sure that a port of 127.0.0.1 can be listened on.
- * @throws PortError naming the port and the variable that chooses another
+ * Makes sure that ports of 127.0.0.1 can be listened on, each by one server.
+ * @param wanted by the environment variables that choose them
+ * @throws PortError that names all that cannot, and others that can
  */
-export async function expectFree(name: string, port: number): Promise<void> {
-  await listenOnce(port).catch((cause: unknown) => {
+export async function expectFree(wanted: Readonly<Record<string, number>>): Promise<void> {
+  const ports = Object.entries(wanted);
+  const besides = new Set(Object.values(wanted));
+  const taken: string[] = [];
+  const others: string[] = [];
+  for (const [index, [name, port]] of ports.entries()) {
+    const [twin] = ports.slice(0, index).find(([, other]) => other === port) ?? [];
+    const reason = twin === undefined ? await whyNot(port) : `is ${twin} already`;
+    if (reason === undefined) continue;
+    const other = await freeBeside(port, besides);
+    besides.add(other);
+    taken.push(`port ${port} (${name}) ${reason}`);
+    others.push(`${name}=${other}`);
+  }
+  if (taken.length > 0) throw new PortError(`${taken.join(', ')}; free is ${others.join(' ')}`);
+}
+
+async function whyNot(port: number): Promise<string | undefined> {
+  try {
+    await listenOnce(port);
+    return undefined;
+  } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    if (code !== 'EADDRINUSE') throw new PortError(`port ${port} (${name}) cannot be used: ${message}`);
-    throw new PortError(`port ${port} is in use; choose another with ${name}=${port + 1}`);
-  });
+    return code === 'EADDRINUSE' ? 'is in use' : `cannot be used: ${message}`;
+  }
+}
+
+/** The next one that is free, or any. */
+async function freeBeside(port: number, besides: ReadonlySet<number>): Promise<number> {
+  for (let next = Math.max(port, 1_023) + 1; next <= Math.min(port + 100, 65_535); next += 1)
+    if (!besides.has(next) && (await whyNot(next)) === undefined) return next;
+  return freePort();
 }
 
 /** A port of 127.0.0.1 that is free just now. */

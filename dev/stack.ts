@@ -7,6 +7,7 @@ import { demoKongConfig } from './kong-config';
 import { Line } from './line';
 import { PageServer } from './page-server';
 import { freePort } from './ports';
+import { awaitRedis } from './redis-at-hand';
 
 /** How the stack is set up. */
 export interface StackSettings {
@@ -61,10 +62,11 @@ export class Stack {
     return this.#redisUrl;
   }
 
-  /** Starts one after the other, each when what it needs is ready. @throws ChildEnded, RedisMissing */
+  /** Starts one after the other, each when what it needs is ready. @throws ChildEnded, ChildLate, RedisMissing, RedisUnusable */
   async start(): Promise<void> {
     const { redisUrl } = this.#settings;
     if (redisUrl === undefined) await this.#startRedis();
+    else await awaitRedis(redisUrl, console.log);
     await this.#run(this.#gatekeeper());
     const { bridgePort, bridgeAdminPort } = this.#settings;
     await this.#run(this.#bridge(bridgePort, bridgeAdminPort));

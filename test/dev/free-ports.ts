@@ -10,7 +10,7 @@ export async function freePortsInARow(count: number): Promise<number[]> {
   for (;;) {
     const first = randomInt(7_000, 10_000 - count);
     const ports = Array.from({ length: count }, (_, i) => first + i);
-    const free = await Promise.all(ports.map((port) => expectFree('PORT', port).then(yes, no)));
+    const free = await Promise.all(ports.map((port) => expectFree({ PORT: port }).then(yes, no)));
     if (free.every(Boolean)) return ports;
   }
 }

@@ -1,14 +1,18 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../sidecar/fixture';
+import { freePort } from '../../dev/ports';
 import { freePortsInARow } from './free-ports';
 
-const DIST = join(__dirname, '../../dist/dev');
+const ROOT = join(__dirname, '../..');
+const DIST = join(ROOT, 'dist/dev');
 
 /** `npm start` as it runs, and what it has said. */
 interface Started {
@@ -49,7 +53,7 @@ describe('npm start', () => {
     expect(refused.stderr).toMatch(/^refused: 401 Unauthorized .*expired/);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends every child on %s', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('ends every child on %s', async (signal) => {
     const { child } = await start(await freePorts());
     const children = childrenOf(child);
     expect(children).toHaveLength(6);
@@ -57,6 +61,71 @@ describe('npm start', () => {
     child.kill(signal);
     expect(await ended).toEqual([0, null]);
     expect(children.filter(isAlive)).toEqual([]);
+  });
+
+  // --ignore-scripts: built before, and not by several at once.
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
+    'ends every child when npm, which runs it, gets %s',
+    async (signal) => {
+      const { child } = await start(await freePorts(), {
+        command: 'npm',
+        args: ['start', '--ignore-scripts'],
+      });
+      const everyone = descendantsOf(child.pid ?? 0);
+      expect(everyone.length).toBeGreaterThanOrEqual(7);
+      child.kill(signal);
+      await eventually(() => everyone.filter(isAlive).length === 0);
+    },
+    60_000,
+  );
+
+  it('ends at once on a second signal, when a child does not end', async () => {
+    const { child } = await start(await freePorts());
+    const children = childrenOf(child);
+    process.kill(children.at(-1) ?? 0, 'SIGSTOP');
+    const ended = once(child, 'exit');
+    child.kill('SIGINT');
+    // What comes sooner is the same Ctrl-C, passed on by the terminal and by npm.
+    await sleep(1_000);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([1, null]);
+    await eventually(() => children.filter(isAlive).length === 0);
+  });
+
+  it('ends every child when nobody reads what it says', async () => {
+    const child = launch(await freePorts());
+    child.stdout.destroy();
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).toBe(0);
+    expect(descendantsOf(child.pid ?? 0)).toEqual([]);
+  });
+
+  it('loads no dump.rdb from the folder that it is typed in', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'typed-in-'));
+    writeFileSync(join(folder, 'dump.rdb'), 'what another Redis, of another version, left here');
+    const { lines } = await start(await freePorts(), { cwd: folder });
+    rmSync(folder, { recursive: true });
+    expect(lines.join('\n')).toContain('page ');
+  });
+
+  it('waits for the Redis of REDIS_URL so long as it says, then ends with code 1', async () => {
+    const REDIS_URL = `redis://me:sesame@127.0.0.1:${await freePort()}`;
+    const { code, stdout, stderr } = await shell(`node ${join(DIST, 'start.js')}`, {
+      ...(await freePorts()),
+      REDIS_URL,
+    });
+    const where = REDIS_URL.replace('redis://me:sesame@', '');
+    expect(code).toBe(1);
+    expect(stdout).toBe(`waiting for Redis at ${where} (REDIS_URL), 10 seconds at most\n`);
+    expect(stderr).toBe(
+      `Redis at ${where} (REDIS_URL): not there after 10 seconds: connect ECONNREFUSED ${where}\n`,
+    );
+  });
+
+  it.each(['JWT_SECRET', 'ASSERTION_SECRET'])('says that %s is too short', async (name) => {
+    const { code, stderr } = await shell(`node ${join(DIST, 'start.js')}`, { [name]: 'sesame' });
+    expect(code).toBe(1);
+    expect(stderr).toBe(`${name}: expected at least 32 bytes, got 6\n`);
   });
 
   it('reports a child that dies, with what it said, and ends with code 1', async () => {
@@ -71,7 +140,7 @@ describe('npm start', () => {
     expect(children.filter(isAlive)).toEqual([]);
   });
 
-  it('says in one line that a port is in use', async () => {
+  it('says in one line which ports are in use, and which are free', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
@@ -79,7 +148,9 @@ describe('npm start', () => {
     const { code, stderr } = await shell(`node ${join(DIST, 'start.js')}`, ports);
     taken.close();
     expect(code).toBe(1);
-    expect(stderr).toBe(`port ${port} is in use; choose another with BRIDGE_PORT=${port + 1}\n`);
+    expect(stderr).toMatch(
+      new RegExp(`^port ${port} \\(BRIDGE_PORT\\) is in use; free is BRIDGE_PORT=\\d+\n$`),
+    );
   });
 
   it('says in one line what to install when there is no redis-server', async () => {
@@ -108,12 +179,24 @@ function environment(more: Readonly<Record<string, string>>): Record<string, str
   return { PATH: process.env['PATH'] ?? '', ...more };
 }
 
-async function start(ports: Ports): Promise<Started> {
-  const child = spawn(process.execPath, [join(DIST, 'start.js')], {
-    env: environment({ ...ports, DEMO_TOKEN_INTERVAL_MS: '1' }),
-  });
+interface Launch {
+  readonly command?: string;
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+}
+
+function launch(
+  ports: Ports,
+  { command = process.execPath, args = [join(DIST, 'start.js')], cwd = ROOT }: Launch = {},
+) {
+  const child = spawn(command, args, { cwd, env: environment({ ...ports, DEMO_TOKEN_INTERVAL_MS: '1' }) });
   running = child;
   process.once('exit', () => child.kill('SIGTERM'));
+  return child;
+}
+
+async function start(ports: Ports, how: Launch = {}): Promise<Started> {
+  const child = launch(ports, how);
   const errors = collect(child.stderr);
   const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
@@ -141,15 +224,20 @@ function shell(
 }
 
 /** In the order in which they were started: redis, gatekeeper, bridge, gateway, AI service, feeds. */
-function childrenOf({ pid = 0 }: ChildProcess): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text.trim().split(' ').map(Number);
+function childrenOf({ pid = 0 }: Pick<ChildProcess, 'pid'>): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return text === '' ? [] : text.split(' ').map(Number);
 }
 
+function descendantsOf(pid: number): number[] {
+  const children = isAlive(pid) ? childrenOf({ pid }) : [];
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** One that has ended and that nobody has asked for is not alive. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
