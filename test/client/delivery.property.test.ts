@@ -168,6 +168,9 @@ function expectNoSilentLoss(told: readonly Told[], twice: boolean): void {
   }
 }
 
+// Three hundred runs are seconds of work, and many more on a machine that is busy.
+jest.setTimeout(240_000);
+
 describe('under random deliveries, cuts, dead peers and take-overs', () => {
   it('the application sees each frame exactly once and in order', async () => {
     await fc.assert(
