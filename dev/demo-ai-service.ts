@@ -52,7 +52,8 @@ async function answer(command: Readonly<Record<string, string>>): Promise<void> 
     await publisher.publish(channel, JSON.stringify(frame));
     await delay(tokenIntervalMs);
   }
-  console.log(JSON.stringify({ answered: channel, tenant: command['tenant'] }));
+  const { tenant, user, roles } = command;
+  console.log(JSON.stringify({ answered: channel, tenant, user, roles }));
 }
 
 function toRecord(fields: readonly string[]): Record<string, string> {

@@ -1,6 +1,6 @@
 import { signAssertion } from '../protocol/assertion';
 import { REQUEST_ID_PATTERN } from '../protocol/headers';
-import type { Identity } from '../protocol/identity';
+import { rolesText, type Identity } from '../protocol/identity';
 import type { FittedKey } from '../protocol/keys';
 import type { GatekeeperConfig } from './config/config';
 import { checkOrigin } from './origin';
@@ -159,7 +159,7 @@ function upstreamChanges(
     ...changes.setHeaders,
     [names.tenant]: identity.tenantId,
     [names.user]: identity.userId,
-    [names.roles]: identity.roles.join(','),
+    [names.roles]: rolesText(identity.roles),
     [names.requestId]: requestId,
     [names.assertion]: assertion,
   };

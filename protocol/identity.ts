@@ -5,6 +5,11 @@ export interface Identity {
   readonly roles: readonly string[];
 }
 
+/** Roles in one text, as the header and the command stream have them: no role contains a comma. */
+export function rolesText(roles: readonly string[]): string {
+  return roles.join(',');
+}
+
 /** What an identity may be at most, so that it fits into headers and channel names. */
 export const IDENTITY_LIMITS = Object.freeze({
   /** Bytes of UTF-8 in a tenant or user id. */

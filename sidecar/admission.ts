@@ -6,6 +6,7 @@ import {
 } from '../protocol/assertion';
 import { SUBPROTOCOL } from '../protocol/frames';
 import type { HeaderNames } from '../protocol/headers';
+import { rolesText } from '../protocol/identity';
 import type { FittedKey } from '../protocol/keys';
 import { readTraceContext, type TraceContext } from '../protocol/trace-context';
 import { channelName } from './channel-template';
@@ -156,7 +157,7 @@ function plainHeadersFault(
   const expected: readonly (readonly [string, string])[] = [
     [names.tenant, tenantId],
     [names.user, userId],
-    [names.roles, roles.join(',')],
+    [names.roles, rolesText(roles)],
     [names.requestId, caller.requestId],
   ];
   for (const [name, value] of expected) {

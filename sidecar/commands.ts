@@ -1,11 +1,12 @@
-import { z } from 'zod';
 import { CONTROL_TYPE_PREFIX } from '../protocol/frames';
+import { rolesText } from '../protocol/identity';
 import type { TraceContext } from '../protocol/trace-context';
+import { jsonMembers, MAX_ESCAPED_LENGTH } from './json-members';
 
 /** A command that is well formed. */
 export interface ParsedCommand {
   readonly type: string;
-  /** JSON; `null` when the client left it out. */
+  /** JSON, the client's own bytes; `null` when the client left it out. */
   readonly dataJson: string;
   readonly id: string | undefined;
 }
@@ -16,70 +17,46 @@ export interface CommandFault {
   readonly id: string | undefined;
 }
 
-const wellFormed = (text: string): boolean => text.isWellFormed();
+/** How deep `data` may be nested: deeper is what JSON parsers of services give up on. */
+export const MAX_DATA_DEPTH = 1000;
+const MAX_TYPE_LENGTH = 64;
+const MAX_ID_LENGTH = 128;
+const MEMBERS = ['type', 'data', 'id'] as const;
 
-const ID = z.string().min(1).max(128).refine(wellFormed);
-const COMMAND = z.strictObject({
-  type: z
-    .string()
-    .min(1)
-    .max(64)
-    .refine(wellFormed)
-    .refine((type) => !type.startsWith(CONTROL_TYPE_PREFIX)),
-  data: z.unknown().optional(),
-  id: ID.optional(),
-});
-
-/** Parses a text message as a command (PROTOCOL.md §3). */
+/** Parses a text message as a command (PROTOCOL.md §3): `data` is taken as it stands in the text. */
 export function parseCommand(text: string): ParsedCommand | CommandFault {
-  const json = parseJson(text);
-  if (json === undefined) return { fault: 'expected JSON', id: undefined };
-  const parsed = COMMAND.safeParse(json.value);
-  if (!parsed.success) return { fault: faultOf(parsed.error), id: idOf(json.value) };
-  const { type, data = null, id } = parsed.data;
-  const dataJson = toJson(data);
-  if (dataJson === undefined) return { fault: 'expected "data" that is nested less deeply', id };
-  return { type, dataJson, id };
+  const members = jsonMembers(text, MEMBERS);
+  if (members === undefined) return { fault: 'expected JSON', id: undefined };
+  if (members === 'other') return { fault: EXPECTED_OBJECT, id: undefined };
+  const { texts, repeated, hasOthers, depth } = members;
+  // Of two ids none is the command's.
+  const id = repeated.has('id') ? undefined : stringOf(texts.get('id'), MAX_ID_LENGTH);
+  const type = stringOf(texts.get('type'), MAX_TYPE_LENGTH);
+  if (repeated.size > 0) return { fault: `expected "${[...repeated].join('", "')}" once`, id };
+  if (type === undefined || type.startsWith(CONTROL_TYPE_PREFIX)) return { fault: EXPECTED_TYPE, id };
+  if (texts.has('id') && id === undefined) return { fault: EXPECTED_ID, id };
+  if (hasOthers) return { fault: EXPECTED_OBJECT, id };
+  if (depth > MAX_DATA_DEPTH) return { fault: EXPECTED_DEPTH, id };
+  return { type, dataJson: texts.get('data') ?? 'null', id };
 }
 
-function parseJson(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
-}
+const EXPECTED_OBJECT = 'expected a JSON object with "type", and of other members only "data" and "id"';
+const EXPECTED_TYPE = `expected "type", a string of 1 to ${MAX_TYPE_LENGTH} characters that does not begin with "${CONTROL_TYPE_PREFIX}"`;
+const EXPECTED_ID = `expected "id", when there is one, to be a string of 1 to ${MAX_ID_LENGTH} characters`;
+const EXPECTED_DEPTH = `expected "data" that is nested at most ${MAX_DATA_DEPTH} deep`;
 
-/** JSON.stringify recurses, unlike JSON.parse, and runs out of stack first. */
-function toJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-const FAULTS: Readonly<Record<string, string>> = {
-  type: `expected "type", a string of 1 to 64 characters that does not begin with "${CONTROL_TYPE_PREFIX}"`,
-  id: 'expected "id", when there is one, to be a string of 1 to 128 characters',
-};
-
-function faultOf(error: z.ZodError): string {
-  const member = String(error.issues[0]?.path[0]);
-  return FAULTS[member] ?? 'expected a JSON object with "type", and of other members only "data" and "id"';
-}
-
-function idOf(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
-  const parsed = ID.safeParse(value.id);
-  return parsed.success ? parsed.data : undefined;
+/** A member's value when it is a string of 1 to so many characters that has bytes in UTF-8. */
+function stringOf(json: string | undefined, maxLength: number): string | undefined {
+  if (json?.startsWith('"') !== true || json.length > maxLength * MAX_ESCAPED_LENGTH + 2) return undefined;
+  const value = JSON.parse(json) as string;
+  return value !== '' && value.length <= maxLength && value.isWellFormed() ? value : undefined;
 }
 
 /** Who sent a command, and where its answer goes. */
 export interface CommandOrigin {
   readonly tenantId: string;
   readonly userId: string;
+  readonly roles: readonly string[];
   readonly session: string;
   readonly requestId: string;
   /** Of the upgrade, so that what the command causes is part of its trace. */
@@ -100,6 +77,7 @@ export function commandEntry(
   const fields = {
     tenant: origin.tenantId,
     user: origin.userId,
+    roles: rolesText(origin.roles),
     session: origin.session,
     type: command.type,
     data: command.dataJson,

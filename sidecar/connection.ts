@@ -336,11 +336,11 @@ function senderOf(
   { route, caller, session = '', channels, bridgeV1, trace }: Admission,
   senderId: Buffer | undefined,
 ): Sender {
-  const { tenantId, userId } = caller.identity;
+  const { tenantId, userId, roles } = caller.identity;
   return {
     messages: route.messages,
     bridgeV1: bridgeV1 !== undefined,
-    origin: { tenantId, userId, session, requestId: caller.requestId, trace },
+    origin: { tenantId, userId, roles, session, requestId: caller.requestId, trace },
     channel: channels[0] ?? '',
     senderId,
   };

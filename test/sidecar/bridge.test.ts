@@ -108,7 +108,8 @@ describe('AI response streaming', () => {
   });
 
   it('adds commands to the stream in order, as PROTOCOL.md §3 says', async () => {
-    const client = await connect(`${a.url}/ws/ai/chat?session=s1`, ALICE);
+    const caller = { ...ALICE, roles: ['analyst', 'viewer'] };
+    const client = await connect(`${a.url}/ws/ai/chat?session=s1`, caller);
     const before = Date.now();
     for (let index = 0; index < 50; index += 1) {
       client.socket.send(JSON.stringify({ type: 'ask', data: { index }, id: `c${index}` }));
@@ -119,6 +120,7 @@ describe('AI response streaming', () => {
     expect(entries[7]).toEqual({
       tenant: 'acme',
       user: 'alice',
+      roles: 'analyst,viewer',
       session: 's1',
       type: 'ask',
       data: '{"index":7}',

@@ -1,6 +1,13 @@
 import { commandEntry, parseCommand } from '../../sidecar/commands';
 
-const ORIGIN = { tenantId: 't', userId: 'u', session: 's', requestId: 'r', trace: undefined };
+const ORIGIN = {
+  tenantId: 't',
+  userId: 'u',
+  roles: ['r1', 'r 2'],
+  session: 's',
+  requestId: 'r',
+  trace: undefined,
+};
 
 describe('a command', () => {
   it('is an object with a type, data of any JSON and an id', () => {
@@ -28,6 +35,13 @@ describe('a command', () => {
     ['{"type":"x","id":7}', 'expected "id"'],
     ['{"type":"x","session":"other"}', 'expected a JSON object'],
     ['{"type":"x","__proto__":{}}', 'expected a JSON object'],
+    ['{"type":"x","type":"y"}', 'expected "type" once'],
+    ['{"type":"x","\\u0074ype":"x"}', 'expected "type" once'],
+    ['{"type":"x","data":1,"data":1}', 'expected "data" once'],
+    ['{"type":"x","id":"a","data":1,"id":"b","data":2}', 'expected "id", "data" once'],
+    ['{"type":"x","data":NaN}', 'expected JSON'],
+    ['{"type":"x","data":[1,]}', 'expected JSON'],
+    ['\ufeff{"type":"x"}', 'expected JSON'],
   ])('is not %s', (text, fault) => {
     expect(parseCommand(text)).toMatchObject({ fault: expect.stringContaining(fault) as string });
   });
@@ -37,26 +51,53 @@ describe('a command', () => {
     expect(parseCommand('{"type":"x","other":1,"id":"c9"}')).toMatchObject({ id: 'c9' });
   });
 
-  it('nested deeper than it could be written again is refused', () => {
-    const data = '['.repeat(100_000) + ']'.repeat(100_000);
-    expect(parseCommand(`{"type":"x","data":${data},"id":"deep"}`)).toEqual({
-      fault: 'expected "data" that is nested less deeply',
-      id: 'deep',
-    });
+  it('that has two ids is named by neither', () => {
+    expect(parseCommand('{"type":"x","id":"a","id":"b"}')).toMatchObject({ id: undefined });
+    expect(parseCommand('{"type":"x","data":1,"data":2,"id":"c9"}')).toMatchObject({ id: 'c9' });
+  });
+
+  it.each([
+    ...['9007199254740993', '1234567890123456789', '1e400', '-0', '1.0', '0.1234567890123456789', '1E+2'],
+    ...[
+      '{"a":1,"a":2}',
+      '{"__proto__":{"a":1}}',
+      '{"b":1,"2":1,"1":1}',
+      '[ 1,\n\t2 ]',
+      '"\\ud800"',
+      '"\\u00e9\\/"',
+      '"é\u2028🎉"',
+    ],
+  ])('hands its data on as it was written: %s', (data) => {
+    const text = `{ "data" : ${data} , "id":"c1", "t\\u0079pe" : "\\u0061sk" }`;
+    expect(parseCommand(text)).toEqual({ type: 'ask', dataJson: data, id: 'c1' });
+  });
+
+  it('nested deeper than PROTOCOL.md §3 says is refused', () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    expect(parseCommand(`{"type":"x","data":${nested(1000)}}`)).toMatchObject({ dataJson: nested(1000) });
+    for (const depth of [1001, 100_000]) {
+      expect(parseCommand(`{"type":"x","data":${nested(depth)},"id":"deep"}`)).toEqual({
+        fault: 'expected "data" that is nested at most 1000 deep',
+        id: 'deep',
+      });
+    }
   });
 
   it('becomes the stream entry of PROTOCOL.md §3', () => {
     const command = { type: 'ask', dataJson: '{"q":1}', id: 'c1' };
-    const entry = ['tenant', 't', 'user', 'u', 'session', 's', 'type', 'ask', 'data', '{"q":1}'];
+    const entry = ['tenant', 't', 'user', 'u', 'roles', 'r1,r 2', 'session', 's'];
+    const own = ['type', 'ask', 'data', '{"q":1}'];
     const end = ['request_id', 'r', 'time', '1700000000123'];
-    expect(commandEntry(command, ORIGIN, 1_700_000_000_123)).toEqual([...entry, 'id', 'c1', ...end]);
+    expect(commandEntry(command, ORIGIN, 1_700_000_000_123)).toEqual([...entry, ...own, 'id', 'c1', ...end]);
     expect(commandEntry({ ...command, id: undefined }, ORIGIN, 1_700_000_000_123)).toEqual([
       ...entry,
+      ...own,
       ...end,
     ]);
     const trace = { traceId: 'unused', traceparent: '00-1-2-01', tracestate: undefined };
     expect(commandEntry({ ...command, id: undefined }, { ...ORIGIN, trace }, 1_700_000_000_123)).toEqual([
       ...entry,
+      ...own,
       ...end,
       ...['traceparent', '00-1-2-01'],
     ]);
