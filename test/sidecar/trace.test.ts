@@ -64,7 +64,16 @@ describe('the trace of an upgrade', () => {
     ['there are two', { traceparent: [PARENT, PARENT], tracestate: 'a=1' }],
   ])('is left out when %s', async (_, headers) => {
     const entry = await entryOf(headers);
-    expect(Object.keys(entry)).toEqual(['tenant', 'user', 'roles', 'session', 'type', 'data', 'request_id', 'time']);
+    expect(Object.keys(entry)).toEqual([
+      'tenant',
+      'user',
+      'roles',
+      'session',
+      'type',
+      'data',
+      'request_id',
+      'time',
+    ]);
     expect(upgradeLines().at(-1)).not.toHaveProperty('traceId');
   });
 });
