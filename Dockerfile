@@ -22,6 +22,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist/protocol ./dist/protocol
+COPY --from=build /app/dist/stdio ./dist/stdio
 
 FROM runtime AS gatekeeper
 COPY --from=build /app/dist/plugin ./dist/plugin

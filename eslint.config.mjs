@@ -22,11 +22,18 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  // Arrows run one way: plugin, sidecar and client know protocol only (docs: the house).
-  { files: ['protocol/**'], rules: noImportsFrom('plugin', 'sidecar', 'client', 'dev', 'test', 'bench') },
+  // Arrows run one way: plugin, sidecar and client know protocol only, the two programs stdio as well (docs: the house).
+  {
+    files: ['protocol/**'],
+    rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+  },
+  {
+    files: ['stdio/**'],
+    rules: noImportsFrom('protocol', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+  },
   { files: ['plugin/**'], rules: noImportsFrom('sidecar', 'client', 'dev', 'test', 'bench') },
   { files: ['sidecar/**'], rules: noImportsFrom('plugin', 'client', 'dev', 'test', 'bench') },
-  { files: ['client/**'], rules: noImportsFrom('plugin', 'sidecar', 'dev', 'test', 'bench') },
+  { files: ['client/**'], rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'dev', 'test', 'bench') },
   { files: ['dev/**', 'bench/**'], rules: { ...noImportsFrom('test'), 'no-console': 'off' } },
   {
     files: ['test/**/*.test.ts'],

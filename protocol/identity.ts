@@ -5,6 +5,15 @@ export interface Identity {
   readonly roles: readonly string[];
 }
 
+/**
+ * An id as text, whichever way JSON has it: a non-empty string as it is, an integer that JSON carries exactly in decimal.
+ * @returns undefined for anything else
+ */
+export function idFrom(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+}
+
 /** Roles in one text, as the header and the command stream have them: no role contains a comma. */
 export function rolesText(roles: readonly string[]): string {
   return roles.join(',');

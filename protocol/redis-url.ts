@@ -10,7 +10,7 @@ export interface Credentials {
   readonly password: string | undefined;
 }
 
-/** What a Redis URL says. */
+/** What a Redis URL says: all that a library is told of it, so that none reads more into it. */
 export type RedisTarget = Credentials & {
   readonly tls: boolean;
   /** The server, the sentinels, or some of the cluster's nodes, to find the others. */
@@ -18,8 +18,7 @@ export type RedisTarget = Credentials & {
 } & (
     | {
         readonly kind: 'single';
-        /** All of it, as ioredis takes it. */
-        readonly url: string;
+        readonly database: number;
       }
     | {
         readonly kind: 'sentinel';
@@ -60,6 +59,22 @@ export function parseRedisUrl(text: string): RedisTarget | undefined {
   return { kind: 'sentinel', tls, nodes, name, database: Number(database), ...credentials };
 }
 
+/** Why a Redis URL cannot be used, without a part of it that may be secret; undefined when it can. */
+export function redisUrlFault(text: string): string | undefined {
+  if (parseRedisUrl(text) !== undefined) return undefined;
+  const names = unknownParameters(text);
+  if (names.length === 0) return `expected ${REDIS_URL_FORMS}`;
+  return `expected no query parameters, got ${names.join(', ')}: the database stands in the path, the rest has settings of its own`;
+}
+
+/** The names in the query; none when what stands there may be the rest of a password. */
+function unknownParameters(text: string): readonly string[] {
+  const [, query] = /^rediss?(?:\+\w+)?:\/\/[^?#]*\?([^#]*)$/.exec(text) ?? [];
+  if (query === undefined || query.includes('@')) return [];
+  const names = [...new URLSearchParams(query).keys()];
+  return names.every((name) => /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name)) ? names : [];
+}
+
 /** What a terminal or a log may show of it: no user, no password. */
 export function describeTarget(target: RedisTarget): string {
   const nodes = target.nodes.map(addressText).join(', ');
@@ -81,15 +96,18 @@ export function addressText({ host, port }: Address): string {
 function parseSingle(url: string): RedisTarget | undefined {
   // Without the slashes "redis:6379" would be a URL, of no host.
   const parsed = /^rediss?:\/\//.test(url) ? URL.parse(url) : null;
-  if (parsed === null || parsed.hostname === '' || !/^(?:\/\d{0,5})?$/.test(parsed.pathname))
+  if (parsed === null || parsed.hostname === '' || parsed.search !== '' || parsed.hash !== '')
     return undefined;
+  const path = /^(?:\/(\d{0,5}))?$/.exec(parsed.pathname);
+  if (path === null) return undefined;
   const credentials = parseCredentials(userInfoOf(parsed));
   if (credentials === undefined) return undefined;
   const node = {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     port: parsed.port === '' ? REDIS_PORT : Number(parsed.port),
   };
-  return { kind: 'single', url, tls: parsed.protocol === 'rediss:', nodes: [node], ...credentials };
+  const tls = parsed.protocol === 'rediss:';
+  return { kind: 'single', tls, nodes: [node], database: Number(path[1] ?? 0), ...credentials };
 }
 
 function userInfoOf({ username, password }: URL): string {
@@ -107,10 +125,12 @@ function parseHost(text: string, defaultPort: number): Address | undefined {
 function parseCredentials(userInfo: string): Credentials | undefined {
   if (userInfo === '') return { username: undefined, password: undefined };
   try {
-    const [username, ...password] = userInfo.split(':').map(decodeURIComponent);
+    const [username, ...rest] = userInfo.split(':').map(decodeURIComponent);
+    const password = rest.join(':');
+    // An empty one is none, so that a setting may supply it.
     return {
       username: username === '' ? undefined : username,
-      password: password.length === 0 ? undefined : password.join(':'),
+      password: password === '' ? undefined : password,
     };
   } catch {
     return undefined;

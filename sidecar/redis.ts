@@ -6,7 +6,7 @@ import { NodeConnector } from '../protocol/node-connector';
 import {
   addressText,
   parseRedisUrl,
-  REDIS_URL_FORMS,
+  redisUrlFault,
   type Address,
   type RedisTarget,
 } from '../protocol/redis-url';
@@ -44,7 +44,7 @@ export interface RedisSettings {
 /** Where a URL of {@link RedisSettings} leads. @throws TypeError for one that cannot be used */
 export function redisTarget({ redisUrl }: RedisSettings): RedisTarget {
   const target = parseRedisUrl(redisUrl);
-  if (target === undefined) throw new TypeError(`expected ${REDIS_URL_FORMS}`);
+  if (target === undefined) throw new TypeError(redisUrlFault(redisUrl));
   return target;
 }
 
@@ -122,7 +122,12 @@ function connectionTo(target: RedisTarget, name: string, settings: RedisSettings
   const options = { ...commonOptions(name, settings), ...reconnecting };
   switch (target.kind) {
     case 'single':
-      return new Redis(target.url, { ...options, ...credentials(target, settings) });
+      return new Redis({
+        ...options,
+        ...target.nodes[0],
+        db: target.database,
+        ...credentials(target, settings),
+      });
     case 'sentinel':
       return new Redis({
         ...options,

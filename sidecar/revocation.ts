@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import type { AssertedCaller } from '../protocol/assertion';
+import { idFrom } from '../protocol/identity';
 
 /** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
 export type Revocation =
   { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
 
 const TYPE = z.literal('revoke');
-const NAME = z.string().min(1);
+/** A number, as tokens may have one, is the same id as its digits. */
+const NAME = z.unknown().transform((value, context) => {
+  const id = idFrom(value);
+  if (id !== undefined) return id;
+  context.addIssue({ code: 'custom', message: 'expected a text, or an integer that JSON carries exactly' });
+  return z.NEVER;
+});
 const REVOCATION = z.union([
   z.strictObject({ type: TYPE, jti: NAME }),
   z.strictObject({ type: TYPE, tenant: NAME, user: NAME.optional() }),

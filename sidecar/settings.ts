@@ -1,5 +1,6 @@
 import type { HeaderNames } from '../protocol/headers';
 import type { LogLevel } from './settings/log-level';
+import { isServiceAddress } from '../stdio/service-links';
 import type { Row, SettingRow } from './settings/row';
 import { TABLE } from './settings/table';
 
@@ -162,7 +163,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     const value = given(setting) ? env[setting.name] : setting.default;
     if (value === undefined) return undefined;
     const read = setting.read(value);
-    if (read === undefined) faults.push(`${setting.name}: expected ${setting.expected}`);
+    if (read === undefined) faults.push(`${setting.name}: ${faultOf(setting, value)}`);
     return read;
   }
 
@@ -170,6 +171,13 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     // A bad value is in `faults` by now, so nobody sees this object.
     return optional(setting) as T;
   }
+}
+
+function faultOf<T>({ expected, faultOf: own }: Row<T>, value: string): string {
+  if (isServiceAddress(value)) {
+    return `expected ${expected}, got the address that Kubernetes sets for a Service of that name: give the Service another name, or its pods enableServiceLinks: false`;
+  }
+  return own?.(value) ?? `expected ${expected}`;
 }
 
 /** Two kinds of header under one name could not both be checked. */

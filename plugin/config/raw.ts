@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseRedisUrl, REDIS_URL_FORMS } from '../../protocol/redis-url';
+import { redisUrlFault } from '../../protocol/redis-url';
 import { ALGORITHMS, OPTIONAL_CLAIMS } from '../schema';
 
 /** Null where it is not set; not there at all when Kong read the schema of an earlier gatekeeper. */
@@ -15,9 +15,12 @@ const origin = z
     /^(?:null|[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+)$/,
     'expected an Origin like https://app.example.com or https://*.example.com',
   );
-const redisUrl = z
-  .string()
-  .refine((text) => parseRedisUrl(text) !== undefined, `expected ${REDIS_URL_FORMS}`);
+const redisUrl = z.string().superRefine((text, context) => {
+  const message = redisUrlFault(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+/** An empty one is none. */
+const credential = optionalText.transform((text) => (text === '' ? undefined : text));
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
@@ -78,10 +81,10 @@ export const rawConfig = z.object({
     url: redisUrl.nullish().transform((url) => url ?? undefined),
     host: z.string().min(1),
     port: z.int(),
-    username: optionalText,
-    password: optionalText,
-    sentinel_username: optionalText,
-    sentinel_password: optionalText,
+    username: credential,
+    password: credential,
+    sentinel_username: credential,
+    sentinel_password: credential,
     database: z.int().nonnegative(),
     ssl: z.boolean(),
     ssl_verify: z.boolean(),

@@ -46,7 +46,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   const target = redisTarget(settings);
   if (target?.kind === 'cluster') return clusterConnection(target, settings, GCRA_LUA, log);
   const options = connectionOptions(settings, target);
-  const redis = target?.kind === 'single' ? new Redis(target.url, options) : new Redis(options);
+  const redis = new Redis(options);
   redis.defineCommand('gcra', { lua: GCRA_LUA });
   redis.on('error', (error: Error) => {
     log.warn({ err: { message: error.message } }, 'redis connection error');

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
-import { parseRedisUrl, REDIS_URL_FORMS, type RedisTarget } from '../../protocol/redis-url';
+import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../protocol/redis-url';
 import { ConfigError, type RedisSettings } from '../config/config';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
@@ -23,7 +23,7 @@ export type RedisConnectionOptions = Omit<RedisOptions, 'replyMapping'>;
 export function redisTarget({ url }: RedisSettings): RedisTarget | undefined {
   if (url === undefined) return undefined;
   const target = parseRedisUrl(url);
-  if (target === undefined) throw new ConfigError(`config.redis.url: expected ${REDIS_URL_FORMS}`);
+  if (target === undefined) throw new ConfigError(`config.redis.url: ${redisUrlFault(url) ?? ''}`);
   return target;
 }
 
@@ -38,6 +38,7 @@ export function connectionOptions(
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
     ...(target === undefined && { host: settings.host, port: settings.port, db: settings.database }),
+    ...(target?.kind === 'single' && { ...target.nodes[0], db: target.database }),
     ...(target?.kind === 'sentinel' && sentinelOptions(settings, target)),
   };
 }

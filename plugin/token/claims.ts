@@ -12,13 +12,6 @@ export function claimAt(payload: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** An id claim as text: a non-empty string as it is, an integer that JSON carries exactly in decimal. */
-export function idFrom(claim: unknown): string | undefined {
-  if (typeof claim === 'string') return claim === '' ? undefined : claim;
-  if (typeof claim === 'number' && Number.isSafeInteger(claim)) return String(claim);
-  return undefined;
-}
-
 /** A roles claim: an array of strings, or nothing. Anything else is undefined. */
 export function rolesFrom(claim: unknown): readonly string[] | undefined {
   if (claim === undefined || claim === null) return [];

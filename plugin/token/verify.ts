@@ -1,10 +1,10 @@
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { isCompactJws } from '../../protocol/compact-jws';
-import { identityFault, type Identity } from '../../protocol/identity';
+import { identityFault, idFrom, type Identity } from '../../protocol/identity';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
 import { Refusal } from '../refusal';
-import { claimAt, idFrom, rolesFrom } from './claims';
+import { claimAt, rolesFrom } from './claims';
 import { verifyJwt } from './hmac';
 import { checkProvenance } from './provenance';
 

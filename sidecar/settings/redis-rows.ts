@@ -1,10 +1,11 @@
-import { parseRedisUrl, REDIS_URL_FORMS } from '../../protocol/redis-url';
+import { parseRedisUrl, redisUrlFault, REDIS_URL_FORMS } from '../../protocol/redis-url';
 import { integer, MAX_TIMER_MS, optionalText, row } from './row';
 
 /** Where Redis is and who the bridge is to it. */
 export const REDIS_ROWS = {
   redisUrl: row('REDIS_URL', 'redis://127.0.0.1:6379', REDIS_URL_FORMS, readRedisUrl, {
     description: `where services publish and commands go: ${REDIS_URL_FORMS}`,
+    faultOf: redisUrlFault,
   }),
   redisTimeoutMs: integer(
     'BRIDGE_REDIS_TIMEOUT_MS',

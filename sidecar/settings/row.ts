@@ -11,6 +11,8 @@ export interface SettingRow {
 export interface Row<T> extends SettingRow {
   /** What a value must be, for the error message. */
   readonly expected: string;
+  /** Why a value cannot be used, where there is more to say than what was expected. */
+  readonly faultOf?: (text: string) => string | undefined;
   /** Undefined when the text is not what was expected. */
   readonly read: (text: string) => T | undefined;
 }
@@ -24,9 +26,10 @@ export function row<T>(
   fallback: string | undefined,
   expected: string,
   read: (text: string) => T | undefined,
-  more: { description: string; unit?: string },
+  more: { description: string; unit?: string; faultOf?: (text: string) => string | undefined },
 ): Row<T> {
-  return { name, default: fallback, expected, read, unit: more.unit, description: more.description };
+  const { unit, ...rest } = more;
+  return { name, default: fallback, expected, read, unit, ...rest };
 }
 
 /** Any text. */

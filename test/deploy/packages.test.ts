@@ -70,7 +70,7 @@ describe('the package kong-ws-bridge', () => {
   it('holds what runs and nothing that tests, develops or is not built', () => {
     const paths = files.map(({ path }) => path);
     const besides = paths.filter(
-      (path) => !/^dist\/(protocol|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
+      (path) => !/^dist\/(protocol|stdio|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
     );
     expect(besides.sort()).toEqual(['LICENSE', 'PROTOCOL.md', 'README.md', 'kong.yml', 'package.json']);
   });

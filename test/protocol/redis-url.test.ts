@@ -1,19 +1,16 @@
-import { describeTarget, parseRedisUrl } from '../../protocol/redis-url';
+import { describeTarget, parseRedisUrl, redisUrlFault } from '../../protocol/redis-url';
 
 const NOBODY = { username: undefined, password: undefined };
 
 describe('a Redis URL', () => {
   it.each([
-    [
-      'redis://h',
-      { kind: 'single', tls: false, url: 'redis://h', nodes: [{ host: 'h', port: 6379 }], ...NOBODY },
-    ],
+    ['redis://h', { kind: 'single', tls: false, database: 0, nodes: [{ host: 'h', port: 6379 }], ...NOBODY }],
     [
       'rediss://u:p%40%3A@[::1]:1/2',
       {
         kind: 'single',
         tls: true,
-        url: 'rediss://u:p%40%3A@[::1]:1/2',
+        database: 2,
         nodes: [{ host: '::1', port: 1 }],
         username: 'u',
         password: 'p@:',
@@ -24,12 +21,24 @@ describe('a Redis URL', () => {
       {
         kind: 'single',
         tls: false,
-        url: 'redis://:secret@h',
+        database: 0,
         nodes: [{ host: 'h', port: 6379 }],
         username: undefined,
         password: 'secret',
       },
     ],
+    ...['redis://app:@h', 'redis://app@h'].map((url): [string, object] => [
+      url,
+      {
+        kind: 'single',
+        tls: false,
+        database: 0,
+        nodes: [{ host: 'h', port: 6379 }],
+        username: 'app',
+        password: undefined,
+      },
+    ]),
+    ['redis+cluster://:@a', { kind: 'cluster', tls: false, nodes: [{ host: 'a', port: 6379 }], ...NOBODY }],
     [
       'redis+sentinel://h1,h2:5/mymaster',
       {
@@ -93,8 +102,36 @@ describe('a Redis URL', () => {
     'redis+cluster://a/1',
     'redis+cluster://%zz@a',
     'redis+other://a',
+    'redis://h?db=2',
+    'redis://h/0?family=6',
+    'redis://h#1',
+    'redis+sentinel://h/m?db=2',
+    'redis+cluster://a?scaleReads=all',
   ])('%s cannot be used', (url) => {
     expect(parseRedisUrl(url)).toBeUndefined();
+  });
+
+  it.each([
+    ['redis://h?db=2', 'expected no query parameters, got db:'],
+    ['rediss://h/0?family=6&commandTimeout=1', 'expected no query parameters, got family, commandTimeout:'],
+    ['redis+sentinel://h/m?db=2', 'expected no query parameters, got db:'],
+    ['redis+cluster://a?scaleReads=all', 'expected no query parameters, got scaleReads:'],
+    ['http://h?db=2', 'expected redis://'],
+  ])('%s is refused with what to mend', (url, fault) => {
+    expect(redisUrlFault(url)).toContain(fault);
+    expect(redisUrlFault('redis://h/2')).toBeUndefined();
+  });
+
+  it.each([
+    'redis://:hu?sh@h',
+    'redis://h/0?hu sh=1',
+    'redis+sentinel://:hu?sh@h/m',
+    'redis://:hu/?sh=1@h',
+    'redis://:hu#sh@h',
+  ])('%s is refused without what may be a part of its password', (url) => {
+    expect(redisUrlFault(url)).toBe(
+      'expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
+    );
   });
 
   it.each([

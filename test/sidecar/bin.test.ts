@@ -17,7 +17,7 @@ let redis: RedisServer;
 
 beforeAll(async () => {
   compiled = await mkdtemp(join(tmpdir(), 'ws-bridge-'));
-  await Promise.all(['protocol', 'sidecar'].map(compileFolder));
+  await Promise.all(['protocol', 'stdio', 'sidecar'].map(compileFolder));
   redis = await startRedis();
 });
 afterAll(async () => {

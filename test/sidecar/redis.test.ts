@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
-import { redisConnection, redisSubscriber } from '../../sidecar/redis';
+import { disconnect, redisConnection, redisSubscriber } from '../../sidecar/redis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { eventually } from './fixture';
 
@@ -45,6 +45,16 @@ describe('a connection to Redis', () => {
     process.kill(server.pid, 'SIGCONT');
     redis.disconnect();
   });
+
+  it.each(['redis://app:@127.0.0.1', 'redis://:@127.0.0.1', 'redis://app@127.0.0.1', 'redis://127.0.0.1'])(
+    'takes from the settings what %s leaves empty',
+    async (redisUrl) => {
+      const settings = { redisUrl, redisUsername: 'app', redisPassword: 'secret', redisTimeoutMs: LONG_MS };
+      const redis = redisConnection('commands', settings, log);
+      expect(redis.options).toMatchObject({ username: 'app', password: 'secret' });
+      await disconnect(redis);
+    },
+  );
 
   it('that a subscriber gives up comes back, with no subscriptions of its own accord', async () => {
     const redis = redisConnection('subscriber', { redisUrl: server.url, redisTimeoutMs: LONG_MS }, log);

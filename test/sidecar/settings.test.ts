@@ -57,6 +57,27 @@ describe('settings', () => {
     expect(faultsOf({ BRIDGE_ASSERTION_PUBLIC_KEY: jwk })).toEqual([]);
   });
 
+  it('refuse options in the query of a Redis URL, by their names', () => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      REDIS_URL: 'redis://:hush@h?enableOfflineQueue=true&db=2',
+    };
+    expect(faultsOf(env)).toEqual([
+      'REDIS_URL: expected no query parameters, got enableOfflineQueue, db: the database stands in the path, the rest has settings of its own',
+    ]);
+  });
+
+  it.each(['tcp://10.0.0.1:8080', 'udp://10.0.0.1:53'])(
+    'say whose doing it is that BRIDGE_PORT is %s',
+    (address) => {
+      expect(faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_PORT: address })).toEqual([
+        expect.stringMatching(
+          /^BRIDGE_PORT: expected a whole number .* Kubernetes sets for a Service of that name/,
+        ),
+      ]);
+    },
+  );
+
   it('name every bad variable and what was expected, at once', () => {
     const faults = faultsOf({
       BRIDGE_ASSERTION_SECRET: SECRET,

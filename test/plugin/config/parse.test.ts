@@ -107,6 +107,11 @@ describe('the configuration', () => {
       { redis: { ...(rawConfig()['redis'] as object), url: '' } },
       'config.redis.url: expected redis://',
     ],
+    [
+      'a Redis URL with options in its query',
+      { redis: { ...(rawConfig()['redis'] as object), url: 'redis://h?db=2' } },
+      'config.redis.url: expected no query parameters, got db',
+    ],
     ['nothing', undefined, 'config.'],
   ])('is refused with %s, naming the field', async (_, changes, message) => {
     const raw = changes === undefined ? undefined : rawConfig(changes);
