@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_TOKEN_TTL_SECONDS, DEV_JWT_SECRET } from './defaults';
 import { issueToken } from './issue-token';
+import { endWithReader } from '../stdio/closed-output';
 
 interface Flags {
   readonly tenant: string;
@@ -8,6 +9,8 @@ interface Flags {
   readonly ttl: number;
   readonly roles: readonly string[];
 }
+
+endWithReader();
 
 const command = new Command('token')
   .description('Prints an access token as the platform issues them, signed with JWT_SECRET (HS256).')

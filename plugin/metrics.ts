@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { droppedLines } from './log';
 import { REFUSAL_CODES } from './refusal';
 
 /** The gatekeeper's metrics; default process metrics are collected once someone serves them. */
@@ -72,6 +73,16 @@ export const jwksStaleUses = new Counter({
   name: 'ws_gatekeeper_jwks_stale_uses_total',
   help: 'Verifications with fetched keys that are older than cache_seconds.',
   registers,
+});
+
+new Counter({
+  name: 'ws_gatekeeper_log_lines_dropped_total',
+  help: 'Log lines that were dropped because standard output was not read.',
+  registers,
+  collect() {
+    this.reset();
+    this.inc(droppedLines());
+  },
 });
 
 /**

@@ -56,6 +56,8 @@ export interface BridgeDeps {
   readonly now?: () => number;
   /** Milliseconds of a clock that nobody sets, for durations; performance.now by default. */
   readonly monotonicMs?: () => number;
+  /** Log lines that nobody took, for the metrics; none by default. */
+  readonly droppedLogLines?: () => number;
 }
 
 /** The ports that a bridge listens on. */
@@ -88,7 +90,7 @@ export interface Bridge {
  */
 export function createBridge(
   settings: Settings,
-  { log, now = Date.now, monotonicMs = () => performance.now() }: BridgeDeps,
+  { log, now = Date.now, monotonicMs = () => performance.now(), droppedLogLines = () => 0 }: BridgeDeps,
 ): Bridge {
   const { routesFile } = settings;
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
@@ -139,6 +141,7 @@ export function createBridge(
       subscriptions: () => subscriptions.size,
       streams: () => streams.size,
       sessions: () => sessions.size,
+      droppedLogLines,
       undecidedUpgrades: () => upgrades.undecided,
       redis: () => ({ commands: commands.status === 'ready', subscriber: intake.isConnected }),
       delivers: () => intake.delivers,

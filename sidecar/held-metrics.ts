@@ -13,6 +13,8 @@ export interface Held {
   /** Whether the latest probe of delivery was heard. */
   readonly delivers: () => boolean;
   readonly accepting: () => boolean;
+  /** Log lines that nobody took. */
+  readonly droppedLogLines: () => number;
   /** Connections and channels that this bridge takes, at most; 0 for any number. */
   readonly caps: Readonly<Record<'connections' | 'subscriptions', number>>;
 }
@@ -52,15 +54,16 @@ export function registerHeld(held: Held, registry: Registry): void {
       for (const [connection, up] of Object.entries(held.redis())) this.set({ connection }, Number(up));
     },
   });
-  new Counter({
-    name: 'ws_bridge_event_loop_active_seconds_total',
-    help: 'Time that the event loop worked, in seconds: its rate is the loop’s utilisation.',
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(performance.eventLoopUtilization().active / 1000);
-    },
-  });
+  counter(
+    'ws_bridge_log_lines_dropped_total',
+    'Log lines that were dropped because standard output was not read.',
+    held.droppedLogLines,
+  );
+  counter(
+    'ws_bridge_event_loop_active_seconds_total',
+    'Time that the event loop worked, in seconds: its rate is the loop’s utilisation.',
+    () => performance.eventLoopUtilization().active / 1000,
+  );
 
   function gauge(name: string, help: string, read: () => number): void {
     new Gauge({
@@ -69,6 +72,18 @@ export function registerHeld(held: Held, registry: Registry): void {
       registers: [registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  function counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
       },
     });
   }

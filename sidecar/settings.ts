@@ -1,10 +1,11 @@
 import type { HeaderNames } from '../protocol/headers';
-import type { LogLevel } from './settings/log-level';
+import type { LogLevel } from '../stdio/log-level';
 import { isServiceAddress } from '../stdio/service-links';
+import { unknownVariables, unknownVariableText, type UnknownVariable } from '../stdio/unknown-variables';
 import type { Row, SettingRow } from './settings/row';
 import { TABLE } from './settings/table';
 
-export { LOG_LEVELS, type LogLevel } from './settings/log-level';
+export { LOG_LEVELS, type LogLevel } from '../stdio/log-level';
 export { MAX_RING_FRAMES } from './settings/resume-rows';
 export type { SettingRow } from './settings/row';
 
@@ -81,6 +82,19 @@ export class SettingsError extends Error {
 /** All settings, in the order in which `--help` lists them. */
 export const SETTING_ROWS: readonly SettingRow[] = Object.values(TABLE);
 
+const PREFIX = 'BRIDGE_';
+
+/** Variables of an environment that begin as settings do and are none. */
+export function unknownSettings(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly UnknownVariable[] {
+  return unknownVariables(
+    env,
+    PREFIX,
+    SETTING_ROWS.map(({ name }) => name),
+  );
+}
+
 /**
  * Reads the settings from an environment. A variable that is unset or empty takes its default.
  * @returns a frozen object
@@ -152,7 +166,10 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     );
   }
   faults.push(...sharedHeaderFaults(settings.headers));
-  if (faults.length > 0) throw new SettingsError(faults);
+  if (faults.length > 0) {
+    // One that is missing may be there under a name that is nearly right.
+    throw new SettingsError([...faults, ...unknownSettings(env).map(unknownVariableText)]);
+  }
   return Object.freeze(settings);
 
   function given(setting: SettingRow): boolean {

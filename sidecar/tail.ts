@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { connect, ConnectError, type BridgeClient } from 'ws-bridge-client';
+import { visible } from '../stdio/visible';
 import { CountedPoint } from './counted-point';
 import { printable } from './upgrade-answer';
 
@@ -10,9 +11,9 @@ export interface TailOptions {
   readonly token: string;
   /** Where to go on: what an earlier tail said at its end. */
   readonly resume: string | undefined;
-  /** Data frames, one a line. */
+  /** Data frames, one a line; what they hold of control characters is made visible. */
   readonly out: (line: string) => void;
-  /** Everything else. */
+  /** Everything else, made visible in the same way. */
   readonly note: (line: string) => void;
 }
 
@@ -45,7 +46,14 @@ function mayBeMended(error: unknown): boolean {
 }
 
 /** Prints what a route's clients get, over any number of reconnects. */
-export function startTail({ url, token, resume, out, note }: TailOptions): Tail {
+export function startTail({ url, token, resume, ...told }: TailOptions): Tail {
+  // Frames, reasons and messages come from peers and servers that nobody vouches for.
+  const out = (line: string): void => {
+    told.out(visible(line));
+  };
+  const note = (line: string): void => {
+    told.note(visible(line));
+  };
   const point = new CountedPoint();
   const address = new URL(url);
   if (resume !== undefined) address.searchParams.set('resume', resume);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { visible } from '../stdio/visible';
 
 /** An answer to an upgrade that is not 101, for a person to read. */
 export interface UpgradeAnswer {
@@ -26,9 +27,9 @@ export async function refusalOf(response: IncomingMessage): Promise<UpgradeAnswe
   return { status: response.statusCode ?? 0, message: printable(messageOf(body)) };
 }
 
-/** Text from outside, made safe for a terminal: no control characters, and not too long. */
+/** Text from outside for one line of a terminal: control characters as escapes, and not too long. */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, MAX_SHOWN_CHARACTERS);
+  return visible(text.slice(0, MAX_SHOWN_CHARACTERS));
 }
 
 function messageOf(body: string): string {

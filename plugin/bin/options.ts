@@ -1,4 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
+import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-variables';
 
 /** What `ws-gatekeeper` is told on its command line to serve. */
 export interface ServeOptions {
@@ -44,14 +46,34 @@ export interface Variable {
   readonly description: string;
 }
 
+const PREFIX = 'GATEKEEPER_';
+
 /** What it reads of the environment. */
 export const VARIABLES: readonly Variable[] = [
   {
     name: 'GATEKEEPER_LOG_LEVEL',
     default: 'info',
-    description: 'least severe lines that are logged: trace, debug, info, warn, error, fatal or silent',
+    description: `least severe lines that are logged: ${LOG_LEVELS.join(', ')}`,
   },
 ];
+
+/** Why the environment cannot be used; undefined when it can. */
+export function environmentFault(env: Environment): string | undefined {
+  const level = env['GATEKEEPER_LOG_LEVEL'] ?? '';
+  if (level === '' || readLogLevel(level) !== undefined) return undefined;
+  return `GATEKEEPER_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}`;
+}
+
+/** Variables of an environment that begin as those above and are none of them. */
+export function unknownSettings(env: Environment): readonly UnknownVariable[] {
+  return unknownVariables(
+    env,
+    PREFIX,
+    VARIABLES.map(({ name }) => name),
+  );
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 function octal(digits: string): number {
   if (!/^0?[0-7]{3}$/.test(digits))

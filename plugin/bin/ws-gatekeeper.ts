@@ -5,15 +5,20 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
+import { endWithReader } from '../../stdio/closed-output';
+import { EXIT_CODES, EXIT_CODES_HELP, UsageError } from '../../stdio/exit-codes';
+import { pastedToken } from '../../stdio/pasted-token';
+import { unknownVariableText } from '../../stdio/unknown-variables';
+import { visibleLines } from '../../stdio/visible';
 import { AdminPort } from '../admin-port';
 import { Name, Plugin, Version } from '../index';
-import { log } from '../log';
+import { log, settle } from '../log';
 import { exportServerLoad } from '../metrics';
 import { closeRedisConnections } from '../store/redis-connection';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
-import { SERVE_OPTIONS, VARIABLES, type ServeOptions } from './options';
+import { environmentFault, SERVE_OPTIONS, unknownSettings, VARIABLES, type ServeOptions } from './options';
 
 interface VerifyFlags {
   readonly config: string;
@@ -23,18 +28,22 @@ interface VerifyFlags {
 
 const HEALTH_CHECK_TIMEOUT_MS = 2000;
 
+const runOn = endWithReader();
+
 const program = new Command('ws-gatekeeper')
   .description("Serves the ws-gatekeeper plugin to Kong over Kong's ProtoBuf plugin-server protocol.")
   .version(Version)
-  .addHelpText('after', environmentHelp());
+  .addHelpText('after', environmentHelp())
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage));
 for (const option of SERVE_OPTIONS) program.addOption(option);
 
 program
   .command('verify')
   .description(
-    "Says what would be decided of a token, from Kong's declarative configuration, and why. Counts nothing and asks no Redis; ends with 1 when it would be refused.",
+    "Says what would be decided of a token, from Kong's declarative configuration, and why. Counts nothing and asks no Redis.",
   )
-  .argument('<token>', "the user's token, or - to read it from standard input")
+  .addHelpText('after', EXIT_CODES_HELP)
+  .argument('<token>', `the user's token, with or without "Bearer", or - to read it from standard input`)
   .option(
     '--config <file>',
     "Kong's declarative file, or a KongPlugin; environment variables supply its {vault://env/…}",
@@ -49,8 +58,8 @@ program.allowExcessArguments().action((options: ServeOptions) => serveOrPrint(op
 
 program.parseAsync().catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
-  process.exitCode = 1;
   closeRedisConnections();
+  void settle().then(() => process.exit(1));
 });
 
 async function serveOrPrint(options: ServeOptions): Promise<void> {
@@ -64,6 +73,14 @@ async function serveOrPrint(options: ServeOptions): Promise<void> {
   if (options.healthCheck) {
     process.exitCode = (await listens(path)) ? 0 : 1;
     return;
+  }
+  const fault = environmentFault(process.env);
+  if (fault !== undefined) throw new Error(fault);
+  // A server outlives who reads its log.
+  runOn();
+  for (const unknown of unknownSettings(process.env)) {
+    const { name: variable, nearest } = unknown;
+    log.warn({ variable, nearest }, unknownVariableText(unknown));
   }
   requireFolder('--socket', path);
   if (options.pluginInfoFile !== undefined) {
@@ -79,8 +96,10 @@ async function runVerify(token: string, { config, path, origin }: VerifyFlags): 
     import('../verify/report.js'),
   ]);
   try {
+    const given = pastedToken(token === '-' ? await text(process.stdin) : token);
+    if (given === '') throw new UsageError('expected a token, as an argument or with - on standard input');
     const verification = await verify({
-      token: (token === '-' ? await text(process.stdin) : token).trim(),
+      token: given,
       configFile: config,
       pluginName: Name,
       path,
@@ -89,13 +108,13 @@ async function runVerify(token: string, { config, path, origin }: VerifyFlags): 
       now: Date.now() / 1000,
       log,
     });
+    if (verification.verdict.outcome !== 'admitted') process.exitCode = EXIT_CODES.refused;
     process.stdout.write(`${report(verification)}\n`);
-    if (verification.verdict.outcome !== 'admitted') process.exitCode = 1;
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     // For a person, not for the log.
-    process.stderr.write(`ws-gatekeeper: ${cause.message}\n`);
-    process.exitCode = 2;
+    process.exitCode = EXIT_CODES.usage;
+    process.stderr.write(`ws-gatekeeper: ${visibleLines(cause.message)}\n`);
   }
 }
 
@@ -129,6 +148,8 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     await server.close(options.shutdownTimeoutMs);
     closeRedisConnections();
     log.info('stopped');
+    await settle();
+    process.exit();
   }
 }
 

@@ -1,15 +1,14 @@
+import { visible } from '../../stdio/visible';
 import type { CountingLimit, Verification } from './verify';
 
 /** What a verification came to, for a terminal. No part of the token is in it but whom it names. */
 export function report({ route, verdict, tier, limits, asksRedis }: Verification): string {
   const redis = asksRedis ? ['not asked: Redis (revocation, rate limits)'] : [];
   if (verdict.outcome !== 'admitted') {
-    return [`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`].join(
-      '\n',
-    );
+    return lines([`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`]);
   }
   const { tenantId, userId, roles } = verdict.identity;
-  return [
+  return lines([
     'admitted',
     `route: ${route}`,
     `tenant: ${JSON.stringify(tenantId)}`,
@@ -18,7 +17,12 @@ export function report({ route, verdict, tier, limits, asksRedis }: Verification
     `tier: ${tier === undefined ? 'none' : JSON.stringify(tier)}`,
     ...limits.map((limit) => `limit: ${limitText(limit, tier)}`),
     ...redis,
-  ].join('\n');
+  ]);
+}
+
+/** Claims say what an issuer likes, and JSON escapes C0 controls only. */
+function lines(texts: readonly string[]): string {
+  return texts.map(visible).join('\n');
 }
 
 function limitText({ by, paths, rate, ofTier }: CountingLimit, tier: string | undefined): string {

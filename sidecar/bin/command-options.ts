@@ -1,5 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
+import { UsageError } from '../../stdio/exit-codes';
+import { pastedToken } from '../../stdio/pasted-token';
 
 /** The environment variable that a token may stand in. */
 export const TOKEN_VARIABLE = 'WS_TOKEN';
@@ -8,18 +10,20 @@ export const TOKEN_VARIABLE = 'WS_TOKEN';
 const TOKEN = /^[\w.-]+$/;
 
 /** What `--help` says of it. */
-export const TOKEN_HELP = `the user's token, or - to read it from standard input; ${TOKEN_VARIABLE} when left out`;
+export const TOKEN_HELP = `the user's token, with or without "Bearer", or - to read it from standard input; ${TOKEN_VARIABLE} when left out`;
 
 /**
  * The token of `--token`, of standard input or of the environment: other users of a machine see arguments.
- * @throws Error when there is none
+ * @throws UsageError when there is none
  */
 export async function readToken(option: string | undefined): Promise<string> {
   const given = option === '-' ? await text(process.stdin) : (option ?? process.env[TOKEN_VARIABLE] ?? '');
-  const token = given.trim();
-  if (token === '') throw new Error(`expected a token: --token <jwt>, --token - or ${TOKEN_VARIABLE}`);
+  const token = pastedToken(given);
+  if (token === '') throw new UsageError(`expected a token: --token <jwt>, --token - or ${TOKEN_VARIABLE}`);
   if (!TOKEN.test(token)) {
-    throw new Error('expected a token of one line, without spaces: A-Z a-z 0-9 - _ and dots, as a JWT is');
+    throw new UsageError(
+      'expected a token of one line, without spaces: A-Z a-z 0-9 - _ and dots, as a JWT is',
+    );
   }
   return token;
 }
@@ -42,8 +46,8 @@ export function milliseconds(value: string): number {
 /** A WebSocket URL; http and https are taken for ws and wss. */
 export function webSocketUrl(value: string): URL {
   const url = URL.parse(value.replace(/^http/, 'ws'));
-  if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:') {
-    throw new InvalidArgumentError('Expected a URL like wss://gateway.example.');
+  if ((url?.protocol !== 'ws:' && url?.protocol !== 'wss:') || url.hash !== '') {
+    throw new InvalidArgumentError('Expected a URL like wss://gateway.example, with or without a path.');
   }
   return url;
 }

@@ -2,9 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { endWithReader } from '../../stdio/closed-output';
+import { EXIT_CODES, EXIT_CODES_HELP, exitCodeOf } from '../../stdio/exit-codes';
+import { processLog } from '../../stdio/process-log';
+import { unknownVariableText } from '../../stdio/unknown-variables';
+import { visibleLines } from '../../stdio/visible';
 import { createBridge } from '../bridge';
-import { processLog } from '../log';
-import { parseSettings, SETTING_ROWS } from '../settings';
+import { parseSettings, SETTING_ROWS, unknownSettings } from '../settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
 interface DoctorFlags {
@@ -19,10 +23,13 @@ interface TailFlags {
   readonly resume?: string;
 }
 
+const runOn = endWithReader();
+
 const program = new Command('ws-bridge')
   .description('Verifies what the gateway vouches for, and carries messages between WebSockets and Redis.')
   .version(packageVersion())
   .addHelpText('after', settingsHelp())
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage))
   // Something that is no command is told from one that takes no argument.
   .allowExcessArguments()
   .action(run);
@@ -30,9 +37,14 @@ const program = new Command('ws-bridge')
 program
   .command('doctor')
   .description(
-    'Checks settings, keys and Redis as the bridge would use them, and with --gateway the whole way through a gateway: upgrade, publish, receive. Ends with 1 when something is wrong.',
+    'Checks settings, keys and Redis as the bridge would use them, and with --gateway the whole way through a gateway: upgrade, publish, receive.',
   )
-  .option('--gateway <url>', 'wss://gateway.example', webSocketUrl)
+  .addHelpText('after', EXIT_CODES_HELP)
+  .option(
+    '--gateway <url>',
+    'wss://gateway.example, with the path before the routes if it has one',
+    webSocketUrl,
+  )
   .option('--token <jwt>', TOKEN_HELP)
   .option('--path <path>', 'a route with a session, to upgrade on', routePath, '/ws/ai/chat')
   .option('--timeout-ms <ms>', 'for each step through the gateway', milliseconds, 5000)
@@ -43,6 +55,7 @@ program
   .description(
     'Connects as a client and prints what comes, a frame a line; states, gaps and refusals go to standard error.',
   )
+  .addHelpText('after', EXIT_CODES_HELP)
   .argument('<url>', 'gateway and route: wss://gateway.example/ws/notifications', webSocketUrl)
   .option('--token <jwt>', TOKEN_HELP)
   .option('--resume <point>', 'go on from where an earlier tail ended')
@@ -51,20 +64,26 @@ program
 program.parseAsync().catch((error: unknown) => {
   // Which variable, file or port it is stands in the message; a stack would only hide it.
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`ws-bridge: ${message}\n`);
-  process.exit(1);
+  process.stderr.write(`ws-bridge: ${visibleLines(message)}\n`);
+  process.exit(exitCodeOf(error));
 });
 
 async function run(): Promise<void> {
   const [unknown] = program.args;
   if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected doctor or tail`);
   const settings = parseSettings(process.env);
-  const log = processLog(settings.logLevel);
-  const bridge = createBridge(settings, { log });
+  // A server outlives who reads its log.
+  runOn();
+  const { log, droppedLines, settle } = processLog(settings.logLevel, { name: 'ws-bridge' });
+  for (const unknown of unknownSettings(process.env)) {
+    const { name: variable, nearest } = unknown;
+    log.warn({ variable, nearest }, unknownVariableText(unknown));
+  }
+  const bridge = createBridge(settings, { log, droppedLogLines: droppedLines });
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'closing');
     const ended = signal === 'SIGTERM' ? bridge.drain() : bridge.close();
-    void ended.then(() => process.exit(0));
+    void ended.then(settle).then(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
@@ -80,8 +99,8 @@ async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags):
   const gateway = url === undefined ? undefined : { url, token: await readToken(token), path };
   const options = { env: process.env, gateway, timeoutMs, now: Date.now };
   for await (const finding of diagnose(options)) {
+    if (!finding.ok) process.exitCode = EXIT_CODES.refused;
     process.stdout.write(`${findingLine(finding)}\n`);
-    if (!finding.ok) process.exitCode = 1;
   }
 }
 

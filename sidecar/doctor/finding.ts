@@ -1,8 +1,12 @@
+import { visibleLines } from '../../stdio/visible';
+
 /** What one check found. */
 export interface Finding {
   /** What was checked, in a word. */
   readonly subject: string;
   readonly ok: boolean;
+  /** It can be used so, and was probably meant otherwise. */
+  readonly isDoubtful?: boolean;
   /** What holds, or what is wrong and what to do about it. Quotes no secret. */
   readonly text: string;
 }
@@ -12,14 +16,20 @@ export function holds(subject: string, text: string): Finding {
   return { subject, ok: true, text };
 }
 
+/** It holds, and was probably meant otherwise. */
+export function doubts(subject: string, text: string): Finding {
+  return { subject, ok: true, isDoubtful: true, text };
+}
+
 /** It does not. */
 export function fails(subject: string, wrong: string, remedy: string): Finding {
   return { subject, ok: false, text: `${wrong}: ${remedy}` };
 }
 
 /** One line for a terminal. */
-export function findingLine({ subject, ok, text }: Finding): string {
-  return `${ok ? 'ok  ' : 'FAIL'}  ${subject.padEnd(SUBJECT_WIDTH)}  ${text}`;
+export function findingLine({ subject, ok, isDoubtful = false, text }: Finding): string {
+  const verdict = isDoubtful ? 'warn' : 'ok  ';
+  return `${ok ? verdict : 'FAIL'}  ${subject.padEnd(SUBJECT_WIDTH)}  ${visibleLines(text)}`;
 }
 
 const SUBJECT_WIDTH = 9;

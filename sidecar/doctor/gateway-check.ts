@@ -7,6 +7,7 @@ import { channelName, placeholders } from '../channel-template';
 import { withDeadline } from '../deadline';
 import { publisher } from '../publish';
 import { disconnect, redisCommands, type RedisSettings } from '../redis';
+import { routeUrl } from '../route-url';
 import { matchRoute, type Route } from '../routes';
 import { printable, refusalOf } from '../upgrade-answer';
 import { fails, holds, type Finding } from './finding';
@@ -14,7 +15,7 @@ import { connectOnce } from './redis-connect';
 
 /** What the way through the gateway is tried with. */
 export interface GatewayCheck {
-  /** `wss://gateway.example` */
+  /** `wss://gateway.example`, with the path under which it serves the routes, if there is one. */
   readonly url: URL;
   readonly token: string;
   /** A route with a session of its own, so that nobody else sees what is published; with or without a query. */
@@ -28,12 +29,13 @@ export interface GatewayCheck {
 
 /** Upgrades through the gateway, waits for the bridge's greeting, publishes, and must receive it. */
 export async function checkGateway(check: GatewayCheck): Promise<readonly Finding[]> {
-  const { url, token, path, timeoutMs } = check;
+  const { url: gateway, token, path, timeoutMs } = check;
+  const url = routeUrl(gateway, path);
   const route = sessionRoute(check);
   if (route === undefined) {
     return [fails('upgrade', `${path} is no route with a session`, 'name one with --path')];
   }
-  const socket = new WebSocket(new URL(path, url), SUBPROTOCOL, {
+  const socket = new WebSocket(url, SUBPROTOCOL, {
     headers: { Authorization: `Bearer ${token}` },
     handshakeTimeout: timeoutMs,
   });
@@ -68,7 +70,7 @@ async function upgradeFault(socket: WebSocket, url: URL): Promise<Finding | unde
     socket.once('unexpected-response', (request, response) => {
       void refusalOf(response).then(({ status, message }) => {
         request.destroy();
-        resolve(fails('upgrade', `${status} ${message}`.trim(), remedyFor(status)));
+        resolve(fails('upgrade', `${status} ${message}`.trim(), remedyFor(status, url)));
       });
     });
     socket.on('error', (error) => {
@@ -79,14 +81,14 @@ async function upgradeFault(socket: WebSocket, url: URL): Promise<Finding | unde
   return Promise.race([answered, once(socket, 'open').then(() => undefined)]);
 }
 
-function remedyFor(status: number): string {
+function remedyFor(status: number, url: URL): string {
   switch (status) {
     case 401:
       return 'ask ws-gatekeeper verify what is wrong with the token; if it finds nothing, gatekeeper and bridge have different assertion keys';
     case 403:
       return "look at the plugin's allowed_origins and tenant_claim";
     case 404:
-      return 'give the gateway a route for this path, and the bridge one (BRIDGE_ROUTES_FILE)';
+      return `give the gateway a route for ${url.pathname}, and the bridge one (BRIDGE_ROUTES_FILE)`;
     case 426:
       return 'something before the gateway drops the headers Upgrade and Connection';
     case 429:

@@ -1,8 +1,9 @@
 import { assertionKeys } from '../assertion-keys';
 import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from '../routes';
 import { readRoutesFile } from '../routes-file';
-import { parseSettings, SettingsError, type Settings } from '../settings';
-import { fails, holds, type Finding } from './finding';
+import { unknownVariableText } from '../../stdio/unknown-variables';
+import { parseSettings, SETTING_ROWS, SettingsError, unknownSettings, type Settings } from '../settings';
+import { doubts, fails, holds, type Finding } from './finding';
 
 /** What the settings came to. */
 export interface SettingsCheck {
@@ -24,8 +25,9 @@ export async function checkSettings(
     const findings = error.faults.map((fault) => fails('settings', fault, 'see ws-bridge --help'));
     return { findings, settings: undefined, routes: [] };
   }
-  const set = Object.keys(env).filter((name) => name.startsWith('BRIDGE_')).length;
-  const findings = [holds('settings', `BRIDGE_*: ${set} set, defaults for the rest`)];
+  const set = SETTING_ROWS.filter(({ name }) => (env[name] ?? '') !== '').length;
+  const unknown = unknownSettings(env).map((variable) => doubts('settings', unknownVariableText(variable)));
+  const findings = [holds('settings', `${set} set, defaults for the rest`), ...unknown];
   findings.push(await checkKeys(settings));
   const { finding, routes } = checkRoutes(settings);
   return { findings: [...findings, finding], settings, routes };

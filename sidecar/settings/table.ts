@@ -2,7 +2,7 @@ import { ASSERTION_KEY_ROWS } from './assertion-key-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { HEADER_ROWS } from './header-rows';
 import { LIMIT_ROWS } from './limit-rows';
-import { LOG_LEVELS, readLogLevel } from './log-level';
+import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
 import { REDIS_ROWS } from './redis-rows';
 import { RESUME_ROWS } from './resume-rows';
 import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';

@@ -14,6 +14,7 @@ export function bridgeRegistry(): Registry {
       redis: () => ({ commands: true, subscriber: true }),
       delivers: () => true,
       accepting: () => true,
+      droppedLogLines: () => 0,
       caps: { connections: 0, subscriptions: 0 },
     },
     maxTenants: 1,

@@ -10,6 +10,13 @@ import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { connect, SECRET } from './fixture';
 
 const ROOT = join(__dirname, '..', '..');
+const SERVED = {
+  BRIDGE_ASSERTION_SECRET: SECRET,
+  BRIDGE_PORT: '0',
+  BRIDGE_ADMIN_PORT: '0',
+  BRIDGE_REDIS_TIMEOUT_MS: '10000',
+  BRIDGE_DRAIN_MS: '0',
+};
 const ALICE = { tenant: 'acme', user: 'alice' };
 
 let compiled: string;
@@ -97,9 +104,9 @@ describe('ws-bridge', () => {
       ['tail', 'ws://127.0.0.1:1', '--token', 'a b c'],
       /^ws-bridge: expected a token of one line/,
     ],
-  ])('says what is wrong with %s in one line, and ends with 1', async (_, args, message) => {
+  ])('says what is wrong with %s in one line, and ends with 2', async (_, args, message) => {
     const { code, stdout, stderr } = await ended(run(args, { BRIDGE_ASSERTION_SECRET: SECRET }));
-    expect([code, stdout]).toEqual([1, '']);
+    expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd()).not.toContain('\n');
     expect(stderr).not.toContain('ey.a');
@@ -108,14 +115,7 @@ describe('ws-bridge', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'serves until %s, then says 1012 and ends with 0',
     async (signal) => {
-      const child = run([], {
-        BRIDGE_ASSERTION_SECRET: SECRET,
-        BRIDGE_PORT: '0',
-        BRIDGE_ADMIN_PORT: '0',
-        REDIS_URL: redis.url,
-        BRIDGE_REDIS_TIMEOUT_MS: '10000',
-        BRIDGE_DRAIN_MS: '0',
-      });
+      const child = run([], { ...SERVED, REDIS_URL: redis.url });
       const { port } = await listening(child);
       const client = await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE);
       const end = ended(child);
@@ -124,6 +124,57 @@ describe('ws-bridge', () => {
       expect(await end).toMatchObject({ code: 0, stderr: '' });
     },
   );
+
+  it.each([
+    ['--help', ['--help'], 0],
+    ['--version', ['--version'], 0],
+    ['doctor', ['doctor'], 0],
+    ['doctor --help', ['doctor', '--help'], 0],
+  ])('ends quietly when nobody reads what %s prints', async (_, args, expected) => {
+    const child = run(args, { BRIDGE_ASSERTION_SECRET: SECRET, REDIS_URL: redis.url });
+    child.stdout?.destroy();
+    expect(await ended(child)).toMatchObject({ code: expected, stderr: '' });
+  });
+
+  it('warns of a variable that it does not read, and names the one that was meant', async () => {
+    const child = run([], {
+      ...SERVED,
+      REDIS_URL: redis.url,
+      BRIDGE_PROT: '1',
+      BRIDGE_SERVICE_HOST: '10.0.0.1',
+    });
+    const lines: { level: number; name: string; nearest?: string; msg: string }[] = [];
+    for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
+      lines.push(JSON.parse(line) as (typeof lines)[number]);
+      if (lines.at(-1)?.msg === 'listening') break;
+    }
+    expect(lines.filter(({ level }) => level >= 40)).toMatchObject([
+      {
+        variable: 'BRIDGE_PROT',
+        nearest: 'BRIDGE_PORT',
+        msg: expect.stringContaining('is ignored') as string,
+      },
+    ]);
+    child.kill('SIGINT');
+    await once(child, 'exit');
+  });
+
+  it('goes on when nobody reads its log any more', async () => {
+    const child = run([], { ...SERVED, REDIS_URL: redis.url });
+    const { port } = await listening(child);
+    const end = ended(child);
+    child.stdout?.destroy();
+    const clients = [
+      await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE),
+      await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE),
+    ];
+    child.kill('SIGTERM');
+    for (const client of clients) expect(await client.closed).toBe(1012);
+    expect(await end).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('nobody reads the log') as string,
+    });
+  });
 
   it('on a port that is taken says so and ends with 1', async () => {
     const env = {

@@ -70,6 +70,49 @@ describe('ws-bridge doctor', () => {
     ]);
   });
 
+  it('warns of a variable that the bridge does not read, which is no fault', async () => {
+    const found = await findings({ BRIDGE_PROT: '1', BRIDGE_PORT_8080_TCP: 'tcp://10.0.0.1:8080' });
+    expect(failed(found)).toEqual([]);
+    expect(found.map(findingLine).filter((line) => line.startsWith('warn'))).toEqual([
+      'warn  settings   BRIDGE_PROT is no setting and is ignored: is BRIDGE_PORT meant?',
+    ]);
+  });
+
+  it('names a variable that is nearly the one that is missing', async () => {
+    const found = await findings({ BRIDGE_ASSERTION_SECRET: '', BRIDGE_ASSERTION_SECERT: SECRET });
+    expect(failed(found)).toEqual([
+      expect.stringContaining('BRIDGE_ASSERTION_SECRET or'),
+      expect.stringContaining('is BRIDGE_ASSERTION_SECRET meant?'),
+    ]);
+  });
+
+  it('keeps the path and the query that the gateway has', async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    server.on('upgrade', ({ url }, socket) => {
+      asked.push(url);
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 28\r\n\r\n{"message":"\u009bno\\u001b[2J"}');
+    });
+    const { port } = server.address() as AddressInfo;
+    const lines: string[] = [];
+    for (const path of ['', '/', '/prefix', '/prefix/?key=1']) {
+      const url = new URL(`ws://127.0.0.1:${port}${path}`);
+      const found = await findings({}, Date.now, { url, token: 'any', path: '/ws/ai/chat?session=s' });
+      lines.push(...found.slice(-1).map(findingLine));
+    }
+    expect(asked).toEqual([
+      '/ws/ai/chat?session=s',
+      '/ws/ai/chat?session=s',
+      '/prefix/ws/ai/chat?session=s',
+      '/prefix/ws/ai/chat?key=1&session=s',
+    ]);
+    expect(lines[3]).toBe(
+      String.raw`FAIL  upgrade    404 \u009bno\u001b[2J: give the gateway a route for /prefix/ws/ai/chat, and the bridge one (BRIDGE_ROUTES_FILE)`,
+    );
+    server.close();
+  });
+
   it('names a routes file that cannot be served', async () => {
     expect(failed(await findings({ BRIDGE_ROUTES_FILE: '/nowhere/routes.json' }))).toEqual([
       'FAIL  routes     /nowhere/routes.json: expected a readable file: mend BRIDGE_ROUTES_FILE',

@@ -93,6 +93,31 @@ describe('ws-bridge tail', () => {
     ]);
   });
 
+  it('shows what a terminal would obey, whoever sent it', async () => {
+    const { server, url } = await serve();
+    new WebSocketServer({ server }).on('connection', (socket) => {
+      const data = { epoch: 'e', offset: 0, resumed: false, session: 's\u001b[2J' };
+      socket.send(JSON.stringify({ type: 'bridge.ready', data }));
+      socket.send('\u001b]0;title\u0007{"n":1}\r\n-- closed: 4403\u009b2J\u202e');
+      socket.send('{"type":"bridge.gap","data":{"reason":"\u007f","epoch":"e","offset":7}}');
+      socket.send('{"type":"bridge.error","data":{"code":"\u009b","message":"\\u001b[1m"}}');
+      socket.close(4403, 'no\u001b[0m');
+    });
+    const lines: string[] = [];
+    const take = (line: string) => void lines.push(line);
+    expect(await startTail({ url, token: 'a.b.c', resume: undefined, out: take, note: take }).ended).toBe(1);
+    expect(lines.filter((line) => line !== '-- connecting')).toEqual([
+      String.raw`-- open, session s\u001b[2J`,
+      String.raw`\u001b]0;title\u0007{"n":1}\u000d\u000a-- closed: 4403\u009b2J\u202e`,
+      String.raw`-- gap (\u007f): frames were lost or may have been`,
+      String.raw`-- refused: \u009b \u001b[1m`,
+      String.raw`-- closed: 4403 no\u001b[0m`,
+      '-- closed',
+      '-- not tried again: 4403 is for good',
+      '-- to go on from here: --resume e.7',
+    ]);
+  });
+
   it('says with which code a connection was closed', async () => {
     const { server, url } = await serve();
     new WebSocketServer({ server }).on('connection', (socket) => {

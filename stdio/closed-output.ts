@@ -1,0 +1,16 @@
+/**
+ * Ends a command when nobody reads what it prints any more, as `command | head` does: quietly, with what it has found so
+ * far for its exit code.
+ * @returns what keeps the process running from then on, for a server
+ */
+export function endWithReader(): () => void {
+  const onError = ({ code }: NodeJS.ErrnoException): void => {
+    if (code === 'EPIPE') process.exit();
+  };
+  process.stdout.on('error', onError);
+  process.stderr.on('error', onError);
+  return () => {
+    process.stdout.off('error', onError);
+    process.stderr.off('error', onError);
+  };
+}
