@@ -1,10 +1,15 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ASSERTION_SECRET, signToken, TOKEN_SECRET } from './fixture';
 
+const SECRETS = { JWT_SECRET: TOKEN_SECRET, ASSERTION_SECRET, REDIS_URL: 'redis://127.0.0.1:1' };
 const BIN = join(__dirname, '../../dist/plugin/bin/ws-gatekeeper.js');
 
 let folder: string;
@@ -25,17 +30,17 @@ async function run(...args: readonly string[]): Promise<{ code: number; stdout: 
 
 describe('ws-gatekeeper', () => {
   it.each([
-    ['a command that there is not', ['verfy'], 1, /^error: unknown command 'verfy', expected verify\n$/],
+    ['a command that there is not', ['verfy'], 2, /^error: unknown command 'verfy', expected verify\n$/],
     [
       'a path with a query',
       ['verify', 'a.b.c', '--path', '/ws/ai/chat?session=a'],
-      1,
+      2,
       /--path .*without a query/,
     ],
     [
       'a path without a slash',
       ['verify', 'a.b.c', '--path', 'ws/ai/chat'],
-      1,
+      2,
       /--path .*Expected a path like/,
     ],
     [
@@ -61,4 +66,71 @@ describe('ws-gatekeeper', () => {
       },
     ]);
   });
+
+  it('tells a token that would be refused from a command line that cannot be used', async () => {
+    const kongYml = join(__dirname, '../../kong.yml');
+    const env = { ...SECRETS, PATH: process.env['PATH'] };
+    const verified = async (...args: readonly string[]) => {
+      const child = spawn(process.execPath, [BIN, 'verify', ...args], { cwd: folder, env, stdio: 'pipe' });
+      child.stdin.end(`"Bearer ${await freshToken()}"\n`);
+      const [[code], stdout] = await Promise.all([once(child, 'close'), text(child.stdout)]);
+      return [code, stdout.split('\n')[0]] as const;
+    };
+    const config = ['--config', kongYml];
+    expect(await verified('-', ...config)).toEqual([0, 'admitted']);
+    expect(await verified(`bearer ${await freshToken()}`, ...config)).toEqual([0, 'admitted']);
+    expect(await verified('a.b.c', ...config)).toEqual([1, expect.stringMatching(/^refused: 401 /)]);
+    for (const wrong of [[], ['', ...config], ['a.b.c', '--nonsense'], ['a.b.c', '--config', 'nowhere.yml']])
+      expect(await verified(...wrong)).toEqual([2, '']);
+  });
+
+  it.each([['--help'], ['--version'], ['--plugin-info'], ['verify --help'], ['verify a.b.c']])(
+    'ends quietly when nobody reads what %s prints',
+    async (line) => {
+      const child = started(line.split(' '));
+      child.stdout?.destroy();
+      const [said, [code]] = await Promise.all([text(child.stderr ?? process.stdin), once(child, 'close')]);
+      expect([said, code]).toEqual(line === 'verify a.b.c' ? [expect.any(String), 2] : ['', 0]);
+    },
+  );
+
+  it('warns of a variable that it does not read, and refuses a level that there is not', async () => {
+    const child = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOGLEVEL: 'info' });
+    expect(await firstLine(child)).toMatchObject({
+      level: 40,
+      variable: 'GATEKEEPER_LOGLEVEL',
+      nearest: 'GATEKEEPER_LOG_LEVEL',
+    });
+    child.kill();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    const loud = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOG_LEVEL: 'loud' });
+    expect(await firstLine(loud)).toMatchObject({
+      level: 60,
+      reason: 'GATEKEEPER_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+    });
+  });
+
+  it('goes on when nobody reads its log any more, and ends when it is told to', async () => {
+    const socket = join(folder, 'closed.sock');
+    const child = started(['--socket', socket]);
+    expect(await firstLine(child)).toMatchObject({ msg: 'listening' });
+    child.stdout?.destroy();
+    expect(await run('--health-check', '--socket', socket)).toMatchObject({ code: 0 });
+    child.kill();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
 });
+
+function freshToken(): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  return signToken({ iat: now, exp: now + 600 });
+}
+
+function started(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  return spawn(process.execPath, [BIN, ...args], { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
+}
+
+async function firstLine(child: ChildProcess): Promise<unknown> {
+  const [line] = (await once(createInterface({ input: child.stdout ?? process.stdin }), 'line')) as [string];
+  return JSON.parse(line) as unknown;
+}

@@ -9,7 +9,7 @@ import { SCHEMA } from '../../../plugin/schema';
 import { withDefaults } from '../../../plugin/schema/defaults';
 import { pluginInfo } from '../../../plugin/server/plugin-info';
 import { report } from '../../../plugin/verify/report';
-import { verify, type VerifyRequest } from '../../../plugin/verify/verify';
+import { verify, type Verification, type VerifyRequest } from '../../../plugin/verify/verify';
 import { ASSERTION_SECRET, NOW, signToken, TOKEN_SECRET } from '../fixture';
 
 const KONG_YML = join(__dirname, '../../../kong.yml');
@@ -45,6 +45,20 @@ function fileWith(text: string): string {
 }
 
 describe('ws-gatekeeper verify', () => {
+  it('shows what a terminal would obey in what the token says', () => {
+    const identity = { tenantId: 'a\u009b2J', userId: 'u\u202e', roles: ['r\u007f'] };
+    const verdict = { outcome: 'admitted', identity } as unknown as Verification['verdict'];
+    const text = report({ route: 'x\u001b', verdict, tier: 't\u2028', limits: [], asksRedis: false });
+    expect(text.split('\n')).toEqual([
+      'admitted',
+      String.raw`route: x\u001b`,
+      String.raw`tenant: "a\u009b2J"`,
+      String.raw`user: "u\u202e"`,
+      String.raw`roles: "r\u007f"`,
+      String.raw`tier: "t\u2028"`,
+    ]);
+  });
+
   it('says whom an admitted token names, on which route, and what was not asked', async () => {
     expect(await reportOf()).toBe(
       [
