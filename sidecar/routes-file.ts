@@ -1,21 +1,46 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { compileRoutes, RouteError, type Route } from './routes';
+import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from './routes';
 
-const ROUTES_FILE = z.strictObject({
-  routes: z
-    .array(
-      z.strictObject({
-        name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"'),
-        path: z.string(),
-        channels: z.array(z.string()),
-        messages: z.enum(['commands', 'refuse', 'relay']),
-        session: z.boolean().default(false),
-        slowConsumer: z.enum(['close', 'latest']).default('close'),
-      }),
-    )
-    .min(1),
+/** A route as the file has it. docs/routes.md is made of it. */
+export const ROUTE_MEMBERS = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"')
+    .describe('Its name in logs and metrics, which no other route has: 1 to 64 letters, digits, `_` or `-`.'),
+  path: z
+    .string()
+    .describe(
+      'The path behind the gateway, without a query. A segment is literal or a whole `{param}`. The first route that fits is taken.',
+    ),
+  channels: z
+    .array(z.string())
+    .describe('The Redis channels that its sockets hear, at least one, with placeholders between colons.'),
+  messages: z
+    .enum(['commands', 'refuse', 'relay'])
+    .describe(
+      'Messages of clients: `commands` adds them to the command stream and needs `"session": true`; `refuse` answers each with `READ_ONLY`; `relay` publishes them to every other peer of the one channel.',
+    ),
+  session: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether `?session=` names a session that belongs to the first tenant and user who opens it. Without it in the query the bridge makes one.',
+    ),
+  slowConsumer: z
+    .enum(['close', 'latest'])
+    .default('close')
+    .describe(
+      'A client that does not take its frames, past `BRIDGE_MAX_BUFFER_BYTES`: `close` closes it with 4408, and it comes back to resume; `latest` leaves out what it was not sent for the newest frame, where every frame says all.',
+    ),
 });
+
+const ROUTES_FILE = z.strictObject({ routes: z.array(ROUTE_MEMBERS).min(1) });
+
+/** The built-in table as a routes file. */
+export function builtInRoutesFile(): string {
+  return `${JSON.stringify({ routes: DEFAULT_ROUTES }, undefined, 2)}\n`;
+}
 
 /**
  * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,

@@ -8,6 +8,7 @@ import { processLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
 import { createBridge } from '../bridge';
+import { builtInRoutesFile } from '../routes-file';
 import { parseSettings, SETTING_ROWS, unknownSettings } from '../settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
@@ -61,6 +62,13 @@ program
   .option('--resume <point>', 'go on from where an earlier tail ended')
   .action(runTail);
 
+program
+  .command('routes')
+  .description('Prints the built-in route table as a file for BRIDGE_ROUTES_FILE to begin with.')
+  .action(() => {
+    process.stdout.write(builtInRoutesFile());
+  });
+
 program.parseAsync().catch((error: unknown) => {
   // Which variable, file or port it is stands in the message; a stack would only hide it.
   const message = error instanceof Error ? error.message : String(error);
@@ -70,7 +78,8 @@ program.parseAsync().catch((error: unknown) => {
 
 async function run(): Promise<void> {
   const [unknown] = program.args;
-  if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected doctor or tail`);
+  if (unknown !== undefined)
+    program.error(`error: unknown command '${unknown}', expected doctor, tail or routes`);
   const settings = parseSettings(process.env);
   // A server outlives who reads its log.
   runOn();

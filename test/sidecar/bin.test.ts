@@ -86,7 +86,7 @@ describe('ws-bridge', () => {
   });
 
   it.each([
-    ['a command that there is not', ['doctr'], /unknown command 'doctr', expected doctor or tail/],
+    ['a command that there is not', ['doctr'], /unknown command 'doctr', expected doctor, tail or routes/],
     ['a time that is no number', ['doctor', '--timeout-ms', 'abc'], /timeout-ms .*Expected milliseconds/],
     ['a time of nothing', ['doctor', '--timeout-ms', '0'], /timeout-ms .*Expected milliseconds/],
     [

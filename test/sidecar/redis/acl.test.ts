@@ -165,7 +165,14 @@ describe('the documented user of a service that answers AI chats', () => {
     const id = read?.[0]?.[1][0]?.[0] ?? '';
     await service.publish('ai:stream:s1', 'answer');
     expect(await chat.next()).toBe('answer');
+    // What a worker that died had read, another takes over.
+    expect(await service.xpending('ai:commands', 'answers')).toEqual([1, id, id, [['one', '1']]]);
+    expect(await service.xclaim('ai:commands', 'answers', 'two', 0, id, 'JUSTID')).toEqual([id]);
+    await service.xautoclaim('ai:commands', 'answers', 'three', 0, '0');
     expect(await service.xack('ai:commands', 'answers', id)).toBe(1);
+    expect(await service.xinfo('CONSUMERS', 'ai:commands', 'answers')).toHaveLength(3);
+    await service.xgroup('DELCONSUMER', 'ai:commands', 'answers', 'one');
+    expect(await service.xinfo('GROUPS', 'ai:commands')).toHaveLength(1);
     expect(await admin.acl('LOG')).toEqual([]);
     expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
     await bridge.bridge.close();
