@@ -73,8 +73,8 @@ describe('ws-gatekeeper', () => {
     const verified = async (...args: readonly string[]) => {
       const child = spawn(process.execPath, [BIN, 'verify', ...args], { cwd: folder, env, stdio: 'pipe' });
       child.stdin.end(`"Bearer ${await freshToken()}"\n`);
-      const [[code], stdout] = await Promise.all([once(child, 'close'), text(child.stdout)]);
-      return [code, stdout.split('\n')[0]] as const;
+      const [closed, stdout] = await Promise.all([once(child, 'close'), text(child.stdout)]);
+      return [closed[0] as number, stdout.split('\n')[0]] as const;
     };
     const config = ['--config', kongYml];
     expect(await verified('-', ...config)).toEqual([0, 'admitted']);
@@ -89,8 +89,10 @@ describe('ws-gatekeeper', () => {
     async (line) => {
       const child = started(line.split(' '));
       child.stdout?.destroy();
-      const [said, [code]] = await Promise.all([text(child.stderr ?? process.stdin), once(child, 'close')]);
-      expect([said, code]).toEqual(line === 'verify a.b.c' ? [expect.any(String), 2] : ['', 0]);
+      const [said, closed] = await Promise.all([text(child.stderr ?? process.stdin), once(child, 'close')]);
+      expect([said, closed[0] as number]).toEqual(
+        line === 'verify a.b.c' ? [expect.any(String), 2] : ['', 0],
+      );
     },
   );
 
