@@ -45,7 +45,9 @@ async function chat(question: string, { url, token }: Flags): Promise<void> {
     });
   });
   socket.on('error', (cause: NodeJS.ErrnoException) => {
-    fail(cause.code === 'ECONNREFUSED' ? `nothing listens at ${url.href}: is npm start running?` : cause.message);
+    fail(
+      cause.code === 'ECONNREFUSED' ? `nothing listens at ${url.href}: is npm start running?` : cause.message,
+    );
   });
   socket.on('close', (code) => {
     if (code !== 1000) fail(`the connection closed with code ${code}`);

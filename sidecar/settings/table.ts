@@ -15,7 +15,10 @@ export const TABLE = {
   adminPort: integer('BRIDGE_ADMIN_PORT', 9090, [0, 65_535], undefined, 'port for them, 0 for any'),
   ...REDIS_ROWS,
   ...ASSERTION_KEY_ROWS,
-  routesFile: optionalText('BRIDGE_ROUTES_FILE', 'JSON file that replaces the built-in route table: docs/routes.md'),
+  routesFile: optionalText(
+    'BRIDGE_ROUTES_FILE',
+    'JSON file that replaces the built-in route table: docs/routes.md',
+  ),
   ...LIMIT_ROWS,
   ...COMMAND_ROWS,
   handshakeTimeoutMs: integer(
