@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError } from './config/config';
+import { ConfigError, type PlaceRules } from './config/config';
+import { givenPlaces } from './config/given-places';
 import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
 import { decide, type Admit, type Reject } from './decide';
@@ -9,27 +10,31 @@ import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { decisions, decisionSeconds, observeSince } from './metrics';
 import { readyFor, type Ready } from './readiness';
 import { singleHeader, type UpgradeRequest } from './request';
+import type { UpstreamChanges } from './token/places';
+import { withheldTokens, withheldUnseen } from './token/withheld';
 
-/** What the log says of an upgrade besides its verdict, as far as it is known. */
+/** What is known of an upgrade besides its verdict. */
 interface Upgrade {
-  /** Of the `traceparent` that Kong has for this request. */
-  traceId: string | undefined;
+  request: UpgradeRequest | undefined;
+  places: PlaceRules | undefined;
 }
 
 /** The one shell that touches `kong.*`: asks {@link decide} and carries out what it says. Fails closed. */
 export class Gatekeeper {
   readonly #ready: Promise<Ready | ConfigError>;
+  readonly #raw: unknown;
   readonly #log: Logger;
 
   /** @param raw the configuration as Kong hands it over */
   constructor(raw: unknown, log: Logger) {
+    this.#raw = raw;
     this.#log = log;
     this.#ready = readyFor(raw, log);
   }
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
   async access(kong: Kong): Promise<void> {
-    const upgrade: Upgrade = { traceId: undefined };
+    const upgrade: Upgrade = { request: undefined, places: undefined };
     let refusal: Reject;
     try {
       const verdict = await this.#timedDecision(kong, upgrade);
@@ -40,7 +45,7 @@ export class Gatekeeper {
       refusal = verdict;
     } catch (cause) {
       const requestId = randomUUID();
-      this.#log.error({ err: cause, requestId, ...upgrade }, 'decision failed');
+      this.#log.error({ err: cause, requestId, traceId: traceIdOf(upgrade) }, 'decision failed');
       refusal = failure('internal_error', requestId, 500, 'The gateway failed');
     }
     await this.#reject(kong, refusal, upgrade);
@@ -62,31 +67,67 @@ export class Gatekeeper {
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
       return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
     }
+    upgrade.places = ready.config.places;
     const request = await readRequest(kong, ready);
-    upgrade.traceId = traceIdOf(request);
+    upgrade.request = request;
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
     return withDeadline(decision, ready.config.decisionTimeoutMs);
   }
 
   async #admit(kong: Kong, verdict: Admit, upgrade: Upgrade): Promise<void> {
-    const upstream = kong.service.request;
-    await upstream.setHeaders(verdict.upstreamHeaders);
-    for (const name of verdict.clearHeaders) await upstream.clearHeader(name);
-    if (verdict.rawQuery !== undefined) await upstream.setRawQuery(verdict.rawQuery);
+    const { upstreamHeaders: setHeaders, clearHeaders, rawQuery } = verdict;
+    await change(kong, { setHeaders, clearHeaders, rawQuery }, upgrade.request?.target);
     if (Object.keys(verdict.responseHeaders).length > 0)
       await kong.response.setHeaders(verdict.responseHeaders);
     decisions.inc({ outcome: verdict.outcome });
     const { requestId, identity } = verdict;
-    this.#log.debug({ requestId, tenant: identity.tenantId, ...upgrade }, 'admitted');
+    this.#log.debug({ requestId, tenant: identity.tenantId, traceId: traceIdOf(upgrade) }, 'admitted');
   }
 
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
     const { requestId, status, outcome } = verdict;
     decisions.inc({ outcome });
-    this.#log.info({ requestId, status, outcome, ...upgrade }, 'refused');
+    this.#log.info({ requestId, status, outcome, traceId: traceIdOf(upgrade) }, 'refused');
+    await this.#withholdTokens(kong, upgrade, requestId);
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
     await kong.response.exit(status, JSON.stringify({ message: verdict.message }), headers);
   }
+
+  async #withholdTokens(kong: Kong, upgrade: Upgrade, requestId: string): Promise<void> {
+    try {
+      await change(kong, this.#withheld(upgrade), upgrade.request?.target);
+    } catch (cause) {
+      // The refusal matters more.
+      this.#log.error({ err: cause, requestId }, "a refused token may be in Kong's logs");
+    }
+  }
+
+  /** Kong's logs tell of refused requests, too. */
+  #withheld({ request, places }: Upgrade): UpstreamChanges {
+    if (request !== undefined && places !== undefined) return withheldTokens(request, places);
+    return withheldUnseen(places ?? givenPlaces(this.#raw));
+  }
+}
+
+/** Calls without a result, which leave in one write with what comes next. */
+async function change(kong: Kong, changes: UpstreamChanges, target: string | undefined): Promise<void> {
+  const upstream = kong.service.request;
+  if (Object.keys(changes.setHeaders).length > 0) await upstream.setHeaders(changes.setHeaders);
+  for (const name of changes.clearHeaders) await upstream.clearHeader(name);
+  if (changes.rawQuery === undefined) return;
+  await upstream.setRawQuery(changes.rawQuery);
+  // What Kong logs as the request's address is what the client sent.
+  const logged = withQuery(target, changes.rawQuery);
+  for (const key of ['request.uri', 'request.url']) await kong.log.setSerializeValue(key, logged);
+}
+
+/** As Kong writes in place of an Authorization header. */
+const REDACTED = 'REDACTED';
+
+function withQuery(target: string | undefined, rawQuery: string): string {
+  if (target === undefined) return REDACTED;
+  const [path = ''] = target.split('?', 1);
+  return rawQuery === '' ? path : `${path}?${rawQuery}`;
 }
 
 /** Asks Kong, all at once, for what some rule of the configuration needs. */
@@ -97,10 +138,11 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
   const byIp = rateLimits.some(({ by }) => by === 'ip');
   const byRoute = rateLimits.some(({ by }) => by === 'route');
   if (!byPath && !byQuery && !byIp && !byRoute) return { headers: await readHeaders(kong, lookedAt) };
-  const [headers, path, rawQuery, ip, route] = await Promise.all([
+  const [headers, path, rawQuery, target, ip, route] = await Promise.all([
     readHeaders(kong, lookedAt),
     byPath ? kong.request.getPath() : undefined,
     byQuery ? kong.request.getRawQuery() : undefined,
+    byQuery ? kong.request.getPathWithQuery() : undefined,
     byIp ? kong.client.getForwardedIp() : undefined,
     byRoute ? kong.router.getRoute() : undefined,
   ]);
@@ -108,6 +150,7 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
     headers,
     path: path === undefined ? undefined : canonicalPath(path),
     rawQuery,
+    target,
     ip,
     routeId: route?.id,
   };
@@ -119,7 +162,9 @@ async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promis
   return headerLists(await request.getHeaders(MAX_HEADERS));
 }
 
-function traceIdOf(request: UpgradeRequest): string | undefined {
+/** Of the `traceparent` that Kong has for this request. */
+function traceIdOf({ request }: Upgrade): string | undefined {
+  if (request === undefined) return undefined;
   return readTraceContext(singleHeader(request, 'traceparent'), undefined)?.traceId;
 }
 

@@ -17,6 +17,8 @@ export interface Kong {
     getPath(): Promise<string>;
     /** The query without its `?`; empty when there is none. */
     getRawQuery(): Promise<string>;
+    /** The request target as the client sent it. */
+    getPathWithQuery(): Promise<string>;
   };
   readonly client: {
     /** The client's address behind the proxies of Kong's `trusted_ips`. */
@@ -25,6 +27,10 @@ export interface Kong {
   readonly router: {
     /** The matched route. */
     getRoute(): Promise<{ readonly id: string }>;
+  };
+  readonly log: {
+    /** What Kong's log plugins write at this place of their entry (`request.uri`). */
+    setSerializeValue(key: string, value: string): Promise<void>;
   };
   readonly service: {
     readonly request: {

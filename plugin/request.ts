@@ -9,6 +9,8 @@ export interface UpgradeRequest {
   readonly path?: string | undefined;
   /** The query without its `?`. */
   readonly rawQuery?: string | undefined;
+  /** The request target as the client sent it; known where the query may carry a token. */
+  readonly target?: string | undefined;
   /** The client's address, behind the proxies that Kong trusts. */
   readonly ip?: string | undefined;
   /** The id of Kong's route. */

@@ -84,6 +84,7 @@ class Exchange {
       route: match.route,
       service: match.service,
       shared: new Map(),
+      serializeValues: new Map(),
       clientGone: this.#client.gone,
       headers: clientHeaders.copy(),
       upstreamPath: escapePath(match.upstreamPath),

@@ -27,6 +27,8 @@ export interface GatewayRequest {
   readonly service: Service | undefined;
   /** `kong.ctx.shared`. */
   readonly shared: Map<string, LuaValue>;
+  /** `ngx.ctx.serialize_values`: what Kong's log plugins write in place of what they would. */
+  readonly serializeValues: Map<string, LuaValue>;
   /** Aborted when the client's socket is gone. */
   readonly clientGone: AbortSignal;
 

@@ -25,7 +25,7 @@ export const placeFields: readonly SchemaField[] = [
   },
   {
     uri_param_names: names(
-      'The query parameters that may carry the token, removed before the upstream. URLs end up in logs: a last resort.',
+      "The query parameters that may carry the token, removed before the upstream and from what Kong's log plugins write. nginx's own access log still has the whole URL (KONG_PROXY_ACCESS_LOG=off, or a format without the query): a last resort.",
       [],
     ),
   },

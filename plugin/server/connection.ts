@@ -9,6 +9,9 @@ import { readRpcCall, writeRpcReturn, type RpcCall } from './messages';
 // What a connection writes it writes at once, so that all can share one.
 const out = new FrameWriter();
 
+/** Where clients put tokens: Kong logs a refused request's headers, and here it is not known which held one. */
+const TOKEN_HEADERS = ['authorization', 'sec-websocket-protocol', 'cookie'];
+
 /** What a connection serves. */
 export interface ConnectionContext {
   readonly pluginName: string;
@@ -161,6 +164,7 @@ export class Connection {
     }
     this.#context.log.error({ err: cause }, 'the plugin failed');
     exchange.discard();
+    for (const name of TOKEN_HEADERS) await exchange.kong.service.request.clearHeader(name);
     const headers = { 'Content-Type': 'application/json; charset=utf-8' };
     await exchange.kong.response.exit(500, JSON.stringify({ message: 'The gateway failed' }), headers);
   }

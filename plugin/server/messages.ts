@@ -24,6 +24,8 @@ export interface RpcCall {
 }
 
 const SEQUENCE = 1;
+/** `string_value` of a `google.protobuf.Value`. */
+const VALUE_TEXT = 3;
 const INSTANCE_STATUS = 33;
 const CALL = {
   sequence: tag(SEQUENCE, VARINT),
@@ -113,6 +115,16 @@ export function writeInt(out: FrameWriter, v: number): void {
 export function writeString(out: FrameWriter, v: string): void {
   out.beginFrame();
   out.text(1, v);
+  out.endFrame();
+}
+
+/** A `KV` argument whose value is text. */
+export function writeKeyValue(out: FrameWriter, key: string, text: string): void {
+  out.beginFrame();
+  out.text(1, key);
+  out.message(2, () => {
+    out.text(VALUE_TEXT, text);
+  });
   out.endFrame();
 }
 
@@ -206,7 +218,7 @@ function readEntry(reader: WireReader, selection: HeaderSelection | undefined, h
   reader.position = end;
 }
 
-const VALUE = { text: tag(3, DELIMITED), list: tag(6, DELIMITED) } as const;
+const VALUE = { text: tag(VALUE_TEXT, DELIMITED), list: tag(6, DELIMITED) } as const;
 
 function readValue(reader: WireReader): readonly string[] {
   const end = reader.enter();

@@ -8,6 +8,7 @@ import {
   writeExit,
   writeHeaders,
   writeInt,
+  writeKeyValue,
   writeString,
 } from './messages';
 
@@ -18,8 +19,10 @@ const NO_ARGUMENT = constantFrame('');
 const GET_HEADERS = constantFrame('kong.request.get_headers');
 const GET_PATH = constantFrame('kong.request.get_path');
 const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
+const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
 const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
 const GET_ROUTE = constantFrame('kong.router.get_route');
+const SET_SERIALIZE_VALUE = constantFrame('kong.log.set_serialize_value');
 const SET_UPSTREAM_HEADERS = constantFrame('kong.service.request.set_headers');
 const CLEAR_UPSTREAM_HEADER = constantFrame('kong.service.request.clear_header');
 const SET_UPSTREAM_QUERY = constantFrame('kong.service.request.set_raw_query');
@@ -42,6 +45,7 @@ export function pdkOf(calls: Calls): Kong {
     request: asked,
     client: asked,
     router: asked,
+    log: new RequestLog(calls),
     service: { request: new UpstreamRequest(calls) },
     response: new ClientResponse(calls),
   };
@@ -70,12 +74,31 @@ class AskedOfKong {
     return this.#calls.ask(withoutArgument(GET_RAW_QUERY), readString);
   }
 
+  getPathWithQuery(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_PATH_WITH_QUERY), readString);
+  }
+
   getForwardedIp(): Promise<string> {
     return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
   }
 
   getRoute(): Promise<{ readonly id: string }> {
     return this.#calls.ask(withoutArgument(GET_ROUTE), readRoute);
+  }
+}
+
+class RequestLog {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  setSerializeValue(key: string, value: string): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_SERIALIZE_VALUE);
+      writeKeyValue(out, key, value);
+    });
   }
 }
 

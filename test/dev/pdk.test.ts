@@ -25,6 +25,7 @@ function request(
     ...{ method: 'GET', target, httpVersion: '1.1', clientHeaders: headers, headers: headers.copy() },
     ...{ clientAddress: '10.0.0.1', clientPort: 999, serverPort: 8000, host: 'a.example' },
     ...{ kongRequestId: 'kong-id', nginxRequestId: 'nginx-id', route, service, shared: new Map() },
+    serializeValues: new Map(),
     clientGone: new AbortController().signal,
     ...{ upstreamPath: '/a', query: target.split('?')[1] ?? '', upstreamHost: undefined },
     responseHeaders: new HeaderList(),

@@ -32,9 +32,11 @@ export async function tellOf(gatekeeper: Gatekeeper, request: KongRequest): Prom
       getHeaders: () => Promise.resolve(headers),
       getPath: () => Promise.resolve(path),
       getRawQuery: () => Promise.resolve(rawQuery),
+      getPathWithQuery: () => Promise.resolve(rawQuery === '' ? path : `${path}?${rawQuery}`),
     },
     client: { getForwardedIp: () => Promise.resolve(ip) },
     router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
+    log: { setSerializeValue: () => Promise.resolve() },
     service: {
       request: {
         setHeaders(set) {

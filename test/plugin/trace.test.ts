@@ -23,7 +23,11 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line) as never) });
   const nothing = (): Promise<never> => Promise.reject(new Error('not asked for'));
   const kong: Kong = {
-    request: { getHeaders: () => Promise.resolve(headers), getPath: nothing, getRawQuery: nothing },
+    request: {
+      ...{ getPath: nothing, getRawQuery: nothing, getPathWithQuery: nothing },
+      getHeaders: () => Promise.resolve(headers),
+    },
+    log: { setSerializeValue: nothing },
     client: { getForwardedIp: nothing },
     router: { getRoute: nothing },
     service: {

@@ -20,6 +20,10 @@ const LOG: PdkTable = Object.fromEntries(
 );
 
 const REST: PdkTable = {
+  'kong.log.set_serialize_value': ({ request }, key, value) => {
+    request.serializeValues.set(checkString(key, 'key must be a string'), value);
+    return undefined;
+  },
   'kong.ctx.shared.get': ({ request }, key) => request.shared.get(checkString(key, 'key must be a string')),
   'kong.ctx.shared.set': ({ request }, key, value) => {
     request.shared.set(checkString(key, 'key must be a string'), value);

@@ -1,0 +1,49 @@
+import type { PlaceRules } from '../config/config';
+import type { UpgradeRequest } from '../request';
+import { stripCookies } from './cookie';
+import type { UpstreamChanges } from './places';
+import { stripQuery } from './query';
+import { stripSubprotocols } from './subprotocol';
+
+/**
+ * What must change in a request that is refused, so that no log of the gateway's holds a token of it: every place that
+ * the rules name is emptied, whether or not a token was taken from there.
+ */
+export function withheldTokens(request: UpgradeRequest, places: PlaceRules): UpstreamChanges {
+  const subprotocols = stripSubprotocols(request, places.subprotocolPrefixes, isTokenItem(places));
+  const cookies = stripCookies(request, places.cookieNames);
+  const query = stripQuery(request.rawQuery ?? '', places.uriParamNames);
+  const headerNames = places.headerNames.filter((name) => request.headers[name] !== undefined);
+  return {
+    clearHeaders: [...headerNames, ...subprotocols.clearHeaders, ...cookies.clearHeaders],
+    setHeaders: { ...subprotocols.setHeaders, ...cookies.setHeaders },
+    rawQuery: query.rawQuery,
+  };
+}
+
+/** The same for a request of which nothing is known: whatever may hold a token goes as a whole. */
+export function withheldUnseen(places: PlaceRules): UpstreamChanges {
+  const { headerNames, subprotocolPrefixes, cookieNames, uriParamNames } = places;
+  return {
+    clearHeaders: [
+      ...headerNames,
+      ...(subprotocolPrefixes.length > 0 ? ['sec-websocket-protocol'] : []),
+      ...(cookieNames.length > 0 ? ['cookie'] : []),
+    ],
+    setHeaders: {},
+    rawQuery: uriParamNames.length > 0 ? '' : undefined,
+  };
+}
+
+/** The beginning of a JWT: `{"` in base64url, and a dot after the header (RFC 7515 §7.1). */
+const JWT_INSIDE = /eyJ[\w-]+\.[\w-]/;
+
+/** Clients also spell a prefix in another case, or offer the token as an item of its own: neither is to be logged. */
+function isTokenItem({ subprotocolPrefixes }: PlaceRules): (item: string) => boolean {
+  const prefixes = subprotocolPrefixes.map((prefix) => prefix.toLowerCase());
+  if (prefixes.length === 0) return () => false;
+  return (item) => {
+    const lower = item.toLowerCase();
+    return JWT_INSIDE.test(item) || prefixes.some((prefix) => lower.startsWith(prefix));
+  };
+}
