@@ -4,6 +4,7 @@ import { ConfigError, type PlaceRules } from './config/config';
 import { givenPlaces } from './config/given-places';
 import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
+import { Configurations, fingerprint } from './configurations';
 import { decide, type Admit, type Reject } from './decide';
 import type { HeaderLists, HeaderSelection } from './header-selection';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
@@ -21,15 +22,25 @@ interface Upgrade {
 
 /** The one shell that touches `kong.*`: asks {@link decide} and carries out what it says. Fails closed. */
 export class Gatekeeper {
-  readonly #ready: Promise<Ready | ConfigError>;
+  readonly #configurations: Configurations;
+  readonly #key: string;
   readonly #raw: unknown;
   readonly #log: Logger;
 
-  /** @param raw the configuration as Kong hands it over */
-  constructor(raw: unknown, log: Logger) {
+  /**
+   * @param raw the configuration as Kong hands it over
+   * @param configurations where it is made ready, together with equal ones
+   */
+  constructor(
+    raw: unknown,
+    log: Logger,
+    configurations = new Configurations((given) => readyFor(given, log)),
+  ) {
     this.#raw = raw;
     this.#log = log;
-    this.#ready = readyFor(raw, log);
+    this.#key = fingerprint(raw);
+    this.#configurations = configurations;
+    configurations.join(this.#key, raw);
   }
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
@@ -60,8 +71,16 @@ export class Gatekeeper {
     }
   }
 
-  async #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
-    const ready = await this.#ready;
+  /** Lets go of the configuration: Kong has closed this instance. */
+  close(): void {
+    this.#configurations.leave(this.#key);
+  }
+
+  #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
+    return this.#configurations.use(this.#key, this.#raw, (ready) => this.#decideBy(ready, kong, upgrade));
+  }
+
+  async #decideBy(ready: Ready | ConfigError, kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
     if (ready instanceof ConfigError) {
       const requestId = randomUUID();
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');

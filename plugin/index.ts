@@ -1,8 +1,16 @@
 import { version } from './version';
+import { Configurations, IDLE_MS } from './configurations';
 import { Gatekeeper } from './gatekeeper';
 import type { Kong } from './kong';
 import { log } from './log';
+import { readyFor } from './readiness';
 import { SCHEMA } from './schema';
+
+// Kong makes an instance a worker and a configuration: equal ones share what they need.
+const configurations = new Configurations((raw) => readyFor(raw, log));
+setInterval(() => {
+  configurations.sweep();
+}, IDLE_MS).unref();
 
 /** The plugin in kong-pdk's form: what ws-gatekeeper serves and what kong-js-pluginserver can load as well. */
 export class Plugin {
@@ -10,12 +18,17 @@ export class Plugin {
 
   /** @param config as Kong hands it over; a faulty one refuses every upgrade with 500 */
   constructor(config: unknown) {
-    this.#gatekeeper = new Gatekeeper(config, log);
+    this.#gatekeeper = new Gatekeeper(config, log, configurations);
   }
 
   /** Kong's access phase. */
   async access(kong: Kong): Promise<void> {
     await this.#gatekeeper.access(kong);
+  }
+
+  /** Kong has closed this instance. */
+  close(): void {
+    this.#gatekeeper.close();
   }
 }
 

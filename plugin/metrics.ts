@@ -71,7 +71,7 @@ export const jwksAgeSeconds = new Histogram({
 /** Verifications with a JWK Set that should have been fetched anew. */
 export const jwksStaleUses = new Counter({
   name: 'ws_gatekeeper_jwks_stale_uses_total',
-  help: 'Verifications with fetched keys that are older than cache_seconds.',
+  help: 'Verifications with fetched keys that are older than jwks_cache_seconds.',
   registers,
 });
 

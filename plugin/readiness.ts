@@ -1,7 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError, type GatekeeperConfig, type JwksSettings, type RedisSettings } from './config/config';
+import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/config';
 import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decide';
@@ -15,16 +14,11 @@ import {
   jwksFetches,
   jwksStaleUses,
   observeSince,
-  openBreakers,
-  redisSeconds,
   verificationSeconds,
 } from './metrics';
+import { isNestedDeeperThan, MAX_NESTING } from './nesting';
 import { lookedAtHeaders } from './request';
-import { breaker } from './store/breaker';
-import { memoryStore } from './store/memory-store';
-import { redisFor } from './store/redis-connection';
-import { redisTarget } from './store/redis-options';
-import { redisStore } from './store/redis-store';
+import { holdStores, type HeldStores } from './store/held-stores';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
 import { verifyToken } from './token/verify';
@@ -35,40 +29,28 @@ export interface Ready {
   readonly context: DecisionContext;
   /** Those that the decision looks at. */
   readonly headers: HeaderSelection;
-}
-
-/** How many configurations are kept ready. */
-const MAX_CONFIGURATIONS = 1000;
-
-// Kong makes an instance a worker and never reliably closes one: equal configurations share caches and connections.
-const known = new LRUCache<string, Promise<Ready | ConfigError>>({ max: MAX_CONFIGURATIONS });
-
-/** Makes a configuration ready, or finds it ready; resolves with the error of one that cannot be used. */
-export function readyFor(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
-  const key = fingerprint(raw);
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const made = prepare(raw, log);
-  known.set(key, made);
-  return made;
+  /** Lets go of what it holds of Redis. */
+  close(): void;
 }
 
 /** How many unusable keys of a JWK Set a log line names. */
 const MAX_SHOWN_KEYS = 20;
 
-const KONGS_OWN = /^(?:__.*|service_id|route_id)$/;
-
-/** Of the configuration alone: what Kong adds for its own use differs between workers and reloads, and decides nothing. */
-function fingerprint(raw: unknown): string {
-  const settings = Object.entries({ ...(raw as Record<string, unknown> | undefined) });
-  const own = settings.filter(([name]) => !KONGS_OWN.test(name)).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(own)).digest('base64');
-}
-
-async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
+/** Makes a configuration ready; resolves with the error of one that cannot be used. */
+export async function readyFor(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
   try {
+    if (isNestedDeeperThan(raw, MAX_NESTING))
+      throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
-    return { config, context: contextFor(config, keys, log), headers: lookedAtHeaders(config) };
+    const stores = usesRedis(config) ? holdStores(config.redis, log) : undefined;
+    return {
+      config,
+      context: contextFor(config, keys, stores, log),
+      headers: lookedAtHeaders(config),
+      close() {
+        stores?.release();
+      },
+    };
   } catch (cause) {
     const error = cause instanceof ConfigError ? cause : new ConfigError((cause as Error).message);
     log.error({ reason: error.message }, 'configuration refused');
@@ -76,57 +58,36 @@ async function prepare(raw: unknown, log: Logger): Promise<Ready | ConfigError> 
   }
 }
 
-function contextFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): DecisionContext {
-  const { redis, rateLimits, revocation } = config;
-  const usesRedis = rateLimits.length > 0 || revocation.enabled;
-  const memory = memoryStore(() => monotonicMs() * 1000);
+function usesRedis({ rateLimits, revocation }: GatekeeperConfig): boolean {
+  return rateLimits.length > 0 || revocation.enabled;
+}
+
+function contextFor(
+  config: GatekeeperConfig,
+  keys: GatekeeperKeys,
+  stores: HeldStores | undefined,
+  log: Logger,
+): DecisionContext {
   return {
     verifier: verifierFor(config, keys, log),
     assertionKey: keys.assertion,
-    store: usesRedis ? sharedStore(redis, log) : memory,
+    store: stores?.shared ?? NEVER_ASKED,
     fallbackStore: {
       ask(query) {
         fallbacks.inc();
-        return memory.ask(query);
+        return (stores?.memory ?? NEVER_ASKED).ask(query);
       },
     },
     newId: randomUUID,
   };
 }
 
-function sharedStore(settings: RedisSettings, log: Logger): Store {
-  const store = timed(redisStore(redisFor(settings, log)));
-  // Of a cluster one master may be away, which its own connection tells at once: the others are asked on.
-  if (redisTarget(settings)?.kind === 'cluster') return store;
-  return breaker(store, monotonicMs, logBreaker(log));
-}
+/** Of a configuration that limits nothing and looks up nothing. */
+const NEVER_ASKED: Store = {
+  ask: () => Promise.reject(new Error('expected no question to a store')),
+};
 
 const monotonicMs = () => performance.now();
-
-function logBreaker(log: Logger) {
-  return (open: boolean) => {
-    if (open) {
-      openBreakers.inc();
-      log.warn('redis does not answer');
-    } else {
-      openBreakers.dec();
-      log.info('redis answers again');
-    }
-  };
-}
-
-function timed(store: Store): Store {
-  return {
-    async ask(query) {
-      const begunMs = performance.now();
-      try {
-        return await store.ask(query);
-      } finally {
-        observeSince(redisSeconds, begunMs);
-      }
-    },
-  };
-}
 
 /** Verifies tokens by a configuration, and remembers those that were good. */
 export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {

@@ -1,3 +1,5 @@
+import { isNestedDeeperThan, MAX_NESTING } from '../nesting';
+
 /** The largest JWK Set that is read, in bytes: some hundred keys. */
 export const MAX_JWKS_BYTES = 256 * 1024;
 
@@ -19,7 +21,10 @@ export async function fetchJwks(fetch: Fetch, uri: string, timeoutMs: number): P
     await response.body?.cancel();
     throw new Error(`expected status 200, got ${response.status}`);
   }
-  return JSON.parse(await boundedText(response)) as unknown;
+  const document: unknown = JSON.parse(await boundedText(response));
+  if (isNestedDeeperThan(document, MAX_NESTING))
+    throw new Error(`expected no more than ${MAX_NESTING} levels`);
+  return document;
 }
 
 async function boundedText(response: Response): Promise<string> {

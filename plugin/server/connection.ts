@@ -129,9 +129,19 @@ export class Connection {
   #startInstance(sequence: RpcCall['sequence'], name: string, config: Buffer): void {
     if (name !== this.#context.pluginName)
       throw new ProtocolError(`expected the plugin ${this.#context.pluginName}`);
-    const id = this.#context.instances.add(this.#context.start(parseJson(config)));
+    const id = this.#context.instances.add(this.#start(parseJson(config)));
     this.#context.log.debug({ instance: id }, 'instance started');
     this.#return(sequence, { name, id });
+  }
+
+  /** What cannot even be started refuses every upgrade: a closed connection would be repeated, and ends in 500 as well. */
+  #start(config: unknown): PluginInstance {
+    try {
+      return this.#context.start(config);
+    } catch (cause) {
+      this.#context.log.error({ err: cause }, 'an instance could not be started');
+      return { access: () => Promise.reject(new Error('it could not be started')) };
+    }
   }
 
   #handleEvent(sequence: RpcCall['sequence'], id: number): void {

@@ -3,6 +3,8 @@ import type { Kong } from '../kong';
 /** A plugin made for one configuration. */
 export interface PluginInstance {
   access(kong: Kong): Promise<void>;
+  /** Called once Kong has closed it, or it had to go for a newer one: it is asked no more. */
+  close?(): void;
 }
 
 /** How many instances are kept; the least recently used one goes first, and Kong starts it anew when it needs it. */
@@ -49,12 +51,14 @@ export class Instances {
 
   /** Forgets an instance. */
   remove(id: number): void {
+    const instance = this.#instances.get(id);
     this.#instances.delete(id);
+    instance?.close?.();
   }
 
   #evict(): void {
     if (this.#instances.size <= this.#max) return;
     const [oldest] = this.#instances.keys();
-    if (oldest !== undefined) this.#instances.delete(oldest);
+    if (oldest !== undefined) this.remove(oldest);
   }
 }

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map';
 import { gcra } from './gcra';
 import type { Store, StoreAnswer } from './store';
 
@@ -11,7 +11,7 @@ export const MAX_MEMORY_LIMITS = 100_000;
  * @param nowUs the clock, microseconds of any clock that runs on
  */
 export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS): Store {
-  const tats = new LRUCache<string, number>({ max });
+  const tats = new RecentMap<string, number>(max);
   return {
     ask({ limits }): Promise<StoreAnswer> {
       const known = limits.map(({ key }) => tats.get(key));

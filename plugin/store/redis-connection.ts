@@ -22,8 +22,7 @@ export interface GatekeeperRedis {
   close(): void;
 }
 
-// Kong makes an instance a worker and a configuration and never reliably closes one, so connections
-// live here, one for equal settings, as long as the process.
+// One for equal settings. Who holds them, and when they are let go of: held-stores.ts.
 const connections = new Map<string, GatekeeperRedis>();
 
 /** The one connection of this process for these settings, made when first asked for. */
@@ -34,6 +33,13 @@ export function redisFor(settings: RedisSettings, log: Logger): GatekeeperRedis 
   const made = connect(settings, log);
   connections.set(key, made);
   return made;
+}
+
+/** Closes the connection for these settings; asked for again, there will be another one. */
+export function closeRedis(settings: RedisSettings): void {
+  const key = JSON.stringify(settings);
+  connections.get(key)?.close();
+  connections.delete(key);
 }
 
 /** Closes every connection, so that the process can end. */

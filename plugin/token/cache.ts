@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../recent-map';
 import type { TokenVerifier, VerifiedToken } from './verify';
 
 /** A verifier that remembers, and can be made to forget. */
@@ -22,7 +22,7 @@ export function cachingVerifier(
   refreshKeys?: () => Promise<void>,
 ): CachingVerifier {
   if (size === 0) return { verify: (token, now) => verifier.verify(token, now), clear: () => undefined };
-  const cache = new LRUCache<string, VerifiedToken>({ max: size });
+  const cache = new RecentMap<string, VerifiedToken>(size);
   let generation = 0;
   return {
     async verify(token, now) {

@@ -1,5 +1,5 @@
-import type { Gatekeeper } from '../../plugin/gatekeeper';
 import type { Kong } from '../../plugin/kong';
+import type { PluginInstance } from '../../plugin/server/instances';
 
 /** One request as Kong has it. */
 export interface KongRequest {
@@ -19,7 +19,7 @@ export interface Told {
 }
 
 /** Has a gatekeeper decide one request. */
-export async function tellOf(gatekeeper: Gatekeeper, request: KongRequest): Promise<Told> {
+export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): Promise<Told> {
   const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1' } = request;
   const told: { -readonly [name in keyof Told]: Told[name] } = {
     status: undefined,

@@ -67,6 +67,17 @@ function accessCall(id: Buffer, sequence = 3): Buffer {
   return Buffer.concat([Buffer.from([0x08, sequence, 0xa2, 0x02, event.length]), event]);
 }
 
+/** The arguments of the exit that a refusal ends with; before it, nothing but the headers that may hold a token goes. */
+async function exitArgs(client: KongClient): Promise<Buffer> {
+  let method = (await client.frame())?.toString();
+  while (method === 'kong.service.request.clear_header') {
+    await client.frame();
+    method = (await client.frame())?.toString();
+  }
+  expect(method).toBe('kong.response.exit');
+  return (await client.frame()) ?? Buffer.alloc(0);
+}
+
 const serverFrames = (frames: readonly RecordedFrame[]) =>
   frames.filter(({ dir, hex }) => dir === 'server->kong' && hex !== undefined).map(({ hex }) => hex ?? '');
 
@@ -134,8 +145,7 @@ describe('recorded calls of a real Kong', () => {
       expect((await client.frame())?.toString()).toBe('kong.request.get_headers');
       await client.frame();
       client.send(request);
-      expect((await client.frame())?.toString()).toBe('kong.response.exit');
-      const args = (await client.frame()) ?? Buffer.alloc(0);
+      const args = await exitArgs(client);
       expect(args.subarray(0, 3).toString('hex')).toBe('089103');
       expect(args.toString()).toContain(reason);
     }
@@ -165,8 +175,7 @@ describe('the plugin server', () => {
     );
     const client = await connect();
     client.send(accessCall(await startInstance(client)));
-    expect((await client.frame())?.toString()).toBe('kong.response.exit');
-    expect((await client.frame())?.subarray(0, 3).toString('hex')).toBe('08f403');
+    expect((await exitArgs(client)).subarray(0, 3).toString('hex')).toBe('08f403');
     expect(client.ended).toBe(false);
   });
 
@@ -174,8 +183,7 @@ describe('the plugin server', () => {
     await serve((config) => new Gatekeeper(config, log));
     const client = await connect();
     client.send(accessCall(await startInstance(client)));
-    expect((await client.frame())?.toString()).toBe('kong.response.exit');
-    expect((await client.frame())?.subarray(0, 3).toString('hex')).toBe('08f403');
+    expect((await exitArgs(client)).subarray(0, 3).toString('hex')).toBe('08f403');
     expect(client.ended).toBe(false);
   });
 
