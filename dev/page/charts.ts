@@ -5,7 +5,7 @@ const WIDTH = 320;
 
 /** Horizontal bars, one a region, with their figures. */
 export function barChart(figures: readonly RegionFigure[], title: string): SVGSVGElement {
-  const rowHeight = 26;
+  const rowHeight = 21;
   const left = 56;
   const right = 56;
   const most = Math.max(...figures.map(({ revenue }) => revenue), Number.MIN_VALUE);
@@ -15,11 +15,11 @@ export function barChart(figures: readonly RegionFigure[], title: string): SVGSV
     return draw(
       'g',
       {},
-      draw('text', { x: left - 8, y: y + 17, class: 'label', 'text-anchor': 'end' }, region),
-      draw('rect', { x: left, y: y + 5, width: width.toFixed(1), height: 16, rx: 3, class: 'bar' }),
+      draw('text', { x: left - 8, y: y + 15, class: 'label', 'text-anchor': 'end' }, region),
+      draw('rect', { x: left, y: y + 3, width: width.toFixed(1), height: 15, rx: 3, class: 'bar' }),
       draw(
         'text',
-        { x: (left + width + 7).toFixed(1), y: y + 17, class: 'value' },
+        { x: (left + width + 7).toFixed(1), y: y + 15, class: 'value' },
         `${revenue.toFixed(2)} M`,
       ),
     );
@@ -31,7 +31,7 @@ export function barChart(figures: readonly RegionFigure[], title: string): SVGSV
 /** A line from the oldest value to the newest, on a scale that begins at zero. */
 export function lineChart(values: readonly number[], title: string): SVGSVGElement {
   const width = 2 * WIDTH;
-  const height = 110;
+  const height = 84;
   const most = Math.max(...values, 1) * 1.1;
   const x = (index: number): number => (index / Math.max(1, values.length - 1)) * (width - 12) + 4;
   const y = (value: number): number => height - 4 - (value / most) * (height - 8);

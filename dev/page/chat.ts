@@ -1,8 +1,11 @@
 import type { CompleteFrame, DataFrame, TokenFrame } from '../../protocol/frames';
-import type { BarChartConfig } from '../demo-frames';
 import { barChart } from './charts';
 import { find, make } from './elements';
+import { isBarChart, readAnswerFrame } from './known-frames';
 import type { Pane } from './pane';
+
+/** How long nothing may come of an answer that a gap cut before it counts as over, in milliseconds. */
+const CUT_ANSWER_MS = 3_000;
 
 /** A question and what has come of its answer. */
 class Turn {
@@ -45,6 +48,12 @@ class Turn {
     this.end();
   }
 
+  /** Ends it though its end did not come. */
+  cut(): void {
+    this.#text.append(make('span', 'lost', ' [the answer ends here: its end was lost]'));
+    this.end();
+  }
+
   end(): void {
     this.element.removeAttribute('aria-busy');
   }
@@ -56,6 +65,8 @@ export class Chat {
   readonly #turns: HTMLElement;
   readonly #button: HTMLButtonElement;
   #current: Turn | undefined;
+  /** Runs after a gap, until more of the answer comes. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(pane: Pane<DataFrame>) {
     this.#pane = pane;
@@ -66,25 +77,30 @@ export class Chat {
       event.preventDefault();
       if (!this.#button.disabled && question.value.trim() !== '') this.#ask(question.value.trim());
     });
-    pane.client.on('frame', (frame) => {
+    pane.onFrame(readAnswerFrame, (frame) => {
       this.#take(frame);
     });
     pane.client.on('gap', () => {
-      this.#current?.markGap();
+      if (this.#current === undefined) return;
+      this.#current.markGap();
       // The end of the answer may be among what was lost.
       this.#button.disabled = false;
+      this.#awaitMore();
+    });
+    pane.client.on('close', () => {
+      this.#cut();
     });
   }
 
   #ask(question: string): void {
-    this.#current?.end();
+    this.#cut();
     const turn = (this.#current = new Turn(question));
     this.#turns.append(turn.element);
     this.#button.disabled = true;
     this.#scroll();
     this.#pane.client.send('message', { text: question }).catch((cause: unknown) => {
       turn.fail(cause instanceof Error ? cause.message : String(cause));
-      this.#button.disabled = false;
+      if (this.#current === turn) this.#release();
     });
   }
 
@@ -94,6 +110,7 @@ export class Chat {
     switch (frame.type) {
       case 'token':
         turn.append(frame.data);
+        if (this.#silence !== undefined) this.#awaitMore();
         break;
       case 'complete':
         if (!turn.begun) return;
@@ -107,7 +124,21 @@ export class Chat {
     this.#scroll();
   }
 
+  #awaitMore(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#cut();
+    }, CUT_ANSWER_MS);
+  }
+
+  #cut(): void {
+    this.#current?.cut();
+    this.#release();
+  }
+
   #release(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
     this.#current = undefined;
     this.#button.disabled = false;
   }
@@ -115,14 +146,4 @@ export class Chat {
   #scroll(): void {
     this.#turns.scrollTop = this.#turns.scrollHeight;
   }
-}
-
-function isBarChart(config: unknown): config is BarChartConfig {
-  return (
-    typeof config === 'object' &&
-    config !== null &&
-    'type' in config &&
-    config.type === 'bar' &&
-    'data' in config
-  );
 }

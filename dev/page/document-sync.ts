@@ -39,14 +39,16 @@ export class DocumentSync {
     });
   }
 
-  /** Takes a peer's message. */
+  /** Takes a peer's message. @throws whatever reading it throws when it is none */
   receive(message: Uint8Array): void {
     const decoder = createDecoder(message);
     if (readVarUint(decoder) !== SYNC_MESSAGE) return;
     const answer = createEncoder();
     writeVarUint(answer, SYNC_MESSAGE);
     const empty = length(answer);
-    readSyncMessage(decoder, answer, this.#doc, this);
+    readSyncMessage(decoder, answer, this.#doc, this, (cause) => {
+      throw cause;
+    });
     if (length(answer) > empty) this.#send(toUint8Array(answer));
   }
 

@@ -12,8 +12,9 @@ export function showDocument(pane: Pane<AnyFrame>): void {
   const sync = new DocumentSync(doc, (message) => {
     client.sendMessage(message);
   });
-  client.on('message', (message) => {
-    if (typeof message !== 'string') sync.receive(new Uint8Array(message));
+  pane.onMessage((message) => {
+    if (typeof message === 'string') throw new TypeError('expected a binary message');
+    sync.receive(new Uint8Array(message));
   });
   pane.onReady(() => {
     sync.resync();

@@ -23,9 +23,20 @@ export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
         opened = true;
         this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
           if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
-          events.ready((JSON.parse(data) as { data: { resumed: boolean } }).data.resumed);
+          const resumed = resumedIn(data);
+          // The client tells of one that is broken.
+          if (resumed !== undefined) events.ready(resumed);
         });
       });
     }
   };
+}
+
+function resumedIn(ready: string): boolean | undefined {
+  try {
+    const { data } = JSON.parse(ready) as { data?: { resumed?: unknown } };
+    return typeof data?.resumed === 'boolean' ? data.resumed : undefined;
+  } catch {
+    return undefined;
+  }
 }

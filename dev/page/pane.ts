@@ -6,6 +6,9 @@ import type { EventLog } from './event-log';
 import { observedWebSocket } from './observed-socket';
 import type { Visitor } from './visitor';
 
+/** How much of a message is shown that is not understood, in characters. */
+const EXCERPT_LENGTH = 60;
+
 /** One of the page's four: a connection, what became of it, and the buttons that hurt it. */
 export class Pane<Frame extends AnyFrame> {
   readonly client: BridgeClient<Frame>;
@@ -17,6 +20,8 @@ export class Pane<Frame extends AnyFrame> {
   readonly #onReady: (() => void)[] = [];
   readonly #counts = { frames: 0, resumed: 0, gaps: 0 };
   #token = '';
+  /** When the connection was lost, by the page's monotonic clock; undefined while there is one. */
+  #lostAt: number | undefined;
 
   constructor(section: HTMLElement, path: string, { tenant, user }: Visitor, log: EventLog) {
     this.section = section;
@@ -46,6 +51,38 @@ export class Pane<Frame extends AnyFrame> {
     this.#onReady.push(listener);
   }
 
+  /** Listens for messages that `read` understands. One that it does not is shown as what it is. */
+  onFrame(read: (value: unknown) => Frame | undefined, show: (frame: Frame) => void): void {
+    this.onMessage((message) => {
+      const frame = typeof message === 'string' ? read(JSON.parse(message)) : undefined;
+      if (frame === undefined) throw new TypeError('a frame that this page does not know');
+      show(frame);
+    });
+  }
+
+  /** Listens for messages. One at which the listener throws is shown with what it threw. */
+  onMessage(take: (message: string | ArrayBuffer) => void): void {
+    this.client.on('message', (message) => {
+      try {
+        take(message);
+      } catch (cause) {
+        this.tell(`bad frame: ${excerpt(message)} (${messageOf(cause)})`, 'bad');
+      }
+    });
+  }
+
+  /** Says in the pane itself what just happened, so that it is seen however short it was, and in the log. */
+  tell(text: string, tone: 'good' | 'bad'): void {
+    this.#log.add(this.#name, text);
+    this.#output('event').textContent = text;
+    const { classList, dataset } = this.section;
+    dataset['tone'] = tone;
+    classList.remove('flash');
+    // The animation begins again only after the element was laid out without it.
+    this.section.getBoundingClientRect();
+    classList.add('flash');
+  }
+
   #follow(): void {
     const { client } = this;
     this.#showState();
@@ -57,19 +94,25 @@ export class Pane<Frame extends AnyFrame> {
     });
     client.on('gap', ({ reason }) => {
       this.#count('gaps');
-      this.#log.add(this.#name, `gap: frames may have been lost (${reason})`);
+      this.tell(`gap: frames may have been lost (${reason})`, 'bad');
     });
     client.on('refused', ({ code, message }) => {
-      this.#log.add(this.#name, `refused: ${code} ${message}`);
+      this.tell(`refused: ${code} ${message}`, 'bad');
     });
     client.on('error', (cause) => {
-      this.#log.add(this.#name, cause instanceof Error ? cause.message : String(cause));
+      this.tell(messageOf(cause), 'bad');
+    });
+    client.on('close', ({ code, reason }) => {
+      this.tell(`closed for good: ${code} ${reason}`, 'bad');
     });
   }
 
   #ready(resumed: boolean): void {
     if (resumed) this.#count('resumed');
-    this.#log.add(this.#name, resumed ? 'connected, resumed where it left off' : 'connected');
+    const away = this.#lostAt === undefined ? '' : ` after ${seconds(performance.now() - this.#lostAt)} s`;
+    this.#lostAt = undefined;
+    if (resumed) this.tell(`back${away}: resumed where it left off, nothing missed`, 'good');
+    else this.tell(`connected${away}`, 'good');
     for (const listener of this.#onReady) listener();
   }
 
@@ -77,7 +120,8 @@ export class Pane<Frame extends AnyFrame> {
     const name = closeCodeName(code);
     const text = `${code}${name === '' ? '' : ` ${name}`}`;
     this.#output('close').textContent = text;
-    this.#log.add(this.#name, `closed: ${text}`);
+    this.#lostAt ??= performance.now();
+    this.tell(`connection lost: ${text}`, 'bad');
   }
 
   #showState(): void {
@@ -101,13 +145,26 @@ export class Pane<Frame extends AnyFrame> {
     const bind = (name: string, press: () => Promise<void>): void => {
       find(this.section, `[data-button=${name}]`, HTMLButtonElement).addEventListener('click', () => {
         press().catch((cause: unknown) => {
-          this.#log.add(this.#name, cause instanceof Error ? cause.message : String(cause));
+          this.tell(messageOf(cause), 'bad');
         });
       });
     };
     bind('drop', () => order('drop', { line: this.#line }));
     bind('expire', () => order('expire', { token: this.#token }));
   }
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(1);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function excerpt(message: string | ArrayBuffer): string {
+  if (typeof message !== 'string') return `${message.byteLength} bytes`;
+  return message.length <= EXCERPT_LENGTH ? message : `${message.slice(0, EXCERPT_LENGTH)}…`;
 }
 
 /** What RFC 6455 §7.4.1 calls those that no bridge sends. */

@@ -9,6 +9,8 @@ import { freePortsInARow } from '../dev/free-ports';
 export interface Demo {
   /** Of the page, as it prints it. */
   readonly url: string;
+  /** Of the Redis behind it, for who publishes as a service does. */
+  readonly redisUrl: string;
   stop(): Promise<void>;
 }
 
@@ -21,8 +23,8 @@ export async function startDemo(tokenIntervalMs: number): Promise<Demo> {
   const kill = (): void => void child.kill('SIGTERM');
   process.once('exit', kill);
   child.once('exit', () => process.off('exit', kill));
-  const url = await pageOf(child);
-  return { url, stop: () => stop(child) };
+  const { url, redisUrl } = await addressesOf(child);
+  return { url, redisUrl, stop: () => stop(child) };
 }
 
 function launch(ports: readonly number[], tokenIntervalMs: number) {
@@ -38,15 +40,17 @@ function launch(ports: readonly number[], tokenIntervalMs: number) {
   });
 }
 
-function pageOf(
+function addressesOf(
   child: ChildProcess & { readonly stdout: Readable; readonly stderr: Readable },
-): Promise<string> {
+): Promise<Pick<Demo, 'url' | 'redisUrl'>> {
   let said = '';
+  let url: string | undefined;
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   return new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const [, url] = /^page\s+(http:\S+)/.exec(line) ?? [];
-      if (url !== undefined) resolve(url);
+      url ??= /^page\s+(http:\S+)/.exec(line)?.[1];
+      const [, redis] = /^redis\s+(\S+)/.exec(line) ?? [];
+      if (url !== undefined && redis !== undefined) resolve({ url, redisUrl: `redis://${redis}` });
     });
     child.once('close', () => {
       reject(new Error(`npm start ended before the page was served: ${said}`));

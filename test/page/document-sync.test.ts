@@ -87,6 +87,15 @@ describe('a document kept in sync', () => {
     expect(other.text).toBe('ac');
   });
 
+  it('throws at what is no update, and stays as it is', () => {
+    const peer = new Peer(new Relay());
+    peer.write(0, 'abc');
+    expect(() => {
+      peer.sync.receive(new Uint8Array([0, 2, 2, 255, 255]));
+    }).toThrow('Unexpected end of array');
+    expect(peer.text).toBe('abc');
+  });
+
   it('ignores what does not synchronise, as the awareness of a y-websocket peer', () => {
     const peer = new Peer(new Relay());
     peer.sync.receive(new Uint8Array([1, 3, 0, 0, 0]));

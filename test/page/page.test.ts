@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
 import type { Browser } from 'playwright-core';
 import { demoAnswer } from '../../dev/demo-answer';
 import { eventually } from '../sidecar/fixture';
 import { launchChromium } from './chromium';
+import { faintTexts } from './contrast';
 import { startDemo, type Demo } from './demo';
 import { PANES, Tab } from './tab';
 
@@ -12,6 +14,12 @@ const TOKEN_INTERVAL_MS = 100;
 /** What a browser says of a handshake that was refused, or that the page gave up. */
 const REFUSED_OR_GIVEN_UP =
   /^WebSocket connection to .* failed: .*(response code: (502|503)|closed before the connection is established\.)$/;
+
+/** Of a small laptop. */
+const VIEWPORT = { width: 1280, height: 800 };
+
+/** The channel of the dashboard that the page shows. */
+const DASHBOARD = 'acme:dashboard:refresh:sales';
 
 /** How long anything on the page may take, in milliseconds; a bridge that starts on a busy machine takes longest. */
 const PATIENCE_MS = 45_000;
@@ -25,7 +33,7 @@ let ben: Tab;
 beforeAll(async () => {
   browser = await launchChromium();
   demo = await startDemo(TOKEN_INTERVAL_MS);
-  const context = await browser.newContext();
+  const context = await browser.newContext({ viewport: VIEWPORT });
   context.setDefaultTimeout(PATIENCE_MS);
   [ana, ben] = [await Tab.open(context, demo.url, 'ana'), await Tab.open(context, demo.url, 'ben')];
 }, 120_000);
@@ -74,6 +82,19 @@ describe('the demo page, open in two tabs', () => {
     expect(new Set(hosts)).toEqual(new Set([new URL(url).origin]));
   });
 
+  it('shows all of it at 1280×800 without scrolling, with what happened beside the panes', async () => {
+    const { page } = ana;
+    expect(await page.evaluate<number>('document.documentElement.scrollHeight')).toBeLessThanOrEqual(
+      VIEWPORT.height,
+    );
+    for (const part of [...PANES.map((pane) => ana.pane(pane)), page.locator('#log ol li').first()]) {
+      const { x = NaN, y = NaN, width = NaN, height = NaN } = (await part.boundingBox()) ?? {};
+      expect([x >= 0, y >= 0, x + width <= VIEWPORT.width, y + height <= VIEWPORT.height]).not.toContain(
+        false,
+      );
+    }
+  });
+
   it('shows an answer while its tokens arrive, with its SQL and its chart at the end', async () => {
     const { turn, complete, text } = await ask(ana, 'How was revenue?');
     await text.getByText('You asked').waitFor();
@@ -115,17 +136,23 @@ describe('the demo page, open in two tabs', () => {
   it('resumes an answer whose connection is dropped in the middle, and shows all of it', async () => {
     const { turn, complete, text } = await ask(ana, 'And now?');
     await text.getByText('You asked').waitFor();
-    await ana.press('chat', 'Drop connection');
+    await ana.press('chat', 'Drop the connection');
     await ana.shows('chat', 'close', '1006 Abnormal Closure');
     expect(await turn.getAttribute('aria-busy')).toBe('true');
     await ana.shows('chat', 'resumed', '1');
     await complete.waitFor();
     expect(await text.textContent()).toBe(answerTo('And now?'));
     expect(await ana.shown('chat', 'gaps')).toBe('0');
+    // However short it was: it stays in the pane and in the log, and the pane flashes.
+    expect(await ana.event('chat').innerText()).toMatch(
+      /^back after \d+\.\d s: resumed where it left off, nothing missed$/,
+    );
+    expect(await ana.pane('chat').getAttribute('class')).toBe('flash');
+    await ana.page.locator('#log').getByText('connection lost: 1006 Abnormal Closure').waitFor();
   });
 
   it('comes back with a new token when its token is revoked, and misses nothing', async () => {
-    await ben.press('notifications', 'Expire token');
+    await ben.press('notifications', 'Revoke the token');
     await ben.shows('notifications', 'close', '4401 Token Expired');
     await ana.press('notifications', 'Notify everyone');
     await ben.shows('notifications', 'resumed', '1');
@@ -135,7 +162,7 @@ describe('the demo page, open in two tabs', () => {
   });
 
   it('brings in what was written while the connection was away', async () => {
-    await ben.press('document', 'Drop connection');
+    await ben.press('document', 'Drop the connection');
     await ben.text.press('ControlOrMeta+Home');
     await ben.text.pressSequentially('From a tab that was away. ');
     await ana.text.pressSequentially('In the meantime. ');
@@ -147,7 +174,7 @@ describe('the demo page, open in two tabs', () => {
     const before = await resumedInEachPane();
     const { complete, text } = await ask(ana, 'And with a new bridge?');
     await text.getByText('You asked').waitFor();
-    await ana.page.getByRole('button', { name: 'Restart the bridge' }).click();
+    await ana.page.getByRole('button', { name: 'Have another bridge take over' }).click();
     await ana.shows('chat', 'close', '1012 Service Restart');
     await ana.text.pressSequentially('While bridges change. ');
     await complete.waitFor();
@@ -159,7 +186,38 @@ describe('the demo page, open in two tabs', () => {
     expect([...ana.complaints, ...ben.complaints]).toEqual([]);
   });
 
+  it.each([
+    ['notifications', 'a text that is no JSON', 'acme:notifications', 'no JSON at all'],
+    ['notifications', 'no data', 'acme:notifications', '{"type":"notification","data":null}'],
+    ['dashboard', 'words for figures', DASHBOARD, '{"type":"refresh","data":{"ordersPerMinute":["many"]}}'],
+    ['document', 'a text', 'acme:collaboration:notes', 'where bytes are expected'],
+    ['document', 'bytes that are no update', 'acme:collaboration:notes', Buffer.from([0, 2, 2, 255, 255])],
+  ] as const)('says in the %s pane that it cannot show %s', async (pane, _, channel, frame) => {
+    const redis = new Redis(demo?.redisUrl ?? '');
+    await redis.publish(channel, frame);
+    redis.disconnect();
+    await ana.page
+      .locator('#log li')
+      .getByText(/^bad frame: /)
+      .first()
+      .waitFor();
+    await ana.pane(pane).and(ana.page.locator('[data-state=open]')).waitFor();
+    await eventually(async () => (await ana.event(pane).innerText()).startsWith('bad frame: '));
+    expect(ana.complaints).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'has texts of a contrast of at least 4.5 in the %s scheme',
+    async (colorScheme) => {
+      await ana.page.emulateMedia({ colorScheme });
+      expect(await faintTexts(ana.page, 4.5)).toEqual([]);
+      await ana.page.emulateMedia({ colorScheme: null });
+    },
+  );
+
   it('comes back when the bridge is killed, says that frames may be lost, and makes the documents equal', async () => {
+    const cut = await ask(ana, 'Cut?');
+    await cut.text.getByText('You asked').waitFor();
     await ana.page.getByRole('button', { name: 'Kill the bridge' }).click();
     await ana.shows('document', 'close', '1006 Abnormal Closure');
     await ana.text.pressSequentially('Ana, without a bridge. ');
@@ -169,6 +227,9 @@ describe('the demo page, open in two tabs', () => {
       for (const pane of PANES) await eventually(async () => (await tab.shown(pane, 'gaps')) !== '0');
     }
     await expectSameDocument('Ana, without a bridge. ', 'Ben, without a bridge. ');
+    // Its end came, or was lost; it waits for neither for ever.
+    await cut.complete.waitFor();
+    expect(await cut.text.textContent()).toContain('lost');
     const { complete, text } = await ask(ana, 'Still there?');
     await complete.waitFor();
     expect(await text.textContent()).toBe(answerTo('Still there?'));

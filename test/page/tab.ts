@@ -46,6 +46,11 @@ export class Tab {
     await this.pane(name).locator(`[data-output=${what}]`).getByText(text, { exact: true }).waitFor();
   }
 
+  /** What a pane says of what happened last. */
+  event(name: PaneName): Locator {
+    return this.pane(name).locator('[data-output=event]');
+  }
+
   press(name: PaneName, button: string): Promise<void> {
     return this.pane(name).getByRole('button', { name: button }).click();
   }
