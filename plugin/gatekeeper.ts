@@ -7,6 +7,7 @@ import { readTraceContext } from '../protocol/trace-context';
 import { Configurations, fingerprint } from './configurations';
 import { decide, type Admit, type Reject } from './decide';
 import type { HeaderLists, HeaderSelection } from './header-selection';
+import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { decisions, decisionSeconds, observeSince } from './metrics';
 import { readyFor, type Ready } from './readiness';
@@ -49,6 +50,10 @@ export class Gatekeeper {
     let refusal: Reject;
     try {
       const verdict = await this.#timedDecision(kong, upgrade);
+      if (verdict.outcome === 'health_check') {
+        await answerHealthCheck(kong, verdict);
+        return;
+      }
       if (verdict.outcome === 'admitted') {
         await this.#admit(kong, verdict, upgrade);
         return;
@@ -62,12 +67,15 @@ export class Gatekeeper {
     await this.#reject(kong, refusal, upgrade);
   }
 
-  async #timedDecision(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
+  async #timedDecision(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject | HealthAnswer> {
     const begunMs = performance.now();
+    let isUpgrade = true;
     try {
-      return await this.#decide(kong, upgrade);
+      const verdict = await this.#decide(kong, upgrade);
+      isUpgrade = verdict.outcome !== 'health_check';
+      return verdict;
     } finally {
-      observeSince(decisionSeconds, begunMs);
+      if (isUpgrade) observeSince(decisionSeconds, begunMs);
     }
   }
 
@@ -76,11 +84,15 @@ export class Gatekeeper {
     this.#configurations.leave(this.#key);
   }
 
-  #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
+  #decide(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject | HealthAnswer> {
     return this.#configurations.use(this.#key, this.#raw, (ready) => this.#decideBy(ready, kong, upgrade));
   }
 
-  async #decideBy(ready: Ready | ConfigError, kong: Kong, upgrade: Upgrade): Promise<Admit | Reject> {
+  async #decideBy(
+    ready: Ready | ConfigError,
+    kong: Kong,
+    upgrade: Upgrade,
+  ): Promise<Admit | Reject | HealthAnswer> {
     if (ready instanceof ConfigError) {
       const requestId = randomUUID();
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
@@ -89,6 +101,7 @@ export class Gatekeeper {
     upgrade.places = ready.config.places;
     const request = await readRequest(kong, ready);
     upgrade.request = request;
+    if (isHealthCheck(request, ready.config)) return ready.health.answer();
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
     return withDeadline(decision, ready.config.decisionTimeoutMs);
   }
@@ -149,10 +162,14 @@ function withQuery(target: string | undefined, rawQuery: string): string {
   return rawQuery === '' ? path : `${path}?${rawQuery}`;
 }
 
+function answerHealthCheck(kong: Kong, { status, body }: HealthAnswer): Promise<void> {
+  return kong.response.exit(status, body, { 'Content-Type': 'application/json; charset=utf-8' });
+}
+
 /** Asks Kong, all at once, for what some rule of the configuration needs. */
 async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<UpgradeRequest> {
-  const { rateLimits, places } = config;
-  const byPath = rateLimits.some(({ paths }) => paths.length > 0);
+  const { rateLimits, places, healthPath } = config;
+  const byPath = healthPath !== undefined || rateLimits.some(({ paths }) => paths.length > 0);
   const byQuery = places.uriParamNames.length > 0;
   const byIp = rateLimits.some(({ by }) => by === 'ip');
   const byRoute = rateLimits.some(({ by }) => by === 'route');

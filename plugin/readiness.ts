@@ -5,6 +5,7 @@ import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decide';
 import type { HeaderSelection } from './header-selection';
+import { Health } from './health';
 import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys } from './keys/key-source';
@@ -31,6 +32,7 @@ export interface Ready {
   readonly headers: HeaderSelection;
   /** Lets go of what it holds of Redis. */
   close(): void;
+  readonly health: Health;
 }
 
 /** How many unusable keys of a JWK Set a log line names. */
@@ -43,9 +45,11 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
       throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
     const stores = usesRedis(config) ? holdStores(config.redis, log) : undefined;
+    const context = contextFor(config, keys, stores, log);
     return {
       config,
-      context: contextFor(config, keys, stores, log),
+      context,
+      health: new Health(context.store, config, monotonicMs),
       headers: lookedAtHeaders(config),
       close() {
         stores?.release();

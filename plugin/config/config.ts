@@ -108,6 +108,8 @@ export interface GatekeeperConfig {
   readonly revocation: RevocationRules;
   readonly redis: RedisSettings;
   readonly decisionTimeoutMs: number;
+  /** Where the gatekeeper answers balancers, in its one spelling; undefined for nowhere. */
+  readonly healthPath: string | undefined;
 }
 
 /** A configuration that cannot be used. The message names the field and what was expected, never a secret. */

@@ -59,6 +59,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     },
     redis: redisSettings(raw.redis),
     decisionTimeoutMs: raw.decision_timeout,
+    healthPath: raw.health_path === undefined ? undefined : canonicalPath(raw.health_path),
   };
 }
 

@@ -63,6 +63,11 @@ export const rawConfig = z.object({
   roles_header: headerName,
   request_id_header: headerName,
   assertion_header: headerName,
+  health_path: z
+    .string()
+    .regex(/^\/[^?#]*$/, 'expected a path that begins with /')
+    .nullish()
+    .transform((path) => path ?? undefined),
   assertion_secret: optionalText,
   assertion_private_key: optionalText,
   assertion_key_id: optionalText,

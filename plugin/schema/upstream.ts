@@ -9,8 +9,16 @@ const headerName = (description: string, name: string): FieldRule => ({
   description,
 });
 
-/** What the upstream is told. */
+/** What the upstream is told, and what never reaches it. */
 export const upstreamFields: readonly SchemaField[] = [
+  {
+    health_path: {
+      type: 'string',
+      match: '^/[^?#]*$',
+      description:
+        'A path of one of the routes at which the gatekeeper itself answers what is no upgrade: 200, or 503 while its Redis does not answer. For balancers before Kong. Never passed upstream, so a dead gatekeeper never looks healthy.',
+    },
+  },
   {
     tenant_header: headerName(
       'The request header that tells the upstream the tenant.',

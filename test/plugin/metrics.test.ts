@@ -9,14 +9,15 @@ import { KongWorker } from '../fakes/kong-worker';
 import { rawConfig, signToken } from './fixture';
 
 let folder: string;
+let socketPath: string;
 let gatekeeper: ChildProcess;
 let adminPort: number;
 let kong: KongWorker;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gk-'));
-  const path = join(folder, 'gk.sock');
+  socketPath = join(folder, 'gk.sock');
   const bin = join(__dirname, '../../dist/plugin/bin/ws-gatekeeper.js');
-  gatekeeper = spawn(process.execPath, [bin, '--socket', path, '--admin-port', '0'], {
+  gatekeeper = spawn(process.execPath, [bin, '--socket', socketPath, '--admin-port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   adminPort = await new Promise<number>((resolve) => {
@@ -28,7 +29,7 @@ beforeAll(async () => {
   // Nothing listens on port 1: Redis is away, and the limits are kept in memory.
   const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
   const revocation = { enabled: false, key_prefix: '', fault_tolerant: false };
-  kong = new KongWorker(path, rawConfig({ redis, revocation }));
+  kong = new KongWorker(socketPath, rawConfig({ redis, revocation }));
 });
 afterAll(async () => {
   kong.close();
@@ -65,5 +66,25 @@ describe('a gatekeeper exports', () => {
     expect(await value('ws_gatekeeper_instances')).toBe(1);
     expect(await value('ws_gatekeeper_connections')).toBeLessThanOrEqual(1);
     expect(await value('ws_gatekeeper_calls_in_flight')).toBe(0);
+  });
+
+  it('nothing of checks at health_path, which get 503 while Redis is away, also where the limits hold in memory', async () => {
+    const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
+    const limit = { by: 'tenant', limit: 100, window_seconds: 60, burst: 100, paths: [], tiers: {} };
+    const checked = rawConfig({
+      redis,
+      rate_limits: [limit],
+      fault_tolerant: true,
+      health_path: '/ws/ai/chat',
+    });
+    const worker = new KongWorker(socketPath, checked);
+    const { status, calls, writes } = await worker.upgrade({});
+    worker.close();
+    expect({ status, last: calls.at(-1), writes }).toEqual({
+      status: 503,
+      last: 'kong.response.exit',
+      writes: 2,
+    });
+    expect(await value('ws_gatekeeper_decision_seconds_count')).toBe(4);
   });
 });

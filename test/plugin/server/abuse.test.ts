@@ -94,6 +94,7 @@ describe('an upgrade costs', () => {
     const limit = { limit: 100, window_seconds: 60, burst: 100, paths: [], tiers: {} };
     const kong = worker({
       uri_param_names: ['token'],
+      health_path: '/ws/healthz',
       rate_limits: [
         { ...limit, by: 'ip' },
         { ...limit, by: 'route', paths: ['/ws'] },
