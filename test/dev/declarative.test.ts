@@ -14,7 +14,7 @@ describe('kong.yml', () => {
     const text = readFileSync(join(__dirname, '../../kong.yml'), 'utf8');
     const { services, routes, plugins } = parseDeclaration(text, 0);
     expect(services[0]).toMatchObject({ host: 'ws-bridge', port: 8080, retries: 2 });
-    expect(routes).toHaveLength(4);
+    expect(routes).toHaveLength(5);
     expect(plugins[0]).toMatchObject({ name: 'ws-gatekeeper', serviceId: services[0]?.id });
   });
 
