@@ -64,6 +64,8 @@ COPY --from=build /app/client/package.json ./client/
 COPY --from=build /app/client/dist ./client/dist
 RUN chmod +x dist/sidecar/bin/ws-bridge.js && ln -s /app/dist/sidecar/bin/ws-bridge.js /usr/local/bin/ws-bridge
 USER 1000:1000
+# Metrics and health, for who shares a network with it: nothing publishes this port.
+ENV BRIDGE_ADMIN_HOST=0.0.0.0
 EXPOSE 8080 9090
 HEALTHCHECK --interval=5s --timeout=10s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.BRIDGE_ADMIN_PORT || 9090) + '/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

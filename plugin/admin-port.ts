@@ -13,6 +13,11 @@ export interface AdminPortOptions {
   readonly log: Logger;
 }
 
+/** Open at a time; more are closed at once. */
+export const ADMIN_MAX_CONNECTIONS = 64;
+/** For a request to be there whole, in milliseconds. */
+export const ADMIN_TIMEOUT_MS = 5000;
+
 /** Between two tries for a port that another has, and two looks at whose the socket is, in milliseconds. */
 const POLL_INTERVAL_MS = 500;
 
@@ -69,7 +74,13 @@ export class AdminPort {
   async #listen(): Promise<boolean> {
     const { host, port } = this.#options;
     try {
-      this.#server = await startAdmin(host, port);
+      this.#server = await startAdmin(host, port, {
+        maxConnections: ADMIN_MAX_CONNECTIONS,
+        timeoutMs: ADMIN_TIMEOUT_MS,
+        onRefused: (reason) => {
+          this.#options.log.info({ reason }, 'admin request refused');
+        },
+      });
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
       throw cause;

@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http';
+import { adminTimeouts, boundAdminServer, type AdminBounds } from '../protocol/admin-server';
 import { collectProcessMetrics, registry } from './metrics';
 
 /**
  * Serves GET /metrics (Prometheus) and /livez on a port of its own.
  * @param port 0 takes any free one
  */
-export async function startAdmin(host: string, port: number): Promise<Server> {
-  const server = createServer((request, response) => {
+export async function startAdmin(host: string, port: number, bounds: AdminBounds): Promise<Server> {
+  const server = createServer(adminTimeouts(bounds.timeoutMs), (request, response) => {
     if (request.method !== 'GET') {
       response.writeHead(405, { Allow: 'GET' }).end();
       return;
@@ -25,6 +26,7 @@ export async function startAdmin(host: string, port: number): Promise<Server> {
         response.writeHead(404).end();
     }
   });
+  boundAdminServer(server, bounds);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -1,13 +1,18 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { adminTimeouts, boundAdminServer, type AdminBounds } from '../protocol/admin-server';
 import { sendJson, sendReadiness, type Readiness } from './readiness';
 
 /**
  * The admin port: `/livez` (the process answers), `/readyz` (200 when all of `readiness` is true, else 503;
  * the body says which is not) and `/metrics` (Prometheus text).
  */
-export function createAdminServer(readiness: () => Readiness, registry: Registry): Server {
-  return createServer((request, response) => {
+export function createAdminServer(
+  readiness: () => Readiness,
+  registry: Registry,
+  bounds: AdminBounds,
+): Server {
+  const server = createServer(adminTimeouts(bounds.timeoutMs), (request, response) => {
     request.resume();
     const [path] = (request.url ?? '').split('?');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -29,6 +34,8 @@ export function createAdminServer(readiness: () => Readiness, registry: Registry
         sendJson(response, 404, { message: 'expected /livez, /readyz or /metrics' });
     }
   });
+  boundAdminServer(server, bounds);
+  return server;
 }
 
 async function sendMetrics(response: ServerResponse, registry: Registry): Promise<void> {

@@ -30,6 +30,7 @@ import { SESSION_PATTERN } from './sessions';
 export interface UpgradeRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
+  readonly httpVersion?: string | undefined;
   readonly rawHeaders: RequestHeaders;
 }
 
@@ -84,7 +85,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (match.kind === 'unknown') return refused(NOT_FOUND);
   if (match.kind === 'malformed') return refused(badRequest('expected percent-encoded UTF-8 in the path'));
   const { route, params } = match;
-  const handshake = handshakeFault(request.method, headers);
+  const handshake = handshakeFault(request);
   if (handshake !== undefined) return refused(handshake, route);
 
   const caller = await verifyCaller(headers, policy);
@@ -109,7 +110,11 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
 }
 
 /** Judges a request that asks for no upgrade: it never gets more than a refusal. */
-export function judgePlainRequest(url: string, routes: readonly Route[]): Refusal {
+export function judgePlainRequest(
+  { url = '', httpVersion, rawHeaders }: UpgradeRequest,
+  routes: readonly Route[],
+): Refusal {
+  if (lacksHost(httpVersion, rawHeaders)) return HOST_MISSING;
   const [path] = splitTarget(url);
   return matchRoute(routes, path).kind === 'route' ? UPGRADE_REQUIRED : NOT_FOUND;
 }
@@ -123,8 +128,18 @@ function splitTarget(target: string): readonly [path: string, query: string] {
   return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
-/** RFC 6455 §4.2.1: what a client's opening handshake must have. */
-function handshakeFault(method: string | undefined, headers: RequestHeaders): Refusal | undefined {
+const HOST_MISSING = badRequest('expected one Host');
+
+/** RFC 9112 §3.2: a request of HTTP/1.1 has one Host. */
+function lacksHost(httpVersion: string | undefined, headers: RequestHeaders): boolean {
+  return httpVersion === '1.1' && headerValues(headers, 'host').length !== 1;
+}
+
+/** RFC 6455 §4.2.1: what a client's opening handshake must have. All that ws would refuse by itself is refused here. */
+function handshakeFault({ method, httpVersion, rawHeaders: headers }: UpgradeRequest): Refusal | undefined {
+  // RFC 9110 §7.8: an Upgrade in a request of HTTP/1.0 is ignored.
+  if ((httpVersion ?? '1.1') !== '1.1' || cameInHttp10(headers)) return UPGRADE_REQUIRED;
+  if (lacksHost(httpVersion, headers)) return HOST_MISSING;
   const [upgrade] = headerValues(headers, 'upgrade');
   if (method !== 'GET' || upgrade?.toLowerCase() !== 'websocket') return UPGRADE_REQUIRED;
   // RFC 6455 §4.4: another version is answered with 426 and the versions that are spoken.
@@ -132,7 +147,32 @@ function handshakeFault(method: string | undefined, headers: RequestHeaders): Re
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headerValues(headers, 'sec-websocket-key').join())) {
     return badRequest('expected one Sec-WebSocket-Key of 16 bytes in base64');
   }
-  return undefined;
+  if (!areSubprotocols(headerValues(headers, 'sec-websocket-protocol'))) {
+    return badRequest('expected Sec-WebSocket-Protocol to list subprotocols, each once');
+  }
+  // What follows the head would be read as frames.
+  return hasContent(headers) ? badRequest('expected an upgrade without content') : undefined;
+}
+
+/** Kong asks in HTTP/1.1 whatever it was asked in; its `Via` says what that was (RFC 9110 §7.6.3). */
+function cameInHttp10(headers: RequestHeaders): boolean {
+  const received = headerValues(headers, 'via').join().split(',').at(-1) ?? '';
+  return /^\s*(?:HTTP\/)?1\.0\s/i.test(received);
+}
+
+// RFC 9110 §5.6.2.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** RFC 6455 §4.1: no subprotocol may be empty, or be there twice. */
+function areSubprotocols(values: readonly string[]): boolean {
+  if (values.length === 0) return true;
+  const offers = values.join().split(/[ \t]*,[ \t]*/);
+  return offers.every((offer) => TOKEN.test(offer)) && new Set(offers).size === offers.length;
+}
+
+function hasContent(headers: RequestHeaders): boolean {
+  const length = headerValues(headers, 'content-length').join();
+  return !/^0*$/.test(length) || headerValues(headers, 'transfer-encoding').length > 0;
 }
 
 async function verifyCaller(headers: RequestHeaders, policy: AdmissionPolicy): Promise<Assertion | Refusal> {

@@ -16,7 +16,7 @@ import { deliver } from './delivery';
 import { Handover } from './handover';
 import { answerHealthCheck, isHealthCheck } from './health-path';
 import { Heartbeat } from './heartbeat';
-import { closeServer, httpTimeouts, listen } from './http-server';
+import { closeServer, httpOptions, listen } from './http-server';
 import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
 import { createMetrics } from './metrics';
@@ -25,7 +25,7 @@ import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
 import { disconnect, listenerCount, redisCommands, redisHandoverStore } from './redis';
-import { respond } from './refusal';
+import { EXPECTATION_FAILED, NO_PROXY, respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import type { Revocation } from './revocation';
 import { compileRoutes, DEFAULT_ROUTES } from './routes';
@@ -225,13 +225,28 @@ export function createBridge(
   commands.on('ready', renewSessions);
   commands.on('ready', announceConnections);
 
-  const server = createServer(httpTimeouts(settings.handshakeTimeoutMs), (request, response) => {
-    request.resume();
-    if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
-    else respond(response, judgePlainRequest(request.url ?? '', routes));
-  });
+  const server = createServer(
+    httpOptions(settings.handshakeTimeoutMs, settings.maxHeaderBytes),
+    (request, response) => {
+      request.resume();
+      if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
+      else respond(response, judgePlainRequest(request, routes));
+    },
+  );
+  // All of them are judged, so none may be left out: their bytes are bounded.
+  server.maxHeadersCount = 0;
   server.on('upgrade', (request, socket, head) => {
     void upgrades.handle(request, socket, head);
+  });
+  // Node would answer these by itself, and nobody would know.
+  server.on('clientError', (error, socket) => {
+    upgrades.refuseUnread(error, socket);
+  });
+  server.on('connect', (request, socket) => {
+    upgrades.refuse(NO_PROXY, socket, request.headers);
+  });
+  server.on('checkExpectation', (request) => {
+    upgrades.refuse(EXPECTATION_FAILED, request.socket, request.headers);
   });
   const readiness = (): Record<string, boolean> => ({
     redisCommands: commands.status === 'ready',
@@ -239,7 +254,13 @@ export function createBridge(
     delivery: intake.delivers,
     accepting: upgrades.isAccepting,
   });
-  const adminServer = createAdminServer(readiness, metrics.registry);
+  const adminServer = createAdminServer(readiness, metrics.registry, {
+    maxConnections: settings.adminMaxConnections,
+    timeoutMs: settings.adminTimeoutMs,
+    onRefused: (reason) => {
+      log.info({ reason }, 'admin request refused');
+    },
+  });
   let renewTimer: NodeJS.Timeout | undefined;
   let announceTimer: NodeJS.Timeout | undefined;
   let wheelTimer: NodeJS.Timeout | undefined;

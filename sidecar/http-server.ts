@@ -6,12 +6,16 @@ import type { AddressInfo } from 'node:net';
 export const MAX_HTTP_CHECK_INTERVAL_MS = 1000;
 
 /**
- * Cuts a connection whose request is not there within `timeoutMs`. Node looks for those once an interval, so one lives up
- * to an interval longer.
+ * Cuts a connection whose request is not there within `timeoutMs`, and one whose request line and headers are larger than
+ * `maxHeaderBytes`. Node looks for the late ones once an interval, so one lives up to an interval longer.
  */
-export function httpTimeouts(timeoutMs: number): ServerOptions {
+export function httpOptions(timeoutMs: number, maxHeaderBytes: number): ServerOptions {
   return {
+    maxHeaderSize: maxHeaderBytes,
+    // We refuse what has none, and say so.
+    requireHostHeader: false,
     requestTimeout: timeoutMs,
+    headersTimeout: timeoutMs,
     connectionsCheckingInterval: Math.min(timeoutMs, MAX_HTTP_CHECK_INTERVAL_MS),
   };
 }

@@ -25,8 +25,8 @@ export type RelayOutcome = (typeof RELAY_OUTCOMES)[number];
 /** What the bridge counts, in a registry of its own. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Counts an upgrade that took so many seconds; a route that does not exist is "none". */
-  upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds: number): void;
+  /** Counts an upgrade that took so many seconds, if it could be read; a route that does not exist is "none". */
+  upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds?: number): void;
   ofRoute(route: string): RouteMetrics;
   /** Takes seconds from a turn's first frame to its last write. For one a turn at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
@@ -130,6 +130,7 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     ofRoute: createRouteMetrics(routes, maxTenants, registry),
     upgrade: (route, outcome, seconds) => {
       upgrades.inc({ route: route ?? NO_ROUTE, outcome });
+      if (seconds === undefined) return;
       upgradeSeconds.observe({ result: outcome === 'admitted' ? 'admitted' : 'refused' }, seconds);
     },
     probe: (outcome, seconds) => {

@@ -7,6 +7,8 @@ export const REFUSAL_OUTCOMES = [
   'not_found',
   'upgrade_required',
   'bad_request',
+  'headers_too_large',
+  'request_timeout',
   'unauthorized',
   'forbidden',
   'too_many_connections',
@@ -45,6 +47,18 @@ export const UPGRADE_REQUIRED = refusal('upgrade_required', 426, 'this route spe
 export function badRequest(message: string): Refusal {
   return refusal('bad_request', 400, message);
 }
+
+/** The request's headers are larger than the bridge takes. */
+export const HEADERS_TOO_LARGE = refusal('headers_too_large', 431, 'expected smaller headers');
+
+/** The request was not there in time. */
+export const REQUEST_TIMEOUT = refusal('request_timeout', 408, 'the request took too long');
+
+/** An Expect that nobody can meet (RFC 9110 §10.1.1). */
+export const EXPECTATION_FAILED = refusal('bad_request', 417, 'expected no Expect but 100-continue');
+
+/** CONNECT: the bridge is no proxy. */
+export const NO_PROXY = refusal('bad_request', 405, 'expected GET', { Allow: 'GET, HEAD' });
 
 /** Nobody vouches for the caller (RFC 9110 §11.6.1: a 401 names its challenge). */
 export function unauthorized(message: string): Refusal {

@@ -16,6 +16,8 @@ export interface Settings {
   readonly port: number;
   readonly adminHost: string;
   readonly adminPort: number;
+  readonly adminMaxConnections: number;
+  readonly adminTimeoutMs: number;
   readonly redisUrl: string;
   readonly redisTimeoutMs: number;
   readonly redisUsername: string | undefined;
@@ -38,6 +40,8 @@ export interface Settings {
   readonly messageTimeoutMs: number;
   /** Connections that wait to be accepted. */
   readonly listenBacklog: number;
+  /** Request line and headers. */
+  readonly maxHeaderBytes: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerTenant: number;
   readonly maxConnectionsPerUser: number;
@@ -107,6 +111,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port: required(TABLE.port),
     adminHost: required(TABLE.adminHost),
     adminPort: required(TABLE.adminPort),
+    adminMaxConnections: required(TABLE.adminMaxConnections),
+    adminTimeoutMs: required(TABLE.adminTimeoutMs),
     redisUrl: required(TABLE.redisUrl),
     redisTimeoutMs: required(TABLE.redisTimeoutMs),
     redisUsername: optional(TABLE.redisUsername),
@@ -127,6 +133,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     maxOneWayFrameBytes: required(TABLE.maxOneWayFrameBytes),
     messageTimeoutMs: required(TABLE.messageTimeoutMs),
     listenBacklog: required(TABLE.listenBacklog),
+    maxHeaderBytes: required(TABLE.maxHeaderBytes),
     maxConnections: required(TABLE.maxConnections),
     maxConnectionsPerTenant: required(TABLE.maxConnectionsPerTenant),
     maxConnectionsPerUser: required(TABLE.maxConnectionsPerUser),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer, type Server } from 'ws';
@@ -13,8 +13,9 @@ import { Connection, FOREIGN_SESSION, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics, UpgradeOutcome } from './metrics';
-import { FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
+import { badRequest, FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
 import { RecentRevocations } from './recent-revocations';
+import { unreadRefusal } from './unread-request';
 import { isMeant, type Revocation } from './revocation';
 import type { Route } from './routes';
 
@@ -135,7 +136,22 @@ export class Upgrades {
     this.#undecided.delete(socket);
     if (report.outcome === 'admitted') socket.off('error', destroy);
     this.#context.metrics.upgrade(report.route, report.outcome, (performance.now() - begunMs) / 1000);
-    this.#record(request, report);
+    this.#record(request.headers, report);
+  }
+
+  /** Answers what Node could not read as a request, or did not wait for; logs and counts it. */
+  refuseUnread(error: NodeJS.ErrnoException, socket: Duplex): void {
+    socket.on('error', () => undefined);
+    const refusal = unreadRefusal(error);
+    if (refusal !== undefined && socket.writable) this.refuse(refusal, socket);
+    else socket.destroy();
+  }
+
+  /** Answers a request that is no upgrade by itself on its raw socket, and closes that; logs and counts it. */
+  refuse(refusal: Refusal, socket: Duplex, headers: IncomingHttpHeaders = {}): void {
+    const report = refuse(socket, refusal, undefined, undefined);
+    this.#context.metrics.upgrade(undefined, report.outcome);
+    this.#record(headers, report);
   }
 
   async #decide(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Report> {
@@ -166,7 +182,8 @@ export class Upgrades {
       }
       // Since it was established the session may have gone to another.
       if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
-      this.#open(connection, route, request, socket, head);
+      const fault = this.#open(connection, route, request, socket, head);
+      if (fault !== undefined) return refuse(socket, fault, route.name, caller);
       const outcome = connection.isOpen ? 'admitted' : 'client_gone';
       return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
     } catch (error) {
@@ -181,18 +198,31 @@ export class Upgrades {
     }
   }
 
-  /** Answers 101, unless the client is gone by now. */
-  #open(connection: Connection, route: Route, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Answers 101, unless the client is gone by now. @returns why ws does not take the handshake, if it does not */
+  #open(
+    connection: Connection,
+    route: Route,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Refusal | undefined {
     const server = route.messages === 'refuse' ? this.#oneWayServer : this.#server;
+    let fault: Refusal | undefined;
+    const onFault = (error: Error): void => {
+      fault = badRequest(error.message);
+    };
+    server.once('wsClientError', onFault);
     server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
       connection.open(webSocket, socket, this.#onClosed);
       if (this.#drainEndMs !== undefined) connection.retireAt(this.#drainEndMs);
     });
+    server.off('wsClientError', onFault);
+    return fault;
   }
 
-  #record(request: IncomingMessage, { outcome, route, caller, status, reason }: Report): void {
-    const { 'x-kong-request-id': kongRequestId, traceparent } = request.headers;
+  #record(headers: IncomingHttpHeaders, { outcome, route, caller, status, reason }: Report): void {
+    const { 'x-kong-request-id': kongRequestId, traceparent } = headers;
     // Node joins a repeated header, and what is joined is no traceparent.
     const trace = readTraceContext(String(traceparent), undefined);
     this.#context.log.info(

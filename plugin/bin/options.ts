@@ -33,7 +33,7 @@ export const SERVE_OPTIONS: readonly Option[] = [
     .default(10_000),
   new Option(
     '--admin-port <port>',
-    'serve /metrics and /livez there; without it they are not served',
+    'serve /metrics and /livez there, on at most 64 connections, each of which has 5000 ms for its request; without it they are not served',
   ).argParser(port),
   new Option('--admin-host <host>', 'address for them').default('127.0.0.1'),
   new Option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does'),

@@ -37,6 +37,13 @@ export const LIMIT_ROWS = {
     'connections',
     'that wait to be accepted, as far as net.core.somaxconn lets them; one more tries again a second later',
   ),
+  maxHeaderBytes: integer(
+    'BRIDGE_MAX_HEADER_BYTES',
+    65_536,
+    [8192, 2 ** 20],
+    'bytes',
+    'request line and headers of an upgrade: Kong lets 32 KiB through, and adds the path, the roles and the assertion; more is refused with 431',
+  ),
   maxConnections: integer(
     'BRIDGE_MAX_CONNECTIONS',
     50_000,

@@ -11,8 +11,26 @@ import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';
 export const TABLE = {
   host: text('BRIDGE_HOST', '0.0.0.0', 'address for WebSocket connections'),
   port: integer('BRIDGE_PORT', 8080, [0, 65_535], undefined, 'port for WebSocket connections, 0 for any'),
-  adminHost: text('BRIDGE_ADMIN_HOST', '0.0.0.0', 'address for /livez, /readyz and /metrics'),
+  adminHost: text(
+    'BRIDGE_ADMIN_HOST',
+    '127.0.0.1',
+    'address for /livez, /readyz and /metrics; the image sets 0.0.0.0, for who shares a network with the container',
+  ),
   adminPort: integer('BRIDGE_ADMIN_PORT', 9090, [0, 65_535], undefined, 'port for them, 0 for any'),
+  adminMaxConnections: integer(
+    'BRIDGE_ADMIN_MAX_CONNECTIONS',
+    64,
+    [1, 65_535],
+    'connections',
+    'open at that port at a time; more are closed at once',
+  ),
+  adminTimeoutMs: integer(
+    'BRIDGE_ADMIN_TIMEOUT_MS',
+    5000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'for a request at that port to be there whole; a connection on which none comes is closed as well',
+  ),
   ...REDIS_ROWS,
   ...ASSERTION_KEY_ROWS,
   routesFile: optionalText(

@@ -36,7 +36,11 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
   const startServer = () => inNetwork(pluginServerContainer(plan)).start();
   let pluginServer = await startServer();
   const bridge = await inNetwork(nodeContainer(plan), 'ws-bridge')
-    .withEnvironment({ REDIS_URL: 'redis://redis:6379', BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET })
+    .withEnvironment({
+      REDIS_URL: 'redis://redis:6379',
+      BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
+      BRIDGE_ADMIN_HOST: '0.0.0.0',
+    })
     .withCommand(['node', `${APP}/dist/sidecar/bin/ws-bridge.js`])
     .withExposedPorts(9090)
     .withWaitStrategy(Wait.forLogMessage('"listening"'))

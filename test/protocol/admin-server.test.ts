@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { adminTimeouts, boundAdminServer } from '../../protocol/admin-server';
+
+const reasons: string[] = [];
+const server = createServer(adminTimeouts(300), (_request, response) => response.end('ok'));
+boundAdminServer(server, { maxConnections: 2, timeoutMs: 300, onRefused: (reason) => reasons.push(reason) });
+
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+beforeEach(() => {
+  reasons.length = 0;
+});
+afterAll(() => {
+  server.close();
+});
+
+function open(): Socket {
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+/** All that is answered until the connection ends. */
+async function answerTo(socket: Socket, text: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.write(text);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString();
+}
+
+describe('an admin port', () => {
+  it('cuts a request that is not finished in time, and says so', async () => {
+    expect(await answerTo(open(), 'GET /metrics HTTP/1.1\r\nHost:')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(reasons).toEqual(['ERR_HTTP_REQUEST_TIMEOUT']);
+  });
+
+  it.each([
+    ['431', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 'HPE_HEADER_OVERFLOW'],
+    ['400', 'hello\r\n\r\n', 'HPE_INVALID_METHOD'],
+  ])('answers %s to what cannot be read, and says why', async (status, text, reason) => {
+    expect(await answerTo(open(), text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(reasons).toEqual([reason]);
+  });
+
+  it('has no more connections than it may', async () => {
+    const held = [open(), open()];
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    await once(open(), 'close');
+    expect(reasons).toContain('too many connections');
+    for (const socket of held) socket.destroy();
+  });
+});
