@@ -33,7 +33,7 @@ async function upgradeText(
   line = `GET ${PATH} HTTP/1.1`,
 ): Promise<string> {
   const caller = await headersFor({ tenant: 'acme', user: 'alice' });
-  const fields = { Host: 'bridge', ...HANDSHAKE, ...caller, ...changes };
+  const fields: Record<string, string | undefined> = { Host: 'bridge', ...HANDSHAKE, ...caller, ...changes };
   const lines = Object.entries(fields).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}: ${value}`],
   );
