@@ -1,6 +1,9 @@
 /** The subprotocol (RFC 6455 §1.9) in which the bridge adds control frames of its own. */
 export const SUBPROTOCOL = 'bridge.v1';
 
+/** The subprotocol of a plain client that must have one selected: its frames are those of a client that offers none. */
+export const PLAIN_SUBPROTOCOL = 'plain.v1';
+
 /** The `type` of every control frame of {@link SUBPROTOCOL} begins with this; no data frame's or command's may. */
 export const CONTROL_TYPE_PREFIX = 'bridge.';
 

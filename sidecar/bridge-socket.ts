@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 
 /** Who has a socket, and is told what happens to it. */
 export interface SocketOwner {
-  pinged(): void;
+  pinged(payload: Buffer): void;
   ponged(): void;
   /** A whole message came. */
   received(payload: Buffer, binary: boolean): void;
@@ -30,7 +30,7 @@ export class BridgeSocket extends WebSocket {
         this.owner?.received(args[0] as Buffer, args[1] as boolean);
         return true;
       case 'ping':
-        this.owner?.pinged();
+        this.owner?.pinged(args[0] as Buffer);
         return true;
       case 'pong':
         this.owner?.ponged();

@@ -205,6 +205,8 @@ export function createBridge(
     maxConnections: settings.maxConnections,
     maxFrameBytes: settings.maxFrameBytes,
     maxOneWayFrameBytes: settings.maxOneWayFrameBytes,
+    maxFragments: settings.maxFragments,
+    subprotocols: settings.subprotocols,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
 

@@ -9,6 +9,7 @@ import type { ConnectionCaps } from './connection-caps';
 import type { BridgeSocket, SocketOwner } from './bridge-socket';
 import type { Receiver } from './delivery';
 import { PlainFeed, type Feed } from './feed';
+import { frameOf } from './frame';
 import type { Handover } from './handover';
 import type { Heartbeat, Pulse } from './heartbeat';
 import { receive, refuse, type Outlet, type Sender } from './inbound';
@@ -16,6 +17,7 @@ import type { RouteMetrics } from './metrics';
 import { Outbox } from './outbox';
 import { MessageDeadline } from './message-deadline';
 import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
+import { Pongs } from './pongs';
 import { forbidden, tooManyConnections, type Refusal } from './refusal';
 import type { SessionHolder, Sessions } from './sessions';
 import { StreamFeed } from './stream-feed';
@@ -81,6 +83,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   #retiring = false;
   /** Made with the first message. */
   #sender: Sender | undefined;
+  /** Made with the first ping. */
+  #pongs: Pongs | undefined;
   #pendingMessages = 0;
   #released = false;
   #evicted = false;
@@ -158,8 +162,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#feed.start(this.#outbox);
   }
 
-  pinged(): void {
-    this.#admits(this.#meter.take(this.#surroundings.monotonicMs()));
+  pinged(payload: Buffer): void {
+    const verdict = this.#meter.take(this.#surroundings.monotonicMs());
+    if (!this.#admits(verdict) || verdict === 'refused') return;
+    this.#pongs ??= new Pongs((data, onWritten) => this.#socket?.pong(data, false, onWritten));
+    this.#pongs.answer(payload);
   }
 
   ponged(): void {
@@ -288,12 +295,21 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     try {
       const answer = await receive(payload, binary, sender, outlet, now());
       if (answer !== undefined) this.#answer(answer);
+      else if (sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
     } catch (error) {
       log.error({ err: error }, 'message failed');
       this.close(CLOSE_CODES.internalError);
     } finally {
       this.#countPending(-1);
     }
+  }
+
+  /** A client that was sent nothing for its route's time gets its own message back, as a sign of life (PROTOCOL.md §3). */
+  #echoWhenQuiet(payload: Buffer, binary: boolean): void {
+    const { echoAfterMs } = this.#admission.route;
+    const { heardAtMs } = this.#feed;
+    if (echoAfterMs === 0 || heardAtMs === undefined) return;
+    if (this.#surroundings.wheel.nowMs - heardAtMs >= echoAfterMs) this.#feed.echo(frameOf(payload, binary));
   }
 
   #answer(answer: Answer): void {
@@ -321,11 +337,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
 function feedOf(
   { caller, session, channels, bridgeV1 }: Admission,
-  { subscriptions, streams, handover }: Surroundings,
+  { subscriptions, streams, handover, wheel }: Surroundings,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
 ): Feed {
-  if (bridgeV1 === undefined) return new PlainFeed(subscriptions, channels, senderId);
+  if (bridgeV1 === undefined) return new PlainFeed(subscriptions, channels, senderId, wheel);
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
   const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session };

@@ -2,6 +2,7 @@ import type { Receiver } from './delivery';
 import type { Frame } from './frame';
 import type { Outbox } from './outbox';
 import type { Registry } from './subscriptions';
+import type { TimerWheel } from './timer-wheel';
 
 /** How a connection hears its channels. */
 export interface Feed {
@@ -12,6 +13,13 @@ export interface Feed {
    * @throws SubscriptionError when Redis is unreachable
    */
   join(): Promise<void>;
+  /**
+   * When the client was last sent a frame, or its socket opened, by the wheel's clock, in milliseconds. Undefined where that
+   * does not matter: a `bridge.v1` client has other signs of life.
+   */
+  readonly heardAtMs: number | undefined;
+  /** Hands the client a frame that it sent itself. */
+  echo(frame: Frame): void;
   /** From now on frames go to the socket. */
   start(outbox: Outbox): void;
   /** Gives back what it took. Can be called at any stage, more than once. */
@@ -25,9 +33,17 @@ export class PlainFeed implements Feed, Receiver {
   readonly senderId: Buffer | undefined;
   readonly #subscriptions: Registry<Receiver>;
   readonly #channels: readonly string[];
+  readonly #wheel: TimerWheel;
+  #heardAtMs = 0;
   #outbox: Outbox | undefined;
 
-  constructor(subscriptions: Registry<Receiver>, channels: readonly string[], senderId: Buffer | undefined) {
+  constructor(
+    subscriptions: Registry<Receiver>,
+    channels: readonly string[],
+    senderId: Buffer | undefined,
+    wheel: TimerWheel,
+  ) {
+    this.#wheel = wheel;
     this.#subscriptions = subscriptions;
     this.#channels = channels;
     this.senderId = senderId;
@@ -37,12 +53,22 @@ export class PlainFeed implements Feed, Receiver {
     await Promise.all(this.#channels.map((channel) => this.#subscriptions.join(channel, this)));
   }
 
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
   start(outbox: Outbox): void {
     this.#outbox = outbox;
+    this.#heardAtMs = this.#wheel.nowMs;
   }
 
   take(frame: Frame): void {
+    this.#heardAtMs = this.#wheel.nowMs;
     this.#outbox?.data(frame);
+  }
+
+  echo(frame: Frame): void {
+    this.take(frame);
   }
 
   leave(): void {

@@ -33,6 +33,14 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'A client that does not take its frames, past `BRIDGE_MAX_BUFFER_BYTES`: `close` closes it with 4408, and it comes back to resume; `latest` leaves out what it was not sent for the newest frame, where every frame says all.',
     ),
+  echoAfterSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(0)
+    .describe(
+      'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back; 0 for never. y-websocket needs it: it closes a connection on which it hears nothing for 30 seconds.',
+    ),
 });
 
 const ROUTES_FILE = z.strictObject({ routes: z.array(ROUTE_MEMBERS).min(1) });

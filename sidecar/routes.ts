@@ -37,6 +37,11 @@ export interface RouteEntry {
   readonly session: boolean;
   /** `close` by default. */
   readonly slowConsumer?: SlowConsumerPolicy | undefined;
+  /**
+   * On a route that relays: a plain client that was sent nothing for so many seconds gets its own next message back.
+   * 0, the default, for never.
+   */
+  readonly echoAfterSeconds?: number | undefined;
 }
 
 /** The routes served unless an operator's file says otherwise. */
@@ -69,6 +74,8 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
     channels: ['{tenant}:collaboration:{id}'],
     messages: 'relay',
     session: false,
+    // y-websocket takes 30 seconds without a message for a dead connection, and renews its awareness every 15.
+    echoAfterSeconds: 10,
   },
 ];
 
@@ -80,6 +87,7 @@ export interface Route {
   readonly messages: MessagePolicy;
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
+  readonly echoAfterMs: number;
 }
 
 type PathSegment = { readonly literal: string } | { readonly param: string };
@@ -129,8 +137,12 @@ function compileRoute(entry: RouteEntry): Route {
   }
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
   const channels = entry.channels.map((text) => compileChannel(entry, text, known));
-  const { name, messages, session, slowConsumer = 'close' } = entry;
-  return Object.freeze({ name, segments, channels, messages, session, slowConsumer });
+  const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0 } = entry;
+  if (echoAfterSeconds > 0 && messages !== 'relay') {
+    throw fault(entry, 'expected "echoAfterSeconds" only beside "messages": "relay"');
+  }
+  const echoAfterMs = echoAfterSeconds * 1000;
+  return Object.freeze({ name, segments, channels, messages, session, slowConsumer, echoAfterMs });
 }
 
 function compilePath(entry: RouteEntry): readonly PathSegment[] {

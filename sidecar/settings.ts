@@ -34,9 +34,12 @@ export interface Settings {
   readonly assertionPublicKey: string | undefined;
   /** JSON; the built-in table when undefined. */
   readonly routesFile: string | undefined;
+  /** Agreed to besides the bridge's own, for plain clients. */
+  readonly subprotocols: readonly string[];
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
   readonly maxOneWayFrameBytes: number;
+  readonly maxFragments: number;
   readonly messageTimeoutMs: number;
   /** Connections that wait to be accepted. */
   readonly listenBacklog: number;
@@ -128,9 +131,11 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     assertionSecretPrevious: optional(TABLE.assertionSecretPrevious),
     assertionPublicKey: optional(TABLE.assertionPublicKey),
     routesFile: optional(TABLE.routesFile),
+    subprotocols: required(TABLE.subprotocols),
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
     maxOneWayFrameBytes: required(TABLE.maxOneWayFrameBytes),
+    maxFragments: required(TABLE.maxFragments),
     messageTimeoutMs: required(TABLE.messageTimeoutMs),
     listenBacklog: required(TABLE.listenBacklog),
     maxHeaderBytes: required(TABLE.maxHeaderBytes),

@@ -42,6 +42,11 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
     return this.#stream?.senderId;
   }
 
+  readonly heardAtMs = undefined;
+
+  /** What its client sent is not in its stream, and would be counted there. */
+  echo(): void {}
+
   async join(): Promise<void> {
     const { identity, point } = this.#request;
     this.#stream = this.#streams.hold(identity, point, this);

@@ -45,6 +45,11 @@ export class TimerWheel {
     this.#tick = Math.floor(nowMs / tickMs);
   }
 
+  /** The time of the clock that drives it, as of the last tick, in milliseconds. Reading it asks no clock. */
+  get nowMs(): number {
+    return this.#tick * this.#tickMs;
+  }
+
   /** How many deadlines are ahead. */
   get size(): number {
     return this.#size;

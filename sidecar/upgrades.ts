@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { WebSocketServer, type Server } from 'ws';
 import type { Assertion } from '../protocol/assertion';
-import { SUBPROTOCOL } from '../protocol/frames';
 import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from './bridge-socket';
@@ -18,6 +17,7 @@ import { RecentRevocations } from './recent-revocations';
 import { unreadRefusal } from './unread-request';
 import { isMeant, type Revocation } from './revocation';
 import type { Route } from './routes';
+import { selectSubprotocol } from './subprotocols';
 
 /** What upgrades need. */
 export interface UpgradeContext {
@@ -31,9 +31,16 @@ export interface UpgradeContext {
   readonly maxFrameBytes: number;
   /** Largest message from a client on a route that takes none, in bytes. */
   readonly maxOneWayFrameBytes: number;
+  /** Frames that a message from a client may come in. */
+  readonly maxFragments: number;
+  /** What may be agreed to besides `bridge.v1` and `plain.v1`, for plain clients. */
+  readonly subprotocols: readonly string[];
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
   readonly handshakeTimeoutMs: number;
 }
+
+/** In so many pieces a frame may come that is not whole yet; its client is closed with 1008 (PROTOCOL.md §3). */
+export const MAX_BUFFERED_CHUNKS = 16_384;
 
 interface Report {
   readonly outcome: UpgradeOutcome;
@@ -65,8 +72,9 @@ export class Upgrades {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
-    this.#server = webSocketServer(context.maxFrameBytes);
-    this.#oneWayServer = webSocketServer(Math.min(context.maxFrameBytes, context.maxOneWayFrameBytes));
+    this.#server = webSocketServer(context, context.maxFrameBytes);
+    const oneWayBytes = Math.min(context.maxFrameBytes, context.maxOneWayFrameBytes);
+    this.#oneWayServer = webSocketServer(context, oneWayBytes);
   }
 
   /** How many upgrades are not decided yet. */
@@ -242,15 +250,23 @@ export class Upgrades {
   }
 }
 
-function webSocketServer(maxPayload: number): Server<typeof BridgeSocket> {
+function webSocketServer(
+  { maxFragments, subprotocols }: UpgradeContext,
+  maxPayload: number,
+): Server<typeof BridgeSocket> {
+  const listed = new Set(subprotocols);
   return new WebSocketServer({
     noServer: true,
     WebSocket: BridgeSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload,
+    maxFragments,
+    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    // Within the rate of messages, which ws knows nothing of.
+    autoPong: false,
     // Without this ws would agree to whatever the client names first.
-    handleProtocols: (offers) => (offers.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    handleProtocols: (offers) => selectSubprotocol(offers, listed) ?? false,
   });
 }
 

@@ -13,7 +13,7 @@ export const placeFields: readonly SchemaField[] = [
   { header_names: names('The request headers that may carry the token, as `Bearer …`.', ['authorization']) },
   {
     subprotocol_prefixes: names(
-      'A Sec-WebSocket-Protocol item that begins with one of these carries the token after it; it is removed before the upstream sees the list. The way for browsers.',
+      'A Sec-WebSocket-Protocol item that begins with one of these carries the token after it; it is removed before the upstream sees the list. The way for browsers, which need another offer beside it to be selected: bridge.v1 or plain.v1.',
       ['bearer.'],
     ),
   },

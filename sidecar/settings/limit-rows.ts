@@ -23,6 +23,13 @@ export const LIMIT_ROWS = {
     'bytes',
     'the same on a route that takes no messages',
   ),
+  maxFragments: integer(
+    'BRIDGE_MAX_FRAGMENTS',
+    1024,
+    [1, 1_000_000],
+    'frames',
+    'that a message from a client may come in; one in more closes its socket with 1008',
+  ),
   messageTimeoutMs: integer(
     'BRIDGE_MESSAGE_TIMEOUT_MS',
     30_000,

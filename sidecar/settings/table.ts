@@ -6,6 +6,7 @@ import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
 import { REDIS_ROWS } from './redis-rows';
 import { RESUME_ROWS } from './resume-rows';
 import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';
+import { readSubprotocols } from './subprotocol-list';
 
 /** Every setting, in the order in which `--help` lists them. */
 export const TABLE = {
@@ -36,6 +37,13 @@ export const TABLE = {
   routesFile: optionalText(
     'BRIDGE_ROUTES_FILE',
     'JSON file that replaces the built-in route table: docs/routes.md',
+  ),
+  subprotocols: row(
+    'BRIDGE_SUBPROTOCOLS',
+    '',
+    "subprotocol names of RFC 6455, with commas between them, none of them the bridge's own",
+    readSubprotocols,
+    { description: 'agreed to besides bridge.v1 and plain.v1 when a client offers one, for plain clients' },
   ),
   ...LIMIT_ROWS,
   ...COMMAND_ROWS,

@@ -57,6 +57,23 @@ describe.each(TOPOLOGIES)('on %s,', (_topology, startRedis) => {
       expect(bridge.bridge.openState().streams).toBe(0);
     });
 
+    it.each([
+      [['plain.v1', 'bearer.x'], 'plain.v1'],
+      [['plain.v1', 'bridge.v1'], 'bridge.v1'],
+      [['bearer.x', 'y.v2', 'json'], 'y.v2'],
+      [['json', 'plain.v1'], 'plain.v1'],
+      [['bearer.x', 'soap'], undefined],
+      [['bearer.x'], undefined],
+    ])('or %p: of those, and of what the operator lists, %p is selected', async (offers, selected) => {
+      const own = await startBridge(redis.url, { BRIDGE_SUBPROTOCOLS: 'json, y.v2' });
+      const answer = await askUpgrade(`${own.url}/ws/notifications`, {
+        ...(await headersFor(ALICE)),
+        'Sec-WebSocket-Protocol': offers.join(', '),
+      });
+      expect([answer.status, answer.headers['sec-websocket-protocol']]).toEqual([101, selected]);
+      await own.bridge.close();
+    });
+
     it('begins with bridge.ready, which names the session of an AI chat', async () => {
       const chat = await connectCounting(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
       expect(chat.ready).toEqual({

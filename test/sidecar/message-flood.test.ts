@@ -152,6 +152,41 @@ describe('a client that sends data on a one-way route', () => {
   });
 });
 
+describe('a client that pings within its rate', () => {
+  it('gets a pong for each ping of the default burst, with its payload', async () => {
+    const own = await startBridge(server.url);
+    const client = await connect(`${own.url}/ws/notifications`, ALICE);
+    const sent = Array.from({ length: 200 }, (_, n) => `${n}`);
+    const answered: string[] = [];
+    const all = new Promise<void>((resolve) => {
+      client.socket.on('pong', (data: Buffer) => {
+        if (answered.push(data.toString()) === sent.length) resolve();
+      });
+    });
+    for (const text of sent) client.socket.ping(text);
+    await all;
+    expect(answered).toEqual(sent);
+    await own.bridge.close();
+  });
+});
+
+describe('a client that sends a message in more frames than it may', () => {
+  it('is closed with 1008, and not with one frame less', async () => {
+    const own = await startBridge(server.url, { BRIDGE_MAX_FRAGMENTS: '3' });
+    const client = await connect(`${own.url}/ws/ai/chat`, ALICE);
+    const send = (frames: readonly string[]) => {
+      frames.forEach((text, n) => {
+        client.socket.send(text, { fin: n === frames.length - 1 });
+      });
+    };
+    send(['{', ' ', '}']);
+    expect(await client.nextJson()).toMatchObject({ data: { code: 'INVALID_COMMAND' } });
+    send(['{', ' ', ' ', '}']);
+    expect(await client.closed).toBe(1008);
+    await own.bridge.close();
+  });
+});
+
 describe('a client that floods its socket with control frames', () => {
   it.each(['ping', 'pong'] as const)('of type %s is closed with 4429', async (kind) => {
     const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
