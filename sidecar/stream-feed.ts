@@ -44,8 +44,9 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
 
   readonly heardAtMs = undefined;
 
-  /** What its client sent is not in its stream, and would be counted there. */
-  echo(): void {}
+  echo(): void {
+    // What its client sent is not in its stream, and would be counted there.
+  }
 
   async join(): Promise<void> {
     const { identity, point } = this.#request;

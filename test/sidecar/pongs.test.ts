@@ -9,7 +9,10 @@ function client() {
     sent.push(payload.toString());
     waiting.push(onWritten);
   });
-  return { sent, waiting, ping: (text: string) => pongs.answer(Buffer.from(text)) };
+  const ping = (text: string): void => {
+    pongs.answer(Buffer.from(text));
+  };
+  return { sent, waiting, ping };
 }
 
 describe('a ping', () => {
