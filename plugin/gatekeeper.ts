@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigError, type PlaceRules } from './config/config';
 import { givenPlaces } from './config/given-places';
+import { hasConnectionHeaders, headersFor } from './connection-headers';
 import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
 import { Configurations, fingerprint } from './configurations';
@@ -122,7 +123,11 @@ export class Gatekeeper {
     this.#log.info({ requestId, status, outcome, traceId: traceIdOf(upgrade) }, 'refused');
     await this.#withholdTokens(kong, upgrade, requestId);
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
-    await kong.response.exit(status, JSON.stringify({ message: verdict.message }), headers);
+    await kong.response.exit(
+      status,
+      JSON.stringify({ message: verdict.message }),
+      await allowedHeaders(kong, headers),
+    );
   }
 
   async #withholdTokens(kong: Kong, upgrade: Upgrade, requestId: string): Promise<void> {
@@ -164,6 +169,12 @@ function withQuery(target: string | undefined, rawQuery: string): string {
 
 function answerHealthCheck(kong: Kong, { status, body }: HealthAnswer): Promise<void> {
   return kong.response.exit(status, body, { 'Content-Type': 'application/json; charset=utf-8' });
+}
+
+/** What of these headers the client's version of HTTP allows. It is asked of Kong only where that matters. */
+async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): Promise<typeof headers> {
+  if (!hasConnectionHeaders(headers)) return headers;
+  return headersFor(await kong.request.getHttpVersion().catch(() => undefined), headers);
 }
 
 /** Asks Kong, all at once, for what some rule of the configuration needs. */

@@ -19,6 +19,8 @@ export interface Kong {
     getRawQuery(): Promise<string>;
     /** The request target as the client sent it. */
     getPathWithQuery(): Promise<string>;
+    /** 1, 1.1, 2 or 3. */
+    getHttpVersion(): Promise<number>;
   };
   readonly client: {
     /** The client's address behind the proxies of Kong's `trusted_ips`. */

@@ -1,4 +1,5 @@
 import { SignJWT, type JWTPayload } from 'jose';
+import { REQUEST_ID_PATTERN } from './headers';
 import { identityFault, type Identity } from './identity';
 import { signHs256, verifyJws, type JwsFault, type VerifiedJws } from './jws';
 import type { FittedKey } from './keys';
@@ -125,7 +126,8 @@ function toAssertion(payload: VerifiedJws['payload'], now: number): Assertion {
   const { sub, jti, iat, exp, roles, rid } = payload;
   const { tenant_id: tenantId, token_jti: tokenJti, token_exp: tokenExp } = payload;
   if (typeof sub !== 'string' || typeof tenantId !== 'string') throw malformed('sub, tenant_id');
-  if (typeof jti !== 'string' || typeof rid !== 'string') throw malformed('jti, rid');
+  if (typeof jti !== 'string') throw malformed('jti');
+  if (typeof rid !== 'string' || !REQUEST_ID_PATTERN.test(rid)) throw malformed('rid');
   if (typeof iat !== 'number' || typeof exp !== 'number') throw malformed('iat, exp');
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) throw malformed('roles');
   if (typeof tokenExp !== 'number') throw malformed('token_exp');

@@ -21,5 +21,9 @@ export const DEFAULT_HEADER_NAMES: HeaderNames = Object.freeze({
   assertion: 'X-Gateway-Assertion',
 });
 
-/** A request id that is taken over as it is: 1 to 128 characters of RFC 3986's unreserved set. */
-export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._~-]{1,128}$/;
+/**
+ * A request id that is taken over as it is: what Kong's correlation-id plugin makes by any of its generators (`uuid#counter`,
+ * and `tracker` with an IPv6 address in it) and what other proxies send, without anything that a log, a shell, a header list or a
+ * page would read as more than text.
+ */
+export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._~#:@=-]{1,128}$/;

@@ -2,7 +2,7 @@ import type { HeaderLists, HeaderSelection } from '../header-selection';
 import type { FrameWriter } from './frame-writer';
 import { ProtocolError } from './frame';
 import { WireReader } from './wire-reader';
-import { DELIMITED, tag, VARINT } from './wire-type';
+import { DELIMITED, FIXED64, tag, VARINT } from './wire-type';
 
 /*
  * The part of Kong's pluginsocket.proto that the gatekeeper speaks, read and written where it lies; field numbers are
@@ -157,6 +157,18 @@ function writeFields(out: FrameWriter, headers: Headers): void {
 /** Reads a `String` result. @throws ProtocolError when it is none */
 export function readString(frame: Buffer): string {
   return readFirstText(frame);
+}
+
+/** Reads a `Number` result. @throws ProtocolError when it is none */
+export function readNumber(frame: Buffer): number {
+  const reader = new WireReader(frame);
+  let number = 0;
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(1, FIXED64)) number = reader.double();
+    else reader.skip(field);
+  }
+  return number;
 }
 
 /** Reads what is used of a `Route`. @throws ProtocolError when it is none */

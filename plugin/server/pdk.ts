@@ -3,6 +3,7 @@ import type { Kong, PdkHeaders } from '../kong';
 import { constantFrame, type FrameWriter } from './frame-writer';
 import {
   readHeaders,
+  readNumber,
   readRoute,
   readString,
   writeExit,
@@ -20,6 +21,7 @@ const GET_HEADERS = constantFrame('kong.request.get_headers');
 const GET_PATH = constantFrame('kong.request.get_path');
 const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
 const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
+const GET_HTTP_VERSION = constantFrame('kong.request.get_http_version');
 const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
 const GET_ROUTE = constantFrame('kong.router.get_route');
 const SET_SERIALIZE_VALUE = constantFrame('kong.log.set_serialize_value');
@@ -76,6 +78,10 @@ class AskedOfKong {
 
   getPathWithQuery(): Promise<string> {
     return this.#calls.ask(withoutArgument(GET_PATH_WITH_QUERY), readString);
+  }
+
+  getHttpVersion(): Promise<number> {
+    return this.#calls.ask(withoutArgument(GET_HTTP_VERSION), readNumber);
   }
 
   getForwardedIp(): Promise<string> {

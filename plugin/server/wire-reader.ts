@@ -71,6 +71,13 @@ export class WireReader {
     return text;
   }
 
+  /** A double. */
+  double(): number {
+    const start = this.position;
+    this.#advance(8);
+    return this.bytes.readDoubleLE(start);
+  }
+
   /** Goes past the value of a field that is not known here. */
   skip(fieldTag: number): void {
     switch (wireTypeOf(fieldTag)) {

@@ -91,6 +91,8 @@ function reply(method: string, headers: Readonly<Record<string, string>>): Buffe
       return text('/ws/ai/chat');
     case 'kong.request.get_raw_query':
       return text('session=s1');
+    case 'kong.request.get_http_version':
+      return Buffer.from(encode('Number', { v: 1.1 }));
     case 'kong.client.get_forwarded_ip':
       return text('192.0.2.1');
     case 'kong.router.get_route':

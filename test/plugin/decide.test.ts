@@ -153,7 +153,23 @@ describe('a good token', () => {
     const token = await signToken();
     const given = (id: string) => verdictFor({ token, headers: { 'x-request-id': [id] } });
     expect((await given('abc-123')).requestId).toBe('abc-123');
-    for (const id of ['', 'a b', 'a\r\nb', 'x'.repeat(129)]) expect((await given(id)).requestId).toBe('id-1');
+    for (const id of ['', 'a b', 'a\r\nb', 'a,b', 'a"b', "a'b", 'a<b', 'a;b', 'a\\b', 'é', 'x'.repeat(129)])
+      expect((await given(id)).requestId).toBe('id-1');
+  });
+
+  it.each([
+    ['uuid#counter', '8a7f3a1e-2f5b-4f0e-9d7e-0c1f5a2b3c4d#12'],
+    ['uuid', '8a7f3a1e-2f5b-4f0e-9d7e-0c1f5a2b3c4d'],
+    ['tracker', '10.0.0.7-8000-4711-5-1-1764131000.123'],
+    ['tracker over IPv6', '::1-8000-4711-5-1-1764131000.123'],
+  ])("keeps the id of Kong's correlation-id plugin (%s), also in the assertion", async (_, id) => {
+    const verdict = await verdictFor({ token: await signToken(), headers: { 'x-request-id': [id] } });
+    if (verdict.outcome !== 'admitted') throw new Error(verdict.outcome);
+    expect(verdict.requestId).toBe(id);
+    expect(verdict.upstreamHeaders['X-Request-ID']).toBe(id);
+    const key = await importSecret(ASSERTION_SECRET, 'HS256');
+    const assertion = verdict.upstreamHeaders['X-Gateway-Assertion'] ?? '';
+    await expect(verifyAssertion(assertion, [key], NOW)).resolves.toMatchObject({ requestId: id });
   });
 
   it('says in the response how much of the limit is left', async () => {

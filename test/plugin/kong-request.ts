@@ -7,6 +7,8 @@ export interface KongRequest {
   readonly path?: string;
   readonly rawQuery?: string;
   readonly ip?: string;
+  /** 1.1 by default. */
+  readonly httpVersion?: number;
 }
 
 /** What a gatekeeper told Kong to do. */
@@ -20,7 +22,14 @@ export interface Told {
 
 /** Has a gatekeeper decide one request. */
 export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): Promise<Told> {
-  const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1' } = request;
+  const { kong, told } = kongOf(request);
+  await gatekeeper.access(kong);
+  return told;
+}
+
+/** Kong in the middle of one request, and what it is told. */
+export function kongOf(request: KongRequest): { readonly kong: Kong; readonly told: Told } {
+  const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1', httpVersion = 1.1 } = request;
   const told: { -readonly [name in keyof Told]: Told[name] } = {
     status: undefined,
     body: undefined,
@@ -33,6 +42,7 @@ export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): 
       getPath: () => Promise.resolve(path),
       getRawQuery: () => Promise.resolve(rawQuery),
       getPathWithQuery: () => Promise.resolve(rawQuery === '' ? path : `${path}?${rawQuery}`),
+      getHttpVersion: () => Promise.resolve(httpVersion),
     },
     client: { getForwardedIp: () => Promise.resolve(ip) },
     router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
@@ -58,6 +68,5 @@ export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): 
       },
     },
   };
-  await gatekeeper.access(kong);
-  return told;
+  return { kong, told };
 }

@@ -110,6 +110,7 @@ describe('an assertion', () => {
     ['roles that are no list', { roles: 'admin' }],
     ['no jti', { jti: undefined }],
     ['no exp', { exp: undefined }],
+    ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }],
     ['a longer life than 30 seconds', { exp: NOW + 31 }],
     ['a user with a line break', { sub: 'u1\r\nX-Tenant-ID: other' }],
   ])('is refused with %s', async (_, change) => {

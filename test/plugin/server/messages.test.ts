@@ -6,6 +6,7 @@ import { LENGTH_BYTES, ProtocolError } from '../../../plugin/server/frame';
 import { FrameWriter } from '../../../plugin/server/frame-writer';
 import {
   readHeaders,
+  readNumber,
   readRoute,
   readRpcCall,
   readString,
@@ -36,6 +37,7 @@ const root = Root.fromJSON({
       fields: { sequence: { type: 'int64', id: 1 }, instance_status: { type: 'InstanceStatus', id: 33 } },
     },
     Int: { fields: { v: { type: 'int32', id: 1 } } },
+    Number: { fields: { v: { type: 'double', id: 1 } } },
     String: { fields: { v: { type: 'string', id: 1 } } },
     Route: { fields: { id: { type: 'string', id: 1 }, name: { type: 'string', id: 4 } } },
     ExitArgs: {
@@ -188,6 +190,14 @@ describe('what protobufjs writes is read:', () => {
     );
   });
 
+  it('Number', () => {
+    fc.assert(
+      fc.property(fc.double(), (v) => {
+        expect(readNumber(encoded('Number', { v }))).toBe(v);
+      }),
+    );
+  });
+
   it('headers, all or selected ones, repeated ones as lists', () => {
     const name = fc.constantFrom('cookie', 'Cookie', 'origin', 'accept', 'upgrade', 'sec-websocket-key');
     const some = fc.dictionary(fc.oneof(name, fc.string()), fc.oneof(text, fc.array(text)));
@@ -225,6 +235,7 @@ describe('what is no message', () => {
     ['headers', readHeaders],
     ['selected headers', (frame) => readHeaders(frame, new HeaderSelection(['a', '']))],
     ['a text', readString],
+    ['a number', readNumber],
   ])('is refused as %s with ProtocolError, or read as far as it goes', (_, read) => {
     fc.assert(
       fc.property(frames, (bytes) => {
