@@ -11,6 +11,8 @@ export interface PluginInfo {
   readonly priority: number;
   readonly phases: readonly string[];
   readonly protocol: 'ProtoBuf:1' | 'MsgPack:1';
+  /** The schema of the plugin entity's `protocols`. */
+  readonly protocols: FieldSchema;
   /** The schema of `config`. */
   readonly config: FieldSchema;
 }
@@ -22,6 +24,17 @@ const pluginSchema = z.looseObject({
   Phases: z.array(z.string()),
   Schema: z.looseObject({ fields: z.array(z.record(z.string(), z.unknown())) }),
 });
+
+/** What Kong has for a plugin that says nothing of them (kong/db/schema/typedefs.lua `protocols`). */
+const ANY_PROTOCOLS: FieldSchema = {
+  type: 'set',
+  required: true,
+  default: ['grpc', 'grpcs', 'http', 'https'],
+  elements: {
+    type: 'string',
+    one_of: ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'udp', 'tls_passthrough'],
+  },
+};
 
 /**
  * Asks for the plugin as Kong asks with `pluginserver_X_query_cmd`: runs the shell command, reads its output.
@@ -50,7 +63,8 @@ export function parseDump(text: string): PluginInfo {
   if (!result.success)
     throw new DeclarationError(`not a plugin info table: ${z.prettifyError(result.error)}`);
   const { Name, Version, Priority, Phases, Schema } = result.data;
-  const config = Schema.fields.find((field) => 'config' in field)?.['config'];
+  const named = (field: string) => Schema.fields.find((candidate) => field in candidate)?.[field];
+  const config = named('config');
   if (config === undefined) throw new DeclarationError(`the schema of "${Name}" has no field config`);
   return {
     name: Name,
@@ -58,6 +72,7 @@ export function parseDump(text: string): PluginInfo {
     priority: Priority,
     phases: Phases,
     protocol,
+    protocols: (named('protocols') ?? ANY_PROTOCOLS) as FieldSchema,
     config: config as FieldSchema,
   };
 }

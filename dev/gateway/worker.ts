@@ -104,5 +104,6 @@ export class Worker {
 }
 
 function servesHttp(declared: DeclaredPlugin): boolean {
-  return declared.protocols.some((protocol) => ['http', 'https', 'grpc', 'grpcs'].includes(protocol));
+  const { protocols = ['http'] } = declared;
+  return protocols.some((protocol) => ['http', 'https', 'grpc', 'grpcs'].includes(protocol));
 }

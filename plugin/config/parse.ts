@@ -14,18 +14,25 @@ export async function parseConfig(
   const result = rawConfig.safeParse(raw);
   if (!result.success) throw new ConfigError(result.error.issues.map(describe).join('; '));
   const config = deepFreeze(toConfig(result.data));
-  requireDistinct(config.headerNames);
+  requireDistinct(config.headerNames, config.places.headerNames);
   return { config, keys: await importKeys(result.data) };
 }
 
 function describe(issue: { readonly path: readonly PropertyKey[]; readonly message: string }): string {
-  return `config.${issue.path.map(String).join('.')}: ${issue.message}`;
+  const path = issue.path
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
+    .join('');
+  return `config${path}: ${issue.message}`;
 }
 
-function requireDistinct(names: HeaderNames): void {
+function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): void {
   const lower = Object.values<string>({ ...names }).map((name) => name.toLowerCase());
   if (new Set(lower).size !== lower.length) {
     throw new ConfigError('config.*_header: expected five different header names');
+  }
+  const both = lower.find((name) => tokenHeaders.includes(name));
+  if (both !== undefined) {
+    throw new ConfigError(`config.header_names: expected none of the *_header fields, got ${both}`);
   }
 }
 

@@ -1,20 +1,33 @@
 import { z } from 'zod';
 import { redisUrlFault } from '../../protocol/redis-url';
 import { ALGORITHMS, OPTIONAL_CLAIMS } from '../schema';
+import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
+import { canonicalOrigin } from './origins';
 
 /** Null where it is not set; not there at all when Kong read the schema of an earlier gatekeeper. */
 const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? undefined);
 const optionalText = optional(z.string());
 const texts = z.array(z.string().min(1));
 const claimPath = texts.min(1);
-// RFC 9110 §5.1: a field name is a token.
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected an HTTP field name');
-const origin = z
-  .string()
-  .regex(
-    /^(?:null|[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^/*\s]+)$/,
-    'expected an Origin like https://app.example.com or https://*.example.com',
-  );
+const headerName = (faultOf: (name: string) => string | undefined) =>
+  z.string().superRefine((name, context) => {
+    const message = faultOf(name);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+const ownHeader = headerName(ownHeaderFault);
+// RFC 9110 §5.6.2.
+const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected characters of an HTTP token');
+const origin = z.string().transform((text, context) => {
+  const canonical = canonicalOrigin(text);
+  if (canonical !== undefined) return canonical;
+  const message = 'expected an Origin like https://app.example.com or https://*.example.com';
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
+  .refine((text) => URL.parse(text)?.username === '', 'expected a URL without user and password');
+const pathPrefix = z.string().regex(/^\/[^?#\s]*$/, 'expected a path that begins with a slash');
 const redisUrl = z.string().superRefine((text, context) => {
   const message = redisUrlFault(text);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
@@ -25,18 +38,15 @@ const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), bu
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
 export const rawConfig = z.object({
-  header_names: z.array(headerName),
-  subprotocol_prefixes: texts,
-  cookie_names: texts,
+  header_names: z.array(headerName(tokenHeaderFault)),
+  subprotocol_prefixes: z.array(token),
+  cookie_names: z.array(token),
   uri_param_names: texts,
   allowed_origins: z.array(origin),
   allow_absent_origin: z.boolean(),
   secret: optionalText,
   public_keys: z.array(z.object({ kid: optionalText, key: z.string().min(1) })),
-  jwks_uri: z
-    .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
-    .nullish()
-    .transform((uri) => uri ?? undefined),
+  jwks_uri: httpUrl.nullish().transform((uri) => uri ?? undefined),
   jwks_cache_seconds: z.int().positive(),
   jwks_stale_seconds: z.int().nonnegative(),
   jwks_cooldown_seconds: z.int().positive(),
@@ -57,12 +67,12 @@ export const rawConfig = z.object({
   maximum_expiration: z.int().nonnegative(),
   maximum_token_bytes: z.int().positive(),
   token_cache_size: z.int().nonnegative(),
-  realm: z.string().min(1),
-  tenant_header: headerName,
-  user_header: headerName,
-  roles_header: headerName,
-  request_id_header: headerName,
-  assertion_header: headerName,
+  realm: z.string().regex(/^[ -~]+$/, 'expected printable ASCII'),
+  tenant_header: ownHeader,
+  user_header: ownHeader,
+  roles_header: ownHeader,
+  request_id_header: ownHeader,
+  assertion_header: ownHeader,
   health_path: z
     .string()
     .regex(/^\/[^?#]*$/, 'expected a path that begins with /')
@@ -75,7 +85,7 @@ export const rawConfig = z.object({
     z.object({
       by: z.enum(['tenant', 'user', 'route', 'ip']),
       ...rate,
-      paths: texts,
+      paths: z.array(pathPrefix),
       tiers: z.record(z.string(), z.object(rate)),
     }),
   ),

@@ -1,3 +1,9 @@
+/** A Lua pattern, and what is said of a value that it refuses. */
+export interface Pattern {
+  readonly pattern: string;
+  readonly err: string;
+}
+
 /** A field's rules in Kong's schema language (kong/db/schema/init.lua), the subset used here. */
 export interface FieldRule {
   readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'map' | 'record';
@@ -7,11 +13,18 @@ export interface FieldRule {
   readonly default?: unknown;
   /** The value may be a vault reference (`{vault://env/…}`), resolved by Kong. */
   readonly referenceable?: boolean;
+  /** Kept encrypted by editions of Kong that can. */
+  readonly encrypted?: boolean;
   readonly one_of?: readonly string[];
   readonly between?: readonly [number, number];
   readonly len_min?: number;
+  readonly len_max?: number;
   /** A Lua pattern. */
   readonly match?: string;
+  readonly match_any?: { readonly patterns: readonly string[]; readonly err: string };
+  readonly match_none?: readonly Pattern[];
+  /** Said in place of Kong's own words for a value that fails. */
+  readonly err?: string;
   readonly elements?: FieldRule;
   readonly keys?: FieldRule;
   readonly values?: FieldRule;

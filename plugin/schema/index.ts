@@ -8,6 +8,7 @@ import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
 export { OPTIONAL_CLAIMS } from './token';
+export { CONFIG_CHECKS, type EntityCheck } from './checks';
 export type { FieldRule, SchemaField } from './field';
 
 /** The plugin's `config` fields. */

@@ -1,11 +1,12 @@
 import type { SchemaField } from './field';
+import { httpUrl, publicKey, sharedSecret } from './patterns';
 
 /** What verifies tokens. */
 export const keyFields: readonly SchemaField[] = [
   {
     secret: {
+      ...sharedSecret,
       type: 'string',
-      referenceable: true,
       description: 'The shared secret for HS256, HS384 and HS512: at least 32 bytes (RFC 7518 §3.2).',
     },
   },
@@ -30,6 +31,7 @@ export const keyFields: readonly SchemaField[] = [
               type: 'string',
               required: true,
               referenceable: true,
+              ...publicKey,
               description: 'The public key in PEM (SPKI or certificate) or as a JWK (RFC 7517).',
             },
           },
@@ -41,6 +43,7 @@ export const keyFields: readonly SchemaField[] = [
     jwks_uri: {
       type: 'string',
       referenceable: true,
+      ...httpUrl,
       description:
         'Where a JWK Set (RFC 7517) with further public keys is fetched from: an http:// or https:// URL.',
     },

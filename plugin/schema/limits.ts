@@ -1,4 +1,5 @@
 import { claimPath, type FieldRule, type SchemaField } from './field';
+import { pathPrefix } from './patterns';
 
 const rateFields: readonly SchemaField[] = [
   {
@@ -46,7 +47,7 @@ const limitField: FieldRule = {
     {
       paths: {
         type: 'array',
-        elements: { type: 'string', len_min: 1 },
+        elements: { type: 'string', len_min: 1, ...pathPrefix },
         required: true,
         default: [],
         description:

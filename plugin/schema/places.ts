@@ -1,8 +1,13 @@
 import type { FieldRule, SchemaField } from './field';
+import { origin, token, tokenHeader } from './patterns';
 
-const names = (description: string, defaults: readonly string[]): FieldRule => ({
+const names = (
+  description: string,
+  defaults: readonly string[],
+  element: Partial<FieldRule> = {},
+): FieldRule => ({
   type: 'array',
-  elements: { type: 'string', len_min: 1 },
+  elements: { type: 'string', len_min: 1, ...element },
   required: true,
   default: defaults,
   description: `${description} An empty list looks nowhere.`,
@@ -10,17 +15,25 @@ const names = (description: string, defaults: readonly string[]): FieldRule => (
 
 /** Where the token may be, and from which Origins. */
 export const placeFields: readonly SchemaField[] = [
-  { header_names: names('The request headers that may carry the token, as `Bearer …`.', ['authorization']) },
+  {
+    header_names: names(
+      'The request headers that may carry the token, as `Bearer …`.',
+      ['authorization'],
+      tokenHeader,
+    ),
+  },
   {
     subprotocol_prefixes: names(
       'A Sec-WebSocket-Protocol item that begins with one of these carries the token after it; it is removed before the upstream sees the list. The way for browsers, which need another offer beside it to be selected: bridge.v1 or plain.v1.',
       ['bearer.'],
+      token('expected characters that a subprotocol may have (RFC 6455 §4.1)'),
     ),
   },
   {
     cookie_names: names(
       'The cookies that may carry the token; they count only with an Origin of allowed_origins (cross-site WebSocket hijacking) and are removed before the upstream.',
       [],
+      token('expected the name of a cookie (RFC 6265 §4.1.1)'),
     ),
   },
   {
@@ -32,11 +45,11 @@ export const placeFields: readonly SchemaField[] = [
   {
     allowed_origins: {
       type: 'array',
-      elements: { type: 'string', len_min: 1 },
+      elements: { type: 'string', len_min: 1, ...origin },
       required: true,
       default: [],
       description:
-        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). An empty list lets any Origin connect, but no cookie counts then.',
+        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`), read as a browser writes them: host in lower case and punycode, no default port. An empty list lets any Origin connect, but no cookie counts then.',
     },
   },
   {

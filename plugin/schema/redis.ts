@@ -1,4 +1,5 @@
 import type { SchemaField } from './field';
+import { redisUrl } from './patterns';
 
 /** How to reach Redis, and how long a decision may take. */
 export const redisFields: readonly SchemaField[] = [
@@ -12,6 +13,8 @@ export const redisFields: readonly SchemaField[] = [
           url: {
             type: 'string',
             referenceable: true,
+            encrypted: true,
+            ...redisUrl,
             description:
               'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS; takes precedence over host, port, database and ssl, and its user and password over the fields below.',
           },
@@ -45,6 +48,7 @@ export const redisFields: readonly SchemaField[] = [
           password: {
             type: 'string',
             referenceable: true,
+            encrypted: true,
             description: 'The password to authenticate with, for a url that has none.',
           },
         },
@@ -59,6 +63,7 @@ export const redisFields: readonly SchemaField[] = [
           sentinel_password: {
             type: 'string',
             referenceable: true,
+            encrypted: true,
             description: 'The password of the sentinels.',
           },
         },

@@ -1,5 +1,6 @@
 import { ALGORITHMS } from './algorithms';
 import { claimPath, type SchemaField } from './field';
+import { printable } from './patterns';
 
 /** The claims that a token may lack where `optional_claims` says so; `type` is the token_type_claim, whatever its name. */
 export const OPTIONAL_CLAIMS = ['iss', 'aud', 'type'] as const;
@@ -119,8 +120,9 @@ export const tokenFields: readonly SchemaField[] = [
       type: 'string',
       required: true,
       len_min: 1,
+      ...printable,
       default: 'ws-gatekeeper',
-      description: 'The realm in the WWW-Authenticate header of a 401 (RFC 6750 §3).',
+      description: 'The realm in the WWW-Authenticate header of a 401 (RFC 6750 §3): printable ASCII.',
     },
   },
 ];

@@ -1,10 +1,12 @@
 import { DEFAULT_HEADER_NAMES } from '../../protocol/headers';
 import type { FieldRule, SchemaField } from './field';
+import { ownHeader, privateKey, sharedSecret } from './patterns';
 
 const headerName = (description: string, name: string): FieldRule => ({
   type: 'string',
   required: true,
   len_min: 1,
+  ...ownHeader,
   default: name,
   description,
 });
@@ -51,8 +53,8 @@ export const upstreamFields: readonly SchemaField[] = [
   },
   {
     assertion_secret: {
+      ...sharedSecret,
       type: 'string',
-      referenceable: true,
       description:
         'Signs the assertion with HS256: at least 32 bytes, shared with ws-bridge, not the token secret. This or assertion_private_key is required.',
     },
@@ -61,6 +63,8 @@ export const upstreamFields: readonly SchemaField[] = [
     assertion_private_key: {
       type: 'string',
       referenceable: true,
+      encrypted: true,
+      ...privateKey,
       description:
         'Signs the assertion with a private key in PEM or JWK (EC, Ed25519, RSA), so that ws-bridge holds only the public key.',
     },

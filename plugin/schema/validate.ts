@@ -2,7 +2,8 @@ import type { FieldRule, SchemaField } from './field';
 
 /**
  * What Kong would refuse of a configuration that has its defaults: every value's type and bounds (kong/db/schema/init.lua
- * `validate_field`). A vault reference is not looked into.
+ * `validate_field`). Its patterns and its checks over several fields say less than `parseConfig` does, which comes next. A vault
+ * reference is not looked into.
  * @returns one text for each fault, which names the field and what was expected, never its value
  */
 export function schemaFaults(
@@ -75,7 +76,8 @@ function boundFault({ type, one_of: choices, between, len_min: least }: FieldRul
   }
   // Kong takes no empty text unless the schema says so.
   const minimum = least ?? (type === 'string' ? 1 : 0);
-  const { length } = value as { length?: number };
+  const length = typeof value === 'string' ? Buffer.byteLength(value) : (value as { length?: number }).length;
   if (length === undefined || length >= minimum) return undefined;
-  return type === 'string' ? 'text that is not empty' : `at least ${minimum} element`;
+  if (type !== 'string') return `at least ${minimum} element`;
+  return minimum === 1 ? 'text that is not empty' : `at least ${minimum} bytes`;
 }

@@ -1,4 +1,18 @@
 import * as plugin from '../index';
+import { CONFIG_CHECKS } from '../schema';
+
+/** It decides before a consumer is known: one of a consumer alone would decide for nobody. */
+const NO_CONSUMER = { consumer: { type: 'foreign', reference: 'consumers', eq: null } };
+
+/** What an upgrade may come by: over any other protocol the plugin would be there and never be asked. */
+const PROTOCOLS = {
+  protocols: {
+    type: 'set',
+    required: true,
+    default: ['http', 'https'],
+    elements: { type: 'string', one_of: ['http', 'https'] },
+  },
+};
 
 /**
  * What Kong reads from `query_cmd` (kong/runloop/plugin_servers/process.lua): the protocol and the plugin's schema.
@@ -13,7 +27,14 @@ export function pluginInfo(): Readonly<Record<string, unknown>> {
         Version: plugin.Version,
         Priority: plugin.Priority,
         Phases: plugin.Phases,
-        Schema: { name: plugin.Name, fields: [{ config: { type: 'record', fields: plugin.Schema } }] },
+        Schema: {
+          name: plugin.Name,
+          fields: [
+            { config: { type: 'record', fields: plugin.Schema, entity_checks: CONFIG_CHECKS } },
+            NO_CONSUMER,
+            PROTOCOLS,
+          ],
+        },
       },
     ],
   };

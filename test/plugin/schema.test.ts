@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SCHEMA, type FieldRule, type SchemaField } from '../../plugin/schema';
+import { CONFIG_CHECKS, SCHEMA, type FieldRule, type SchemaField } from '../../plugin/schema';
 import { pluginInfo } from '../../plugin/server/plugin-info';
 
 const nested = (rule: FieldRule) => rule.fields ?? rule.elements?.fields ?? rule.values?.fields ?? [];
@@ -35,6 +35,13 @@ describe('the schema', () => {
     },
   );
 
+  it.each(allFields(SCHEMA).filter(([name]) => /secret|password|private_key$|redis\.url$/.test(name)))(
+    'has %s kept encrypted where Kong can',
+    (_, rule) => {
+      expect(rule.encrypted).toBe(true);
+    },
+  );
+
   it('writes each field as a record with one key', () => {
     for (const field of SCHEMA) expect(Object.keys(field)).toHaveLength(1);
   });
@@ -50,7 +57,21 @@ describe('the plugin info', () => {
           Version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
           Priority: 1005,
           Phases: ['access'],
-          Schema: { name: 'ws-gatekeeper', fields: [{ config: { type: 'record', fields: SCHEMA } }] },
+          Schema: {
+            name: 'ws-gatekeeper',
+            fields: [
+              { config: { type: 'record', fields: SCHEMA, entity_checks: CONFIG_CHECKS } },
+              { consumer: { type: 'foreign', reference: 'consumers', eq: null } },
+              {
+                protocols: {
+                  type: 'set',
+                  required: true,
+                  default: ['http', 'https'],
+                  elements: { type: 'string', one_of: ['http', 'https'] },
+                },
+              },
+            ],
+          },
         },
       ],
     });

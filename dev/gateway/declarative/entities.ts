@@ -50,7 +50,8 @@ export interface DeclaredPlugin {
   readonly name: string;
   readonly instance_name: string | null;
   readonly enabled: boolean;
-  readonly protocols: readonly string[];
+  /** Undefined when the plugin's own default holds. */
+  readonly protocols: readonly string[] | undefined;
   readonly config: Readonly<Record<string, unknown>>;
   readonly routeId: string | undefined;
   readonly serviceId: string | undefined;

@@ -21,7 +21,7 @@ const pluginSchema = z.strictObject({
   name,
   instance_name: name.nullish(),
   enabled: z.boolean().default(true),
-  protocols: protocols.default(['grpc', 'grpcs', 'http', 'https']),
+  protocols: protocols.optional(),
   config: z.record(z.string(), z.unknown()).nullish(),
   service: reference.nullish(),
   route: reference.nullish(),

@@ -27,11 +27,21 @@ export function pluginConfig(
   const wrongSchema = schemaFault(info.config);
   if (wrongSchema !== undefined)
     throw new DeclarationError(`the schema of plugin '${info.name}' is invalid:\n${wrongSchema}`);
+  const served = protocolFaults(declared, info);
+  if (served.length > 0) throw new DeclarationError(served.join('\n'));
   const filled = withDefaults(info.config, declared.config as ConfigValue);
   const faults = configFaults(info.config, filled, `${declared.at}.config`);
   if (faults.length > 0)
     throw new DeclarationError(faults.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return withSecrets(info.config, filled, resolve) as PluginConfig;
+}
+
+/** What Kong says of the protocols that a plugin entity has. */
+function protocolFaults({ protocols, at }: DeclaredPlugin, info: PluginInfo): string[] {
+  if (protocols === undefined) return [];
+  return configFaults(info.protocols, [...protocols], `${at}.protocols`).map(
+    ({ path, message }) => `${path}: ${message}`,
+  );
 }
 
 /** Adds what Kong adds (kong/runloop/plugins_iterator.lua `get_plugin_config`). */

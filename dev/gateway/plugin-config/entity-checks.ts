@@ -20,6 +20,8 @@ export function entityFaults(field: FieldSchema, value: ConfigRecord, path: stri
 
 function run(name: string, arg: unknown, field: FieldSchema, value: ConfigRecord): string | undefined {
   if (name === 'conditional') return conditional(arg as Conditional, field, value);
+  if (name === 'conditional_at_least_one_of')
+    return conditionalAtLeastOneOf(arg as ConditionalAtLeastOneOf, field, value);
   const names = arg as string[];
   const filled = names.filter((item) => isNonEmpty(lookUp(value, item)));
   const list = names.map((item) => `'${item}'`).join(', ');
@@ -66,8 +68,29 @@ function conditional(check: Conditional, field: FieldSchema, value: ConfigRecord
   }
 }
 
+interface ConditionalAtLeastOneOf {
+  readonly if_field: string;
+  readonly if_match: Partial<FieldSchema>;
+  readonly then_at_least_one_of: readonly string[];
+  readonly then_err?: string;
+}
+
+function conditionalAtLeastOneOf(
+  check: ConditionalAtLeastOneOf,
+  field: FieldSchema,
+  value: ConfigRecord,
+): string | undefined {
+  const inner = schemaOf(field, check.if_field);
+  const item = lookUp(value, check.if_field) ?? null;
+  if (inner === undefined || item === null) return undefined;
+  if (configFaults({ ...inner, ...check.if_match }, item, check.if_field).length > 0) return undefined;
+  if (check.then_at_least_one_of.some((name) => isNonEmpty(lookUp(value, name)))) return undefined;
+  const list = check.then_at_least_one_of.map((name) => `'${name}'`).join(', ');
+  return check.then_err?.replace('%s', list) ?? `at least one of these fields must be non-empty: ${list}`;
+}
+
 function touchesReference(field: FieldSchema, value: ConfigRecord, arg: unknown): boolean {
-  const named = Array.isArray(arg) ? arg : Object.values(arg as object);
+  const named = (Array.isArray(arg) ? arg : Object.values(arg as object)).flat();
   return named.some(
     (name) =>
       typeof name === 'string' &&

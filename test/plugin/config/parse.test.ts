@@ -93,10 +93,10 @@ describe('the configuration', () => {
     [
       'an Origin with a path',
       { allowed_origins: ['https://a.example/x'] },
-      'config.allowed_origins.0: expected an Origin',
+      'config.allowed_origins[0]: expected an Origin',
     ],
-    ['a bare star for Origins', { allowed_origins: ['*'] }, 'config.allowed_origins.0: expected an Origin'],
-    ['a limit of nothing', { rate_limits: [{ by: 'tenant', limit: 0 }] }, 'config.rate_limits.0.limit'],
+    ['a bare star for Origins', { allowed_origins: ['*'] }, 'config.allowed_origins[0]: expected an Origin'],
+    ['a limit of nothing', { rate_limits: [{ by: 'tenant', limit: 0 }] }, 'config.rate_limits[0].limit'],
     [
       "an address for Redis's URL",
       { redis: { ...(rawConfig()['redis'] as object), url: 'redis:6379' } },
@@ -112,7 +112,7 @@ describe('the configuration', () => {
       { redis: { ...(rawConfig()['redis'] as object), url: 'redis://h?db=2' } },
       'config.redis.url: expected no query parameters, got db',
     ],
-    ['nothing', undefined, 'config.'],
+    ['nothing', undefined, 'config: '],
   ])('is refused with %s, naming the field', async (_, changes, message) => {
     const raw = changes === undefined ? undefined : rawConfig(changes);
     await expect(parseConfig(raw)).rejects.toThrow(ConfigError);

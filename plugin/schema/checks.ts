@@ -1,0 +1,27 @@
+import { ALGORITHMS } from './algorithms';
+import { HMAC_ALGORITHMS } from '../../protocol/keys';
+
+/** A check over several fields of a record (kong/db/schema/init.lua `entity_checkers`), with the check's name as its only key. */
+export type EntityCheck = Readonly<Record<string, unknown>>;
+
+/** One that has `algorithm` among `algorithms` needs a key of its kind. */
+function keyFor(algorithm: string): EntityCheck {
+  const isShared = HMAC_ALGORITHMS.some((name) => name === algorithm);
+  const names = isShared ? ['secret'] : ['public_keys', 'jwks_uri'];
+  return {
+    conditional_at_least_one_of: {
+      if_field: 'algorithms',
+      if_match: { contains: algorithm },
+      then_at_least_one_of: names,
+      then_err: `algorithms: ${algorithm} needs ${isShared ? 'the shared secret' : 'a key'} (%s)`,
+    },
+  };
+}
+
+/** What Kong checks of `config` beyond each field by itself. References to a vault are not looked into: Kong leaves those checks out. */
+export const CONFIG_CHECKS: readonly EntityCheck[] = [
+  ...ALGORITHMS.map(keyFor),
+  { at_least_one_of: ['assertion_secret', 'assertion_private_key'] },
+  { distinct: ['secret', 'assertion_secret'] },
+  { distinct: ['tenant_header', 'user_header', 'roles_header', 'request_id_header', 'assertion_header'] },
+];

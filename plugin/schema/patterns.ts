@@ -1,0 +1,112 @@
+import { HANDSHAKE_HEADERS, OTHERS_HEADERS } from '../../protocol/header-names';
+import type { FieldRule, Pattern } from './field';
+
+/*
+ * Lua patterns (Lua 5.1 manual §5.4.1), as Kong's schemas have them: `%` escapes, there is no alternation and no {n,m}. Each says
+ * a part of what plugin/config/raw.ts says in full; test/plugin/schema/refusals.test.ts holds the two together.
+ */
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = "^[%w!#$%%&'*+.^_`|~-]+$";
+const FIVE_DIGITS = '%d?%d?%d?%d?%d?';
+
+/** An HTTP token: a cookie's name, a part of a subprotocol. */
+export const token = (err: string): Pick<FieldRule, 'match' | 'err'> => ({ match: TOKEN, err });
+
+/** A header that may carry a token. */
+export const tokenHeader = headerRule([...HANDSHAKE_HEADERS, 'cookie']);
+
+/** A header that tells the upstream something of ours. */
+export const ownHeader = headerRule([...HANDSHAKE_HEADERS, ...OTHERS_HEADERS]);
+
+/** A shared secret (RFC 7518 §3.2). */
+export const sharedSecret: Partial<FieldRule> = {
+  type: 'string',
+  referenceable: true,
+  encrypted: true,
+  len_min: 32,
+};
+
+const PEM_OR_JWK = (kind: string) => ({
+  patterns: [`%-%-%-%-%-BEGIN .*${kind}`, '^%s*{.*}%s*$'],
+  err: 'expected a key in PEM or as a JWK',
+});
+
+/** A public key in PEM (or a certificate) or as a JWK, and no private one. */
+export const publicKey: Pick<FieldRule, 'match_any' | 'match_none'> = {
+  match_any: {
+    ...PEM_OR_JWK('KEY'),
+    patterns: [...PEM_OR_JWK('KEY').patterns, '%-%-%-%-%-BEGIN .*CERTIFICATE'],
+  },
+  match_none: [
+    { pattern: 'PRIVATE KEY', err: 'expected a public key, got a private one' },
+    { pattern: '^%s*{.*"d"%s*:', err: 'expected a public key, got a private one' },
+  ],
+};
+
+/** A private key in PEM or as a JWK. */
+export const privateKey: Pick<FieldRule, 'match_any'> = { match_any: PEM_OR_JWK('PRIVATE KEY') };
+
+/** An http:// or https:// URL without credentials. */
+export const httpUrl: Pick<FieldRule, 'match_any'> = {
+  match_any: {
+    patterns: [
+      `^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#@:%[%]\\]+:?${FIVE_DIGITS}$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#@:%[%]\\]+:?${FIVE_DIGITS}[/?][^%s%c]*$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://%[[%x:.]+%]:?${FIVE_DIGITS}$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://%[[%x:.]+%]:?${FIVE_DIGITS}[/?][^%s%c]*$`,
+    ],
+    err: 'expected an http:// or https:// URL without user and password',
+  },
+};
+
+/** An Origin, or one with a wildcard label. */
+export const origin: Pick<FieldRule, 'match_any'> = {
+  match_any: {
+    patterns: ['^null$', '^%a[%w+.-]*://[^/?#@*%s%c\\]+$', '^%a[%w+.-]*://%*%.[^/?#@*%s%c\\]+$'],
+    err: 'expected an Origin like https://app.example.com or https://*.example.com: a scheme and a host, no path, no slash at the end',
+  },
+};
+
+/** The forms of a Redis URL. */
+export const redisUrl: Pick<FieldRule, 'match_any'> = {
+  match_any: {
+    patterns: [
+      `^rediss?://[^%s/?#]*[^%s/?#@]/?${FIVE_DIGITS}$`,
+      `^rediss?://[^%s/?#]*[^%s/?#@]/?${FIVE_DIGITS}%?[^%s#]*$`,
+      `^rediss?%+sentinel://[^%s/?#]*[^%s/?#@]/[%w._-]+/?${FIVE_DIGITS}$`,
+      '^rediss?%+cluster://[^%s/?#]*[^%s/?#@]/?$',
+    ],
+    err: 'expected redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS',
+  },
+};
+
+/** The beginning of a path. */
+export const pathPrefix: Pick<FieldRule, 'match' | 'err'> = {
+  match: '^/[^?#%s%c]*$',
+  err: 'expected a path that begins with a slash, without query, fragment and white space',
+};
+
+/** Text for a header's quoted string: printable ASCII. */
+export const printable: Pick<FieldRule, 'match' | 'err'> = {
+  match: '^[ -~]+$',
+  err: 'expected printable ASCII',
+};
+
+function headerRule(taken: readonly string[]): Pick<FieldRule, 'match' | 'match_none' | 'err'> {
+  return { match: TOKEN, match_none: taken.map(anyCase) };
+}
+
+/** A pattern for a name in any case. */
+function anyCase(name: string): Pattern {
+  const open = name.endsWith('*');
+  const letters = Array.from(open ? name.slice(0, -1) : name, (char) => {
+    const upper = char.toUpperCase();
+    if (upper !== char) return `[${upper}${char}]`;
+    return char === '-' ? '%-' : char;
+  });
+  return {
+    pattern: `^${letters.join('')}${open ? '' : '$'}`,
+    err: `${name} belongs to HTTP, to the handshake or to the gateway`,
+  };
+}

@@ -1,0 +1,298 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { withDefaults } from '../../../dev/gateway/plugin-config/defaults';
+import { schemaFault, type ConfigValue } from '../../../dev/gateway/plugin-config/field-schema';
+import { configFaults } from '../../../dev/gateway/plugin-config/validate';
+import { parseDump } from '../../../dev/gateway/plugin-dump';
+import { ConfigError } from '../../../plugin/config/config';
+import { parseConfig } from '../../../plugin/config/parse';
+import { pluginInfo } from '../../../plugin/server/plugin-info';
+
+type Config = Record<string, ConfigValue>;
+
+const { config: schema } = parseDump(JSON.stringify(pluginInfo()));
+
+const GOOD = {
+  secret: 'the secret of the token issuer, 32 bytes+',
+  assertion_secret: 'the secret of the assertion, over 32 bytes',
+} as const satisfies Config;
+
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const PUBLIC_PEM = ec.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const PRIVATE_PEM = ec.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const PUBLIC_JWK = JSON.stringify(ec.publicKey.export({ format: 'jwk' }));
+const PRIVATE_JWK = JSON.stringify(ec.privateKey.export({ format: 'jwk' }));
+const LIMIT = { limit: 5 };
+
+/** What Kong says of a configuration as an operator writes it, references unresolved. */
+function kongs(config: Config): string[] {
+  return configFaults(schema, withDefaults(schema, config), 'config').map(
+    ({ path, message }) => `${path}: ${message}`,
+  );
+}
+
+/** What the gatekeeper says of the same, as Kong hands it over. */
+async function ours(config: Config): Promise<string | undefined> {
+  try {
+    await parseConfig(withDefaults(schema, config));
+    return undefined;
+  } catch (cause) {
+    if (cause instanceof ConfigError) return cause.message;
+    throw cause;
+  }
+}
+
+/** Wrong configurations, and what Kong's refusal names. */
+const REFUSED: readonly [what: string, changes: Config, named: string][] = [
+  ['a short secret', { secret: 'short' }, 'config.secret'],
+  ['a short assertion secret', { assertion_secret: 'short' }, 'config.assertion_secret'],
+  ['one secret for both', { assertion_secret: GOOD.secret }, "'secret', 'assertion_secret'"],
+  ['no key for assertions', { assertion_secret: null }, "'assertion_secret', 'assertion_private_key'"],
+  ['no key at all', { secret: null }, "HS256 needs the shared secret ('secret')"],
+  ['RS256 without a key', { algorithms: ['RS256'] }, "RS256 needs a key ('public_keys', 'jwks_uri')"],
+  ['a further algorithm without a key', { algorithms: ['HS256', 'EdDSA'] }, 'EdDSA needs a key'],
+  [
+    'HS512 with public keys alone',
+    { secret: null, algorithms: ['HS512'], public_keys: [{ key: PUBLIC_PEM }] },
+    'HS512 needs',
+  ],
+  ['HS256 with a jwks_uri alone', { secret: null, jwks_uri: 'https://issuer.example/jwks' }, 'HS256 needs'],
+  ['no algorithm', { algorithms: [] }, 'config.algorithms'],
+  ['the algorithm none', { algorithms: ['none'] }, 'config.algorithms[0]'],
+  ['a public key that is none', { public_keys: [{ key: 'garbage' }] }, 'config.public_keys[0].key'],
+  ['a private key for a public one', { public_keys: [{ key: PRIVATE_PEM }] }, 'got a private one'],
+  ['a private JWK for a public one', { public_keys: [{ key: PRIVATE_JWK }] }, 'got a private one'],
+  ['a private key that is none', { assertion_private_key: 'garbage' }, 'config.assertion_private_key'],
+  ['a public key for a private one', { assertion_private_key: PUBLIC_PEM }, 'config.assertion_private_key'],
+  ...[
+    'ftp://x',
+    'not a url',
+    'https://',
+    'https://user:pw@host/jwks',
+    'https://a b/',
+    'file:///etc/passwd',
+    'https:/x',
+  ].map((uri): [string, Config, string] => [`the jwks_uri ${uri}`, { jwks_uri: uri }, 'config.jwks_uri']),
+  ...[
+    ...['https://app.example.com/', 'https://app.example.com/path', 'app.example.com', '*', 'https://*'],
+    ...[
+      'https://a.*.com',
+      'https://user@a.example',
+      'https://a.example?x',
+      'https://a b',
+      'https://*.*.example',
+    ],
+  ].map((origin): [string, Config, string] => [
+    `the Origin ${origin}`,
+    { allowed_origins: [origin] },
+    'config.allowed_origins[0]: expected an Origin',
+  ]),
+  ...[
+    ...['X Tenant', 'Überschrift', 'X:Y', 'Host', 'HOST', 'connection', 'Upgrade', 'Sec-WebSocket-Key', 'TE'],
+    ...[
+      'sec-websocket-protocol',
+      'Content-Length',
+      'Transfer-Encoding',
+      'Keep-Alive',
+      'Trailer',
+      'Expect',
+      'Origin',
+    ],
+    ...[
+      'Authorization',
+      'Cookie',
+      'Set-Cookie',
+      'WWW-Authenticate',
+      'X-Forwarded-For',
+      'X-Real-IP',
+      'traceparent',
+    ],
+    ...['X-Kong-Request-Id', 'Proxy-Connection', 'Retry-After'],
+  ].flatMap((name): [string, Config, string][] =>
+    ['tenant', 'user', 'roles', 'request_id', 'assertion'].map((of) => [
+      `${of}_header ${name}`,
+      { [`${of}_header`]: name },
+      `config.${of}_header: `,
+    ]),
+  ),
+  ...['bad header', 'Host', 'Connection', 'UPGRADE', 'Sec-WebSocket-Protocol', 'Cookie', 'Content-Type'].map(
+    (name): [string, Config, string] => [
+      `tokens in the header ${name}`,
+      { header_names: ['authorization', name] },
+      'config.header_names[1]: ',
+    ],
+  ),
+  ['one header for two things', { tenant_header: 'X-User-ID' }, "'tenant_header', 'user_header'"],
+  [
+    'a prefix that no subprotocol has',
+    { subprotocol_prefixes: ['be arer'] },
+    'config.subprotocol_prefixes[0]',
+  ],
+  ['a name that no cookie has', { cookie_names: ['a=b'] }, 'config.cookie_names[0]'],
+  ['a realm with a line break', { realm: 'a\nb' }, 'config.realm'],
+  ['a realm that no header can carry', { realm: 'Räume' }, 'config.realm'],
+  ...[
+    'http://x',
+    'redis://',
+    'redis:6379',
+    '//x',
+    'redis://u:p@',
+    'redis+sentinel://host',
+    'redis+cluster://h/1',
+    'redis://h/x',
+  ].map((url): [string, Config, string] => [`the Redis URL ${url}`, { redis: { url } }, 'config.redis.url']),
+  [
+    'paths without a slash',
+    { rate_limits: [{ ...LIMIT, paths: ['ws/ai'] }] },
+    'config.rate_limits[0].paths[0]',
+  ],
+  ['paths with a query', { rate_limits: [{ ...LIMIT, paths: ['/ws?x'] }] }, 'config.rate_limits[0].paths[0]'],
+  ['a limit of nothing', { rate_limits: [{ limit: 0 }] }, 'config.rate_limits[0].limit'],
+];
+
+/** Wrong configurations that a schema of Kong's cannot tell from good ones: what is wrong, and the log line's reason. */
+const BEYOND_A_SCHEMA: readonly [what: string, changes: Config, reason: string][] = [
+  [
+    'a secret that its vault does not have',
+    { secret: '' },
+    'config.secret: expected a secret of at least 32 bytes, got 0',
+  ],
+  [
+    'a secret in a vault that is short',
+    { assertion_secret: 'short' },
+    'config.assertion_secret: expected a secret',
+  ],
+  [
+    'one secret for both in a vault',
+    { assertion_secret: GOOD.secret },
+    'config.assertion_secret: expected another secret',
+  ],
+  ['a Redis URL that its vault does not have', { redis: { url: '' } }, 'config.redis.url: expected redis://'],
+];
+
+/** Those of them that Kong takes as they are written. */
+const UNSAYABLE: readonly [why: string, changes: Config, reason: string][] = [
+  [
+    'keys of another kind than the algorithm',
+    { algorithms: ['RS256'], public_keys: [{ key: PUBLIC_PEM }] },
+    'RS256 is allowed, but no key fits it',
+  ],
+  [
+    'a key in PEM that is damaged',
+    { public_keys: [{ key: PUBLIC_PEM.replace(/\n.{10}/, '\n') }] },
+    'config.public_keys[0].key: expected a public key',
+  ],
+  [
+    'names that differ in case alone',
+    { tenant_header: 'x-user-id' },
+    'config.*_header: expected five different header names',
+  ],
+  [
+    'a header for a token and for the upstream',
+    { header_names: ['X-Tenant-ID'] },
+    'config.header_names: expected none of',
+  ],
+  ['a port over 65535', { jwks_uri: 'https://issuer.example:70000/' }, 'config.jwks_uri: expected an http'],
+  [
+    'a host that no URL may have',
+    { allowed_origins: ['https://a%zz.example'] },
+    'config.allowed_origins[0]: expected an Origin',
+  ],
+  [
+    'a Redis address with a port over 65535',
+    { redis: { url: 'redis://host:70000' } },
+    'config.redis.url: expected redis://',
+  ],
+];
+
+describe("the schema, as Kong's validator reads it,", () => {
+  it('is one that Kong takes', () => {
+    expect(schemaFault(schema)).toBeUndefined();
+  });
+
+  it.each(REFUSED)('refuses %s, naming what is wrong', (_, changes, named) => {
+    const faults = kongs({ ...GOOD, ...changes });
+    expect(faults).toEqual([expect.stringContaining(named)]);
+    for (const secret of [GOOD.secret, GOOD.assertion_secret]) expect(faults.join()).not.toContain(secret);
+  });
+
+  it.each(REFUSED)('refuses nothing that the gatekeeper would take: %s', async (_, changes) => {
+    await expect(ours({ ...GOOD, ...changes })).resolves.toMatch(/^config[.[*]/);
+  });
+
+  it.each(UNSAYABLE)('cannot tell %s: the gatekeeper refuses and logs it', async (_, changes, reason) => {
+    const config = { ...GOOD, ...changes };
+    expect(kongs(config)).toEqual([]);
+    await expect(ours(config)).resolves.toContain(reason);
+  });
+
+  it.each(BEYOND_A_SCHEMA)(
+    'cannot look into a vault, %s: the gatekeeper refuses and logs it',
+    async (_, changes, reason) => {
+      const references = Object.fromEntries(
+        Object.entries({ ...GOOD, ...changes }).map(([name, value]) => [
+          name,
+          typeof value === 'string' ? '{vault://env/x}' : { url: '{vault://env/x}' },
+        ]),
+      );
+      expect(kongs(references)).toEqual([]);
+      await expect(ours({ ...GOOD, ...changes })).resolves.toContain(reason);
+    },
+  );
+
+  it.each<[string, Config]>([
+    ['the secrets alone', {}],
+    [
+      'every secret in a vault',
+      {
+        secret: '{vault://env/a}',
+        assertion_secret: '{vault://env/a}',
+        redis: { url: '{vault://env/r}', password: '{vault://env/p}' },
+        jwks_uri: '{vault://env/j}',
+        public_keys: [{ key: '{vault://env/k}' }],
+        assertion_private_key: '{vault://env/q}',
+      },
+    ],
+    [
+      'public keys in PEM and JWK',
+      {
+        secret: null,
+        algorithms: ['ES256'],
+        public_keys: [{ key: PUBLIC_PEM }, { kid: 'k', key: ` ${PUBLIC_JWK}\n` }],
+      },
+    ],
+    ['a private key for assertions', { assertion_secret: null, assertion_private_key: PRIVATE_PEM }],
+    ['a private JWK for assertions', { assertion_secret: null, assertion_private_key: PRIVATE_JWK }],
+    [
+      'Origins in any spelling',
+      {
+        allowed_origins: [
+          'null',
+          'https://App.Example.com:443',
+          'https://*.Example.com',
+          'https://bücher.example',
+          'http://localhost:5173',
+          'http://[::1]:3000',
+          'chrome-extension://abcdef',
+          'http://127.0.0.1',
+        ],
+      },
+    ],
+    ['URLs of keys', { jwks_uri: 'https://issuer.example:8443/realms/x/certs?format=jwk' }],
+    ['a URL of keys at an address', { jwks_uri: 'http://[::1]:8080/jwks' }],
+    ['Redis with a password', { redis: { url: 'rediss://app:p%40ss@redis.example:6380/5' } }],
+    ['Redis without a user', { redis: { url: 'redis://:pw@127.0.0.1' } }],
+    ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
+    ['a cluster', { redis: { url: 'rediss+cluster://[::1]:7000,b:7001' } }],
+    [
+      'other headers',
+      { tenant_header: 'x_tenant_id', header_names: ['authorization', 'Proxy-Authorization', 'X-Token'] },
+    ],
+    ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
+  ])('takes %s, as the gatekeeper does', async (_, changes) => {
+    const config = { ...GOOD, ...changes };
+    expect(kongs(config)).toEqual([]);
+    if (JSON.stringify(config).includes('vault://')) return;
+    await expect(ours(config)).resolves.toBeUndefined();
+  });
+});
