@@ -3,6 +3,7 @@ import { REQUEST_ID_PATTERN } from '../protocol/headers';
 import { rolesText, type Identity } from '../protocol/identity';
 import type { FittedKey } from '../protocol/keys';
 import type { GatekeeperConfig } from './config/config';
+import { clientNetwork } from './client-network';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal, type RefusalCode } from './refusal';
@@ -106,7 +107,8 @@ async function askStore(
   { identity, tier, jti }: VerifiedToken,
 ): Promise<StoreAnswer> {
   const { tenantId, userId } = identity;
-  const { path, routeId, ip } = request;
+  const { path, routeId } = request;
+  const ip = request.ip === undefined ? undefined : clientNetwork(request.ip, config.ipv6PrefixBits);
   const subject = { tenantId, userId, tier, path, routeId, ip };
   const query: StoreQuery = {
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix),

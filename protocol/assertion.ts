@@ -3,6 +3,7 @@ import { REQUEST_ID_PATTERN } from './headers';
 import { identityFault, type Identity } from './identity';
 import { signHs256, verifyJws, type JwsFault, type VerifiedJws } from './jws';
 import type { FittedKey } from './keys';
+import { isNumericDate } from './numeric-date';
 
 /** `iss` of every assertion. */
 export const ASSERTION_ISSUER = 'ws-gatekeeper';
@@ -116,7 +117,7 @@ function requireClaims(header: VerifiedJws['header'], payload: VerifiedJws['payl
   if (header['typ'] !== ASSERTION_TYPE) throw notAccepted('typ');
   if (iss !== ASSERTION_ISSUER) throw notAccepted('iss');
   if (aud !== ASSERTION_AUDIENCE) throw notAccepted('aud');
-  if (typeof exp !== 'number') throw malformed('exp');
+  if (!isNumericDate(exp)) throw malformed('exp');
   if (exp <= now - ASSERTION_CLOCK_TOLERANCE_SECONDS) throw new AssertionError('the assertion has expired');
   // Ours have none.
   if (nbf !== undefined) throw notAccepted('nbf');
@@ -128,9 +129,9 @@ function toAssertion(payload: VerifiedJws['payload'], now: number): Assertion {
   if (typeof sub !== 'string' || typeof tenantId !== 'string') throw malformed('sub, tenant_id');
   if (typeof jti !== 'string') throw malformed('jti');
   if (typeof rid !== 'string' || !REQUEST_ID_PATTERN.test(rid)) throw malformed('rid');
-  if (typeof iat !== 'number' || typeof exp !== 'number') throw malformed('iat, exp');
+  if (!isNumericDate(iat) || !isNumericDate(exp)) throw malformed('iat, exp');
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) throw malformed('roles');
-  if (typeof tokenExp !== 'number') throw malformed('token_exp');
+  if (!isNumericDate(tokenExp)) throw malformed('token_exp');
   if (tokenJti !== undefined && typeof tokenJti !== 'string') throw malformed('token_jti');
   if (iat > now + ASSERTION_CLOCK_TOLERANCE_SECONDS)
     throw new AssertionError('the assertion is from the future');

@@ -102,6 +102,8 @@ export interface GatekeeperConfig {
   readonly realm: string;
   readonly headerNames: HeaderNames;
   readonly rateLimits: readonly RateLimit[];
+  /** How many leading bits of an IPv6 address are one client. */
+  readonly ipv6PrefixBits: number;
   /** Whether the limits hold in this process's memory while Redis is away. */
   readonly faultTolerant: boolean;
   readonly hideClientHeaders: boolean;

@@ -57,6 +57,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
       assertion: raw.assertion_header,
     },
     rateLimits: raw.rate_limits.map(toLimit),
+    ipv6PrefixBits: raw.ipv6_prefix,
     faultTolerant: raw.fault_tolerant,
     hideClientHeaders: raw.hide_client_headers,
     revocation: {

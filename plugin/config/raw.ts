@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { redisUrlFault } from '../../protocol/redis-url';
 import { ALGORITHMS, OPTIONAL_CLAIMS } from '../schema';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
+import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { canonicalOrigin } from './origins';
 
 /** Null where it is not set; not there at all when Kong read the schema of an earlier gatekeeper. */
@@ -89,6 +90,7 @@ export const rawConfig = z.object({
       tiers: z.record(z.string(), z.object(rate)),
     }),
   ),
+  ipv6_prefix: optional(z.int()).transform((bits) => bits ?? DEFAULT_IPV6_PREFIX_BITS),
   fault_tolerant: z.boolean(),
   hide_client_headers: z.boolean(),
   revocation: z.object({ enabled: z.boolean(), key_prefix: z.string(), fault_tolerant: z.boolean() }),

@@ -1,3 +1,4 @@
+import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { claimPath, type FieldRule, type SchemaField } from './field';
 import { pathPrefix } from './patterns';
 
@@ -92,6 +93,16 @@ export const limitFields: readonly SchemaField[] = [
       ],
       description:
         'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',
+    },
+  },
+  {
+    ipv6_prefix: {
+      type: 'integer',
+      required: true,
+      between: [32, 128],
+      default: DEFAULT_IPV6_PREFIX_BITS,
+      description:
+        'How many leading bits of an IPv6 address a limit by `ip` takes for one client, which usually has a whole /64; 128 counts each address by itself. An IPv4 address mapped into IPv6 counts as IPv4.',
     },
   },
   {

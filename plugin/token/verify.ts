@@ -1,6 +1,7 @@
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { isCompactJws } from '../../protocol/compact-jws';
 import { identityFault, idFrom, type Identity } from '../../protocol/identity';
+import { isNumericDate } from '../../protocol/numeric-date';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
 import { Refusal } from '../refusal';
@@ -102,7 +103,11 @@ function refusalFor(cause: unknown): Refusal {
   throw cause;
 }
 
-function checkTimes({ iat, exp }: JWTPayload, rules: TokenRules, now: number): void {
+function checkTimes({ iat, nbf, exp }: JWTPayload, rules: TokenRules, now: number): void {
+  for (const [name, claim] of Object.entries({ iat, nbf, exp })) {
+    if (claim === undefined || isNumericDate(claim)) continue;
+    throw new Refusal(401, 'bad_claim', `The token's "${name}" is no moment that a clock can hold`);
+  }
   // RFC 7519 §4.1.6 gives `iat` no rule of refusal; a token from the future is a forged or a broken one.
   if (iat !== undefined && iat > now + rules.clockToleranceSeconds) {
     throw new Refusal(401, 'not_yet_valid', 'The token was issued in the future');

@@ -36,19 +36,59 @@ const SCHEMA = {
 
 const vault = environmentVault({ SOME_NAME: 'from the environment' }, () => undefined);
 
-function configure(config: Record<string, unknown>, schema: FieldSchema = SCHEMA, resolve = vault) {
-  const declared = { name: 'gate', at: 'plugins[0]', config } as unknown as DeclaredPlugin;
+const PROTOCOLS: FieldSchema = { type: 'set', elements: { type: 'string', one_of: ['http', 'https'] } };
+
+function configure(
+  config: Record<string, unknown>,
+  schema: FieldSchema = SCHEMA,
+  resolve = vault,
+  protocols?: readonly string[],
+) {
+  const declared = { name: 'gate', at: 'plugins[0]', config, protocols } as unknown as DeclaredPlugin;
   const info = {
     name: 'gate',
     version: '1',
     priority: 1,
     phases: ['access'],
     protocol: 'ProtoBuf:1',
+    protocols: PROTOCOLS,
   } as const;
   return pluginConfig(declared, { ...info, config: schema }, resolve);
 }
 
 describe('a plugin’s configuration', () => {
+  it('is refused with a protocol that the plugin does not have', () => {
+    expect(() => configure({}, SCHEMA, vault, ['http', 'https'])).not.toThrow();
+    expect(() => configure({}, SCHEMA, vault, ['http', 'grpc'])).toThrow(
+      'plugins[0].protocols[1]: expected one of: http, https',
+    );
+  });
+
+  it('needs one of several fields where another has a value', () => {
+    const schema = {
+      type: 'record',
+      fields: [
+        { kinds: { type: 'array', elements: { type: 'string' } } },
+        { one: { type: 'string', referenceable: true } },
+        { other: { type: 'array', elements: { type: 'string' } } },
+      ],
+      entity_checks: [
+        {
+          conditional_at_least_one_of: {
+            if_field: 'kinds',
+            if_match: { contains: 'a' },
+            then_at_least_one_of: ['one', 'other'],
+            then_err: 'a needs one of %s',
+          },
+        },
+      ],
+    } as const satisfies FieldSchema;
+    expect(() => configure({ kinds: ['b', 'a'] }, schema)).toThrow("a needs one of 'one', 'other'");
+    expect(() => configure({ kinds: ['a'], other: [] }, schema)).toThrow('a needs one of');
+    for (const config of [{}, { kinds: ['b'] }, { kinds: ['a'], one: 'x' }, { kinds: ['a'], other: ['x'] }])
+      expect(() => configure(config, schema)).not.toThrow();
+  });
+
   it('is filled with defaults; required records are made, other optionals are null', () => {
     expect(configure({})).toEqual({
       ...{ limit: 60, ratio: null, secret: null, label: null, mode: 'local', strict: true },

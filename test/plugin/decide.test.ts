@@ -200,12 +200,34 @@ describe('a good token', () => {
     }
   });
 
+  it('may end as late as a 64-bit clock can tell', async () => {
+    const token = await signToken({ exp: 2 ** 63 });
+    expect((await verdictFor({ token })).outcome).toBe('admitted');
+  });
+
   it('is accepted within the tolerance of the clocks, at both ends', async () => {
     const token = await signToken({ nbf: NOW });
     expect((await verdictFor({ token, at: NOW - 5 })).outcome).toBe('admitted');
     expect((await verdictFor({ token, at: NOW + 904 })).outcome).toBe('admitted');
     expectRefused(await verdictFor({ token, at: NOW - 6 }), 401, 'not_yet_valid');
     expectRefused(await verdictFor({ token, at: NOW + 905 }), 401, 'expired');
+  });
+});
+
+describe('a limit by address', () => {
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+  ])('counts %s and %s as one client', async (one, other) => {
+    const rate = { limit: 5, window_seconds: 60, burst: 0, paths: [], tiers: {} };
+    const store = storeSaying(free);
+    for (const ip of [one, other]) {
+      const config = { rate_limits: [{ ...rate, by: 'ip' }] };
+      await verdictFor({ token: await signToken(), config, store, request: { ip } });
+    }
+    const [first, second] = store.asked.map(({ limits }) => limits.map(({ key }) => key));
+    expect(first).toEqual(second);
+    expect(first).toEqual([expect.stringContaining('{ip:')]);
   });
 });
 

@@ -110,6 +110,8 @@ describe('an assertion', () => {
     ['roles that are no list', { roles: 'admin' }],
     ['no jti', { jti: undefined }],
     ['no exp', { exp: undefined }],
+    ["an end of the user's token that no clock can hold", { token_exp: 1e306 }],
+    ['an iat that no clock can hold', { iat: -1e306 }],
     ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }],
     ['a longer life than 30 seconds', { exp: NOW + 31 }],
     ['a user with a line break', { sub: 'u1\r\nX-Tenant-ID: other' }],
