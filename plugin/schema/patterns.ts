@@ -73,9 +73,8 @@ export const redisUrl: Pick<FieldRule, 'match_any'> = {
   match_any: {
     patterns: [
       `^rediss?://[^%s/?#]*[^%s/?#@]/?${FIVE_DIGITS}$`,
-      `^rediss?://[^%s/?#]*[^%s/?#@]/?${FIVE_DIGITS}%?[^%s#]*$`,
-      `^rediss?%+sentinel://[^%s/?#]*[^%s/?#@]/[%w._-]+/?${FIVE_DIGITS}$`,
-      '^rediss?%+cluster://[^%s/?#]*[^%s/?#@]/?$',
+      `^rediss?%+sentinel://[^/]*[^%s/?#@]/[%w._-]+/?${FIVE_DIGITS}$`,
+      '^rediss?%+cluster://[^/]*[^%s/?#@]/?$',
     ],
     err: 'expected redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS',
   },

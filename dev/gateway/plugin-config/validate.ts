@@ -140,6 +140,11 @@ export function show(value: ConfigValue): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** By their Lua text: a schema's are few, and tried often. */
+const patterns = new Map<string, RegExp>();
+
 function matches(value: ConfigValue, pattern: string): boolean {
-  return luaPattern(pattern).test(show(value));
+  const known = patterns.get(pattern) ?? luaPattern(pattern);
+  patterns.set(pattern, known);
+  return known.test(show(value));
 }

@@ -139,6 +139,7 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'redis://u:p@',
     'redis+sentinel://host',
     'redis+cluster://h/1',
+    'redis://h?db=2',
     'redis://h/x',
   ].map((url): [string, Config, string] => [`the Redis URL ${url}`, { redis: { url } }, 'config.redis.url']),
   [
@@ -282,6 +283,7 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['a URL of keys at an address', { jwks_uri: 'http://[::1]:8080/jwks' }],
     ['Redis with a password', { redis: { url: 'rediss://app:p%40ss@redis.example:6380/5' } }],
     ['Redis without a user', { redis: { url: 'redis://:pw@127.0.0.1' } }],
+    ['sentinels, a password with a question mark', { redis: { url: 'redis+sentinel://u:p?#@a,b/m' } }],
     ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
     ['a cluster', { redis: { url: 'rediss+cluster://[::1]:7000,b:7001' } }],
     [
