@@ -14,7 +14,7 @@ import { AdminPort } from '../admin-port';
 import { Name, Plugin, Version } from '../index';
 import { log, settle } from '../log';
 import { exportServerLoad } from '../metrics';
-import { closeRedisConnections } from '../store/redis-connection';
+import { closeStores } from '../store/held-stores';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
@@ -58,7 +58,7 @@ program.allowExcessArguments().action((options: ServeOptions) => serveOrPrint(op
 
 program.parseAsync().catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'ws-gatekeeper cannot start');
-  closeRedisConnections();
+  closeStores();
   void settle().then(() => process.exit(1));
 });
 
@@ -146,7 +146,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     log.info({ signal }, 'stopping');
     admin?.close();
     await server.close(options.shutdownTimeoutMs);
-    closeRedisConnections();
+    closeStores();
     log.info('stopped');
     await settle();
     process.exit();

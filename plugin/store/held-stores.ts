@@ -50,13 +50,22 @@ export function holdStores(settings: RedisSettings, log: Logger): HeldStores {
       if (released) return;
       released = true;
       stores.holders -= 1;
-      if (stores.holders > 0) return;
+      if (stores.holders > 0 || held.get(key) !== stores) return;
       stores.closing = setTimeout(() => {
         held.delete(key);
         stores.close();
       }, LINGER_MS).unref();
     },
   };
+}
+
+/** Closes all of them, whoever holds them, so that the process can end. */
+export function closeStores(): void {
+  for (const stores of held.values()) {
+    clearTimeout(stores.closing);
+    stores.close();
+  }
+  held.clear();
 }
 
 function makeStores(settings: RedisSettings, log: Logger): Stores {

@@ -102,6 +102,7 @@ it('its examples of a revocation close the sockets that they mean', async () => 
   const meant = [
     { tenant: 'other', user: 'u1', jti: 't1' },
     { tenant: 'acme', user: 'u1', jti: 't2' },
+    { tenant: '7', user: '42', jti: 't4' },
     { tenant: 'acme', user: 'u2', jti: 't3' },
   ];
   const url = `${bridge.url}/ws/notifications`;

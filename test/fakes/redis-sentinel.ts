@@ -43,10 +43,12 @@ const DISCONNECT_TIMEOUT_MS = 2000;
 /** Starts them and resolves once the sentinels know one another and the replica. */
 export async function startSentinels(): Promise<SentinelSetup> {
   const folder = makeOwnFolder('redis-sentinel-');
-  const first = await startRedis();
+  const atOnce = ['--repl-diskless-sync-delay', '0'];
+  const first = await startRedis((port) => ['--port', `${port}`, ...atOnce]);
   const second = await startRedis((port) => [
-    ...['--port', `${port}`, '--replicaof', '127.0.0.1', `${first.port}`, '--repl-diskless-sync-delay', '0'],
+    ...['--port', `${port}`, '--replicaof', '127.0.0.1', `${first.port}`, ...atOnce],
   ]);
+  await replicated(second);
   const servers = [first, second];
   const processes: RedisProcess[] = [];
   const sentinels: Redis[] = [];
@@ -106,6 +108,13 @@ export async function startSentinels(): Promise<SentinelSetup> {
       await folder.remove();
     },
   };
+}
+
+/** Resolves once the replica has what its master has: one that is promoted before that has nothing. */
+async function replicated(replica: RedisServer): Promise<void> {
+  const client = new Redis(replica.url);
+  while (!(await client.info('replication')).includes('master_link_status:up')) await sleep(ROUND_MS);
+  client.disconnect();
 }
 
 async function runSentinel(folder: string, port: number, masterPort: number): Promise<RedisProcess> {

@@ -7,7 +7,7 @@ import { Configurations, fingerprint } from '../../plugin/configurations';
 import { Gatekeeper } from '../../plugin/gatekeeper';
 import { readyFor, type Ready } from '../../plugin/readiness';
 import { Instances } from '../../plugin/server/instances';
-import { closeRedisConnections } from '../../plugin/store/redis-connection';
+import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { rawConfig, signToken, upgradeHeaders } from './fixture';
 import { tellOf } from './kong-request';
@@ -102,7 +102,7 @@ describe('a thousand changes of the configuration', () => {
     redis = new Redis(server.url);
   });
   afterEach(() => {
-    closeRedisConnections();
+    closeStores();
   });
   afterAll(async () => {
     redis.disconnect();

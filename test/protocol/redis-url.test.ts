@@ -125,7 +125,6 @@ describe('a Redis URL', () => {
   it.each([
     'redis://:hu?sh@h',
     'redis://h/0?hu sh=1',
-    'redis+sentinel://:hu?sh@h/m',
     'redis://:hu/?sh=1@h',
     'redis://:hu#sh@h',
   ])('%s is refused without what may be a part of its password', (url) => {

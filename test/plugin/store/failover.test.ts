@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { ConfigError } from '../../../plugin/config/config';
 import { decide } from '../../../plugin/decide';
 import { readyFor, type Ready } from '../../../plugin/readiness';
-import { closeRedisConnections } from '../../../plugin/store/redis-connection';
+import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
 import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
@@ -67,8 +67,6 @@ class Upgrades {
   }
 }
 
-let gatekeepers = 0;
-
 async function gatekeeperOn(url: string): Promise<Ready> {
   const limit = { by: 'tenant', window_seconds: 3600, tiers: {} };
   const raw = rawConfig({
@@ -77,8 +75,6 @@ async function gatekeeperOn(url: string): Promise<Ready> {
       { ...limit, limit: 1, burst: 2, paths: [FEW] },
     ],
     fault_tolerant: false,
-    // Equal configurations would share a connection, which the test before this one has closed.
-    realm: `test ${(gatekeepers += 1)}`,
     revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: false },
     redis: { ...(rawConfig()['redis'] as object), url, timeout: TIMEOUT_MS },
   });
@@ -96,7 +92,7 @@ async function expectBack(tenants: readonly string[], upgrades: Upgrades, what: 
 }
 
 afterEach(() => {
-  closeRedisConnections();
+  closeStores();
 });
 
 describe('a gatekeeper on a cluster, asked all the time', () => {
