@@ -122,16 +122,14 @@ describe('a Redis URL', () => {
     expect(redisUrlFault('redis://h/2')).toBeUndefined();
   });
 
-  it.each([
-    'redis://:hu?sh@h',
-    'redis://h/0?hu sh=1',
-    'redis://:hu/?sh=1@h',
-    'redis://:hu#sh@h',
-  ])('%s is refused without what may be a part of its password', (url) => {
-    expect(redisUrlFault(url)).toBe(
-      'expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
-    );
-  });
+  it.each(['redis://:hu?sh@h', 'redis://h/0?hu sh=1', 'redis://:hu/?sh=1@h', 'redis://:hu#sh@h'])(
+    '%s is refused without what may be a part of its password',
+    (url) => {
+      expect(redisUrlFault(url)).toBe(
+        'expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
+      );
+    },
+  );
 
   it.each([
     ['redis://u:hush@h', 'h:6379'],
