@@ -8,7 +8,7 @@ import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal, type RefusalCode } from './refusal';
 import { isWebSocketUpgrade, singleHeader, type UpgradeRequest } from './request';
-import { appliedLimits } from './store/limits';
+import { appliedLimits, tierKeyOf } from './store/limits';
 import { StoreUnreachableError, type Store, type StoreAnswer, type StoreQuery } from './store/store';
 import { findToken, type PresentedToken } from './token/places';
 import type { TokenVerifier, VerifiedToken } from './token/verify';
@@ -86,7 +86,7 @@ async function admit(
   const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
   const token = await context.verifier.verify(presented.token, now);
   const answer = await askStore(request, config, context, token);
-  const limitHeaders = checkStore(answer, config);
+  const limitHeaders = checkStore(answer, config, now);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
   const caller = { identity, requestId, tokenJti, tokenExp };
@@ -111,7 +111,8 @@ async function askStore(
   const ip = request.ip === undefined ? undefined : clientNetwork(request.ip, config.ipv6PrefixBits);
   const subject = { tenantId, userId, tier, path, routeId, ip };
   const query: StoreQuery = {
-    limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix),
+    limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
+    tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
     revocationKey:
       config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
   };
@@ -137,11 +138,11 @@ function requireFaultTolerance(query: StoreQuery, config: GatekeeperConfig): voi
   });
 }
 
-function checkStore({ admitted, states, revoked }: StoreAnswer, config: GatekeeperConfig) {
+function checkStore({ admitted, states, revoked }: StoreAnswer, config: GatekeeperConfig, now: number) {
   if (revoked) throw new Refusal(401, 'revoked', 'The token was revoked');
   const state = tellingState(states);
   if (state === undefined) return {};
-  const headers = config.hideClientHeaders ? {} : rateLimitHeaders(state);
+  const headers = config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
   if (admitted) return headers;
   throw new Refusal(429, 'rate_limited', 'Too many connections, try again later', {
     'Retry-After': retryAfter(state),

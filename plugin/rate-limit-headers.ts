@@ -1,3 +1,4 @@
+import type { RateLimitReset } from './config/config';
 import type { LimitState } from './store/store';
 
 const MICROSECONDS = 1_000_000;
@@ -9,9 +10,14 @@ export function tellingState(states: readonly LimitState[]): LimitState | undefi
 
 /**
  * The response headers that tell a client its limit: the IETF draft's RateLimit-* and the X-RateLimit-* that
- * Kong's own rate-limiting plugin sends beside them. Times in seconds.
+ * Kong's own rate-limiting plugin sends beside them. Times in seconds; X-RateLimit-Reset may be a moment instead.
+ * @param now seconds since the epoch
  */
-export function rateLimitHeaders(state: LimitState): Readonly<Record<string, string>> {
+export function rateLimitHeaders(
+  state: LimitState,
+  resetAs: RateLimitReset,
+  now: number,
+): Readonly<Record<string, string>> {
   const limit = String(state.limit);
   const remaining = String(state.remaining);
   const reset = String(Math.ceil(state.resetUs / MICROSECONDS));
@@ -21,7 +27,8 @@ export function rateLimitHeaders(state: LimitState): Readonly<Record<string, str
     'RateLimit-Reset': reset,
     'X-RateLimit-Limit': limit,
     'X-RateLimit-Remaining': remaining,
-    'X-RateLimit-Reset': reset,
+    'X-RateLimit-Reset':
+      resetAs === 'timestamp' ? String(Math.ceil(now + state.resetUs / MICROSECONDS)) : reset,
   };
 }
 

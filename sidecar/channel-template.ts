@@ -60,15 +60,20 @@ export function channelName(template: ChannelTemplate, values: ChannelValues): s
     .join(':');
 }
 
+/** Whether it names no owner: neither a tenant nor a session. */
+export function isShared(template: ChannelTemplate): boolean {
+  return !placeholders(template).some((name) => name === 'tenant' || name === 'session');
+}
+
 /**
  * Whether two templates can spell one name for two different owners: no two literals keep them apart, and what
- * says whose the channel is, {session} or {tenant} (and {user} where either has it), is not at the same place.
+ * says whose the channel is, {session} or {tenant} (and {user} where either has it), is not at the same place. Two that are shared have no owner but a user.
  */
 export function canCrossOwners(a: ChannelTemplate, b: ChannelTemplate): boolean {
   if (a.segments.length !== b.segments.length) return false;
   if (a.segments.some((segment, index) => literalsDiffer(segment, b.segments[index]))) return false;
   if (sharePlace(a, b, 'session')) return false;
-  if (!sharePlace(a, b, 'tenant')) return true;
+  if (!sharePlace(a, b, 'tenant') && !(isShared(a) && isShared(b))) return true;
   const hasUser = [...placeholders(a), ...placeholders(b)].includes('user');
   return hasUser && !sharePlace(a, b, 'user');
 }

@@ -41,6 +41,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back; 0 for never. y-websocket needs it: it closes a connection on which it hears nothing for 30 seconds.',
     ),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a channel may have neither `{tenant}` nor `{session}`: users of every tenant hear it then, and only the gateway decides who may open the route.',
+    ),
 });
 
 const ROUTES_FILE = z.strictObject({ routes: z.array(ROUTE_MEMBERS).min(1) });
@@ -52,7 +58,7 @@ export function builtInRoutesFile(): string {
 
 /**
  * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,
- * "slowConsumer"?}]}`.
+ * "slowConsumer"?, "shared"?}]}`.
  * @throws RouteError naming the file, the entry and what was expected
  */
 export function readRoutesFile(file: string): readonly Route[] {

@@ -1,6 +1,7 @@
 import { canonicalPath } from '../protocol/path';
 import {
   canCrossOwners,
+  isShared,
   parseChannelTemplate,
   placeholders,
   type ChannelTemplate,
@@ -42,6 +43,8 @@ export interface RouteEntry {
    * 0, the default, for never.
    */
   readonly echoAfterSeconds?: number | undefined;
+  /** Whether it may have channels that no tenant and no session owns: every tenant's users hear them. Not, by default. */
+  readonly shared?: boolean | undefined;
 }
 
 /** The routes served unless an operator's file says otherwise. */
@@ -88,6 +91,8 @@ export interface Route {
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly echoAfterMs: number;
+  /** Of {@link channels} those that every tenant's users hear. */
+  readonly sharedChannels: readonly string[];
 }
 
 type PathSegment = { readonly literal: string } | { readonly param: string };
@@ -101,6 +106,8 @@ export class RouteError extends Error {
 const PATH_PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 // RFC 3986 §3.3: what a path segment may hold without percent-encoding.
 const PATH_LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
+/** What the names of the bridge's own channels begin with. */
+const OWN_CHANNELS = 'ws';
 const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
 
 /**
@@ -141,8 +148,10 @@ function compileRoute(entry: RouteEntry): Route {
   if (echoAfterSeconds > 0 && messages !== 'relay') {
     throw fault(entry, 'expected "echoAfterSeconds" only beside "messages": "relay"');
   }
+  const sharedChannels = channels.filter(isShared).map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
-  return Object.freeze({ name, segments, channels, messages, session, slowConsumer, echoAfterMs });
+  const policies = { messages, session, slowConsumer, echoAfterMs };
+  return Object.freeze({ name, segments, channels, sharedChannels, ...policies });
 }
 
 function compilePath(entry: RouteEntry): readonly PathSegment[] {
@@ -169,10 +178,19 @@ function compileChannel(entry: RouteEntry, text: string, known: ReadonlySet<stri
     const expected = [...known].map((name) => `{${name}}`).join(', ');
     throw fault(entry, `expected only ${expected} in channel "${text}", got {${unknown}}`);
   }
-  if (!names.includes('tenant') && !names.includes('session')) {
+  if (!isShared(template)) return template;
+  if (entry.shared !== true) {
     throw fault(
       entry,
-      `expected {tenant} or {session} in channel "${text}", so that no tenant hears another's`,
+      `expected {tenant} or {session} in channel "${text}", so that no tenant hears another's, or "shared": true, ` +
+        "which lets every tenant's users hear it",
+    );
+  }
+  const [first] = template.segments;
+  if (first === undefined || !('literal' in first) || first.literal === OWN_CHANNELS) {
+    throw fault(
+      entry,
+      `expected shared channel "${text}" to begin with a word, other than "${OWN_CHANNELS}", so that it is none of the bridge's own`,
     );
   }
   return template;

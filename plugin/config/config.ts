@@ -65,6 +65,9 @@ export interface RateLimit {
   readonly tiers: ReadonlyMap<string, Rate>;
 }
 
+/** What X-RateLimit-Reset says: seconds until it, or its Unix timestamp. */
+export type RateLimitReset = 'seconds' | 'timestamp';
+
 /** How revoked tokens are known. */
 export interface RevocationRules {
   readonly enabled: boolean;
@@ -107,6 +110,9 @@ export interface GatekeeperConfig {
   /** Whether the limits hold in this process's memory while Redis is away. */
   readonly faultTolerant: boolean;
   readonly hideClientHeaders: boolean;
+  readonly rateLimitReset: RateLimitReset;
+  /** The Redis key with a tenant's tier, with `{tenant}` in it. */
+  readonly tierKey: string | undefined;
   readonly revocation: RevocationRules;
   readonly redis: RedisSettings;
   readonly decisionTimeoutMs: number;

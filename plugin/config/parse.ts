@@ -60,6 +60,8 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     ipv6PrefixBits: raw.ipv6_prefix,
     faultTolerant: raw.fault_tolerant,
     hideClientHeaders: raw.hide_client_headers,
+    rateLimitReset: raw.rate_limit_reset,
+    tierKey: raw.tier_key,
     revocation: {
       enabled: raw.revocation.enabled,
       keyPrefix: raw.revocation.key_prefix,

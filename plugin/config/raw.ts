@@ -35,6 +35,12 @@ const redisUrl = z.string().superRefine((text, context) => {
 });
 /** An empty one is none. */
 const credential = optionalText.transform((text) => (text === '' ? undefined : text));
+const tierKey = z
+  .string()
+  .regex(
+    /^[^{}]*(?:\{tenant\}|\{\{tenant\}\})[^{}]*$/,
+    'expected a Redis key with {tenant} in it once, like tier:{tenant}',
+  );
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
@@ -62,6 +68,7 @@ export const rawConfig = z.object({
   user_claim_fallback: optional(claimPath),
   roles_claim: claimPath,
   tier_claim: claimPath,
+  tier_key: optional(tierKey),
   required_claims: texts,
   optional_claims: optional(z.array(z.enum(OPTIONAL_CLAIMS))).transform((claims) => claims ?? []),
   clock_tolerance_seconds: z.int().nonnegative(),
@@ -93,6 +100,7 @@ export const rawConfig = z.object({
   ipv6_prefix: optional(z.int()).transform((bits) => bits ?? DEFAULT_IPV6_PREFIX_BITS),
   fault_tolerant: z.boolean(),
   hide_client_headers: z.boolean(),
+  rate_limit_reset: optional(z.enum(['seconds', 'timestamp'])).transform((reset) => reset ?? 'seconds'),
   revocation: z.object({ enabled: z.boolean(), key_prefix: z.string(), fault_tolerant: z.boolean() }),
   redis: z.object({
     url: redisUrl.nullish().transform((url) => url ?? undefined),

@@ -112,6 +112,27 @@ export const limitFields: readonly SchemaField[] = [
     ),
   },
   {
+    tier_key: {
+      type: 'string',
+      match_any: {
+        patterns: ['^[^{}]*{tenant}[^{}]*$', '^[^{}]*{{tenant}}[^{}]*$'],
+        err: 'expected a Redis key with {tenant} or {{tenant}} in it once, like tier:{tenant}',
+      },
+      description:
+        "The Redis key with a tenant's tier, for example `tier:{tenant}`, read in the same call as the limits; goes before tier_claim where it is there. The tenant is escaped as in channel names; redis.key_prefix is not put before it. On a cluster `tier:{{tenant}}` keeps it beside the limits; another slot is asked first and remembered for a window. Redis away: what was read within the window, else tier_claim.",
+    },
+  },
+  {
+    rate_limit_reset: {
+      type: 'string',
+      required: true,
+      one_of: ['seconds', 'timestamp'],
+      default: 'seconds',
+      description:
+        'Whether X-RateLimit-Reset says the seconds until the limit is as if never used, or the Unix timestamp. RateLimit-Reset is always seconds.',
+    },
+  },
+  {
     fault_tolerant: {
       type: 'boolean',
       required: true,

@@ -4,16 +4,46 @@
 -- ARGV[2i-1]   emission interval, microseconds: window / limit, rounded up, so that no window gets more
 -- ARGV[2i]     burst: how many may come ahead of the sustained rate
 --
+-- When a tenant's tier chooses among a limit's figures, there follow behind those of the n limits
+-- KEYS[n+j]    the key of another choice
+-- ARGV[…]      four for each: the number of its limit, the tier that chooses it ('' for any, goes first), interval, burst
+-- KEYS[last]   the key that holds the tenant's tier, of which 257 bytes are read at most
+-- ARGV[last]   n
+--
 -- Returns {admitted, remaining, retry_after_us, reset_us, ...}: `admitted` is 1 or 0, then come the three
--- figures of each limit in turn. Time is this server's own, so that all gatekeepers share one clock.
+-- figures of each limit in turn; behind them, when there are choices, what the tier's key held: 0 nothing, j what chooses
+-- KEYS[n+j], -1 what no limit names, -2 no text, or nothing that may be read.
+-- Time is this server's own, so that all gatekeepers share one clock.
 -- gcra.ts is its twin for a process's memory.
+
+local has_choices = #ARGV ~= 2 * #KEYS
+local n = has_choices and tonumber(ARGV[#ARGV]) or #KEYS
+local keys, intervals, bursts = {}, {}, {}
+local function choose(i, key, at)
+  keys[i], intervals[i], bursts[i] = key, tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+end
+for i = 1, n do choose(i, KEYS[i], 2 * i - 1) end
+
+local found = 0
+if has_choices then
+  local tier = redis.pcall('GETRANGE', KEYS[#KEYS], 0, 256)
+  if type(tier) ~= 'string' then found = -2 elseif tier ~= '' then found = -1 end
+  if found ~= 0 then
+    for j = 1, #KEYS - n - 1 do
+      local at = 2 * n + 4 * j - 3
+      local name = ARGV[at + 1]
+      if name == '' or name == tier then choose(tonumber(ARGV[at]), KEYS[n + j], at + 2) end
+      if name ~= '' and name == tier then found = j end
+    end
+  end
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local tats, admitted = {}, 1
-for i, key in ipairs(KEYS) do
-  local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+for i, key in ipairs(keys) do
+  local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
   local tat = tonumber(redis.call('GET', key) or now)
   -- A TAT that no admission can have left means that the clock was set back: start over, one step from full.
@@ -24,8 +54,8 @@ for i, key in ipairs(KEYS) do
 end
 
 local reply = { admitted }
-for i, key in ipairs(KEYS) do
-  local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+for i, key in ipairs(keys) do
+  local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
   local tat = tats[i]
   if admitted == 1 then
@@ -36,4 +66,5 @@ for i, key in ipairs(KEYS) do
   reply[#reply + 1] = math.max(0, tat - tolerance - now)
   reply[#reply + 1] = tat - now
 end
+if has_choices then reply[#reply + 1] = found end
 return reply

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { RedisSettings } from '../config/config';
 import { observeSince, openBreakers, redisSeconds } from '../metrics';
 import { breaker } from './breaker';
-import { memoryStore } from './memory-store';
+import { KnownTiers } from './known-tiers';
+import { MAX_MEMORY_LIMITS, memoryStore } from './memory-store';
 import { closeRedis, redisFor } from './redis-connection';
 import { redisTarget } from './redis-options';
 import { redisStore } from './redis-store';
@@ -69,8 +70,9 @@ export function closeStores(): void {
 }
 
 function makeStores(settings: RedisSettings, log: Logger): Stores {
-  const store = timed(redisStore(redisFor(settings, log)));
-  const memory = memoryStore(() => performance.now() * 1000);
+  const tiers = new KnownTiers(() => performance.now());
+  const store = timed(redisStore(redisFor(settings, log), tiers, logUnreadableTiers(log)));
+  const memory = memoryStore(() => performance.now() * 1000, MAX_MEMORY_LIMITS, tiers);
   const isCluster = redisTarget(settings)?.kind === 'cluster';
   const teller = breakerTeller(log);
   return {
@@ -113,6 +115,15 @@ function breakerTeller(log: Logger) {
       if (isOpen) openBreakers.dec();
       isOver = true;
     },
+  };
+}
+
+/** One line for all: a wrong key template makes every tenant's tier unreadable. */
+function logUnreadableTiers(log: Logger): (tierKey: string) => void {
+  let told = false;
+  return (tierKey) => {
+    if (!told) log.warn({ tierKey }, "a tenant's tier cannot be read: expected a key with text");
+    told = true;
   };
 }
 

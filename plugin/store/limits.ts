@@ -11,24 +11,54 @@ export interface LimitSubject {
   readonly ip: string | undefined;
 }
 
-/** One limit that an upgrade is counted against. */
-export interface AppliedLimit {
+/** What is charged: a key and the figures that it counts by. */
+export interface Charge {
   /** Where its state is kept. Keys with the same hash tag share a slot of Redis Cluster. */
   readonly key: string;
+  readonly rate: Rate;
+}
+
+/** One limit that an upgrade is counted against, by the token's tier. */
+export interface AppliedLimit extends Charge {
   /** Equal for limits that are charged together: their keys' hash tag. */
   readonly slot: string;
-  readonly rate: Rate;
+  /** What is charged in its place where Redis has a tier for the tenant. */
+  readonly choices?: TierChoices | undefined;
+}
+
+/** A limit's charges by the tenant's tier. */
+export interface TierChoices {
+  /** For a tier that the limit does not name. */
+  readonly own: Charge;
+  readonly tiers: ReadonlyMap<string, Charge>;
+}
+
+/** What a limit charges where Redis has this tier for the tenant; undefined for none. */
+export function chargeOf(limit: AppliedLimit, tier: string | undefined): Charge {
+  const { choices } = limit;
+  if (tier === undefined || choices === undefined) return limit;
+  return choices.tiers.get(tier) ?? choices.own;
+}
+
+/**
+ * The Redis key with a tenant's tier. The template is the operator's, the tenant is escaped, so that no tenant can name another's.
+ * @param template with `{tenant}`, or `{{tenant}}` for the tenant as the key's hash tag
+ */
+export function tierKeyOf(template: string, tenantId: string): string {
+  return template.replace('{tenant}', () => escapeSegment(tenantId));
 }
 
 /**
  * The limits that count this upgrade. A key carries the hash tag of the tenant, or of the address (Redis Cluster
  * specification, "Hash tags"), and names the limit's figures, so that different limits never mix; escaping leaves no
  * brace or colon in a value.
+ * @param tierInRedis whether Redis is asked for the tenant's tier
  */
 export function appliedLimits(
   limits: readonly RateLimit[],
   subject: LimitSubject,
   keyPrefix: string,
+  tierInRedis = false,
 ): AppliedLimit[] {
   const tenant = `{${escapeSegment(subject.tenantId)}}`;
   const address = `{ip:${escapeSegment(subject.ip ?? '')}}`;
@@ -37,7 +67,13 @@ export function appliedLimits(
     .map((limit) => {
       const rate = (subject.tier === undefined ? undefined : limit.tiers.get(subject.tier)) ?? limit.rate;
       const slot = limit.by === 'ip' ? address : tenant;
-      return { key: `${keyPrefix}rl:${slot}:${nameOf(limit, rate, subject)}`, slot, rate };
+      const charge = (figures: Rate): Charge => ({
+        key: `${keyPrefix}rl:${slot}:${nameOf(limit, figures, subject)}`,
+        rate: figures,
+      });
+      if (!tierInRedis || limit.tiers.size === 0) return { ...charge(rate), slot };
+      const tiers = [...limit.tiers].map(([name, figures]) => [name, charge(figures)] as const);
+      return { ...charge(rate), slot, choices: { own: charge(limit.rate), tiers: new Map(tiers) } };
     });
 }
 

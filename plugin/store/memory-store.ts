@@ -1,5 +1,7 @@
 import { RecentMap } from '../recent-map';
 import { gcra } from './gcra';
+import type { KnownTiers } from './known-tiers';
+import { chargeOf } from './limits';
 import type { Store, StoreAnswer } from './store';
 
 /** How many limits' states are kept; the least recently used one goes first. */
@@ -9,19 +11,21 @@ export const MAX_MEMORY_LIMITS = 100_000;
  * The same limits in this process's memory, for while Redis is away: each gatekeeper then admits as much as all of them
  * together did before. It knows no revoked token.
  * @param nowUs the clock, microseconds of any clock that runs on
+ * @param known the tenants' tiers as far as Redis told them
  */
-export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS): Store {
+export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS, known?: KnownTiers): Store {
   const tats = new RecentMap<string, number>(max);
   return {
-    ask({ limits }): Promise<StoreAnswer> {
-      const known = limits.map(({ key }) => tats.get(key));
+    ask({ limits, tierKey }): Promise<StoreAnswer> {
+      const tier = tierKey === undefined ? undefined : known?.get(tierKey)?.tier;
+      const charges = limits.map((limit) => chargeOf(limit, tier));
       const outcome = gcra(
-        limits.map(({ rate }) => rate),
-        known,
+        charges.map(({ rate }) => rate),
+        charges.map(({ key }) => tats.get(key)),
         nowUs(),
       );
       if (outcome.admitted) {
-        limits.forEach(({ key }, i) => {
+        charges.forEach(({ key }, i) => {
           const tat = outcome.tats[i];
           if (tat !== undefined) tats.set(key, tat);
         });

@@ -8,7 +8,7 @@ import { addressText, type RedisTarget } from '../../protocol/redis-url';
 import { refreshSlots } from '../../protocol/slot-refresh';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
-import type { GatekeeperRedis } from './redis-connection';
+import { MAX_READ_BYTES, type GatekeeperRedis } from './redis-connection';
 import { CONNECT_TIMEOUT_MS, MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
 import { StoreUnreachableError } from './store';
 
@@ -35,6 +35,8 @@ export function clusterConnection(
   ]);
   const gather = gatherer(cluster);
   return {
+    isCluster: true,
+    read: (key) => ask(() => cluster.getrange(key, 0, MAX_READ_BYTES)),
     gcra: (keys, args) => ask(() => (cluster as unknown as GcraCommand).gcra(keys.length, ...keys, ...args)),
     exists: (key) => ask(async () => (await cluster.exists(key)) > 0),
     close() {

@@ -10,13 +10,19 @@ import { CONNECT_TIMEOUT_MS, connectionOptions, redisTarget } from './redis-opti
 import { StoreUnreachableError } from './store';
 
 const GCRA_LUA = readFileSync(join(__dirname, 'gcra.lua'), 'utf8');
+/** As many bytes more than one of a key are read at most, as in gcra.lua. */
+export const MAX_READ_BYTES = 256;
 /** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
 const REOPEN_DELAY_MS = 50;
 
 /** A connection to Redis, or to a cluster of it, with the gatekeeper's script on it. */
 export interface GatekeeperRedis {
+  /** Whether keys with different hash tags cannot be asked for in one call. */
+  readonly isCluster: boolean;
   /** Runs gcra.lua. @throws StoreUnreachableError */
-  gcra(keys: readonly string[], args: readonly number[]): Promise<readonly number[]>;
+  gcra(keys: readonly string[], args: readonly (number | string)[]): Promise<readonly number[]>;
+  /** The first bytes of what a key holds; an empty text when there is no such key. @throws StoreUnreachableError */
+  read(key: string): Promise<string>;
   /** Whether a key exists. @throws StoreUnreachableError */
   exists(key: string): Promise<boolean>;
   close(): void;
@@ -65,7 +71,9 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   const reconnectIfSilent = reconnectorFor(redis);
   const gather = gatherer();
   return {
+    isCluster: false,
     gcra: (keys, args) => ask(() => call(redis, keys, args)),
+    read: (key) => ask(() => redis.getrange(key, 0, MAX_READ_BYTES)),
     exists: (key) => ask(async () => (await redis.exists(key)) > 0),
     close() {
       letGo();
@@ -172,7 +180,11 @@ function firstOf(redis: Redis, timeoutMs: number): Promise<void> {
 
 type GcraCommand = (numberOfKeys: number, ...rest: (string | number)[]) => Promise<readonly number[]>;
 
-function call(redis: Redis, keys: readonly string[], args: readonly number[]): Promise<readonly number[]> {
+function call(
+  redis: Redis,
+  keys: readonly string[],
+  args: readonly (number | string)[],
+): Promise<readonly number[]> {
   const { gcra } = redis as unknown as { gcra: GcraCommand };
   return gcra.call(redis, keys.length, ...keys, ...args);
 }

@@ -16,6 +16,8 @@ export interface StoreQuery {
   readonly limits: readonly AppliedLimit[];
   /** The key whose existence means that the token was revoked. */
   readonly revocationKey: string | undefined;
+  /** The key with the tenant's tier, which chooses among a limit's charges. */
+  readonly tierKey?: string | undefined;
 }
 
 /** What the store says. */

@@ -2,8 +2,10 @@ import { visible } from '../../stdio/visible';
 import type { CountingLimit, Verification } from './verify';
 
 /** What a verification came to, for a terminal. No part of the token is in it but whom it names. */
-export function report({ route, verdict, tier, limits, asksRedis }: Verification): string {
-  const redis = asksRedis ? ['not asked: Redis (revocation, rate limits)'] : [];
+export function report({ route, verdict, tier, limits, asksRedis, asksTier }: Verification): string {
+  const redis = asksRedis
+    ? [`not asked: Redis (revocation, rate limits${asksTier ? ", the tenant's tier" : ''})`]
+    : [];
   if (verdict.outcome !== 'admitted') {
     return lines([`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`]);
   }

@@ -49,6 +49,8 @@ export interface Verification {
   readonly limits: readonly CountingLimit[];
   /** Whether the configuration also asks Redis, which is not asked here. */
   readonly asksRedis: boolean;
+  /** Whether Redis is also asked for the tenant's tier, which goes before the token's. */
+  readonly asksTier: boolean;
 }
 
 /**
@@ -71,9 +73,18 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   };
   const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);
   const asksRedis = config.rateLimits.length > 0 || config.revocation.enabled;
-  if (verdict.outcome !== 'admitted') return { route, verdict, tier: undefined, limits: [], asksRedis };
+  const asksTier = config.tierKey !== undefined;
+  if (verdict.outcome !== 'admitted')
+    return { route, verdict, tier: undefined, limits: [], asksRedis, asksTier };
   const verified = await context.verifier.verify(token, now);
-  return { route, verdict, tier: verified.tier, limits: countingLimits(config, verified, path), asksRedis };
+  return {
+    route,
+    verdict,
+    tier: verified.tier,
+    limits: countingLimits(config, verified, path),
+    asksRedis,
+    asksTier,
+  };
 
   function firstPlace(parsed: typeof config): typeof config {
     return { ...parsed, places: { ...parsed.places, headerNames: [TOKEN_HEADER] } };

@@ -5,7 +5,7 @@ export interface Finding {
   /** What was checked, in a word. */
   readonly subject: string;
   readonly ok: boolean;
-  /** It can be used so, and was probably meant otherwise. */
+  /** It can be used so, and means something that its operator should know. */
   readonly isDoubtful?: boolean;
   /** What holds, or what is wrong and what to do about it. Quotes no secret. */
   readonly text: string;
@@ -16,7 +16,7 @@ export function holds(subject: string, text: string): Finding {
   return { subject, ok: true, text };
 }
 
-/** It holds, and was probably meant otherwise. */
+/** It holds, and means something that its operator should know. */
 export function doubts(subject: string, text: string): Finding {
   return { subject, ok: true, isDoubtful: true, text };
 }

@@ -11,6 +11,7 @@ import { routeUrl } from '../route-url';
 import { matchRoute, type Route } from '../routes';
 import { printable, refusalOf } from '../upgrade-answer';
 import { fails, holds, type Finding } from './finding';
+import { kongFinding } from './kong-version';
 import { connectOnce } from './redis-connect';
 
 /** What the way through the gateway is tried with. */
@@ -40,9 +41,9 @@ export async function checkGateway(check: GatewayCheck): Promise<readonly Findin
     handshakeTimeout: timeoutMs,
   });
   const inbox = new Inbox(socket);
-  const refused = await upgradeFault(socket, url);
-  if (refused !== undefined) return [refused];
-  const findings = [holds('upgrade', `101 from ${url.host}`)];
+  const { refused, kong } = await upgraded(socket, url);
+  if (refused !== undefined) return [refused, ...kong];
+  const findings = [holds('upgrade', `101 from ${url.host}`), ...kong];
   try {
     const ready = JSON.parse((await inbox.next(timeoutMs)).toString()) as Partial<ReadyFrame>;
     const session = ready.type === 'bridge.ready' ? ready.data?.session : undefined;
@@ -64,21 +65,34 @@ function sessionRoute({ routes, path }: GatewayCheck): Route | undefined {
   return match.kind === 'route' && match.route.session ? match.route : undefined;
 }
 
-/** What came instead of an open socket; undefined when it is open. */
-async function upgradeFault(socket: WebSocket, url: URL): Promise<Finding | undefined> {
-  const answered = new Promise<Finding>((resolve) => {
+/** How an upgrade ended. */
+interface Upgraded {
+  /** What came instead of an open socket. */
+  readonly refused: Finding | undefined;
+  /** What is known of the Kong that answered. */
+  readonly kong: readonly Finding[];
+}
+
+async function upgraded(socket: WebSocket, url: URL): Promise<Upgraded> {
+  let kong: readonly Finding[] = [];
+  const answered = new Promise<Upgraded>((resolve) => {
+    socket.once('upgrade', ({ headers }) => {
+      kong = kongFinding(headers);
+    });
     socket.once('unexpected-response', (request, response) => {
       void refusalOf(response).then(({ status, message }) => {
         request.destroy();
-        resolve(fails('upgrade', `${status} ${message}`.trim(), remedyFor(status, url)));
+        const refused = fails('upgrade', `${status} ${message}`.trim(), remedyFor(status, url));
+        resolve({ refused, kong: kongFinding(response.headers) });
       });
     });
     socket.on('error', (error) => {
       const remedy = 'name the address of the gateway with --gateway';
-      resolve(fails('upgrade', `${url.host} cannot be reached (${printable(error.message)})`, remedy));
+      const refused = fails('upgrade', `${url.host} cannot be reached (${printable(error.message)})`, remedy);
+      resolve({ refused, kong });
     });
   });
-  return Promise.race([answered, once(socket, 'open').then(() => undefined)]);
+  return Promise.race([answered, once(socket, 'open').then((): Upgraded => ({ refused: undefined, kong }))]);
 }
 
 function remedyFor(status: number, url: URL): string {

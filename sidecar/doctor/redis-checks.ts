@@ -4,6 +4,7 @@ import { describeTarget } from '../../protocol/redis-url';
 import type { Commands } from '../publish';
 import { disconnect, redisCommands, redisTarget, shardConnection, type RedisSettings } from '../redis';
 import { checkDelivery } from './delivery-check';
+import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
 
@@ -21,7 +22,8 @@ export async function checkRedis(settings: RedisSettings, now: () => number): Pr
     const begun = now();
     const skews = await Promise.all(mastersOf(commands).map((master) => skewOf(master, now)));
     const found = holds('redis', `${place} answers in ${now() - begun} ms`);
-    return [found, clockFinding(skews), await checkDelivery(commands, settings, log)];
+    const eviction = await checkEviction(mastersOf(commands));
+    return [found, clockFinding(skews), ...eviction, await checkDelivery(commands, settings, log)];
   } catch (error) {
     const { message } = error as Error;
     return [fails('redis', `${place} cannot be used (${message})`, remedyFor(message))];

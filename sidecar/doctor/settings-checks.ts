@@ -30,7 +30,7 @@ export async function checkSettings(
   const findings = [holds('settings', `${set} set, defaults for the rest`), ...unknown];
   findings.push(await checkKeys(settings));
   const { finding, routes } = checkRoutes(settings);
-  return { findings: [...findings, finding], settings, routes };
+  return { findings: [...findings, finding, ...sharedRoutes(routes)], settings, routes };
 }
 
 async function checkKeys(settings: Settings): Promise<Finding> {
@@ -50,4 +50,15 @@ function checkRoutes({ routesFile }: Settings): { finding: Finding; routes: read
     if (!(error instanceof RouteError)) throw error;
     return { finding: fails('routes', error.message, 'mend BRIDGE_ROUTES_FILE'), routes: [] };
   }
+}
+
+function sharedRoutes(routes: readonly Route[]): readonly Finding[] {
+  return routes
+    .filter(({ sharedChannels }) => sharedChannels.length > 0)
+    .map(({ name, sharedChannels }) =>
+      doubts(
+        'shared',
+        `${name}: every tenant's users may open ${sharedChannels.join(', ')}, whatever its parameters are`,
+      ),
+    );
 }

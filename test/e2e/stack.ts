@@ -43,6 +43,8 @@ export interface Stack {
 export interface StackOptions {
   /** Default: ours. */
   readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
+  /** A folder of examples/ whose kong.yml and routes.json hold in place of the repository's. */
+  readonly example?: string;
   /** Changes to the plugin's configuration in kong.yml. */
   readonly config?: Record<string, unknown>;
   /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
@@ -56,6 +58,8 @@ export interface StackPlan {
   /** A folder for this stack alone: socket, plugin info, configuration. Reachable by any user. */
   readonly folder: string;
   readonly configFile: string;
+  /** The bridge's, by its name in `folder`; undefined for the built-in routes. */
+  readonly routesFile: string | undefined;
   readonly stockServer: boolean;
   readonly pluginServerTimeoutMs: number;
 }

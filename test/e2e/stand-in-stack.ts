@@ -90,6 +90,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
       BRIDGE_ADMIN_PORT: '0',
       REDIS_URL: redisServer.url,
       BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
+      ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),
     },
     '"listening"',
     logs,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -14,6 +14,7 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
   const plan: StackPlan = {
     folder,
     configFile,
+    routesFile: copiedRoutes(options, folder),
     stockServer: options.pluginServer === 'kong-js-pluginserver',
     pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
   };
@@ -29,8 +30,9 @@ export interface Declarative {
 }
 
 /** kong.yml with a spec's changes. */
-export function configuration({ config, routeConfigs = {} }: StackOptions): Declarative {
-  const declarative = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declarative;
+export function configuration({ example, config, routeConfigs = {} }: StackOptions): Declarative {
+  const folder = example === undefined ? ROOT : join(ROOT, 'examples', example);
+  const declarative = parse(readFileSync(join(folder, 'kong.yml'), 'utf8')) as Declarative;
   const [service] = declarative.services;
   const [plugin] = service?.plugins ?? [];
   if (service === undefined || plugin === undefined) throw new Error('kong.yml has no service with a plugin');
@@ -40,4 +42,11 @@ export function configuration({ config, routeConfigs = {} }: StackOptions): Decl
     if (own !== undefined) route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...own } }];
   }
   return declarative;
+}
+
+function copiedRoutes({ example }: StackOptions, folder: string): string | undefined {
+  if (example === undefined) return undefined;
+  const name = 'routes.json';
+  copyFileSync(join(ROOT, 'examples', example, name), join(folder, name));
+  return name;
 }

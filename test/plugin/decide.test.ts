@@ -330,6 +330,27 @@ describe('an upgrade is refused', () => {
     expect(Object.keys(hidden.responseHeaders).sort()).toEqual(['Retry-After', 'X-Request-ID']);
   });
 
+  it('with 429 whose X-RateLimit-Reset is a Unix timestamp where rate_limit_reset says so, and the IETF’s is not', async () => {
+    const states = [state({ remaining: 0, retryAfterUs: 2_000_001, resetUs: 12_300_000 })];
+    const store = storeSaying({ admitted: false, states, revoked: false });
+    const config = { rate_limit_reset: 'timestamp' };
+    const verdict = await verdictFor({ token: await signToken(), store, config, at: NOW + 0.5 });
+    expect(verdict.responseHeaders).toMatchObject({
+      'Retry-After': '3',
+      'RateLimit-Reset': '13',
+      'X-RateLimit-Reset': String(NOW + 13),
+    });
+  });
+
+  it('by the figures of the tenant’s tier, for which the store is asked under the escaped tenant', async () => {
+    const store = storeSaying(free);
+    const token = await signToken({ tenant_id: 'a:b' });
+    await verdictFor({ token, store, config: { tier_key: 'tier:{tenant}' } });
+    await verdictFor({ token, store });
+    expect(store.asked.map(({ tierKey }) => tierKey)).toEqual(['tier:a%3Ab', undefined]);
+    expect(store.asked.map(({ limits }) => limits[0]?.choices?.tiers.size)).toEqual([3, undefined]);
+  });
+
   it('with 401 when the token was revoked', async () => {
     const store = storeSaying({ ...free, revoked: true });
     expectRefused(await verdictFor({ token: await signToken(), store }), 401, 'revoked');

@@ -128,6 +128,28 @@ describe('ws-bridge doctor', () => {
     expect(found.map(findingLine).join('\n')).not.toContain('hush');
   });
 
+  it.each(['allkeys-lru', 'volatile-ttl'])(
+    'says what it means that Redis evicts keys by %s',
+    async (policy) => {
+      const admin = new Redis(redis.url);
+      await admin.config('SET', 'maxmemory-policy', policy);
+      // Without a maxmemory nothing is ever evicted.
+      expect((await findings({})).map(({ subject }) => subject)).not.toContain('memory');
+      await admin.config('SET', 'maxmemory', '1gb');
+      const found = await findings({});
+      await admin.config('SET', 'maxmemory', '0');
+      await admin.config('SET', 'maxmemory-policy', 'noeviction');
+      admin.disconnect();
+      const [line = ''] = found.filter(({ subject }) => subject === 'memory').map(findingLine);
+      expect(line).toMatch(
+        new RegExp(
+          `^warn {2}memory {5}maxmemory-policy ${policy} evicts: .*revoked token.*admitted.*AI session.*noeviction`,
+        ),
+      );
+      expect(failed(found)).toEqual([]);
+    },
+  );
+
   it('says that the clocks are apart, and by how much', async () => {
     const found = await findings({}, () => Date.now() + 60_000);
     const [line = '', ...others] = failed(found);

@@ -127,9 +127,19 @@ describe('the configuration', () => {
   });
 
   it('is taken from a Kong that read the schema of an earlier gatekeeper, without the fields that came later', async () => {
-    const later = new Set(['optional_claims', 'user_claim_fallback']);
+    const later = new Set(['optional_claims', 'user_claim_fallback', 'tier_key', 'rate_limit_reset']);
     const earlier = Object.entries(rawConfig()).filter(([name]) => !later.has(name));
     const { config } = await parseConfig(Object.fromEntries(earlier));
     expect(config.token).toMatchObject({ optionalClaims: [], userClaimFallback: undefined });
+    expect(config).toMatchObject({ tierKey: undefined, rateLimitReset: 'seconds' });
   });
+
+  it.each(['tier', 'tier:{user}', 'tier:{tenant', '{tenant}:{tenant}', 'tier:{{tenant}', '{{{tenant}}}', ''])(
+    'names a tier_key without one {tenant}: %j',
+    async (tierKey) => {
+      await expect(parseConfig(rawConfig({ tier_key: tierKey }))).rejects.toThrow(
+        /^config\.tier_key: expected a Redis key with \{tenant\}/,
+      );
+    },
+  );
 });

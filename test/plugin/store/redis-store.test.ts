@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Rate, RateLimit, RedisSettings } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
+import { KnownTiers } from '../../../plugin/store/known-tiers';
 import { appliedLimits, type AppliedLimit } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import { redisStore } from '../../../plugin/store/redis-store';
@@ -165,6 +166,75 @@ describe.each(TOPOLOGIES)('a limit in %s', (_, start) => {
     expect((await limiter.consume('other', 'u1', '192.0.2.8')).admitted).toBe(true);
   });
 
+  describe.each([
+    ['in the slot of the limits', 'tier:{acme}'],
+    ['in a slot of its own', 'tier:acme'],
+  ])('of a tenant whose tier is %s', (_where, tierKey) => {
+    const rateOf = (count: number): Rate => ({ limit: count, windowSeconds: 86_400, burst: count });
+    const TIERED: RateLimit = {
+      by: 'tenant',
+      rate: rateOf(60),
+      paths: [],
+      tiers: new Map([
+        ['professional', rateOf(300)],
+        ['enterprise', rateOf(1000)],
+      ]),
+    };
+
+    /** The limits that one upgrade is counted by, with a look-up of the tier each time. */
+    async function limitsFor(
+      tier?: string,
+      ...others: RateLimit[]
+    ): Promise<readonly (number | undefined)[]> {
+      let now = 0;
+      const unreadable: string[] = [];
+      const known = new KnownTiers(() => (now += 1e9));
+      const store = redisStore(redisFor(await settings(), log), known, (key) => unreadable.push(key));
+      const subject = { tenantId: 'acme', userId: 'u1', ip: '192.0.2.1', tier, path: '/', routeId: 'r1' };
+      const limits = appliedLimits([TIERED, ...others], subject, 'k:', true);
+      const answer = await store.ask({ limits, revocationKey: 'blacklist:j1', tierKey });
+      expect(answer).toMatchObject({ admitted: true, revoked: false });
+      return answer.states.map((state) => state.limit);
+    }
+
+    it('has the figures of the tier', async () => {
+      await redis.client.set(tierKey, 'enterprise');
+      expect(await limitsFor()).toEqual([1000]);
+      expect(await redis.client.exists('k:rl:{acme}:tenant:1000:86400:1000')).toBe(1);
+      expect(await redis.client.exists('k:rl:{acme}:tenant:60:86400:60')).toBe(0);
+      await redis.client.set(tierKey, 'professional');
+      expect(await limitsFor()).toEqual([300]);
+    });
+
+    it('has those of the tier before those of the token’s, which holds where there is none', async () => {
+      expect(await limitsFor('professional')).toEqual([300]);
+      await redis.client.set(tierKey, 'enterprise');
+      expect(await limitsFor('professional')).toEqual([1000]);
+    });
+
+    it('has the limit’s own for a tier that it does not name, however long, and for what is no text', async () => {
+      for (const tier of [
+        'gold',
+        'Enterprise',
+        'enterprise\n',
+        '__proto__',
+        '{tenant}',
+        `enterprise${'x'.repeat(1e6)}`,
+      ]) {
+        await redis.client.set(tierKey, tier);
+        expect(await limitsFor('professional')).toEqual([60]);
+      }
+      await redis.client.set(tierKey, '');
+      expect(await limitsFor('professional')).toEqual([300]);
+    });
+
+    it('has it for each of several limits, also for those that name no tier and those of an address', async () => {
+      await redis.client.set(tierKey, 'enterprise');
+      const plain = { ...limit('user', 9), rate: rateOf(7) };
+      expect(await limitsFor(undefined, plain, { ...TIERED, by: 'ip' })).toEqual([1000, 7, 1000]);
+    });
+  });
+
   it('goes with the look-up of a revoked token, wherever that is kept', async () => {
     const store = redisStore(redisFor(await settings(), log));
     const ask = (jti: string) => store.ask({ limits: limitsOf('acme'), revocationKey: `blacklist:${jti}` });
@@ -208,6 +278,40 @@ describe('one Redis', () => {
     monitor.disconnect();
     // One call a slot and the look-up; that they leave together is the store's Promise.all.
     expect(seen.sort()).toEqual(['evalsha', 'evalsha', 'exists']);
+  });
+
+  it('is asked for the tier in the call for the limits, and for no more', async () => {
+    const tiered = { ...limit('tenant', 9), tiers: new Map([['enterprise', minute]]) };
+    const subject = { tenantId: 'acme', userId: 'u1', ip: '', tier: undefined, path: '/', routeId: 'r1' };
+    const known = new KnownTiers(() => 0);
+    const store = redisStore(redisFor(await settings(), log), known);
+    const query = {
+      limits: appliedLimits([tiered], subject, 'k:', true),
+      revocationKey: undefined,
+      tierKey: 'tier:acme',
+    };
+    await redis.set('tier:acme', 'enterprise');
+    await store.ask(query);
+    const before = await redis.info('commandstats');
+    await store.ask(query);
+    const calls = (info: string, name: string) =>
+      Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(info)?.[1] ?? 0);
+    const after = await redis.info('commandstats');
+    expect(calls(after, 'evalsha') - calls(before, 'evalsha')).toBe(1);
+    expect(calls(after, 'getrange') - calls(before, 'getrange')).toBe(1);
+    expect(known.get('tier:acme')).toMatchObject({ tier: 'enterprise' });
+  });
+
+  it('that holds something else than a text as the tier says so, and the limit’s own figures hold', async () => {
+    const tiered = { ...limit('tenant', 9), tiers: new Map([['enterprise', minute]]) };
+    const subject = { tenantId: 'hash', userId: 'u1', ip: '', tier: 'enterprise', path: '/', routeId: 'r1' };
+    const unreadable: string[] = [];
+    const store = redisStore(redisFor(await settings(), log), undefined, (key) => unreadable.push(key));
+    await redis.hset('tier:hash', 'tier', 'enterprise');
+    const limits = appliedLimits([tiered], subject, 'k:', true);
+    const answer = await store.ask({ limits, revocationKey: undefined, tierKey: 'tier:hash' });
+    expect(answer).toMatchObject({ admitted: true, states: [{ limit: 1 }] });
+    expect(unreadable).toEqual(['tier:hash']);
   });
 
   it('that is away is told within the timeout: not listening, and listening but silent', async () => {

@@ -48,7 +48,14 @@ describe('ws-gatekeeper verify', () => {
   it('shows what a terminal would obey in what the token says', () => {
     const identity = { tenantId: 'a\u009b2J', userId: 'u\u202e', roles: ['r\u007f'] };
     const verdict = { outcome: 'admitted', identity } as unknown as Verification['verdict'];
-    const text = report({ route: 'x\u001b', verdict, tier: 't\u2028', limits: [], asksRedis: false });
+    const text = report({
+      route: 'x\u001b',
+      verdict,
+      tier: 't\u2028',
+      limits: [],
+      asksRedis: false,
+      asksTier: false,
+    });
     expect(text.split('\n')).toEqual([
       'admitted',
       String.raw`route: x\u001b`,
