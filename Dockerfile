@@ -23,6 +23,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist/protocol ./dist/protocol
 COPY --from=build /app/dist/stdio ./dist/stdio
+COPY --from=build /app/dist/redis ./dist/redis
 
 FROM runtime AS gatekeeper
 COPY --from=build /app/dist/plugin ./dist/plugin

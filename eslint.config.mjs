@@ -22,18 +22,25 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  // Arrows run one way: plugin, sidecar and client know protocol only, the two programs stdio as well (docs: the house).
+  // Arrows run one way: plugin, sidecar and client know protocol only, the two programs stdio and redis as well (docs: the house).
   {
     files: ['protocol/**'],
-    rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+    rules: noImportsFrom('redis', 'stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
   },
   {
     files: ['stdio/**'],
-    rules: noImportsFrom('protocol', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+    rules: noImportsFrom('protocol', 'redis', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+  },
+  {
+    files: ['redis/**'],
+    rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
   },
   { files: ['plugin/**'], rules: noImportsFrom('sidecar', 'client', 'dev', 'test', 'bench') },
   { files: ['sidecar/**'], rules: noImportsFrom('plugin', 'client', 'dev', 'test', 'bench') },
-  { files: ['client/**'], rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'dev', 'test', 'bench') },
+  {
+    files: ['client/**'],
+    rules: noImportsFrom('redis', 'stdio', 'plugin', 'sidecar', 'dev', 'test', 'bench'),
+  },
   { files: ['dev/**', 'bench/**'], rules: { ...noImportsFrom('test'), 'no-console': 'off' } },
   {
     files: ['test/**/*.test.ts'],

@@ -99,7 +99,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#admission = admission;
     this.#surroundings = surroundings;
     this.#metrics = metrics;
-    this.#feed = feedOf(admission, surroundings, metrics, senderId);
+    this.#feed = feedOf(admission, surroundings, metrics, senderId, () => {
+      this.evict();
+    });
     this.#meter = new MessageMeter(surroundings.messageRate);
   }
 
@@ -340,11 +342,14 @@ function feedOf(
   { subscriptions, streams, handover, wheel }: Surroundings,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
+  onRefused: () => void,
 ): Feed {
-  if (bridgeV1 === undefined) return new PlainFeed(subscriptions, channels, senderId, wheel);
+  if (bridgeV1 === undefined) {
+    return new PlainFeed(subscriptions, channels, senderId, wheel, onRefused);
+  }
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
-  const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session };
+  const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session, onRefused };
   return new StreamFeed(streams, handover, request, metrics);
 }
 

@@ -8,6 +8,13 @@ export interface Receiver {
   /** Set on a route that relays between peers: its own messages do not come back to it. */
   readonly senderId: Buffer | undefined;
   take(frame: Frame): void;
+  /** Redis does not allow a channel of it any longer: nothing more comes. */
+  refused?(): void;
+}
+
+/** Tells everybody who heard a channel that Redis does not allow any longer. */
+export function tellRefused(receivers: Members<Receiver>): void {
+  for (const receiver of [...receivers]) receiver.refused?.();
 }
 
 /**

@@ -34,16 +34,20 @@ export class PlainFeed implements Feed, Receiver {
   readonly #subscriptions: Registry<Receiver>;
   readonly #channels: readonly string[];
   readonly #wheel: TimerWheel;
+  readonly #onRefused: () => void;
   #heardAtMs = 0;
   #outbox: Outbox | undefined;
 
+  /** @param onRefused told when Redis does not allow one of the channels any longer */
   constructor(
     subscriptions: Registry<Receiver>,
     channels: readonly string[],
     senderId: Buffer | undefined,
     wheel: TimerWheel,
+    onRefused: () => void,
   ) {
     this.#wheel = wheel;
+    this.#onRefused = onRefused;
     this.#subscriptions = subscriptions;
     this.#channels = channels;
     this.senderId = senderId;
@@ -69,6 +73,10 @@ export class PlainFeed implements Feed, Receiver {
 
   echo(frame: Frame): void {
     this.take(frame);
+  }
+
+  refused(): void {
+    this.#onRefused();
   }
 
   leave(): void {

@@ -1,3 +1,5 @@
+import { halves, isOfOneItem } from '../redis/refused-item';
+
 /** A call that takes several items and answers each, in their order. */
 type Call<Item, Answer> = (items: readonly Item[]) => Promise<readonly Answer[]>;
 
@@ -7,7 +9,10 @@ interface Asked<Item, Answer> {
   readonly fail: (reason: unknown) => void;
 }
 
-/** Makes one call of all that is asked for in a turn of the event loop, at the turn's end. */
+/**
+ * Makes one call of all that is asked for in a turn of the event loop, at the turn's end. A call that is refused for one of its
+ * items is taken apart, so that only that one fails.
+ */
 export class GatheredCalls<Item, Answer> {
   readonly #call: Call<Item, Answer>;
   readonly #maxItems: number;
@@ -38,6 +43,10 @@ export class GatheredCalls<Item, Answer> {
       const answers = await this.#call(asked.map(({ item }) => item));
       for (const [index, { answer }] of asked.entries()) answer(answers[index] as Answer);
     } catch (reason) {
+      if (asked.length > 1 && isOfOneItem(reason)) {
+        for (const half of halves(asked)) void this.#make(half);
+        return;
+      }
       for (const { fail } of asked) fail(reason);
     }
   }

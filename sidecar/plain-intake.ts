@@ -1,19 +1,13 @@
 import type { Logger } from 'pino';
-import type { Receiver } from './delivery';
+import { tellRefused, type Receiver } from './delivery';
 import { gatherCommands } from './gathered-subscriber';
 import type { Intake, IntakeListener } from './intake';
+import { giveUp } from '../redis/give-up-silent';
 import { tapMessages } from './message-tap';
 import { probeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';
 import type { Publish } from './publish';
-import {
-  cut,
-  disconnect,
-  listenerCount,
-  redisConnection,
-  redisSubscriber,
-  type RedisSettings,
-} from './redis';
+import { disconnect, listenerCount, redisConnection, redisSubscriber, type RedisSettings } from './redis';
 import type { Members } from './small-set';
 import { Subscriptions } from './subscriptions';
 
@@ -50,12 +44,18 @@ export function plainIntake({
   log,
 }: IntakeContext): Intake {
   const redis = redisConnection('subscriber', settings, log);
-  const subscriptions = new Subscriptions<Receiver>(gatherCommands(redisSubscriber(redis)));
+  const subscriptions = new Subscriptions<Receiver>(
+    gatherCommands(redisSubscriber(redis)),
+    (channel, members, reason) => {
+      log.warn({ channel, members: members.size, reason: reason.message }, 'redis refuses a channel');
+      tellRefused(members);
+    },
+  );
   const probe = new DeliveryProbe({
     publish: (message) => publish(probeChannel(bridgeId), message),
     onSilence: () => {
       log.warn('a published probe was not heard: the subscription is opened anew');
-      cut(redis);
+      giveUp(redis, 'a published probe was not heard');
     },
     onOutcome: onProbe,
     intervalMs: settings.probeIntervalMs,

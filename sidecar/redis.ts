@@ -11,10 +11,15 @@ import {
   type RedisTarget,
 } from '../protocol/redis-url';
 import { refreshSlots } from '../protocol/slot-refresh';
+import { errorReplies } from '../redis/error-replies';
+import { giveUp, giveUpSilent } from '../redis/give-up-silent';
+import { MasterConnector } from '../redis/master-connector';
+import { LiveSentinelConnector } from '../redis/sentinel-connector';
+import { ToldReasons } from '../redis/told-reasons';
 import { gatherWrites } from './gathered-writes';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
-import type { Subscriber } from './subscriptions';
+import type { SubscriberConnection } from './gathered-subscriber';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
 export const MAX_RECONNECT_DELAY_MS = 2000;
@@ -72,13 +77,23 @@ export function redisCommands(settings: RedisSettings, log: Logger): Commands {
       callback(null, host);
     },
     redisOptions: {
-      ...commonOptions('commands', settings),
+      ...commonOptions('commands', settings, log),
       ...credentials(target, settings),
       Connector: NodeConnector,
     },
   });
   refreshSlots(cluster, SLOTS_REFRESH_MS);
-  cluster.on('+node', gather);
+  cluster.on('+node', (node: Redis) => {
+    gather(node);
+    giveUpSilent(node, {
+      timeoutMs: settings.redisTimeoutMs,
+      onSilent: (reason) => {
+        log.warn({ connection: `commands ${nodeText(node)}`, reason }, 'redis connection lost');
+        // A node that is lost comes back with the map.
+        cluster.refreshSlotsCache();
+      },
+    });
+  });
   logChanges(cluster, 'commands', log);
   return cluster;
 }
@@ -95,8 +110,9 @@ export function redisConnection(
   settings: RedisSettings,
   log: Logger,
 ): Redis {
-  const redis = connectionTo(redisTarget(settings), name, settings);
+  const redis = connectionTo(redisTarget(settings), name, settings, log);
   gather(redis);
+  giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
   neverEnd(redis);
   logChanges(redis, name, log);
   return redis;
@@ -104,9 +120,10 @@ export function redisConnection(
 
 /** A connection to one node of a cluster, to subscribe over. */
 export function shardConnection(address: Address, settings: RedisSettings, log: Logger): Redis {
-  const ways = { ...commonOptions('subscriber', settings), ...reconnecting, Connector: NodeConnector };
+  const ways = { ...commonOptions('subscriber', settings, log), ...reconnecting, Connector: NodeConnector };
   const redis = new Redis({ ...ways, ...address, ...credentials(redisTarget(settings), settings) });
   gather(redis);
+  giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
   logChanges(redis, `subscriber ${addressText(address)}`, log);
   return redis;
 }
@@ -118,8 +135,12 @@ function gather(redis: Redis): void {
   });
 }
 
-function connectionTo(target: RedisTarget, name: string, settings: RedisSettings): Redis {
-  const options = { ...commonOptions(name, settings), ...reconnecting };
+function nodeText({ options: { host = '', port = 0 } }: Redis): string {
+  return addressText({ host, port });
+}
+
+function connectionTo(target: RedisTarget, name: string, settings: RedisSettings, log: Logger): Redis {
+  const options = { ...commonOptions(name, settings, log), ...reconnecting };
   switch (target.kind) {
     case 'single':
       return new Redis({
@@ -127,6 +148,7 @@ function connectionTo(target: RedisTarget, name: string, settings: RedisSettings
         ...target.nodes[0],
         db: target.database,
         ...credentials(target, settings),
+        Connector: MasterConnector,
       });
     case 'sentinel':
       return new Redis({
@@ -163,6 +185,7 @@ function sentinelOptions(target: SentinelTarget, settings: RedisSettings): Conne
     name: target.name,
     db: target.database,
     role: 'master',
+    Connector: LiveSentinelConnector,
     sentinelCommandTimeout: redisTimeoutMs,
     // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
     failoverDetector: true,
@@ -175,7 +198,7 @@ function sentinelOptions(target: SentinelTarget, settings: RedisSettings): Conne
 
 type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
-function commonOptions(name: string, { redisTimeoutMs }: RedisSettings): ConnectionSettings {
+function commonOptions(name: string, { redisTimeoutMs }: RedisSettings, log: Logger): ConnectionSettings {
   return {
     lazyConnect: true,
     connectionName: `ws-bridge:${name}`,
@@ -187,8 +210,18 @@ function commonOptions(name: string, { redisTimeoutMs }: RedisSettings): Connect
     commandTimeout: redisTimeoutMs,
     connectTimeout: redisTimeoutMs,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // After a failover the old primary is a replica that takes no writes.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // After a failover the old master is a replica that takes no writes.
+    reconnectOnError: errorReplies(
+      {
+        refused: (reason, command) => {
+          log.warn({ connection: name, command, reason }, 'redis refuses');
+        },
+        over: (reason) => {
+          log.info({ connection: name, reason }, 'redis refuses no longer');
+        },
+      },
+      () => performance.now(),
+    ),
   };
 }
 
@@ -217,28 +250,38 @@ function tlsOptions(settings: RedisSettings): ConnectionOptions {
   };
 }
 
-/** One line when the connection is lost and one when it is back, however many attempts lie between. */
+/**
+ * One line when the connection is lost, one for each new reason for which it is not to be had, and one when it is back,
+ * however many attempts lie between.
+ */
 function logChanges(redis: Commands, connection: string, log: Logger): void {
   let lost = false;
   let reason: string | undefined;
+  const told = new ToldReasons(() => performance.now());
   redis.on('error', (error: Error) => {
     reason = error.message;
+    if (lost && told.hear(reason)) log.warn({ connection, reason }, 'redis connection error');
   });
+  // Why a sentinel or a node of a cluster is not to be had, ioredis tells apart from that.
+  for (const event of ['sentinelError', 'node error']) {
+    redis.on(event, (error: Error, node?: string) => {
+      if (told.hear(error.message))
+        log.warn({ connection, node, reason: error.message }, 'redis connection error');
+    });
+  }
   redis.on('close', () => {
-    if (!lost) log.warn({ connection, reason }, 'redis connection lost');
+    if (!lost) {
+      log.warn({ connection, reason }, 'redis connection lost');
+      if (reason !== undefined) told.hear(reason);
+    }
     lost = true;
   });
   redis.on('ready', () => {
     log.info({ connection }, 'redis connection ready');
     lost = false;
     reason = undefined;
+    told.clear();
   });
-}
-
-/** Gives a connection up at once, even one whose other end no longer answers; it is opened anew. */
-export function cut(redis: Redis): void {
-  // ioredis's own disconnect waits for the other end.
-  redis.stream.destroy();
 }
 
 /** Lets go of a connection, after the answers that are still due when Redis is there. */
@@ -255,17 +298,18 @@ export async function disconnect(redis: Commands): Promise<void> {
 
 /** How many listeners a connection has; of a cluster's, those that are not the library's own. */
 export function listenerCount(redis: Commands): number {
-  const names = redis instanceof Cluster ? ['error', 'ready', 'node error'] : redis.eventNames();
+  const names =
+    redis instanceof Cluster ? ['error', 'ready', 'node error', 'sentinelError'] : redis.eventNames();
   return names.reduce((sum, name) => sum + redis.listenerCount(name), 0);
 }
 
 /** A connection as the registry of subscriptions uses it. */
-export function redisSubscriber(redis: Redis): Subscriber {
+export function redisSubscriber(redis: Redis): SubscriberConnection {
   return {
     subscribe: (channels) => redis.subscribe(...channels),
     unsubscribe: (channels) => redis.unsubscribe(...channels),
     reset: () => {
-      cut(redis);
+      giveUp(redis, 'its subscriptions are not what they should be');
     },
   };
 }

@@ -3,8 +3,11 @@ import { SmallSet } from './small-set';
 /** A session as a client may name it. */
 export const SESSION_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Longest time between two renewals, in milliseconds, whatever the TTL. */
-export const MAX_RENEW_INTERVAL_MS = 3_600_000;
+/**
+ * Longest time between two renewals, in milliseconds, whatever the TTL: for so long at most two owners hear one session when
+ * Redis lost the claim, and the second came to another bridge.
+ */
+export const MAX_RENEW_INTERVAL_MS = 10_000;
 
 /** What the sessions need of Redis. */
 export interface SessionStore {
@@ -51,12 +54,19 @@ export class Sessions {
   }
 
   /**
-   * Claims a session, or renews the claim that its owner already has.
+   * Claims a session, or renews the claim that its owner already has. A claim that Redis lost goes to nobody else while its owner
+   * uses it on this bridge.
    * @returns false when it is somebody else's
    * @throws when Redis is unreachable
    */
   async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
-    return this.#store.claim(claimOf(session, tenantId, userId));
+    const claim = claimOf(session, tenantId, userId);
+    const use = this.#inUse.get(session);
+    if (use !== undefined && use.claim.owner !== claim.owner) {
+      if (await this.#store.claim(use.claim)) return false;
+      evictAll(use);
+    }
+    return this.#store.claim(claim);
   }
 
   /**

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { giveUp } from '../redis/give-up-silent';
 import { frameOf } from './frame';
 import { keySlot, SLOT_COUNT } from './key-slot';
 import { shardProbeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';
-import { cut } from './redis';
 
 /** What a shard works with. */
 export interface ShardContext {
@@ -136,7 +136,7 @@ export class Shard {
 
   /** Gives the connection up for a new one. */
   reset(): void {
-    cut(this.#redis);
+    giveUp(this.#redis, 'its subscriptions are not what they should be');
   }
 
   /** Holds a probe channel in a slot that the node serves. */

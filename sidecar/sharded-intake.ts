@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
-import type { Receiver } from './delivery';
+import { tellRefused, type Receiver } from './delivery';
 import { askView, mergeViews, parseAddress, type ClusterMap, type ClusterView } from './cluster-map';
 import type { Intake } from './intake';
 import { keySlot } from './key-slot';
@@ -39,7 +39,7 @@ export class ShardedIntake implements Intake {
 
   constructor(context: ShardedIntakeContext) {
     this.#context = context;
-    const { listener, commands } = context;
+    const { listener, commands, log } = context;
     this.subscriptions = new ShardedSubscriptions<Receiver>({
       lost: (channels) => {
         listener.lost(channels);
@@ -49,6 +49,10 @@ export class ShardedIntake implements Intake {
       },
       refused: () => {
         this.#look();
+      },
+      notAllowed: (channel, members, reason) => {
+        log.warn({ channel, members: members.size, reason: reason.message }, 'redis refuses a channel');
+        tellRefused(members);
       },
     });
     commands.on('ready', () => {

@@ -1,5 +1,12 @@
 import { keySlot } from './key-slot';
-import { MAX_CHANNELS_PER_SUBSCRIBE, SubscriptionError, type Registry } from './subscriptions';
+import { halves, isOfOneItem } from '../redis/refused-item';
+import {
+  MAX_CHANNELS_PER_SUBSCRIBE,
+  RefusedChannelError,
+  SubscriptionError,
+  type OnRefused,
+  type Registry,
+} from './subscriptions';
 
 /** A connection to one master, as the registry uses it. Commands reach Redis in the order of the calls. */
 export interface ShardLink {
@@ -14,13 +21,15 @@ export interface ShardLink {
 }
 
 /** What a registry tells of. */
-export interface ShardedEvents {
+export interface ShardedEvents<Member> {
   /** The subscriptions of these channels are lost. */
   lost(channels: readonly string[]): void;
   /** Some that were lost are back. */
   restored(): void;
   /** Redis did not confirm a subscription: somebody else may serve its slot. */
   refused(): void;
+  /** Redis does not allow a channel. */
+  readonly notAllowed: OnRefused<Member>;
 }
 
 /** `live` once Redis has confirmed it, `pending` until then, `lost` when there is no subscription and nobody makes one. */
@@ -29,6 +38,7 @@ type State = 'live' | 'pending' | 'lost';
 interface Entry<Member> {
   readonly slot: number;
   readonly members: Set<Member>;
+  readonly pinned: boolean;
   state: State;
   /** Where it is subscribed, or about to be. */
   link: ShardLink | undefined;
@@ -44,12 +54,12 @@ const NOBODY: ReadonlySet<never> = new Set<never>();
  * one and having the next the channel is lost, so that nothing is heard twice and nothing missed untold.
  */
 export class ShardedSubscriptions<Member> implements Registry<Member> {
-  readonly #events: ShardedEvents;
+  readonly #events: ShardedEvents<Member>;
   readonly #entries = new Map<string, Entry<Member>>();
   #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
   #pinned = 0;
 
-  constructor(events: ShardedEvents) {
+  constructor(events: ShardedEvents<Member>) {
     this.#events = events;
   }
 
@@ -78,7 +88,7 @@ export class ShardedSubscriptions<Member> implements Registry<Member> {
   }
 
   pin(channel: string, member: Member): void {
-    this.#entries.set(channel, { ...newEntry(channel), members: new Set([member]) });
+    this.#entries.set(channel, { ...newEntry(channel), members: new Set([member]), pinned: true });
     this.#pinned += 1;
   }
 
@@ -87,9 +97,12 @@ export class ShardedSubscriptions<Member> implements Registry<Member> {
     if (entry.state === 'lost') throw new SubscriptionError('the subscription is not back yet');
     entry.members.add(member);
     try {
-      await entry.acknowledged;
+      await latestAnswer(entry);
     } catch (cause) {
       this.#remove(channel, entry, member);
+      if (isOfOneItem(cause)) {
+        throw new RefusedChannelError(`Redis does not allow the channel: ${cause.message}`, { cause });
+      }
       throw new SubscriptionError('Redis did not acknowledge the subscription', { cause });
     }
   }
@@ -164,7 +177,11 @@ export class ShardedSubscriptions<Member> implements Registry<Member> {
         for (const [, entry] of group.filter(meant)) entry.state = 'live';
         this.#events.restored();
       },
-      () => {
+      (reason: unknown) => {
+        if (isOfOneItem(reason)) {
+          this.#takeApart(group.filter(meant), group.length, reason);
+          return;
+        }
         for (const [, entry] of group.filter(meant)) {
           entry.state = 'lost';
           entry.link = undefined;
@@ -172,6 +189,22 @@ export class ShardedSubscriptions<Member> implements Registry<Member> {
         this.#events.refused();
       },
     );
+  }
+
+  /** Redis refused `count` channels together for one of them; these are still wanted. */
+  #takeApart(group: readonly [string, Entry<Member>][], count: number, reason: Error): void {
+    const [first] = group;
+    if (first === undefined) return;
+    if (count > 1) {
+      for (const half of halves(group)) if (half.length > 0) this.#subscribe(half);
+      return;
+    }
+    const [channel, entry] = first;
+    entry.state = 'lost';
+    entry.link = undefined;
+    // Whoever joins after that asks anew.
+    if (!entry.pinned) this.#entries.delete(channel);
+    this.#events.notAllowed(channel, entry.members, reason);
   }
 
   #lose(isLost: (entry: Entry<Member>) => boolean): void {
@@ -194,10 +227,24 @@ export class ShardedSubscriptions<Member> implements Registry<Member> {
   }
 }
 
+/** Resolves with the answer to the latest of its subscriptions, however many follow on one another. */
+async function latestAnswer(entry: Entry<unknown>): Promise<void> {
+  for (;;) {
+    const awaited = entry.acknowledged;
+    try {
+      await awaited;
+      if (entry.acknowledged === awaited) return;
+    } catch (error) {
+      if (entry.acknowledged === awaited) throw error;
+    }
+  }
+}
+
 function newEntry<Member>(channel: string): Entry<Member> {
   return {
     slot: keySlot(channel),
     members: new Set(),
+    pinned: false,
     state: 'lost',
     link: undefined,
     acknowledged: Promise.resolve(),

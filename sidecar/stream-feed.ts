@@ -14,6 +14,8 @@ export interface StreamRequest {
   readonly point: ResumePoint | undefined;
   /** The AI chat's session, for `bridge.ready`. */
   readonly session: string | undefined;
+  /** Told when Redis does not allow one of the channels any longer. */
+  readonly onRefused: () => void;
 }
 
 /**
@@ -89,6 +91,10 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
 
   lost(): void {
     this.#gap('redis', this.#stream?.end ?? 0);
+  }
+
+  refused(): void {
+    this.#request.onRefused();
   }
 
   leave(): void {

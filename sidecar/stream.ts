@@ -10,6 +10,8 @@ export interface StreamListener {
   take(frame: Frame, offset: number): void;
   /** Frames were lost with the connection to Redis; a new epoch counts on. */
   lost(): void;
+  /** Redis does not allow a channel of the stream any longer. */
+  refused(): void;
 }
 
 /** What makes a stream. */
@@ -105,6 +107,10 @@ export class Stream implements Receiver {
     const offset = this.#ring.end;
     this.#ring.push(frame);
     for (const listener of this.#listeners) listener.take(frame, offset);
+  }
+
+  refused(): void {
+    for (const listener of [...this.#listeners]) listener.refused();
   }
 
   listen(listener: StreamListener): void {

@@ -1,11 +1,15 @@
 import { SmallSet, type Members } from './small-set';
 
+/** Channels that Redis does not allow, and what it said. */
+export type RefusedChannels = ReadonlyMap<string, Error>;
+
 /**
  * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
  * rejects when the connection is lost before the answer.
  */
 export interface Subscriber {
-  subscribe(channels: readonly string[]): Promise<unknown>;
+  /** @returns those that Redis refused; to the others it is subscribed */
+  subscribe(channels: readonly string[]): Promise<RefusedChannels>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;
   /** Gives the connection up for a new one: what Redis is subscribed to is no longer known. */
   reset(): void;
@@ -16,6 +20,15 @@ export class SubscriptionError extends Error {
   override readonly name = 'SubscriptionError';
   readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
 }
+
+/** Redis does not allow a channel (its ACL), whatever is tried. */
+export class RefusedChannelError extends Error {
+  override readonly name = 'RefusedChannelError';
+  readonly code = 'ERR_CHANNEL_REFUSED';
+}
+
+/** Told of a channel that Redis allows no longer: who was its member, and hears nothing any more. */
+export type OnRefused<Member> = (channel: string, members: Members<Member>, reason: Error) => void;
 
 /** Channels in one SUBSCRIBE after a reconnect, at most. */
 export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
@@ -30,7 +43,8 @@ export interface Registry<Member> {
   pin(channel: string, member: Member): void;
   /**
    * Adds a member, at most once in its life. Resolves once whatever is published from then on reaches it.
-   * @throws SubscriptionError when Redis is unreachable; the member is not added then
+   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
+   * not added then
    */
   join(channel: string, member: Member): Promise<void>;
   /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
@@ -42,8 +56,12 @@ export interface Registry<Member> {
 interface Entry<Member> {
   readonly members: SmallSet<Member>;
   /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
-  acknowledged: Promise<unknown>;
+  acknowledged: Promise<RefusedChannels>;
+  readonly pinned: boolean;
 }
+
+/** Between two attempts at channels of the bridge's own that Redis refuses, in milliseconds. */
+const PINNED_RETRY_MS = 2000;
 
 const NOBODY: Members<never> = new SmallSet<never>();
 
@@ -56,13 +74,15 @@ const NOBODY: Members<never> = new SmallSet<never>();
  */
 export class Subscriptions<Member> implements Registry<Member> {
   readonly #subscriber: Subscriber;
+  readonly #onRefused: OnRefused<Member>;
   readonly #entries = new Map<string, Entry<Member>>();
   #pinned = 0;
   #connection: symbol | undefined;
   #restored = false;
 
-  constructor(subscriber: Subscriber) {
+  constructor(subscriber: Subscriber, onRefused: OnRefused<Member> = () => undefined) {
     this.#subscriber = subscriber;
+    this.#onRefused = onRefused;
   }
 
   /** How many channels have members, apart from pinned ones. */
@@ -81,25 +101,29 @@ export class Subscriptions<Member> implements Registry<Member> {
 
   /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
   pin(channel: string, member: Member): void {
-    this.#entries.set(channel, { members: new SmallSet([member]), acknowledged: Promise.resolve() });
+    const acknowledged = Promise.resolve<RefusedChannels>(new Map());
+    this.#entries.set(channel, { members: new SmallSet([member]), acknowledged, pinned: true });
     this.#pinned += 1;
   }
 
   /**
    * Adds a member. Resolves once Redis has acknowledged the channel's subscription: whatever is published from
    * then on reaches the member.
-   * @throws SubscriptionError when Redis is unreachable; the member is not added then
+   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
+   * not added then
    */
   async join(channel: string, member: Member): Promise<void> {
     if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
     const entry = this.#entries.get(channel) ?? this.#open(channel);
     entry.members.add(member);
-    try {
-      await entry.acknowledged;
-    } catch (cause) {
+    const refused = await entry.acknowledged.catch((cause: unknown) => {
       this.#remove(channel, entry, member);
       throw new SubscriptionError('Redis did not acknowledge the subscription', { cause });
-    }
+    });
+    const cause = refused.get(channel);
+    if (cause === undefined) return;
+    this.#remove(channel, entry, member);
+    throw new RefusedChannelError(`Redis does not allow the channel: ${cause.message}`, { cause });
   }
 
   /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
@@ -109,26 +133,45 @@ export class Subscriptions<Member> implements Registry<Member> {
   }
 
   /**
-   * The connection is up, with no subscriptions: makes those again that have members.
-   * @returns whether all of them are back; false when the connection was lost again first
+   * The connection is up, with no subscriptions: makes those again that have members. Who is a member of a channel that Redis
+   * no longer allows is told, and of the others nobody is touched.
+   * @returns whether all the others are back; false when the connection was lost again first, or a pinned one was refused
    */
   async up(): Promise<boolean> {
     const connection = Symbol('connection');
     this.#connection = connection;
     const channels = [...this.#entries.keys()];
-    const acknowledged: Promise<unknown>[] = [];
+    const acknowledged: Promise<RefusedChannels>[] = [];
     for (let start = 0; start < channels.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
       acknowledged.push(this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE)));
     }
     try {
-      await Promise.all(acknowledged);
+      const refused = new Map((await Promise.all(acknowledged)).flatMap((part) => [...part]));
       if (this.#connection !== connection) return false;
+      this.#drop(refused);
+      if ([...refused.keys()].some((channel) => this.#entries.get(channel)?.pinned === true)) {
+        // Without its own channels a bridge hears no revocation: it admits nobody until it has them.
+        this.#connection = undefined;
+        setTimeout(() => {
+          if (this.#connection === undefined) this.#subscriber.reset();
+        }, PINNED_RETRY_MS).unref();
+        return false;
+      }
       this.#restored = true;
       return true;
     } catch {
       // Members that were admitted long ago would hear nothing and never know.
       if (this.#connection === connection) this.#subscriber.reset();
       return false;
+    }
+  }
+
+  #drop(refused: RefusedChannels): void {
+    for (const [channel, reason] of refused) {
+      const entry = this.#entries.get(channel);
+      if (entry === undefined) continue;
+      if (!entry.pinned) this.#entries.delete(channel);
+      this.#onRefused(channel, entry.members, reason);
     }
   }
 
@@ -140,12 +183,12 @@ export class Subscriptions<Member> implements Registry<Member> {
 
   #open(channel: string): Entry<Member> {
     const acknowledged = this.#subscriber.subscribe([channel]);
-    const entry = { members: new SmallSet<Member>(), acknowledged };
+    const entry = { members: new SmallSet<Member>(), acknowledged, pinned: false };
     this.#entries.set(channel, entry);
     return entry;
   }
 
-  #resubscribe(channels: readonly string[]): Promise<unknown> {
+  #resubscribe(channels: readonly string[]): Promise<RefusedChannels> {
     const acknowledged = this.#subscriber.subscribe(channels);
     for (const channel of channels) {
       const entry = this.#entries.get(channel);

@@ -12,12 +12,23 @@ import { Connection, FOREIGN_SESSION, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
 import { SENDER_ID_BYTES } from './envelope';
 import type { Metrics, UpgradeOutcome } from './metrics';
-import { badRequest, FAILED, full, refuseUpgrade, unauthorized, unavailable, type Refusal } from './refusal';
+import {
+  badRequest,
+  FAILED,
+  forbidden,
+  full,
+  refuseUpgrade,
+  unauthorized,
+  unavailable,
+  type Refusal,
+} from './refusal';
 import { RecentRevocations } from './recent-revocations';
 import { unreadRefusal } from './unread-request';
 import { isMeant, type Revocation } from './revocation';
 import type { Route } from './routes';
+
 import { selectSubprotocol } from './subprotocols';
+import { RefusedChannelError } from './subscriptions';
 
 /** What upgrades need. */
 export interface UpgradeContext {
@@ -41,6 +52,8 @@ export interface UpgradeContext {
 
 /** In so many pieces a frame may come that is not whole yet; its client is closed with 1008 (PROTOCOL.md §3). */
 export const MAX_BUFFERED_CHUNKS = 16_384;
+
+const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
 
 interface Report {
   readonly outcome: UpgradeOutcome;
@@ -199,6 +212,9 @@ export class Upgrades {
         return refuse(socket, full('the bridge has no room for another channel'), route.name, caller);
       }
       const reason = error instanceof Error ? error.message : 'unknown';
+      if (error instanceof RefusedChannelError) {
+        return { ...refuse(socket, CHANNEL_NOT_ALLOWED, route.name, caller), reason };
+      }
       return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
     } finally {
       this.#establishing.delete(connection);

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { NodeConnector } from '../../protocol/node-connector';
 import { addressText, type RedisTarget } from '../../protocol/redis-url';
 import { refreshSlots } from '../../protocol/slot-refresh';
+import { giveUpSilent } from '../../redis/give-up-silent';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { MAX_READ_BYTES, type GatekeeperRedis } from './redis-connection';
@@ -28,6 +29,16 @@ export function clusterConnection(
 ): GatekeeperRedis {
   const cluster = openCluster(target, settings);
   refreshSlots(cluster, SLOTS_REFRESH_MS);
+  cluster.on('+node', (node: Redis) => {
+    giveUpSilent(node, {
+      timeoutMs: settings.timeoutMs,
+      onSilent: (reason) => {
+        log.warn({ node: textOf(node), err: { message: reason } }, 'redis connection error');
+        // A node that is lost comes back with the map.
+        cluster.refreshSlotsCache();
+      },
+    });
+  });
   logChanges(cluster, log);
   const opened = Promise.race([
     connected(cluster).catch(() => undefined),
@@ -58,8 +69,7 @@ export function clusterConnection(
       dnsLookup: (host, callback) => {
         callback(null, host);
       },
-      // A node that is gone without a word would be waited for until TCP gives up.
-      redisOptions: { ...nodeOptions(settings, target), Connector: NodeConnector, socketTimeout: timeoutMs },
+      redisOptions: { ...nodeOptions(settings, target), Connector: NodeConnector },
     });
   }
 
@@ -126,10 +136,13 @@ function logChanges(cluster: Cluster, log: Logger): void {
     log.warn({ err: { message: error.message } }, 'redis cluster unreachable');
   });
   cluster.on('+node', (redis: Redis) => {
-    const { host = '', port = 0 } = redis.options;
+    const node = textOf(redis);
     redis.on('ready', () => {
-      if (lost.delete(addressText({ host, port })))
-        log.info({ node: addressText({ host, port }) }, 'redis connection ready');
+      if (lost.delete(node)) log.info({ node }, 'redis connection ready');
     });
   });
+}
+
+function textOf({ options: { host = '', port = 0 } }: Redis): string {
+  return addressText({ host, port });
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { giveUpSilent } from '../../redis/give-up-silent';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { clusterConnection } from './redis-cluster';
@@ -66,6 +67,8 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   redis.on('ready', () => {
     log.info('redis connection ready');
   });
+  // One that nobody asks for a while is found dead before an upgrade needs it.
+  giveUpSilent(redis, { timeoutMs: settings.timeoutMs });
   const letGo = neverEnd(redis);
   const ready = readiness(redis, settings.timeoutMs);
   const reconnectIfSilent = reconnectorFor(redis);

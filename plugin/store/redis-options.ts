@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../protocol/redis-url';
+import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { ConfigError, type RedisSettings } from '../config/config';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
@@ -73,6 +74,7 @@ function sentinelOptions(
     name: target.name,
     db: target.database,
     role: 'master',
+    Connector: LiveSentinelConnector,
     sentinelCommandTimeout: timeoutMs,
     // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
     failoverDetector: true,

@@ -31,4 +31,26 @@ describe('gathered calls', () => {
     const outcomes = await Promise.allSettled([1, 2, 3].map((item) => calls.ask(item)));
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
   });
+
+  it('that are refused for one of their items are taken apart: only that one fails', async () => {
+    const made: number[][] = [];
+    const calls = new GatheredCalls((items: readonly number[]) => {
+      made.push([...items]);
+      if (items.includes(3)) return Promise.reject(new Error('NOPERM No permissions to access a key'));
+      return Promise.resolve(items);
+    }, 10);
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map((item) => calls.ask(item)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(made).toHaveLength(5);
+  });
+
+  it('are not taken apart for what is true of all: Redis as it is', async () => {
+    let made = 0;
+    const calls = new GatheredCalls((): Promise<readonly number[]> => {
+      made += 1;
+      return Promise.reject(new Error('OOM command not allowed when used memory > maxmemory'));
+    }, 10);
+    await Promise.allSettled([1, 2, 3, 4].map((item) => calls.ask(item)));
+    expect(made).toBe(1);
+  });
 });

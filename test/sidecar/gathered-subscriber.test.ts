@@ -6,10 +6,20 @@ interface Sent {
   readonly subscriber: ReturnType<typeof gatherCommands>;
 }
 
-function gathered(fails: (channels: readonly string[]) => boolean = () => false): Sent {
+function gathered(
+  fails: (channels: readonly string[]) => boolean = () => false,
+  notAllowed: readonly string[] = [],
+): Sent {
   const commands: string[] = [];
   const take = (verb: string) => (channels: readonly string[]) => {
     commands.push(`${verb} ${channels.join(' ')}`);
+    if (channels.some((channel) => notAllowed.includes(channel))) {
+      return new Promise((_, reject) =>
+        setImmediate(() => {
+          reject(new Error('NOPERM No permissions to access a channel'));
+        }),
+      );
+    }
     return fails(channels) ? Promise.reject(new Error('lost')) : Promise.resolve();
   };
   const subscriber = gatherCommands({
@@ -54,5 +64,29 @@ describe('a subscriber that gathers', () => {
       subscriber.subscribe(['c']),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('takes a command apart that Redis refuses for one of its channels, and tells which it was', async () => {
+    const { commands, subscriber } = gathered(() => false, ['c']);
+    const refused = await Promise.all(['a', 'b', 'c', 'd'].map((one) => subscriber.subscribe([one])));
+    expect([...(refused[0] ?? [])].map(([channel, { message }]) => [channel, message])).toEqual([
+      ['c', 'NOPERM No permissions to access a channel'],
+    ]);
+    expect(commands).toEqual([
+      'SUBSCRIBE a b c d',
+      'SUBSCRIBE a b',
+      'SUBSCRIBE c d',
+      'SUBSCRIBE c',
+      'SUBSCRIBE d',
+    ]);
+  });
+
+  it('does not ask once more for a channel that nobody wants by then', async () => {
+    const { commands, subscriber } = gathered(() => false, ['c']);
+    const both = subscriber.subscribe(['a', 'c']);
+    await new Promise(setImmediate);
+    commands.length = 0;
+    await Promise.all([both, subscriber.unsubscribe(['a'])]);
+    expect(commands.filter((command) => command.startsWith('SUBSCRIBE'))).not.toContain('SUBSCRIBE a');
   });
 });

@@ -9,15 +9,25 @@ export interface RedisProxy {
    * @returns how many there are
    */
   mute(connectionName: string): number;
+  /**
+   * From now on nothing goes either way on the connections that name themselves so, as when their packets are dropped; they
+   * stay open, whatever either side does. New ones get through.
+   * @returns how many there are
+   */
+  freeze(connectionName: string): number;
+  /** How many connections were made so far. */
+  readonly made: number;
   close(): void;
 }
 
 /** Starts a proxy for the Redis on `port`. */
 export async function startRedisProxy(port: number): Promise<RedisProxy> {
   const links = new Set<{ client: Socket; server: Socket; said: string }>();
+  let made = 0;
   const proxy = createServer((client) => {
     const link = { client, server: connect(port, '127.0.0.1'), said: '' };
     links.add(link);
+    made += 1;
     client.on('data', (chunk: Buffer) => {
       link.said = (link.said + chunk.toString('latin1')).slice(0, 4096);
       link.server.write(chunk);
@@ -43,9 +53,23 @@ export async function startRedisProxy(port: number): Promise<RedisProxy> {
       for (const { server } of named) server.removeAllListeners('data').resume();
       return named.length;
     },
+    freeze: (connectionName) => {
+      const named = [...links].filter(({ said }) => said.includes(connectionName));
+      for (const { client, server } of named) {
+        for (const end of [client, server])
+          end.removeAllListeners('data').removeAllListeners('close').pause();
+      }
+      return named.length;
+    },
+    get made() {
+      return made;
+    },
     close: () => {
       proxy.close();
-      for (const { client } of links) client.destroy();
+      for (const { client, server } of links) {
+        client.destroy();
+        server.destroy();
+      }
     },
   };
 }

@@ -56,6 +56,7 @@ beforeEach(() => {
     lost: (channels) => told.push(`lost ${channels.join(' ')}`),
     restored: () => told.push('restored'),
     refused: () => told.push('refused'),
+    notAllowed: (channel) => told.push(`not allowed ${channel}`),
   });
   subscriptions.route(() => a);
 });

@@ -10,9 +10,9 @@ async function streamsOn() {
   const acknowledgements = new Map<string, () => void>();
   const subscriptions = new Subscriptions<Receiver>({
     subscribe: ([channel = '']) => {
-      const acknowledged = deferred<undefined>();
+      const acknowledged = deferred<ReadonlyMap<string, Error>>();
       acknowledgements.set(channel, () => {
-        acknowledged.resolve(undefined);
+        acknowledged.resolve(new Map());
       });
       return acknowledged.promise;
     },

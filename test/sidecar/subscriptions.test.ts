@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { SubscriptionError, Subscriptions, type Subscriber } from '../../sidecar/subscriptions';
+import {
+  SubscriptionError,
+  Subscriptions,
+  type RefusedChannels,
+  type Subscriber,
+} from '../../sidecar/subscriptions';
 
 interface Sent {
   readonly change: 'subscribe' | 'unsubscribe';
@@ -17,8 +22,9 @@ class SlowRedis implements Subscriber {
   readonly log: string[] = [];
   resets = 0;
 
-  subscribe(channels: readonly string[]): Promise<void> {
-    return this.#send('subscribe', channels);
+  async subscribe(channels: readonly string[]): Promise<RefusedChannels> {
+    await this.#send('subscribe', channels);
+    return new Map();
   }
   unsubscribe(channels: readonly string[]): Promise<void> {
     return this.#send('unsubscribe', channels);

@@ -8,7 +8,7 @@ import { appliedLimits } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import { redisStore } from '../../../plugin/store/redis-store';
 import type { StoreAnswer } from '../../../plugin/store/store';
-import { askedByScripts, needlessRules, recordAsked } from '../../fakes/asked-of-redis';
+import { askedByScripts, needlessRules, recordAsked, type Recording } from '../../fakes/asked-of-redis';
 import { documentedUser } from '../../fakes/documented-user';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startSentinels } from '../../fakes/redis-sentinel';
@@ -39,6 +39,11 @@ async function asker(changes: Partial<RedisSettings>) {
   };
 }
 
+/** A connection that nobody asks anything is asked by itself, after a while. */
+async function pinged(sent: Recording): Promise<void> {
+  while (!sent.asked().some(([name]) => name === 'ping')) await sleep(25);
+}
+
 const CREDENTIALS = { username: 'ws-gatekeeper', password: 'secret' };
 
 describe('the documented user of a gatekeeper', () => {
@@ -52,6 +57,7 @@ describe('the documented user of a gatekeeper', () => {
     await admin.set('blacklist:revoked', '1');
     expect(await ask('acme', 'good')).toMatchObject({ admitted: true, revoked: false });
     expect(await ask('acme', 'revoked')).toMatchObject({ admitted: true, revoked: true });
+    await pinged(sent);
     expect(await admin.acl('LOG')).toEqual([]);
     expect(await needlessRules(admin, user, [...sent.asked(), ...scripts.asked()])).toEqual([]);
     for (const recording of [sent, scripts]) recording.stop();
@@ -82,6 +88,7 @@ describe('the documented user of a gatekeeper', () => {
       await ask('acme', 'good').catch(() => undefined);
       await sleep(25);
     }
+    await pinged(sent);
     const logs = await Promise.all(servers.map((server) => server.acl('LOG')));
     expect(logs.flat()).toEqual([]);
     const asked = [...sent.asked(), ...scripts.flatMap((one) => one.asked())];
@@ -106,6 +113,7 @@ describe('the documented user of a gatekeeper', () => {
     while ((await ask('acme', 'good').catch(() => undefined)) === undefined) await sleep(25);
     const [first] = setup.sentinels;
     if (first === undefined) throw new Error('expected a sentinel');
+    await pinged(sent);
     expect(await first.call('ACL', 'LOG')).toEqual([]);
     expect(await needlessRules(first, user, sent.asked())).toEqual([]);
     sent.stop();

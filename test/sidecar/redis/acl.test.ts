@@ -64,7 +64,12 @@ describe.each([
     }
     const scripts = await Promise.all(setup.servers.map(askedByScripts));
     const sent = recordAsked('ws-bridge');
-    const env = { BRIDGE_PROBE_INTERVAL_MS: '200', BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS: '200' };
+    const env = {
+      BRIDGE_REDIS_TIMEOUT_MS: '2000',
+      // A connection that carries probes, or is looked at, is never asked with PING.
+      BRIDGE_PROBE_INTERVAL_MS: '20000',
+      BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS: '10000',
+    };
     const [here, there] = [await startBridge(setup.url, env), await startBridge(setup.url, env)];
     for (const { adminUrl } of [here, there]) {
       await eventually(async () => (await fetch(`${adminUrl}/readyz`)).status === 200);
@@ -105,6 +110,7 @@ describe.each([
     expect(await other.closed).toBe(4401);
     await Promise.all([inbox.close(), board.close(), peer.close()]);
 
+    await eventually(() => sent.asked().some(([name]) => name === 'ping'));
     await setup.disturb(here, () => sent.asked().some(([name]) => name === 'readwrite'));
     for (const { bridge } of [here, there]) {
       await bridge.close();

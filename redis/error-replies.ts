@@ -1,0 +1,53 @@
+import { ToldReasons, REASON_OVER_MS } from './told-reasons';
+
+/** An error that Redis answered a command with, as ioredis hands it over. */
+export interface ErrorReply {
+  readonly message: string;
+  readonly command?: { readonly name: string };
+}
+
+/** What is told of error replies. */
+export interface ErrorReplyListener {
+  /** Redis refuses commands, for a reason that was not told before. */
+  refused(reason: string, command: string | undefined): void;
+  /** It has not said so for a while. */
+  over(reason: string): void;
+}
+
+/** Between two new connections for what a command was answered with, at least, in milliseconds. */
+export const REOPEN_INTERVAL_MS = 1000;
+
+/** Nothing is wrong: a script is sent whole then, and a cluster's client goes where it is sent. */
+const ORDINARY = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
+/** The server at the other end is a replica: behind its address there may be a master by now. */
+const NOT_THE_MASTER = /^(READONLY|MASTERDOWN) /;
+
+/**
+ * Looks at every error that Redis answers a connection with: each new reason is told once, in Redis's own words, whoever's
+ * command it was. For ioredis's `reconnectOnError`.
+ * @param nowMs a monotonic clock, milliseconds
+ * @returns whether a new connection may help; at most once in {@link REOPEN_INTERVAL_MS}, so that a Redis that stays so is not
+ * stormed
+ */
+export function errorReplies(
+  listener: ErrorReplyListener,
+  nowMs: () => number,
+): (error: ErrorReply) => boolean {
+  const told = new ToldReasons(nowMs);
+  let reopenedAt = -Infinity;
+  let timer: NodeJS.Timeout | undefined;
+  const lookForOver = (): void => {
+    for (const reason of told.takeOver()) listener.over(reason);
+    if (!told.isEmpty) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return (error) => {
+    if (ORDINARY.test(error.message)) return false;
+    if (told.hear(error.message)) listener.refused(error.message, error.command?.name);
+    timer ??= setInterval(lookForOver, REASON_OVER_MS / 3).unref();
+    if (!NOT_THE_MASTER.test(error.message) || nowMs() - reopenedAt < REOPEN_INTERVAL_MS) return false;
+    reopenedAt = nowMs();
+    return true;
+  };
+}

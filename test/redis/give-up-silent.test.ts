@@ -1,0 +1,129 @@
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { pino } from 'pino';
+import type { Cluster } from 'ioredis';
+import { Redis } from 'ioredis';
+import { giveUpSilent } from '../../redis/give-up-silent';
+import { LiveSentinelConnector } from '../../redis/sentinel-connector';
+import { redisCommands, shardConnection } from '../../sidecar/redis';
+import { startRedisCluster } from '../fakes/redis-cluster';
+import { sentinelTimersOver, startSentinels } from '../fakes/redis-sentinel';
+import { startRedis } from '../fakes/redis-server';
+
+const TIMEOUT_MS = 300;
+
+/** From now on nothing is heard on the connection, as when its packets are dropped. */
+function deafen({ stream }: Redis): Socket {
+  const socket = stream as Socket & { readonly _handle: { readStop(): void } };
+  socket._handle.readStop();
+  return socket;
+}
+
+/** As `once` of node:events, for those who tell of an error meanwhile. */
+function event(emitter: EventEmitter, name: string): Promise<void> {
+  return new Promise((resolve) => emitter.once(name, resolve));
+}
+
+afterAll(sentinelTimersOver);
+
+describe('a connection that goes silent', () => {
+  it('is given up with the reason, and opened anew', async () => {
+    const server = await startRedis();
+    const redis = new Redis(server.url);
+    giveUpSilent(redis, { timeoutMs: TIMEOUT_MS });
+    redis.on('error', () => undefined);
+    await event(redis, 'ready');
+    const heard = new Promise((resolve) => redis.once('error', resolve));
+    deafen(redis);
+    expect(await heard).toMatchObject({ message: `it did not answer for ${TIMEOUT_MS} ms` });
+    await event(redis, 'ready');
+    expect(await redis.ping()).toBe('PONG');
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it('is given up the same when its user may not PING: a refusal is an answer', async () => {
+    const server = await startRedis();
+    const admin = new Redis(server.url);
+    await admin.call('ACL', 'SETUSER', 'mute', 'on', 'nopass', 'allkeys', 'allchannels', '+@all', '-ping');
+    const redis = new Redis(server.port, { username: 'mute', password: 'any' });
+    redis.on('error', () => undefined);
+    const asked: unknown[] = [];
+    redis.options.reconnectOnError = (error) => {
+      asked.push(error.message);
+      return false;
+    };
+    giveUpSilent(redis, { timeoutMs: TIMEOUT_MS });
+    await event(redis, 'ready');
+    const { stream } = redis;
+    while (asked.length < 2) await event(stream, 'data');
+    expect([stream.destroyed, asked[0]]).toEqual([false, expect.stringContaining('NOPERM')]);
+    deafen(redis);
+    await event(redis, 'close');
+    await event(redis, 'ready');
+    for (const one of [redis, admin]) one.disconnect();
+    await server.stop();
+  });
+
+  it('is opened anew to each master of a cluster, for commands and for subscriptions', async () => {
+    const nodes = await startRedisCluster();
+    const settings = { redisUrl: nodes.url, redisTimeoutMs: TIMEOUT_MS };
+    const log = pino({ level: 'silent' });
+    const cluster = redisCommands(settings, log) as Cluster;
+    await cluster.connect();
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    while (!(await allAnswer(cluster, keys)));
+    const deaf = cluster.nodes('master').map(deafen);
+    await Promise.all(deaf.map((socket) => event(socket, 'close')));
+    while (!(await allAnswer(cluster, keys)));
+
+    const [first] = cluster.nodes('master');
+    const { host = '', port = 0 } = first?.options ?? {};
+    const shard = shardConnection({ host, port }, settings, log);
+    await shard.connect();
+    await shard.ssubscribe('{x}').catch(() => undefined);
+    const deafShard = deafen(shard);
+    await event(shard, 'close');
+    await event(shard, 'ready');
+    expect(shard.stream).not.toBe(deafShard);
+    cluster.disconnect();
+    shard.disconnect();
+    await nodes.stop();
+  }, 60_000);
+
+  it('is opened anew to the sentinels that tell of a failover', async () => {
+    const setup = await startSentinels();
+    const [, hosts = '', name = ''] = /^redis\+sentinel:\/\/([^/]*)\/(\w+)/.exec(setup.url) ?? [];
+    const sentinels = hosts.split(',').map((one) => {
+      const [host = '', port = ''] = one.split(':');
+      return { host, port: Number(port) };
+    });
+    const redis = new Redis({
+      sentinels,
+      name,
+      Connector: LiveSentinelConnector,
+      sentinelCommandTimeout: TIMEOUT_MS,
+      sentinelReconnectStrategy: () => 100,
+      failoverDetector: true,
+    });
+    const insides = redis as unknown as {
+      readonly connector: { failoverDetector: { sentinels: { client: Redis }[] } | null };
+    };
+    await event(redis, 'ready');
+    while (insides.connector.failoverDetector === null) await new Promise(setImmediate);
+    const [client] = insides.connector.failoverDetector.sentinels.map((one) => one.client);
+    if (client === undefined) throw new Error('expected a sentinel');
+    if (client.status !== 'ready') await event(client, 'ready');
+    const deaf = deafen(client);
+    await event(client, 'close');
+    await event(client, 'ready');
+    expect(client.stream).not.toBe(deaf);
+    redis.disconnect();
+    await setup.stop();
+  }, 60_000);
+});
+
+async function allAnswer(cluster: Cluster, keys: readonly string[]): Promise<boolean> {
+  const answers = await Promise.allSettled(keys.map((key) => cluster.exists(key)));
+  return answers.every(({ status }) => status === 'fulfilled');
+}
