@@ -61,7 +61,8 @@ describe('a connection to Redis', () => {
     const subscriber = redisSubscriber(redis);
     await redis.connect();
     await subscriber.subscribe(['a', 'b']);
-    const ready = once(redis, 'ready');
+    // It tells of the reason as an error.
+    const ready = new Promise((resolve) => redis.once('ready', resolve));
     subscriber.reset();
     await ready;
     expect(await redis.pubsub('CHANNELS')).toEqual([]);
