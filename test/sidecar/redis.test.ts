@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { pino } from 'pino';
 import { disconnect, redisConnection, redisSubscriber } from '../../sidecar/redis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
