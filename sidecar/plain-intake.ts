@@ -54,7 +54,6 @@ export function plainIntake({
   const probe = new DeliveryProbe({
     publish: (message) => publish(probeChannel(bridgeId), message),
     onSilence: () => {
-      log.warn('a published probe was not heard: the subscription is opened anew');
       giveUp(redis, 'a published probe was not heard');
     },
     onOutcome: onProbe,

@@ -70,7 +70,7 @@ describe('the package kong-ws-bridge', () => {
   it('holds what runs and nothing that tests, develops or is not built', () => {
     const paths = files.map(({ path }) => path);
     const besides = paths.filter(
-      (path) => !/^dist\/(protocol|stdio|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
+      (path) => !/^dist\/(protocol|redis|stdio|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
     );
     expect(besides.sort()).toEqual(['LICENSE', 'PROTOCOL.md', 'README.md', 'kong.yml', 'package.json']);
   });
@@ -119,7 +119,7 @@ describe('the package kong-ws-bridge', () => {
     const verified = await command('ws-gatekeeper', ['verify', 'no-token', '--config', config], env);
     expect(verified).toMatchObject({ code: 1, stdout: expect.stringContaining('401 malformed_token') });
     const refused = await command('ws-bridge', ['tail', 'ws://127.0.0.1:1'], {});
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('expected a token') });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a token') });
   });
 });
 

@@ -129,12 +129,12 @@ describe('dev/setup.sh', () => {
   });
 
   it.each([
-    ['npm start', [], ['redis-server']],
+    ['npm start', [], ['redis-server'], {}],
     ['npm start with a Redis elsewhere', [], [], { REDIS_URL: 'redis://127.0.0.1:6379' }],
-    ['npm test', ['test'], ['redis-server', 'chromium']],
+    ['npm test', ['test'], ['redis-server', 'chromium'], {}],
     ['npm test with another Chromium', ['test'], ['redis-server'], { CHROMIUM_PATH: '/opt/chromium' }],
-  ])('does nothing where there is all that %s needs', async (_, args, has, env?: Record<string, string>) => {
-    const { code, stdout, asked } = await setup(args, { has, ...(env === undefined ? {} : { env }) });
+  ])('does nothing where there is all that %s needs', async (_, args, has, env: Record<string, string>) => {
+    const { code, stdout, asked } = await setup(args, { has, env });
     expect({ code, asked }).toEqual({ code: 0, asked: [] });
     expect(stdout).toMatch(/^setup: done; next: npm (start|test)\n$/);
   });

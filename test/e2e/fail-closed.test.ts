@@ -11,13 +11,16 @@ const forged = {
   'X-Gateway-Assertion': 'forged',
 };
 
+const NO_KEY = '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----';
+
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
     config: { rate_limits: [] },
     routeConfigs: {
       'bi-dashboards': { issuers: ['another-issuer'] },
-      collaboration: { secret: 'too short' },
+      // What no schema can tell: it looks like a key.
+      collaboration: { public_keys: [{ key: NO_KEY }] },
     },
     pluginServerTimeoutMs: 1000,
   });
@@ -32,7 +35,7 @@ describe('while the gatekeeper', () => {
     const { status, body } = await refused(stack, '/ws/collaboration/d1', await token(), { headers: forged });
     expect({ status, body }).toEqual({ status: 500, body: '{"message":"The gateway is misconfigured"}' });
     expect(await stack.bridgeUpgrades()).toEqual(before);
-    expect(await stack.logs()).toContain('config.secret: expected a secret of at least 32 bytes, got 9');
+    expect(await stack.logs()).toContain('config.public_keys[0].key: expected a public key in PEM or JWK');
   });
 
   it('is dead, every upgrade is refused and none reaches the bridge', async () => {
