@@ -28,8 +28,16 @@ export interface Admit {
   readonly responseHeaders: Readonly<Record<string, string>>;
 }
 
+/** What was known of an upgrade when it was refused: for the log, never for the client. */
+export interface Told {
+  /** Of a token that was verified. */
+  identity?: Identity;
+  /** The limit that refused. */
+  limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
+}
+
 /** The upgrade ends here. */
-export interface Reject {
+export interface Reject extends Readonly<Told> {
   readonly outcome: RefusalCode;
   readonly requestId: string;
   readonly status: number;
@@ -64,10 +72,11 @@ export async function decide(
   now: number,
 ): Promise<Admit | Reject> {
   const requestId = requestIdOf(request, config, context);
+  const told: Told = {};
   try {
-    return await admit(request, config, context, now, requestId);
+    return await admit(request, config, context, now, requestId, told);
   } catch (cause) {
-    if (cause instanceof Refusal) return reject(cause, config, requestId);
+    if (cause instanceof Refusal) return { ...reject(cause, config, requestId), ...told };
     throw cause;
   }
 }
@@ -78,6 +87,7 @@ async function admit(
   context: DecisionContext,
   now: number,
   requestId: string,
+  told: Told,
 ): Promise<Admit> {
   if (!isWebSocketUpgrade(request)) {
     throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
@@ -85,8 +95,10 @@ async function admit(
   const { cookiesCount } = checkOrigin(request, config.origins);
   const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
   const token = await context.verifier.verify(presented.token, now);
-  const answer = await askStore(request, config, context, token);
-  const limitHeaders = checkStore(answer, config, now);
+  told.identity = token.identity;
+  const query = queryOf(request, config, token);
+  const answer = await askStore(query, config, context);
+  const limitHeaders = checkStore(answer, query, config, now, told);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
   const caller = { identity, requestId, tokenJti, tokenExp };
@@ -100,22 +112,28 @@ async function admit(
   };
 }
 
-async function askStore(
+function queryOf(
   request: UpgradeRequest,
   config: GatekeeperConfig,
-  context: DecisionContext,
   { identity, tier, jti }: VerifiedToken,
-): Promise<StoreAnswer> {
+): StoreQuery {
   const { tenantId, userId } = identity;
   const { path, routeId } = request;
   const ip = request.ip === undefined ? undefined : clientNetwork(request.ip, config.ipv6PrefixBits);
   const subject = { tenantId, userId, tier, path, routeId, ip };
-  const query: StoreQuery = {
+  return {
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
     revocationKey:
       config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
   };
+}
+
+async function askStore(
+  query: StoreQuery,
+  config: GatekeeperConfig,
+  context: DecisionContext,
+): Promise<StoreAnswer> {
   if (query.limits.length === 0 && query.revocationKey === undefined) {
     return { admitted: true, states: [], revoked: false };
   }
@@ -138,12 +156,20 @@ function requireFaultTolerance(query: StoreQuery, config: GatekeeperConfig): voi
   });
 }
 
-function checkStore({ admitted, states, revoked }: StoreAnswer, config: GatekeeperConfig, now: number) {
+function checkStore(
+  { admitted, states, revoked }: StoreAnswer,
+  { limits }: StoreQuery,
+  config: GatekeeperConfig,
+  now: number,
+  told: Told,
+) {
   if (revoked) throw new Refusal(401, 'revoked', 'The token was revoked');
   const state = tellingState(states);
   if (state === undefined) return {};
   const headers = config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
   if (admitted) return headers;
+  const { by, paths } = limits[states.indexOf(state)]?.entry ?? {};
+  if (by !== undefined && paths !== undefined) told.limit = { by, paths, limit: state.limit };
   throw new Refusal(429, 'rate_limited', 'Too many connections, try again later', {
     'Retry-After': retryAfter(state),
     ...headers,

@@ -118,9 +118,11 @@ export class Gatekeeper {
   }
 
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
-    const { requestId, status, outcome } = verdict;
+    const { requestId, status, outcome, identity, limit } = verdict;
     decisions.inc({ outcome });
-    this.#log.info({ requestId, status, outcome, traceId: traceIdOf(upgrade) }, 'refused');
+    const [tenant, user] = [identity?.tenantId, identity?.userId];
+    const whom = { tenant, user, limit, ...placeOf(this.#raw), traceId: traceIdOf(upgrade) };
+    this.#log.info({ requestId, status, outcome, ...whom }, 'refused');
     await this.#withholdTokens(kong, upgrade, requestId);
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
     await kong.response.exit(
@@ -144,6 +146,12 @@ export class Gatekeeper {
     if (request !== undefined && places !== undefined) return withheldTokens(request, places);
     return withheldUnseen(places ?? givenPlaces(this.#raw));
   }
+}
+
+/** The ids of the route and the service that Kong has this configuration for. */
+function placeOf(raw: unknown): { route: unknown; service: unknown } {
+  const { route_id: route, service_id: service } = Object(raw) as Record<string, unknown>;
+  return { route: route ?? undefined, service: service ?? undefined };
 }
 
 /** Calls without a result, which leave in one write with what comes next. */

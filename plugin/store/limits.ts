@@ -22,6 +22,8 @@ export interface Charge {
 export interface AppliedLimit extends Charge {
   /** Equal for limits that are charged together: their keys' hash tag. */
   readonly slot: string;
+  /** The entry of the configuration that it is of, for the log. */
+  readonly entry?: Pick<RateLimit, 'by' | 'paths'>;
   /** What is charged in its place where Redis has a tier for the tenant. */
   readonly choices?: TierChoices | undefined;
 }
@@ -71,9 +73,14 @@ export function appliedLimits(
         key: `${keyPrefix}rl:${slot}:${nameOf(limit, figures, subject)}`,
         rate: figures,
       });
-      if (!tierInRedis || limit.tiers.size === 0) return { ...charge(rate), slot };
+      if (!tierInRedis || limit.tiers.size === 0) return { ...charge(rate), slot, entry: limit };
       const tiers = [...limit.tiers].map(([name, figures]) => [name, charge(figures)] as const);
-      return { ...charge(rate), slot, choices: { own: charge(limit.rate), tiers: new Map(tiers) } };
+      return {
+        ...charge(rate),
+        slot,
+        entry: limit,
+        choices: { own: charge(limit.rate), tiers: new Map(tiers) },
+      };
     });
 }
 
