@@ -1,4 +1,5 @@
 import type { OriginRules } from './config/config';
+import { ANY_ORIGIN } from './config/origins';
 import { Refusal } from './refusal';
 import type { UpgradeRequest } from './request';
 
@@ -16,16 +17,16 @@ export function checkOrigin(request: UpgradeRequest, rules: OriginRules): { read
     if (rules.allowAbsent) return { cookiesCount: false };
     throw new Refusal(403, 'origin_not_allowed', 'An Origin is required');
   }
-  if (!rules.allowed.some((allowed) => matches(origin, allowed))) {
-    throw new Refusal(403, 'origin_not_allowed', 'The Origin is not allowed');
-  }
-  return { cookiesCount: true };
+  if (rules.allowed.some((allowed) => matches(origin, allowed))) return { cookiesCount: true };
+  if (rules.allowed.includes(ANY_ORIGIN)) return { cookiesCount: false };
+  throw new Refusal(403, 'origin_not_allowed', 'The Origin is not allowed');
 }
 
 // A host is letters, digits, dots and hyphens: nothing that could end it early, like `/` or `@`.
 const SUBDOMAIN = /^(?:[a-z0-9-]+\.)+$/;
 
 function matches(origin: string, allowed: string): boolean {
+  if (allowed === ANY_ORIGIN) return false;
   const wildcard = allowed.indexOf('*.');
   if (wildcard === -1) return origin === allowed;
   const [before, after] = [allowed.slice(0, wildcard), allowed.slice(wildcard + 2)];

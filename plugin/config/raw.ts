@@ -21,7 +21,7 @@ const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected charac
 const origin = z.string().transform((text, context) => {
   const canonical = canonicalOrigin(text);
   if (canonical !== undefined) return canonical;
-  const message = 'expected an Origin like https://app.example.com or https://*.example.com';
+  const message = 'expected an Origin like https://app.example.com or https://*.example.com, or * for any';
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });

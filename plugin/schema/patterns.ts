@@ -60,11 +60,11 @@ export const httpUrl: Pick<FieldRule, 'match_any'> = {
   },
 };
 
-/** An Origin, or one with a wildcard label. */
+/** An Origin, one with a wildcard label, or `*`. */
 export const origin: Pick<FieldRule, 'match_any'> = {
   match_any: {
-    patterns: ['^null$', '^%a[%w+.-]*://[^/?#@*%s%c\\]+$', '^%a[%w+.-]*://%*%.[^/?#@*%s%c\\]+$'],
-    err: 'expected an Origin like https://app.example.com or https://*.example.com: a scheme and a host, no path, no slash at the end',
+    patterns: ['^null$', '^%*$', '^%a[%w+.-]*://[^/?#@*%s%c\\]+/?$', '^%a[%w+.-]*://%*%.[^/?#@*%s%c\\]+/?$'],
+    err: 'expected an Origin like https://app.example.com or https://*.example.com (a scheme and a host, no path), or * for any',
   },
 };
 

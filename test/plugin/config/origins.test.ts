@@ -20,13 +20,16 @@ describe('an Origin of allowed_origins', () => {
     ['http://[0:0::1]:3000', 'http://[::1]:3000'],
     ['http://127.1', 'http://127.0.0.1'],
     ['null', 'null'],
+    ['https://app.example.com/', 'https://app.example.com'],
+    ['https://*.example.com/', 'https://*.example.com'],
+    ['*', '*'],
     ['chrome-extension://AbC', 'chrome-extension://abc'],
   ])('%s is read as a browser writes it: %s', (given, sent) => {
     expect(canonicalOrigin(given)).toBe(sent);
   });
 
   it.each([
-    ...['', '*', 'https://', 'app.example.com', 'https://app.example.com/', 'https://app.example.com/x'],
+    ...['', '**', 'https://', 'app.example.com', 'https://app.example.com//', 'https://app.example.com/x'],
     ...['https://a@b', 'https://a?b', 'https://a#b', 'https://a b', 'https://*', 'https://*.*.example'],
     ...['https://a.*.example', 'https://a:99999', 'https://a%zz', 'https://a\\b'],
   ])('%j is none', (given) => {
@@ -40,5 +43,17 @@ describe('an Origin of allowed_origins', () => {
     for (const origin of ['https://app.example.com', 'https://shop.xn--bcher-kva.example']) {
       expect(checkOrigin({ headers: { origin: [origin] } }, config.origins)).toEqual({ cookiesCount: true });
     }
+  });
+
+  it('that is * lets every Origin in, and cookies count only from one that is listed by name', async () => {
+    const { config } = await parseConfig(rawConfig({ allowed_origins: ['*', 'https://app.example.com'] }));
+    const countedFrom = (origin: string) =>
+      checkOrigin({ headers: { origin: [origin] } }, config.origins).cookiesCount;
+    expect(['https://app.example.com', 'https://evil.example', 'null', '*'].map(countedFrom)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });

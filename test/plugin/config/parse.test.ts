@@ -95,7 +95,11 @@ describe('the configuration', () => {
       { allowed_origins: ['https://a.example/x'] },
       'config.allowed_origins[0]: expected an Origin',
     ],
-    ['a bare star for Origins', { allowed_origins: ['*'] }, 'config.allowed_origins[0]: expected an Origin'],
+    [
+      'a star for a host',
+      { allowed_origins: ['https://*'] },
+      'config.allowed_origins[0]: expected an Origin',
+    ],
     ['a limit of nothing', { rate_limits: [{ by: 'tenant', limit: 0 }] }, 'config.rate_limits[0].limit'],
     [
       "an address for Redis's URL",

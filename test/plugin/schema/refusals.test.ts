@@ -74,7 +74,7 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'https:/x',
   ].map((uri): [string, Config, string] => [`the jwks_uri ${uri}`, { jwks_uri: uri }, 'config.jwks_uri']),
   ...[
-    ...['https://app.example.com/', 'https://app.example.com/path', 'app.example.com', '*', 'https://*'],
+    ...['https://app.example.com//', 'https://app.example.com/path', 'app.example.com', '**', 'https://*'],
     ...[
       'https://a.*.com',
       'https://user@a.example',
