@@ -56,7 +56,7 @@ ENV KONG_PLUGINS=bundled,ws-gatekeeper \
   KONG_PLUGINSERVER_GATEKEEPER_SOCKET=/run/ws-gatekeeper/plugin.sock \
   KONG_PLUGINSERVER_GATEKEEPER_START_CMD="/usr/local/bin/node /opt/ws-gatekeeper/dist/plugin/bin/ws-gatekeeper.js --socket /run/ws-gatekeeper/plugin.sock --admin-host 0.0.0.0 --admin-port 9091" \
   KONG_PLUGINSERVER_GATEKEEPER_QUERY_CMD="/usr/local/bin/node /opt/ws-gatekeeper/dist/plugin/bin/ws-gatekeeper.js --plugin-info" \
-  KONG_NGINX_MAIN_ENV="GATEKEEPER_LOG_LEVEL; env NODE_EXTRA_CA_CERTS; env NODE_OPTIONS"
+  KONG_NGINX_MAIN_ENV="GATEKEEPER_LOG_LEVEL; env GATEKEEPER_MAX_REFUSED_ADDRESSES; env NODE_EXTRA_CA_CERTS; env NODE_OPTIONS"
 
 FROM runtime AS bridge
 COPY --from=build /app/dist/sidecar ./dist/sidecar

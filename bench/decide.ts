@@ -4,6 +4,7 @@ import { parseConfig } from '../plugin/config/parse';
 import { decide, type DecisionContext } from '../plugin/decide';
 import { log } from '../plugin/log';
 import { verifierFor } from '../plugin/readiness';
+import { RefusedUpgrades } from '../plugin/refused-upgrades';
 import type { UpgradeRequest } from '../plugin/request';
 import { memoryStore } from '../plugin/store/memory-store';
 import { clockUs } from './clock';
@@ -104,6 +105,7 @@ async function decider({ token, assertion, tokenCacheSize }: Kind): Promise<() =
   const context: DecisionContext = {
     ...{ store, fallbackStore: store, assertionKey: keys.assertion, newId: randomUUID },
     verifier: verifierFor(config, keys, log),
+    refused: new RefusedUpgrades(() => performance.now() * 1000),
   };
   const requests = tokens.map(requestWith);
   let next = 0;

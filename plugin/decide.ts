@@ -8,8 +8,15 @@ import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal, type RefusalCode } from './refusal';
 import { isWebSocketUpgrade, singleHeader, type UpgradeRequest } from './request';
+import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
 import { appliedLimits, tierKeyOf } from './store/limits';
-import { StoreUnreachableError, type Store, type StoreAnswer, type StoreQuery } from './store/store';
+import {
+  StoreUnreachableError,
+  type LimitState,
+  type Store,
+  type StoreAnswer,
+  type StoreQuery,
+} from './store/store';
 import { findToken, type PresentedToken } from './token/places';
 import type { TokenVerifier, VerifiedToken } from './token/verify';
 
@@ -34,6 +41,10 @@ export interface Told {
   identity?: Identity;
   /** The limit that refused. */
   limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
+  /** Of a client over a limit with its refused upgrades: its address or network. */
+  address?: string | undefined;
+  /** Why this upgrade would be refused without that limit, as far as it was looked at. */
+  refusedFor?: RefusalCode;
 }
 
 /** The upgrade ends here. */
@@ -53,6 +64,8 @@ export interface DecisionContext {
   readonly store: Store;
   /** Asked in its place while it cannot be reached, where the configuration allows it. */
   readonly fallbackStore: Store;
+  /** Counts refused upgrades by address. */
+  readonly refused: RefusedUpgrades;
   /** A new unique id (RFC 9562). */
   readonly newId: () => string;
 }
@@ -73,12 +86,22 @@ export async function decide(
 ): Promise<Admit | Reject> {
   const requestId = requestIdOf(request, config, context);
   const told: Told = {};
+  const client = clientOf(request, config, context);
   try {
-    return await admit(request, config, context, now, requestId, told);
+    return await admit(request, config, context, now, { requestId, told, client });
   } catch (cause) {
-    if (cause instanceof Refusal) return { ...reject(cause, config, requestId), ...told };
-    throw cause;
+    if (!(cause instanceof Refusal)) throw cause;
+    const refusal = countedRefusal(cause, client, config, now, told);
+    if (refusal.code === 'too_many_refused') told.address = addressOf(request, config);
+    return { ...reject(refusal, config, requestId), ...told };
   }
+}
+
+/** What one decision gathers. */
+interface Begun {
+  readonly requestId: string;
+  readonly told: Told;
+  readonly client: ClientRefusals;
 }
 
 async function admit(
@@ -86,18 +109,22 @@ async function admit(
   config: GatekeeperConfig,
   context: DecisionContext,
   now: number,
-  requestId: string,
-  told: Told,
+  { requestId, told, client }: Begun,
 ): Promise<Admit> {
   if (!isWebSocketUpgrade(request)) {
     throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
   }
   const { cookiesCount } = checkOrigin(request, config.origins);
   const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
+  const { over } = client;
+  if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
+    throw tooManyRefused(over, config, now, told);
+  }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
   const query = queryOf(request, config, token);
   const answer = await askStore(query, config, context);
+  if (answer.revoked) context.verifier.forget(presented.token);
   const limitHeaders = checkStore(answer, query, config, now, told);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
@@ -112,6 +139,48 @@ async function admit(
   };
 }
 
+function clientOf(
+  request: UpgradeRequest,
+  config: GatekeeperConfig,
+  { refused }: DecisionContext,
+): ClientRefusals {
+  const { refusedLimits, redis, overLimitVerifications } = config;
+  if (refusedLimits.length === 0) return UNCOUNTED;
+  const subject = { ...NOBODY, path: request.path, ip: addressOf(request, config) };
+  return refused.of(appliedLimits(refusedLimits, subject, redis.keyPrefix), overLimitVerifications);
+}
+
+/** Whom a limit by address counts before a token was verified. */
+const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };
+
+function addressOf({ ip }: UpgradeRequest, { ipv6PrefixBits }: GatekeeperConfig): string | undefined {
+  return ip === undefined ? undefined : clientNetwork(ip, ipv6PrefixBits);
+}
+
+/** A refusal that the client causes counts against it, and is a 429 once it is over. */
+function countedRefusal(
+  refusal: Refusal,
+  client: ClientRefusals,
+  config: GatekeeperConfig,
+  now: number,
+  told: Told,
+): Refusal {
+  if (refusal.status !== 401 && refusal.status !== 403) return refusal;
+  if (client.over === undefined) {
+    client.count();
+    return refusal;
+  }
+  told.refusedFor = refusal.code;
+  return tooManyRefused(client.over, config, now, told);
+}
+
+function tooManyRefused({ limit, state }: OverLimit, config: GatekeeperConfig, now: number, told: Told) {
+  const { entry } = limit;
+  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+  const message = 'Too many refused connections from this address, try again later';
+  return overLimit('too_many_refused', message, state, config, now);
+}
+
 function queryOf(
   request: UpgradeRequest,
   config: GatekeeperConfig,
@@ -119,8 +188,7 @@ function queryOf(
 ): StoreQuery {
   const { tenantId, userId } = identity;
   const { path, routeId } = request;
-  const ip = request.ip === undefined ? undefined : clientNetwork(request.ip, config.ipv6PrefixBits);
-  const subject = { tenantId, userId, tier, path, routeId, ip };
+  const subject = { tenantId, userId, tier, path, routeId, ip: addressOf(request, config) };
   return {
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
@@ -166,14 +234,25 @@ function checkStore(
   if (revoked) throw new Refusal(401, 'revoked', 'The token was revoked');
   const state = tellingState(states);
   if (state === undefined) return {};
-  const headers = config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
-  if (admitted) return headers;
-  const { by, paths } = limits[states.indexOf(state)]?.entry ?? {};
-  if (by !== undefined && paths !== undefined) told.limit = { by, paths, limit: state.limit };
-  throw new Refusal(429, 'rate_limited', 'Too many connections, try again later', {
-    'Retry-After': retryAfter(state),
-    ...headers,
-  });
+  if (admitted) return tellingHeaders(state, config, now);
+  const { entry } = limits[states.indexOf(state)] ?? {};
+  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+  throw overLimit('rate_limited', 'Too many connections, try again later', state, config, now);
+}
+
+function overLimit(
+  code: RefusalCode,
+  message: string,
+  state: LimitState,
+  config: GatekeeperConfig,
+  now: number,
+): Refusal {
+  const headers = { 'Retry-After': retryAfter(state), ...tellingHeaders(state, config, now) };
+  return new Refusal(429, code, message, headers);
+}
+
+function tellingHeaders(state: LimitState, config: GatekeeperConfig, now: number) {
+  return config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
 }
 
 function upstreamChanges(

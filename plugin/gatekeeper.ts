@@ -118,10 +118,18 @@ export class Gatekeeper {
   }
 
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
-    const { requestId, status, outcome, identity, limit } = verdict;
+    const { requestId, status, outcome, identity, limit, address, refusedFor } = verdict;
     decisions.inc({ outcome });
     const [tenant, user] = [identity?.tenantId, identity?.userId];
-    const whom = { tenant, user, limit, ...placeOf(this.#raw), traceId: traceIdOf(upgrade) };
+    const whom = {
+      tenant,
+      user,
+      address,
+      refusedFor,
+      limit,
+      ...placeOf(this.#raw),
+      traceId: traceIdOf(upgrade),
+    };
     this.#log.info({ requestId, status, outcome, ...whom }, 'refused');
     await this.#withholdTokens(kong, upgrade, requestId);
     const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
@@ -187,10 +195,11 @@ async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): P
 
 /** Asks Kong, all at once, for what some rule of the configuration needs. */
 async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<UpgradeRequest> {
-  const { rateLimits, places, healthPath } = config;
-  const byPath = healthPath !== undefined || rateLimits.some(({ paths }) => paths.length > 0);
+  const { rateLimits, refusedLimits, places, healthPath } = config;
+  const byPath =
+    healthPath !== undefined || [...rateLimits, ...refusedLimits].some(({ paths }) => paths.length > 0);
   const byQuery = places.uriParamNames.length > 0;
-  const byIp = rateLimits.some(({ by }) => by === 'ip');
+  const byIp = refusedLimits.length > 0;
   const byRoute = rateLimits.some(({ by }) => by === 'route');
   if (!byPath && !byQuery && !byIp && !byRoute) return { headers: await readHeaders(kong, lookedAt) };
   const [headers, path, rawQuery, target, ip, route] = await Promise.all([

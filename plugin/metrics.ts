@@ -111,6 +111,15 @@ export function exportServerLoad(load: () => ServerLoad): void {
   );
 }
 
+/** Begins to export how many addresses' refused upgrades are remembered. */
+export function exportRefusedAddresses(count: () => number): void {
+  gauge(
+    'ws_gatekeeper_refused_addresses',
+    'States of addresses whose refused upgrades are remembered, one for an address and a limit.',
+    count,
+  );
+}
+
 /** Begins to collect the process's own metrics. */
 export function collectProcessMetrics(): void {
   collectDefaultMetrics({ register: registry });

@@ -6,10 +6,13 @@ import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decide';
 import type { HeaderSelection } from './header-selection';
 import { Health } from './health';
+import { readMaxRefusedAddresses } from './max-refused-addresses';
+import { RefusedUpgrades } from './refused-upgrades';
 import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys } from './keys/key-source';
 import {
+  exportRefusedAddresses,
   fallbacks,
   jwksAgeSeconds,
   jwksFetches,
@@ -82,6 +85,7 @@ function contextFor(
         return (stores?.memory ?? NEVER_ASKED).ask(query);
       },
     },
+    refused: refusedUpgrades,
     newId: randomUUID,
   };
 }
@@ -92,6 +96,14 @@ const NEVER_ASKED: Store = {
 };
 
 const monotonicMs = () => performance.now();
+
+/** One for all configurations, so that what it takes is bounded whatever they are. */
+const refusedUpgrades = new RefusedUpgrades(
+  () => monotonicMs() * 1000,
+  // ws-gatekeeper refuses to start with any other.
+  readMaxRefusedAddresses(process.env['GATEKEEPER_MAX_REFUSED_ADDRESSES'] ?? ''),
+);
+exportRefusedAddresses(() => refusedUpgrades.size);
 
 /** Verifies tokens by a configuration, and remembers those that were good. */
 export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {

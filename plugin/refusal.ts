@@ -17,6 +17,7 @@ export const REFUSAL_CODES = [
   'revoked',
   'no_tenant',
   'rate_limited',
+  'too_many_refused',
   'redis_unreachable',
   'keys_unavailable',
   'timeout',

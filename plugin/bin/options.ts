@@ -1,5 +1,10 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
+import {
+  DEFAULT_MAX_REFUSED_ADDRESSES,
+  MAX_REFUSED_ADDRESSES_EXPECTED,
+  readMaxRefusedAddresses,
+} from '../max-refused-addresses';
 import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-variables';
 
 /** What `ws-gatekeeper` is told on its command line to serve. */
@@ -55,13 +60,23 @@ export const VARIABLES: readonly Variable[] = [
     default: 'info',
     description: `least severe lines that are logged: ${LOG_LEVELS.join(', ')}`,
   },
+  {
+    name: 'GATEKEEPER_MAX_REFUSED_ADDRESSES',
+    default: String(DEFAULT_MAX_REFUSED_ADDRESSES),
+    description:
+      'how many states of the limits by `ip` on refused upgrades are kept in memory, one for an address and a limit, some 300 bytes each; the least recently used one goes first',
+  },
 ];
 
 /** Why the environment cannot be used; undefined when it can. */
 export function environmentFault(env: Environment): string | undefined {
   const level = env['GATEKEEPER_LOG_LEVEL'] ?? '';
-  if (level === '' || readLogLevel(level) !== undefined) return undefined;
-  return `GATEKEEPER_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}`;
+  if (level !== '' && readLogLevel(level) === undefined) {
+    return `GATEKEEPER_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}`;
+  }
+  const addresses = env['GATEKEEPER_MAX_REFUSED_ADDRESSES'] ?? '';
+  if (readMaxRefusedAddresses(addresses) !== undefined) return undefined;
+  return `GATEKEEPER_MAX_REFUSED_ADDRESSES: expected ${MAX_REFUSED_ADDRESSES_EXPECTED}`;
 }
 
 /** Variables of an environment that begin as those above and are none of them. */

@@ -104,7 +104,12 @@ export interface GatekeeperConfig {
   readonly tokenCacheSize: number;
   readonly realm: string;
   readonly headerNames: HeaderNames;
+  /** Those that count upgrades with a good token. */
   readonly rateLimits: readonly RateLimit[];
+  /** Those by address, which count refused upgrades. */
+  readonly refusedLimits: readonly RateLimit[];
+  /** How many unknown tokens a second are verified for an address that is over one of them. */
+  readonly overLimitVerifications: number;
   /** How many leading bits of an IPv6 address are one client. */
   readonly ipv6PrefixBits: number;
   /** Whether the limits hold in this process's memory while Redis is away. */

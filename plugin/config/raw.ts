@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { redisUrlFault } from '../../protocol/redis-url';
-import { ALGORITHMS, OPTIONAL_CLAIMS } from '../schema';
+import { ALGORITHMS, DEFAULT_OVER_LIMIT_VERIFICATIONS, OPTIONAL_CLAIMS } from '../schema';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { canonicalOrigin } from './origins';
@@ -41,6 +41,8 @@ const tierKey = z
     /^[^{}]*(?:\{tenant\}|\{\{tenant\}\})[^{}]*$/,
     'expected a Redis key with {tenant} in it once, like tier:{tenant}',
   );
+/** What a limit counts: upgrades with a good token and, by address, refused ones; or refused ones alone. */
+const counts = optional(z.enum(['all', 'refused'])).transform((given) => given ?? 'all');
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
@@ -90,14 +92,23 @@ export const rawConfig = z.object({
   assertion_private_key: optionalText,
   assertion_key_id: optionalText,
   rate_limits: z.array(
-    z.object({
-      by: z.enum(['tenant', 'user', 'route', 'ip']),
-      ...rate,
-      paths: z.array(pathPrefix),
-      tiers: z.record(z.string(), z.object(rate)),
-    }),
+    z
+      .object({
+        by: z.enum(['tenant', 'user', 'route', 'ip']),
+        counts,
+        ...rate,
+        paths: z.array(pathPrefix),
+        tiers: z.record(z.string(), z.object(rate)),
+      })
+      .refine((limit) => limit.counts === 'all' || limit.by === 'ip', {
+        path: ['counts'],
+        message: 'expected `all` unless `by` is `ip`: a refused upgrade has no tenant and no user',
+      }),
   ),
   ipv6_prefix: optional(z.int()).transform((bits) => bits ?? DEFAULT_IPV6_PREFIX_BITS),
+  over_limit_verifications: optional(z.int().nonnegative()).transform(
+    (given) => given ?? DEFAULT_OVER_LIMIT_VERIFICATIONS,
+  ),
   fault_tolerant: z.boolean(),
   hide_client_headers: z.boolean(),
   rate_limit_reset: optional(z.enum(['seconds', 'timestamp'])).transform((reset) => reset ?? 'seconds'),

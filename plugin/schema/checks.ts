@@ -1,8 +1,6 @@
 import { ALGORITHMS } from './algorithms';
 import { HMAC_ALGORITHMS } from '../../protocol/keys';
-
-/** A check over several fields of a record (kong/db/schema/init.lua `entity_checkers`), with the check's name as its only key. */
-export type EntityCheck = Readonly<Record<string, unknown>>;
+import type { EntityCheck } from './field';
 
 /** One that has `algorithm` among `algorithms` needs a key of its kind. */
 function keyFor(algorithm: string): EntityCheck {

@@ -4,6 +4,9 @@ export interface Pattern {
   readonly err: string;
 }
 
+/** A check over several fields of a record (kong/db/schema/init.lua `entity_checkers`), with the check's name as its only key. */
+export type EntityCheck = Readonly<Record<string, unknown>>;
+
 /** A field's rules in Kong's schema language (kong/db/schema/init.lua), the subset used here. */
 export interface FieldRule {
   readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'map' | 'record';
@@ -29,6 +32,8 @@ export interface FieldRule {
   readonly keys?: FieldRule;
   readonly values?: FieldRule;
   readonly fields?: readonly SchemaField[];
+  /** Over several fields of a record. */
+  readonly entity_checks?: readonly EntityCheck[];
 }
 
 /** One field: a record with the field's name as its only key, as Kong writes them. */

@@ -7,9 +7,10 @@ import { tokenFields } from './token';
 import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
+export { DEFAULT_OVER_LIMIT_VERIFICATIONS } from './limits';
 export { OPTIONAL_CLAIMS } from './token';
-export { CONFIG_CHECKS, type EntityCheck } from './checks';
-export type { FieldRule, SchemaField } from './field';
+export { CONFIG_CHECKS } from './checks';
+export type { EntityCheck, FieldRule, SchemaField } from './field';
 
 /** The plugin's `config` fields. */
 export const SCHEMA: readonly SchemaField[] = [

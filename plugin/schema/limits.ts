@@ -2,6 +2,9 @@ import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { claimPath, type FieldRule, type SchemaField } from './field';
 import { pathPrefix } from './patterns';
 
+/** How many unknown tokens a second are verified for an address over a limit, unless an operator says otherwise. */
+export const DEFAULT_OVER_LIMIT_VERIFICATIONS = 100;
+
 const rateFields: readonly SchemaField[] = [
   {
     limit: {
@@ -33,6 +36,17 @@ const rateFields: readonly SchemaField[] = [
 
 const limitField: FieldRule = {
   type: 'record',
+  entity_checks: [
+    {
+      conditional: {
+        if_field: 'counts',
+        if_match: { eq: 'refused' },
+        then_field: 'by',
+        then_match: { eq: 'ip' },
+        then_err: 'counts: refused upgrades have no tenant and no user: expected by: ip',
+      },
+    },
+  ],
   fields: [
     {
       by: {
@@ -42,6 +56,16 @@ const limitField: FieldRule = {
         default: 'tenant',
         description:
           "What is counted: a tenant, a tenant's user, a tenant on a Kong route, or a client's IP address.",
+      },
+    },
+    {
+      counts: {
+        type: 'string',
+        required: true,
+        one_of: ['all', 'refused'],
+        default: 'all',
+        description:
+          "A limit by `ip` counts upgrades with a good token and, by themselves in each gatekeeper's memory, those refused with 401 or 403; `refused` counts only these. The others count only upgrades with a good token. Over it, a refusal is a 429.",
       },
     },
     ...rateFields,
@@ -103,6 +127,16 @@ export const limitFields: readonly SchemaField[] = [
       default: DEFAULT_IPV6_PREFIX_BITS,
       description:
         'How many leading bits of an IPv6 address a limit by `ip` takes for one client, which usually has a whole /64; 128 counts each address by itself. An IPv4 address mapped into IPv6 counts as IPv4.',
+    },
+  },
+  {
+    over_limit_verifications: {
+      type: 'integer',
+      required: true,
+      between: [0, 100_000],
+      default: DEFAULT_OVER_LIMIT_VERIFICATIONS,
+      description:
+        'How many unknown tokens a second are verified for an address that is over a limit by `ip` with refused upgrades, so that a good one of a neighbour behind it gets in; further ones get 429 unverified, and 0 lets none be verified. A remembered good token always gets in.',
     },
   },
   {

@@ -1,7 +1,6 @@
-import { RecentMap } from '../recent-map';
-import { gcra } from './gcra';
 import type { KnownTiers } from './known-tiers';
 import { chargeOf } from './limits';
+import { MemoryLimits } from './memory-limits';
 import type { Store, StoreAnswer } from './store';
 
 /** How many limits' states are kept; the least recently used one goes first. */
@@ -14,22 +13,11 @@ export const MAX_MEMORY_LIMITS = 100_000;
  * @param known the tenants' tiers as far as Redis told them
  */
 export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS, known?: KnownTiers): Store {
-  const tats = new RecentMap<string, number>(max);
+  const states = new MemoryLimits(nowUs, max);
   return {
     ask({ limits, tierKey }): Promise<StoreAnswer> {
       const tier = tierKey === undefined ? undefined : known?.get(tierKey)?.tier;
-      const charges = limits.map((limit) => chargeOf(limit, tier));
-      const outcome = gcra(
-        charges.map(({ rate }) => rate),
-        charges.map(({ key }) => tats.get(key)),
-        nowUs(),
-      );
-      if (outcome.admitted) {
-        charges.forEach(({ key }, i) => {
-          const tat = outcome.tats[i];
-          if (tat !== undefined) tats.set(key, tat);
-        });
-      }
+      const outcome = states.charge(limits.map((limit) => chargeOf(limit, tier)));
       return Promise.resolve({ admitted: outcome.admitted, states: outcome.states, revoked: false });
     },
   };

@@ -16,29 +16,44 @@ export interface CachingVerifier extends TokenVerifier {
  * @param refreshKeys awaited before a token is taken from memory; forgets all when the keys that verified it are gone
  */
 export function cachingVerifier(
-  verifier: TokenVerifier,
+  verifier: Pick<TokenVerifier, 'verify'>,
   size: number,
   clockToleranceSeconds: number,
   refreshKeys?: () => Promise<void>,
 ): CachingVerifier {
-  if (size === 0) return { verify: (token, now) => verifier.verify(token, now), clear: () => undefined };
+  if (size === 0) return unremembered(verifier);
   const cache = new RecentMap<string, VerifiedToken>(size);
   let generation = 0;
+  const isGood = (known: VerifiedToken | undefined, now: number): known is VerifiedToken =>
+    known !== undefined && now < known.exp + clockToleranceSeconds;
   return {
     async verify(token, now) {
-      const digest = hash('sha256', token, 'base64');
+      const digest = digestOf(token);
       if (refreshKeys !== undefined && cache.has(digest)) await refreshKeys();
       const known = cache.get(digest);
-      if (known !== undefined && now < known.exp + clockToleranceSeconds) return known;
+      if (isGood(known, now)) return known;
       const begun = generation;
       const verified = await verifier.verify(token, now);
       // What was verified with keys that have gone meanwhile is not remembered.
       if (begun === generation) cache.set(digest, verified);
       return verified;
     },
+    knows: (token, now) => isGood(cache.get(digestOf(token)), now),
+    forget(token) {
+      cache.delete(digestOf(token));
+    },
     clear() {
       generation += 1;
       cache.clear();
     },
   };
+}
+
+/** The same of a verifier that remembers nothing. */
+export function unremembered({ verify }: Pick<TokenVerifier, 'verify'>): CachingVerifier {
+  return { verify, knows: () => false, forget: () => undefined, clear: () => undefined };
+}
+
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64');
 }

@@ -26,6 +26,10 @@ export interface TokenVerifier {
    * @throws Refusal
    */
   verify(token: string, now: number): Promise<VerifiedToken>;
+  /** Whether it would be taken from memory. */
+  knows(token: string, now: number): boolean;
+  /** Removes it from memory: it turned out to be revoked. */
+  forget(token: string): void;
 }
 
 /**

@@ -5,6 +5,7 @@ import { ConfigError, type GatekeeperConfig, type LimitedBy, type Rate } from '.
 import { parseConfig } from '../config/parse';
 import { decide, type Admit, type Reject } from '../decide';
 import { verifierFor } from '../readiness';
+import { RefusedUpgrades } from '../refused-upgrades';
 import type { UpgradeRequest } from '../request';
 import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
@@ -69,6 +70,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     assertionKey: keys.assertion,
     store,
     fallbackStore: store,
+    refused: new RefusedUpgrades(() => now * 1_000_000),
     newId: randomUUID,
   };
   const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);

@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Registry } from 'prom-client';
 import { parse } from 'yaml';
-import { collectProcessMetrics, exportServerLoad, registry as gatekeeper } from '../../plugin/metrics';
+import {
+  collectProcessMetrics,
+  exportRefusedAddresses,
+  exportServerLoad,
+  registry as gatekeeper,
+} from '../../plugin/metrics';
 import { bridgeRegistry } from './bridge-registry';
 import { groupedLabels, selectorsOf } from './promql';
 
@@ -59,6 +64,7 @@ const targets = dashboard.panels.flatMap(({ targets: own = [] }) => own);
 
 beforeAll(async () => {
   exportServerLoad(() => ({ connections: 0, callsInFlight: 0, instances: 0 }));
+  exportRefusedAddresses(() => 0);
   collectProcessMetrics();
   for (const registry of [bridgeRegistry(), gatekeeper]) await collect(registry);
 });

@@ -5,7 +5,9 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type Reject } from '../../plugin/decide';
 import { configuredKeys } from '../../plugin/keys/key-source';
+import { RefusedUpgrades } from '../../plugin/refused-upgrades';
 import { SCHEMA } from '../../plugin/schema';
+import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
 import { goodClaims, NOW, rawConfig, signToken, TOKEN_SECRET, upgradeHeaders } from '../plugin/fixture';
 
@@ -38,10 +40,11 @@ async function verdict(
   const { config, keys } = await parseConfig(rawConfig({ rate_limits: [], ...changes }));
   const store = { ask: () => Promise.resolve({ admitted: true, states: [], revoked }) };
   const context = {
-    verifier: {
+    verifier: unremembered({
       verify: (token: string, now: number) =>
         verifyToken(token, config.token, [configuredKeys(keys.token)], now),
-    },
+    }),
+    refused: new RefusedUpgrades(() => 0),
     assertionKey: keys.assertion,
     store,
     fallbackStore: store,

@@ -6,6 +6,8 @@ import type { GatekeeperConfig } from '../../plugin/config/config';
 import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../plugin/decide';
 import { configuredKeys } from '../../plugin/keys/key-source';
+import { RefusedUpgrades } from '../../plugin/refused-upgrades';
+import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
 import { goodClaims, NOW, rawConfig, TOKEN_SECRET, upgradeHeaders } from './fixture';
 
@@ -28,7 +30,8 @@ beforeAll(async () => {
   config = parsed.config;
   const keys = [configuredKeys(parsed.keys.token)];
   context = {
-    verifier: { verify: (token, now) => verifyToken(token, config.token, keys, now) },
+    verifier: unremembered({ verify: (token, now) => verifyToken(token, config.token, keys, now) }),
+    refused: new RefusedUpgrades(() => 0),
     assertionKey: parsed.keys.assertion,
     store: { ask: () => Promise.resolve({ admitted: true, states: [], revoked: false }) },
     fallbackStore: { ask: () => Promise.reject(new Error('not asked')) },

@@ -96,7 +96,7 @@ describe('ws-gatekeeper', () => {
     },
   );
 
-  it('warns of a variable that it does not read, and refuses a level that there is not', async () => {
+  it('warns of a variable that it does not read, and refuses a value that one may not have', async () => {
     const child = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOGLEVEL: 'info' });
     expect(await firstLine(child)).toMatchObject({
       level: 40,
@@ -109,6 +109,11 @@ describe('ws-gatekeeper', () => {
     expect(await firstLine(loud)).toMatchObject({
       level: 60,
       reason: 'GATEKEEPER_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+    });
+    const many = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_MAX_REFUSED_ADDRESSES: 'many' });
+    expect(await firstLine(many)).toMatchObject({
+      level: 60,
+      reason: 'GATEKEEPER_MAX_REFUSED_ADDRESSES: expected a whole number from 1 to 10000000',
     });
   });
 

@@ -14,6 +14,8 @@ import {
   type StoreAnswer,
   type StoreQuery,
 } from '../../plugin/store/store';
+import { RefusedUpgrades } from '../../plugin/refused-upgrades';
+import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
 import { verifyAssertion } from '../../protocol/assertion';
 import { importSecret, type FittedKey } from '../../protocol/keys';
@@ -56,13 +58,17 @@ interface Given {
   readonly store?: Store;
   readonly fallbackStore?: Store;
   readonly at?: number;
+  readonly refused?: RefusedUpgrades;
 }
 
 async function verdictFor(given: Given): Promise<Admit | Reject> {
   const { config, keys } = await parseConfig(rawConfig(given.config));
   let ids = 0;
   const context: DecisionContext = {
-    verifier: { verify: (token, now) => verifyToken(token, config.token, [configuredKeys(keys.token)], now) },
+    verifier: unremembered({
+      verify: (token, now) => verifyToken(token, config.token, [configuredKeys(keys.token)], now),
+    }),
+    refused: given.refused ?? new RefusedUpgrades(() => 0),
     assertionKey: keys.assertion,
     store: given.store ?? storeSaying(free),
     fallbackStore: given.fallbackStore ?? storeSaying(new Error('must not be asked')),

@@ -149,6 +149,12 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ],
   ['paths with a query', { rate_limits: [{ ...LIMIT, paths: ['/ws?x'] }] }, 'config.rate_limits[0].paths[0]'],
   ['a limit of nothing', { rate_limits: [{ limit: 0 }] }, 'config.rate_limits[0].limit'],
+  ['refused upgrades of a tenant', { rate_limits: [{ ...LIMIT, counts: 'refused' }] }, 'expected by: ip'],
+  [
+    'something else that counts',
+    { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'admitted' }] },
+    'config.rate_limits[0].counts',
+  ],
 ];
 
 /** Wrong configurations that a schema of Kong's cannot tell from good ones: what is wrong, and the log line's reason. */
@@ -290,6 +296,7 @@ describe("the schema, as Kong's validator reads it,", () => {
       'other headers',
       { tenant_header: 'x_tenant_id', header_names: ['authorization', 'Proxy-Authorization', 'X-Token'] },
     ],
+    ['refused upgrades of an address', { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'refused' }] }],
     ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
   ])('takes %s, as the gatekeeper does', async (_, changes) => {
     const config = { ...GOOD, ...changes };

@@ -123,6 +123,40 @@ describe('an upgrade costs', () => {
   });
 });
 
+describe('a limit on refused upgrades', () => {
+  const limit = { by: 'ip', limit: 1, window_seconds: 60, burst: 0, paths: [], tiers: {} };
+  const config = { rate_limits: [{ ...limit, counts: 'refused' }] };
+
+  it('costs no round trip: neither an admitted upgrade, nor a refused one', async () => {
+    const kong = worker(config);
+    const admitted = await kong.upgrade(upgrade(await goodToken()));
+    const refused = [await kong.upgrade(upgrade()), await kong.upgrade(upgrade())];
+    kong.close();
+    expect(admitted).toMatchObject({ status: undefined, writes: 2 });
+    expect(refused).toMatchObject([
+      { status: 401, writes: 2 },
+      { status: 429, writes: 2 },
+    ]);
+  });
+
+  it('says in the log whose address it is and what would have been said without it, and counts it', async () => {
+    const kong = worker({ ...config, realm: 'another configuration' });
+    const before = await metric('ws_gatekeeper_decisions_total{outcome="too_many_refused"}');
+    await kong.upgrade(upgrade());
+    await kong.upgrade(upgrade());
+    kong.close();
+    expect(await metric('ws_gatekeeper_decisions_total{outcome="too_many_refused"}')).toBeGreaterThan(before);
+    expect(await metric('ws_gatekeeper_refused_addresses')).toBeGreaterThan(0);
+    expect(JSON.parse(logged.findLast((line) => line.includes('too_many_refused')) ?? '')).toMatchObject({
+      msg: 'refused',
+      status: 429,
+      refusedFor: 'no_token',
+      address: expect.stringMatching(/^[0-9.]+$/),
+      limit: { by: 'ip', paths: [], limit: 1 },
+    });
+  });
+});
+
 describe('under abuse', () => {
   it('refusals are counted by outcome', async () => {
     const kong = worker();
