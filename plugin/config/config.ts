@@ -14,6 +14,14 @@ export interface OriginRules {
   readonly allowAbsent: boolean;
 }
 
+/** What stands before a token's tenant, so that two issuers' tenants of one name are two tenants. */
+export interface TenantPrefixes {
+  /** By `iss`; none where all tokens have the same prefix. */
+  readonly byIssuer: ReadonlyMap<string, string>;
+  /** Of every other token; undefined where there may be none. */
+  readonly others: string | undefined;
+}
+
 /** What a token must be. */
 export interface TokenRules {
   readonly algorithms: readonly string[];
@@ -22,6 +30,7 @@ export interface TokenRules {
   readonly tokenTypeClaim: readonly string[];
   readonly tokenTypes: readonly string[];
   readonly tenantClaim: readonly string[];
+  readonly tenantPrefixes: TenantPrefixes;
   readonly userClaim: readonly string[];
   /** Looked at where a token has no user claim. */
   readonly userClaimFallback: readonly string[] | undefined;

@@ -3,6 +3,7 @@ import { canonicalPath } from '../../protocol/path';
 import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
+import { tenantPrefixes } from './tenant-prefixes';
 
 /**
  * Parses what Kong hands over, once a configuration.
@@ -83,6 +84,7 @@ function tokenRules(raw: RawConfig): GatekeeperConfig['token'] {
     tokenTypeClaim: raw.token_type_claim,
     tokenTypes: raw.token_types,
     tenantClaim: raw.tenant_claim,
+    tenantPrefixes: tenantPrefixes(raw),
     userClaim: raw.user_claim,
     userClaimFallback: raw.user_claim_fallback,
     rolesClaim: raw.roles_claim,

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { redisUrlFault } from '../../protocol/redis-url';
-import { ALGORITHMS, DEFAULT_OVER_LIMIT_VERIFICATIONS, OPTIONAL_CLAIMS } from '../schema';
+import {
+  ALGORITHMS,
+  DEFAULT_OVER_LIMIT_VERIFICATIONS,
+  MAX_TENANT_PREFIX_BYTES,
+  OPTIONAL_CLAIMS,
+} from '../schema';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { canonicalOrigin } from './origins';
@@ -43,6 +48,10 @@ const tierKey = z
   );
 /** What a limit counts: upgrades with a good token and, by address, refused ones; or refused ones alone. */
 const counts = optional(z.enum(['all', 'refused'])).transform((given) => given ?? 'all');
+const tenantPrefix = z
+  .string()
+  .regex(/^[!-~]*$/, 'expected visible ASCII')
+  .max(MAX_TENANT_PREFIX_BYTES);
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
@@ -66,6 +75,8 @@ export const rawConfig = z.object({
   token_type_claim: claimPath,
   token_types: texts,
   tenant_claim: claimPath,
+  tenant_prefix: optional(tenantPrefix.min(1)),
+  tenant_prefixes: optional(z.record(z.string().min(1), tenantPrefix)).transform((given) => given ?? {}),
   user_claim: claimPath,
   user_claim_fallback: optional(claimPath),
   roles_claim: claimPath,

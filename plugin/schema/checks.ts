@@ -21,5 +21,16 @@ export const CONFIG_CHECKS: readonly EntityCheck[] = [
   ...ALGORITHMS.map(keyFor),
   { at_least_one_of: ['assertion_secret', 'assertion_private_key'] },
   { distinct: ['secret', 'assertion_secret'] },
+  { mutually_exclusive: ['tenant_prefix', 'tenant_prefixes'] },
+  {
+    conditional: {
+      if_field: 'issuers',
+      if_match: { len_min: 2 },
+      then_field: 'tenant_prefixes',
+      then_match: { len_min: 2 },
+      then_err:
+        'issuers: two of them may have a tenant of the same name: expected tenant_prefixes with a prefix for each, the same where they share their tenants',
+    },
+  },
   { distinct: ['tenant_header', 'user_header', 'roles_header', 'request_id_header', 'assertion_header'] },
 ];

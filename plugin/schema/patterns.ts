@@ -86,6 +86,12 @@ export const pathPrefix: Pick<FieldRule, 'match' | 'err'> = {
   err: 'expected a path that begins with a slash, without query, fragment and white space',
 };
 
+/** What may stand before a tenant. */
+export const tenantPrefix: Pick<FieldRule, 'match' | 'err'> = {
+  match: '^[!-~]*$',
+  err: 'expected visible ASCII, 64 characters at most',
+};
+
 /** Text for a header's quoted string: printable ASCII. */
 export const printable: Pick<FieldRule, 'match' | 'err'> = {
   match: '^[ -~]+$',

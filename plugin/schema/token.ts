@@ -1,9 +1,12 @@
 import { ALGORITHMS } from './algorithms';
 import { claimPath, type SchemaField } from './field';
-import { printable } from './patterns';
+import { printable, tenantPrefix } from './patterns';
 
 /** The claims that a token may lack where `optional_claims` says so; `type` is the token_type_claim, whatever its name. */
 export const OPTIONAL_CLAIMS = ['iss', 'aud', 'type'] as const;
+
+/** The longest prefix of tenants, in bytes; with it a tenant has 256 at most. */
+export const MAX_TENANT_PREFIX_BYTES = 64;
 
 /** What a token must be. */
 export const tokenFields: readonly SchemaField[] = [
@@ -46,6 +49,26 @@ export const tokenFields: readonly SchemaField[] = [
     },
   },
   { tenant_claim: claimPath('The claim with the tenant: a string or an integer.', ['tenant_id']) },
+  {
+    tenant_prefix: {
+      type: 'string',
+      len_max: MAX_TENANT_PREFIX_BYTES,
+      ...tenantPrefix,
+      description:
+        "What is put before every token's tenant, for example `b~`: limits, tiers, sessions, caps, channels, revocations by tenant and X-Tenant-ID then have `b~acme`. For a configuration whose issuer's tenants are not those of another configuration beside the same Redis.",
+    },
+  },
+  {
+    tenant_prefixes: {
+      type: 'map',
+      required: true,
+      keys: { type: 'string', len_min: 1 },
+      values: { type: 'string', len_min: 0, len_max: MAX_TENANT_PREFIX_BYTES, ...tenantPrefix },
+      default: {},
+      description:
+        'The same by issuer: a prefix for each of `issuers`, required where there are two or more, since both may have a tenant `acme`. Issuers that share their tenants have the same one, which may be empty. Of prefixes that differ none may begin another, and optional_claims may not have `iss`.',
+    },
+  },
   { user_claim: claimPath('The claim with the user: a string or an integer.', ['sub']) },
   {
     user_claim_fallback: {

@@ -8,6 +8,7 @@ import { Refusal } from '../refusal';
 import { claimAt, rolesFrom } from './claims';
 import { verifyJwt } from './hmac';
 import { checkProvenance } from './provenance';
+import { tenantName } from './tenant-name';
 
 /** What a verified token says. */
 export interface VerifiedToken {
@@ -135,8 +136,8 @@ function checkRequired(payload: JWTPayload, rules: TokenRules): void {
 }
 
 function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
-  const tenantId = idFrom(claimAt(payload, rules.tenantClaim));
-  if (tenantId === undefined) throw new Refusal(403, 'no_tenant', 'The token names no tenant');
+  const tenantClaim = idFrom(claimAt(payload, rules.tenantClaim));
+  if (tenantClaim === undefined) throw new Refusal(403, 'no_tenant', 'The token names no tenant');
   const userId = idFrom(userOf(payload, rules));
   if (userId === undefined) throw new Refusal(401, 'bad_claim', 'The token names no user');
   const roles = rolesFrom(claimAt(payload, rules.rolesClaim));
@@ -147,8 +148,10 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
     throw new Refusal(401, 'bad_claim', 'The token\'s "jti" is not a string');
   }
   if (exp === undefined) throw new Refusal(401, 'bad_claim', 'The token\'s "exp" is missing');
+  const tenantId = tenantName(tenantClaim, payload.iss, rules.tenantPrefixes);
   const identity: Identity = Object.freeze({ tenantId, userId, roles: Object.freeze([...roles]) });
-  const fault = identityFault(identity);
+  // The claim by itself, too: no prefix makes good what is at its beginning.
+  const fault = identityFault({ ...identity, tenantId: tenantClaim }) ?? identityFault(identity);
   if (fault !== undefined)
     throw new Refusal(401, 'bad_claim', `The token's identity is not accepted: ${fault}`);
   const tier = claimAt(payload, rules.tierClaim);

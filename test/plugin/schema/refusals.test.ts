@@ -149,6 +149,24 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ],
   ['paths with a query', { rate_limits: [{ ...LIMIT, paths: ['/ws?x'] }] }, 'config.rate_limits[0].paths[0]'],
   ['a limit of nothing', { rate_limits: [{ limit: 0 }] }, 'config.rate_limits[0].limit'],
+  ['two issuers whose tenants may have one name', { issuers: ['a', 'b'] }, 'expected tenant_prefixes with'],
+  [
+    'one prefix for two issuers',
+    { issuers: ['a', 'b'], tenant_prefix: 'x' },
+    'expected tenant_prefixes with',
+  ],
+  [
+    'a prefix for all and for each',
+    { tenant_prefix: 'x', tenant_prefixes: { 'matih-platform': 'y' } },
+    "'tenant_prefix', 'tenant_prefixes'",
+  ],
+  ['a prefix with white space', { tenant_prefix: 'a b' }, 'config.tenant_prefix: expected visible ASCII'],
+  ['a long prefix', { tenant_prefix: 'x'.repeat(65) }, 'config.tenant_prefix'],
+  [
+    'a prefix of an issuer that no header can carry',
+    { tenant_prefixes: { 'matih-platform': 'ü' } },
+    'config.tenant_prefixes',
+  ],
   ['refused upgrades of a tenant', { rate_limits: [{ ...LIMIT, counts: 'refused' }] }, 'expected by: ip'],
   [
     'something else that counts',
@@ -204,6 +222,26 @@ const UNSAYABLE: readonly [why: string, changes: Config, reason: string][] = [
     'a host that no URL may have',
     { allowed_origins: ['https://a%zz.example'] },
     'config.allowed_origins[0]: expected an Origin',
+  ],
+  [
+    'a prefix that begins another',
+    { issuers: ['a', 'b'], tenant_prefixes: { a: 'x', b: 'xy' } },
+    'config.tenant_prefixes: expected no prefix that begins another',
+  ],
+  [
+    'an issuer without a prefix',
+    { issuers: ['a', 'b', 'c'], tenant_prefixes: { a: 'a~', b: 'b~' } },
+    'config.tenant_prefixes: expected a prefix for each',
+  ],
+  [
+    'a prefix of an issuer that is not accepted',
+    { tenant_prefixes: { 'matih-platform': 'a~', other: 'b~' } },
+    'config.tenant_prefixes: expected issuers of config.issuers',
+  ],
+  [
+    'tokens that may lack the issuer which chooses a prefix',
+    { issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~' }, optional_claims: ['iss'] },
+    'config.optional_claims: expected no iss',
   ],
   [
     'a Redis address with a port over 65535',
@@ -296,6 +334,10 @@ describe("the schema, as Kong's validator reads it,", () => {
       'other headers',
       { tenant_header: 'x_tenant_id', header_names: ['authorization', 'Proxy-Authorization', 'X-Token'] },
     ],
+    ['a prefix of tenants', { tenant_prefix: 'b:' }],
+    ['two issuers, each with its tenants', { issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~' } }],
+    ['two issuers that share their tenants', { issuers: ['a', 'b'], tenant_prefixes: { a: '', b: '' } }],
+    ['tokens of any issuer', { issuers: [] }],
     ['refused upgrades of an address', { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'refused' }] }],
     ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
   ])('takes %s, as the gatekeeper does', async (_, changes) => {

@@ -68,6 +68,7 @@ describe('a claim that a token has', () => {
       ...LENIENT,
       audiences: ['a', 'b'],
       issuers: ['i', 'j'],
+      tenant_prefixes: { i: '', j: '' },
       token_types: ['access', 'oauth2'],
     };
     const claims = { aud: ['x', 'b'], iss: 'j', type: 'oauth2' };
