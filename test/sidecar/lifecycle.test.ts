@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { createServer, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
@@ -124,7 +125,7 @@ describe('a bridge', () => {
       asked.on('upgrade', (_, socket) => socket.destroy());
       const socket = await new Promise<Socket>((resolve) => asked.once('socket', resolve));
       if (socket.connecting) await once(socket, 'connect');
-      if (round % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (round % 2 === 0) await setImmediate();
       socket.resetAndDestroy();
     }
     const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
@@ -157,8 +158,8 @@ describe('a bridge', () => {
       const mebibyte = Buffer.alloc(1024 * 1024);
       for (let count = 0; count < 30; count += 1) client.socket.send(mebibyte);
       await eventually(async () => (await received('collaboration')) >= 1);
-      // Time enough for the rest to be read, if anything read: 200 answers of the same process.
-      for (let round = 0; round < 200; round += 1) await received('collaboration');
+      // Time enough for the rest to be read, if anything read: 200 turns of the event loop that both are on.
+      for (let turn = 0; turn < 200; turn += 1) await setImmediate();
       expect(await received('collaboration')).toBe(1);
     } finally {
       process.kill(redis.pid, 'SIGCONT');

@@ -5,6 +5,9 @@ import { startRedisCluster } from '../fakes/redis-cluster';
 import { startRedis } from '../fakes/redis-server';
 import { clientChannels } from './fixture';
 
+/** No node of these is stopped or cut off: slow is not gone. */
+const PATIENCE_MS = 10_000;
+
 /** Redis as a test of the bridge sees it, one server or a cluster. */
 export interface TestRedis {
   /** For the bridge. */
@@ -43,7 +46,7 @@ async function oneServer(): Promise<TestRedis> {
 }
 
 async function cluster(): Promise<TestRedis> {
-  const nodes = await startRedisCluster();
+  const nodes = await startRedisCluster({ connection: { commandTimeout: PATIENCE_MS } });
   const masters = async (): Promise<readonly Redis[]> => {
     const infos = nodes.nodes.map(async ({ redis }) => ({ redis, info: await redis.info('replication') }));
     return (await Promise.all(infos))

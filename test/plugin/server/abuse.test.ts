@@ -45,10 +45,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+// Nothing here is about a slow Redis, and this machine may be slow.
 const worker = (changes: Record<string, unknown> = {}) =>
   new KongWorker(
     path,
-    rawConfig({ redis: { ...(rawConfig()['redis'] as object), url: redis.url }, ...changes }),
+    rawConfig({
+      redis: { ...(rawConfig()['redis'] as object), url: redis.url, timeout: 10_000 },
+      decision_timeout: 30_000,
+      ...changes,
+    }),
   );
 
 // Real time here: the gatekeeper is a process of its own.

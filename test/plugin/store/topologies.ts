@@ -3,6 +3,9 @@ import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startSentinels } from '../../fakes/redis-sentinel';
 import { startRedis } from '../../fakes/redis-server';
 
+/** No node of these is stopped or cut off: slow is not gone. */
+const PATIENCE_MS = 10_000;
+
 /** Redis as a test of the gatekeeper sees it. */
 export interface TestRedis {
   /** For the gatekeeper. */
@@ -44,7 +47,7 @@ async function sentinels(): Promise<TestRedis> {
 }
 
 async function cluster(): Promise<TestRedis> {
-  const setup = await startRedisCluster();
+  const setup = await startRedisCluster({ connection: { commandTimeout: PATIENCE_MS } });
   const { url, client, nodes } = setup;
   return {
     url,
