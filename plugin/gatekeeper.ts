@@ -10,7 +10,7 @@ import { decide, type Admit, type Reject } from './decide';
 import type { HeaderLists, HeaderSelection } from './header-selection';
 import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
-import { decisions, decisionSeconds, observeSince } from './metrics';
+import { countLimited, decisions, decisionSeconds, observeSince } from './metrics';
 import { readyFor, type Ready } from './readiness';
 import { singleHeader, type UpgradeRequest } from './request';
 import type { UpstreamChanges } from './token/places';
@@ -118,26 +118,24 @@ export class Gatekeeper {
   }
 
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
-    const { requestId, status, outcome, identity, limit, address, refusedFor } = verdict;
+    const { requestId, status, outcome, message, responseHeaders, identity } = verdict;
     decisions.inc({ outcome });
-    const [tenant, user] = [identity?.tenantId, identity?.userId];
-    const whom = {
-      tenant,
-      user,
-      address,
-      refusedFor,
-      limit,
-      ...placeOf(this.#raw),
-      traceId: traceIdOf(upgrade),
-    };
-    this.#log.info({ requestId, status, outcome, ...whom }, 'refused');
+    if (outcome === 'rate_limited' && identity !== undefined) countLimited(identity.tenantId);
     await this.#withholdTokens(kong, upgrade, requestId);
-    const headers = { 'Content-Type': 'application/json; charset=utf-8', ...verdict.responseHeaders };
-    await kong.response.exit(
-      status,
-      JSON.stringify({ message: verdict.message }),
-      await allowedHeaders(kong, headers),
-    );
+    const type = { 'Content-Type': 'application/json; charset=utf-8' };
+    const headers = await allowedHeaders(kong, { ...type, ...responseHeaders });
+    // Asked in the write that exits, so that it costs no round trip.
+    const told = this.#tellOf(verdict, upgrade, knownToKong(kong));
+    await kong.response.exit(status, JSON.stringify({ message }), headers);
+    await told;
+  }
+
+  async #tellOf(verdict: Reject, upgrade: Upgrade, asked: Promise<KnownToKong>): Promise<void> {
+    const { requestId, status, outcome, identity, limit, address, refusedFor } = verdict;
+    const { kongRequestId, ...place } = await asked;
+    const whom = { tenant: identity?.tenantId, user: identity?.userId, address, refusedFor, limit };
+    const where = { ...scopeOf(this.#raw), ...place, traceId: traceIdOf(upgrade) };
+    this.#log.info({ requestId, kongRequestId, status, outcome, ...whom, ...where }, 'refused');
   }
 
   async #withholdTokens(kong: Kong, upgrade: Upgrade, requestId: string): Promise<void> {
@@ -156,10 +154,34 @@ export class Gatekeeper {
   }
 }
 
-/** The ids of the route and the service that Kong has this configuration for. */
-function placeOf(raw: unknown): { route: unknown; service: unknown } {
+/** The ids of the route and of the service that this configuration is for, where it is for one. */
+function scopeOf(raw: unknown): { route: unknown; service: unknown } {
   const { route_id: route, service_id: service } = Object(raw) as Record<string, unknown>;
   return { route: route ?? undefined, service: service ?? undefined };
+}
+
+/** What only Kong knows of a request. Members that it did not tell are not there. */
+interface KnownToKong {
+  /** Kong's own id of the request: it answers it as `X-Kong-Request-Id` and logs it as `request.id`. Kong before 3.5 has none. */
+  readonly kongRequestId?: string;
+  readonly route?: string;
+  readonly routeName?: string;
+  readonly service?: string;
+}
+
+async function knownToKong({ nginx, router }: Kong): Promise<KnownToKong> {
+  // The line matters more than what it says.
+  const silent = () => undefined;
+  const [id, route] = await Promise.all([
+    nginx.getVar('kong_request_id').catch(silent),
+    router.getRoute().catch(silent),
+  ]);
+  return {
+    ...(id ? { kongRequestId: id } : {}),
+    ...(route?.id ? { route: route.id } : {}),
+    ...(route?.name ? { routeName: route.name } : {}),
+    ...(route?.service?.id ? { service: route.service.id } : {}),
+  };
 }
 
 /** Calls without a result, which leave in one write with what comes next. */

@@ -1,4 +1,4 @@
-import { version } from './version';
+import { packageVersion } from '../stdio/package-version';
 import { Configurations, IDLE_MS } from './configurations';
 import { Gatekeeper } from './gatekeeper';
 import type { Kong } from './kong';
@@ -37,7 +37,7 @@ export const Name = 'ws-gatekeeper';
 /** Kong's configuration fields. */
 export const Schema = SCHEMA;
 /** This package's version. */
-export const Version = version;
+export const Version = packageVersion();
 /** Below every bundled authentication plugin, above ip-restriction (990), acl (950) and rate-limiting (910). */
 export const Priority = 1005;
 /** The phases that Kong calls; `response` would buffer, `log` would cost a call a connection. */

@@ -6,6 +6,13 @@ import type { HeaderLists, HeaderSelection } from './header-selection';
  */
 export type PdkHeaders = Readonly<Record<string, string | readonly string[]>>;
 
+/** The route that Kong matched, as far as it is used here. */
+export interface MatchedRoute {
+  readonly id: string;
+  readonly name?: string | null | undefined;
+  readonly service?: { readonly id: string } | null | undefined;
+}
+
 /** The few calls of Kong's PDK that the gatekeeper makes, in kong-pdk's spelling; its own types pass no strict check. */
 export interface Kong {
   readonly request: {
@@ -26,9 +33,12 @@ export interface Kong {
     /** The client's address behind the proxies of Kong's `trusted_ips`. */
     getForwardedIp(): Promise<string>;
   };
+  readonly nginx: {
+    /** One of nginx's variables; empty, or nothing at all over MsgPack, where there is none of that name. */
+    getVar(name: string): Promise<string | null | undefined>;
+  };
   readonly router: {
-    /** The matched route. */
-    getRoute(): Promise<{ readonly id: string }>;
+    getRoute(): Promise<MatchedRoute>;
   };
   readonly log: {
     /** What Kong's log plugins write at this place of their entry (`request.uri`). */

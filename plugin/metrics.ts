@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { packageVersion } from '../stdio/package-version';
+import { LimitedTenants } from './limited-tenants';
 import { droppedLines } from './log';
 import { REFUSAL_CODES } from './refusal';
 
@@ -84,6 +86,25 @@ new Counter({
     this.inc(droppedLines());
   },
 });
+
+new Gauge({
+  name: 'ws_gatekeeper_build_info',
+  help: '1, with the versions of ws-gatekeeper and of Node as labels.',
+  labelNames: ['version', 'node'],
+  registers,
+}).set({ version: packageVersion(), node: process.version }, 1);
+
+let limitedTenants: LimitedTenants | undefined;
+
+/** Begins to count refusals by tenant, each of at most `maxTenants` under a label of its own; 0 counts none. */
+export function exportLimitedTenants(maxTenants: number): void {
+  limitedTenants = maxTenants === 0 ? undefined : new LimitedTenants(maxTenants, registry, Date.now);
+}
+
+/** A tenant's upgrade was refused with 429. */
+export function countLimited(tenant: string): void {
+  limitedTenants?.count(tenant);
+}
 
 /**
  * Observes the time since then: what startTimer() does, without its closure and its arrays.

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { FittedKey } from '../protocol/keys';
+import { packageVersion } from '../stdio/package-version';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
@@ -138,6 +139,7 @@ export function createBridge(
   const metrics = createMetrics({
     routes: routes.map((route) => route.name),
     held: {
+      version: packageVersion(),
       subscriptions: () => subscriptions.size,
       streams: () => streams.size,
       sessions: () => sessions.size,

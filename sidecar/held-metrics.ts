@@ -3,6 +3,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** What the bridge knows of itself when it is asked: read on each scrape. */
 export interface Held {
+  /** This package's. */
+  readonly version: string;
   readonly subscriptions: () => number;
   readonly streams: () => number;
   readonly sessions: () => number;
@@ -21,6 +23,12 @@ export interface Held {
 
 /** Registers what is read when Prometheus asks. */
 export function registerHeld(held: Held, registry: Registry): void {
+  new Gauge({
+    name: 'ws_bridge_build_info',
+    help: '1, with the versions of ws-bridge and of Node as labels.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version: held.version, node: process.version }, 1);
   gauge('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
   gauge(
     'ws_bridge_streams',

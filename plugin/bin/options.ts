@@ -17,6 +17,7 @@ export interface ServeOptions {
   readonly shutdownTimeoutMs: number;
   readonly adminHost: string;
   readonly adminPort?: number;
+  readonly metricsMaxTenants: number;
 }
 
 /** Its options, in the order in which `--help` lists them. */
@@ -41,6 +42,12 @@ export const SERVE_OPTIONS: readonly Option[] = [
     'serve /metrics and /livez there, on at most 64 connections, each of which has 5000 ms for its request; without it they are not served',
   ).argParser(port),
   new Option('--admin-host <host>', 'address for them').default('127.0.0.1'),
+  new Option(
+    '--metrics-max-tenants <number>',
+    'refusals with 429 are exported by tenant, for as many tenants at a time; the rest share one label; 0 exports none',
+  )
+    .argParser(tenants)
+    .default(0),
   new Option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does'),
 ];
 
@@ -101,6 +108,12 @@ function port(text: string): number {
   if (!/^[0-9]{1,5}$/.test(text) || number > 65_535)
     throw new InvalidArgumentError('Expected a port, 0 to 65535.');
   return number;
+}
+
+function tenants(text: string): number {
+  if (!/^[0-9]{1,5}$/.test(text))
+    throw new InvalidArgumentError('Expected a number of tenants, 0 to 99999, for example 100.');
+  return Number(text);
 }
 
 function milliseconds(text: string): number {

@@ -13,7 +13,7 @@ import { visibleLines } from '../../stdio/visible';
 import { AdminPort } from '../admin-port';
 import { Name, Plugin, Version } from '../index';
 import { log, settle } from '../log';
-import { exportServerLoad } from '../metrics';
+import { exportLimitedTenants, exportServerLoad } from '../metrics';
 import { closeStores } from '../store/held-stores';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';
@@ -128,6 +128,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     const { connections, callsInFlight } = server;
     return { connections, callsInFlight, instances: instances.size };
   });
+  exportLimitedTenants(options.metricsMaxTenants);
   const { adminHost: host, adminPort: port } = options;
   let admin: AdminPort | undefined;
   try {

@@ -95,15 +95,19 @@ export class Exchange {
 
   /** Drops what was held back: the plugin failed, and what it had begun to say must not take effect. */
   discard(): void {
-    this.#sources = [];
-    this.#answers = [];
+    this.#drop(new ExchangeEndedError('what was asked was not sent'));
   }
 
   /** Kong is gone: whoever waits for an answer that was not even asked for yet is told so. */
   abandon(): void {
     this.#ended = true;
-    for (const answer of this.#answers) answer.fail(kongIsGone());
-    this.discard();
+    this.#drop(kongIsGone());
+  }
+
+  #drop(error: Error): void {
+    for (const answer of this.#answers) answer.fail(error);
+    this.#sources = [];
+    this.#answers = [];
   }
 
   #end(last: FrameSource): void {
@@ -121,13 +125,11 @@ export class Exchange {
     });
   }
 
-  // What cannot be written fails those who asked, and so the plugin.
   #flushForAsking(): void {
-    const answers = this.#answers;
     try {
       this.#flush();
-    } catch (cause) {
-      for (const answer of answers) answer.fail(cause as Error);
+    } catch {
+      // Those who asked have been told, and so the plugin.
     }
   }
 
@@ -135,8 +137,14 @@ export class Exchange {
     if (this.#sources.length === 0) return;
     const sources = this.#sources;
     const answers = this.#answers;
-    this.discard();
-    this.#transport.write(sources);
+    this.#sources = [];
+    this.#answers = [];
+    try {
+      this.#transport.write(sources);
+    } catch (cause) {
+      for (const answer of answers) answer.fail(cause as Error);
+      throw cause;
+    }
     this.#transport.expect(answers);
   }
 }

@@ -1,4 +1,5 @@
 import type { HeaderLists, HeaderSelection } from '../header-selection';
+import type { MatchedRoute } from '../kong';
 import type { FrameWriter } from './frame-writer';
 import { ProtocolError } from './frame';
 import { WireReader } from './wire-reader';
@@ -33,6 +34,8 @@ const CALL = {
   closeInstance: tag(35, DELIMITED),
   handleEvent: tag(36, DELIMITED),
 } as const;
+
+const ROUTE = { id: tag(1, DELIMITED), name: tag(4, DELIMITED), service: tag(18, DELIMITED) } as const;
 
 /** Reads an RpcCall. @throws ProtocolError when it is none */
 export function readRpcCall(frame: Buffer): RpcCall {
@@ -172,8 +175,19 @@ export function readNumber(frame: Buffer): number {
 }
 
 /** Reads what is used of a `Route`. @throws ProtocolError when it is none */
-export function readRoute(frame: Buffer): { readonly id: string } {
-  return { id: readFirstText(frame) };
+export function readRoute(frame: Buffer): MatchedRoute {
+  const reader = new WireReader(frame);
+  let id = '';
+  let name = '';
+  let service: MatchedRoute['service'];
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === ROUTE.id) id = reader.text();
+    else if (field === ROUTE.name) name = reader.text();
+    else if (field === ROUTE.service) service = { id: readFirstText(reader.shared()) };
+    else reader.skip(field);
+  }
+  return { id, name, service };
 }
 
 function readFirstText(frame: Buffer): string {

@@ -1,5 +1,5 @@
 import type { HeaderLists, HeaderSelection } from '../header-selection';
-import type { Kong, PdkHeaders } from '../kong';
+import type { Kong, MatchedRoute, PdkHeaders } from '../kong';
 import { constantFrame, type FrameWriter } from './frame-writer';
 import {
   readHeaders,
@@ -23,6 +23,7 @@ const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
 const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
 const GET_HTTP_VERSION = constantFrame('kong.request.get_http_version');
 const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
+const GET_VAR = constantFrame('kong.nginx.get_var');
 const GET_ROUTE = constantFrame('kong.router.get_route');
 const SET_SERIALIZE_VALUE = constantFrame('kong.log.set_serialize_value');
 const SET_UPSTREAM_HEADERS = constantFrame('kong.service.request.set_headers');
@@ -46,6 +47,7 @@ export function pdkOf(calls: Calls): Kong {
   return {
     request: asked,
     client: asked,
+    nginx: asked,
     router: asked,
     log: new RequestLog(calls),
     service: { request: new UpstreamRequest(calls) },
@@ -88,7 +90,14 @@ class AskedOfKong {
     return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
   }
 
-  getRoute(): Promise<{ readonly id: string }> {
+  getVar(name: string): Promise<string> {
+    return this.#calls.ask((out) => {
+      out.constant(GET_VAR);
+      writeString(out, name);
+    }, readString);
+  }
+
+  getRoute(): Promise<MatchedRoute> {
     return this.#calls.ask(withoutArgument(GET_ROUTE), readRoute);
   }
 }

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { endWithReader } from '../../stdio/closed-output';
 import { EXIT_CODES, EXIT_CODES_HELP, exitCodeOf } from '../../stdio/exit-codes';
+import { packageVersion } from '../../stdio/package-version';
 import { processLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
@@ -136,14 +135,4 @@ function settingsHelp(): string {
     return `  ${name}${value}\n      ${description}`;
   });
   return `\nEnvironment:\n${rows.join('\n')}`;
-}
-
-/** This file runs as dist/sidecar/bin/ws-bridge.js; a container may be given dist alone. */
-function packageVersion(): string {
-  try {
-    const text = readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8');
-    return (JSON.parse(text) as { version: string }).version;
-  } catch {
-    return 'unknown';
-  }
 }

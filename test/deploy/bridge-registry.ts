@@ -7,6 +7,7 @@ export function bridgeRegistry(): Registry {
   const { registry } = createMetrics({
     routes: DEFAULT_ROUTES.map(({ name }) => name),
     held: {
+      version: '1.2.3',
       subscriptions: () => 0,
       streams: () => 0,
       sessions: () => 0,

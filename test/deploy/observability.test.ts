@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { parse } from 'yaml';
 import {
   collectProcessMetrics,
+  exportLimitedTenants,
   exportRefusedAddresses,
   exportServerLoad,
   registry as gatekeeper,
@@ -43,6 +44,11 @@ interface Dashboard {
   };
 }
 
+/** Where the repository is: what package.json says. */
+const repository = (
+  JSON.parse(read('package.json')) as { repository: { url: string } }
+).repository.url.replace(/^git\+|\.git$/g, '');
+
 /** One metric as it is exported. */
 interface Exported {
   readonly type: string;
@@ -64,6 +70,7 @@ const targets = dashboard.panels.flatMap(({ targets: own = [] }) => own);
 
 beforeAll(async () => {
   exportServerLoad(() => ({ connections: 0, callsInFlight: 0, instances: 0 }));
+  exportLimitedTenants(1);
   exportRefusedAddresses(() => 0);
   collectProcessMetrics();
   for (const registry of [bridgeRegistry(), gatekeeper]) await collect(registry);
@@ -205,7 +212,7 @@ describe('an alert', () => {
     const sections = [...read('docs/runbook.md').matchAll(/^## (\w+)$/gm)].map(([, name]) => name);
     expect(sections.sort()).toEqual(rules.map(({ alert }) => alert).sort());
     for (const { alert, annotations } of rules) {
-      expect(annotations.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+      expect(annotations.runbook_url).toBe(`${repository}/blob/main/docs/runbook.md#${alert.toLowerCase()}`);
     }
   });
 });

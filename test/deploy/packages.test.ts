@@ -15,6 +15,9 @@ interface PackedFile {
 
 interface Manifest {
   readonly version: string;
+  readonly homepage: string;
+  readonly bugs: { readonly url: string };
+  readonly repository: { readonly type: string; readonly url: string; readonly directory?: string };
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
@@ -121,6 +124,19 @@ describe('the package kong-ws-bridge', () => {
     const refused = await command('ws-bridge', ['tail', 'ws://127.0.0.1:1'], {});
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('expected a token') });
   });
+});
+
+it.each([
+  ['kong-ws-bridge', manifest, undefined],
+  ['ws-bridge-client', client, 'client'],
+])('the package %s says where its source is, and where faults are told', (_, told, directory) => {
+  const home = 'https://github.com/your-org/kong-ws-bridge';
+  expect(told.repository).toEqual({
+    type: 'git',
+    url: `git+${home}.git`,
+    ...(directory === undefined ? {} : { directory }),
+  });
+  expect([told.homepage, told.bugs.url]).toEqual([`${home}#readme`, `${home}/issues`]);
 });
 
 describe('what the packages export', () => {

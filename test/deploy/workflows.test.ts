@@ -90,6 +90,9 @@ describe('a release', () => {
 
   it("tells npm where the README's relative links lead", () => {
     expect(scriptOf(packages)).toContain('repository.directory=client --workspace ws-bridge-client');
+    // In place of the name that is to be replaced.
+    for (const place of ['repository.url=git+$home.git', 'homepage=$home#readme', 'bugs.url=$home/issues'])
+      expect(scriptOf(packages)).toContain(`"${place}"`);
   });
 });
 

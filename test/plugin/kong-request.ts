@@ -1,6 +1,9 @@
 import type { Kong } from '../../plugin/kong';
 import type { PluginInstance } from '../../plugin/server/instances';
 
+/** Kong's own id of every request here. */
+export const KONG_REQUEST_ID = '0123456789abcdef0123456789abcdef';
+
 /** One request as Kong has it. */
 export interface KongRequest {
   readonly headers: Readonly<Record<string, string[]>>;
@@ -45,6 +48,7 @@ export function kongOf(request: KongRequest): { readonly kong: Kong; readonly to
       getHttpVersion: () => Promise.resolve(httpVersion),
     },
     client: { getForwardedIp: () => Promise.resolve(ip) },
+    nginx: { getVar: (name) => Promise.resolve(name === 'kong_request_id' ? KONG_REQUEST_ID : '') },
     router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
     log: { setSerializeValue: () => Promise.resolve() },
     service: {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,7 +17,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gk-'));
   socketPath = join(folder, 'gk.sock');
   const bin = join(__dirname, '../../dist/plugin/bin/ws-gatekeeper.js');
-  gatekeeper = spawn(process.execPath, [bin, '--socket', socketPath, '--admin-port', '0'], {
+  const options = ['--socket', socketPath, '--admin-port', '0', '--metrics-max-tenants', '2'];
+  gatekeeper = spawn(process.execPath, [bin, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   adminPort = await new Promise<number>((resolve) => {
@@ -68,6 +69,14 @@ describe('a gatekeeper exports', () => {
     expect(await value('ws_gatekeeper_calls_in_flight')).toBe(0);
   });
 
+  it('its version and that of Node', async () => {
+    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+      version: string;
+    };
+    const series = `ws_gatekeeper_build_info{version="${version}",node="${process.version}"}`;
+    expect(await value(series)).toBe(1);
+  });
+
   it('nothing of checks at health_path, which get 503 while Redis is away, also where the limits hold in memory', async () => {
     const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
     const limit = { by: 'tenant', limit: 100, window_seconds: 60, burst: 100, paths: [], tiers: {} };
@@ -86,5 +95,22 @@ describe('a gatekeeper exports', () => {
       writes: 2,
     });
     expect(await value('ws_gatekeeper_decision_seconds_count')).toBe(4);
+  });
+
+  it('refusals with 429 by tenant, and no other refusals', async () => {
+    const limit = { by: 'tenant', limit: 1, window_seconds: 86_400, burst: 0, paths: [], tiers: {} };
+    const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
+    const revocation = { enabled: false, key_prefix: '', fault_tolerant: false };
+    const worker = new KongWorker(socketPath, rawConfig({ redis, revocation, rate_limits: [limit] }));
+    const now = Math.floor(Date.now() / 1000);
+    for (const tenant_id of ['a', 'a', 'a', 'b']) {
+      const authorization = `Bearer ${await signToken({ tenant_id, iat: now, exp: now + 900 })}`;
+      await worker.upgrade({ upgrade: 'websocket', authorization });
+      await worker.upgrade({ authorization });
+    }
+    worker.close();
+    expect(await value('ws_gatekeeper_limited_total{tenant="a"}')).toBe(2);
+    await expect(value('ws_gatekeeper_limited_total{tenant="b"}')).rejects.toThrow('expected the series');
+    expect(await value('ws_gatekeeper_limited_total{tenant="other"}')).toBe(0);
   });
 });

@@ -29,6 +29,7 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
     },
     log: { setSerializeValue: nothing },
     client: { getForwardedIp: nothing },
+    nginx: { getVar: nothing },
     router: { getRoute: nothing },
     service: {
       request: {

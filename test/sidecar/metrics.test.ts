@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
@@ -38,6 +40,14 @@ async function expectValue(series: string, expected: number): Promise<void> {
   await eventually(async () => (await value(series)) === expected);
   expect(await value(series)).toBe(expected);
 }
+
+it('a bridge exports its version and that of Node', async () => {
+  bridge = await startBridge(redisServer.url);
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+    version: string;
+  };
+  await expectValue(`ws_bridge_build_info{version="${version}",node="${process.version}"}`, 1);
+});
 
 describe('traffic', () => {
   it('is counted from 0, for every route', async () => {

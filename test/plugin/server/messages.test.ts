@@ -39,7 +39,14 @@ const root = Root.fromJSON({
     Int: { fields: { v: { type: 'int32', id: 1 } } },
     Number: { fields: { v: { type: 'double', id: 1 } } },
     String: { fields: { v: { type: 'string', id: 1 } } },
-    Route: { fields: { id: { type: 'string', id: 1 }, name: { type: 'string', id: 4 } } },
+    Key: { fields: { id: { type: 'string', id: 1 } } },
+    Route: {
+      fields: {
+        id: { type: 'string', id: 1 },
+        name: { type: 'string', id: 4 },
+        service: { type: 'Key', id: 18 },
+      },
+    },
     ExitArgs: {
       fields: {
         status: { type: 'int32', id: 1 },
@@ -185,7 +192,11 @@ describe('what protobufjs writes is read:', () => {
     fc.assert(
       fc.property(text, text, (v, name) => {
         expect(readString(encoded('String', { v }))).toBe(v);
-        expect(readRoute(encoded('Route', { id: v, name }))).toEqual({ id: v });
+        expect(readRoute(encoded('Route', { id: v, name, service: { id: name } }))).toEqual({
+          id: v,
+          name,
+          service: { id: name },
+        });
       }),
     );
   });

@@ -67,10 +67,15 @@ function accessCall(id: Buffer, sequence = 3): Buffer {
   return Buffer.concat([Buffer.from([0x08, sequence, 0xa2, 0x02, event.length]), event]);
 }
 
-/** The arguments of the exit that a refusal ends with; before it, nothing but the headers that may hold a token goes. */
+/** Before the exit of a refusal: the headers that may hold a token go, and the line of the log asks what Kong knows. */
+const BEFORE_EXIT: readonly unknown[] = [
+  ...['kong.service.request.clear_header', 'kong.nginx.get_var', 'kong.router.get_route'],
+];
+
+/** The arguments of the exit that a refusal ends with. */
 async function exitArgs(client: KongClient): Promise<Buffer> {
   let method = (await client.frame())?.toString();
-  while (method === 'kong.service.request.clear_header') {
+  while (BEFORE_EXIT.includes(method)) {
     await client.frame();
     method = (await client.frame())?.toString();
   }
