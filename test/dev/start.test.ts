@@ -191,7 +191,9 @@ function launch(
 ) {
   const child = spawn(command, args, { cwd, env: environment({ ...ports, DEMO_TOKEN_INTERVAL_MS: '1' }) });
   running = child;
-  process.once('exit', () => child.kill('SIGTERM'));
+  const kill = (): void => void child.kill('SIGTERM');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   return child;
 }
 

@@ -69,7 +69,9 @@ async function startServer(socketPath: string): Promise<ChildProcess> {
     cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  process.once('exit', () => child.kill('SIGKILL'));
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
+  child.once('exit', () => process.off('exit', killAtExit));
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.includes('server started')) return child;
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endedAtExit } from './at-exit';
 
 /** A folder that nobody else uses, under the system's for temporary files. It is gone with this process at the latest. */
 export interface OwnFolder {
@@ -10,9 +11,8 @@ export interface OwnFolder {
   remove(): Promise<void>;
 }
 
-const paths = new Set<string>();
-process.once('exit', () => {
-  for (const path of paths) rmSync(path, { recursive: true, force: true });
+const paths = endedAtExit<string>((path) => {
+  rmSync(path, { recursive: true, force: true });
 });
 
 /** Makes an empty one. */

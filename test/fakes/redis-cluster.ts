@@ -36,9 +36,19 @@ export interface RedisCluster {
   startMove(key: string, to: ClusterNode): Promise<void>;
   /** Moves the slot of a key, with what is in it, as `redis-cli --cluster reshard` does. */
   moveSlot(key: string, to: ClusterNode): Promise<void>;
+  /** `CLUSTER FAILOVER` to a replica of the node that serves a key, asked for until Redis does it. */
+  failOver(key: string): Promise<FailedOver>;
   /** Resolves once every node that runs sees all slots served. */
   settled(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A failover that was asked for and done. */
+export interface FailedOver {
+  /** The new master. */
+  readonly to: ClusterNode;
+  /** When that was asked for which Redis did, milliseconds since the epoch. */
+  readonly askedAt: number;
 }
 
 /** How a cluster's nodes are started and reached. */
@@ -53,6 +63,8 @@ export interface ClusterOptions {
 const SLOTS = 16_384;
 const MASTERS = 3;
 const ROUND_MS = 25;
+/** After which Redis forgets a failover that was asked for and could not be done, in milliseconds. */
+const FAILOVER_FORGOTTEN_MS = 5000;
 
 /** Starts six nodes and resolves once they are a cluster. */
 export async function startRedisCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
@@ -83,6 +95,14 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     if (most === undefined) throw new Error('no node runs');
     return most;
   };
+  const replicaOf = async (key: string): Promise<ClusterNode> => {
+    // After a failover the nodes hear only bit by bit who follows whom.
+    for (;;) {
+      const id = (await rowOf(key)).ids[1];
+      if (id !== undefined) return nodeById(id);
+      await sleep(ROUND_MS);
+    }
+  };
   const startMove = async (key: string, to: ClusterNode): Promise<void> => {
     const from = nodeById((await rowOf(key)).ids[0]);
     await to.redis.cluster('SETSLOT', keySlot(key), 'IMPORTING', from.id);
@@ -93,12 +113,14 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     nodes,
     client,
     ownerOf: async (key) => nodeById((await rowOf(key)).ids[0]),
-    replicaOf: async (key) => {
-      // After a failover the nodes hear only bit by bit who follows whom.
+    replicaOf,
+    failOver: async (key) => {
+      // Redis answers OK, and then does not do it where the last election is less than four node timeouts ago.
       for (;;) {
-        const id = (await rowOf(key)).ids[1];
-        if (id !== undefined) return nodeById(id);
-        await sleep(ROUND_MS);
+        const to = await replicaOf(key);
+        const askedAt = Date.now();
+        await to.redis.cluster('FAILOVER').catch(() => undefined);
+        if (await isMasterWithin(to, FAILOVER_FORGOTTEN_MS)) return { to, askedAt };
       }
     },
     startMove,
@@ -159,6 +181,15 @@ async function startNode(folder: string, { args, connection }: ClusterOptions): 
       running ??= await run(port);
     },
   };
+}
+
+async function isMasterWithin({ redis }: ClusterNode, timeoutMs: number): Promise<boolean> {
+  const until = performance.now() + timeoutMs;
+  while (performance.now() < until) {
+    if ((await redis.info('replication')).includes('role:master')) return true;
+    await sleep(ROUND_MS);
+  }
+  return false;
 }
 
 async function meet(nodes: readonly ClusterNode[]): Promise<void> {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { endedAtExit } from './at-exit';
 
 /** A redis-server process, a child of this one. */
 export interface RedisProcess {
@@ -10,9 +11,8 @@ export interface RedisProcess {
   kill(): Promise<void>;
 }
 
-const children = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+const children = endedAtExit<ChildProcess>((child) => {
+  child.kill('SIGKILL');
 });
 
 /** The port is somebody else's. */
@@ -32,7 +32,9 @@ export async function runRedis(
 ): Promise<RedisProcess> {
   const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   children.add(child);
-  child.once('exit', () => children.delete(child));
+  child.once('exit', () => {
+    children.delete(child);
+  });
   await printed(child, readyLine);
   return {
     pid: child.pid ?? 0,

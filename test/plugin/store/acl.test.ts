@@ -83,7 +83,7 @@ describe('the documented user of a gatekeeper', () => {
     await cluster.startMove('blacklist:moving', to);
     expect(await ask('acme', 'moving')).toMatchObject({ admitted: true });
     await cluster.moveSlot('blacklist:moving', to);
-    await (await cluster.replicaOf('{acme}')).redis.cluster('FAILOVER');
+    await cluster.failOver('{acme}');
     while (!sent.asked().some(([name]) => name === 'readwrite')) {
       await ask('acme', 'good').catch(() => undefined);
       await sleep(25);

@@ -138,7 +138,7 @@ async function moveAndFailOver(
   await cluster.startMove(key, to);
   await (await connect(`${url}/ws/ai/chat?session=moving`, ALICE)).close();
   await cluster.moveSlot(key, to);
-  await (await cluster.replicaOf(key)).redis.cluster('FAILOVER');
+  await cluster.failOver(key);
   await eventually(done);
 }
 
