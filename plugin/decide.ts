@@ -205,23 +205,43 @@ async function askStore(
   if (query.limits.length === 0 && query.revocationKey === undefined) {
     return { admitted: true, states: [], revoked: false };
   }
+  const answer = await askShared(query, context);
+  const { uncounted = [], revoked } = answer;
+  if (revoked === true || (revoked !== undefined && uncounted.length === 0)) return answer;
+  if (revoked === undefined && !config.revocation.faultTolerant)
+    throw unknown('Whether the token was revoked');
+  if (uncounted.length > 0 && !config.faultTolerant) throw unknown('The rate limit');
+  const counted = await context.fallbackStore.ask({ ...query, limits: uncounted, revocationKey: undefined });
+  return bothAnswers(query, answer, counted);
+}
+
+/** Where nothing is answered, nothing is known; otherwise each answer stands, whatever became of the others. */
+async function askShared(query: StoreQuery, { store }: DecisionContext): Promise<StoreAnswer> {
   try {
-    return await context.store.ask(query);
+    return await store.ask(query);
   } catch (cause) {
     if (!(cause instanceof StoreUnreachableError)) throw cause;
-    requireFaultTolerance(query, config);
-    return context.fallbackStore.ask(query);
+    const revoked = query.revocationKey === undefined ? false : undefined;
+    return { admitted: true, states: [], uncounted: query.limits, revoked };
   }
 }
 
-function requireFaultTolerance(query: StoreQuery, config: GatekeeperConfig): void {
-  const limitsMayGo = query.limits.length === 0 || config.faultTolerant;
-  const revocationMayGo = query.revocationKey === undefined || config.revocation.faultTolerant;
-  if (limitsMayGo && revocationMayGo) return;
-  const what = revocationMayGo ? 'The rate limit' : 'Whether the token was revoked';
-  throw new Refusal(503, 'redis_unreachable', `${what} cannot be checked, try again later`, {
+function unknown(what: string): Refusal {
+  return new Refusal(503, 'redis_unreachable', `${what} cannot be checked, try again later`, {
     'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
   });
+}
+
+/** What Redis counted, and in this process's memory what it did not. */
+function bothAnswers({ limits }: StoreQuery, shared: StoreAnswer, memory: StoreAnswer): StoreAnswer {
+  const uncounted = new Set(shared.uncounted);
+  const [inRedis, inMemory] = [shared.states.values(), memory.states.values()];
+  const states = limits.map((limit) => (uncounted.has(limit) ? inMemory : inRedis).next().value);
+  return {
+    admitted: shared.admitted && memory.admitted,
+    states: states.filter((state) => state !== undefined),
+    revoked: shared.revoked,
+  };
 }
 
 function checkStore(
@@ -231,7 +251,7 @@ function checkStore(
   now: number,
   told: Told,
 ) {
-  if (revoked) throw new Refusal(401, 'revoked', 'The token was revoked');
+  if (revoked === true) throw new Refusal(401, 'revoked', 'The token was revoked');
   const state = tellingState(states);
   if (state === undefined) return {};
   if (admitted) return tellingHeaders(state, config, now);

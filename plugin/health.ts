@@ -46,7 +46,7 @@ export class Health {
     if (this.#asked === undefined || nowMs - this.#askedMs >= HEALTH_REMEMBERED_MS) {
       this.#askedMs = nowMs;
       this.#asked = this.#store.ask(this.#query).then(
-        () => true,
+        ({ uncounted = [], revoked }) => uncounted.length === 0 && revoked !== undefined,
         () => false,
       );
     }

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
+import { hearRefusedConnection } from './refused-connection';
 
 /**
  * Opens the sockets to a cluster's nodes. ioredis listens for one error of a socket; one that is let go of in the
@@ -15,6 +16,12 @@ export class NodeConnector extends AbstractConnector {
     this.#options = options as RedisOptions;
   }
 
+  override disconnect(): void {
+    // A socket that has closed does not say so again: ioredis would wait for that, and keep the process for so long.
+    if ((this.stream as Socket | undefined)?.closed === true) this.connecting = false;
+    else super.disconnect();
+  }
+
   connect(): Promise<Socket> {
     const { host = '127.0.0.1', port = 6379, tls } = this.#options;
     this.connecting = true;
@@ -23,6 +30,7 @@ export class NodeConnector extends AbstractConnector {
       this.firstError = error;
     });
     socket.on('error', () => undefined);
+    hearRefusedConnection(socket);
     this.stream = socket;
     return Promise.resolve(socket);
   }

@@ -14,20 +14,24 @@ export interface ErrorReplyListener {
   over(reason: string): void;
 }
 
-/** Between two new connections for what a command was answered with, at least, in milliseconds. */
+/** Between two new connections for what a server that is not the master answered, at least, in milliseconds. */
 export const REOPEN_INTERVAL_MS = 1000;
+/** The same for what the master may answer as well, in milliseconds. */
+export const DOUBT_INTERVAL_MS = 10_000;
 
 /** Nothing is wrong: a script is sent whole then, and a cluster's client goes where it is sent. */
 const ORDINARY = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
 /** The server at the other end is a replica: behind its address there may be a master by now. */
 const NOT_THE_MASTER = /^(READONLY|MASTERDOWN) /;
+/** It loads what a new master sent it, or its replicas have left it for one: that may be, or it is the master all the same. */
+const PERHAPS_NOT_THE_MASTER = /^(LOADING|NOREPLICAS) /;
 
 /**
  * Looks at every error that Redis answers a connection with: each new reason is told once, in Redis's own words, whoever's
  * command it was. For ioredis's `reconnectOnError`.
  * @param nowMs a monotonic clock, milliseconds
- * @returns whether a new connection may help; at most once in {@link REOPEN_INTERVAL_MS}, so that a Redis that stays so is not
- * stormed
+ * @returns whether a new connection may help; at most once in {@link REOPEN_INTERVAL_MS} or {@link DOUBT_INTERVAL_MS}, so that a
+ * Redis that stays so is not stormed
  */
 export function errorReplies(
   listener: ErrorReplyListener,
@@ -46,8 +50,15 @@ export function errorReplies(
     if (ORDINARY.test(error.message)) return false;
     if (told.hear(error.message)) listener.refused(error.message, error.command?.name);
     timer ??= setInterval(lookForOver, REASON_OVER_MS / 3).unref();
-    if (!NOT_THE_MASTER.test(error.message) || nowMs() - reopenedAt < REOPEN_INTERVAL_MS) return false;
+    const intervalMs = intervalFor(error.message);
+    if (intervalMs === undefined || nowMs() - reopenedAt < intervalMs) return false;
     reopenedAt = nowMs();
     return true;
   };
+}
+
+/** Undefined where a new connection does not help. */
+function intervalFor(message: string): number | undefined {
+  if (NOT_THE_MASTER.test(message)) return REOPEN_INTERVAL_MS;
+  return PERHAPS_NOT_THE_MASTER.test(message) ? DOUBT_INTERVAL_MS : undefined;
 }

@@ -1,5 +1,10 @@
+import type { Socket } from 'node:net';
 import { SentinelConnector, type Redis, type RedisOptions } from 'ioredis';
+import { NodeConnector } from '../protocol/node-connector';
+import { hearRefusedConnection } from '../protocol/refused-connection';
 import { giveUpSilent } from './give-up-silent';
+
+type ErrorEmitter = Parameters<SentinelConnector['connect']>[0];
 
 /** What ioredis has, but does not declare. */
 interface ConnectorInsides {
@@ -19,12 +24,25 @@ export class LiveSentinelConnector extends SentinelConnector {
     const connect = insides.connectToSentinel.bind(this);
     const timeoutMs = typed.sentinelCommandTimeout ?? DEFAULT_TIMEOUT_MS;
     insides.connectToSentinel = (endpoint, more) => {
-      const sentinel = connect(endpoint, more);
+      // CLIENT SETINFO would need one more right.
+      const sentinel = connect(endpoint, { ...more, disableClientInfo: true, Connector: NodeConnector });
       giveUpSilent(sentinel, { timeoutMs });
       // Why none can be asked, the connection to the master tells; without a listener ioredis writes to standard error.
       sentinel.on('error', () => undefined);
       return sentinel;
     };
+  }
+
+  override async connect(emit: ErrorEmitter): Promise<Socket> {
+    const socket = await super.connect(emit);
+    hearRefusedConnection(socket);
+    return socket;
+  }
+
+  override disconnect(): void {
+    // As in NodeConnector; what the sentinels tell is let go of in any case.
+    if ((this.stream as Socket | undefined)?.closed === true) Reflect.deleteProperty(this, 'stream');
+    super.disconnect();
   }
 }
 

@@ -21,14 +21,19 @@ export class ToldReasons {
     return this.#heardAt.size === 0;
   }
 
-  /** A reason is heard. @returns whether it is to be told */
-  hear(text: string): boolean {
-    const kind = kindOf(text);
+  /**
+   * A reason is heard.
+   * @param whose a node's name, of which it is told apart from the others
+   * @returns whether it is to be told
+   */
+  hear(text: string, whose = ''): boolean {
+    const kind = `${whose} ${kindOf(text)}`;
     const known = this.#heardAt.get(kind);
-    if (known !== undefined) {
+    if (known !== undefined && this.#nowMs() - known.atMs < REASON_OVER_MS) {
       known.atMs = this.#nowMs();
       return false;
     }
+    this.#heardAt.delete(kind);
     const [oldest] = this.#heardAt.keys();
     if (this.#heardAt.size >= MAX_REASONS && oldest !== undefined) this.#heardAt.delete(oldest);
     this.#heardAt.set(kind, { text, atMs: this.#nowMs() });
@@ -46,13 +51,15 @@ export class ToldReasons {
     return over;
   }
 
-  /** All is well: whatever comes next is told again. */
-  clear(): void {
-    this.#heardAt.clear();
+  /** All is well: whatever comes next is told again. @param whose of this node alone */
+  clear(whose?: string): void {
+    for (const kind of this.#heardAt.keys()) {
+      if (whose === undefined || kind.startsWith(`${whose} `)) this.#heardAt.delete(kind);
+    }
   }
 }
 
-/** An error of Redis begins with a word in capitals that says of what kind it is. */
+/** An error of Redis begins with a word in capitals that says of what kind it is; `ERR` is any other. */
 function kindOf(text: string): string {
-  return /^[A-Z]{3,}(?= )/.exec(text)?.[0] ?? text.replace(/\d+/g, '#');
+  return /^(?!ERR )[A-Z]{3,}(?= )/.exec(text)?.[0] ?? text.replace(/\d+/g, '#');
 }

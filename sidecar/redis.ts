@@ -11,11 +11,11 @@ import {
   type RedisTarget,
 } from '../protocol/redis-url';
 import { refreshSlots } from '../protocol/slot-refresh';
+import { ConnectionLog, refusalLog } from '../redis/connection-log';
 import { errorReplies } from '../redis/error-replies';
 import { giveUp, giveUpSilent } from '../redis/give-up-silent';
 import { MasterConnector } from '../redis/master-connector';
 import { LiveSentinelConnector } from '../redis/sentinel-connector';
-import { ToldReasons } from '../redis/told-reasons';
 import { gatherWrites } from './gathered-writes';
 import type { HandoverStore } from './handover';
 import type { Commands, Publish } from './publish';
@@ -211,17 +211,7 @@ function commonOptions(name: string, { redisTimeoutMs }: RedisSettings, log: Log
     connectTimeout: redisTimeoutMs,
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     // After a failover the old master is a replica that takes no writes.
-    reconnectOnError: errorReplies(
-      {
-        refused: (reason, command) => {
-          log.warn({ connection: name, command, reason }, 'redis refuses');
-        },
-        over: (reason) => {
-          log.info({ connection: name, reason }, 'redis refuses no longer');
-        },
-      },
-      () => performance.now(),
-    ),
+    reconnectOnError: errorReplies(refusalLog(log.child({ connection: name })), () => performance.now()),
   };
 }
 
@@ -250,38 +240,8 @@ function tlsOptions(settings: RedisSettings): ConnectionOptions {
   };
 }
 
-/**
- * One line when the connection is lost, one for each new reason for which it is not to be had, and one when it is back,
- * however many attempts lie between.
- */
 function logChanges(redis: Commands, connection: string, log: Logger): void {
-  let lost = false;
-  let reason: string | undefined;
-  const told = new ToldReasons(() => performance.now());
-  redis.on('error', (error: Error) => {
-    reason = error.message;
-    if (lost && told.hear(reason)) log.warn({ connection, reason }, 'redis connection error');
-  });
-  // Why a sentinel or a node of a cluster is not to be had, ioredis tells apart from that.
-  for (const event of ['sentinelError', 'node error']) {
-    redis.on(event, (error: Error, node?: string) => {
-      if (told.hear(error.message))
-        log.warn({ connection, node, reason: error.message }, 'redis connection error');
-    });
-  }
-  redis.on('close', () => {
-    if (!lost) {
-      log.warn({ connection, reason }, 'redis connection lost');
-      if (reason !== undefined) told.hear(reason);
-    }
-    lost = true;
-  });
-  redis.on('ready', () => {
-    log.info({ connection }, 'redis connection ready');
-    lost = false;
-    reason = undefined;
-    told.clear();
-  });
+  new ConnectionLog(log.child({ connection }), () => performance.now()).watch(redis);
 }
 
 /** Lets go of a connection, after the answers that are still due when Redis is there. */

@@ -172,7 +172,7 @@ export const limitFields: readonly SchemaField[] = [
       required: true,
       default: true,
       description:
-        "Redis away: true applies the same limits in this process's memory, false refuses with 503.",
+        "Redis away, or refusing to count: true applies the same limits in this process's memory, false refuses with 503.",
     },
   },
   {
@@ -210,7 +210,8 @@ export const limitFields: readonly SchemaField[] = [
             type: 'boolean',
             required: true,
             default: false,
-            description: 'Redis away: false refuses with 503, true admits tokens that may have been revoked.',
+            description:
+              'Redis away, or refusing to tell: false refuses with 503, true admits tokens that may have been revoked.',
           },
         },
       ],

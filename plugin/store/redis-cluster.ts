@@ -4,14 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { NodeConnector } from '../../protocol/node-connector';
-import { addressText, type RedisTarget } from '../../protocol/redis-url';
+import type { RedisTarget } from '../../protocol/redis-url';
 import { refreshSlots } from '../../protocol/slot-refresh';
+import { ConnectionLog, refusalLog } from '../../redis/connection-log';
+import { errorReplies } from '../../redis/error-replies';
 import { giveUpSilent } from '../../redis/give-up-silent';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
+import { storeFault } from './outcome';
 import { MAX_READ_BYTES, type GatekeeperRedis } from './redis-connection';
 import { CONNECT_TIMEOUT_MS, MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
-import { StoreUnreachableError } from './store';
+import { writeGatherer } from './write-gatherer';
 
 /** How often the map of the slots is read anew when nothing went wrong, in milliseconds. */
 const SLOTS_REFRESH_MS = 5000;
@@ -27,24 +30,26 @@ export function clusterConnection(
   lua: string,
   log: Logger,
 ): GatekeeperRedis {
+  const nowMs = () => performance.now();
+  const changes = new ConnectionLog(log, nowMs);
   const cluster = openCluster(target, settings);
   refreshSlots(cluster, SLOTS_REFRESH_MS);
   cluster.on('+node', (node: Redis) => {
     giveUpSilent(node, {
       timeoutMs: settings.timeoutMs,
       onSilent: (reason) => {
-        log.warn({ node: textOf(node), err: { message: reason } }, 'redis connection error');
+        changes.tell(new Error(reason), nodeName(node));
         // A node that is lost comes back with the map.
         cluster.refreshSlotsCache();
       },
     });
   });
-  logChanges(cluster, log);
+  changes.watch(cluster);
   const opened = Promise.race([
     connected(cluster).catch(() => undefined),
     sleep(Math.max(settings.timeoutMs, CONNECT_TIMEOUT_MS), undefined, { ref: false }),
   ]);
-  const gather = gatherer(cluster);
+  const gather = writeGatherer();
   return {
     isCluster: true,
     read: (key) => ask(() => cluster.getrange(key, 0, MAX_READ_BYTES)),
@@ -69,17 +74,22 @@ export function clusterConnection(
       dnsLookup: (host, callback) => {
         callback(null, host);
       },
-      redisOptions: { ...nodeOptions(settings, target), Connector: NodeConnector },
+      redisOptions: {
+        ...nodeOptions(settings, target),
+        Connector: NodeConnector,
+        // A node that is opened anew comes back where the map then says.
+        reconnectOnError: errorReplies(refusalLog(log), nowMs),
+      },
     });
   }
 
   async function ask<T>(command: () => Promise<T>): Promise<T> {
     try {
       await opened;
-      gather();
+      gather(() => cluster.nodes('master').flatMap(openStream));
       return await withAnswerDeadline(command(), settings.timeoutMs);
     } catch (cause) {
-      throw new StoreUnreachableError((cause as Error).message);
+      throw storeFault(cause);
     }
   }
 }
@@ -105,44 +115,11 @@ interface GcraCommand {
   gcra(numberOfKeys: number, ...rest: (string | number)[]): Promise<readonly number[]>;
 }
 
-/** What is asked of a master in one turn of the event loop leaves in one write. */
-function gatherer(cluster: Cluster): () => void {
-  let gathering = false;
-  return () => {
-    if (gathering) return;
-    gathering = true;
-    const streams = cluster.nodes('master').flatMap(openStream);
-    for (const stream of streams) stream.cork();
-    setImmediate(() => {
-      gathering = false;
-      for (const stream of streams) stream.uncork();
-    });
-  };
-}
-
 function openStream({ status, stream }: Redis): readonly Writable[] {
   return status === 'ready' ? [stream] : [];
 }
 
-/** One line when a node is lost and one when it is back, however many attempts lie between. */
-function logChanges(cluster: Cluster, log: Logger): void {
-  const lost = new Set<string>();
-  cluster.on('node error', (error: Error, node: string) => {
-    if (lost.has(node)) return;
-    lost.add(node);
-    log.warn({ node, err: { message: error.message } }, 'redis connection error');
-  });
-  cluster.on('error', (error: Error) => {
-    log.warn({ err: { message: error.message } }, 'redis cluster unreachable');
-  });
-  cluster.on('+node', (redis: Redis) => {
-    const node = textOf(redis);
-    redis.on('ready', () => {
-      if (lost.delete(node)) log.info({ node }, 'redis connection ready');
-    });
-  });
-}
-
-function textOf({ options: { host = '', port = 0 } }: Redis): string {
-  return addressText({ host, port });
+/** As ioredis names it. */
+function nodeName({ options: { host = '', port = 0 } }: Redis): string {
+  return `${host}:${port}`;
 }

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
+import { NodeConnector } from '../../protocol/node-connector';
 import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../protocol/redis-url';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { ConfigError, type RedisSettings } from '../config/config';
@@ -35,6 +36,7 @@ export function connectionOptions(
 ): RedisConnectionOptions {
   return {
     ...nodeOptions(settings, target),
+    Connector: NodeConnector,
     // Nothing is queued while Redis is away: an upgrade is answered now, not when Redis returns.
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(attempt * 50, MAX_RECONNECT_DELAY_MS),
@@ -79,8 +81,6 @@ function sentinelOptions(
     // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
     failoverDetector: true,
     sentinelReconnectStrategy: () => MAX_RECONNECT_DELAY_MS,
-    // After a failover the old master is a replica that takes no writes.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...(sentinelUsername !== undefined && { sentinelUsername }),
     ...(sentinelPassword !== undefined && { sentinelPassword }),
     ...(target.tls && { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true }),

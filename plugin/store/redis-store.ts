@@ -1,8 +1,9 @@
 import { emissionIntervalUs } from './gcra';
-import { KnownTiers, UNKNOWN_TIER } from './known-tiers';
+import { KnownTiers, UNKNOWN_TIER, type KnownTier } from './known-tiers';
 import { chargeOf, type AppliedLimit } from './limits';
 import type { GatekeeperRedis } from './redis-connection';
-import type { LimitState, Store, StoreAnswer, StoreQuery } from './store';
+import { outcomeOf, silenceOf, valueOf, type Outcome } from './outcome';
+import { StoreRefusedError, type LimitState, type Store, type StoreAnswer, type StoreQuery } from './store';
 
 /** Told when a tier's key holds no text, or may not be read: the limits' own figures hold then. */
 type OnUnreadable = (tierKey: string) => void;
@@ -10,7 +11,8 @@ type OnUnreadable = (tierKey: string) => void;
 /**
  * Limits and revocations in Redis, shared by every gatekeeper. One round trip: the limits of a slot in one atomic call with
  * the tenant's tier, another slot's beside it, and the look-up of the revoked token, all sent together. Only where a cluster
- * keeps the tier in another slot than the limits it is asked for first, once a window.
+ * keeps the tier in another slot than the limits it is asked for first, once a window. Each answer is judged by itself: a
+ * write that Redis refuses takes nothing from what it says of the token.
  */
 export function redisStore(
   redis: GatekeeperRedis,
@@ -19,44 +21,41 @@ export function redisStore(
 ): Store {
   return {
     async ask(query): Promise<StoreAnswer> {
-      const limits = await withTierOf(query);
-      const { revocationKey } = query;
-      const groups = bySlot(limits);
+      const { revocationKey, tierKey } = query;
+      const revocation = revocationKey === undefined ? undefined : outcomeOf(redis.exists(revocationKey));
+      const tier = await tierBefore(query);
+      const limits = query.limits.map((limit) => (tier === undefined ? limit : withTier(limit, tier)));
+      const groups = bySlot(limits.filter((limit) => limit !== undefined));
       const [revoked, ...charged] = await Promise.all([
-        revocationKey === undefined ? false : redis.exists(revocationKey),
-        ...groups.map((group) => charge(redis, group, query.tierKey)),
+        revocation,
+        ...groups.map((group) => outcomeOf(charge(redis, group, tierKey))),
       ]);
-      const { tierKey } = query;
-      const read = charged.find(({ found }) => found !== undefined);
-      if (tierKey !== undefined && read?.found !== undefined) remember(tierKey, read.found, limits);
+      const silence = silenceOf([revoked, tier, ...charged].filter((outcome) => outcome !== undefined));
+      if (silence !== undefined) throw silence;
+      const answers = charged.map(valueOf);
+      const read = answers.find((answer) => answer?.found !== undefined);
+      if (tierKey !== undefined && read?.found !== undefined) remember(tierKey, read.found, query.limits);
       return {
-        admitted: charged.every(({ admitted }) => admitted),
-        states: inOrderOf(
-          limits,
-          groups,
-          charged.map(({ states }) => states),
-        ),
-        revoked,
+        admitted: answers.every((answer) => answer?.admitted ?? true),
+        ...countedOf(query.limits, limits, statesOf(groups, answers)),
+        revoked: revoked === undefined ? false : valueOf(revoked),
       };
     },
   };
 
-  /** The limits, with their choices made where the tier cannot be read with them. */
-  async function withTierOf({ limits, tierKey }: StoreQuery): Promise<readonly AppliedLimit[]> {
-    if (tierKey === undefined || !redis.isCluster) return limits;
+  /** The tier, where a cluster keeps it in another slot than limits that it decides on; undefined where it is read with them. */
+  async function tierBefore({ limits, tierKey }: StoreQuery): Promise<Outcome<KnownTier> | undefined> {
+    if (tierKey === undefined || !redis.isCluster) return undefined;
     const chosen = limits.filter(({ choices }) => choices !== undefined);
-    if (chosen.every(({ slot }) => slot === hashTag(tierKey))) return limits;
-    const tier = known.get(tierKey) ?? (await readTier(tierKey, chosen));
-    return limits.map((limit) => {
-      const { key, rate } = chargeOf(limit, tier.tier);
-      return { key, rate, slot: limit.slot };
-    });
+    if (chosen.every(({ slot }) => slot === hashTag(tierKey))) return undefined;
+    return outcomeOf(readTier(tierKey, chosen));
   }
 
-  async function readTier(tierKey: string, limits: readonly AppliedLimit[]) {
-    const text = await redis.read(tierKey);
-    const found = { tier: text === '' ? undefined : text };
-    known.set(tierKey, found.tier, windowOf(limits));
+  async function readTier(tierKey: string, limits: readonly AppliedLimit[]): Promise<KnownTier> {
+    const remembered = known.get(tierKey);
+    if (remembered !== undefined) return remembered;
+    const found = await redis.read(tierKey).then(foundText, noText);
+    remember(tierKey, found, limits);
     return found;
   }
 
@@ -96,14 +95,46 @@ function bySlot(limits: readonly AppliedLimit[]): readonly (readonly AppliedLimi
   return slots.map((slot) => limits.filter((limit) => limit.slot === slot));
 }
 
-function inOrderOf(
-  limits: readonly AppliedLimit[],
+/** A limit by the tenant's tier; undefined where the tier decides and cannot be told. */
+function withTier(limit: AppliedLimit, tier: Outcome<KnownTier>): AppliedLimit | undefined {
+  const known = valueOf(tier);
+  if (known === undefined) return limit.choices === undefined ? limit : undefined;
+  const { key, rate } = chargeOf(limit, known.tier);
+  return { key, rate, slot: limit.slot };
+}
+
+function foundText(text: string): FoundTier {
+  return { tier: text === '' ? undefined : text, unreadable: false };
+}
+
+/** As the script judges it: a key of another type is no tier. Any other refusal says nothing of the tier. */
+function noText(fault: unknown): FoundTier {
+  if (fault instanceof StoreRefusedError && fault.message.startsWith('WRONGTYPE ')) {
+    return { tier: UNKNOWN_TIER, unreadable: true };
+  }
+  throw fault;
+}
+
+type States = ReadonlyMap<AppliedLimit | undefined, LimitState | undefined>;
+
+function statesOf(
   groups: readonly (readonly AppliedLimit[])[],
-  states: readonly (readonly LimitState[])[],
-): readonly LimitState[] {
-  if (groups.length === 1) return states[0] ?? [];
-  const byLimit = new Map(groups.flatMap((group, i) => group.map((limit, j) => [limit, states[i]?.[j]])));
-  return limits.map((limit) => byLimit.get(limit)).filter((state) => state !== undefined);
+  answers: readonly ({ readonly states: readonly LimitState[] } | undefined)[],
+): States {
+  return new Map(groups.flatMap((group, i) => group.map((limit, j) => [limit, answers[i]?.states[j]])));
+}
+
+/** What was counted, in the order in which it was asked. */
+function countedOf(
+  asked: readonly AppliedLimit[],
+  limits: readonly (AppliedLimit | undefined)[],
+  states: States,
+): Pick<StoreAnswer, 'states' | 'uncounted'> {
+  const inOrder = limits.map((limit) => states.get(limit));
+  return {
+    states: inOrder.filter((state) => state !== undefined),
+    uncounted: asked.filter((_, i) => inOrder[i] === undefined),
+  };
 }
 
 async function charge(redis: GatekeeperRedis, group: readonly AppliedLimit[], tierKey: string | undefined) {

@@ -20,20 +20,23 @@ export interface StoreQuery {
   readonly tierKey?: string | undefined;
 }
 
-/** What the store says. */
+/** What the store says. A question that it does not answer takes nothing from the answers to the others. */
 export interface StoreAnswer {
-  /** Whether every limit admits. */
+  /** Whether every limit that was counted admits. */
   readonly admitted: boolean;
-  /** One a limit, in the order of the query. */
+  /** One a limit that was counted, in the order of the query. */
   readonly states: readonly LimitState[];
-  readonly revoked: boolean;
+  /** The limits that could not be counted, in the order of the query; none when it is not there. */
+  readonly uncounted?: readonly AppliedLimit[];
+  /** Undefined when it cannot be told. */
+  readonly revoked: boolean | undefined;
 }
 
 /** Counts upgrades and knows revoked tokens. */
 export interface Store {
   /**
    * Charges one upgrade to every limit. Limits that share a slot are charged together or not at all.
-   * @throws StoreUnreachableError when it cannot be told within the store's timeout
+   * @throws StoreUnreachableError when nothing of it is answered within the store's timeout
    */
   ask(query: StoreQuery): Promise<StoreAnswer>;
 }
@@ -42,4 +45,10 @@ export interface Store {
 export class StoreUnreachableError extends Error {
   override readonly name = 'StoreUnreachableError';
   readonly code = 'ERR_STORE_UNREACHABLE';
+}
+
+/** The store answered that it does not do what it was asked; the message is its own. */
+export class StoreRefusedError extends Error {
+  override readonly name = 'StoreRefusedError';
+  readonly code = 'ERR_STORE_REFUSED';
 }

@@ -50,6 +50,13 @@ function storeSaying(answer: StoreAnswer | Error): Store & { readonly asked: Sto
   };
 }
 
+/** What the store is asked of this token. */
+async function askedFor(token: string): Promise<StoreQuery | undefined> {
+  const store = storeSaying(free);
+  await verdictFor({ token, store });
+  return store.asked[0];
+}
+
 interface Given {
   readonly token?: string | undefined;
   readonly headers?: Record<string, string[]>;
@@ -382,6 +389,50 @@ describe('an upgrade is refused', () => {
     expect((await verdict(true, true)).outcome).toBe('admitted');
     // A token without a jti cannot be revoked one by one: nothing is looked up for it.
     expect((await verdict(true, false, { jti: undefined })).outcome).toBe('admitted');
+  });
+
+  it('by each answer of Redis for itself, when it refuses one and gives the other', async () => {
+    const token = await signToken();
+    const fallbackStore = storeSaying({ admitted: true, states: [state({ limit: 7 })], revoked: false });
+    const verdict = async (answer: Partial<StoreAnswer>, limits: boolean, revoked: boolean) => {
+      const { limits: asked } = (await askedFor(token)) ?? { limits: [] };
+      expect(asked).toHaveLength(1);
+      const store: Store = {
+        ask: (query) =>
+          Promise.resolve({
+            ...free,
+            ...answer,
+            ...('uncounted' in answer && { states: [], uncounted: query.limits }),
+          }),
+      };
+      const revocation = { enabled: true, key_prefix: 'blacklist:', fault_tolerant: revoked };
+      return verdictFor({ token, store, fallbackStore, config: { fault_tolerant: limits, revocation } });
+    };
+    const uncounted = { uncounted: [] };
+    // A write that is refused takes nothing from the word on the token, and is what the message names.
+    expect(await verdict(uncounted, true, false)).toMatchObject({
+      outcome: 'admitted',
+      responseHeaders: { 'RateLimit-Limit': '7' },
+    });
+    expect(await verdict(uncounted, false, false)).toMatchObject({
+      status: 503,
+      message: 'The rate limit cannot be checked, try again later',
+    });
+    for (const faultTolerant of [true, false]) {
+      expectRefused(
+        await verdict({ ...uncounted, revoked: true }, faultTolerant, faultTolerant),
+        401,
+        'revoked',
+      );
+    }
+    // A read that is refused takes nothing from the limits.
+    const unknown = { revoked: undefined };
+    expect(await verdict(unknown, true, false)).toMatchObject({
+      status: 503,
+      message: 'Whether the token was revoked cannot be checked, try again later',
+    });
+    expect((await verdict(unknown, false, true)).outcome).toBe('admitted');
+    expectRefused(await verdict({ ...unknown, admitted: false }, false, true), 429, 'rate_limited');
   });
 
   it('with 429 by the limits in memory while Redis is away', async () => {

@@ -1,4 +1,4 @@
-import { errorReplies, REOPEN_INTERVAL_MS } from '../../redis/error-replies';
+import { DOUBT_INTERVAL_MS, errorReplies, REOPEN_INTERVAL_MS } from '../../redis/error-replies';
 import { REASON_OVER_MS } from '../../redis/told-reasons';
 
 const lines: string[] = [];
@@ -23,7 +23,6 @@ describe('errors that Redis answers with', () => {
     'OOM command not allowed when used memory > maxmemory',
     'MISCONF Redis is configured to save RDB snapshots',
     'NOPERM User has no permissions',
-    'LOADING Redis is loading the dataset in memory',
     'CLUSTERDOWN The cluster is down',
     'BUSY Redis is busy running a script',
     'WRONGTYPE Operation against a key',
@@ -41,6 +40,18 @@ describe('errors that Redis answers with', () => {
       const first = [judge(reply(message)), judge(reply(message))];
       nowMs += REOPEN_INTERVAL_MS;
       expect([...first, judge(reply(message))]).toEqual([true, false, true]);
+    },
+  );
+
+  it.each(['LOADING Redis is loading the dataset in memory', 'NOREPLICAS Not enough good replicas to write'])(
+    'of a server that may have been left for another master give the connection up, more seldom: %s',
+    (message) => {
+      const judge = errorReplies(listener, () => nowMs);
+      const first = [judge(reply(message)), judge(reply(message))];
+      nowMs += DOUBT_INTERVAL_MS - 1;
+      first.push(judge(reply(message)));
+      nowMs += 1;
+      expect([...first, judge(reply(message))]).toEqual([true, false, false, true]);
     },
   );
 

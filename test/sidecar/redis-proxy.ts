@@ -15,6 +15,8 @@ export interface RedisProxy {
    * @returns how many there are
    */
   freeze(connectionName: string): number;
+  /** New connections go to the Redis on this port from now on; those that are open stay where they are. */
+  lead(port: number): void;
   /** How many connections were made so far. */
   readonly made: number;
   close(): void;
@@ -24,8 +26,9 @@ export interface RedisProxy {
 export async function startRedisProxy(port: number): Promise<RedisProxy> {
   const links = new Set<{ client: Socket; server: Socket; said: string }>();
   let made = 0;
+  let target = port;
   const proxy = createServer((client) => {
-    const link = { client, server: connect(port, '127.0.0.1'), said: '' };
+    const link = { client, server: connect(target, '127.0.0.1'), said: '' };
     links.add(link);
     made += 1;
     client.on('data', (chunk: Buffer) => {
@@ -60,6 +63,9 @@ export async function startRedisProxy(port: number): Promise<RedisProxy> {
           end.removeAllListeners('data').removeAllListeners('close').pause();
       }
       return named.length;
+    },
+    lead: (to) => {
+      target = to;
     },
     get made() {
       return made;

@@ -1,0 +1,135 @@
+import { Redis } from 'ioredis';
+import { giveUpSilent } from '../../redis/give-up-silent';
+import { withAnswerDeadline } from './answer-deadline';
+import { CONNECT_TIMEOUT_MS, type RedisConnectionOptions } from './redis-options';
+import { writeGatherer } from './write-gatherer';
+
+/** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
+const REOPEN_DELAY_MS = 50;
+
+/**
+ * One connection to Redis that is made anew by itself when it is lost or goes silent. Nothing waits while it is away, except for
+ * the first of all.
+ */
+export class LastingConnection {
+  readonly redis: Redis;
+  readonly #timeoutMs: number;
+  readonly #ready: () => Promise<void>;
+  readonly #reconnectIfSilent: (error: Error) => void;
+  readonly #gather = writeGatherer();
+  #isOver = false;
+
+  /** @param timeoutMs for each answer, in milliseconds */
+  constructor(options: RedisConnectionOptions, timeoutMs: number) {
+    this.redis = new Redis(options);
+    this.#timeoutMs = timeoutMs;
+    // One that nobody asks for a while is found dead before an upgrade needs it.
+    giveUpSilent(this.redis, { timeoutMs });
+    this.#neverEnd();
+    this.#ready = readiness(this.redis, timeoutMs);
+    this.#reconnectIfSilent = reconnectorFor(this.redis);
+  }
+
+  /** Asks something. @throws whatever Redis or the connection says, in time */
+  async ask<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      if (this.redis.status !== 'ready') await this.#ready();
+      this.#gather(() => [this.redis.stream]);
+      return await withAnswerDeadline(command(this.redis), this.#timeoutMs);
+    } catch (cause) {
+      this.#reconnectIfSilent(cause as Error);
+      throw cause;
+    }
+  }
+
+  /** Resolves once it can be asked. @throws Error when it is not to be had in time */
+  async opened(): Promise<void> {
+    if (this.redis.status !== 'ready') await this.#ready();
+  }
+
+  /** Ends it, with the answers that are still due. */
+  finish(): void {
+    this.#isOver = true;
+    if (this.redis.status === 'ready') {
+      this.redis
+        .quit()
+        .catch(() => undefined)
+        .finally(() => {
+          this.close();
+        });
+    } else this.close();
+  }
+
+  /** Ends it at once. */
+  close(): void {
+    this.#isOver = true;
+    this.redis.disconnect();
+  }
+
+  /**
+   * ioredis ends a connection for good when the sentinels announce a failover at the moment at which it asks them for the
+   * master. It is to end only when it is let go of.
+   */
+  #neverEnd(): void {
+    this.redis.on('end', () => {
+      setTimeout(() => {
+        if (!this.#isOver && this.redis.status === 'end') this.redis.connect().catch(() => undefined);
+      }, REOPEN_DELAY_MS);
+    });
+  }
+}
+
+/**
+ * A peer that is gone without a word would be waited for until TCP gives up, minutes later, and what a hung Redis has
+ * not answered would pile up. A new connection ends both.
+ */
+function reconnectorFor(redis: Redis): (error: Error) => void {
+  let leaving = false;
+  redis.on('close', () => {
+    leaving = false;
+  });
+  return (error) => {
+    if (leaving || error.message !== 'Command timed out') return;
+    leaving = true;
+    redis.disconnect(true);
+  };
+}
+
+/**
+ * Waits for a connection that is being made for the first time; one that was lost fails at once. However many
+ * upgrades wait, they share one pair of listeners.
+ */
+function readiness(redis: Redis, timeoutMs: number): () => Promise<void> {
+  let pending: Promise<void> | undefined;
+  let waitMs = Math.max(timeoutMs, CONNECT_TIMEOUT_MS);
+  redis.once('close', () => {
+    waitMs = timeoutMs;
+  });
+  return async () => {
+    if (redis.status === 'reconnecting' || redis.status === 'end') throw new Error('not connected');
+    pending ??= firstOf(redis, waitMs).finally(() => {
+      pending = undefined;
+    });
+    await pending;
+  };
+}
+
+function firstOf(redis: Redis, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(onClose, timeoutMs);
+    redis.once('ready', onReady).once('close', onClose);
+
+    function onReady(): void {
+      release();
+      resolve();
+    }
+    function onClose(): void {
+      release();
+      reject(new Error('not connected'));
+    }
+    function release(): void {
+      clearTimeout(timer);
+      redis.off('ready', onReady).off('close', onClose);
+    }
+  });
+}

@@ -1,0 +1,120 @@
+import type { EventEmitter } from 'node:events';
+import type { Logger } from 'pino';
+import type { ErrorReplyListener } from './error-replies';
+import { ToldReasons } from './told-reasons';
+
+/** As much of ioredis's `Redis` and `Cluster` as is told of. */
+export interface Watched extends Pick<EventEmitter, 'on' | 'off'> {
+  readonly status: string;
+}
+
+/** A connection to one node of a cluster. */
+interface Node extends Watched {
+  readonly options: { readonly host?: string; readonly port?: number };
+}
+
+/**
+ * What becomes of a connection, in the log: one line when it is lost, one for each new reason for which it is not to be had, in
+ * the other side's own words, and one when it is there, however many attempts lie between. The same for each node of a cluster.
+ */
+export class ConnectionLog {
+  readonly #log: Logger;
+  readonly #told: ToldReasons;
+  readonly #lostNodes = new Set<string>();
+  #state: 'new' | 'ready' | 'lost' = 'new';
+  #reason: string | undefined;
+
+  /**
+   * @param log names the connection
+   * @param nowMs a monotonic clock, milliseconds
+   */
+  constructor(log: Logger, nowMs: () => number) {
+    this.#log = log;
+    this.#told = new ToldReasons(nowMs);
+  }
+
+  /** Tells of this one from now on. @returns what ends that */
+  watch(redis: Watched): () => void {
+    const listeners = [
+      ['error', this.#failed],
+      // Why a sentinel or a node of a cluster is not to be had, ioredis tells apart from that.
+      ['sentinelError', this.tell],
+      ['node error', this.tell],
+      ['+node', this.#nodeAdded],
+      ['close', this.#closed],
+      ['ready', this.#ready],
+    ] as const;
+    for (const [event, listener] of listeners) redis.on(event, listener);
+    if (redis.status === 'ready') this.#ready();
+    return () => {
+      for (const [event, listener] of listeners) redis.off(event, listener);
+    };
+  }
+
+  /** Why something of the connection cannot be had, once a reason. @param node as ioredis names it, `host:port` */
+  readonly tell = (error: Error, node?: string): void => {
+    const reason = reasonOf(error);
+    if (node !== undefined) this.#lostNodes.add(node);
+    if (this.#told.hear(reason, node)) this.#log.warn({ node, reason }, 'redis connection error');
+  };
+
+  readonly #failed = (error: Error): void => {
+    this.#reason = reasonOf(error);
+    if (this.#state === 'lost') this.tell(error);
+  };
+
+  readonly #closed = (): void => {
+    const reason = this.#reason;
+    if (this.#state !== 'lost') {
+      this.#log.warn({ reason }, 'redis connection lost');
+      if (reason !== undefined) this.#told.hear(reason);
+    }
+    this.#state = 'lost';
+  };
+
+  readonly #ready = (): void => {
+    if (this.#state !== 'ready') this.#log.info('redis connection ready');
+    this.#state = 'ready';
+    this.#reason = undefined;
+    this.#told.clear();
+  };
+
+  readonly #nodeAdded = (redis: Node): void => {
+    const { host = '', port = 0 } = redis.options;
+    const node = `${host}:${port}`;
+    redis.on('ready', () => {
+      if (!this.#lostNodes.delete(node)) return;
+      this.#told.clear(node);
+      this.#log.info({ node }, 'redis connection ready');
+    });
+  };
+}
+
+/** Logs what Redis refuses, and when it does so no longer. @param log names the connection */
+export function refusalLog(log: Logger): ErrorReplyListener {
+  return {
+    refused(reason, command) {
+      log.warn({ command, reason }, 'redis refuses');
+    },
+    over(reason) {
+      log.info({ reason }, 'redis refuses no longer');
+    },
+  };
+}
+
+/** What ioredis and Node keep in members of their own. */
+interface Insides {
+  /** Of a cluster none of whose nodes can be had. */
+  readonly lastNodeError?: Error;
+  /** Of a name with several addresses; the error itself says nothing then. */
+  readonly errors?: readonly Error[];
+}
+
+/** An error in words. */
+function reasonOf(error: Error): string {
+  const { lastNodeError, errors = [] } = error as Error & Insides;
+  const [said] = [error.message, ...errors.map(({ message }) => message), error.name].filter(
+    (text) => text !== '',
+  );
+  return lastNodeError === undefined ? (said ?? '') : `${said ?? ''} ${lastNodeError.message}`;
+}
