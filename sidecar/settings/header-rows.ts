@@ -1,3 +1,4 @@
+import { ownHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_HEADER_NAMES } from '../../protocol/headers';
 import { row, type Row } from './row';
 
@@ -19,8 +20,7 @@ export const HEADER_ROWS = {
 } as const;
 
 function header(name: string, fallback: string, description: string): Row<string> {
-  // RFC 9110 §5.6.2: a field name is a token.
   const read = (value: string): string | undefined =>
-    /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value) ? value : undefined;
-  return row(name, fallback, 'an HTTP header name', read, { description });
+    ownHeaderFault(value) === undefined ? value : undefined;
+  return row(name, fallback, 'an HTTP header name', read, { description, faultOf: ownHeaderFault });
 }

@@ -93,9 +93,24 @@ describe('settings', () => {
       'REDIS_URL: expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
       'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647',
       'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824',
-      'BRIDGE_USER_HEADER: expected an HTTP header name',
+      'BRIDGE_USER_HEADER: expected an HTTP field name',
       'BRIDGE_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
     ]);
+  });
+
+  it.each([
+    'Host',
+    'connection',
+    'UPGRADE',
+    'Sec-WebSocket-Key',
+    'Content-Length',
+    'Transfer-Encoding',
+    'Cookie',
+  ])('take %s for none of the headers of the gatekeeper, as the plugin does', (name) => {
+    const headers = ['TENANT', 'USER', 'ROLES', 'REQUEST_ID', 'ASSERTION'].map((of) => `BRIDGE_${of}_HEADER`);
+    const faults = faultsOf(Object.fromEntries(headers.map((header) => [header, name])));
+    const said = 'expected a header that is no part of HTTP, of the handshake or of the gateway';
+    expect(faults).toEqual(expect.arrayContaining(headers.map((header) => `${header}: ${said}`)));
   });
 
   it('never quote a secret', () => {
