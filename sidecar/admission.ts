@@ -9,7 +9,6 @@ import type { HeaderNames } from '../protocol/headers';
 import { rolesText } from '../protocol/identity';
 import type { FittedKey } from '../protocol/keys';
 import { readTraceContext, type TraceContext } from '../protocol/trace-context';
-import { channelName } from './channel-template';
 import {
   badRequest,
   forbidden,
@@ -19,7 +18,7 @@ import {
   UPGRADE_REQUIRED,
   type Refusal,
 } from './refusal';
-import { isOwnChannel } from './own-channels';
+import type { RedisNames } from './redis-names';
 import { parseResumePoint, type ResumePoint } from './resume';
 import type { ReplayGuard } from './replay-guard';
 import { headerValues, type RequestHeaders } from './request-headers';
@@ -37,6 +36,7 @@ export interface UpgradeRequest {
 /** What an upgrade is judged by. */
 export interface AdmissionPolicy {
   readonly routes: readonly Route[];
+  readonly names: RedisNames;
   readonly headers: HeaderNames;
   readonly keys: readonly FittedKey[];
   readonly replayGuard: ReplayGuard;
@@ -94,9 +94,9 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (typeof session === 'object') return refused(session, route, caller);
   const { tenantId: tenant, userId: user } = caller.identity;
   const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
-  const named = route.channels.map((template) => channelName(template, values));
+  const named = route.channels.map((template) => policy.names.channel(template, values));
   const channels = named.length > 1 ? [...new Set(named)] : named;
-  if (channels.some(isOwnChannel))
+  if (channels.some((channel) => policy.names.isOwnChannel(channel)))
     return refused(forbidden("the channel is the bridges' own"), route, caller);
   const bridgeV1 = offersBridgeV1(headers) ? readResume(query) : undefined;
   if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { FittedKey } from '../protocol/keys';
+import { UNSCOPED_DATABASE, unscopedDatabase } from '../protocol/name-prefix';
 import { packageVersion } from '../stdio/package-version';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
@@ -22,10 +23,10 @@ import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
 import { createMetrics } from './metrics';
 import type { OpenState } from './open-state';
-import { bridgeChannel, CONTROL_CHANNEL } from './own-channels';
 import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
-import { disconnect, listenerCount, redisCommands, redisHandoverStore } from './redis';
+import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisTarget } from './redis';
+import { RedisNames } from './redis-names';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import type { Revocation } from './revocation';
@@ -95,6 +96,7 @@ export function createBridge(
 ): Bridge {
   const { routesFile } = settings;
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
+  const names = new RedisNames(settings.channelPrefix);
   const keys: FittedKey[] = [];
   const commands = redisCommands(settings, log);
   const publish = publisher(commands);
@@ -102,6 +104,7 @@ export function createBridge(
   const intake = intakeFor(commands, {
     settings,
     bridgeId,
+    names,
     publish,
     onProbe: (outcome, seconds) => {
       metrics.probe(outcome, seconds);
@@ -130,8 +133,8 @@ export function createBridge(
     firstOffset: MAX_RING_FRAMES,
     lingerMs: settings.lingerMs,
   });
-  const sessions = new Sessions(redisSessionStore(commands, settings.sessionTtlMs));
-  const caps = new ConnectionCaps(redisCapStore(commands, bridgeId, settings.connectionLeaseMs), {
+  const sessions = new Sessions(redisSessionStore(commands, settings.sessionTtlMs), names);
+  const caps = new ConnectionCaps(redisCapStore(commands, bridgeId, settings.connectionLeaseMs), names, {
     tenant: settings.maxConnectionsPerTenant,
     user: settings.maxConnectionsPerUser,
   });
@@ -152,9 +155,10 @@ export function createBridge(
     },
     maxTenants: settings.metricsMaxTenants,
   });
-  const marks = new Marks(subscriptions);
+  const marks = new Marks(subscriptions, names);
   const handover = new Handover({
     bridgeId,
+    names,
     streams,
     marks,
     store: redisHandoverStore(commands, publish),
@@ -171,6 +175,7 @@ export function createBridge(
   const upgrades = new Upgrades({
     policy: {
       routes,
+      names,
       headers: settings.headers,
       keys,
       replayGuard: new ReplayGuard(settings.maxSeenAssertions),
@@ -189,7 +194,7 @@ export function createBridge(
       turn,
       outlet: countedOutlet(
         {
-          addCommand: (entry, onceKey) => addCommand(commands, settings, entry, onceKey),
+          addCommand: (entry, onceKey) => addCommand(commands, names, settings, entry, onceKey),
           publish,
         },
         metrics,
@@ -213,8 +218,8 @@ export function createBridge(
   });
 
   const revoke = (revocation: Revocation): number => upgrades.revoke(revocation);
-  subscriptions.pin(CONTROL_CHANNEL, controlReceiver(revoke, metrics, log));
-  subscriptions.pin(bridgeChannel(bridgeId), handover);
+  subscriptions.pin(names.control, controlReceiver(names.control, revoke, metrics, log));
+  subscriptions.pin(names.bridge(bridgeId), handover);
   const renewSessions = (): void => {
     sessions.renew().catch((error: unknown) => {
       log.warn({ err: error }, 'sessions not renewed');
@@ -297,6 +302,8 @@ export function createBridge(
 
   return {
     start: async () => {
+      const database = unscopedDatabase(redisTarget(settings), settings.channelPrefix);
+      if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
       try {
         keys.push(...(await assertionKeys(settings)));
         await Promise.allSettled([commands.connect(), intake.connect()]);

@@ -1,8 +1,9 @@
-import { hashTag } from './key-slot';
 import type { Commands } from './publish';
+import type { RedisNames } from './redis-names';
 
 /** Where commands go and how much is kept. */
 export interface CommandStreamSettings {
+  /** Without its prefix. */
   readonly commandStream: string;
   readonly commandStreamMaxLength: number;
   /** How long a command's id is remembered, in milliseconds. */
@@ -28,28 +29,25 @@ return 1
  */
 export async function addCommand(
   redis: Commands,
+  names: RedisNames,
   { commandStream, commandStreamMaxLength, commandIdTtlMs }: CommandStreamSettings,
   entry: readonly string[],
   onceKey: string | undefined,
 ): Promise<boolean> {
+  const stream = names.commandStream(commandStream);
   if (onceKey === undefined) {
-    await redis.xadd(commandStream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry);
+    await redis.xadd(stream, 'MAXLEN', '~', commandStreamMaxLength, '*', ...entry);
     return true;
   }
   // EVAL rather than EVALSHA: a script sent again after NOSCRIPT would overtake or be overtaken.
   const added = await redis.eval(
     ADD_ONCE,
     2,
-    commandStream,
-    rememberedAt(commandStream, onceKey),
+    stream,
+    names.rememberedCommand(stream, onceKey),
     commandStreamMaxLength,
     commandIdTtlMs,
     ...entry,
   );
   return added === 1;
-}
-
-/** A key in the stream's slot, so that both can be changed in one step in a cluster as well. */
-function rememberedAt(commandStream: string, onceKey: string): string {
-  return `{${hashTag(commandStream) ?? commandStream}}:${onceKey}`;
 }

@@ -1,4 +1,4 @@
-import { escapeSegment } from '../protocol/channels';
+import type { RedisNames } from './redis-names';
 import { TenantCaps, type CapLimit, type CapScope, type CapStore, type Place } from './tenant-caps';
 
 /** Open connections on all bridges together, at most; 0 for any number. */
@@ -17,11 +17,13 @@ const UNLIMITED: Place = { release: () => undefined };
  */
 export class ConnectionCaps {
   readonly #store: CapStore;
+  readonly #names: RedisNames;
   readonly #limits: CapLimits;
   readonly #byTenant = new Map<string, TenantCaps>();
 
-  constructor(store: CapStore, limits: CapLimits) {
+  constructor(store: CapStore, names: RedisNames, limits: CapLimits) {
     this.#store = store;
+    this.#names = names;
     this.#limits = limits;
   }
 
@@ -55,11 +57,11 @@ export class ConnectionCaps {
   }
 
   #limitsOf(tenantId: string, userId: string): readonly CapLimit[] {
-    const tenantKey = `ws:conn:{${escapeSegment(tenantId)}}`;
     const { user, tenant } = this.#limits;
     const limits: CapLimit[] = [];
-    if (user > 0) limits.push({ scope: 'user', key: `${tenantKey}:${escapeSegment(userId)}`, max: user });
-    if (tenant > 0) limits.push({ scope: 'tenant', key: tenantKey, max: tenant });
+    const names = this.#names;
+    if (user > 0) limits.push({ scope: 'user', key: names.userConnections(tenantId, userId), max: user });
+    if (tenant > 0) limits.push({ scope: 'tenant', key: names.tenantConnections(tenantId), max: tenant });
     return limits;
   }
 

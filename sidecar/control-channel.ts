@@ -1,14 +1,15 @@
 import type { Logger } from 'pino';
 import type { Receiver } from './delivery';
 import type { Metrics } from './metrics';
-import { CONTROL_CHANNEL } from './own-channels';
 import { parseRevocation, type Revocation } from './revocation';
 
 /**
  * Hears what services tell every bridge (PROTOCOL.md §6); what is no revocation is logged and ignored.
+ * @param channel its name, for the log
  * @param revoke closes the sockets that are meant and returns how many
  */
 export function controlReceiver(
+  channel: string,
   revoke: (revocation: Revocation) => number,
   metrics: Pick<Metrics, 'revocation'>,
   log: Logger,
@@ -18,7 +19,7 @@ export function controlReceiver(
     take: ({ payload }) => {
       const revocation = parseRevocation(payload);
       if (revocation === undefined) {
-        log.warn({ channel: CONTROL_CHANNEL }, 'message ignored: expected a revocation');
+        log.warn({ channel }, 'message ignored: expected a revocation');
         return;
       }
       metrics.revocation();

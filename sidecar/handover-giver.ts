@@ -2,8 +2,7 @@ import { DeadlineError, withDeadline } from './deadline';
 import { deferred } from './deferred';
 import { packFrames } from './frame-pack';
 import type { HandoverContext } from './handover';
-import { formatMark, handoverKey, type HandoverAnswer, type HandoverRequest } from './handover-messages';
-import { bridgeChannel, markChannel } from './own-channels';
+import { formatMark, type HandoverAnswer, type HandoverRequest } from './handover-messages';
 import type { Frame } from './frame';
 import type { Gap, Replay } from './resume';
 import type { Stream } from './stream';
@@ -29,12 +28,12 @@ export class HandoverGiver {
 
   /** Answers a request. Never rejects: the bridge that asked has a deadline of its own. */
   async give(request: HandoverRequest): Promise<void> {
-    const { store, onOutcome, log } = this.#context;
+    const { store, names, onOutcome, log } = this.#context;
     this.#size += 1;
     try {
       const answer = await this.#answer(request);
       onOutcome('given', answer.type === 'handed' ? 'done' : answer.reason);
-      await store.publish(bridgeChannel(request.from), JSON.stringify(answer));
+      await store.publish(names.bridge(request.from), JSON.stringify(answer));
     } catch (error) {
       onOutcome('given', error instanceof DeadlineError ? 'timeout' : 'failed');
       log.warn({ err: error, to: request.from }, 'handover failed');
@@ -59,24 +58,24 @@ export class HandoverGiver {
   }
 
   async #hand(stream: Stream, request: HandoverRequest): Promise<HandoverAnswer> {
-    const { store, timeoutMs } = this.#context;
+    const { store, names, timeoutMs } = this.#context;
     const { id } = request;
     const replay = await this.#replayToCut(stream, request);
     if (replay.kind === 'gap') return { type: 'refused', id, reason: replay.reason };
-    await store.put(handoverKey(id), packFrames(replay.missed), timeoutMs * KEPT_TIMEOUTS);
+    await store.put(names.handover(id), packFrames(replay.missed), timeoutMs * KEPT_TIMEOUTS);
     return { type: 'handed', id, count: replay.missed.length };
   }
 
   /** The mark comes from this bridge so that it follows what the client itself sent through it. */
   async #replayToCut(stream: Stream, request: HandoverRequest): Promise<Cut> {
-    const { marks, store } = this.#context;
+    const { marks, store, names } = this.#context;
     const { id, channel } = request;
     const cut = deferred<Cut>();
     await marks.expect(channel, id, () => {
       // Between the loss of the connection and the new count frames are missing that nobody counts.
       cut.resolve(stream.interrupted ? { kind: 'gap', reason: 'unknown' } : stream.replay(request));
     });
-    await store.publish(markChannel(channel), formatMark({ id, senderId: stream.senderId }));
+    await store.publish(names.mark(channel), formatMark({ id, senderId: stream.senderId }));
     return cut.promise;
   }
 }

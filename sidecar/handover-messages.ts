@@ -65,11 +65,6 @@ export function parseMark(message: Buffer): Mark | undefined {
   return { id, senderId: sender === undefined ? undefined : Buffer.from(sender, 'base64') };
 }
 
-/** The Redis key of the frames that are handed over. */
-export function handoverKey(id: string): string {
-  return `ws:handover:${id}`;
-}
-
 const EPOCH = /^([0-9a-f]{16})_[0-9a-z]+$/;
 
 /** An epoch's name: the `count`th of a bridge. */

@@ -3,8 +3,7 @@ import { DeadlineError, withDeadline } from './deadline';
 import { deferred } from './deferred';
 import { unpackFrames } from './frame-pack';
 import type { HandoverContext } from './handover';
-import { bridgeOf, handoverKey, type HandoverAnswer, type HandoverRequest } from './handover-messages';
-import { bridgeChannel } from './own-channels';
+import { bridgeOf, type HandoverAnswer, type HandoverRequest } from './handover-messages';
 import type { ResumePoint } from './resume';
 import type { Stream } from './stream';
 
@@ -62,7 +61,7 @@ export class HandoverTaker {
   }
 
   async #take(from: string, stream: Stream, request: HandoverRequest): Promise<ResumePoint | GapReason> {
-    const { marks, store } = this.#context;
+    const { marks, store, names } = this.#context;
     const { id, channel } = request;
     const cut = deferred<ResumePoint>();
     const answered = deferred<HandoverAnswer>();
@@ -70,11 +69,11 @@ export class HandoverTaker {
     await marks.expect(channel, id, ({ senderId }) => {
       cut.resolve(stream.cut(senderId));
     });
-    const heardBy = await store.publish(bridgeChannel(from), JSON.stringify(request));
+    const heardBy = await store.publish(names.bridge(from), JSON.stringify(request));
     if (heardBy === 0) return 'unknown';
     const answer = await answered.promise;
     if (answer.type === 'refused') return answer.reason;
-    const packed = await store.take(handoverKey(id));
+    const packed = await store.take(names.handover(id));
     const frames = packed === null ? undefined : unpackFrames(packed);
     if (frames?.length !== answer.count) return 'unknown';
     return stream.precede(await cut.promise, frames);

@@ -6,6 +6,7 @@ import { HandoverGiver } from './handover-giver';
 import { parseBridgeMessage } from './handover-messages';
 import { HandoverTaker } from './handover-taker';
 import type { Marks } from './marks';
+import type { RedisNames } from './redis-names';
 import type { ResumePoint } from './resume';
 import type { Stream } from './stream';
 import type { Streams } from './streams';
@@ -23,6 +24,7 @@ export interface HandoverStore {
 /** What handovers work with. */
 export interface HandoverContext {
   readonly bridgeId: string;
+  readonly names: RedisNames;
   readonly streams: Streams;
   readonly marks: Marks;
   readonly store: HandoverStore;

@@ -1,7 +1,7 @@
 import type { Receiver } from './delivery';
 import type { Frame } from './frame';
 import { parseMark, type Mark } from './handover-messages';
-import { markChannel } from './own-channels';
+import type { RedisNames } from './redis-names';
 import type { Registry } from './subscriptions';
 
 interface Entry {
@@ -16,11 +16,13 @@ interface Entry {
  */
 export class Marks {
   readonly #subscriptions: Registry<Receiver>;
+  readonly #names: RedisNames;
   readonly #entries = new Map<string, Entry>();
   readonly #onMark = new Map<string, (mark: Mark) => void>();
 
-  constructor(subscriptions: Registry<Receiver>) {
+  constructor(subscriptions: Registry<Receiver>, names: RedisNames) {
     this.#subscriptions = subscriptions;
+    this.#names = names;
   }
 
   /** How many marks are waited for. */
@@ -46,7 +48,7 @@ export class Marks {
     const entry = this.#entries.get(channel);
     if (entry === undefined || (entry.waiting -= 1) > 0) return;
     this.#entries.delete(channel);
-    this.#subscriptions.leave(markChannel(channel), entry.receiver);
+    this.#subscriptions.leave(this.#names.mark(channel), entry.receiver);
   }
 
   #open(channel: string): Entry {
@@ -57,7 +59,7 @@ export class Marks {
         if (mark !== undefined) this.#onMark.get(mark.id)?.(mark);
       },
     };
-    const subscribed = this.#subscriptions.join(markChannel(channel), receiver);
+    const subscribed = this.#subscriptions.join(this.#names.mark(channel), receiver);
     // Whoever waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const entry = { receiver, subscribed, waiting: 0 };

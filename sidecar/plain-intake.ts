@@ -4,10 +4,10 @@ import { gatherCommands } from './gathered-subscriber';
 import type { Intake, IntakeListener } from './intake';
 import { giveUp } from '../redis/give-up-silent';
 import { tapMessages } from './message-tap';
-import { probeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';
 import type { Publish } from './publish';
 import { disconnect, listenerCount, redisConnection, redisSubscriber, type RedisSettings } from './redis';
+import type { RedisNames } from './redis-names';
 import type { Members } from './small-set';
 import { Subscriptions } from './subscriptions';
 
@@ -24,6 +24,7 @@ export interface IntakeContext {
   readonly settings: RedisSettings & IntakeSettings;
   /** Letters and digits; tells this bridge from every other. */
   readonly bridgeId: string;
+  readonly names: RedisNames;
   readonly publish: Publish;
   /** Told of each probe. */
   readonly onProbe: ProbeContext['onOutcome'];
@@ -37,6 +38,7 @@ export interface IntakeContext {
 export function plainIntake({
   settings,
   bridgeId,
+  names,
   publish,
   onProbe,
   deliver,
@@ -52,7 +54,7 @@ export function plainIntake({
     },
   );
   const probe = new DeliveryProbe({
-    publish: (message) => publish(probeChannel(bridgeId), message),
+    publish: (message) => publish(names.probe(bridgeId), message),
     onSilence: () => {
       giveUp(redis, 'a published probe was not heard');
     },
@@ -60,7 +62,7 @@ export function plainIntake({
     intervalMs: settings.probeIntervalMs,
     timeoutMs: settings.probeTimeoutMs,
   });
-  subscriptions.pin(probeChannel(bridgeId), probe);
+  subscriptions.pin(names.probe(bridgeId), probe);
   redis.on('ready', () => {
     void subscriptions.up().then((restored) => {
       if (!restored) return;

@@ -1,3 +1,4 @@
+import type { RedisNames } from './redis-names';
 import { SmallSet } from './small-set';
 
 /** A session as a client may name it. */
@@ -42,10 +43,12 @@ interface Use {
  */
 export class Sessions {
   readonly #store: SessionStore;
+  readonly #names: RedisNames;
   readonly #inUse = new Map<string, Use>();
 
-  constructor(store: SessionStore) {
+  constructor(store: SessionStore, names: RedisNames) {
     this.#store = store;
+    this.#names = names;
   }
 
   /** How many sessions are in use. */
@@ -60,7 +63,7 @@ export class Sessions {
    * @throws when Redis is unreachable
    */
   async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
-    const claim = claimOf(session, tenantId, userId);
+    const claim = this.#claimOf(session, tenantId, userId);
     const use = this.#inUse.get(session);
     if (use !== undefined && use.claim.owner !== claim.owner) {
       if (await this.#store.claim(use.claim)) return false;
@@ -74,7 +77,7 @@ export class Sessions {
    * have ended unseen, is evicted.
    */
   hold(session: string, tenantId: string, userId: string, holder: SessionHolder): void {
-    const claim = claimOf(session, tenantId, userId);
+    const claim = this.#claimOf(session, tenantId, userId);
     const use = this.#inUse.get(session);
     if (use?.claim.owner === claim.owner) {
       use.holders.add(holder);
@@ -105,15 +108,15 @@ export class Sessions {
       }),
     );
   }
+
+  #claimOf(session: string, tenantId: string, userId: string): Claim {
+    return { key: this.#names.session(session), owner: JSON.stringify([tenantId, userId]) };
+  }
 }
 
 /** The time between two renewals for a TTL, both in milliseconds. */
 export function renewIntervalMs(ttlMs: number): number {
   return Math.min(ttlMs / 2, MAX_RENEW_INTERVAL_MS);
-}
-
-function claimOf(session: string, tenantId: string, userId: string): Claim {
-  return { key: `ai:session:${session}`, owner: JSON.stringify([tenantId, userId]) };
 }
 
 function evictAll(use: Use): void {

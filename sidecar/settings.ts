@@ -29,6 +29,8 @@ export interface Settings {
   readonly redisTlsKeyFile: string | undefined;
   readonly redisTlsServerName: string | undefined;
   readonly redisTopologyIntervalMs: number;
+  /** Before every name in Redis; empty for none. */
+  readonly channelPrefix: string;
   readonly assertionSecret: string | undefined;
   readonly assertionSecretPrevious: string | undefined;
   readonly assertionPublicKey: string | undefined;
@@ -127,6 +129,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     redisTlsKeyFile: optional(TABLE.redisTlsKeyFile),
     redisTlsServerName: optional(TABLE.redisTlsServerName),
     redisTopologyIntervalMs: required(TABLE.redisTopologyIntervalMs),
+    channelPrefix: required(TABLE.channelPrefix),
     assertionSecret: optional(TABLE.assertionSecret),
     assertionSecretPrevious: optional(TABLE.assertionSecretPrevious),
     assertionPublicKey: optional(TABLE.assertionPublicKey),

@@ -3,14 +3,15 @@ import type { Logger } from 'pino';
 import { giveUp } from '../redis/give-up-silent';
 import { frameOf } from './frame';
 import { keySlot, SLOT_COUNT } from './key-slot';
-import { shardProbeChannel } from './own-channels';
 import { DeliveryProbe, type ProbeContext } from './probe';
+import type { RedisNames } from './redis-names';
 
 /** What a shard works with. */
 export interface ShardContext {
   /** Not connected yet. */
   readonly redis: Redis;
   readonly bridgeId: string;
+  readonly names: RedisNames;
   readonly publish: (channel: string, message: string) => Promise<unknown>;
   /** Told of each probe. */
   readonly onProbe: ProbeContext['onOutcome'];
@@ -159,8 +160,9 @@ export class Shard {
   }
 
   #newProbeChannel(): string | undefined {
+    const { names, bridgeId } = this.#context;
     for (let tag = 0; tag < SLOT_COUNT; tag += 1) {
-      const channel = shardProbeChannel(this.#context.bridgeId, tag);
+      const channel = names.shardProbe(bridgeId, tag);
       if (this.#serves(keySlot(channel))) return channel;
     }
     return undefined;

@@ -157,10 +157,11 @@ export class ShardedIntake implements Intake {
   }
 
   #open(address: string): Shard {
-    const { settings, log, bridgeId, publish, onProbe, deliver } = this.#context;
+    const { settings, log, bridgeId, names, publish, onProbe, deliver } = this.#context;
     const shard: Shard = new Shard({
       redis: shardConnection(parseAddress(address), settings, log),
       bridgeId,
+      names,
       publish,
       onProbe,
       probeIntervalMs: settings.probeIntervalMs,

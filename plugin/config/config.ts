@@ -80,6 +80,7 @@ export type RateLimitReset = 'seconds' | 'timestamp';
 /** How revoked tokens are known. */
 export interface RevocationRules {
   readonly enabled: boolean;
+  /** Before a token's `jti`. */
   readonly keyPrefix: string;
   readonly faultTolerant: boolean;
 }
@@ -100,6 +101,9 @@ export interface RedisSettings {
   readonly tlsVerify: boolean;
   readonly serverName: string | undefined;
   readonly timeoutMs: number;
+  /** Before every key, and already in front of those that the configuration names; empty for none. */
+  readonly namePrefix: string;
+  /** Before the keys of the limits. */
   readonly keyPrefix: string;
 }
 

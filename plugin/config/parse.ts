@@ -37,7 +37,9 @@ function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): v
   }
 }
 
+/** Every key that the configuration names gets its prefix here. */
 function toConfig(raw: RawConfig): GatekeeperConfig {
+  const { prefix } = raw.redis;
   return {
     places: {
       headerNames: raw.header_names.map((name) => name.toLowerCase()),
@@ -64,10 +66,10 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     faultTolerant: raw.fault_tolerant,
     hideClientHeaders: raw.hide_client_headers,
     rateLimitReset: raw.rate_limit_reset,
-    tierKey: raw.tier_key,
+    tierKey: raw.tier_key === undefined ? undefined : prefix + raw.tier_key,
     revocation: {
       enabled: raw.revocation.enabled,
-      keyPrefix: raw.revocation.key_prefix,
+      keyPrefix: prefix + raw.revocation.key_prefix,
       faultTolerant: raw.revocation.fault_tolerant,
     },
     redis: redisSettings(raw.redis),
@@ -129,7 +131,8 @@ function redisSettings(raw: RawConfig['redis']): GatekeeperConfig['redis'] {
     tlsVerify: raw.ssl_verify,
     serverName: raw.server_name,
     timeoutMs: raw.timeout,
-    keyPrefix: raw.key_prefix,
+    namePrefix: raw.prefix,
+    keyPrefix: raw.prefix + raw.key_prefix,
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isNamePrefix, NAME_PREFIX_FORM } from '../../protocol/name-prefix';
 import { redisUrlFault } from '../../protocol/redis-url';
 import {
   ALGORITHMS,
@@ -137,6 +138,7 @@ export const rawConfig = z.object({
     ssl_verify: z.boolean(),
     server_name: optionalText,
     timeout: z.int().positive(),
+    prefix: optionalText.transform((text) => text ?? '').refine(isNamePrefix, `expected ${NAME_PREFIX_FORM}`),
     key_prefix: z.string(),
   }),
   decision_timeout: z.int().positive(),

@@ -153,7 +153,7 @@ export const limitFields: readonly SchemaField[] = [
         err: 'expected a Redis key with {tenant} or {{tenant}} in it once, like tier:{tenant}',
       },
       description:
-        "The Redis key with a tenant's tier, for example `tier:{tenant}`, read in the same call as the limits; goes before tier_claim where it is there. The tenant is escaped as in channel names; redis.key_prefix is not put before it. On a cluster `tier:{{tenant}}` keeps it beside the limits; another slot is asked first and remembered for a window. Redis away: what was read within the window, else tier_claim.",
+        "The Redis key with a tenant's tier, for example `tier:{tenant}`, read in the same call as the limits; goes before tier_claim where it is there. The tenant is escaped as in channel names; redis.prefix goes before it. On a cluster `tier:{{tenant}}` keeps it beside the limits; another slot is asked first and remembered for a window. Redis away: what was read within the window, else tier_claim.",
     },
   },
   {

@@ -1,4 +1,5 @@
 import { HANDSHAKE_HEADERS, OTHERS_HEADERS } from '../../protocol/header-names';
+import { MAX_NAME_PREFIX_BYTES } from '../../protocol/name-prefix';
 import type { FieldRule, Pattern } from './field';
 
 /*
@@ -78,6 +79,18 @@ export const redisUrl: Pick<FieldRule, 'match_any'> = {
     ],
     err: 'expected redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS',
   },
+};
+
+/** What goes before every name in Redis. */
+export const namePrefix: Pick<FieldRule, 'match' | 'match_none' | 'err' | 'len_min' | 'len_max'> = {
+  len_min: 0,
+  len_max: MAX_NAME_PREFIX_BYTES,
+  match: '^[%w%p]*$',
+  match_none: [
+    { pattern: '[{}*?%[%]\\]', err: 'expected no braces and none of * ? [ ] \\' },
+    { pattern: '^ws:', err: 'expected another beginning than ws:' },
+  ],
+  err: 'expected printable ASCII without spaces',
 };
 
 /** The beginning of a path. */

@@ -1,5 +1,5 @@
 import type { SchemaField } from './field';
-import { redisUrl } from './patterns';
+import { namePrefix, redisUrl } from './patterns';
 
 /** How to reach Redis, and how long a decision may take. */
 export const redisFields: readonly SchemaField[] = [
@@ -110,11 +110,20 @@ export const redisFields: readonly SchemaField[] = [
           },
         },
         {
+          prefix: {
+            type: 'string',
+            referenceable: true,
+            ...namePrefix,
+            description:
+              'Goes as it stands before every key: of the limits, of revoked tokens, of tiers. The same as BRIDGE_CHANNEL_PREFIX of the bridges behind, so that several environments can share a Redis; staging:, for example.',
+          },
+        },
+        {
           key_prefix: {
             type: 'string',
             required: true,
             default: 'ws-gatekeeper:',
-            description: 'What every Redis key of the gatekeeper begins with.',
+            description: 'What the keys of the limits begin with, after the prefix.',
           },
         },
       ],

@@ -69,7 +69,8 @@ function inner(rule: FieldRule | undefined, item: unknown, path: string): readon
 }
 
 /** What a value of the right type was expected to be, when it is not. */
-function boundFault({ type, one_of: choices, between, len_min: least }: FieldRule, value: unknown) {
+function boundFault(rule: FieldRule, value: unknown): string | undefined {
+  const { type, one_of: choices, between, len_min: least, len_max: most = Infinity } = rule;
   if (choices !== undefined && !choices.includes(String(value))) return `one of ${choices.join(', ')}`;
   if (between !== undefined && (Number(value) < between[0] || Number(value) > between[1])) {
     return `a number from ${between[0]} to ${between[1]}`;
@@ -77,6 +78,8 @@ function boundFault({ type, one_of: choices, between, len_min: least }: FieldRul
   // Kong takes no empty text unless the schema says so.
   const minimum = least ?? (type === 'string' ? 1 : 0);
   const length = typeof value === 'string' ? Buffer.byteLength(value) : (value as { length?: number }).length;
+  if (length !== undefined && length > most)
+    return `at most ${most} ${type === 'string' ? 'bytes' : 'elements'}`;
   if (length === undefined || length >= minimum) return undefined;
   if (type !== 'string') return `at least ${minimum} element`;
   return minimum === 1 ? 'text that is not empty' : `at least ${minimum} bytes`;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { UNSCOPED_DATABASE, unscopedDatabase } from '../../protocol/name-prefix';
 import type { RedisSettings } from '../config/config';
 import { observeSince, openBreakers, redisSeconds } from '../metrics';
 import { breaker } from './breaker';
@@ -70,10 +71,13 @@ export function closeStores(): void {
 }
 
 function makeStores(settings: RedisSettings, log: Logger): Stores {
+  const target = redisTarget(settings);
+  const database = unscopedDatabase(target ?? settings, settings.namePrefix);
+  if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
   const tiers = new KnownTiers(() => performance.now());
   const store = timed(redisStore(redisFor(settings, log), tiers, logUnreadableTiers(log)));
   const memory = memoryStore(() => performance.now() * 1000, MAX_MEMORY_LIMITS, tiers);
-  const isCluster = redisTarget(settings)?.kind === 'cluster';
+  const isCluster = target?.kind === 'cluster';
   const teller = breakerTeller(log);
   return {
     // Of a cluster one master may be away, which its own connection tells at once: the others are asked on.

@@ -1,11 +1,10 @@
+import { UNSCOPED_DATABASE } from '../../protocol/name-prefix';
 import { visible } from '../../stdio/visible';
 import type { CountingLimit, Verification } from './verify';
 
 /** What a verification came to, for a terminal. No part of the token is in it but whom it names. */
-export function report({ route, verdict, tier, limits, asksRedis, asksTier }: Verification): string {
-  const redis = asksRedis
-    ? [`not asked: Redis (revocation, rate limits${asksTier ? ", the tenant's tier" : ''})`]
-    : [];
+export function report(verification: Verification): string {
+  const { route, verdict, tier, limits } = verification;
   if (verdict.outcome !== 'admitted') {
     return lines([`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`]);
   }
@@ -18,8 +17,16 @@ export function report({ route, verdict, tier, limits, asksRedis, asksTier }: Ve
     `roles: ${roles.length === 0 ? 'none' : roles.map((role) => JSON.stringify(role)).join(', ')}`,
     `tier: ${tier === undefined ? 'none' : JSON.stringify(tier)}`,
     ...limits.map((limit) => `limit: ${limitText(limit, tier)}`),
-    ...redis,
+    ...redisLines(verification),
   ]);
+}
+
+function redisLines({ asksRedis, asksTier, redisPrefix, unscopedDatabase }: Verification): readonly string[] {
+  if (!asksRedis) return [];
+  const asked = `not asked: Redis (revocation, rate limits${asksTier ? ", the tenant's tier" : ''})`;
+  const where = redisPrefix === '' ? '' : `, where every key begins with "${redisPrefix}"`;
+  const doubt = `database ${unscopedDatabase}: ${UNSCOPED_DATABASE}`;
+  return [asked + where, ...(unscopedDatabase === undefined ? [] : [doubt])];
 }
 
 /** Claims say what an issuer likes, and JSON escapes C0 controls only. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { unscopedDatabase } from '../../protocol/name-prefix';
 import { canonicalPath } from '../../protocol/path';
 import { ConfigError, type GatekeeperConfig, type LimitedBy, type Rate } from '../config/config';
 import { parseConfig } from '../config/parse';
@@ -11,6 +12,7 @@ import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';
 import { appliedLimits } from '../store/limits';
+import { redisTarget } from '../store/redis-options';
 import { memoryStore } from '../store/memory-store';
 import type { VerifiedToken } from '../token/verify';
 import { declaredConfig } from './kong-file';
@@ -52,6 +54,10 @@ export interface Verification {
   readonly asksRedis: boolean;
   /** Whether Redis is also asked for the tenant's tier, which goes before the token's. */
   readonly asksTier: boolean;
+  /** What goes before every key there. */
+  readonly redisPrefix: string;
+  /** A database that no prefix goes with. */
+  readonly unscopedDatabase: number | undefined;
 }
 
 /**
@@ -76,16 +82,17 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);
   const asksRedis = config.rateLimits.length > 0 || config.revocation.enabled;
   const asksTier = config.tierKey !== undefined;
-  if (verdict.outcome !== 'admitted')
-    return { route, verdict, tier: undefined, limits: [], asksRedis, asksTier };
+  const redisPrefix = config.redis.namePrefix;
+  const database = unscopedDatabase(redisTarget(config.redis) ?? config.redis, redisPrefix);
+  const redis = { asksRedis, asksTier, redisPrefix, unscopedDatabase: asksRedis ? database : undefined };
+  if (verdict.outcome !== 'admitted') return { route, verdict, tier: undefined, limits: [], ...redis };
   const verified = await context.verifier.verify(token, now);
   return {
     route,
     verdict,
     tier: verified.tier,
     limits: countingLimits(config, verified, path),
-    asksRedis,
-    asksTier,
+    ...redis,
   };
 
   function firstPlace(parsed: typeof config): typeof config {

@@ -5,9 +5,9 @@ import type { Logger } from 'pino';
 import { askView, mergeViews, parseAddress } from '../cluster-map';
 import { withDeadline } from '../deadline';
 import { keySlot, SLOT_COUNT } from '../key-slot';
-import { probeChannel, shardProbeChannel } from '../own-channels';
 import { publisher, type Commands } from '../publish';
 import { disconnect, redisConnection, shardConnection, type RedisSettings } from '../redis';
+import type { RedisNames } from '../redis-names';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
 
@@ -22,10 +22,11 @@ interface Listener {
 export async function checkDelivery(
   commands: Commands,
   settings: RedisSettings,
+  names: RedisNames,
   log: Logger,
 ): Promise<Finding> {
   const { redisTimeoutMs } = settings;
-  const listeners = await listenersFor(commands, settings, log);
+  const listeners = await listenersFor(commands, settings, names, log);
   try {
     const begun = performance.now();
     const heard = await Promise.all(listeners.map((listener) => isHeard(commands, listener, redisTimeoutMs)));
@@ -49,25 +50,29 @@ export async function checkDelivery(
 async function listenersFor(
   commands: Commands,
   settings: RedisSettings,
+  names: RedisNames,
   log: Logger,
 ): Promise<readonly Listener[]> {
   const id = `doctor${randomUUID().replaceAll('-', '')}`;
   if (!(commands instanceof Cluster)) {
     const redis = redisConnection('subscriber', settings, log);
-    return [{ redis, channel: probeChannel(id), sharded: false }];
+    return [{ redis, channel: names.probe(id), sharded: false }];
   }
   const map = mergeViews(await Promise.all(commands.nodes('master').map(askView)));
   if (map.includes(undefined)) throw new Error('the cluster has slots that nobody serves');
   return [...new Set(map)].map((address = '') => ({
     redis: shardConnection(parseAddress(address), settings, log),
-    channel: channelWhere(id, (slot) => map[slot] === address),
+    channel: channelWhere(
+      (tag) => names.shardProbe(id, tag),
+      (slot) => map[slot] === address,
+    ),
     sharded: true,
   }));
 }
 
-function channelWhere(id: string, serves: (slot: number) => boolean): string {
+function channelWhere(named: (tag: number) => string, serves: (slot: number) => boolean): string {
   for (let tag = 0; tag < SLOT_COUNT; tag += 1) {
-    const channel = shardProbeChannel(id, tag);
+    const channel = named(tag);
     if (serves(keySlot(channel))) return channel;
   }
   throw new Error('expected a channel in one of the slots');

@@ -1,3 +1,4 @@
+import { RedisNames } from '../redis-names';
 import { checkGateway } from './gateway-check';
 import { holds, type Finding } from './finding';
 import { checkRedis } from './redis-checks';
@@ -19,12 +20,13 @@ export async function* diagnose({ env, gateway, timeoutMs, now }: DoctorOptions)
   const { findings, settings, routes } = await checkSettings(env);
   yield* findings;
   if (settings === undefined) return;
-  const redis = await checkRedis(settings, now);
+  const names = new RedisNames(settings.channelPrefix);
+  const redis = await checkRedis(settings, names, now);
   yield* redis;
   if (gateway === undefined) {
     yield holds('gateway', 'not tried: name one with --gateway');
     return;
   }
   if (!redis.every(({ ok }) => ok)) return;
-  yield* await checkGateway({ ...gateway, routes, redis: settings, timeoutMs });
+  yield* await checkGateway({ ...gateway, routes, names, redis: settings, timeoutMs });
 }

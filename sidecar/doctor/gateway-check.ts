@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { WebSocket, type RawData } from 'ws';
 import { SUBPROTOCOL, type ReadyFrame } from '../../protocol/frames';
-import { channelName, placeholders } from '../channel-template';
+import { placeholders } from '../channel-template';
 import { withDeadline } from '../deadline';
 import { publisher } from '../publish';
 import { disconnect, redisCommands, type RedisSettings } from '../redis';
+import type { RedisNames } from '../redis-names';
 import { routeUrl } from '../route-url';
 import { matchRoute, type Route } from '../routes';
 import { printable, refusalOf } from '../upgrade-answer';
@@ -23,6 +24,8 @@ export interface GatewayCheck {
   readonly path: string;
   /** Where what is published goes. */
   readonly redis: RedisSettings;
+  /** What it is called there. */
+  readonly names: RedisNames;
   readonly routes: readonly Route[];
   /** For each step, in milliseconds. */
   readonly timeoutMs: number;
@@ -120,7 +123,7 @@ function remedyFor(status: number, url: URL): string {
 }
 
 async function checkLoop(
-  { redis, timeoutMs }: GatewayCheck,
+  { redis, names, timeoutMs }: GatewayCheck,
   route: Route,
   session: string,
   inbox: Inbox,
@@ -138,7 +141,7 @@ async function checkLoop(
   try {
     await connectOnce(commands, redis.redisTimeoutMs);
     const begun = performance.now();
-    await publisher(commands)(channelName(template, { session }), text);
+    await publisher(commands)(names.channel(template, { session }), text);
     while ((await inbox.next(timeoutMs)).toString() !== text);
     return holds('loop', `published and received in ${Math.round(performance.now() - begun)} ms`);
   } catch (error) {
@@ -146,7 +149,7 @@ async function checkLoop(
     return fails(
       'loop',
       wrong,
-      "is REDIS_URL the Redis of the bridge behind this gateway? Look at the bridge's /readyz",
+      "are REDIS_URL and BRIDGE_CHANNEL_PREFIX those of the bridge behind this gateway? Look at the bridge's /readyz",
     );
   } finally {
     await disconnect(commands);

@@ -3,6 +3,7 @@ import { pino, type Logger } from 'pino';
 import { describeTarget } from '../../protocol/redis-url';
 import type { Commands } from '../publish';
 import { disconnect, redisCommands, redisTarget, shardConnection, type RedisSettings } from '../redis';
+import type { RedisNames } from '../redis-names';
 import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
@@ -12,7 +13,11 @@ import { connectOnce } from './redis-connect';
 export const MAX_CLOCK_SKEW_MS = 5000;
 
 /** Whether Redis is there for the bridge's user, has the same time, and delivers what is published. */
-export async function checkRedis(settings: RedisSettings, now: () => number): Promise<readonly Finding[]> {
+export async function checkRedis(
+  settings: RedisSettings,
+  names: RedisNames,
+  now: () => number,
+): Promise<readonly Finding[]> {
   const place = describeTarget(redisTarget(settings));
   const log = pino({ level: 'silent' });
   let commands: Commands | undefined;
@@ -23,7 +28,7 @@ export async function checkRedis(settings: RedisSettings, now: () => number): Pr
     const skews = await Promise.all(mastersOf(commands).map((master) => skewOf(master, now)));
     const found = holds('redis', `${place} answers in ${now() - begun} ms`);
     const eviction = await checkEviction(mastersOf(commands));
-    return [found, clockFinding(skews), ...eviction, await checkDelivery(commands, settings, log)];
+    return [found, clockFinding(skews), ...eviction, await checkDelivery(commands, settings, names, log)];
   } catch (error) {
     const { message } = error as Error;
     return [fails('redis', `${place} cannot be used (${message})`, remedyFor(message))];

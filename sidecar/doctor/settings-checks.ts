@@ -1,4 +1,6 @@
+import { UNSCOPED_DATABASE, unscopedDatabase } from '../../protocol/name-prefix';
 import { assertionKeys } from '../assertion-keys';
+import { redisTarget } from '../redis';
 import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from '../routes';
 import { readRoutesFile } from '../routes-file';
 import { unknownVariableText } from '../../stdio/unknown-variables';
@@ -28,9 +30,17 @@ export async function checkSettings(
   const set = SETTING_ROWS.filter(({ name }) => (env[name] ?? '') !== '').length;
   const unknown = unknownSettings(env).map((variable) => doubts('settings', unknownVariableText(variable)));
   const findings = [holds('settings', `${set} set, defaults for the rest`), ...unknown];
+  findings.push(...prefixFindings(settings));
   findings.push(await checkKeys(settings));
   const { finding, routes } = checkRoutes(settings);
   return { findings: [...findings, finding, ...sharedRoutes(routes)], settings, routes };
+}
+
+function prefixFindings(settings: Settings): readonly Finding[] {
+  const { channelPrefix } = settings;
+  if (channelPrefix !== '') return [holds('prefix', `every name in Redis begins with "${channelPrefix}"`)];
+  const database = unscopedDatabase(redisTarget(settings), channelPrefix);
+  return database === undefined ? [] : [doubts('prefix', `database ${database}: ${UNSCOPED_DATABASE}`)];
 }
 
 async function checkKeys(settings: Settings): Promise<Finding> {

@@ -1,3 +1,4 @@
+import { isNamePrefix, NAME_PREFIX_FORM } from '../../protocol/name-prefix';
 import { parseRedisUrl, redisUrlFault, REDIS_URL_FORMS } from '../../protocol/redis-url';
 import { integer, MAX_TIMER_MS, optionalText, row } from './row';
 
@@ -37,6 +38,17 @@ export const REDIS_ROWS = {
     [100, MAX_TIMER_MS],
     'ms',
     'between looks at which master of a cluster serves which slots; whenever something is lost it is looked at at once',
+  ),
+  channelPrefix: row(
+    'BRIDGE_CHANNEL_PREFIX',
+    '',
+    NAME_PREFIX_FORM,
+    (value) => (isNamePrefix(value) ? value : undefined),
+    {
+      description:
+        'goes as it stands before every channel, key and stream that the bridge names in Redis, so that several environments can share ' +
+        'one: services publish to names with it, and the gatekeeper has the same in redis.prefix; staging:, for example',
+    },
   ),
 } as const;
 

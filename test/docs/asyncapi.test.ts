@@ -4,7 +4,7 @@ import { Ajv, type SchemaObject } from 'ajv';
 import type { BridgeErrorCode, ControlFrame, DataFrame, GapReason } from '../../protocol/frames';
 import { parseCommand } from '../../sidecar/commands';
 import { parseBridgeMessage, parseMark } from '../../sidecar/handover-messages';
-import { CONTROL_CHANNEL } from '../../sidecar/own-channels';
+import { RedisNames } from '../../sidecar/redis-names';
 import { parseRevocation } from '../../sidecar/revocation';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes';
 import { parseSettings } from '../../sidecar/settings';
@@ -128,7 +128,7 @@ describe('docs/asyncapi.yaml', () => {
     const expected = [
       ...DEFAULT_ROUTES.flatMap((route) => route.channels),
       commandStream,
-      CONTROL_CHANNEL,
+      new RedisNames('').control,
       'ws:bridge:{bridge}',
       'ws:mark:{taggedChannel}',
     ];

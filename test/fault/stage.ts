@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { isOwnChannel } from '../../sidecar/own-channels';
+import { RedisNames } from '../../sidecar/redis-names';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { BridgeProcess } from './bridge-process';
 import { Commander, commandName, type CommandScore } from './commander';
@@ -210,7 +210,7 @@ export class Stage {
   /** The channels that somebody is subscribed to in Redis and that are not the bridges' own. */
   async clientChannels(): Promise<readonly string[]> {
     const channels = (await this.#asked((redis) => redis.pubsub('CHANNELS'))) as string[];
-    return channels.filter((name) => !isOwnChannel(name));
+    return channels.filter((name) => !new RedisNames('').isOwnChannel(name));
   }
 
   /**

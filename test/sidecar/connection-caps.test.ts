@@ -4,7 +4,7 @@ import { ConnectionCaps } from '../../sidecar/connection-caps';
 import { redisCapStore } from '../../sidecar/connection-caps-store';
 import { TenantCaps, type CapStore, type Place } from '../../sidecar/tenant-caps';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { eventually } from './fixture';
+import { eventually, UNPREFIXED } from './fixture';
 
 const LEASE_MS = 30_000;
 const TENANT_KEY = 'ws:conn:{acme}';
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 function newCaps(limits: Partial<{ tenant: number; user: number }>, leaseMs = LEASE_MS): ConnectionCaps {
   const store = redisCapStore(redis, randomBytes(8).toString('hex'), leaseMs);
-  return new ConnectionCaps(store, { tenant: 0, user: 0, ...limits });
+  return new ConnectionCaps(store, UNPREFIXED, { tenant: 0, user: 0, ...limits });
 }
 
 async function taken(caps: ConnectionCaps, tenant = 'acme', user = 'alice'): Promise<Place> {
@@ -138,7 +138,7 @@ describe('caps', () => {
         return store.put(counts, asks);
       },
     };
-    const caps = new ConnectionCaps(counting, { tenant: 3, user: 2 });
+    const caps = new ConnectionCaps(counting, UNPREFIXED, { tenant: 3, user: 2 });
     const users = ['alice', 'alice', 'alice', 'bob', 'carol'];
     const answers = await Promise.all(users.map((user) => caps.take('acme', user)));
     expect(answers.filter((answer) => typeof answer === 'string')).toEqual(['user', 'tenant']);
@@ -176,7 +176,7 @@ describe('caps', () => {
         return answers;
       },
     };
-    const caps = new ConnectionCaps(losing, { tenant: 3, user: 2 });
+    const caps = new ConnectionCaps(losing, UNPREFIXED, { tenant: 3, user: 2 });
     await expect(caps.take('acme', 'alice')).rejects.toThrow('lost');
     await caps.settled();
     expect([caps.size, await counted()]).toEqual([0, {}]);
@@ -257,7 +257,10 @@ describe('caps', () => {
   it('hold nothing of a place that Redis could not be asked for', async () => {
     const unreachable = new Redis(server.url);
     await unreachable.quit();
-    const caps = new ConnectionCaps(redisCapStore(unreachable, 'a', LEASE_MS), { tenant: 1, user: 1 });
+    const caps = new ConnectionCaps(redisCapStore(unreachable, 'a', LEASE_MS), UNPREFIXED, {
+      tenant: 1,
+      user: 1,
+    });
     await expect(caps.take('acme', 'alice')).rejects.toThrow();
     await caps.settled();
     expect(caps.size).toBe(0);

@@ -24,10 +24,11 @@ async function findings(
   env: Record<string, string>,
   now = Date.now,
   gateway?: DoctorOptions['gateway'],
+  timeoutMs = 5000,
 ): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   const whole = { BRIDGE_ASSERTION_SECRET: SECRET, REDIS_URL: redis.url, ...env };
-  const options = { env: whole, gateway, timeoutMs: 5000, now };
+  const options = { env: whole, gateway, timeoutMs, now };
   for await (const finding of diagnose(options)) found.push(finding);
   return found;
 }
@@ -76,6 +77,36 @@ describe('ws-bridge doctor', () => {
     expect(found.map(findingLine).filter((line) => line.startsWith('warn'))).toEqual([
       'warn  settings   BRIDGE_PROT is no setting and is ignored: is BRIDGE_PORT meant?',
     ]);
+  });
+
+  it('says what every name in Redis begins with, and what a database without a prefix does not separate', async () => {
+    const lineOf = async (env: Record<string, string>) =>
+      (await findings(env)).filter(({ subject }) => subject === 'prefix').map(findingLine);
+    expect(await lineOf({ BRIDGE_CHANNEL_PREFIX: 'staging:', REDIS_URL: `${redis.url}/2` })).toEqual([
+      'ok    prefix     every name in Redis begins with "staging:"',
+    ]);
+    expect(await lineOf({ REDIS_URL: `${redis.url}/2` })).toEqual([
+      expect.stringMatching(
+        /^warn {2}prefix {5}database 2: .*does not separate Pub\/Sub.*BRIDGE_CHANNEL_PREFIX/,
+      ),
+    ]);
+    expect(await lineOf({})).toEqual([]);
+  });
+
+  it('publishes where a bridge with a prefix hears it, and finds one that has another', async () => {
+    const bridge = await startBridge(redis.url, { BRIDGE_CHANNEL_PREFIX: 'staging:' });
+    const { url, close } = await gatewayTo(bridge.url);
+    const loopOf = async (prefix: string) => {
+      const way = { url, token: 'any', path: '/ws/ai/chat' };
+      const found = await findings({ BRIDGE_CHANNEL_PREFIX: prefix }, Date.now, way, 500);
+      return found.filter(({ subject }) => subject === 'loop').map(findingLine);
+    };
+    expect(await loopOf('staging:')).toEqual([expect.stringMatching(/^ok {4}loop/)]);
+    expect(await loopOf('')).toEqual([
+      expect.stringMatching(/^FAIL {2}loop .*are REDIS_URL and BRIDGE_CHANNEL_PREFIX those of the bridge/),
+    ]);
+    await bridge.bridge.close();
+    close();
   });
 
   it('names a variable that is nearly the one that is missing', async () => {

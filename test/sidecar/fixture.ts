@@ -8,7 +8,7 @@ import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
 import { createBridge, type Bridge, type BridgeDeps, type OpenState } from '../../sidecar/bridge';
-import { isOwnChannel } from '../../sidecar/own-channels';
+import { RedisNames } from '../../sidecar/redis-names';
 import { parseSettings } from '../../sidecar/settings';
 
 /** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
@@ -266,10 +266,13 @@ export function askUpgrade(url: string, headers: RequestHeaders, method = 'GET')
   });
 }
 
+/** The names of bridges without a prefix. */
+export const UNPREFIXED = new RedisNames('');
+
 /** The channels that clients' sockets are subscribed to, on all bridges. */
 export async function clientChannels(redis: Redis): Promise<readonly string[]> {
   const channels = (await redis.pubsub('CHANNELS')) as string[];
-  return channels.filter((name) => !isOwnChannel(name)).sort();
+  return channels.filter((name) => !UNPREFIXED.isOwnChannel(name)).sort();
 }
 
 /** What {@link Bridge.openState} says when nothing is left. */

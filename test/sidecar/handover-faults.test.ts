@@ -7,7 +7,7 @@ import type { StreamIdentity } from '../../sidecar/stream';
 import { Streams } from '../../sidecar/streams';
 import type { Registry } from '../../sidecar/subscriptions';
 import { TimerWheel } from '../../sidecar/timer-wheel';
-import { eventually } from './fixture';
+import { eventually, UNPREFIXED } from './fixture';
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';
@@ -61,7 +61,8 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
   const handover = new Handover({
     bridgeId,
     streams,
-    marks: new Marks(subscriptions),
+    names: UNPREFIXED,
+    marks: new Marks(subscriptions, UNPREFIXED),
     store: {
       publish: (channel, message) => Promise.resolve(redis.publish(channel, message)),
       put: (key, value) => Promise.resolve(redis.values.set(key, value)),

@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { escapeSegment } from '../../protocol/channels';
-import { isOwnChannel } from '../../sidecar/own-channels';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { connect, eventually, startBridge, type Caller, type Client, type TestBridge } from './fixture';
+import {
+  connect,
+  eventually,
+  startBridge,
+  UNPREFIXED,
+  type Caller,
+  type Client,
+  type TestBridge,
+} from './fixture';
 
 /** Tenants whose names would meet if channel names were put together carelessly. */
 const TENANTS = ['acme', 'acme:x', 'ai', '%61cme'];
@@ -22,7 +29,7 @@ beforeAll(async () => {
   redis = await startRedis();
   publisher = new Redis(redis.url);
   observer = new Redis(redis.url);
-  observer.on('pmessage', (_, channel: string) => (observed += isOwnChannel(channel) ? 0 : 1));
+  observer.on('pmessage', (_, channel: string) => (observed += UNPREFIXED.isOwnChannel(channel) ? 0 : 1));
   await observer.psubscribe('*');
   bridges = [await startBridge(redis.url), await startBridge(redis.url)];
 });

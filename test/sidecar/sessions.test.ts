@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { redisSessionStore } from '../../sidecar/session-store';
 import { MAX_RENEW_INTERVAL_MS, renewIntervalMs, Sessions, type SessionHolder } from '../../sidecar/sessions';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { UNPREFIXED } from './fixture';
 
 const TTL_MS = 60_000;
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  sessions = new Sessions(redisSessionStore(redis, TTL_MS));
+  sessions = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
 });
 afterAll(async () => {
   redis.disconnect();
@@ -66,7 +67,7 @@ describe('a session', () => {
     await sessions.claim('s', 'acme', 'alice');
     sessions.hold('s', 'acme', 'alice', alice);
     await redis.del('ai:session:s');
-    const elsewhere = new Sessions(redisSessionStore(redis, TTL_MS));
+    const elsewhere = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
     expect(await elsewhere.claim('s', 'evil', 'eve')).toBe(true);
     await sessions.renew();
     expect(alice.evicted).toBe(true);

@@ -1,9 +1,8 @@
 import { Redis } from 'ioredis';
-import { isOwnChannel } from '../../sidecar/own-channels';
 import { publisher, type Publish } from '../../sidecar/publish';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startRedis } from '../fakes/redis-server';
-import { clientChannels } from './fixture';
+import { clientChannels, UNPREFIXED } from './fixture';
 
 /** No node of these is stopped or cut off: slow is not gone. */
 const PATIENCE_MS = 10_000;
@@ -63,7 +62,7 @@ async function cluster(): Promise<TestRedis> {
     },
     clientChannels: async () => {
       const channels = await Promise.all(nodes.nodes.map(({ redis }) => redis.pubsub('SHARDCHANNELS')));
-      return (channels.flat() as string[]).filter((name) => !isOwnChannel(name)).sort();
+      return (channels.flat() as string[]).filter((name) => !UNPREFIXED.isOwnChannel(name)).sort();
     },
     keys: async (pattern) => {
       const keys = await Promise.all((await masters()).map((redis) => redis.keys(pattern)));

@@ -142,6 +142,13 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'redis://h?db=2',
     'redis://h/x',
   ].map((url): [string, Config, string] => [`the Redis URL ${url}`, { redis: { url } }, 'config.redis.url']),
+  ...['a b', 'stäging:', 'x\n', '{x}:', 'x*', 'a[b]', 'a\\', 'ws:x', 'x'.repeat(129)].map(
+    (prefix): [string, Config, string] => [
+      `the prefix ${prefix}`,
+      { redis: { prefix } },
+      'config.redis.prefix',
+    ],
+  ),
   [
     'paths without a slash',
     { rate_limits: [{ ...LIMIT, paths: ['ws/ai'] }] },
@@ -330,6 +337,10 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['sentinels, a password with a question mark', { redis: { url: 'redis+sentinel://u:p?#@a,b/m' } }],
     ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
     ['a cluster', { redis: { url: 'rediss+cluster://[::1]:7000,b:7001' } }],
+    ...['', 'staging:', '@eu/1~%.-_:', 'x'.repeat(128)].map((prefix): [string, Config] => [
+      `the prefix ${prefix}`,
+      { redis: { prefix } },
+    ]),
     [
       'other headers',
       { tenant_header: 'x_tenant_id', header_names: ['authorization', 'Proxy-Authorization', 'X-Token'] },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -55,6 +56,8 @@ describe('ws-gatekeeper verify', () => {
       limits: [],
       asksRedis: false,
       asksTier: false,
+      redisPrefix: '',
+      unscopedDatabase: undefined,
     });
     expect(text.split('\n')).toEqual([
       'admitted',
@@ -80,6 +83,23 @@ describe('ws-gatekeeper verify', () => {
         'not asked: Redis (revocation, rate limits)',
       ].join('\n'),
     );
+  });
+
+  it('says what the keys in Redis begin with, and what a database without a prefix does not separate', async () => {
+    const last = async (prefix: string) => {
+      const text = (await readFile(KONG_YML, 'utf8')).replace(
+        /^( +)url: .*redis-url.*$/m,
+        `$1database: 2\n$1prefix: '${prefix}'`,
+      );
+      return (await reportOf({ configFile: fileWith(text) })).split('\n').slice(8);
+    };
+    expect(await last('staging:')).toEqual([
+      'not asked: Redis (revocation, rate limits), where every key begins with "staging:"',
+    ]);
+    expect(await last('')).toEqual([
+      'not asked: Redis (revocation, rate limits)',
+      expect.stringMatching(/^database 2: .*does not separate Pub\/Sub/),
+    ]);
   });
 
   it.each([

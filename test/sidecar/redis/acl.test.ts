@@ -24,12 +24,12 @@ interface Setup {
   stop(): Promise<void>;
 }
 
-async function oneServer(): Promise<Setup> {
+async function oneServer(prefix: string): Promise<Setup> {
   const redis = await startRedis();
   const client = new Redis(redis.url);
   return {
     url: `redis://ws-bridge:secret@127.0.0.1:${redis.port}`,
-    user: documentedUser('ws-bridge', '+subscribe'),
+    user: withPrefix(documentedUser('ws-bridge', '+subscribe'), prefix),
     servers: [client],
     publish: publisher(client),
     disturb: () => Promise.resolve(),
@@ -40,24 +40,35 @@ async function oneServer(): Promise<Setup> {
   };
 }
 
-async function sixNodes(): Promise<Setup> {
+async function sixNodes(prefix: string): Promise<Setup> {
   const cluster = await startRedisCluster();
   return {
     url: cluster.url.replace('://', '://ws-bridge:secret@'),
-    user: documentedUser('ws-bridge', '+ssubscribe'),
+    user: withPrefix(documentedUser('ws-bridge', '+ssubscribe'), prefix),
     servers: cluster.nodes.map((node) => node.redis),
     publish: publisher(cluster.client),
-    disturb: (bridge, done) => moveAndFailOver(cluster, bridge, done),
+    disturb: (bridge, done) => moveAndFailOver(cluster, prefix, bridge, done),
     stop: () => cluster.stop(),
   };
 }
 
+/** The same rights over names with a prefix and no others, as docs/redis.md says it. */
+function withPrefix(rules: readonly string[], prefix: string): readonly string[] {
+  return rules.map((rule) =>
+    rule.replace('{ai:commands}', `{${prefix}ai:commands}`).replace(/^[~&]/, (kind) => kind + prefix),
+  );
+}
+
+// Redis itself judges each key and each channel: with the prefix no name may lack it.
 describe.each([
-  ['one server', oneServer],
-  ['a cluster', sixNodes],
-])('with the documented user of %s', (_, start) => {
+  ['one server', '', oneServer],
+  ['one server, and the prefix "staging:"', 'staging:', oneServer],
+  ['a cluster', '', sixNodes],
+  ['a cluster, and the prefix "staging:"', 'staging:', sixNodes],
+])('with the documented user of %s', (_, prefix, start) => {
   it('the bridge does all it does, is denied nothing, and needs every right', async () => {
-    const setup = await start();
+    const setup = await start(prefix);
+    const publish = (name: string, message: string) => setup.publish(prefix + name, message);
     for (const server of setup.servers) {
       await server.call('ACL', 'SETUSER', ...setup.user);
       await server.config('RESETSTAT');
@@ -69,6 +80,7 @@ describe.each([
       // A connection that carries probes, or is looked at, is never asked with PING.
       BRIDGE_PROBE_INTERVAL_MS: '20000',
       BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS: '10000',
+      BRIDGE_CHANNEL_PREFIX: prefix,
     };
     const [here, there] = [await startBridge(setup.url, env), await startBridge(setup.url, env)];
     for (const { adminUrl } of [here, there]) {
@@ -79,22 +91,22 @@ describe.each([
     chat.send('{"type":"ask","id":"c1"}');
     expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
     chat.send('{"type":"ask"}');
-    await setup.publish('ai:stream:s1', 'token');
+    await publish('ai:stream:s1', 'token');
     expect(await chat.next()).toBe('token');
     await chat.client.cut();
-    await setup.publish('ai:stream:s1', 'missed');
+    await publish('ai:stream:s1', 'missed');
     const again = await connectCounting(`${here.url}/ws/ai/chat?session=s1`, ALICE, chat.point);
     expect([again.ready.resumed, await again.next()]).toEqual([true, 'missed']);
     await again.client.cut();
-    await setup.publish('ai:stream:s1', 'handed over');
+    await publish('ai:stream:s1', 'handed over');
     const moved = await connectCounting(`${there.url}/ws/ai/chat?session=s1`, ALICE, again.point);
     expect([moved.ready.resumed, await moved.next()]).toEqual([true, 'handed over']);
 
     const inbox = await connect(`${here.url}/ws/notifications`, ALICE);
     const board = await connect(`${here.url}/ws/bi/dashboards/d1`, ALICE);
-    await setup.publish('acme:notifications', 'n1');
-    await setup.publish('acme:notifications:alice', 'n2');
-    await setup.publish('acme:dashboard:refresh:d1', 'b1');
+    await publish('acme:notifications', 'n1');
+    await publish('acme:notifications:alice', 'n2');
+    await publish('acme:dashboard:refresh:d1', 'b1');
     expect([await inbox.nextText(), await inbox.nextText(), await board.nextText()]).toEqual([
       'n1',
       'n2',
@@ -106,7 +118,7 @@ describe.each([
     ];
     peer.socket.send('edit');
     expect(await other.nextText()).toBe('edit');
-    await setup.publish('ws:control', '{"type":"revoke","jti":"of-bob"}');
+    await publish('ws:control', '{"type":"revoke","jti":"of-bob"}');
     expect(await other.closed).toBe(4401);
     await Promise.all([inbox.close(), board.close(), peer.close()]);
 
@@ -128,10 +140,11 @@ describe.each([
 /** A key that is on its way to another master is asked for there, with ASKING; a new master is told READWRITE. */
 async function moveAndFailOver(
   cluster: RedisCluster,
+  prefix: string,
   { url }: TestBridge,
   done: () => boolean,
 ): Promise<void> {
-  const key = 'ai:session:moving';
+  const key = `${prefix}ai:session:moving`;
   const from = await cluster.ownerOf(key);
   const owners = await Promise.all(['a', 'b', 'c', 'd'].map((other) => cluster.ownerOf(other)));
   const to = owners.find((owner) => owner !== from) ?? from;
