@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { escapeSegment } from '../protocol/channels';
 import { DEFAULT_TOKEN_TTL_SECONDS } from './defaults';
 import type { NotificationFrame } from './demo-frames';
+import { demoName } from './demo-names';
 import { issueToken } from './issue-token';
 import type { Line } from './line';
 
@@ -73,8 +74,8 @@ function post<Input>(schema: z.ZodType<Input>, run: (input: Input) => Promise<vo
 /** What a platform does that revokes a token: no upgrade with it any more, and no open socket (PROTOCOL.md §6). */
 async function expireToken(redis: Redis, token: string, nowSeconds: number): Promise<void> {
   const { jti, exp } = z.object({ jti: z.string(), exp: z.number() }).parse(decodeJwt(token));
-  await redis.set(`blacklist:${jti}`, '1', 'EX', Math.max(1, exp - nowSeconds));
-  await redis.publish('ws:control', JSON.stringify({ type: 'revoke', jti }));
+  await redis.set(demoName(`blacklist:${jti}`), '1', 'EX', Math.max(1, exp - nowSeconds));
+  await redis.publish(demoName('ws:control'), JSON.stringify({ type: 'revoke', jti }));
 }
 
 async function notify(redis: Redis, { tenant, user, text }: z.infer<typeof notice>): Promise<void> {
@@ -82,5 +83,5 @@ async function notify(redis: Redis, { tenant, user, text }: z.infer<typeof notic
   const channel = user === undefined ? everyone : `${everyone}:${escapeSegment(user)}`;
   const to = user === undefined ? 'everyone' : 'user';
   const frame: NotificationFrame = { type: 'notification', data: { text, to } };
-  await redis.publish(channel, JSON.stringify(frame));
+  await redis.publish(demoName(channel), JSON.stringify(frame));
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { escapeSegment } from '../protocol/channels';
+import { demoName } from './demo-names';
 import { demoAnswer, questionIn } from './demo-answer';
 
 /** The stream that the bridge writes commands to (PROTOCOL.md §3). */
-const COMMANDS = 'ai:commands';
+const COMMANDS = demoName('ai:commands');
 /** Milliseconds between two tokens, unless DEMO_TOKEN_INTERVAL_MS says otherwise. */
 const DEFAULT_TOKEN_INTERVAL_MS = 50;
 
@@ -47,7 +48,7 @@ function enqueue(command: Readonly<Record<string, string>>): void {
 }
 
 async function answer(command: Readonly<Record<string, string>>): Promise<void> {
-  const channel = `ai:stream:${escapeSegment(command['session'] ?? '')}`;
+  const channel = demoName(`ai:stream:${escapeSegment(command['session'] ?? '')}`);
   for (const frame of demoAnswer(questionIn(command['data'] ?? 'null'))) {
     await publisher.publish(channel, JSON.stringify(frame));
     await delay(tokenIntervalMs);

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { escapeSegment } from '../protocol/channels';
 import { firstFigures, nextFigures } from './demo-dashboard';
+import { demoName } from './demo-names';
 import { DEMO_DASHBOARD, DEMO_TENANTS, type NotificationFrame, type RefreshFrame } from './demo-frames';
 
 /** Milliseconds between two refreshes of a dashboard. */
@@ -48,7 +49,7 @@ function notify(tenant: string): void {
 }
 
 function publish(channel: string, frame: RefreshFrame | NotificationFrame): void {
-  redis.publish(channel, JSON.stringify(frame)).catch((cause: unknown) => {
+  redis.publish(demoName(channel), JSON.stringify(frame)).catch((cause: unknown) => {
     console.error(JSON.stringify({ channel, error: cause instanceof Error ? cause.message : String(cause) }));
   });
 }

@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Child, type ChildPlan } from './child';
 import { demoActions } from './demo-actions';
+import { DEMO_PREFIX } from './demo-names';
 import { demoKongConfig } from './kong-config';
 import { Line } from './line';
 import { PageServer } from './page-server';
@@ -183,7 +184,7 @@ export class Stack {
   #gateway(linePort: number, pagePort: number): ChildPlan {
     const { root, folder, gatewayPort, jwtSecret, assertionSecret } = this.#settings;
     const config = join(folder, 'kong.yml');
-    writeFileSync(config, demoKongConfig(root));
+    writeFileSync(config, demoKongConfig(root, DEMO_PREFIX));
     const args = [
       ...['--config', config, '--port', String(gatewayPort)],
       ...['--query-cmd', `cat '${this.#pluginInfo}'`, '--socket', join(folder, 'ws-gatekeeper.sock')],

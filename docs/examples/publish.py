@@ -3,6 +3,8 @@
 
     REDIS_URL=redis://127.0.0.1:6379 python3 publish.py acme ana sales [session]
 
+Where the bridges have a BRIDGE_CHANNEL_PREFIX, give it the same in the environment.
+
 With a session, the answer of an AI chat streams to it, token by token. On a Redis Cluster (`--cluster`) frames go
 out with SPUBLISH, which is all that the bridge hears there.
 """
@@ -32,12 +34,17 @@ def escape(value: str) -> str:
     return quote(value, safe="")
 
 
+# What the bridges put before every name in Redis (PROTOCOL.md, section 8).
+PREFIX = os.environ.get("BRIDGE_CHANNEL_PREFIX", "")
+
+
 def publish(send: Send, channel: list[str], frame: dict) -> None:
     """Publishes a frame; no `type` of a service begins with `bridge.`."""
     text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+    name = PREFIX + ":".join(channel)
     # 0 says that nobody is connected, which is no fault.
-    heard = send(":".join(channel), text)
-    print(f"{':'.join(channel)}: {heard}")
+    heard = send(name, text)
+    print(f"{name}: {heard}")
 
 
 def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, pause_seconds: float = 0.02) -> None:

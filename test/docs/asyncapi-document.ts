@@ -15,6 +15,7 @@ export interface Channel {
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly messages: Readonly<Record<string, Ref>>;
   readonly bindings?: Ref | Bindings;
+  readonly 'x-echo-after-seconds'?: number;
 }
 
 interface Bindings {
@@ -30,6 +31,7 @@ export interface MessageObject {
 
 /** The parts of docs/asyncapi.yaml that tests look at. */
 export interface AsyncapiDocument {
+  readonly servers: { readonly gateway: { readonly 'x-close-codes': Readonly<Record<string, string>> } };
   readonly channels: Readonly<Record<string, Channel>>;
   readonly operations: Readonly<
     Record<
@@ -39,7 +41,9 @@ export interface AsyncapiDocument {
   >;
   readonly components: {
     readonly messages: Readonly<Record<string, MessageObject>>;
-    readonly schemas: Readonly<Record<string, { readonly enum?: readonly string[] }>>;
+    readonly schemas: Readonly<
+      Record<string, { readonly enum?: readonly string[]; readonly description?: string }>
+    >;
   };
 }
 

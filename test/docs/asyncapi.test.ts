@@ -1,7 +1,15 @@
 import { schemas } from '@asyncapi/specs';
 import { describe, expect, it } from '@jest/globals';
 import { Ajv, type SchemaObject } from 'ajv';
-import type { BridgeErrorCode, ControlFrame, DataFrame, GapReason } from '../../protocol/frames';
+import { CLOSE_CODES } from '../../protocol/close-codes';
+import {
+  PLAIN_SUBPROTOCOL,
+  SUBPROTOCOL,
+  type BridgeErrorCode,
+  type ControlFrame,
+  type DataFrame,
+  type GapReason,
+} from '../../protocol/frames';
 import { parseCommand } from '../../sidecar/commands';
 import { parseBridgeMessage, parseMark } from '../../sidecar/handover-messages';
 import { RedisNames } from '../../sidecar/redis-names';
@@ -101,6 +109,14 @@ describe('docs/asyncapi.yaml', () => {
     expect(components.schemas['gapReason']?.enum).toEqual(Object.keys(REASONS));
   });
 
+  it('has the close codes of protocol/close-codes.ts, and the subprotocols that a client may offer', () => {
+    const codes = Object.values(CLOSE_CODES).map(({ code, meaning }) => [String(code), meaning]);
+    expect(Object.entries(DOCUMENT.servers.gateway['x-close-codes'])).toEqual(codes);
+    const offers = components.schemas['offers']?.description ?? '';
+    for (const name of [SUBPROTOCOL, PLAIN_SUBPROTOCOL, 'BRIDGE_SUBPROTOCOLS', 'bearer.'])
+      expect(offers).toContain(name);
+  });
+
   it('has the built-in routes, their queries and what they take', () => {
     const taken: Record<MessagePolicy, readonly string[]> = {
       commands: ['command'],
@@ -112,13 +128,15 @@ describe('docs/asyncapi.yaml', () => {
       path: channel.address,
       query: queryOf(channel),
       received: received(name),
+      echoAfterSeconds: channel['x-echo-after-seconds'],
     }));
     expect(documented).toEqual(
-      DEFAULT_ROUTES.map(({ name, path, session, messages }) => ({
+      DEFAULT_ROUTES.map(({ name, path, session, messages, echoAfterSeconds }) => ({
         name,
         path,
         query: session ? ['session', 'resume'] : ['resume'],
         received: taken[messages],
+        echoAfterSeconds,
       })),
     );
   });

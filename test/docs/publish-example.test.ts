@@ -56,7 +56,14 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
 }
 
 async function recorded(...args: readonly string[]): Promise<readonly Call[]> {
-  const { stderr } = await run(args, { PYTHONPATH: join(folder, 'fake') });
+  return recordedWith({}, ...args);
+}
+
+async function recordedWith(
+  env: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<readonly Call[]> {
+  const { stderr } = await run(args, { PYTHONPATH: join(folder, 'fake'), ...env });
   return stderr
     .trim()
     .split('\n')
@@ -75,6 +82,12 @@ describeWithPython('docs/examples/publish.py', () => {
       'a%3Ab:dashboard:refresh:sales',
       'ai:stream:s1',
     ]);
+  });
+
+  it('publishes under the prefix that the bridges have (PROTOCOL.md §8)', async () => {
+    const calls = await recordedWith({ BRIDGE_CHANNEL_PREFIX: 'staging:' }, 'acme', 'ana', 'sales', 's1');
+    expect(calls.length).toBeGreaterThan(3);
+    for (const [, , channel] of calls) expect(channel).toMatch(/^staging:(acme|ai):/);
   });
 
   it('streams an answer: tokens in order, then complete', async () => {

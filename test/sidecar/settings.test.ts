@@ -26,6 +26,7 @@ describe('settings', () => {
       maxOneWayFrameBytes: 4096,
       messageTimeoutMs: 30_000,
       sessionTtlMs: 86_400_000,
+      channelPrefix: '',
       commandStream: 'ai:commands',
       commandStreamMaxLength: 100_000,
       handshakeTimeoutMs: 5000,
@@ -66,6 +67,16 @@ describe('settings', () => {
       'REDIS_URL: expected no query parameters, got enableOfflineQueue, db: the database stands in the path, the rest has settings of its own',
     ]);
   });
+
+  it.each(['{staging}:', 'sta ging:', 'staging:*', 'ws:', 'x'.repeat(129)])(
+    'say of the prefix %s what is expected',
+    (prefix) => {
+      const env = { BRIDGE_ASSERTION_SECRET: 'x'.repeat(32), BRIDGE_CHANNEL_PREFIX: prefix };
+      expect(() => parseSettings(env)).toThrow(
+        /BRIDGE_CHANNEL_PREFIX: expected at most 128 characters of printable ASCII without spaces, braces/,
+      );
+    },
+  );
 
   it.each(['tcp://10.0.0.1:8080', 'udp://10.0.0.1:53'])(
     'say whose doing it is that BRIDGE_PORT is %s',
