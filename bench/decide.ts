@@ -5,7 +5,7 @@ import { decide, type DecisionContext } from '../plugin/decide';
 import { log } from '../plugin/log';
 import { verifierFor } from '../plugin/readiness';
 import { RefusedUpgrades } from '../plugin/refused-upgrades';
-import type { UpgradeRequest } from '../plugin/request';
+import type { RoutedUpgrade } from '../plugin/request';
 import { memoryStore } from '../plugin/store/memory-store';
 import { clockUs } from './clock';
 import { ALGORITHMS, issuer, type Algorithm } from './decide/issuer';
@@ -117,8 +117,9 @@ async function decider({ token, assertion, tokenCacheSize }: Kind): Promise<() =
   };
 }
 
-function requestWith(token: string): UpgradeRequest {
+function requestWith(token: string): RoutedUpgrade {
   return {
+    upstreamPath: '/ws/ai/chat',
     headers: {
       host: ['gateway.example'],
       connection: ['Upgrade'],

@@ -7,7 +7,7 @@ import { clientNetwork } from './client-network';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal, type RefusalCode } from './refusal';
-import { isWebSocketUpgrade, singleHeader, type UpgradeRequest } from './request';
+import { isWebSocketUpgrade, singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request';
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
 import { appliedLimits, tierKeyOf } from './store/limits';
 import {
@@ -79,7 +79,7 @@ const RETRY_AFTER_UNREACHABLE_SECONDS = 1;
  * @throws only what is no refusal: a fault of the gatekeeper itself
  */
 export async function decide(
-  request: UpgradeRequest,
+  request: RoutedUpgrade,
   config: GatekeeperConfig,
   context: DecisionContext,
   now: number,
@@ -105,7 +105,7 @@ interface Begun {
 }
 
 async function admit(
-  request: UpgradeRequest,
+  request: RoutedUpgrade,
   config: GatekeeperConfig,
   context: DecisionContext,
   now: number,
@@ -128,7 +128,7 @@ async function admit(
   const limitHeaders = checkStore(answer, query, config, now, told);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
-  const caller = { identity, requestId, tokenJti, tokenExp };
+  const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath };
   const assertion = await signAssertion(caller, context.assertionKey, now, context.newId());
   return {
     outcome: 'admitted',

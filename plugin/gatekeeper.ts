@@ -12,7 +12,7 @@ import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics';
 import { readyFor, type Ready } from './readiness';
-import { singleHeader, type UpgradeRequest } from './request';
+import { singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request';
 import type { UpstreamChanges } from './token/places';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 
@@ -215,17 +215,17 @@ async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): P
   return headersFor(await kong.request.getHttpVersion().catch(() => undefined), headers);
 }
 
-/** Asks Kong, all at once, for what some rule of the configuration needs. */
-async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<UpgradeRequest> {
+/** Asks Kong, all at once, for what an assertion says and what some rule of the configuration needs. */
+async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<RoutedUpgrade> {
   const { rateLimits, refusedLimits, places, healthPath } = config;
   const byPath =
     healthPath !== undefined || [...rateLimits, ...refusedLimits].some(({ paths }) => paths.length > 0);
   const byQuery = places.uriParamNames.length > 0;
   const byIp = refusedLimits.length > 0;
   const byRoute = rateLimits.some(({ by }) => by === 'route');
-  if (!byPath && !byQuery && !byIp && !byRoute) return { headers: await readHeaders(kong, lookedAt) };
-  const [headers, path, rawQuery, target, ip, route] = await Promise.all([
+  const [headers, upstreamUri, path, rawQuery, target, ip, route] = await Promise.all([
     readHeaders(kong, lookedAt),
+    kong.nginx.getVar('upstream_uri'),
     byPath ? kong.request.getPath() : undefined,
     byQuery ? kong.request.getRawQuery() : undefined,
     byQuery ? kong.request.getPathWithQuery() : undefined,
@@ -234,12 +234,19 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
   ]);
   return {
     headers,
+    upstreamPath: upstreamPathOf(upstreamUri),
     path: path === undefined ? undefined : canonicalPath(path),
     rawQuery,
     target,
     ip,
     routeId: route?.id,
   };
+}
+
+/** @throws TypeError when Kong does not say where the upgrade goes: an assertion that counts nowhere would only hide it */
+function upstreamPathOf(upstreamUri: unknown): string {
+  if (typeof upstreamUri === 'string' && upstreamUri.startsWith('/')) return canonicalPath(upstreamUri);
+  throw new TypeError("expected Kong's variable upstream_uri to be a path");
 }
 
 async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promise<HeaderLists> {

@@ -34,7 +34,10 @@ export interface Kong {
     getForwardedIp(): Promise<string>;
   };
   readonly nginx: {
-    /** One of nginx's variables; empty, or nothing at all over MsgPack, where there is none of that name. */
+    /**
+     * One of nginx's variables; empty, or nothing at all over MsgPack, where there is none of that name. `upstream_uri` is the path that
+     * Kong will call: plugins run before Kong adds the query to it.
+     */
     getVar(name: string): Promise<string | null | undefined>;
   };
   readonly router: {

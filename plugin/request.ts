@@ -17,6 +17,15 @@ export interface UpgradeRequest {
   readonly routeId?: string | undefined;
 }
 
+/** An upgrade of which is known where Kong sends it. */
+export interface RoutedUpgrade extends UpgradeRequest {
+  /**
+   * The path that Kong calls on the upstream, in its one spelling: another than {@link path} where a route strips or the service
+   * has a path of its own.
+   */
+  readonly upstreamPath: string;
+}
+
 /** The one value of a header, or undefined when it is absent or repeated. */
 export function singleHeader(request: UpgradeRequest, name: string): string | undefined {
   const values = request.headers[name.toLowerCase()];

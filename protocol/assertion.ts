@@ -25,6 +25,11 @@ export interface AssertedCaller {
   readonly tokenJti: string | undefined;
   /** The user's token's `exp`, in seconds since the epoch. */
   readonly tokenExp: number;
+  /**
+   * The path that the upgrade goes on to, in its one spelling (protocol/path.ts): the assertion counts there and nowhere else.
+   * Undefined in an assertion of a gatekeeper that did not sign it yet.
+   */
+  readonly path: string | undefined;
 }
 
 /** A verified assertion. */
@@ -68,6 +73,7 @@ export async function signAssertion(
     exp: iat + ASSERTION_LIFETIME_SECONDS,
   };
   if (caller.tokenJti !== undefined) payload['token_jti'] = caller.tokenJti;
+  if (caller.path !== undefined) payload['path'] = caller.path;
   const alg = key.algorithms[0];
   if (alg === undefined) throw new TypeError('a signing key fits at least one algorithm');
   const header = { alg, typ: ASSERTION_TYPE, ...(key.kid === undefined ? {} : { kid: key.kid }) };
@@ -124,7 +130,7 @@ function requireClaims(header: VerifiedJws['header'], payload: VerifiedJws['payl
 }
 
 function toAssertion(payload: VerifiedJws['payload'], now: number): Assertion {
-  const { sub, jti, iat, exp, roles, rid } = payload;
+  const { sub, jti, iat, exp, roles, rid, path } = payload;
   const { tenant_id: tenantId, token_jti: tokenJti, token_exp: tokenExp } = payload;
   if (typeof sub !== 'string' || typeof tenantId !== 'string') throw malformed('sub, tenant_id');
   if (typeof jti !== 'string') throw malformed('jti');
@@ -133,13 +139,14 @@ function toAssertion(payload: VerifiedJws['payload'], now: number): Assertion {
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) throw malformed('roles');
   if (!isNumericDate(tokenExp)) throw malformed('token_exp');
   if (tokenJti !== undefined && typeof tokenJti !== 'string') throw malformed('token_jti');
+  if (path !== undefined && (typeof path !== 'string' || !path.startsWith('/'))) throw malformed('path');
   if (iat > now + ASSERTION_CLOCK_TOLERANCE_SECONDS)
     throw new AssertionError('the assertion is from the future');
   if (exp - iat > ASSERTION_LIFETIME_SECONDS) throw new AssertionError('the assertion lives too long');
   const identity: Identity = Object.freeze({ tenantId, userId: sub, roles: Object.freeze([...roles]) });
   const fault = identityFault(identity);
   if (fault !== undefined) throw new AssertionError(`the assertion's ${fault}`);
-  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, jti, iat, exp });
+  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, path, jti, iat, exp });
 }
 
 function notAccepted(claim: string): AssertionError {

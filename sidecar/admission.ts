@@ -9,6 +9,7 @@ import type { HeaderNames } from '../protocol/headers';
 import { rolesText } from '../protocol/identity';
 import type { FittedKey } from '../protocol/keys';
 import { readTraceContext, type TraceContext } from '../protocol/trace-context';
+import { assertionPathFault, type AssertionPathRule } from './assertion-path';
 import {
   badRequest,
   forbidden,
@@ -39,6 +40,7 @@ export interface AdmissionPolicy {
   readonly names: RedisNames;
   readonly headers: HeaderNames;
   readonly keys: readonly FittedKey[];
+  readonly assertionPath: AssertionPathRule;
   readonly replayGuard: ReplayGuard;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -90,6 +92,8 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
 
   const caller = await verifyCaller(headers, policy);
   if ('outcome' in caller) return refused(caller, route);
+  const elsewhere = assertionPathFault(caller, match.path, policy.assertionPath);
+  if (elsewhere !== undefined) return refused(elsewhere, route, caller);
   const session = route.session ? readSession(query, policy.newSession) : undefined;
   if (typeof session === 'object') return refused(session, route, caller);
   const { tenantId: tenant, userId: user } = caller.identity;

@@ -178,6 +178,7 @@ export function createBridge(
       names,
       headers: settings.headers,
       keys,
+      assertionPath: settings.assertionPath,
       replayGuard: new ReplayGuard(settings.maxSeenAssertions),
       now,
       newSession: randomUUID,
@@ -318,6 +319,9 @@ export function createBridge(
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
+        if (settings.assertionPath === 'ignored') {
+          log.warn('BRIDGE_ASSERTION_PATH=ignored: an assertion counts for every path');
+        }
         log.info({ host, port, adminHost, adminPort }, 'listening');
         return { port, adminPort };
       } catch (error) {

@@ -25,6 +25,8 @@ export interface Refusal {
   readonly status: number;
   /** For the client: says what was wrong, quotes nothing secret. */
   readonly message: string;
+  /** For the log in place of the message: what the client has no use for. */
+  readonly detail?: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 

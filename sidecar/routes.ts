@@ -216,7 +216,13 @@ export const MAX_PARAM_BYTES = 256;
 
 /** What a path leads to. */
 export type RouteMatch =
-  | { readonly kind: 'route'; readonly route: Route; readonly params: ChannelValues }
+  | {
+      readonly kind: 'route';
+      readonly route: Route;
+      readonly params: ChannelValues;
+      /** The path in its one spelling. */
+      readonly path: string;
+    }
   | { readonly kind: 'unknown' }
   /** A parameter is not percent-encoded UTF-8. */
   | { readonly kind: 'malformed' };
@@ -226,12 +232,13 @@ export type RouteMatch =
  * percent-decoded once; an empty one or one of more than {@link MAX_PARAM_BYTES} leads nowhere.
  */
 export function matchRoute(routes: readonly Route[], path: string): RouteMatch {
-  const [root, ...given] = canonicalPath(path).split('/');
+  const spelt = canonicalPath(path);
+  const [root, ...given] = spelt.split('/');
   if (root !== '') return { kind: 'unknown' };
   for (const route of routes) {
     const raw = rawParams(route, given);
     if (raw === undefined) continue;
-    return decodeParams(route, raw);
+    return decodeParams(route, raw, spelt);
   }
   return { kind: 'unknown' };
 }
@@ -247,7 +254,7 @@ function rawParams(route: Route, given: readonly string[]): readonly [string, st
   );
 }
 
-function decodeParams(route: Route, raw: readonly (readonly [string, string])[]): RouteMatch {
+function decodeParams(route: Route, raw: readonly (readonly [string, string])[], path: string): RouteMatch {
   const params: Record<string, string> = {};
   for (const [name, text] of raw) {
     const value = percentDecode(text);
@@ -255,7 +262,7 @@ function decodeParams(route: Route, raw: readonly (readonly [string, string])[])
     if (value === '' || Buffer.byteLength(value) > MAX_PARAM_BYTES) return { kind: 'unknown' };
     params[name] = value;
   }
-  return { kind: 'route', route, params };
+  return { kind: 'route', route, params, path };
 }
 
 function percentDecode(text: string): string | undefined {

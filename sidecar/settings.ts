@@ -2,6 +2,7 @@ import type { HeaderNames } from '../protocol/headers';
 import type { LogLevel } from '../stdio/log-level';
 import { isServiceAddress } from '../stdio/service-links';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../stdio/unknown-variables';
+import type { AssertionPathRule } from './assertion-path';
 import type { Row, SettingRow } from './settings/row';
 import { TABLE } from './settings/table';
 
@@ -34,6 +35,8 @@ export interface Settings {
   readonly assertionSecret: string | undefined;
   readonly assertionSecretPrevious: string | undefined;
   readonly assertionPublicKey: string | undefined;
+  /** What the path in an assertion counts for. */
+  readonly assertionPath: AssertionPathRule;
   /** JSON; the built-in table when undefined. */
   readonly routesFile: string | undefined;
   /** Agreed to besides the bridge's own, for plain clients. */
@@ -133,6 +136,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     assertionSecret: optional(TABLE.assertionSecret),
     assertionSecretPrevious: optional(TABLE.assertionSecretPrevious),
     assertionPublicKey: optional(TABLE.assertionPublicKey),
+    assertionPath: required(TABLE.assertionPath),
     routesFile: optional(TABLE.routesFile),
     subprotocols: required(TABLE.subprotocols),
     pingIntervalMs: required(TABLE.pingIntervalMs),

@@ -73,6 +73,7 @@ export class Upgrades {
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
+  #toldOfUnboundAssertion = false;
   #closing = false;
   /** When the last socket is closed, of a bridge that drains. */
   #drainEndMs: number | undefined;
@@ -179,7 +180,17 @@ export class Upgrades {
     if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), undefined, undefined);
     const verdict = await judgeUpgrade(request, this.#context.policy);
     if (!verdict.admitted) return refuse(socket, verdict.refusal, verdict.route?.name, verdict.caller);
+    if (verdict.admission.caller.path === undefined) this.#tellOfUnboundAssertion();
     return this.#establish(verdict.admission, request, socket, head);
+  }
+
+  /** Once: it is about a gatekeeper, and each of its upgrades would say it. */
+  #tellOfUnboundAssertion(): void {
+    if (this.#toldOfUnboundAssertion || this.#context.policy.assertionPath === 'ignored') return;
+    this.#toldOfUnboundAssertion = true;
+    this.#context.log.warn(
+      'an assertion names no path and counts for every one: once every gatekeeper signs it, set BRIDGE_ASSERTION_PATH=required',
+    );
   }
 
   async #establish(
@@ -292,7 +303,7 @@ function refuse(
   route: string | undefined,
   caller: Assertion | undefined,
 ): Report {
-  const { outcome, status, message: reason } = refusal;
+  const { outcome, status, message, detail: reason = message } = refusal;
   if (!socket.destroyed) refuseUpgrade(socket, refusal);
   return { outcome, status, route, caller, reason };
 }

@@ -41,9 +41,10 @@ export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
 /** The headers that the gatekeeper sets on the upgrade of one user. */
 export async function assertedHeaders(topic: Topic, number: number): Promise<Record<string, string>> {
   const identity = { tenantId: topic.tenant, userId: `u${number}`, roles: ['analyst'] };
+  const [path] = topic.path.split('?');
   const requestId = randomUUID();
   const now = Date.now() / 1000;
-  const caller = { identity, requestId, tokenJti: randomUUID(), tokenExp: now + TOKEN_SECONDS };
+  const caller = { identity, requestId, tokenJti: randomUUID(), tokenExp: now + TOKEN_SECONDS, path };
   const key = await importSecret(ASSERTION_SECRET, 'HS256');
   return {
     [HEADERS.tenant]: identity.tenantId,

@@ -7,7 +7,7 @@ import { parseConfig } from '../config/parse';
 import { decide, type Admit, type Reject } from '../decide';
 import { verifierFor } from '../readiness';
 import { RefusedUpgrades } from '../refused-upgrades';
-import type { UpgradeRequest } from '../request';
+import type { RoutedUpgrade } from '../request';
 import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';
@@ -125,9 +125,10 @@ function countingLimits(
 /** Where the token stands here, wherever clients put theirs. */
 const TOKEN_HEADER = 'authorization';
 
-function upgradeWith(token: string, origin: string | undefined, path: string): UpgradeRequest {
+function upgradeWith(token: string, origin: string | undefined, path: string): RoutedUpgrade {
   return {
     path,
+    upstreamPath: path,
     rawQuery: '',
     ip: '192.0.2.1',
     routeId: 'verify',

@@ -101,7 +101,7 @@ async function upgraded(socket: WebSocket, url: URL): Promise<Upgraded> {
 function remedyFor(status: number, url: URL): string {
   switch (status) {
     case 401:
-      return 'ask ws-gatekeeper verify what is wrong with the token; if it finds nothing, gatekeeper and bridge have different assertion keys';
+      return 'ask ws-gatekeeper verify what is wrong with the token; if it finds nothing, the reason is in the line "upgrade" of the bridge: another assertion key than the gatekeeper has, or a path that was rewritten behind it';
     case 403:
       return "look at the plugin's allowed_origins and tenant_claim";
     case 404:

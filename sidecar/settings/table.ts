@@ -1,4 +1,4 @@
-import { ASSERTION_KEY_ROWS } from './assertion-key-rows';
+import { ASSERTION_ROWS } from './assertion-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { HEADER_ROWS } from './header-rows';
 import { LIMIT_ROWS } from './limit-rows';
@@ -33,7 +33,7 @@ export const TABLE = {
     'for a request at that port to be there whole; a connection on which none comes is closed as well',
   ),
   ...REDIS_ROWS,
-  ...ASSERTION_KEY_ROWS,
+  ...ASSERTION_ROWS,
   routesFile: optionalText(
     'BRIDGE_ROUTES_FILE',
     'JSON file that replaces the built-in route table: docs/routes.md',

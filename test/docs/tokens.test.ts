@@ -50,7 +50,7 @@ async function verdict(
     fallbackStore: store,
     newId: () => 'id',
   };
-  return decide({ headers }, config, context, NOW);
+  return decide({ headers, upstreamPath: '/ws/notifications' }, config, context, NOW);
 }
 
 /** kong.yml's plugin, with the secrets of the test. */

@@ -49,8 +49,23 @@ export interface StackOptions {
   readonly config?: Record<string, unknown>;
   /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
   readonly routeConfigs?: Readonly<Record<string, Record<string, unknown>>>;
+  /** Further routes to the bridge, each with a service of its own. */
+  readonly detours?: readonly Detour[];
   /** How long the gateway waits for a hung plugin server; real Kong's 60 seconds cannot be changed. */
   readonly pluginServerTimeoutMs?: number;
+}
+
+/** A route to the bridge other than kong.yml's. */
+export interface Detour {
+  readonly name: string;
+  readonly paths: readonly string[];
+  readonly stripPath: boolean;
+  /** The service's, which Kong puts before what is left of the request's. */
+  readonly servicePath?: string;
+  /** Whether Kong passes bodies on unbuffered, which it does from a location of its own; not, by default. */
+  readonly unbuffered?: boolean;
+  /** Whether the gatekeeper judges what comes this way. */
+  readonly guarded: boolean;
 }
 
 /** What both kinds of stack are made from. */

@@ -24,13 +24,20 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
 /** What of kong.yml a spec may change. */
 export interface Declarative {
   services: {
-    routes: { name: string; plugins?: unknown[] }[];
+    name?: string;
+    url?: string;
+    routes: { name: string; paths?: readonly string[]; [field: string]: unknown; plugins?: unknown[] }[];
     plugins: { name: string; config: Record<string, unknown> }[];
   }[];
 }
 
 /** kong.yml with a spec's changes. */
-export function configuration({ example, config, routeConfigs = {} }: StackOptions): Declarative {
+export function configuration({
+  example,
+  config,
+  routeConfigs = {},
+  detours = [],
+}: StackOptions): Declarative {
   const folder = example === undefined ? ROOT : join(ROOT, 'examples', example);
   const declarative = parse(readFileSync(join(folder, 'kong.yml'), 'utf8')) as Declarative;
   const [service] = declarative.services;
@@ -40,6 +47,16 @@ export function configuration({ example, config, routeConfigs = {} }: StackOptio
   for (const route of service.routes) {
     const own = routeConfigs[route.name];
     if (own !== undefined) route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...own } }];
+  }
+  for (const { name, paths, stripPath, servicePath = '', unbuffered = false, guarded } of detours) {
+    const buffering = { request_buffering: !unbuffered, response_buffering: !unbuffered };
+    declarative.services.push({
+      ...service,
+      name,
+      url: `${service.url ?? ''}${servicePath}`,
+      routes: [{ name, paths, strip_path: stripPath, ...buffering }],
+      plugins: guarded ? [plugin] : [],
+    });
   }
   return declarative;
 }

@@ -88,6 +88,7 @@ function reply(method: string, headers: Readonly<Record<string, string>>): Buffe
     case 'kong.request.get_headers':
       return Buffer.from(encode('Struct', { fields: Object.entries(headers).map(fieldOf) }));
     case 'kong.request.get_path':
+    case 'kong.nginx.get_var':
       return text('/ws/ai/chat');
     case 'kong.request.get_raw_query':
       return text('session=s1');

@@ -57,7 +57,8 @@ const good = () => signed(HEADER, goodClaims);
 const [goodHeader, goodPayload, goodSignature] = good().split('.') as [string, string, string];
 
 function judge(headers: Record<string, string[]>, rawQuery = ''): Promise<Admit | Reject> {
-  return decide({ headers: { ...upgradeHeaders(), ...headers }, rawQuery, path: '/' }, config, context, NOW);
+  const request = { headers: { ...upgradeHeaders(), ...headers }, rawQuery, path: '/', upstreamPath: '/' };
+  return decide(request, config, context, NOW);
 }
 const bearer = (token: string) => ({ authorization: [`Bearer ${token}`] });
 

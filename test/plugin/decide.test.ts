@@ -1,4 +1,4 @@
-import { lookedAtHeaders, type UpgradeRequest } from '../../plugin/request';
+import { lookedAtHeaders, type RoutedUpgrade } from '../../plugin/request';
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
@@ -61,7 +61,7 @@ interface Given {
   readonly token?: string | undefined;
   readonly headers?: Record<string, string[]>;
   readonly config?: Record<string, unknown>;
-  readonly request?: Partial<UpgradeRequest>;
+  readonly request?: Partial<RoutedUpgrade>;
   readonly store?: Store;
   readonly fallbackStore?: Store;
   readonly at?: number;
@@ -82,7 +82,8 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
     newId: () => `id-${(ids += 1)}`,
   };
   const headers = { ...upgradeHeaders(given.token), ...given.headers };
-  const request = { headers: guarded(headers, lookedAtHeaders(config)), ...given.request };
+  const seen = guarded(headers, lookedAtHeaders(config));
+  const request = { headers: seen, upstreamPath: '/ws/notifications', ...given.request };
   return decide(request, config, context, given.at ?? NOW);
 }
 

@@ -8,6 +8,8 @@ export const KONG_REQUEST_ID = '0123456789abcdef0123456789abcdef';
 export interface KongRequest {
   readonly headers: Readonly<Record<string, string[]>>;
   readonly path?: string;
+  /** Kong's `$upstream_uri`: the path by default, as without `strip_path` and a path of the service. */
+  readonly upstreamUri?: string;
   readonly rawQuery?: string;
   readonly ip?: string;
   /** 1.1 by default. */
@@ -33,11 +35,16 @@ export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): 
 /** Kong in the middle of one request, and what it is told. */
 export function kongOf(request: KongRequest): { readonly kong: Kong; readonly told: Told } {
   const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1', httpVersion = 1.1 } = request;
+  const upstreamUri = 'upstreamUri' in request ? request.upstreamUri : path;
   const told: { -readonly [name in keyof Told]: Told[name] } = {
     status: undefined,
     body: undefined,
     responseHeaders: {},
     upstreamHeaders: {},
+  };
+  const variables: Record<string, string | undefined> = {
+    upstream_uri: upstreamUri,
+    kong_request_id: KONG_REQUEST_ID,
   };
   const kong: Kong = {
     request: {
@@ -48,7 +55,7 @@ export function kongOf(request: KongRequest): { readonly kong: Kong; readonly to
       getHttpVersion: () => Promise.resolve(httpVersion),
     },
     client: { getForwardedIp: () => Promise.resolve(ip) },
-    nginx: { getVar: (name) => Promise.resolve(name === 'kong_request_id' ? KONG_REQUEST_ID : '') },
+    nginx: { getVar: (name) => Promise.resolve(variables[name] ?? '') },
     router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
     log: { setSerializeValue: () => Promise.resolve() },
     service: {

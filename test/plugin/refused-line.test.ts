@@ -76,7 +76,10 @@ describe('the log line of a refused upgrade', () => {
     const { lines, gatekeeper: asked } = gatekeeper();
     const { kong, told } = kongOf({ headers: upgradeHeaders('a.b.c') });
     const getRoute = () => Promise.reject(new Error('Kong closed the connection'));
-    await asked.access({ ...kong, nginx: { getVar }, router: { getRoute } });
+    const nginx = {
+      getVar: (name: string) => (name === 'upstream_uri' ? kong.nginx.getVar(name) : getVar()),
+    };
+    await asked.access({ ...kong, nginx, router: { getRoute } });
     expect(told.status).toBe(401);
     const [line] = lines.filter(({ msg }) => msg === 'refused');
     expect(line).toMatchObject({ outcome: 'malformed_token', status: 401, route: PLACE.route_id });

@@ -55,7 +55,10 @@ async function gate(changes: Record<string, unknown> = {}, revoked: ReadonlySet<
   };
   const attempt = (token?: string, { ip = ADDRESS, path, headers = {} }: Attempt = {}) =>
     decide(
-      { headers: { ...upgradeHeaders(token), ...headers }, ip, ...(path !== undefined && { path }) },
+      {
+        ...{ headers: { ...upgradeHeaders(token), ...headers }, ip, upstreamPath: path ?? '/' },
+        ...(path !== undefined && { path }),
+      },
       config,
       context,
       NOW,

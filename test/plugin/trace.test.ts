@@ -27,9 +27,9 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
       ...{ getPath: nothing, getRawQuery: nothing, getPathWithQuery: nothing, getHttpVersion: nothing },
       getHeaders: () => Promise.resolve(headers),
     },
+    nginx: { getVar: () => Promise.resolve('/ws/notifications') },
     log: { setSerializeValue: nothing },
     client: { getForwardedIp: nothing },
-    nginx: { getVar: nothing },
     router: { getRoute: nothing },
     service: {
       request: {

@@ -17,6 +17,7 @@ const caller: AssertedCaller = {
   requestId: 'req-1',
   tokenJti: 'token-1',
   tokenExp: NOW + 900,
+  path: '/ws/notifications',
 };
 const claims = {
   iss: 'ws-gatekeeper',
@@ -114,11 +115,24 @@ describe('an assertion', () => {
     ['an iat that no clock can hold', { iat: -1e306 }],
     ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }],
     ['a longer life than 30 seconds', { exp: NOW + 31 }],
+    ['a path that is no text', { path: 7 }],
+    ['a path that does not begin with a slash', { path: 'ws/notifications' }],
+    ['an empty path', { path: '' }],
     ['a user with a line break', { sub: 'u1\r\nX-Tenant-ID: other' }],
   ])('is refused with %s', async (_, change) => {
     await expect(verifyAssertion(await sign({ ...claims, ...change }), [key], NOW)).rejects.toThrow(
       AssertionError,
     );
+  });
+
+  it('without a path, as a gatekeeper of the minor version before signs it, says so', async () => {
+    const { path } = await verifyAssertion(await sign(claims), [key], NOW);
+    expect(path).toBeUndefined();
+  });
+
+  it('with a claim that is not known here, as a gatekeeper of the next minor version may sign it, counts', async () => {
+    const jws = await sign({ ...claims, path: '/ws/notifications', hint: 'of later' });
+    await expect(verifyAssertion(jws, [key], NOW)).resolves.toMatchObject({ path: '/ws/notifications' });
   });
 
   it("is not mistaken for a user's token, nor a user's token for it", async () => {

@@ -134,6 +134,7 @@ describe('an upgrade', () => {
       requestId: headers['X-Request-ID'] ?? '',
       tokenJti: undefined,
       tokenExp: nowMs,
+      path: PATH,
     };
     const assertion =
       secret === undefined
@@ -224,6 +225,7 @@ describe('keys', () => {
         requestId: headers['X-Request-ID'] ?? '',
         tokenJti: 'j',
         tokenExp: 4e9,
+        path: PATH,
       };
       headers['X-Gateway-Assertion'] = await signAssertion(caller, key, Date.now() / 1000, randomUUID());
       expect(await askUpgrade(`${rotated.url}${PATH}`, headers)).toMatchObject({ status: 101 });

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
+import { canonicalPath } from '../../protocol/path';
 import { createBridge, type Bridge, type BridgeDeps, type OpenState } from '../../sidecar/bridge';
 import { RedisNames } from '../../sidecar/redis-names';
 import { parseSettings } from '../../sidecar/settings';
@@ -66,6 +67,8 @@ export interface Caller {
   readonly jti?: string;
   /** The token's `exp`, in seconds since the epoch; in 15 minutes by default. */
   readonly exp?: number;
+  /** What the assertion counts for; every path by default, as an older gatekeeper signs it. */
+  readonly path?: string;
 }
 
 /** The headers that the gatekeeper sets for a caller, as bytes that Node's client takes (latin1). */
@@ -77,6 +80,7 @@ export async function headersFor(caller: Caller, nowMs = Date.now()): Promise<Re
     requestId,
     tokenJti: caller.jti,
     tokenExp: caller.exp ?? nowMs / 1000 + 900,
+    path: caller.path,
   };
   const key = await importSecret(SECRET, 'HS256');
   const assertion = await signAssertion(asserted, key, nowMs / 1000, randomUUID());
@@ -157,7 +161,7 @@ export class Client {
  * @param offers the subprotocols that the client offers
  */
 export async function connect(url: string, caller: Caller, offers: readonly string[] = []): Promise<Client> {
-  const headers = await headersFor(caller);
+  const headers = await headersFor({ path: canonicalPath(new URL(url).pathname), ...caller });
   const socket = new WebSocket(url, [...offers], { headers, perMessageDeflate: false });
   const client = new Client(socket);
   await once(socket, 'open');

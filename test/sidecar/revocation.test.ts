@@ -169,7 +169,7 @@ describe('a revocation', () => {
 
   it('of a token does not mean callers whose token has no id', () => {
     const identity = { tenantId: 't', userId: 'u', roles: [] };
-    const caller = { identity, requestId: 'r', tokenJti: undefined, tokenExp: 0 };
+    const caller = { identity, requestId: 'r', tokenJti: undefined, tokenExp: 0, path: '/' };
     expect(isMeant({ jti: 'undefined' }, caller)).toBe(false);
   });
 });

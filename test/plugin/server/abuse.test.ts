@@ -89,7 +89,11 @@ describe('an upgrade costs', () => {
     kong.close();
     expect(status).toBeUndefined();
     expect(calls).toEqual(
-      expect.arrayContaining(['kong.request.get_headers', 'kong.service.request.set_headers']),
+      expect.arrayContaining([
+        'kong.request.get_headers',
+        'kong.nginx.get_var',
+        'kong.service.request.set_headers',
+      ]),
     );
     expect(calls.filter((call) => call.endsWith('set_headers') && call.includes('service'))).toHaveLength(1);
     expect(writes).toBe(2);

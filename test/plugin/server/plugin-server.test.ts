@@ -67,6 +67,11 @@ function accessCall(id: Buffer, sequence = 3): Buffer {
   return Buffer.concat([Buffer.from([0x08, sequence, 0xa2, 0x02, event.length]), event]);
 }
 
+/** A `String` of Kong's protocol, shorter than 128 bytes. */
+function stringResult(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x0a, text.length]), Buffer.from(text)]);
+}
+
 /** Before the exit of a refusal: the headers that may hold a token go, and the line of the log asks what Kong knows. */
 const BEFORE_EXIT: readonly unknown[] = [
   ...['kong.service.request.clear_header', 'kong.nginx.get_var', 'kong.router.get_route'],
@@ -149,7 +154,10 @@ describe('recorded calls of a real Kong', () => {
       client.send(accessCall(await startInstance(client)));
       expect((await client.frame())?.toString()).toBe('kong.request.get_headers');
       await client.frame();
+      expect((await client.frame())?.toString()).toBe('kong.nginx.get_var');
+      expect((await client.frame())?.subarray(2).toString()).toBe('upstream_uri');
       client.send(request);
+      client.send(stringResult('/ws/notifications'));
       const args = await exitArgs(client);
       expect(args.subarray(0, 3).toString('hex')).toBe('089103');
       expect(args.toString()).toContain(reason);

@@ -35,7 +35,7 @@ class Upgrades {
     const request = { headers: upgradeHeaders(token), rawQuery: '', ip: '192.0.2.1', routeId: 'r1' };
     for (let count = 0; !this.#stopping.signal.aborted; count += 1) {
       const path = count % 5 === 4 ? FEW : '/ws';
-      const verdict = await decide({ ...request, path }, config, context, NOW);
+      const verdict = await decide({ ...request, path, upstreamPath: path }, config, context, NOW);
       this.statuses.get(tenant)?.push(verdict.outcome === 'admitted' ? 101 : verdict.status);
       await sleep(5);
     }

@@ -54,7 +54,8 @@ async function gatekeeper(redis: Record<string, unknown>) {
     lines,
     async outcome(claims: Record<string, unknown> = {}): Promise<string> {
       const headers = upgradeHeaders(await signToken({ jti: randomUUID(), ...claims }));
-      const request = { headers, ip: '192.0.2.1', path: '/ws/notifications', rawQuery: '', routeId: 'r' };
+      const path = '/ws/notifications';
+      const request = { headers, ip: '192.0.2.1', path, upstreamPath: path, rawQuery: '', routeId: 'r' };
       return (await decide(request, ready.config, ready.context, NOW)).outcome;
     },
   };

@@ -42,7 +42,8 @@ async function upgradeOf(claims: Record<string, unknown>, changes: Record<string
     refused: new RefusedUpgrades(() => 0),
     newId: () => 'id',
   };
-  const verdict = await decide({ headers: upgradeHeaders(await signToken(claims)) }, config, context, NOW);
+  const request = { headers: upgradeHeaders(await signToken(claims)), upstreamPath: '/ws/notifications' };
+  const verdict = await decide(request, config, context, NOW);
   return { verdict, asked };
 }
 
