@@ -61,7 +61,7 @@ describe('ws-bridge doctor --gateway', () => {
     try {
       const lines = await doctor(await token(), other.url);
       expect(lines.at(-1)).toMatch(
-        /^FAIL {2}loop {7}what was published did not arrive .*: is REDIS_URL the Redis/,
+        /^FAIL {2}loop {7}what was published did not arrive .*: are REDIS_URL and BRIDGE_CHANNEL_PREFIX those of the bridge/,
       );
     } finally {
       await other.stop();
