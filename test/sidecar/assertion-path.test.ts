@@ -22,6 +22,16 @@ afterAll(async () => {
   await redis.stop();
 });
 
+const others: TestBridge[] = [];
+async function another(env: Readonly<Record<string, string>> = {}): Promise<TestBridge> {
+  const started = await startBridge(redis.url, env);
+  others.push(started);
+  return started;
+}
+afterEach(async () => {
+  for (const { bridge: started } of others.splice(0)) await started.close();
+});
+
 /** Asks on a path with an assertion for another one, or for every one. */
 async function ask(at: string, signedFor?: string, to = bridge): Promise<Answer> {
   const caller = signedFor === undefined ? ALICE : { ...ALICE, path: signedFor };
@@ -102,18 +112,17 @@ const UNBOUND = 'an assertion names no path';
 
 describe('an assertion without a path', () => {
   it('counts for every path, and the log says so once', async () => {
-    const older = await startBridge(redis.url);
+    const older = await another();
     expect(await ask('/ws/notifications', '/ws/notifications', older)).toMatchObject({ status: 101 });
     expect(linesOf(older, UNBOUND)).toEqual([]);
     for (const path of ['/ws/notifications', '/ws/ai/chat']) {
       expect(await ask(path, undefined, older)).toMatchObject({ status: 101 });
     }
     expect(linesOf(older, UNBOUND)).toMatchObject([{ level: 40 }]);
-    await older.bridge.close();
   });
 
   it('is refused where BRIDGE_ASSERTION_PATH is required', async () => {
-    const strict = await startBridge(redis.url, { BRIDGE_ASSERTION_PATH: 'required' });
+    const strict = await another({ BRIDGE_ASSERTION_PATH: 'required' });
     expect(await ask('/ws/notifications', undefined, strict)).toMatchObject({
       status: 401,
       body: '{"message":"expected an assertion for one path"}',
@@ -124,17 +133,15 @@ describe('an assertion without a path', () => {
     expect(await ask('/ws/ai/chat', '/ws/notifications', strict)).toMatchObject(OTHER_PATH);
     expect(await ask('/ws/notifications', '/ws/notifications', strict)).toMatchObject({ status: 101 });
     expect(linesOf(strict, UNBOUND)).toEqual([]);
-    await strict.bridge.close();
   });
 });
 
 it('where BRIDGE_ASSERTION_PATH is ignored any assertion counts for every path, and the log says so at the start', async () => {
-  const open = await startBridge(redis.url, { BRIDGE_ASSERTION_PATH: 'ignored' });
+  const open = await another({ BRIDGE_ASSERTION_PATH: 'ignored' });
   expect(linesOf(open, 'BRIDGE_ASSERTION_PATH=ignored')).toMatchObject([{ level: 40 }]);
   expect(await ask('/ws/ai/chat', '/ws/notifications', open)).toMatchObject({ status: 101 });
   expect(await ask('/ws/ai/chat', undefined, open)).toMatchObject({ status: 101 });
   expect(linesOf(open, UNBOUND)).toEqual([]);
-  await open.bridge.close();
 });
 
 it.each(['Checked', 'on', 'true', ' required'])('%j is no rule for the path of assertions', (text) => {
