@@ -40,7 +40,10 @@ describe('an upgrade goes through with its assertion', () => {
     ['with an empty query', '/ws/bi/dashboards/d1?'],
   ])('where Kong passes its path on %s', async (_, path) => {
     const client = await open(stack, path, await token());
-    await client.roundTrip();
+    const id = /dashboards\/([^?]+)/.exec(path)?.[1] ?? '';
+    const channel = `acme:dashboard:refresh:${encodeURIComponent(decodeURIComponent(id))}`;
+    await stack.redis.publish(channel, 'for you');
+    expect(await client.text()).toBe('for you');
     await client.close();
   });
 });

@@ -230,7 +230,7 @@ describe('whatever Kong strips from a path or puts before it', () => {
     expect(passed).toBeGreaterThan(200);
   });
 
-  it('it counts on no path that Kong would call for another request', () => {
+  it('counts on no path that Kong would call for another request', () => {
     fc.assert(
       fc.property(path, path, routePath, servicePath, fc.boolean(), (one, other, at, base, strip) => {
         const [a, b] = [throughKong(one, at, base, strip), throughKong(other, at, base, strip)];
