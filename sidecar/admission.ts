@@ -44,6 +44,8 @@ export interface AdmissionPolicy {
   readonly replayGuard: ReplayGuard;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonicMs: () => number;
   /** A session for a client that named none. */
   readonly newSession: () => string;
 }
@@ -242,9 +244,12 @@ function readResume(query: string): BridgeV1Request | Refusal {
   return badRequest('expected one resume point, <epoch>.<offset>');
 }
 
-function replayFault(caller: Assertion, { replayGuard, now }: AdmissionPolicy): Refusal | undefined {
+function replayFault(
+  caller: Assertion,
+  { replayGuard, now, monotonicMs }: AdmissionPolicy,
+): Refusal | undefined {
   const endsAt = caller.exp + ASSERTION_CLOCK_TOLERANCE_SECONDS;
-  switch (replayGuard.accept(caller.jti, endsAt, now() / 1000)) {
+  switch (replayGuard.accept(caller.jti, endsAt, now() / 1000, monotonicMs() / 1000)) {
     case 'first':
       return undefined;
     case 'replayed':

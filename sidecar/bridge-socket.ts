@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 
@@ -49,6 +50,15 @@ export class BridgeSocket extends WebSocket {
   override close(code?: number, reason?: string | Buffer): void {
     if (this.readyState === WebSocket.OPEN) this.beforeClose?.();
     super.close(code, reason);
+  }
+
+  /**
+   * Cuts the connection with a reset (RFC 9293 §3.10.7): a client that reads nothing would not notice an orderly end, and
+   * what it left in the kernel would stay there for minutes.
+   */
+  reset(): void {
+    const { _socket: socket } = this as unknown as { readonly _socket?: Socket };
+    socket?.resetAndDestroy();
   }
 }
 

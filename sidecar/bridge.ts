@@ -38,6 +38,7 @@ import { MAX_RING_FRAMES, type Settings } from './settings';
 import { intakeFor } from './sharded-intake';
 import { Streams } from './streams';
 import { TimerWheel } from './timer-wheel';
+import { TokenEnds } from './token-ends';
 import { Turn } from './turn';
 import { Upgrades } from './upgrades';
 
@@ -122,8 +123,7 @@ export function createBridge(
   });
   const subscriptions = withChannelCap(intake.subscriptions, settings.maxSubscriptions);
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs());
-  // Tokens end by the clock that their issuer reads, which may be set.
-  const expiries = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, now());
+  const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs });
   const streams = new Streams({
     subscriptions,
     wheel,
@@ -181,6 +181,7 @@ export function createBridge(
       assertionPath: settings.assertionPath,
       replayGuard: new ReplayGuard(settings.maxSeenAssertions),
       now,
+      monotonicMs,
       newSession: randomUUID,
     },
     surroundings: {
@@ -191,7 +192,7 @@ export function createBridge(
       caps,
       heartbeat,
       wheel,
-      expiries,
+      tokenEnds,
       turn,
       outlet: countedOutlet(
         {
@@ -315,7 +316,7 @@ export function createBridge(
         intake.start();
         wheelTimer = setInterval(() => {
           wheel.advance(monotonicMs());
-          expiries.advance(now());
+          tokenEnds.advance();
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
@@ -353,7 +354,7 @@ export function createBridge(
       undecidedUpgrades: upgrades.undecided,
       channels: subscriptions.size,
       streams: streams.size,
-      deadlines: wheel.size + expiries.size,
+      deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
       cappedCallers: caps.size,
       handovers: handover.size,

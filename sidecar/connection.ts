@@ -25,6 +25,7 @@ import type { Streams } from './streams';
 import type { Place } from './tenant-caps';
 import type { Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
+import type { TokenEnds } from './token-ends';
 import type { Turn } from './turn';
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
@@ -43,8 +44,7 @@ export interface Surroundings {
   readonly heartbeat: Heartbeat;
   /** For what is due after a time. */
   readonly wheel: TimerWheel;
-  /** For what is due at a time of the epoch: the ends of tokens. */
-  readonly expiries: TimerWheel;
+  readonly tokenEnds: TokenEnds;
   readonly turn: Turn;
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
@@ -157,7 +157,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     });
     this.#metrics.opened(this.caller.identity.tenantId);
     this.#surroundings.heartbeat.watch(this);
-    this.#deadline = this.#surroundings.expiries.add(this.caller.tokenExp * 1000, () => {
+    this.#deadline = this.#surroundings.tokenEnds.add(this.caller.tokenExp * 1000, () => {
       this.expire();
     });
     this.#boundMessages(stream);
@@ -212,6 +212,10 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#socket?.terminate();
   }
 
+  reset(): void {
+    this.#socket?.reset();
+  }
+
   /** Closes the socket with a code and its name as the reason. */
   close({ code, name }: CloseCode): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
@@ -246,7 +250,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.close(CLOSE_CODES.forbidden);
   }
 
-  /** Cuts the socket, as a missing pong would, when its client does not finish a message. */
+  /** Resets the connection when its client does not finish a message. */
   #boundMessages(stream: Duplex): void {
     const deadline = new MessageDeadline(this.#surroundings, this);
     this.#messageDeadline = deadline;

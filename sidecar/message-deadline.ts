@@ -15,7 +15,7 @@ export interface MessageReader {
   /** Whether the bridge itself does not read on at the moment: then the client cannot finish. */
   readonly isPaused: boolean;
   /** Called when a message took too long. */
-  terminate(): void;
+  reset(): void;
 }
 
 /**
@@ -62,7 +62,7 @@ export class MessageDeadline {
     this.#timer = wheel.add(monotonicMs() + messageTimeoutMs, () => {
       this.#timer = undefined;
       if (this.#reader.isPaused) this.#arm();
-      else this.#reader.terminate();
+      else this.#reader.reset();
     });
   }
 }

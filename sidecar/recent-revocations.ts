@@ -19,29 +19,37 @@ const KEPT_MS = ASSERTION_LIFETIME_SECONDS * 1000 + 2 * TOLERANCE_MS;
  * it, and would otherwise stay open up to its token's end.
  */
 export class RecentRevocations {
-  /** When each was heard, in milliseconds since the epoch, the oldest first. */
+  /** When each was heard, by the monotonic clock, the oldest first. */
   readonly #heardMs = new Map<string, number>();
 
-  add(revocation: Revocation, nowMs: number): void {
+  /** @param monotonicMs a clock that nobody sets, in milliseconds */
+  add(revocation: Revocation, monotonicMs: number): void {
     for (const [key, heardMs] of this.#heardMs) {
-      if (heardMs > nowMs - KEPT_MS) break;
+      if (heardMs > monotonicMs - KEPT_MS) break;
       this.#heardMs.delete(key);
     }
     const key =
       'jti' in revocation ? keyOf(revocation.jti) : keyOf(revocation.tenant, revocation.user ?? null);
     this.#heardMs.delete(key);
-    this.#heardMs.set(key, nowMs);
+    this.#heardMs.set(key, monotonicMs);
   }
 
   /**
    * Whether one of them may have come after the gatekeeper admitted this caller. A token that was revoked stays so,
-   * whenever that was; a tenant or a user may log in again, so that time decides there.
+   * whenever that was; a tenant or a user may log in again, so that time decides there. When one was heard is told by
+   * its age and the clock as it is now: of a clock that was set back since, it would stay ahead of whoever logs in again.
+   * @param nowMs since the epoch
+   * @param monotonicMs that of {@link add}
    */
-  reach({ identity, tokenJti, iat }: Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>): boolean {
+  reach(
+    { identity, tokenJti, iat }: Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>,
+    nowMs: number,
+    monotonicMs: number,
+  ): boolean {
     if (this.#heardMs.size === 0) return false;
     if (tokenJti !== undefined && this.#heardMs.has(keyOf(tokenJti))) return true;
     const { tenantId, userId } = identity;
-    const admittedMs = iat * 1000 - TOLERANCE_MS;
+    const admittedMs = iat * 1000 - TOLERANCE_MS - nowMs + monotonicMs;
     return [keyOf(tenantId, null), keyOf(tenantId, userId)].some(
       (key) => (this.#heardMs.get(key) ?? -Infinity) >= admittedMs,
     );

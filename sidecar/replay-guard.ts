@@ -6,14 +6,23 @@ export type ReplayVerdict =
   /** There is no room to remember it, so it must not be accepted. */
   | 'full';
 
+/** When an id ends, by both clocks, in seconds. */
+interface End {
+  readonly wallS: number;
+  readonly monotonicS: number;
+}
+
 /**
- * Accepts each id once for as long as it is valid.
+ * Accepts each id once for as long as it is valid, by whichever clock that is longer: the wall clock may be set on and back
+ * again, and would find valid what it had forgotten.
  * It remembers at most `maxEntries` ids and would rather refuse than forget one.
  */
 export class ReplayGuard {
   readonly #maxEntries: number;
   // Ids live about equally long, so the order of insertion is near enough the order in which they end.
-  readonly #endsAt = new Map<string, number>();
+  readonly #ends = new Map<string, End>();
+  /** Those that a wall clock that was set back keeps valid: when they end by it. They hold up nothing that came later. */
+  readonly #held = new Map<string, number>();
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
@@ -21,26 +30,32 @@ export class ReplayGuard {
 
   /** How many ids are remembered. */
   get size(): number {
-    return this.#endsAt.size;
+    return this.#ends.size + this.#held.size;
   }
 
   /**
    * Remembers an id until it ends.
    * @param endsAt when the id is no longer accepted anyway, in seconds since the epoch
-   * @param now seconds since the epoch
+   * @param nowS seconds since the epoch
+   * @param monotonicS a clock that nobody sets, in seconds
    */
-  accept(id: string, endsAt: number, now: number): ReplayVerdict {
-    this.#forgetEnded(now);
-    if (this.#endsAt.has(id)) return 'replayed';
-    if (this.#endsAt.size >= this.#maxEntries) return 'full';
-    this.#endsAt.set(id, endsAt);
+  accept(id: string, endsAt: number, nowS: number, monotonicS: number): ReplayVerdict {
+    this.#forgetEnded(nowS, monotonicS);
+    if (this.#ends.has(id) || this.#held.has(id)) return 'replayed';
+    if (this.size >= this.#maxEntries) return 'full';
+    this.#ends.set(id, { wallS: endsAt, monotonicS: monotonicS + endsAt - nowS });
     return 'first';
   }
 
-  #forgetEnded(now: number): void {
-    for (const [id, endsAt] of this.#endsAt) {
-      if (endsAt > now) return;
-      this.#endsAt.delete(id);
+  #forgetEnded(nowS: number, monotonicS: number): void {
+    for (const [id, end] of this.#ends) {
+      if (end.monotonicS > monotonicS) break;
+      this.#ends.delete(id);
+      if (end.wallS > nowS) this.#held.set(id, end.wallS);
+    }
+    for (const [id, endsAt] of this.#held) {
+      if (endsAt > nowS) return;
+      this.#held.delete(id);
     }
   }
 }

@@ -104,7 +104,7 @@ export class Upgrades {
 
   /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many were open */
   revoke(revocation: Revocation): number {
-    this.#revocations.add(revocation, this.#context.policy.now());
+    this.#revocations.add(revocation, this.#context.policy.monotonicMs());
     const meant = [...this.connections].filter(({ caller }) => isMeant(revocation, caller));
     for (const connection of meant) connection.expire();
     return meant.length;
@@ -209,7 +209,7 @@ export class Upgrades {
       const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
       if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
-      if (this.#revocations.reach(caller)) {
+      if (this.#isRevoked(caller)) {
         return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
       }
       // Since it was established the session may have gone to another.
@@ -231,6 +231,11 @@ export class Upgrades {
       this.#establishing.delete(connection);
       if (!connection.isOpen) connection.release();
     }
+  }
+
+  #isRevoked(caller: Assertion): boolean {
+    const { now, monotonicMs } = this.#context.policy;
+    return this.#revocations.reach(caller, now(), monotonicMs());
   }
 
   /** Answers 101, unless the client is gone by now. @returns why ws does not take the handshake, if it does not */

@@ -37,11 +37,11 @@ export class Instances {
     pluginId: string,
     config: PluginConfig,
   ): Promise<{ readonly id: number } | { readonly error: string }> {
-    const deadline = Date.now() + CLAIM_WAIT_MS;
+    const deadline = performance.now() + CLAIM_WAIT_MS;
     let entry = this.#entries.get(pluginId);
     while (entry !== undefined && entry.id === undefined) {
       await settledBy(entry.started, deadline);
-      if (Date.now() >= deadline) {
+      if (performance.now() >= deadline) {
         this.#entries.delete(pluginId);
         return { error: `Could not claim instance_id for plugin (key: ${pluginId})` };
       }
@@ -82,7 +82,7 @@ export class Instances {
 async function settledBy(promise: Promise<void>, deadline: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadline - Date.now());
+    timer = setTimeout(resolve, deadline - performance.now());
   });
   await Promise.race([promise, late]);
   clearTimeout(timer);

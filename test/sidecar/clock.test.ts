@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { connect, eventually, startBridge, type Caller, type TestBridge } from './fixture';
+import {
+  askUpgrade,
+  connect,
+  eventually,
+  headersFor,
+  startBridge,
+  type Caller,
+  type TestBridge,
+} from './fixture';
 
 const HOUR_MS = 3_600_000;
 const ALICE: Caller = { tenant: 'acme', user: 'alice' };
@@ -92,4 +101,41 @@ it('a token ends by the wall clock, also when that was set', async () => {
   const client = await open('/ws/notifications', { ...ALICE, exp: wallMs / 1000 + 60 });
   wallMs += 61_000;
   expect(await client.closed).toBe(4401);
+});
+
+it('a token ends no later than it would have when the clock is set back an hour', async () => {
+  const client = await open('/ws/notifications', { ...ALICE, exp: wallMs / 1000 + 60 });
+  wallMs -= HOUR_MS;
+  pass(59_000);
+  await eventually(() => bridge.bridge.openState().connections === 1);
+  pass(2000);
+  expect(await client.closed).toBe(4401);
+});
+
+it('a tenant that was revoked logs in again although the clock was set back an hour since', async () => {
+  const publisher = new Redis(redis.url);
+  const revoked = await open('/ws/notifications');
+  await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme"}');
+  publisher.disconnect();
+  expect(await revoked.closed).toBe(4401);
+  wallMs -= HOUR_MS;
+  const upgrade = async (): Promise<number> => {
+    const headers = await headersFor({ ...ALICE, exp: wallMs / 1000 + 900 }, wallMs);
+    return (await askUpgrade(`${bridge.url}/ws/notifications`, headers)).status;
+  };
+  pass(4000);
+  expect(await upgrade()).toBe(401);
+  pass(3000);
+  expect(await upgrade()).toBe(101);
+});
+
+it('an assertion is accepted once although the clock was set on an hour and back again', async () => {
+  const headers = await headersFor(ALICE, wallMs);
+  const upgrade = async (given: Record<string, string>): Promise<number> =>
+    (await askUpgrade(`${bridge.url}/ws/notifications`, given)).status;
+  expect(await upgrade(headers)).toBe(101);
+  wallMs += HOUR_MS;
+  expect(await upgrade(await headersFor(ALICE, wallMs))).toBe(101);
+  wallMs -= HOUR_MS;
+  expect(await upgrade(headers)).toBe(401);
 });

@@ -22,7 +22,7 @@ beforeEach(() => {
     get isPaused() {
       return isPaused;
     },
-    terminate: () => (late += 1),
+    reset: () => (late += 1),
   };
   deadline = new MessageDeadline({ wheel, monotonicMs: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
 });
