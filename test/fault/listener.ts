@@ -9,6 +9,10 @@ export interface ListenerTimes {
   readonly tokenLifetimeMs: number;
   readonly renewBeforeMs: number;
   readonly idleTimeoutMs: number;
+  /** How far the clients' wall clock is from that of the tokens' issuer, in milliseconds. Default: not at all. */
+  readonly clockMs?: () => number;
+  /** How long a connection may take to be ready, in milliseconds. Default: 30,000. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** Lines of what happened that are kept for whoever looks into a fault. */
@@ -34,7 +38,13 @@ export class Listener {
       this.#note(`FAULT ${fault}`);
     });
     const { tenant, user, path, opaqueToken } = seat;
-    const { tokenLifetimeMs, renewBeforeMs, idleTimeoutMs } = times;
+    const {
+      tokenLifetimeMs,
+      renewBeforeMs,
+      idleTimeoutMs,
+      clockMs = () => 0,
+      connectTimeoutMs = 30_000,
+    } = times;
     const lifetimeMs = (): number => tokenLifetimeMs * (0.75 + random() / 2);
     this.client = connect({
       url,
@@ -43,13 +53,20 @@ export class Listener {
       WebSocket: tally.socket((event) => {
         this.#note(event);
       }),
+      clock: {
+        now: () => Date.now() + clockMs(),
+        setTimeout,
+        clearTimeout: (timer) => {
+          clearTimeout(timer as number);
+        },
+      },
       random,
       renewBeforeMs,
       idleTimeoutMs,
       backoffBaseMs: 100,
       backoffCapMs: 2000,
       stableMs: 5000,
-      connectTimeoutMs: 30_000,
+      connectTimeoutMs,
     });
     this.client.on('state', (state) => {
       this.wasOpen ||= state === 'open';

@@ -1,4 +1,6 @@
+import type { Cluster } from 'ioredis';
 import { Redis } from 'ioredis';
+import { publisher, type Publish } from '../../sidecar/publish';
 import type { Published } from './ledger';
 import { numberedFrame } from './numbered-frame';
 import { until } from './until';
@@ -22,20 +24,15 @@ interface Tape {
 
 /** Publishes numbered frames, each once, and knows which of them Redis confirmed. */
 export class Publisher {
-  readonly #redis: Redis;
+  readonly #redis: Redis | Cluster;
+  readonly #publishTo: Publish;
   readonly #tapes: ReadonlyMap<string, Tape>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(redisUrl: string, subjects: readonly Subject[]) {
-    // Nothing is sent twice, nothing later: what is not confirmed at once is not confirmed.
-    this.#redis = new Redis(redisUrl, {
-      connectionName: 'publisher',
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => 5,
-    });
-    this.#redis.on('error', () => undefined);
+  /** @param redis where to, or over what */
+  constructor(redis: string | Redis | Cluster, subjects: readonly Subject[]) {
+    this.#redis = typeof redis === 'string' ? connectionTo(redis) : redis;
+    this.#publishTo = publisher(this.#redis);
     this.#tapes = new Map(
       subjects.map((subject) => [subject.channel, { subject, count: 0, unconfirmed: new Set<number>() }]),
     );
@@ -96,9 +93,22 @@ export class Publisher {
     const n = tape.count;
     tape.count += 1;
     tape.unconfirmed.add(n);
-    this.#redis.publish(channel, numberedFrame(channel, n)).then(
+    this.#publishTo(channel, numberedFrame(channel, n)).then(
       () => tape.unconfirmed.delete(n),
       () => undefined,
     );
   }
+}
+
+/** Nothing is sent twice, nothing later: what is not confirmed at once is not confirmed. */
+function connectionTo(url: string): Redis {
+  const redis = new Redis(url, {
+    connectionName: 'publisher',
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => 5,
+  });
+  redis.on('error', () => undefined);
+  return redis;
 }

@@ -19,6 +19,8 @@ export interface StageOptions {
   /** Settings of the bridges. */
   readonly env: Readonly<Record<string, string>>;
   readonly times: ListenerTimes;
+  /** Whether the bridges' wall clocks can be set. */
+  readonly stepped?: boolean;
 }
 
 /** Clients that connect at the same time, at most. */
@@ -39,11 +41,13 @@ export class Stage {
   readonly bridges: BridgeProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #stopped: BridgeProcess[] = [];
+  /** How far the bridges' clocks are from the truth; undefined when they cannot be set. */
+  #clockMs: number | undefined;
   readonly #done: Record<string, number> = {};
   readonly #startedAt = performance.eventLoopUtilization();
 
   private constructor(
-    { plan, env }: StageOptions,
+    { plan, env, stepped = false }: StageOptions,
     random: Random,
     redis: RedisServer,
     gateway: FaultyGateway,
@@ -51,6 +55,7 @@ export class Stage {
   ) {
     this.plan = plan;
     this.#env = env;
+    this.#clockMs = stepped ? 0 : undefined;
     this.random = random;
     this.redis = redis;
     this.gateway = gateway;
@@ -88,20 +93,31 @@ export class Stage {
 
   /** Starts a bridge, and sends clients there once it is ready. */
   async addBridge(): Promise<void> {
-    const bridge = await BridgeProcess.start(this.redis.url, this.#env);
+    const bridge = await BridgeProcess.start(this.redis.url, this.#env, this.#clockMs);
     this.bridges.push(bridge);
     await this.gateway.add(bridge);
   }
 
-  /** Starts a bridge in the place of the oldest, which is told to stop by SIGTERM. */
-  async replaceOne(): Promise<void> {
+  /**
+   * Starts a bridge in the place of the oldest, which is told to stop by SIGTERM.
+   * @returns the one that stops, which goes on for a while
+   */
+  async replaceOne(): Promise<BridgeProcess | undefined> {
     await this.addBridge();
     const [oldest] = this.bridges.splice(0, 1);
-    if (oldest === undefined) return;
+    if (oldest === undefined) return undefined;
     this.#count('bridges stopped with SIGTERM');
     this.#stopped.push(oldest);
     oldest.signal('SIGTERM');
     await this.gateway.removeOnceUnready(oldest);
+    return oldest;
+  }
+
+  /** Sets the wall clock of every bridge, of those that stop too, so far from the truth. */
+  async setBridgeClocks(offsetMs: number): Promise<void> {
+    this.#count("times that the bridges' clocks were set");
+    this.#clockMs = offsetMs;
+    await Promise.all([...this.#stopped, ...this.bridges].map((bridge) => bridge.setClock(offsetMs)));
   }
 
   /** Kills the oldest bridge with SIGKILL, then starts another. */

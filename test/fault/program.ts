@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** What gives a process a clock that can be set. */
+const STEPPED_DATE = join(__dirname, 'stepped-date.cjs');
+/** Log levels from here on are of something that is wrong. */
+const WARN = 40;
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** How a program is run. */
+export interface ProgramOptions {
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** How far its wall clock is from the truth at the start, in milliseconds; undefined for a clock that cannot be set. */
+  readonly clockMs?: number | undefined;
+}
+
+/** A line of a program's log. */
+export interface LogEntry {
+  readonly level: number;
+  readonly msg: string;
+  readonly [name: string]: unknown;
+}
+
+/** One of the programs as it is shipped, in a process of its own. */
+export class Program {
+  /** Settles with the exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+  /** What it logged of things that are wrong, the latest last. */
+  readonly warnings: LogEntry[] = [];
+  /** What it logged that it listens. */
+  readonly listening: Promise<LogEntry>;
+  readonly #child: ChildProcess;
+
+  /** @throws Error when it is not built */
+  constructor(file: string, { args = [], env, clockMs }: ProgramOptions) {
+    if (!existsSync(file)) throw new Error(`${file} is missing: npm run build`);
+    const isStepped = clockMs !== undefined;
+    const child = spawn(
+      process.execPath,
+      [...(isStepped ? ['--require', STEPPED_DATE] : []), file, ...args],
+      {
+        cwd: '/',
+        env: {
+          PATH: process.env['PATH'],
+          ...(isStepped && { CLOCK_OFFSET_MS: `${clockMs}` }),
+          ...env,
+        },
+        stdio: ['ignore', 'pipe', 'inherit', ...(isStepped ? ['ipc' as const] : [])],
+      },
+    );
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    this.ended = endOf(child);
+    this.listening = this.#listens(file);
+    this.listening.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Sends a signal. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Sets its wall clock, so far from the truth; resolves once it is set. */
+  async setClock(offsetMs: number): Promise<void> {
+    const told = once(this.#child, 'message');
+    this.#child.send(offsetMs);
+    await Promise.race([told, this.ended]);
+  }
+
+  #listens(file: string): Promise<LogEntry> {
+    return new Promise((resolve, reject) => {
+      void this.ended.then((how) => {
+        reject(new Error(`${file} ended with ${how} before it listened`));
+      });
+      if (this.#child.stdout === null) return;
+      createInterface({ input: this.#child.stdout }).on('line', (line) => {
+        const entry = JSON.parse(line) as LogEntry;
+        if (entry.msg === 'listening') resolve(entry);
+        if (entry.level >= WARN) this.warnings.push(entry);
+      });
+    });
+  }
+}
+
+async function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals];
+  return code ?? signal;
+}

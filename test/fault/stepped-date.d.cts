@@ -1,0 +1,2 @@
+/** Sets how far `Date` is from the truth in this process, in milliseconds. */
+export function setClock(offsetMs: number): void;
