@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { decode, encode } from '@msgpack/msgpack';
 import { stepMethod } from '../../dev/gateway/msgpack/values';
-import type { Decided, KongWorker, Upgrade } from './worker';
+import { UPSTREAM_PATH, type Decided, type KongWorker, type Upgrade } from './worker';
 
 /** What the server answers: a PDK call, or `ret` when the plugin is through. */
 interface Step {
@@ -65,6 +65,8 @@ function resultOf(method: string, [name]: readonly unknown[], upgrade: Upgrade):
       return Object.fromEntries(Object.entries(upgrade).map(([header, value]) => [header, [value]]));
     case 'kong.request.get_header':
       return upgrade[String(name).toLowerCase()];
+    case 'kong.nginx.get_var':
+      return UPSTREAM_PATH;
     default:
       return undefined;
   }

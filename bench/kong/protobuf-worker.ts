@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { encode } from '../../dev/gateway/protobuf/messages';
 import { FrameReader } from '../../plugin/server/frame';
-import type { Decided, KongWorker, Upgrade } from './worker';
+import { UPSTREAM_PATH, type Decided, type KongWorker, type Upgrade } from './worker';
 
 const EMPTY = Buffer.alloc(0);
+const ENCODED_UPSTREAM_PATH = encode('String', { v: Buffer.from(UPSTREAM_PATH) });
 const NO_ANSWER_AFTER = 'kong.response.exit';
 
 /** `ProtoBuf:1` (kong/runloop/plugin_servers/rpc/pb_rpc.lua): a connection of the pool for each call of Kong's. */
@@ -123,8 +124,13 @@ class Connection {
         this.#expected = 'method';
         this.#calls += 1;
         if (this.#method === NO_ANSWER_AFTER) this.#returned(undefined);
-        else this.#send(this.#method === 'kong.request.get_headers' ? this.#headers : EMPTY);
+        else this.#send(this.#answer());
     }
+  }
+
+  #answer(): Uint8Array {
+    if (this.#method === 'kong.request.get_headers') return this.#headers;
+    return this.#method === 'kong.nginx.get_var' ? ENCODED_UPSTREAM_PATH : EMPTY;
   }
 
   // As Kong does: first the length, then the bytes if there are any.

@@ -18,3 +18,6 @@ export interface KongWorker {
   decide(upgrade: Upgrade): Promise<Decided>;
   close(): void;
 }
+
+/** Where every upgrade of the bench goes: what Kong says of its variable `upstream_uri`. */
+export const UPSTREAM_PATH = '/ws/notifications';
