@@ -44,6 +44,8 @@ async function endpoint(issuers: readonly Issuer[]) {
   const state = {
     document: { keys: issuers.map(({ jwk }) => jwk) } as unknown,
     down: false,
+    /** What an answer waits for. */
+    gate: Promise.resolve(),
     fetches: 0,
     changes: 0,
     failures: 0,
@@ -55,8 +57,10 @@ async function endpoint(issuers: readonly Issuer[]) {
   const settings = { uri: '', cacheSeconds: 300, staleSeconds: 3600, cooldownSeconds: 5, timeoutMs: 20_000 };
   const uri = await serve((_, response) => {
     state.fetches += 1;
-    if (state.down) response.writeHead(503).end();
-    else response.end(JSON.stringify(state.document));
+    void state.gate.then(() => {
+      if (state.down) response.writeHead(503).end();
+      else response.end(JSON.stringify(state.document));
+    });
   });
   const keys = new RemoteKeys(settings, {
     fetch: () => fetchJwks(fetch, uri, settings.timeoutMs),
@@ -169,8 +173,11 @@ describe('keys from jwks_uri', () => {
     state.down = true;
     await verify(a, NOW + 601);
     expect(state.failures).toBe(1);
+    let release = (): void => undefined;
+    state.gate = new Promise((resolve) => (release = resolve));
     await verify(a, NOW + 603);
     expect(state.failures).toBe(1);
+    release();
     await settled(() => state.failures === 2);
   });
 
