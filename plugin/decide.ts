@@ -151,10 +151,15 @@ function clientOf(
 }
 
 /** Whom a limit by address counts before a token was verified. */
-const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };
+export const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };
 
 function addressOf({ ip }: UpgradeRequest, { ipv6PrefixBits }: GatekeeperConfig): string | undefined {
   return ip === undefined ? undefined : clientNetwork(ip, ipv6PrefixBits);
+}
+
+/** Whether a limit by address counts a refusal with this status: its client causes it. */
+export function countsRefusal(status: number): boolean {
+  return status === 401 || status === 403;
 }
 
 /** A refusal that the client causes counts against it, and is a 429 once it is over. */
@@ -165,7 +170,7 @@ function countedRefusal(
   now: number,
   told: Told,
 ): Refusal {
-  if (refusal.status !== 401 && refusal.status !== 403) return refusal;
+  if (!countsRefusal(refusal.status)) return refusal;
   if (client.over === undefined) {
     client.count();
     return refusal;

@@ -6,7 +6,11 @@ import type { CountingLimit, Verification } from './verify';
 export function report(verification: Verification): string {
   const { route, verdict, tier, limits } = verification;
   if (verdict.outcome !== 'admitted') {
-    return lines([`refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`, `route: ${route}`]);
+    return lines([
+      `refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`,
+      `route: ${route}`,
+      ...limits.map((limit) => `limit on refused upgrades: ${limitText(limit, tier)}`),
+    ]);
   }
   const { tenantId, userId, roles } = verdict.identity;
   return lines([

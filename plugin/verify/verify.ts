@@ -2,19 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../protocol/name-prefix';
 import { canonicalPath } from '../../protocol/path';
-import { ConfigError, type GatekeeperConfig, type LimitedBy, type Rate } from '../config/config';
+import { ConfigError, type LimitedBy, type Rate, type RateLimit } from '../config/config';
 import { parseConfig } from '../config/parse';
-import { decide, type Admit, type Reject } from '../decide';
+import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decide';
 import { verifierFor } from '../readiness';
 import { RefusedUpgrades } from '../refused-upgrades';
 import type { RoutedUpgrade } from '../request';
 import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';
-import { appliedLimits } from '../store/limits';
+import { appliedLimits, type LimitSubject } from '../store/limits';
 import { redisTarget } from '../store/redis-options';
 import { memoryStore } from '../store/memory-store';
-import type { VerifiedToken } from '../token/verify';
 import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
 
@@ -33,7 +32,7 @@ export interface VerifyRequest {
   readonly log: Logger;
 }
 
-/** One limit that would count the upgrade. */
+/** One limit that would count the upgrade, or its refusal. */
 export interface CountingLimit {
   readonly by: LimitedBy;
   readonly paths: readonly string[];
@@ -85,15 +84,14 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const redisPrefix = config.redis.namePrefix;
   const database = unscopedDatabase(redisTarget(config.redis) ?? config.redis, redisPrefix);
   const redis = { asksRedis, asksTier, redisPrefix, unscopedDatabase: asksRedis ? database : undefined };
-  if (verdict.outcome !== 'admitted') return { route, verdict, tier: undefined, limits: [], ...redis };
-  const verified = await context.verifier.verify(token, now);
-  return {
-    route,
-    verdict,
-    tier: verified.tier,
-    limits: countingLimits(config, verified, path),
-    ...redis,
-  };
+  if (verdict.outcome !== 'admitted') {
+    const counting = countsRefusal(verdict.status) ? config.refusedLimits : [];
+    const limits = countingLimits(counting, { ...NOBODY, path, ip: undefined });
+    return { route, verdict, tier: undefined, limits, ...redis };
+  }
+  const { identity, tier } = await context.verifier.verify(token, now);
+  const subject = { ...identity, tier, path, routeId: undefined, ip: undefined };
+  return { route, verdict, tier, limits: countingLimits(config.rateLimits, subject), ...redis };
 
   function firstPlace(parsed: typeof config): typeof config {
     return { ...parsed, places: { ...parsed.places, headerNames: [TOKEN_HEADER] } };
@@ -108,16 +106,11 @@ function checked(declared: Readonly<Record<string, unknown>>): Record<string, un
   return filled;
 }
 
-function countingLimits(
-  { rateLimits }: GatekeeperConfig,
-  { identity, tier }: VerifiedToken,
-  path: string,
-): readonly CountingLimit[] {
-  const subject = { ...identity, tier, path, routeId: undefined, ip: undefined };
-  return rateLimits.flatMap((limit) =>
+function countingLimits(limits: readonly RateLimit[], subject: LimitSubject): readonly CountingLimit[] {
+  return limits.flatMap((limit) =>
     appliedLimits([limit], subject, '').map(({ rate }) => {
       const { by, paths } = limit;
-      return { by, paths, rate, ofTier: tier !== undefined && limit.tiers.has(tier) };
+      return { by, paths, rate, ofTier: subject.tier !== undefined && limit.tiers.has(subject.tier) };
     }),
   );
 }

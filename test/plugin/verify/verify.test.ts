@@ -115,6 +115,34 @@ describe('ws-gatekeeper verify', () => {
     for (const part of bearer.split('.')) expect(text).not.toContain(part);
   });
 
+  it('says which limits by address count a refusal, which are other ones than those of an admission', async () => {
+    const file = fileWith(`
+      services:
+        - routes:
+            - name: chat
+              paths: [/ws/]
+              plugins:
+                - name: ws-gatekeeper
+                  config:
+                    secret: '{vault://env/jwt-secret}'
+                    assertion_secret: '{vault://env/assertion-secret}'
+                    rate_limits:
+                      - { by: tenant, limit: 9 }
+                      - { by: ip, limit: 5, counts: refused }
+                      - { by: ip, limit: 7, paths: [/ws/ai/] }
+                      - { by: ip, limit: 8, paths: [/elsewhere/] }`);
+    const limitsOf = async (token: string) =>
+      (await reportOf({ configFile: file, token })).split('\n').filter((line) => line.startsWith('limit'));
+    expect(await limitsOf(await signToken({ exp: NOW - 60 }))).toEqual([
+      'limit on refused upgrades: 5 upgrades in 60 s and 0 ahead, by ip',
+      'limit on refused upgrades: 7 upgrades in 60 s and 0 ahead, by ip on /ws/ai/',
+    ]);
+    expect(await limitsOf(await signToken())).toEqual([
+      'limit: 9 upgrades in 60 s and 0 ahead, by tenant',
+      'limit: 7 upgrades in 60 s and 0 ahead, by ip on /ws/ai/',
+    ]);
+  });
+
   it("takes the route's configuration before the service's, and looks at the Origin", async () => {
     const file = fileWith(`
       services:
