@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -64,6 +65,12 @@ function kongYml(): Record<string, unknown> {
 }
 
 const bearer = (token: string) => upgradeHeaders(token);
+const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** An issuer's key with a `kid`, which a token with another does not name. */
+const ecKeys = () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return [{ kid: 'k1', key: publicKey.export({ type: 'spki', format: 'pem' }) }];
+};
 const claims = async (changes: Record<string, unknown>) => bearer(await signToken(changes));
 
 /** What is refused with a message: the request, the configuration, and whether Redis has the token's jti. */
@@ -79,6 +86,10 @@ const CAUSES: Record<string, () => Parameters<typeof verdict> | Promise<Paramete
   "The token's algorithm is not allowed": async () => [
     bearer(await signToken({}, TOKEN_SECRET, { alg: 'HS512' })),
     {},
+  ],
+  'No key is known for the token': () => [
+    bearer(`${base64url({ alg: 'ES256', kid: 'k2' })}.e30.YWJj`),
+    { algorithms: ['HS256', 'ES256'], public_keys: ecKeys() },
   ],
   "The token's signature does not verify": async () => [
     bearer(await signToken({}, 'another secret of thirty-two bytes!!')),
@@ -102,11 +113,23 @@ const CAUSES: Record<string, () => Parameters<typeof verdict> | Promise<Paramete
   'The token\'s "jti" is not a string': async () => [await claims({ jti: 7 }), {}],
   'The token names no user': async () => [await claims({ sub: undefined }), {}],
   "The token's roles are not an array of strings": async () => [await claims({ roles: 'admin' }), {}],
+  "The token's identity is not accepted: user begins or ends with white space": async () => [
+    await claims({ sub: ' u1' }),
+    {},
+  ],
   'The token was revoked': async () => [await claims({}), {}, true],
   'The token names no tenant': async () => [await claims({ tenant_id: undefined }), {}],
   'A token in a cookie needs an allowed Origin': async () => [
     { ...upgradeHeaders(), cookie: [`session=${await signToken(goodClaims)}`] },
     { cookie_names: ['session'] },
+  ],
+  'The Origin is not allowed': () => [
+    { ...upgradeHeaders(), origin: ['https://evil.example'] },
+    { allowed_origins: ['https://app.example'] },
+  ],
+  'An Origin is required': () => [
+    upgradeHeaders(),
+    { allowed_origins: ['https://app.example'], allow_absent_origin: false },
   ],
 };
 
