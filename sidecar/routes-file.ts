@@ -19,7 +19,7 @@ export const ROUTE_MEMBERS = z.strictObject({
   messages: z
     .enum(['commands', 'refuse', 'relay'])
     .describe(
-      'Messages of clients: `commands` adds them to the command stream and needs `"session": true`; `refuse` answers each with `READ_ONLY`; `relay` publishes them to every other peer of the one channel.',
+      'Messages of clients. `commands` adds them to the command stream and needs `"session": true`. `refuse` answers each with `READ_ONLY`. `relay` publishes them to every other peer of the one channel.',
     ),
   session: z
     .boolean()
@@ -31,7 +31,7 @@ export const ROUTE_MEMBERS = z.strictObject({
     .enum(['close', 'latest'])
     .default('close')
     .describe(
-      'A client that does not take its frames, past `BRIDGE_MAX_BUFFER_BYTES`: `close` closes it with 4408, and it comes back to resume; `latest` leaves out what it was not sent for the newest frame, where every frame says all.',
+      'A client that does not take its frames, past `BRIDGE_MAX_BUFFER_BYTES`. `close` closes it with 4408, and it comes back to resume. `latest` leaves out what it was not sent for the newest frame; for channels on which every frame says all.',
     ),
   echoAfterSeconds: z
     .int()
@@ -39,13 +39,13 @@ export const ROUTE_MEMBERS = z.strictObject({
     .max(3600)
     .default(0)
     .describe(
-      'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back; 0 for never. y-websocket needs it: it closes a connection on which it hears nothing for 30 seconds.',
+      'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back. 0 for never, 3600 at most. Needed by y-websocket, which closes a connection on which it hears nothing for 30 seconds.',
     ),
   shared: z
     .boolean()
     .default(false)
     .describe(
-      'Whether a channel may have neither `{tenant}` nor `{session}`: users of every tenant hear it then, and only the gateway decides who may open the route.',
+      'Whether a channel may have neither `{tenant}` nor `{session}`. Users of every tenant hear it then, and only the gateway decides who may open the route.',
     ),
 });
 
