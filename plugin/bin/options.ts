@@ -71,7 +71,7 @@ export const VARIABLES: readonly Variable[] = [
     name: 'GATEKEEPER_MAX_REFUSED_ADDRESSES',
     default: String(DEFAULT_MAX_REFUSED_ADDRESSES),
     description:
-      'how many states of the limits by `ip` on refused upgrades are kept in memory, one for an address and a limit, some 400 bytes each; the least recently used one goes first',
+      'how many states of the limits by `ip` on refused upgrades are kept in memory. There is one for an address and a limit, of some 400 bytes. The least recently used one goes first',
   },
 ];
 

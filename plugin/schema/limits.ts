@@ -55,7 +55,7 @@ const limitField: FieldRule = {
         one_of: ['tenant', 'user', 'route', 'ip'],
         default: 'tenant',
         description:
-          "What is counted: a tenant, a tenant's user, a tenant on a Kong route, or a client's IP address.",
+          "Whose upgrades are counted together: those of a tenant, a tenant's user, a tenant on a Kong route, or a client's IP address.",
       },
     },
     {
@@ -65,7 +65,7 @@ const limitField: FieldRule = {
         one_of: ['all', 'refused'],
         default: 'all',
         description:
-          "A limit by `ip` counts upgrades with a good token and, by themselves in each gatekeeper's memory, those refused with 401 or 403; `refused` counts only these. The others count only upgrades with a good token. Over it, a refusal is a 429.",
+          "A limit by `ip` counts upgrades with a good token. By themselves, in each gatekeeper's memory, it counts those refused with 401 or 403; `refused` counts only these. The others count only upgrades with a good token. Over it, a refusal is a 429.",
       },
     },
     ...rateFields,
@@ -126,7 +126,7 @@ export const limitFields: readonly SchemaField[] = [
       between: [32, 128],
       default: DEFAULT_IPV6_PREFIX_BITS,
       description:
-        'How many leading bits of an IPv6 address a limit by `ip` takes for one client, which usually has a whole /64; 128 counts each address by itself. An IPv4 address mapped into IPv6 counts as IPv4.',
+        'How many leading bits of an IPv6 address a limit by `ip` takes for one client, which usually has a whole /64. With 128 each address counts by itself. An IPv4 address mapped into IPv6 counts as IPv4.',
     },
   },
   {
@@ -136,7 +136,7 @@ export const limitFields: readonly SchemaField[] = [
       between: [0, 100_000],
       default: DEFAULT_OVER_LIMIT_VERIFICATIONS,
       description:
-        'How many unknown tokens a second are verified for an address that is over a limit by `ip` with refused upgrades, so that a good one of a neighbour behind it gets in; further ones get 429 unverified, and 0 lets none be verified. A remembered good token always gets in.',
+        'How many unknown tokens a second are verified for an address that is over a limit by `ip` with refused upgrades. So a good one of a neighbour behind it gets in. Further ones get 429 unverified; 0 lets none be verified. A remembered good token always gets in.',
     },
   },
   {

@@ -38,7 +38,7 @@ export const placeFields: readonly SchemaField[] = [
   },
   {
     uri_param_names: names(
-      "The query parameters that may carry the token, removed before the upstream and from what Kong's log plugins write. nginx's own access log still has the whole URL (KONG_PROXY_ACCESS_LOG=off, or a format without the query): a last resort.",
+      "The query parameters that may carry the token, a last resort. They are removed before the upstream and from what Kong's log plugins write. The access log of nginx still has the whole URL (KONG_PROXY_ACCESS_LOG=off, or a format without the query).",
       [],
     ),
   },
@@ -49,7 +49,7 @@ export const placeFields: readonly SchemaField[] = [
       required: true,
       default: [],
       description:
-        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`), read as a browser writes them: host in lower case and punycode, no default port, no slash at the end. An empty list, or `*` in it, lets any Origin connect, but a cookie counts only with an Origin that is listed.',
+        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). They are read as a browser writes them: host in lower case and punycode, no default port, no slash at the end. An empty list, or `*` in it, lets any Origin connect, but a cookie counts only with an Origin that is listed.',
     },
   },
   {

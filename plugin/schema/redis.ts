@@ -16,7 +16,7 @@ export const redisFields: readonly SchemaField[] = [
             encrypted: true,
             ...redisUrl,
             description:
-              'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS; takes precedence over host, port, database and ssl, and its user and password over the fields below.',
+              'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS. It takes precedence over host, port, database and ssl; its user and password over the fields below.',
           },
         },
         {
@@ -123,7 +123,7 @@ export const redisFields: readonly SchemaField[] = [
             type: 'string',
             required: true,
             default: 'ws-gatekeeper:',
-            description: 'What the keys of the limits begin with, after the prefix.',
+            description: 'The beginning of the keys of the limits, after the prefix.',
           },
         },
       ],

@@ -55,7 +55,7 @@ export const tokenFields: readonly SchemaField[] = [
       len_max: MAX_TENANT_PREFIX_BYTES,
       ...tenantPrefix,
       description:
-        "What is put before every token's tenant, for example `b~`: limits, tiers, sessions, caps, channels, revocations by tenant and X-Tenant-ID then have `b~acme`. For a configuration whose issuer's tenants are not those of another configuration beside the same Redis.",
+        "The text that is put before every token's tenant, for example `b~`: limits, tiers, sessions, caps, channels, revocations by tenant and X-Tenant-ID then have `b~acme`. For a configuration whose issuer's tenants are not those of another configuration beside the same Redis.",
     },
   },
   {
@@ -66,7 +66,7 @@ export const tokenFields: readonly SchemaField[] = [
       values: { type: 'string', len_min: 0, len_max: MAX_TENANT_PREFIX_BYTES, ...tenantPrefix },
       default: {},
       description:
-        'The same by issuer: a prefix for each of `issuers`, required where there are two or more, since both may have a tenant `acme`. Issuers that share their tenants have the same one, which may be empty. Of prefixes that differ none may begin another, and optional_claims may not have `iss`.',
+        'The same by issuer: a prefix for each of `issuers`, required where there are two or more, since both may have a tenant `acme`. Issuers that share their tenants have the same one, which may be empty. No prefix may begin another that differs from it, and optional_claims may not have `iss`.',
     },
   },
   { user_claim: claimPath('The claim with the user: a string or an integer.', ['sub']) },

@@ -18,7 +18,7 @@ export const upstreamFields: readonly SchemaField[] = [
       type: 'string',
       match: '^/[^?#]*$',
       description:
-        'A path of one of the routes at which the gatekeeper itself answers what is no upgrade: 200, or 503 while its Redis does not answer. For balancers before Kong. Never passed upstream, so a dead gatekeeper never looks healthy.',
+        'A path of one of the routes at which the gatekeeper itself answers a plain request: 200, or 503 while its Redis does not answer. For balancers before Kong. Never passed upstream, so a dead gatekeeper never looks healthy.',
     },
   },
   {

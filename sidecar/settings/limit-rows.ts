@@ -49,7 +49,7 @@ export const LIMIT_ROWS = {
     65_536,
     [8192, 2 ** 20],
     'bytes',
-    'request line and headers of an upgrade: Kong lets 32 KiB through, and adds the path, the roles and the assertion; more is refused with 431',
+    'request line and headers of an upgrade; more is refused with 431. Kong lets 32 KiB through, and adds the path, the roles and the assertion',
   ),
   maxConnections: integer(
     'BRIDGE_MAX_CONNECTIONS',

@@ -46,8 +46,8 @@ export const REDIS_ROWS = {
     (value) => (isNamePrefix(value) ? value : undefined),
     {
       description:
-        'goes as it stands before every channel, key and stream that the bridge names in Redis, so that several environments can share ' +
-        'one: services publish to names with it, and the gatekeeper has the same in redis.prefix; staging:, for example',
+        'goes as it stands before every channel, key and stream that the bridge names in Redis; staging:, for example. So several ' +
+        'environments can share one. Services publish to names with it, and the gatekeeper has the same in redis.prefix',
     },
   ),
 } as const;
