@@ -44,7 +44,8 @@ function table(): string {
     const { type, enum: values, items, default: fallback } = z.toJSONSchema(member, { io: 'input' }) as Shape;
     const kind = values === undefined ? type : values.map((value) => `\`${value}\``).join(', ');
     const of = items === undefined ? '' : ` of ${items.type}`;
-    const value = fallback === undefined ? '**required**' : `\`${JSON.stringify(fallback)}\``;
+    const missing = member.safeParse(undefined).success ? 'none' : '**required**';
+    const value = fallback === undefined ? missing : `\`${JSON.stringify(fallback)}\``;
     return `| \`${name}\` | ${kind}${of} | ${value} | ${member.description ?? ''} |`;
   });
   return ['| Member | Type | Default | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');

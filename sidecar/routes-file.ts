@@ -41,6 +41,14 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back. 0 for never, 3600 at most. Needed by y-websocket, which closes a connection on which it hears nothing for 30 seconds.',
     ),
+  maxMessageBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 30)
+    .optional()
+    .describe(
+      'Largest message from a client, in bytes; a larger one closes its socket with 1009. Without it, that of `messages`: `BRIDGE_MAX_COMMAND_BYTES`, `BRIDGE_MAX_ONE_WAY_FRAME_BYTES` or `BRIDGE_MAX_RELAY_BYTES`. `BRIDGE_MAX_FRAME_BYTES` bounds it.',
+    ),
   shared: z
     .boolean()
     .default(false)
@@ -58,7 +66,7 @@ export function builtInRoutesFile(): string {
 
 /**
  * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,
- * "slowConsumer"?, "shared"?}]}`.
+ * "slowConsumer"?, …}]}`.
  * @throws RouteError naming the file, the entry and what was expected
  */
 export function readRoutesFile(file: string): readonly Route[] {

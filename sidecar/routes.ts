@@ -43,6 +43,8 @@ export interface RouteEntry {
    * 0, the default, for never.
    */
   readonly echoAfterSeconds?: number | undefined;
+  /** Largest message from a client, in bytes; that of the setting for `messages` by default. */
+  readonly maxMessageBytes?: number | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users hear them. Not, by default. */
   readonly shared?: boolean | undefined;
 }
@@ -91,6 +93,8 @@ export interface Route {
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly echoAfterMs: number;
+  /** Set where it has its own: the largest message from a client, in bytes. */
+  readonly maxMessageBytes: number | undefined;
   /** Of {@link channels} those that every tenant's users hear. */
   readonly sharedChannels: readonly string[];
 }
@@ -144,13 +148,13 @@ function compileRoute(entry: RouteEntry): Route {
   }
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
   const channels = entry.channels.map((text) => compileChannel(entry, text, known));
-  const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0 } = entry;
+  const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
   if (echoAfterSeconds > 0 && messages !== 'relay') {
     throw fault(entry, 'expected "echoAfterSeconds" only beside "messages": "relay"');
   }
   const sharedChannels = channels.filter(isShared).map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
-  const policies = { messages, session, slowConsumer, echoAfterMs };
+  const policies = { messages, session, slowConsumer, echoAfterMs, maxMessageBytes };
   return Object.freeze({ name, segments, channels, sharedChannels, ...policies });
 }
 

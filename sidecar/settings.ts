@@ -43,6 +43,8 @@ export interface Settings {
   readonly subprotocols: readonly string[];
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
+  readonly maxCommandBytes: number;
+  readonly maxRelayBytes: number;
   readonly maxOneWayFrameBytes: number;
   readonly maxFragments: number;
   readonly messageTimeoutMs: number;
@@ -141,6 +143,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     subprotocols: required(TABLE.subprotocols),
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
+    maxCommandBytes: required(TABLE.maxCommandBytes),
+    maxRelayBytes: required(TABLE.maxRelayBytes),
     maxOneWayFrameBytes: required(TABLE.maxOneWayFrameBytes),
     maxFragments: required(TABLE.maxFragments),
     messageTimeoutMs: required(TABLE.messageTimeoutMs),

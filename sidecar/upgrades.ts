@@ -22,6 +22,7 @@ import {
   unavailable,
   type Refusal,
 } from './refusal';
+import { largestMessage, type MessageSizes } from './message-size';
 import { RecentRevocations } from './recent-revocations';
 import { unreadRefusal } from './unread-request';
 import { isMeant, type Revocation } from './revocation';
@@ -38,10 +39,7 @@ export interface UpgradeContext {
   readonly log: Logger;
   /** Open connections, and those on their way, at most; 0 for any number. */
   readonly maxConnections: number;
-  /** Largest message from a client, in bytes. */
-  readonly maxFrameBytes: number;
-  /** Largest message from a client on a route that takes none, in bytes. */
-  readonly maxOneWayFrameBytes: number;
+  readonly messageSizes: MessageSizes;
   /** Frames that a message from a client may come in. */
   readonly maxFragments: number;
   /** What may be agreed to besides `bridge.v1` and `plain.v1`, for plain clients. */
@@ -68,8 +66,8 @@ export class Upgrades {
   readonly connections = new Set<Connection>();
   readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
-  readonly #server: Server<typeof BridgeSocket>;
-  readonly #oneWayServer: Server<typeof BridgeSocket>;
+  /** By the largest message that they take. */
+  readonly #servers = new Map<number, Server<typeof BridgeSocket>>();
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
@@ -86,9 +84,6 @@ export class Upgrades {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
-    this.#server = webSocketServer(context, context.maxFrameBytes);
-    const oneWayBytes = Math.min(context.maxFrameBytes, context.maxOneWayFrameBytes);
-    this.#oneWayServer = webSocketServer(context, oneWayBytes);
   }
 
   /** How many upgrades are not decided yet. */
@@ -246,7 +241,7 @@ export class Upgrades {
     socket: Duplex,
     head: Buffer,
   ): Refusal | undefined {
-    const server = route.messages === 'refuse' ? this.#oneWayServer : this.#server;
+    const server = this.#serverOf(route);
     let fault: Refusal | undefined;
     const onFault = (error: Error): void => {
       fault = badRequest(error.message);
@@ -259,6 +254,16 @@ export class Upgrades {
     });
     server.off('wsClientError', onFault);
     return fault;
+  }
+
+  /** ws knows one largest message a server; it judges a message by the headers of its frames, before it reads them. */
+  #serverOf(route: Route): Server<typeof BridgeSocket> {
+    const maxPayload = largestMessage(route, this.#context.messageSizes);
+    const known = this.#servers.get(maxPayload);
+    if (known !== undefined) return known;
+    const server = webSocketServer(this.#context, maxPayload);
+    this.#servers.set(maxPayload, server);
+    return server;
   }
 
   #record(headers: IncomingHttpHeaders, { outcome, route, caller, status, reason }: Report): void {

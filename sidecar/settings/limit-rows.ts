@@ -14,7 +14,21 @@ export const LIMIT_ROWS = {
     1_048_576,
     [1, 2 ** 30],
     'bytes',
-    'largest message from a client; a larger one closes its socket with 1009',
+    'largest message from a client on any route; a larger one closes its socket with 1009',
+  ),
+  maxCommandBytes: integer(
+    'BRIDGE_MAX_COMMAND_BYTES',
+    65_536,
+    [1, 2 ** 30],
+    'bytes',
+    'the same on a route that takes commands; the smaller of the two counts',
+  ),
+  maxRelayBytes: integer(
+    'BRIDGE_MAX_RELAY_BYTES',
+    262_144,
+    [1, 2 ** 30],
+    'bytes',
+    'the same on a route that relays messages to peers',
   ),
   maxOneWayFrameBytes: integer(
     'BRIDGE_MAX_ONE_WAY_FRAME_BYTES',

@@ -23,6 +23,8 @@ describe('settings', () => {
       redisUrl: 'redis://127.0.0.1:6379',
       pingIntervalMs: 30_000,
       maxFrameBytes: 1_048_576,
+      maxCommandBytes: 65_536,
+      maxRelayBytes: 262_144,
       maxOneWayFrameBytes: 4096,
       messageTimeoutMs: 30_000,
       sessionTtlMs: 86_400_000,
