@@ -8,6 +8,7 @@ import { packageVersion } from '../stdio/package-version';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
+import { ByteOwners, withRoomFor } from './byte-owners';
 import { withChannelCap } from './channel-cap';
 import { addCommand } from './command-stream';
 import { announceIntervalMs, ConnectionCaps } from './connection-caps';
@@ -21,6 +22,7 @@ import { Heartbeat } from './heartbeat';
 import { closeServer, httpOptions, listen } from './http-server';
 import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
+import { largestMessage, type MessageSizes } from './message-size';
 import { createMetrics } from './metrics';
 import type { OpenState } from './open-state';
 import { loopUtilization, Pace } from './pace';
@@ -138,6 +140,19 @@ export function createBridge(
     tenant: settings.maxConnectionsPerTenant,
     user: settings.maxConnectionsPerUser,
   });
+  const messageSizes: MessageSizes = {
+    any: settings.maxFrameBytes,
+    commands: settings.maxCommandBytes,
+    relay: settings.maxRelayBytes,
+    refuse: settings.maxOneWayFrameBytes,
+  };
+  const byteOwnersOf = (messages: 'commands' | 'relay'): ByteOwners => {
+    const largest = routes
+      .filter((route) => route.messages === messages)
+      .map((route) => largestMessage(route, messageSizes));
+    return new ByteOwners(withRoomFor(Math.max(0, ...largest), settings.byteRates[messages]));
+  };
+  const byteOwners = { commands: byteOwnersOf('commands'), relay: byteOwnersOf('relay') };
   const heartbeat = new Heartbeat(settings.pingIntervalMs);
   const metrics = createMetrics({
     routes: routes.map((route) => route.name),
@@ -202,6 +217,7 @@ export function createBridge(
         metrics,
       ),
       messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
+      byteOwners,
       messageTimeoutMs: settings.messageTimeoutMs,
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
@@ -212,12 +228,7 @@ export function createBridge(
     metrics,
     log,
     maxConnections: settings.maxConnections,
-    messageSizes: {
-      any: settings.maxFrameBytes,
-      commands: settings.maxCommandBytes,
-      relay: settings.maxRelayBytes,
-      refuse: settings.maxOneWayFrameBytes,
-    },
+    messageSizes,
     maxFragments: settings.maxFragments,
     subprotocols: settings.subprotocols,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
@@ -321,6 +332,7 @@ export function createBridge(
         wheelTimer = setInterval(() => {
           wheel.advance(monotonicMs());
           tokenEnds.advance();
+          for (const owners of Object.values(byteOwners)) owners.forgetIdle(monotonicMs());
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));
@@ -361,6 +373,7 @@ export function createBridge(
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
       cappedCallers: caps.size,
+      meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
       handovers: handover.size,
       marks: marks.size,
       heartbeats: heartbeat.size,

@@ -5,6 +5,7 @@ import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
 import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
+import type { ByteAccount, ByteOwners } from './byte-owners';
 import type { ConnectionCaps } from './connection-caps';
 import type { BridgeSocket, SocketOwner } from './bridge-socket';
 import type { Receiver } from './delivery';
@@ -14,7 +15,9 @@ import type { Handover } from './handover';
 import type { Heartbeat, Pulse } from './heartbeat';
 import { receive, refuse, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
+import type { RefusedBytes } from './route-metrics';
 import { Outbox } from './outbox';
+import { MessageAllowance } from './message-allowance';
 import { MessageDeadline } from './message-deadline';
 import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
 import { Pongs } from './pongs';
@@ -49,6 +52,8 @@ export interface Surroundings {
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
   readonly messageRate: MessageRate;
+  /** How many bytes users and tenants have sent, by what they are for. */
+  readonly byteOwners: Readonly<Record<'commands' | 'relay', ByteOwners>>;
   /** How long a client may take to finish a message, in milliseconds. */
   readonly messageTimeoutMs: number;
   /** A socket with so many messages on their way to Redis is not read from. */
@@ -83,6 +88,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   #retiring = false;
   /** Made with the first message. */
   #sender: Sender | undefined;
+  #allowance: MessageAllowance | undefined;
+  #account: ByteAccount | undefined;
   /** Made with the first ping. */
   #pongs: Pongs | undefined;
   #pendingMessages = 0;
@@ -180,7 +187,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   received(payload: Buffer, binary: boolean): void {
     // A client that is told to go may not act while it takes its time.
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    this.#sender ??= senderOf(this.#admission, this.#feed.senderId);
+    this.#sender ??= this.#beginToSend();
     void this.#take(payload, binary, this.#sender);
   }
 
@@ -196,6 +203,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#deadline?.cancel();
     this.#retirement?.cancel();
     this.#messageDeadline?.cancel();
+    this.#account?.leave();
+    this.#account = undefined;
     const { sessions, heartbeat } = this.#surroundings;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
@@ -290,11 +299,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     const { outlet, now, monotonicMs, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
-    const isOneWay = sender.messages === 'refuse';
-    const verdict = isOneWay ? this.#meter.refuse(monotonicMs()) : this.#meter.take(monotonicMs());
-    if (!this.#admits(verdict)) return;
-    if (verdict === 'refused') {
-      this.#answer(refuse(payload, binary, sender));
+    const refusal = this.#judge(payload.length, monotonicMs());
+    if (refusal !== undefined) {
+      this.#metrics.bytesRefused(refusal.over, payload.length);
+      if (refusal.isFlood) this.close(CLOSE_CODES.tooManyMessages);
+      else this.#answer(refuse(payload, binary, sender, refusal.over));
       return;
     }
     this.#countPending(1);
@@ -308,6 +317,26 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     } finally {
       this.#countPending(-1);
     }
+  }
+
+  #beginToSend(): Sender {
+    const { messages } = this.#admission.route;
+    if (messages !== 'refuse') {
+      const owners = this.#surroundings.byteOwners[messages];
+      const { tenantId, userId } = this.caller.identity;
+      this.#account = owners.join(tenantId, userId);
+      this.#allowance = new MessageAllowance(this.#meter, owners.rates.socket, this.#account);
+    }
+    return senderOf(this.#admission, this.#feed.senderId);
+  }
+
+  /** @returns why a message is not even looked at, if it is not */
+  #judge(
+    bytes: number,
+    nowMs: number,
+  ): { readonly over: RefusedBytes; readonly isFlood: boolean } | undefined {
+    if (this.#allowance !== undefined) return this.#allowance.take(bytes, nowMs);
+    return { over: 'read_only', isFlood: this.#meter.refuse(nowMs) === 'flood' };
   }
 
   /** A client that was sent nothing for its route's time gets its own message back, as a sign of life (PROTOCOL.md §3). */

@@ -1,7 +1,9 @@
 import { refusedMessage, type Answer } from './answer';
 import { commandEntry, commandIdKey, parseCommand, type CommandOrigin } from './commands';
 import { isReserved } from './frame';
+import { refusedCommandId } from './command-id';
 import { sealEnvelope } from './envelope';
+import type { RefusedBytes } from './route-metrics';
 import type { MessagePolicy } from './routes';
 
 /** Where clients' messages go. Each call sends at once and in order, or rejects. */
@@ -51,11 +53,23 @@ export async function receive(
 }
 
 /** The answer to a message that is not taken: its route takes none, or it is over its socket's rate. */
-export function refuse(payload: Buffer, binary: boolean, { messages }: Sender): Answer {
+export function refuse(
+  payload: Buffer,
+  binary: boolean,
+  { messages }: Sender,
+  over: RefusedBytes = 'message_rate',
+): Answer {
   if (messages === 'refuse') return refusedMessage('READ_ONLY', 'this route takes no messages');
-  const id = messages === 'commands' && !binary ? parseCommand(payload.toString('utf8')).id : undefined;
-  return refusedMessage('TOO_MANY_MESSAGES', 'too many messages: send fewer a second', id);
+  const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
+  return refusedMessage('TOO_MANY_MESSAGES', TOO_MANY[over] ?? TOO_MANY.message_rate, id);
 }
+
+const TOO_MANY: Readonly<Partial<Record<RefusedBytes, string>>> & { readonly message_rate: string } = {
+  message_rate: 'too many messages: send fewer a second',
+  socket_bytes: 'too many bytes: send less a second',
+  user_bytes: 'too many bytes of this user: send less a second',
+  tenant_bytes: 'too many bytes of this tenant: send less a second',
+};
 
 async function command(
   payload: Buffer,

@@ -42,6 +42,13 @@ export class MessageMeter {
     return 'taken';
   }
 
+  /** Whether a message is within the rate. Counts nothing. */
+  hasRoom(nowMs: number): boolean {
+    const { perSecond, burst } = this.#rate;
+    if (perSecond === 0) return true;
+    return nextTat(this.#sentTat, nowMs, Math.ceil(MICROSECONDS / perSecond), burst) !== undefined;
+  }
+
   /**
    * Counts a message that is refused, whatever the rate.
    * @param nowMs a clock that nobody sets, in milliseconds

@@ -10,6 +10,8 @@ export interface OpenState {
   readonly sessions: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
+  /** Users and tenants with sockets that sent something. */
+  readonly meteredCallers: number;
   /** Asked of other bridges, and given to them. */
   readonly handovers: number;
   /** Marks that are waited for. */

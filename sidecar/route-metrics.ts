@@ -8,6 +8,16 @@ import { createTraffic, type Traffic } from './traffic';
 export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
 export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
 
+/** Why bytes of clients' messages are refused before they are looked at. */
+export const REFUSED_BYTES = [
+  'message_rate',
+  'socket_bytes',
+  'user_bytes',
+  'tenant_bytes',
+  'read_only',
+] as const;
+export type RefusedBytes = (typeof REFUSED_BYTES)[number];
+
 /** One route's counts, made once a route. What rises with every frame is in `traffic`. */
 export interface RouteMetrics {
   readonly traffic: Traffic;
@@ -16,6 +26,8 @@ export interface RouteMetrics {
   closed(tenant: string, code: number): void;
   /** The bridge answered a client's message with an error frame. */
   messageRefused(code: BridgeErrorCode): void;
+  /** A message of so many bytes was refused, and nothing of it looked at. */
+  bytesRefused(reason: RefusedBytes, bytes: number): void;
   /** A client did not take its frames in time, and what the bridge did then. */
   slowConsumer(action: SlowConsumerAction): void;
   /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
@@ -86,6 +98,12 @@ export function createRouteMetrics(
     'code',
     Object.keys(ERROR_CODES),
   );
+  const refusedBytes = counter(
+    'ws_bridge_refused_bytes_total',
+    'Bytes of messages from clients that were refused by their rate or their route, by why.',
+    'reason',
+    REFUSED_BYTES,
+  );
   const slowConsumers = counter(
     'ws_bridge_slow_consumer_actions_total',
     'What was done because a client did not take its frames in time.',
@@ -118,6 +136,9 @@ export function createRouteMetrics(
     },
     messageRefused: (code) => {
       refusals.inc({ route, code });
+    },
+    bytesRefused: (reason, bytes) => {
+      refusedBytes.inc({ route, reason }, bytes);
     },
     slowConsumer: (action) => {
       slowConsumers.inc({ route, action });

@@ -3,6 +3,7 @@ import type { LogLevel } from '../stdio/log-level';
 import { isServiceAddress } from '../stdio/service-links';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../stdio/unknown-variables';
 import type { AssertionPathRule } from './assertion-path';
+import type { ByteRates } from './byte-owners';
 import type { Row, SettingRow } from './settings/row';
 import { TABLE } from './settings/table';
 
@@ -59,6 +60,8 @@ export interface Settings {
   readonly maxSubscriptions: number;
   readonly maxMessagesPerSecond: number;
   readonly messageBurst: number;
+  /** How many bytes clients may send. */
+  readonly byteRates: ByteRates;
   readonly maxPendingMessages: number;
   readonly maxBufferBytes: number;
   /** How long frames are gathered for one write while the event loop is busy, at most; 0 for never. */
@@ -157,6 +160,33 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     maxSubscriptions: required(TABLE.maxSubscriptions),
     maxMessagesPerSecond: required(TABLE.maxMessagesPerSecond),
     messageBurst: required(TABLE.messageBurst),
+    byteRates: {
+      commands: {
+        socket: {
+          perSecond: required(TABLE.commandBytesPerSecond),
+          burst: required(TABLE.commandBytesBurst),
+        },
+        user: {
+          perSecond: required(TABLE.userCommandBytesPerSecond),
+          burst: required(TABLE.userCommandBytesBurst),
+        },
+        tenant: {
+          perSecond: required(TABLE.tenantCommandBytesPerSecond),
+          burst: required(TABLE.tenantCommandBytesBurst),
+        },
+      },
+      relay: {
+        socket: { perSecond: required(TABLE.relayBytesPerSecond), burst: required(TABLE.relayBytesBurst) },
+        user: {
+          perSecond: required(TABLE.userRelayBytesPerSecond),
+          burst: required(TABLE.userRelayBytesBurst),
+        },
+        tenant: {
+          perSecond: required(TABLE.tenantRelayBytesPerSecond),
+          burst: required(TABLE.tenantRelayBytesBurst),
+        },
+      },
+    },
     maxPendingMessages: required(TABLE.maxPendingMessages),
     maxBufferBytes: required(TABLE.maxBufferBytes),
     maxCoalesceMs: required(TABLE.maxCoalesceMs),

@@ -134,7 +134,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    */
   async send(type: string, data?: unknown, id = this.#settings.newId()): Promise<void> {
     if (this.state === 'closed') throw this.#closedError();
-    const acknowledged = this.#commands.add({ type, data, id });
+    const acknowledged = this.#commands.add({ type, id, data });
     this.#flush();
     await acknowledged;
   }

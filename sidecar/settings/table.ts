@@ -1,4 +1,5 @@
 import { ASSERTION_ROWS } from './assertion-rows';
+import { BYTE_RATE_ROWS } from './byte-rate-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { HEADER_ROWS } from './header-rows';
 import { LIMIT_ROWS } from './limit-rows';
@@ -46,6 +47,7 @@ export const TABLE = {
     { description: 'agreed to besides bridge.v1 and plain.v1 when a client offers one, for plain clients' },
   ),
   ...LIMIT_ROWS,
+  ...BYTE_RATE_ROWS,
   ...COMMAND_ROWS,
   handshakeTimeoutMs: integer(
     'BRIDGE_HANDSHAKE_TIMEOUT_MS',

@@ -5,6 +5,7 @@ import { SERVE_OPTIONS, VARIABLES } from '../../plugin/bin/options';
 import { REFUSAL_CODES } from '../../plugin/refusal';
 import { SCHEMA, type SchemaField } from '../../plugin/schema';
 import { UPGRADE_OUTCOMES } from '../../sidecar/metrics';
+import { REFUSED_BYTES } from '../../sidecar/route-metrics';
 import { SETTING_ROWS } from '../../sidecar/settings';
 
 const ROOT = join(__dirname, '../..');
@@ -54,6 +55,7 @@ const known = new Set<string>([
   ...namesOf(SCHEMA),
   ...REFUSAL_CODES,
   ...UPGRADE_OUTCOMES,
+  ...REFUSED_BYTES,
   ...NAMES_OF_OTHERS,
 ]);
 const variables = new Set([...SETTING_ROWS, ...VARIABLES].map(({ name }) => name));

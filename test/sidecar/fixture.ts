@@ -288,6 +288,7 @@ export const EMPTY: OpenState = {
   deadlines: 0,
   sessions: 0,
   cappedCallers: 0,
+  meteredCallers: 0,
   handovers: 0,
   marks: 0,
   heartbeats: 0,

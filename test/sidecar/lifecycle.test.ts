@@ -148,6 +148,9 @@ describe('a bridge', () => {
       BRIDGE_MAX_PENDING_MESSAGES: '1',
       // More than the sockets of this machine keep by themselves, so that what is not read stays with its sender.
       BRIDGE_MAX_RELAY_BYTES: '1048576',
+      BRIDGE_RELAY_BYTES_PER_SECOND: '0',
+      BRIDGE_USER_RELAY_BYTES_PER_SECOND: '0',
+      BRIDGE_TENANT_RELAY_BYTES_PER_SECOND: '0',
       BRIDGE_MAX_BUFFER_BYTES: '67108864',
       // While Redis is stopped nothing may give up on it, however slow the machine.
       BRIDGE_REDIS_TIMEOUT_MS: '60000',

@@ -1,0 +1,57 @@
+import { ByteMeter, type ByteRate } from './byte-rate';
+import type { ByteAccount } from './byte-owners';
+import { FORGIVENESS_MS, type MessageMeter } from './message-rate';
+
+/** The rate that a message is over: the socket's of messages, or one of bytes. */
+export type OverRate = 'message_rate' | 'socket_bytes' | 'user_bytes' | 'tenant_bytes';
+
+/** Why a message is not taken, and whether its sender is to be closed. */
+export interface OverVerdict {
+  readonly over: OverRate;
+  readonly isFlood: boolean;
+}
+
+/**
+ * What one socket may still send: its messages, its bytes, and those of its user and its tenant. All of them are asked
+ * before one is charged, so that what is refused takes nothing from anybody.
+ */
+export class MessageAllowance {
+  readonly #messages: MessageMeter;
+  readonly #socket: ByteMeter;
+  readonly #refused: ByteMeter;
+  readonly #account: ByteAccount;
+
+  constructor(messages: MessageMeter, rate: ByteRate, account: ByteAccount) {
+    this.#messages = messages;
+    this.#socket = new ByteMeter(rate);
+    // A burst's bytes may be refused, and are forgiven over the same time as a burst's messages.
+    this.#refused = new ByteMeter({ ...rate, perSecond: Math.ceil((rate.burst * 1000) / FORGIVENESS_MS) });
+    this.#account = account;
+  }
+
+  /**
+   * Judges a message by its length alone, and counts it.
+   * @param nowMs a clock that nobody sets, in milliseconds
+   * @returns undefined when it is taken
+   */
+  take(bytes: number, nowMs: number): OverVerdict | undefined {
+    const over = this.#over(bytes, nowMs);
+    if (over !== undefined) return { over, isFlood: this.#isFlood(bytes, nowMs) };
+    this.#messages.take(nowMs);
+    for (const meter of [this.#socket, this.#account.user, this.#account.tenant]) meter.charge(bytes, nowMs);
+    return undefined;
+  }
+
+  #over(bytes: number, nowMs: number): OverRate | undefined {
+    if (!this.#messages.hasRoom(nowMs)) return 'message_rate';
+    if (!this.#socket.admits(bytes, nowMs)) return 'socket_bytes';
+    if (!this.#account.user.admits(bytes, nowMs)) return 'user_bytes';
+    return this.#account.tenant.admits(bytes, nowMs) ? undefined : 'tenant_bytes';
+  }
+
+  #isFlood(bytes: number, nowMs: number): boolean {
+    if (this.#messages.refuse(nowMs) === 'flood' || !this.#refused.admits(bytes, nowMs)) return true;
+    this.#refused.charge(bytes, nowMs);
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { connect, EMPTY, eventually, startBridge, type Client, type TestBridge } from './fixture';
+
+const ALICE = { tenant: 'acme', user: 'alice' };
+const BOB = { tenant: 'acme', user: 'bob' };
+const KIB = 1024;
+
+let redis: RedisServer;
+let bridge: TestBridge;
+let now: number;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => {
+  await redis.stop();
+});
+beforeEach(async () => {
+  now = Date.now();
+  const env = {
+    BRIDGE_COMMAND_BYTES_PER_SECOND: '1024',
+    BRIDGE_COMMAND_BYTES_BURST: '4096',
+    BRIDGE_USER_COMMAND_BYTES_PER_SECOND: '1024',
+    BRIDGE_USER_COMMAND_BYTES_BURST: '6144',
+    BRIDGE_MAX_COMMAND_BYTES: '2048',
+    BRIDGE_LINGER_MS: '0',
+  };
+  bridge = await startBridge(redis.url, env, () => now);
+});
+afterEach(async () => {
+  await bridge.bridge.close();
+  expect(bridge.bridge.openState()).toEqual(EMPTY);
+});
+
+/** A command of 2 KiB. */
+function send(client: Client, id: string): void {
+  const around = `{"type":"x","id":"${id}","data":""}`;
+  client.socket.send(around.replace('""}', `"${'x'.repeat(2 * KIB - around.length)}"}`));
+}
+
+async function open(caller: { readonly tenant: string; readonly user: string }): Promise<Client> {
+  const client = await connect(`${bridge.url}/ws/ai/chat`, caller, ['bridge.v1']);
+  await client.next();
+  return client;
+}
+
+const acknowledged = (id: string): object => ({ type: 'bridge.ack', data: { id } });
+const refused = (id: string, message: string): object => ({
+  type: 'bridge.error',
+  data: { code: 'TOO_MANY_MESSAGES', message, id },
+});
+
+describe('a client that sends more bytes than it may', () => {
+  it('is refused with the id of what was not taken, closed with 4429 when it goes on, and others do not notice', async () => {
+    const [greedy, neighbour] = [await open(ALICE), await open(BOB)];
+    for (const id of ['a', 'b']) {
+      send(greedy, id);
+      expect(await greedy.nextJson()).toEqual(acknowledged(id));
+    }
+    for (const id of ['c', 'd']) {
+      send(greedy, id);
+      expect(await greedy.nextJson()).toEqual(refused(id, 'too many bytes: send less a second'));
+    }
+    send(greedy, 'e');
+    expect(await greedy.closed).toBe(4429);
+    const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      `ws_bridge_refused_bytes_total{route="ai-chat",reason="socket_bytes"} ${6 * KIB}`,
+    );
+    send(neighbour, 'n');
+    expect(await neighbour.nextJson()).toEqual(acknowledged('n'));
+    await neighbour.close();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+  });
+
+  it('over several sockets is refused as a user, also on a new one, and taken again with time', async () => {
+    const [first, second] = [await open(ALICE), await open(ALICE)];
+    for (const [client, id] of [
+      [first, 'a'],
+      [first, 'b'],
+      [second, 'c'],
+    ] as const) {
+      send(client, id);
+      expect(await client.nextJson()).toEqual(acknowledged(id));
+    }
+    await Promise.all([first.close(), second.close()]);
+    const third = await open(ALICE);
+    send(third, 'd');
+    expect(await third.nextJson()).toEqual(refused('d', 'too many bytes of this user: send less a second'));
+    now += 2000;
+    send(third, 'd');
+    expect(await third.nextJson()).toEqual(acknowledged('d'));
+    await third.close();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+  });
+});
