@@ -18,7 +18,7 @@ export interface CommandFault {
 }
 
 /** How deep `data` may be nested: deeper is what JSON parsers of services give up on. */
-export const MAX_DATA_DEPTH = 1000;
+export const MAX_DATA_DEPTH = 64;
 const MAX_TYPE_LENGTH = 64;
 const MAX_ID_LENGTH = 128;
 const MEMBERS = ['type', 'data', 'id'] as const;

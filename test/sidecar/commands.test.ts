@@ -74,10 +74,10 @@ describe('a command', () => {
 
   it('nested deeper than PROTOCOL.md §3 says is refused', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
-    expect(parseCommand(`{"type":"x","data":${nested(1000)}}`)).toMatchObject({ dataJson: nested(1000) });
-    for (const depth of [1001, 100_000]) {
+    expect(parseCommand(`{"type":"x","data":${nested(64)}}`)).toMatchObject({ dataJson: nested(64) });
+    for (const depth of [65, 100_000]) {
       expect(parseCommand(`{"type":"x","data":${nested(depth)},"id":"deep"}`)).toEqual({
-        fault: 'expected "data" that is nested at most 1000 deep',
+        fault: 'expected "data" that is nested at most 64 deep',
         id: 'deep',
       });
     }
