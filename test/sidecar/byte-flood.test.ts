@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { connect, EMPTY, eventually, startBridge, type Client, type TestBridge } from './fixture';
@@ -30,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await bridge.bridge.close();
-  expect(bridge.bridge.openState()).toEqual(EMPTY);
+  assert.deepEqual(bridge.bridge.openState(), EMPTY);
 });
 
 /** A command of 2 KiB. */

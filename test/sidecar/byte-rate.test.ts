@@ -76,7 +76,7 @@ describe('the bytes of a socket, a user and a tenant', () => {
         const scopes = (sender: number) =>
           [
             [limits.socket, of((other) => other === sender)],
-            [limits.user, of((other) => `${SENDERS[other]}` === `${SENDERS[sender]}`)],
+            [limits.user, of((other) => SENDERS[other]?.join() === SENDERS[sender]?.join())],
             [limits.tenant, of((other) => SENDERS[other]?.[0] === SENDERS[sender]?.[0])],
           ] as const;
         let atMs = 1_000_000;
