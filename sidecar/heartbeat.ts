@@ -1,8 +1,8 @@
 /** A socket as the heartbeat sees it. */
 export interface Pulse {
   ping(): void;
-  /** Cuts the socket without a closing handshake. */
-  terminate(): void;
+  /** Cuts the connection: a client that reads nothing must not leave what waits for it in the kernel. */
+  reset(): void;
 }
 
 /** Pings go out once in so many milliseconds, each time to those whose turn it is. */
@@ -75,7 +75,7 @@ export class Heartbeat {
       if (watched === undefined) continue;
       if (!watched.answered) {
         this.unwatch(pulse);
-        pulse.terminate();
+        pulse.reset();
         continue;
       }
       watched.answered = false;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { attempt, Client, refused, token } from './client';
+import { attempt, Client, token } from './client';
 import type { Stack } from './stack';
 import { startStack } from './start-stack';
 
@@ -24,11 +24,11 @@ it('limits a tenant to its rate and tells when to come back, and no other tenant
   expect(last).toMatchObject({
     status: 429,
     headers: { 'ratelimit-limit': '60', 'ratelimit-remaining': '0' },
+    body: expect.stringContaining('Too many connections') as unknown,
   });
   const other = await attempt(stack, '/ws/notifications', await token({ tenant_id: 'other' }));
   expect(other).toBeInstanceOf(Client);
   const seconds = Number((last as { headers: Record<string, string> }).headers['retry-after']);
   expect(seconds).toBeGreaterThanOrEqual(1);
-  expect((await refused(stack, '/ws/notifications', bearer)).body).toContain('Too many connections');
   for (const client of [...admitted, other]) await (client as Client).close();
 });

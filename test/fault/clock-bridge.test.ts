@@ -76,12 +76,19 @@ async function step(offsetMs: number): Promise<void> {
 /** Whether it comes true in some seconds. */
 const soon = (holds: () => boolean | Promise<boolean>): Promise<boolean> => until(holds, SOON_MS);
 
-function rawSocket(): { readonly socket: Socket; readonly isGone: () => boolean } {
-  let gone = false;
+interface RawSocket {
+  readonly socket: Socket;
+  readonly isGone: () => boolean;
+  /** Whether it ended with a reset, which a client that reads nothing notices, and which leaves nothing in the kernel. */
+  readonly wasReset: () => boolean;
+}
+
+function rawSocket(): RawSocket {
+  let [gone, reset] = [false, false];
   const socket = connectTcp(bridge.port, '127.0.0.1');
-  socket.on('error', () => undefined);
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => (reset = code === 'ECONNRESET'));
   socket.once('close', () => (gone = true));
-  return { socket, isGone: () => gone };
+  return { socket, isGone: () => gone, wasReset: () => reset };
 }
 
 /** An open WebSocket whose client never reads, and never answers a ping. */
@@ -140,6 +147,7 @@ describe.each([
     await step(stepMs);
     deaf.socket.resume();
     expect(await soon(deaf.isGone)).toBe(true);
+    expect(deaf.wasReset()).toBe(true);
     expect(client.socket.readyState).toBe(client.socket.OPEN);
   });
 

@@ -6,7 +6,7 @@ class Socket {
   ping(): void {
     this.pingedAtMs.push(Date.now());
   }
-  terminate(): void {
+  reset(): void {
     this.cutAtMs = Date.now();
   }
 }
