@@ -29,6 +29,7 @@ import { loopUtilization, Pace } from './pace';
 import { publisher } from './publish';
 import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisTarget } from './redis';
 import { RedisNames } from './redis-names';
+import { RingBudget } from './ring-budget';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import type { Revocation } from './revocation';
@@ -126,12 +127,19 @@ export function createBridge(
   const subscriptions = withChannelCap(intake.subscriptions, settings.maxSubscriptions);
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs());
   const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs });
+  const ringBudget = new RingBudget(
+    { totalBytes: settings.ringTotalBytes, tenantBytes: settings.ringTenantBytes },
+    (bound, victim) => {
+      metrics.ringGivenUp(bound, victim);
+    },
+  );
   const streams = new Streams({
     subscriptions,
     wheel,
     monotonicMs,
     bridgeId,
     limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
+    budget: ringBudget,
     firstOffset: MAX_RING_FRAMES,
     lingerMs: settings.lingerMs,
   });
@@ -160,13 +168,19 @@ export function createBridge(
       version: packageVersion(),
       subscriptions: () => subscriptions.size,
       streams: () => streams.size,
+      ringBytes: () => ringBudget.bytes,
+      lingeringStreams: () => ringBudget.lingering,
       sessions: () => sessions.size,
       droppedLogLines,
       undecidedUpgrades: () => upgrades.undecided,
       redis: () => ({ commands: commands.status === 'ready', subscriber: intake.isConnected }),
       delivers: () => intake.delivers,
       accepting: () => upgrades.isAccepting,
-      caps: { connections: settings.maxConnections, subscriptions: settings.maxSubscriptions },
+      caps: {
+        connections: settings.maxConnections,
+        subscriptions: settings.maxSubscriptions,
+        ringBytes: settings.ringTotalBytes,
+      },
     },
     maxTenants: settings.metricsMaxTenants,
   });
@@ -370,6 +384,8 @@ export function createBridge(
       undecidedUpgrades: upgrades.undecided,
       channels: subscriptions.size,
       streams: streams.size,
+      ringBytes: ringBudget.bytes,
+      ringTenants: ringBudget.tenants,
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
       cappedCallers: caps.size,

@@ -382,7 +382,12 @@ function feedOf(
   }
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
-  const request = { identity: { owner, channels, senderId }, point: bridgeV1.point, session, onRefused };
+  const request = {
+    identity: { tenant: tenantId, owner, channels, senderId },
+    point: bridgeV1.point,
+    session,
+    onRefused,
+  };
   return new StreamFeed(streams, handover, request, metrics);
 }
 

@@ -1,4 +1,7 @@
+import type { Link } from './chain';
 import { Frame } from './frame';
+import { BUFFER_OVERHEAD_BYTES } from './keepers';
+import type { Droppable, TenantRings } from './ring-budget';
 import { frameBytesAt, payloadBytesAt } from './server-frame';
 
 /** Some frames in a row, of which the oldest go first. */
@@ -11,6 +14,10 @@ export interface FrameBlock {
   drop(): number;
   /** Its frames without the oldest `skipped`. */
   frames(skipped: number): Frame[];
+  /** Its place among all of its tenant's. */
+  readonly link: Link<Droppable>;
+  /** The ring has it no more: what is left in it is no longer counted. */
+  end(): void;
 }
 
 /**
@@ -19,15 +26,20 @@ export interface FrameBlock {
  */
 export class ByteBlock implements FrameBlock {
   readonly bytes: Buffer;
+  readonly link: Link<Droppable>;
+  readonly #rings: TenantRings;
   /** Where the oldest that is kept begins. */
   #from = 0;
   /** Where the next one goes. */
   #to = 0;
   #size = 0;
 
-  /** @param bytes to be filled */
-  constructor(bytes: Buffer) {
+  /** @param bytes to be filled, counted until the block's {@link end} */
+  constructor(bytes: Buffer, rings: TenantRings, link: Link<Droppable>) {
     this.bytes = bytes;
+    this.link = link;
+    this.#rings = rings;
+    rings.hold(bytes.length + BUFFER_OVERHEAD_BYTES);
   }
 
   get size(): number {
@@ -40,6 +52,11 @@ export class ByteBlock implements FrameBlock {
     this.#to += wire.length;
     this.#size += 1;
     return true;
+  }
+
+  end(): void {
+    this.#rings.blocks.remove(this.link);
+    this.#rings.hold(-this.bytes.length - BUFFER_OVERHEAD_BYTES);
   }
 
   drop(): number {
@@ -63,8 +80,15 @@ export class ByteBlock implements FrameBlock {
 
 /** Frames that others have as well: a copy for each of a thousand rings would be a thousand copies. */
 export class SharedBlock implements FrameBlock {
+  readonly link: Link<Droppable>;
+  readonly #rings: TenantRings;
   readonly #frames: (Frame | undefined)[] = [];
   #from = 0;
+
+  constructor(rings: TenantRings, link: Link<Droppable>) {
+    this.#rings = rings;
+    this.link = link;
+  }
 
   get size(): number {
     return this.#frames.length - this.#from;
@@ -73,14 +97,21 @@ export class SharedBlock implements FrameBlock {
   append(frame: Frame): boolean {
     if (!frame.isShared || this.#frames.length === MAX_SHARED_FRAMES) return false;
     this.#frames.push(frame);
+    frame.ringKeepers.keep(this.#rings);
     return true;
   }
 
+  end(): void {
+    this.#rings.blocks.remove(this.link);
+    while (this.size > 0) this.drop();
+  }
+
   drop(): number {
-    const bytes = this.#frames[this.#from]?.payloadBytes ?? 0;
+    const frame = this.#frames[this.#from];
     this.#frames[this.#from] = undefined;
     this.#from += 1;
-    return bytes;
+    frame?.ringKeepers.drop(this.#rings);
+    return frame?.payloadBytes ?? 0;
   }
 
   frames(skipped: number): Frame[] {

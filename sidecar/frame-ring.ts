@@ -1,5 +1,7 @@
 import { Frame } from './frame';
 import { ByteBlock, SharedBlock, type FrameBlock } from './frame-blocks';
+import { BUFFER_OVERHEAD_BYTES } from './keepers';
+import type { Droppable, TenantRings } from './ring-budget';
 
 /** How much a {@link FrameRing} keeps. */
 export interface RingLimits {
@@ -14,20 +16,26 @@ const MAX_BLOCK_BYTES = 32_768;
 
 /**
  * The most recent frames of a sequence, counted by offset: `start` is the oldest that is kept, `end` the one that
- * comes next. It keeps at most `maxItems` of them and at most `maxBytes`.
+ * comes next. It keeps at most `maxItems` of them and at most `maxBytes`. What its blocks hold is counted in its tenant's
+ * account, which may make it give up the oldest.
  */
-export class FrameRing {
+export class FrameRing implements Droppable {
   readonly #limits: RingLimits;
+  readonly #rings: TenantRings;
   #blocks: FrameBlock[] = [];
-  /** The last block that was used up, to be used again. */
+  /** The last block that was used up, to be used again: counted as long as it is here. */
   #spare: Buffer | undefined;
   #start: number;
   #end: number;
   #bytes = 0;
 
-  /** @param firstOffset the offset of the first frame that is pushed */
-  constructor(limits: RingLimits, firstOffset = 0) {
+  /**
+   * @param rings where what it holds is counted
+   * @param firstOffset the offset of the first frame that is pushed
+   */
+  constructor(limits: RingLimits, rings: TenantRings, firstOffset = 0) {
     this.#limits = limits;
+    this.#rings = rings;
     this.#start = firstOffset;
     this.#end = firstOffset;
   }
@@ -51,8 +59,7 @@ export class FrameRing {
   push(frame: Frame): void {
     const { payloadBytes } = frame;
     if (payloadBytes > this.#limits.maxBytes) {
-      this.#end += 1;
-      this.clear();
+      this.skip();
       return;
     }
     if (this.#end - this.#start === this.#limits.maxItems) this.#evict();
@@ -60,6 +67,12 @@ export class FrameRing {
     if (this.#blocks.at(-1)?.append(frame) !== true) this.#newBlock(frame).append(frame);
     this.#end += 1;
     this.#bytes += payloadBytes;
+  }
+
+  /** Counts a frame that is not kept, nor are those before it. */
+  skip(): void {
+    this.#end += 1;
+    this.clear();
   }
 
   /** Puts frames before the oldest, as many of them as there is room for, the most recent first. */
@@ -74,7 +87,7 @@ export class FrameRing {
     }
     const fitting = frames.slice(first);
     if (fitting.length === 0) return;
-    this.#blocks.unshift(blockOf(fitting));
+    this.#blocks.unshift(this.#blockOf(fitting));
     this.#start -= fitting.length;
     this.#bytes = bytes;
   }
@@ -94,21 +107,42 @@ export class FrameRing {
 
   /** Forgets every frame. Counting goes on. */
   clear(): void {
-    this.#blocks = [];
+    for (const block of this.#blocks) block.end();
+    if (this.#blocks.length > 0) this.#blocks = [];
     this.#start = this.#end;
     this.#bytes = 0;
+    this.#takeSpare();
+  }
+
+  dropOldest(): void {
+    const oldest = this.#blocks.shift();
+    if (oldest === undefined) return;
+    this.#start += oldest.size;
+    while (oldest.size > 0) this.#bytes -= oldest.drop();
+    oldest.end();
+    this.#takeSpare();
   }
 
   #newBlock({ wire, isShared }: Frame): FrameBlock {
-    const block = isShared ? new SharedBlock() : new ByteBlock(this.#bytesFor(wire.length));
+    const rings = this.#rings;
+    const block = isShared
+      ? new SharedBlock(rings, rings.blocks.append(this))
+      : new ByteBlock(this.#bytesFor(wire.length), rings, rings.blocks.append(this));
     this.#blocks.push(block);
+    return block;
+  }
+
+  /** A block with just these frames, which came from another bridge: nobody else has them. */
+  #blockOf(frames: readonly Frame[]): FrameBlock {
+    const bytes = Buffer.allocUnsafeSlow(frames.reduce((sum, { wire }) => sum + wire.length, 0));
+    const block = new ByteBlock(bytes, this.#rings, this.#rings.blocks.prepend(this));
+    for (const { wire } of frames) block.append(new Frame(wire, false));
     return block;
   }
 
   #bytesFor(wireBytes: number): Buffer {
     const wanted = Math.max(wireBytes, Math.min(MAX_BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, this.#bytes)));
-    const spare = this.#spare;
-    this.#spare = undefined;
+    const spare = this.#takeSpare();
     return spare !== undefined && spare.length >= wanted ? spare : Buffer.allocUnsafeSlow(wanted);
   }
 
@@ -119,14 +153,20 @@ export class FrameRing {
     this.#start += 1;
     if (oldest.size > 0) return;
     this.#blocks.shift();
-    if (oldest instanceof ByteBlock && oldest.bytes.length <= MAX_BLOCK_BYTES) this.#spare = oldest.bytes;
+    oldest.end();
+    if (oldest instanceof ByteBlock && oldest.bytes.length <= MAX_BLOCK_BYTES) this.#keepSpare(oldest.bytes);
   }
-}
 
-/** A block with just these frames, which came from another bridge: nobody else has them. */
-function blockOf(frames: readonly Frame[]): FrameBlock {
-  const bytes = frames.reduce((sum, { wire }) => sum + wire.length, 0);
-  const block = new ByteBlock(Buffer.allocUnsafeSlow(bytes));
-  for (const { wire } of frames) block.append(new Frame(wire, false));
-  return block;
+  #keepSpare(bytes: Buffer): void {
+    this.#takeSpare();
+    this.#spare = bytes;
+    this.#rings.hold(bytes.length + BUFFER_OVERHEAD_BYTES);
+  }
+
+  #takeSpare(): Buffer | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) this.#rings.hold(-spare.length - BUFFER_OVERHEAD_BYTES);
+    return spare;
+  }
 }

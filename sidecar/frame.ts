@@ -1,4 +1,5 @@
 import { CONTROL_FRAME_PREFIX } from '../protocol/frames';
+import { BUFFER_OVERHEAD_BYTES, Keepers } from './keepers';
 import type { Outgoing } from './outgoing';
 import { isBinary, payloadBytesAt, serverFrame } from './server-frame';
 
@@ -13,6 +14,7 @@ export class Frame implements Outgoing {
   readonly reserved: boolean;
   /** It goes to several, each of which may keep it. */
   readonly isShared: boolean;
+  #ringKeepers: Keepers | undefined;
 
   /** @param wire one whole frame from {@link serverFrame} */
   constructor(wire: Buffer, isShared: boolean) {
@@ -20,6 +22,11 @@ export class Frame implements Outgoing {
     this.isShared = isShared;
     this.payloadBytes = payloadBytesAt(wire, 0);
     this.reserved = !isBinary(wire) && isReservedAt(wire, wire.length - this.payloadBytes);
+  }
+
+  /** The rings that have it, of one that is shared. */
+  get ringKeepers(): Keepers {
+    return (this.#ringKeepers ??= new Keepers(this.wire.length + BUFFER_OVERHEAD_BYTES));
   }
 
   get payload(): Buffer {

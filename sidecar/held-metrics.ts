@@ -7,6 +7,10 @@ export interface Held {
   readonly version: string;
   readonly subscriptions: () => number;
   readonly streams: () => number;
+  /** What the rings of all streams hold. */
+  readonly ringBytes: () => number;
+  /** Streams that linger and still have their frames. */
+  readonly lingeringStreams: () => number;
   readonly sessions: () => number;
   /** Upgrades that are not decided yet. */
   readonly undecidedUpgrades: () => number;
@@ -17,8 +21,8 @@ export interface Held {
   readonly accepting: () => boolean;
   /** Log lines that nobody took. */
   readonly droppedLogLines: () => number;
-  /** Connections and channels that this bridge takes, at most; 0 for any number. */
-  readonly caps: Readonly<Record<'connections' | 'subscriptions', number>>;
+  /** Connections and channels that this bridge takes, at most, 0 for any number; what its rings may hold. */
+  readonly caps: Readonly<Record<'connections' | 'subscriptions' | 'ringBytes', number>>;
 }
 
 /** Registers what is read when Prometheus asks. */
@@ -34,6 +38,17 @@ export function registerHeld(held: Held, registry: Registry): void {
     'ws_bridge_streams',
     'Streams whose recent frames are kept for clients that come back.',
     held.streams,
+  );
+  gauge(
+    'ws_bridge_ring_bytes',
+    'What the recent frames of all streams take. A frame that several streams keep counts once.',
+    held.ringBytes,
+  );
+  gauge('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', () => held.caps.ringBytes);
+  gauge(
+    'ws_bridge_lingering_streams',
+    'Streams without a socket that still have their frames.',
+    held.lingeringStreams,
   );
   gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
   gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);

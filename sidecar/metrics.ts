@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client
 import type { HandoverOutcome } from './handover';
 import { registerHeld, type Held } from './held-metrics';
 import { REFUSAL_OUTCOMES } from './refusal';
+import { RING_BOUNDS, RING_VICTIMS, type RingBound, type RingVictim } from './ring-budget';
 import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
 
 export type { RouteMetrics } from './route-metrics';
@@ -36,6 +37,8 @@ export interface Metrics {
   probe(outcome: ProbeOutcome, seconds?: number): void;
   command(outcome: CommandOutcome): void;
   relayed(outcome: RelayOutcome): void;
+  /** Frames that were kept for clients that come back had to go, because rings together held too much. */
+  ringGivenUp(bound: RingBound, victim: RingVictim): void;
   /** A revocation came on `ws:control`. */
   revocation(): void;
 }
@@ -115,6 +118,14 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     help: 'Revocations that came on ws:control.',
     registers,
   });
+  const ringGivenUps = new Counter({
+    name: 'ws_bridge_ring_evictions_total',
+    help: 'Times that a lingering stream gave up its frames, or an open one its oldest, because rings together held more than a tenant may or all may.',
+    labelNames: ['bound', 'streams'],
+    registers,
+  });
+  for (const bound of RING_BOUNDS)
+    for (const streams of RING_VICTIMS) ringGivenUps.inc({ bound, streams }, 0);
   for (const route of [...routes, NO_ROUTE]) {
     for (const outcome of UPGRADE_OUTCOMES) upgrades.inc({ route, outcome }, 0);
   }
@@ -142,6 +153,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     },
     relayed: (outcome) => {
       relayed.inc({ outcome });
+    },
+    ringGivenUp: (bound, streams) => {
+      ringGivenUps.inc({ bound, streams });
     },
     revocation: () => {
       revocations.inc();

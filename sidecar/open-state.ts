@@ -5,6 +5,9 @@ export interface OpenState {
   readonly channels: number;
   /** Held by bridge.v1 clients, or lingering for them. */
   readonly streams: number;
+  /** What their rings hold, and of how many tenants. */
+  readonly ringBytes: number;
+  readonly ringTenants: number;
   /** What is due later: ends of tokens and of lingering streams. */
   readonly deadlines: number;
   readonly sessions: number;

@@ -77,6 +77,8 @@ export interface Settings {
   readonly drainMs: number;
   readonly ringMaxFrames: number;
   readonly ringMaxBytes: number;
+  readonly ringTotalBytes: number;
+  readonly ringTenantBytes: number;
   readonly lingerMs: number;
   readonly handoverTimeoutMs: number;
   readonly metricsMaxTenants: number;
@@ -201,6 +203,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     drainMs: required(TABLE.drainMs),
     ringMaxFrames: required(TABLE.ringMaxFrames),
     ringMaxBytes: required(TABLE.ringMaxBytes),
+    ringTotalBytes: required(TABLE.ringTotalBytes),
+    ringTenantBytes: required(TABLE.ringTenantBytes),
     lingerMs: required(TABLE.lingerMs),
     handoverTimeoutMs: required(TABLE.handoverTimeoutMs),
     metricsMaxTenants: required(TABLE.metricsMaxTenants),

@@ -1,6 +1,7 @@
 import type { Receiver } from './delivery';
 import type { Frame } from './frame';
 import { FrameRing, type RingLimits } from './frame-ring';
+import type { TenantRings } from './ring-budget';
 import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume';
 import { SmallSet } from './small-set';
 
@@ -16,6 +17,8 @@ export interface StreamListener {
 
 /** What makes a stream. */
 export interface StreamIdentity {
+  /** Whose share of the memory its frames take. */
+  readonly tenant: string;
   /** Whose it is and what it hears: a resume point counts for nobody else. */
   readonly owner: string;
   readonly channels: readonly string[];
@@ -31,18 +34,28 @@ export class Stream implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
   readonly #ring: FrameRing;
+  readonly #rings: TenantRings;
   readonly #listeners = new SmallSet<StreamListener>();
   #senderId: Buffer | undefined;
   #epoch: string;
   #isOpen = false;
   #interrupted = false;
+  #keeps = true;
 
-  constructor(identity: StreamIdentity, epoch: string, limits: RingLimits, firstOffset: number) {
+  /** @param rings the tenant's account, which its frames are counted in until {@link stopKeeping} */
+  constructor(
+    identity: StreamIdentity,
+    epoch: string,
+    limits: RingLimits,
+    rings: TenantRings,
+    firstOffset: number,
+  ) {
     this.owner = identity.owner;
     this.channels = identity.channels;
     this.#senderId = identity.senderId;
     this.#epoch = epoch;
-    this.#ring = new FrameRing(limits, firstOffset);
+    this.#rings = rings;
+    this.#ring = new FrameRing(limits, rings, firstOffset);
   }
 
   /** Set on a route that relays between peers: what goes out under it is not part of the stream. */
@@ -91,7 +104,7 @@ export class Stream implements Receiver {
     const first = offset - frames.length;
     // Once frames from behind the cut had to go, none from before it can follow on to what is kept.
     if (epoch === this.#epoch && this.#ring.start <= offset)
-      this.#ring.prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
+      this.#prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
     return { epoch, offset: first };
   }
 
@@ -105,7 +118,10 @@ export class Stream implements Receiver {
     // bridge has as well. Once they are lost, the gap that follows when all are back covers these too.
     if (!this.#isOpen || this.#interrupted) return;
     const offset = this.#ring.end;
-    this.#ring.push(frame);
+    if (this.#keeps) {
+      this.#ring.push(frame);
+      this.#rings.settle();
+    } else this.#ring.skip();
     for (const listener of this.#listeners) listener.take(frame, offset);
   }
 
@@ -119,6 +135,22 @@ export class Stream implements Receiver {
 
   unlisten(listener: StreamListener): void {
     this.#listeners.delete(listener);
+  }
+
+  /** Keeps its frames for those who come back, from now on. */
+  startKeeping(): void {
+    this.#keeps = true;
+  }
+
+  /** Forgets its frames and keeps no more, but counts them: who comes back learns that they are gone. */
+  stopKeeping(): void {
+    this.#keeps = false;
+    this.#ring.clear();
+  }
+
+  #prepend(frames: readonly Frame[]): void {
+    this.#ring.prepend(frames);
+    this.#rings.settle();
   }
 
   /** The subscriptions are lost, or given back. */

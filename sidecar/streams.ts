@@ -2,6 +2,7 @@ import type { Receiver } from './delivery';
 import { epochOf } from './handover-messages';
 import type { ResumePoint } from './resume';
 import type { RingLimits } from './frame-ring';
+import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from './small-set';
 import { Stream, type StreamIdentity } from './stream';
 import { SubscriptionError, type Registry } from './subscriptions';
@@ -16,6 +17,8 @@ export interface StreamsContext {
   /** Begins every epoch of this bridge: 16 hexadecimal digits. */
   readonly bridgeId: string;
   readonly limits: RingLimits;
+  /** What the frames of all streams may take together. */
+  readonly budget: RingBudget;
   /** The offset of a stream's first frame. */
   readonly firstOffset: number;
   /** How long a stream is kept after its last holder left, in milliseconds. */
@@ -27,11 +30,12 @@ export type StreamHolder = object;
 
 interface Entry {
   readonly stream: Stream;
+  readonly rings: TenantRings;
   readonly holders: SmallSet<StreamHolder>;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
   wasUsed: boolean;
-  linger: Timer | undefined;
+  linger: { readonly end: Timer; readonly turn: Lingering } | undefined;
 }
 
 /**
@@ -78,8 +82,8 @@ export class Streams {
   /** Holds a stream that is there. */
   keep(stream: Stream, holder: StreamHolder): void {
     const entry = this.#entryOf(stream);
-    entry.linger?.cancel();
-    entry.linger = undefined;
+    stopLingering(entry);
+    stream.startKeeping();
     entry.holders.add(holder);
   }
 
@@ -101,23 +105,26 @@ export class Streams {
       this.discard(stream);
       return;
     }
-    const { wheel, monotonicMs, lingerMs } = this.#context;
-    entry.linger = wheel.add(monotonicMs() + lingerMs, () => {
+    const { wheel, monotonicMs, lingerMs, budget } = this.#context;
+    const end = wheel.add(monotonicMs() + lingerMs, () => {
       this.discard(stream);
     });
+    entry.linger = { end, turn: budget.linger(stream, entry.rings) };
   }
 
   /** Forgets a stream and its frames now. */
   discard(stream: Stream): void {
     const entry = this.#byStream.get(stream);
     if (entry === undefined) return;
-    entry.linger?.cancel();
+    stopLingering(entry);
     this.#byStream.delete(stream);
     this.#interrupted.delete(stream);
     this.#byEpoch.delete(stream.epoch);
     if (this.#byOwner.get(stream.owner) === stream) this.#byOwner.delete(stream.owner);
     for (const channel of stream.channels) this.#context.subscriptions.leave(channel, stream);
     stream.interrupt();
+    stream.stopKeeping();
+    this.#context.budget.close(entry.rings);
     if (this.#byStream.size === 0) for (const notify of this.#onEmpty.splice(0)) notify();
   }
 
@@ -168,8 +175,9 @@ export class Streams {
   }
 
   #create(identity: StreamIdentity): Stream {
-    const { subscriptions, limits, firstOffset } = this.#context;
-    const stream = new Stream(identity, this.#newEpoch(), limits, firstOffset);
+    const { subscriptions, limits, budget, firstOffset } = this.#context;
+    const rings = budget.open(identity.tenant);
+    const stream = new Stream(identity, this.#newEpoch(), limits, rings, firstOffset);
     const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, stream)));
     const subscribed = joined.then(() => {
       stream.open();
@@ -177,7 +185,7 @@ export class Streams {
     // Whoever awaits it hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const holders = new SmallSet<StreamHolder>();
-    this.#byStream.set(stream, { stream, holders, subscribed, wasUsed: false, linger: undefined });
+    this.#byStream.set(stream, { stream, rings, holders, subscribed, wasUsed: false, linger: undefined });
     this.#byEpoch.set(stream.epoch, stream);
     if (identity.senderId === undefined) this.#byOwner.set(identity.owner, stream);
     return stream;
@@ -193,4 +201,10 @@ export class Streams {
     this.#epochCount += 1;
     return epochOf(this.#context.bridgeId, this.#epochCount);
   }
+}
+
+function stopLingering(entry: Entry): void {
+  entry.linger?.end.cancel();
+  entry.linger?.turn.end();
+  entry.linger = undefined;
 }

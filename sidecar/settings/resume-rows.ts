@@ -19,6 +19,20 @@ export const RESUME_ROWS = {
     'bytes',
     'of frames kept of each stream for them',
   ),
+  ringTotalBytes: integer(
+    'BRIDGE_RING_TOTAL_BYTES',
+    268_435_456,
+    [1, 2 ** 40],
+    'bytes',
+    'kept of all streams together, as they are allocated; past that those that linger without a socket give up theirs first',
+  ),
+  ringTenantBytes: integer(
+    'BRIDGE_RING_TENANT_BYTES',
+    67_108_864,
+    [1, 2 ** 40],
+    'bytes',
+    "of them kept of one tenant's streams",
+  ),
   lingerMs: integer(
     'BRIDGE_LINGER_MS',
     60_000,

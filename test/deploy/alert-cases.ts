@@ -61,6 +61,10 @@ const subscriptions = (held: number): Series => ({
   'ws_bridge_subscriptions{instance="i"}': steady(held),
   'ws_bridge_max_subscriptions{instance="i"}': steady(1000),
 });
+const rings = (bytes: number): Series => ({
+  'ws_bridge_ring_bytes{instance="i"}': steady(bytes),
+  'ws_bridge_max_ring_bytes{instance="i"}': steady(1000),
+});
 const delivery = (up: number, redisUp: number): Series => ({
   'ws_bridge_delivery_up{instance="i"}': steady(up),
   ...redis(redisUp),
@@ -100,6 +104,7 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   BridgeSlowConsumersClosed: { broken: slowConsumers('closed'), well: slowConsumers('replaced') },
   BridgeNearConnectionCap: { broken: connections(45_000), well: connections(30_000) },
   BridgeNearSubscriptionCap: { broken: subscriptions(900), well: subscriptions(700) },
+  BridgeNearRingBudget: { broken: rings(950), well: rings(800) },
   BridgeUpgradesUnavailable: { broken: upgrades('unavailable'), well: upgrades('admitted') },
   BridgeUnreadableRequests: {
     broken: upgrades('headers_too_large'),

@@ -250,7 +250,13 @@ describe.each(TOPOLOGIES)('on %s,', (_topology, startRedis) => {
       const board = await connectCounting(`${own.url}/ws/bi/dashboards/lingers`, ALICE);
       await board.client.close();
       await eventually(() => own.bridge.openState().connections === 0);
-      expect(own.bridge.openState()).toEqual({ ...EMPTY, channels: 1, streams: 1, deadlines: 1 });
+      expect(own.bridge.openState()).toEqual({
+        ...EMPTY,
+        channels: 1,
+        streams: 1,
+        ringTenants: 1,
+        deadlines: 1,
+      });
       now += 61_000;
       await eventually(() => own.bridge.openState().streams === 0);
       await eventually(async () => (await redis.subscribers('acme:dashboard:refresh:lingers')) === 0);

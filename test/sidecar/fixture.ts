@@ -285,6 +285,8 @@ export const EMPTY: OpenState = {
   undecidedUpgrades: 0,
   channels: 0,
   streams: 0,
+  ringBytes: 0,
+  ringTenants: 0,
   deadlines: 0,
   sessions: 0,
   cappedCallers: 0,

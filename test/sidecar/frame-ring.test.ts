@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { parseResumePoint, replayFrom } from '../../sidecar/resume';
 import { frameOf, type Frame } from '../../sidecar/frame';
 import { FrameRing } from '../../sidecar/frame-ring';
+import { unboundedRings } from './rings';
 
 /** Sizes on either side of what a frame's header and a block have room for. */
 const size = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 300 }), fc.constantFrom(125, 126, 65_535, 65_536));
@@ -25,7 +26,7 @@ describe('a ring', () => {
         maxBytes,
         fc.nat(),
         (sizes, items, bytes, first) => {
-          const ring = new FrameRing({ maxItems: items, maxBytes: bytes }, first);
+          const ring = new FrameRing({ maxItems: items, maxBytes: bytes }, unboundedRings(), first);
           const frames = sizes.map(sized);
           for (const frame of frames) ring.push(frame);
           let kept: Frame[] = [];
@@ -48,14 +49,14 @@ describe('a ring', () => {
   });
 
   it('keeps a frame that goes to several as the one that they share', () => {
-    const rings = [1, 2].map(() => new FrameRing({ maxItems: 3, maxBytes: 100_000 }));
+    const rings = [1, 2].map(() => new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings()));
     const shared = frameOf(Buffer.from('for all'), false, true);
     for (const ring of rings) ring.push(shared);
     for (const ring of rings) expect(ring.since(0)?.[0]).toBe(shared);
   });
 
   it('gives out frames that stay as they are when those that made room for others are overwritten', () => {
-    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 });
+    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings());
     const push = (letter: string): void => {
       ring.push(textFrame(letter.repeat(400)));
     };
@@ -69,8 +70,8 @@ describe('a ring', () => {
     fc.assert(
       fc.property(fc.array(size), fc.array(size), maxItems, maxBytes, (older, pushed, items, bytes) => {
         const limits = { maxItems: items, maxBytes: bytes };
-        const ring = new FrameRing(limits, 1000);
-        const whole = new FrameRing(limits, 1000 - older.length);
+        const ring = new FrameRing(limits, unboundedRings(), 1000);
+        const whole = new FrameRing(limits, unboundedRings(), 1000 - older.length);
         const [before, after] = [older.map(sized), pushed.map(sized)];
         for (const frame of after) ring.push(frame);
         for (const frame of [...before, ...after]) whole.push(frame);
@@ -82,7 +83,7 @@ describe('a ring', () => {
   });
 
   it('counts on after it is cleared', () => {
-    const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, 7);
+    const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);
     ring.push(textFrame('a'));
     ring.clear();
     ring.push(textFrame('b'));
@@ -101,7 +102,7 @@ describe('a client that drops and comes back at any time', () => {
   it('gets every frame exactly once and in order, or a gap where the missing ones were', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 6 }), (steps, items) => {
-        const ring = new FrameRing({ maxItems: items, maxBytes: 1000 }, 5);
+        const ring = new FrameRing({ maxItems: items, maxBytes: 1000 }, unboundedRings(), 5);
         let [epoch, published, connected] = [0, 0, true];
         let point = { epoch: '0', offset: ring.end };
         const got: (number | 'gap')[] = [];
@@ -145,7 +146,7 @@ describe('a client that drops and comes back at any time', () => {
     ['the oldest one kept', { epoch: 'e', offset: 6 }, { kind: 'resumed', offset: 6, missed: ['b', 'c'] }],
     ['the present', { epoch: 'e', offset: 8 }, { kind: 'resumed', offset: 8, missed: [] }],
   ])('that asks for %s gets what is due', (_, point, expected) => {
-    const ring = new FrameRing({ maxItems: 2, maxBytes: 100 }, 5);
+    const ring = new FrameRing({ maxItems: 2, maxBytes: 100 }, unboundedRings(), 5);
     for (const letter of ['a', 'b', 'c']) ring.push(textFrame(letter));
     const beginning = replayFrom(point, 'e', ring);
     expect(

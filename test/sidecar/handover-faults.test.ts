@@ -3,6 +3,7 @@ import { deliver, type Receiver } from '../../sidecar/delivery';
 import { sealEnvelope } from '../../sidecar/envelope';
 import { Handover, type HandoverContext } from '../../sidecar/handover';
 import { Marks } from '../../sidecar/marks';
+import { RingBudget } from '../../sidecar/ring-budget';
 import type { StreamIdentity } from '../../sidecar/stream';
 import { Streams } from '../../sidecar/streams';
 import type { Registry } from '../../sidecar/subscriptions';
@@ -11,7 +12,7 @@ import { eventually, UNPREFIXED } from './fixture';
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';
-const IDENTITY: StreamIdentity = { owner: 'alice', channels: ['c'], senderId: undefined };
+const IDENTITY: StreamIdentity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
 const LINGER_MS = 1000;
 
 /** A Redis in which whatever is published arrives at once, unless a test steps in before it. */
@@ -54,6 +55,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
     monotonicMs: () => 0,
     bridgeId,
     limits: { maxItems: 8, maxBytes: 1000 },
+    budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
     firstOffset: 100,
     lingerMs: LINGER_MS,
   });

@@ -1,6 +1,7 @@
 import { parseResumePoint, replayFrom } from '../../sidecar/resume';
 import { frameOf, type Frame } from '../../sidecar/frame';
 import { FrameRing } from '../../sidecar/frame-ring';
+import { unboundedRings } from './rings';
 
 describe('a resume point', () => {
   it.each([
@@ -35,7 +36,7 @@ describe('a resume point', () => {
 
 describe('what was missed since a point', () => {
   const frame = (text: string): Frame => frameOf(Buffer.from(text), false);
-  const ring = new FrameRing({ maxItems: 3, maxBytes: 100 }, 10);
+  const ring = new FrameRing({ maxItems: 3, maxBytes: 100 }, unboundedRings(), 10);
   for (const text of ['a', 'b', 'c', 'd', 'e']) ring.push(frame(text));
 
   it.each([

@@ -1,5 +1,6 @@
 import { frameOf } from '../../sidecar/frame';
 import { Stream } from '../../sidecar/stream';
+import { unboundedRings } from './rings';
 
 const frame = (text: string) => frameOf(Buffer.from(text), false);
 const textsOf = (stream: Stream, offset: number): unknown => {
@@ -8,8 +9,8 @@ const textsOf = (stream: Stream, offset: number): unknown => {
 };
 
 function openStream(maxBytes: number): Stream {
-  const identity = { owner: 'alice', channels: ['c'], senderId: undefined };
-  const stream = new Stream(identity, 'e', { maxItems: 8, maxBytes }, 1000);
+  const identity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
+  const stream = new Stream(identity, 'e', { maxItems: 8, maxBytes }, unboundedRings(), 1000);
   stream.open();
   return stream;
 }

@@ -1,6 +1,7 @@
 import type { Receiver } from '../../sidecar/delivery';
 import { frameOf } from '../../sidecar/frame';
 import { deferred } from '../../sidecar/deferred';
+import { RingBudget } from '../../sidecar/ring-budget';
 import { Streams } from '../../sidecar/streams';
 import { Subscriptions } from '../../sidecar/subscriptions';
 import { TimerWheel } from '../../sidecar/timer-wheel';
@@ -26,6 +27,7 @@ async function streamsOn() {
     monotonicMs: () => 0,
     bridgeId: '0123456789abcdef',
     limits: { maxItems: 8, maxBytes: 1000 },
+    budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
     firstOffset: 100,
     lingerMs: 1000,
   });
@@ -43,7 +45,7 @@ describe('a stream of several channels', () => {
   it('counts nothing before all of them are acknowledged: frames of the others would be missing in between', async () => {
     const { streams, acknowledge, publish } = await streamsOn();
     const holder = {};
-    const identity = { owner: 'alice', channels: ['tenant', 'user'], senderId: undefined };
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['tenant', 'user'], senderId: undefined };
     const stream = streams.hold(identity, undefined, holder);
     acknowledge('tenant');
     publish('tenant', 'too early');
