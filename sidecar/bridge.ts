@@ -9,13 +9,11 @@ import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
 import { ByteOwners, withRoomFor } from './byte-owners';
-import { withChannelCap } from './channel-cap';
 import { addCommand } from './command-stream';
 import { announceIntervalMs, ConnectionCaps } from './connection-caps';
 import { redisCapStore } from './connection-caps-store';
 import { controlReceiver } from './control-channel';
 import { withDeadline } from './deadline';
-import { deliver } from './delivery';
 import { Handover } from './handover';
 import { answerHealthCheck, isHealthCheck } from './health-path';
 import { Heartbeat } from './heartbeat';
@@ -25,11 +23,13 @@ import { countedOutlet } from './counted-outlet';
 import { largestMessage, type MessageSizes } from './message-size';
 import { createMetrics } from './metrics';
 import type { OpenState } from './open-state';
+import { LastUp } from './last-up';
 import { loopUtilization, Pace } from './pace';
-import { publisher } from './publish';
-import { disconnect, listenerCount, redisCommands, redisHandoverStore, redisTarget } from './redis';
+import { redisHandoverStore, redisTarget } from './redis';
+import { redisLinks } from './redis-links';
 import { RedisNames } from './redis-names';
 import { RingBudget } from './ring-budget';
+import { relayedChannels } from './relayed-channels';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
 import type { Revocation } from './revocation';
@@ -38,7 +38,6 @@ import { readRoutesFile } from './routes-file';
 import { redisSessionStore } from './session-store';
 import { renewIntervalMs, Sessions } from './sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings';
-import { intakeFor } from './sharded-intake';
 import { Streams } from './streams';
 import { TimerWheel } from './timer-wheel';
 import { TokenEnds } from './token-ends';
@@ -49,6 +48,12 @@ export type { OpenState } from './open-state';
 
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
 export const CLOSE_GRACE_MS = 1000;
+
+/**
+ * A bridge whose relays are away this long is unready, in milliseconds. Until then only what needs them is refused: a flood of
+ * relayed messages may cut them, and must not take the bridge from everybody else.
+ */
+export const RELAYS_AWAY_MS = 30_000;
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
@@ -102,18 +107,16 @@ export function createBridge(
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
   const names = new RedisNames(settings.channelPrefix);
   const keys: FittedKey[] = [];
-  const commands = redisCommands(settings, log);
-  const publish = publisher(commands);
   const bridgeId = randomBytes(8).toString('hex');
-  const intake = intakeFor(commands, {
+  const isRelayed = relayedChannels(routes, names);
+  const links = redisLinks({
     settings,
     bridgeId,
     names,
-    publish,
-    onProbe: (outcome, seconds) => {
-      metrics.probe(outcome, seconds);
+    isRelayed,
+    onProbe: (connection, outcome, seconds) => {
+      metrics.probe(connection, outcome, seconds);
     },
-    deliver,
     listener: {
       lost: (channels) => {
         streams.interrupt(channels);
@@ -124,7 +127,8 @@ export function createBridge(
     },
     log,
   });
-  const subscriptions = withChannelCap(intake.subscriptions, settings.maxSubscriptions);
+  const { commands, intakes, publish } = links;
+  const { subscriptions } = intakes;
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs());
   const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs });
   const ringBudget = new RingBudget(
@@ -173,8 +177,8 @@ export function createBridge(
       sessions: () => sessions.size,
       droppedLogLines,
       undecidedUpgrades: () => upgrades.undecided,
-      redis: () => ({ commands: commands.status === 'ready', subscriber: intake.isConnected }),
-      delivers: () => intake.delivers,
+      redis: () => links.health,
+      delivers: () => links.delivers,
       accepting: () => upgrades.isAccepting,
       caps: {
         connections: settings.maxConnections,
@@ -184,14 +188,15 @@ export function createBridge(
     },
     maxTenants: settings.metricsMaxTenants,
   });
-  const marks = new Marks(subscriptions, names);
+  const relaysUp = new LastUp(RELAYS_AWAY_MS, monotonicMs);
+  const marks = new Marks((channel) => intakes.registryOf(channel), names);
   const handover = new Handover({
     bridgeId,
     names,
     streams,
     marks,
-    store: redisHandoverStore(commands, publish),
-    inOneOrder: (channels) => intake.inOneOrder(channels),
+    store: redisHandoverStore(commands, publish, links.publishMark),
+    inOneOrder: (channels) => intakes.inOneOrder(channels),
     timeoutMs: settings.handoverTimeoutMs,
     onOutcome: (side, outcome) => {
       metrics.handover(side, outcome);
@@ -226,7 +231,7 @@ export function createBridge(
       outlet: countedOutlet(
         {
           addCommand: (entry, onceKey) => addCommand(commands, names, settings, entry, onceKey),
-          publish,
+          publish: links.publishRelay,
         },
         metrics,
       ),
@@ -288,12 +293,18 @@ export function createBridge(
   server.on('checkExpectation', (request) => {
     upgrades.refuse(EXPECTATION_FAILED, request.socket, request.headers);
   });
-  const readiness = (): Record<string, boolean> => ({
-    redisCommands: commands.status === 'ready',
-    redisSubscriber: intake.isConnected,
-    delivery: intake.delivers,
-    accepting: upgrades.isAccepting,
-  });
+  const readiness = (): Record<string, boolean> => {
+    const redisCommands = links.health.commands === true;
+    const redisSubscriber = links.health.subscriber === true;
+    const areRelaysRecent = relaysUp.isRecent(links.relays) && redisCommands && redisSubscriber;
+    return {
+      redisCommands,
+      redisSubscriber,
+      ...(isRelayed && { redisRelays: links.relays || areRelaysRecent }),
+      delivery: links.delivers.subscriber === true,
+      accepting: upgrades.isAccepting,
+    };
+  };
   const adminServer = createAdminServer(readiness, metrics.registry, {
     maxConnections: settings.adminMaxConnections,
     timeoutMs: settings.adminTimeoutMs,
@@ -304,7 +315,7 @@ export function createBridge(
   let renewTimer: NodeJS.Timeout | undefined;
   let announceTimer: NodeJS.Timeout | undefined;
   let wheelTimer: NodeJS.Timeout | undefined;
-  const redisListeners = (): number => listenerCount(commands) + intake.listenerCount;
+  const redisListeners = (): number => links.listenerCount;
   const ownListeners = redisListeners();
 
   let trafficEnded: Promise<void> | undefined;
@@ -317,7 +328,7 @@ export function createBridge(
     clearInterval(announceTimer);
     clearInterval(wheelTimer);
     heartbeat.stop();
-    intake.stop();
+    intakes.stop();
     const closed = Promise.all([upgrades.allClosed(), stopListening(), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
@@ -328,7 +339,7 @@ export function createBridge(
     await closed;
     streams.clear();
     await caps.settled();
-    await Promise.all([disconnect(commands), intake.disconnect()]);
+    await links.disconnect();
   };
 
   return {
@@ -337,16 +348,17 @@ export function createBridge(
       if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
       try {
         keys.push(...(await assertionKeys(settings)));
-        await Promise.allSettled([commands.connect(), intake.connect()]);
+        await links.connect();
         const { host, listenBacklog: backlog, adminHost } = settings;
         const port = await listen(server, { port: settings.port, host, backlog });
         const adminPort = await listen(adminServer, { port: settings.adminPort, host: adminHost });
         heartbeat.start();
-        intake.start();
+        intakes.start();
         wheelTimer = setInterval(() => {
           wheel.advance(monotonicMs());
           tokenEnds.advance();
           for (const owners of Object.values(byteOwners)) owners.forgetIdle(monotonicMs());
+          relaysUp.look(links.relays);
         }, WHEEL_TICK_MS);
         renewTimer = setInterval(renewSessions, renewIntervalMs(settings.sessionTtlMs));
         announceTimer = setInterval(announceConnections, announceIntervalMs(settings.connectionLeaseMs));

@@ -9,8 +9,13 @@ export class TooManyChannelsError extends Error {
 /**
  * A registry in which at most `maxChannels` channels have members, apart from pinned ones; 0 for any number. Joining one
  * more rejects with {@link TooManyChannelsError}.
+ * @param countChannels how many have; the registry's own by default
  */
-export function withChannelCap<Member>(registry: Registry<Member>, maxChannels: number): Registry<Member> {
+export function withChannelCap<Member>(
+  registry: Registry<Member>,
+  maxChannels: number,
+  countChannels = (): number => registry.size,
+): Registry<Member> {
   return {
     get size() {
       return registry.size;
@@ -21,7 +26,7 @@ export function withChannelCap<Member>(registry: Registry<Member>, maxChannels: 
     },
     join: (channel, member) => {
       const isNew = registry.members(channel).size === 0;
-      if (isNew && maxChannels > 0 && registry.size >= maxChannels) {
+      if (isNew && maxChannels > 0 && countChannels() >= maxChannels) {
         return Promise.reject(new TooManyChannelsError('expected room for one more channel'));
       }
       return registry.join(channel, member);

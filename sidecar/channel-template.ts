@@ -60,6 +60,16 @@ export function channelName(template: ChannelTemplate, values: ChannelValues): s
     .join(':');
 }
 
+/** Matches every name that a template can spell, and what looks like one. */
+export function namePattern({ segments }: ChannelTemplate): RegExp {
+  const patterns = segments.map((segment) => {
+    if ('literal' in segment) return segment.literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    // What is escaped has no colon and no braces.
+    return segment.tagged ? '\\{[^:{}]*\\}' : '[^:{}]*';
+  });
+  return new RegExp(`^${patterns.join(':')}$`);
+}
+
 /** Whether it names no owner: neither a tenant nor a session. */
 export function isShared(template: ChannelTemplate): boolean {
   return !placeholders(template).some((name) => name === 'tenant' || name === 'session');

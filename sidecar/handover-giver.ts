@@ -68,14 +68,14 @@ export class HandoverGiver {
 
   /** The mark comes from this bridge so that it follows what the client itself sent through it. */
   async #replayToCut(stream: Stream, request: HandoverRequest): Promise<Cut> {
-    const { marks, store, names } = this.#context;
+    const { marks, store } = this.#context;
     const { id, channel } = request;
     const cut = deferred<Cut>();
     await marks.expect(channel, id, () => {
       // Between the loss of the connection and the new count frames are missing that nobody counts.
       cut.resolve(stream.interrupted ? { kind: 'gap', reason: 'unknown' } : stream.replay(request));
     });
-    await store.publish(names.mark(channel), formatMark({ id, senderId: stream.senderId }));
+    await store.publishMark(channel, formatMark({ id, senderId: stream.senderId }));
     return cut.promise;
   }
 }

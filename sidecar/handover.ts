@@ -13,8 +13,10 @@ import type { Streams } from './streams';
 
 /** What a handover needs of Redis. Each call rejects when Redis is unreachable. */
 export interface HandoverStore {
-  /** Publishes in the order of the calls, clients' messages among them. @returns how many heard it */
+  /** @returns how many heard it */
   publish(channel: string, message: string): Promise<number>;
+  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  publishMark(channel: string, mark: string): Promise<unknown>;
   /** Keeps a value for `ttlMs`. */
   put(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
   /** Reads a value and deletes it. */

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ConnectionName, SubscriberName } from './redis';
 
 /** What the bridge knows of itself when it is asked: read on each scrape. */
 export interface Held {
@@ -15,9 +16,9 @@ export interface Held {
   /** Upgrades that are not decided yet. */
   readonly undecidedUpgrades: () => number;
   /** By connection to Redis, whether it is up. */
-  readonly redis: () => Readonly<Record<'commands' | 'subscriber', boolean>>;
-  /** Whether the latest probe of delivery was heard. */
-  readonly delivers: () => boolean;
+  readonly redis: () => Readonly<Partial<Record<ConnectionName, boolean>>>;
+  /** By connection that messages come over, whether the latest probe of delivery was heard. */
+  readonly delivers: () => Readonly<Partial<Record<SubscriberName, boolean>>>;
   readonly accepting: () => boolean;
   /** Log lines that nobody took. */
   readonly droppedLogLines: () => number;
@@ -52,8 +53,10 @@ export function registerHeld(held: Held, registry: Registry): void {
   );
   gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
   gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
-  gauge('ws_bridge_delivery_up', '1 when the latest probe that was published was heard.', () =>
-    Number(held.delivers()),
+  byConnection(
+    'ws_bridge_delivery_up',
+    '1 when the latest probe that was published was heard.',
+    held.delivers,
   );
   gauge('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
     Number(!held.accepting()),
@@ -68,15 +71,7 @@ export function registerHeld(held: Held, registry: Registry): void {
     'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.',
     () => held.caps.subscriptions,
   );
-  new Gauge({
-    name: 'ws_bridge_redis_up',
-    help: '1 when the connection to Redis is up.',
-    labelNames: ['connection'],
-    registers: [registry],
-    collect() {
-      for (const [connection, up] of Object.entries(held.redis())) this.set({ connection }, Number(up));
-    },
-  });
+  byConnection('ws_bridge_redis_up', '1 when the connection to Redis is up.', held.redis);
   counter(
     'ws_bridge_log_lines_dropped_total',
     'Log lines that were dropped because standard output was not read.',
@@ -95,6 +90,18 @@ export function registerHeld(held: Held, registry: Registry): void {
       registers: [registry],
       collect() {
         this.set(read());
+      },
+    });
+  }
+
+  function byConnection(name: string, help: string, read: () => Readonly<Record<string, boolean>>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['connection'],
+      registers: [registry],
+      collect() {
+        for (const [connection, up] of Object.entries(read())) this.set({ connection }, Number(up));
       },
     });
   }

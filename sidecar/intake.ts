@@ -23,8 +23,8 @@ export interface Intake {
 
 /** Whom an intake tells that messages may have been missed. */
 export interface IntakeListener {
-  /** The subscriptions of these channels are lost; of all of them when none is named. */
-  lost(channels?: Iterable<string>): void;
+  /** The subscriptions of these channels are lost. */
+  lost(channels: Iterable<string>): void;
   /** Lost subscriptions are back: those that {@link Registry.isLive} says. */
   restored(): void;
 }

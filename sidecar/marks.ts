@@ -15,13 +15,14 @@ interface Entry {
  * both. A channel for marks is subscribed only while somebody waits for one.
  */
 export class Marks {
-  readonly #subscriptions: Registry<Receiver>;
+  readonly #registryOf: (channel: string) => Registry<Receiver>;
   readonly #names: RedisNames;
   readonly #entries = new Map<string, Entry>();
   readonly #onMark = new Map<string, (mark: Mark) => void>();
 
-  constructor(subscriptions: Registry<Receiver>, names: RedisNames) {
-    this.#subscriptions = subscriptions;
+  /** @param registryOf where a channel is subscribed: its marks come on the same connection */
+  constructor(registryOf: (channel: string) => Registry<Receiver>, names: RedisNames) {
+    this.#registryOf = registryOf;
     this.#names = names;
   }
 
@@ -48,7 +49,7 @@ export class Marks {
     const entry = this.#entries.get(channel);
     if (entry === undefined || (entry.waiting -= 1) > 0) return;
     this.#entries.delete(channel);
-    this.#subscriptions.leave(this.#names.mark(channel), entry.receiver);
+    this.#registryOf(channel).leave(this.#names.mark(channel), entry.receiver);
   }
 
   #open(channel: string): Entry {
@@ -59,7 +60,7 @@ export class Marks {
         if (mark !== undefined) this.#onMark.get(mark.id)?.(mark);
       },
     };
-    const subscribed = this.#subscriptions.join(this.#names.mark(channel), receiver);
+    const subscribed = this.#registryOf(channel).join(this.#names.mark(channel), receiver);
     // Whoever waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const entry = { receiver, subscribed, waiting: 0 };

@@ -3,6 +3,7 @@ import type { HandoverOutcome } from './handover';
 import { registerHeld, type Held } from './held-metrics';
 import { REFUSAL_OUTCOMES } from './refusal';
 import { RING_BOUNDS, RING_VICTIMS, type RingBound, type RingVictim } from './ring-budget';
+import type { SubscriberName } from './redis';
 import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
 
 export type { RouteMetrics } from './route-metrics';
@@ -34,7 +35,7 @@ export interface Metrics {
   /** Counts a handover between bridges by this one's side of it. */
   handover(side: 'taken' | 'given', outcome: HandoverOutcome): void;
   /** @param seconds from publishing to hearing, when it was heard */
-  probe(outcome: ProbeOutcome, seconds?: number): void;
+  probe(connection: SubscriberName, outcome: ProbeOutcome, seconds?: number): void;
   command(outcome: CommandOutcome): void;
   relayed(outcome: RelayOutcome): void;
   /** Frames that were kept for clients that come back had to go, because rings together held too much. */
@@ -92,12 +93,13 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
   const probes = new Counter({
     name: 'ws_bridge_delivery_probes_total',
     help: 'Probes of delivery by what came of them.',
-    labelNames: ['outcome'],
+    labelNames: ['connection', 'outcome'],
     registers,
   });
   const probeSeconds = new Histogram({
     name: 'ws_bridge_delivery_probe_seconds',
     help: 'From publishing a probe to hearing it on the subscribed connection: the way of a message through Redis.',
+    labelNames: ['connection'],
     buckets: LAG_BUCKETS,
     registers,
   });
@@ -132,7 +134,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
   for (const outcome of ['done', 'failed', ...GAP_REASONS]) {
     for (const side of ['taken', 'given']) handovers.inc({ side, outcome }, 0);
   }
-  for (const outcome of PROBE_OUTCOMES) probes.inc({ outcome }, 0);
+  for (const connection of Object.keys(held.delivers())) {
+    for (const outcome of PROBE_OUTCOMES) probes.inc({ connection, outcome }, 0);
+  }
   for (const outcome of COMMAND_OUTCOMES) commands.inc({ outcome }, 0);
   for (const outcome of RELAY_OUTCOMES) relayed.inc({ outcome }, 0);
   return {
@@ -144,9 +148,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
       if (seconds === undefined) return;
       upgradeSeconds.observe({ result: outcome === 'admitted' ? 'admitted' : 'refused' }, seconds);
     },
-    probe: (outcome, seconds) => {
-      probes.inc({ outcome });
-      if (seconds !== undefined) probeSeconds.observe(seconds);
+    probe: (connection, outcome, seconds) => {
+      probes.inc({ connection, outcome });
+      if (seconds !== undefined) probeSeconds.observe({ connection }, seconds);
     },
     command: (outcome) => {
       commands.inc({ outcome });

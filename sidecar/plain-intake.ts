@@ -6,7 +6,14 @@ import { giveUp } from '../redis/give-up-silent';
 import { tapMessages } from './message-tap';
 import { DeliveryProbe, type ProbeContext } from './probe';
 import type { Publish } from './publish';
-import { disconnect, listenerCount, redisConnection, redisSubscriber, type RedisSettings } from './redis';
+import {
+  disconnect,
+  listenerCount,
+  redisConnection,
+  redisSubscriber,
+  type RedisSettings,
+  type SubscriberName,
+} from './redis';
 import type { RedisNames } from './redis-names';
 import type { Members } from './small-set';
 import { Subscriptions } from './subscriptions';
@@ -22,8 +29,10 @@ export interface IntakeSettings {
 /** What an intake works with. */
 export interface IntakeContext {
   readonly settings: RedisSettings & IntakeSettings;
-  /** Letters and digits; tells this bridge from every other. */
-  readonly bridgeId: string;
+  /** What its connections are called. */
+  readonly connection: SubscriberName;
+  /** Names its probes' channels: no other intake, of any bridge, has the same. */
+  readonly probeId: string;
   readonly names: RedisNames;
   readonly publish: Publish;
   /** Told of each probe. */
@@ -37,7 +46,8 @@ export interface IntakeContext {
 /** The intake of one Redis: one connection that carries every subscription, in one order. */
 export function plainIntake({
   settings,
-  bridgeId,
+  connection,
+  probeId,
   names,
   publish,
   onProbe,
@@ -45,7 +55,7 @@ export function plainIntake({
   listener,
   log,
 }: IntakeContext): Intake {
-  const redis = redisConnection('subscriber', settings, log);
+  const redis = redisConnection(connection, settings, log);
   const subscriptions = new Subscriptions<Receiver>(
     gatherCommands(redisSubscriber(redis)),
     (channel, members, reason) => {
@@ -54,7 +64,7 @@ export function plainIntake({
     },
   );
   const probe = new DeliveryProbe({
-    publish: (message) => publish(names.probe(bridgeId), message),
+    publish: (message) => publish(names.probe(probeId), message),
     onSilence: () => {
       giveUp(redis, 'a published probe was not heard');
     },
@@ -62,7 +72,7 @@ export function plainIntake({
     intervalMs: settings.probeIntervalMs,
     timeoutMs: settings.probeTimeoutMs,
   });
-  subscriptions.pin(names.probe(bridgeId), probe);
+  subscriptions.pin(names.probe(probeId), probe);
   redis.on('ready', () => {
     void subscriptions.up().then((restored) => {
       if (!restored) return;
@@ -72,7 +82,7 @@ export function plainIntake({
   });
   redis.on('close', () => {
     subscriptions.down();
-    listener.lost();
+    listener.lost(subscriptions.channels);
     probe.down();
   });
   tapMessages(redis, (channel, message) => {

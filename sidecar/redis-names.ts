@@ -30,6 +30,11 @@ export class RedisNames {
     return this.#prefix + channelName(template, values);
   }
 
+  /** A channel's name as its template spells it. */
+  withoutPrefix(channel: string): string {
+    return channel.slice(this.#prefix.length);
+  }
+
   /** The channel on which a bridge hears itself. */
   probe(bridgeId: string): string {
     return `${this.#prefix}${PROBE}${bridgeId}`;

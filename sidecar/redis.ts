@@ -27,6 +27,13 @@ const RECONNECT_STEP_MS = 100;
 /** How long a connection that is given up may take to end, in milliseconds. */
 const DISCONNECT_TIMEOUT_MS = 500;
 
+/** What commands go over: `publisher` is for the messages that clients' peers are to hear, `commands` for all else. */
+export type CommandsName = 'commands' | 'publisher';
+/** What messages come over: `relays` is for the channels that clients' messages are relayed on, `subscriber` for all else. */
+export type SubscriberName = 'subscriber' | 'relays';
+/** A connection's name in logs and metrics, and after `ws-bridge:` in CLIENT LIST. */
+export type ConnectionName = CommandsName | SubscriberName;
+
 /** Where Redis is, who the bridge is to it, and how long it may take. */
 export interface RedisSettings {
   /** As {@link parseRedisUrl} takes it. */
@@ -59,9 +66,9 @@ export function redisTarget({ redisUrl }: RedisSettings): RedisTarget {
  * again. It reconnects by itself. It connects when `connect` is called.
  * @throws Node's error for a TLS file that cannot be read
  */
-export function redisCommands(settings: RedisSettings, log: Logger): Commands {
+export function redisCommands(name: CommandsName, settings: RedisSettings, log: Logger): Commands {
   const target = redisTarget(settings);
-  if (target.kind !== 'cluster') return redisConnection('commands', settings, log);
+  if (target.kind !== 'cluster') return redisConnection(name, settings, log);
   const cluster = new Cluster([...target.nodes], {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -77,7 +84,7 @@ export function redisCommands(settings: RedisSettings, log: Logger): Commands {
       callback(null, host);
     },
     redisOptions: {
-      ...commonOptions('commands', settings, log),
+      ...commonOptions(name, settings, log),
       ...credentials(target, settings),
       Connector: NodeConnector,
     },
@@ -88,13 +95,13 @@ export function redisCommands(settings: RedisSettings, log: Logger): Commands {
     giveUpSilent(node, {
       timeoutMs: settings.redisTimeoutMs,
       onSilent: (reason) => {
-        log.warn({ connection: `commands ${nodeText(node)}`, reason }, 'redis connection lost');
+        log.warn({ connection: `${name} ${nodeText(node)}`, reason }, 'redis connection lost');
         // A node that is lost comes back with the map.
         cluster.refreshSlotsCache();
       },
     });
   });
-  logChanges(cluster, 'commands', log);
+  logChanges(cluster, name, log);
   return cluster;
 }
 
@@ -105,11 +112,7 @@ const SLOTS_REFRESH_MS = 5000;
  * One connection to the Redis, or to the master that the sentinels name. It fails fast as {@link redisCommands} does.
  * @throws TypeError for a cluster's URL, and Node's error for a TLS file that cannot be read
  */
-export function redisConnection(
-  name: 'commands' | 'subscriber',
-  settings: RedisSettings,
-  log: Logger,
-): Redis {
+export function redisConnection(name: ConnectionName, settings: RedisSettings, log: Logger): Redis {
   const redis = connectionTo(redisTarget(settings), name, settings, log);
   gather(redis);
   giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
@@ -119,12 +122,17 @@ export function redisConnection(
 }
 
 /** A connection to one node of a cluster, to subscribe over. */
-export function shardConnection(address: Address, settings: RedisSettings, log: Logger): Redis {
-  const ways = { ...commonOptions('subscriber', settings, log), ...reconnecting, Connector: NodeConnector };
+export function shardConnection(
+  name: SubscriberName,
+  address: Address,
+  settings: RedisSettings,
+  log: Logger,
+): Redis {
+  const ways = { ...commonOptions(name, settings, log), ...reconnecting, Connector: NodeConnector };
   const redis = new Redis({ ...ways, ...address, ...credentials(redisTarget(settings), settings) });
   gather(redis);
   giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
-  logChanges(redis, `subscriber ${addressText(address)}`, log);
+  logChanges(redis, `${name} ${addressText(address)}`, log);
   return redis;
 }
 
@@ -275,9 +283,10 @@ export function redisSubscriber(redis: Redis): SubscriberConnection {
 }
 
 /** A connection as handovers use it. */
-export function redisHandoverStore(redis: Commands, publish: Publish): HandoverStore {
+export function redisHandoverStore(redis: Commands, publish: Publish, publishMark: Publish): HandoverStore {
   return {
     publish,
+    publishMark,
     put: (key, value, ttlMs) => redis.set(key, value, 'PX', ttlMs),
     take: (key) => redis.getdelBuffer(key),
   };

@@ -10,7 +10,8 @@ import type { RedisNames } from './redis-names';
 export interface ShardContext {
   /** Not connected yet. */
   readonly redis: Redis;
-  readonly bridgeId: string;
+  /** Names its probe's channel: no other intake, of any bridge, has the same. */
+  readonly probeId: string;
   readonly names: RedisNames;
   readonly publish: (channel: string, message: string) => Promise<unknown>;
   /** Told of each probe. */
@@ -160,9 +161,9 @@ export class Shard {
   }
 
   #newProbeChannel(): string | undefined {
-    const { names, bridgeId } = this.#context;
+    const { names, probeId } = this.#context;
     for (let tag = 0; tag < SLOT_COUNT; tag += 1) {
-      const channel = names.shardProbe(bridgeId, tag);
+      const channel = names.shardProbe(probeId, tag);
       if (this.#serves(keySlot(channel))) return channel;
     }
     return undefined;

@@ -157,10 +157,10 @@ export class ShardedIntake implements Intake {
   }
 
   #open(address: string): Shard {
-    const { settings, log, bridgeId, names, publish, onProbe, deliver } = this.#context;
+    const { settings, connection, log, probeId, names, publish, onProbe, deliver } = this.#context;
     const shard: Shard = new Shard({
-      redis: shardConnection(parseAddress(address), settings, log),
-      bridgeId,
+      redis: shardConnection(connection, parseAddress(address), settings, log),
+      probeId,
       names,
       publish,
       onProbe,

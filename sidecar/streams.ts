@@ -133,9 +133,9 @@ export class Streams {
     if (this.#byStream.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** The subscriptions of these channels are lost, of all when none is named. What only lingers is given up. */
-  interrupt(channels?: Iterable<string>): void {
-    for (const stream of channels === undefined ? [...this.#byStream.keys()] : this.#streamsOn(channels)) {
+  /** The subscriptions of these channels are lost. What only lingers is given up. */
+  interrupt(channels: Iterable<string>): void {
+    for (const stream of this.#streamsOn(channels)) {
       stream.interrupt();
       this.#interrupted.add(stream);
       if (this.#byStream.get(stream)?.holders.size === 0) this.discard(stream);

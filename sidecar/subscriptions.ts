@@ -90,6 +90,11 @@ export class Subscriptions<Member> implements Registry<Member> {
     return this.#entries.size - this.#pinned;
   }
 
+  /** The channels that have members, apart from pinned ones. */
+  get channels(): readonly string[] {
+    return [...this.#entries].flatMap(([channel, { pinned }]) => (pinned ? [] : [channel]));
+  }
+
   /** The members of a channel. */
   members(channel: string): Members<Member> {
     return this.#entries.get(channel)?.members ?? NOBODY;

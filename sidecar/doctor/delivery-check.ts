@@ -61,7 +61,7 @@ async function listenersFor(
   const map = mergeViews(await Promise.all(commands.nodes('master').map(askView)));
   if (map.includes(undefined)) throw new Error('the cluster has slots that nobody serves');
   return [...new Set(map)].map((address = '') => ({
-    redis: shardConnection(parseAddress(address), settings, log),
+    redis: shardConnection('subscriber', parseAddress(address), settings, log),
     channel: channelWhere(
       (tag) => names.shardProbe(id, tag),
       (slot) => map[slot] === address,

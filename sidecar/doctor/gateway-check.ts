@@ -137,7 +137,7 @@ async function checkLoop(
     );
   }
   const text = `doctor ${randomUUID()}`;
-  const commands = redisCommands(redis, pino({ level: 'silent' }));
+  const commands = redisCommands('commands', redis, pino({ level: 'silent' }));
   try {
     await connectOnce(commands, redis.redisTimeoutMs);
     const begun = performance.now();

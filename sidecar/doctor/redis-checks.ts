@@ -22,7 +22,7 @@ export async function checkRedis(
   const log = pino({ level: 'silent' });
   let commands: Commands | undefined;
   try {
-    commands = redisCommands(settings, log);
+    commands = redisCommands('commands', settings, log);
     await connectAnywhere(commands, settings, log);
     const begun = now();
     const skews = await Promise.all(mastersOf(commands).map((master) => skewOf(master, now)));
@@ -44,7 +44,7 @@ async function connectAnywhere(commands: Commands, settings: RedisSettings, log:
     const [node] = redisTarget(settings).nodes;
     if (!(commands instanceof Cluster) || node === undefined) throw error;
     // Of a cluster's nodes ioredis says only that none could be asked; one says itself why.
-    const redis = shardConnection(node, settings, log);
+    const redis = shardConnection('subscriber', node, settings, log);
     await connectOnce(redis, settings.redisTimeoutMs).finally(() => disconnect(redis));
     throw error;
   }

@@ -66,7 +66,8 @@ const rings = (bytes: number): Series => ({
   'ws_bridge_max_ring_bytes{instance="i"}': steady(1000),
 });
 const delivery = (up: number, redisUp: number): Series => ({
-  'ws_bridge_delivery_up{instance="i"}': steady(up),
+  'ws_bridge_delivery_up{instance="i",connection="subscriber"}': steady(1),
+  'ws_bridge_delivery_up{instance="i",connection="relays"}': steady(up),
   ...redis(redisUp),
 });
 const busy = (secondsInFifteen: number): Series => ({

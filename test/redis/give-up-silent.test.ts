@@ -69,7 +69,7 @@ describe('a connection that goes silent', () => {
     const nodes = await startRedisCluster();
     const settings = { redisUrl: nodes.url, redisTimeoutMs: TIMEOUT_MS };
     const log = pino({ level: 'silent' });
-    const cluster = redisCommands(settings, log) as Cluster;
+    const cluster = redisCommands('commands', settings, log) as Cluster;
     await cluster.connect();
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     while (!(await allAnswer(cluster, keys)));
@@ -79,7 +79,7 @@ describe('a connection that goes silent', () => {
 
     const [first] = cluster.nodes('master');
     const { host = '', port = 0 } = first?.options ?? {};
-    const shard = shardConnection({ host, port }, settings, log);
+    const shard = shardConnection('subscriber', { host, port }, settings, log);
     await shard.connect();
     await shard.ssubscribe('{x}').catch(() => undefined);
     const deafShard = deafen(shard);

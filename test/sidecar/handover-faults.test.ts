@@ -64,9 +64,10 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
     bridgeId,
     streams,
     names: UNPREFIXED,
-    marks: new Marks(subscriptions, UNPREFIXED),
+    marks: new Marks(() => subscriptions, UNPREFIXED),
     store: {
       publish: (channel, message) => Promise.resolve(redis.publish(channel, message)),
+      publishMark: (channel, mark) => Promise.resolve(redis.publish(UNPREFIXED.mark(channel), mark)),
       put: (key, value) => Promise.resolve(redis.values.set(key, value)),
       take: (key) => Promise.resolve(redis.values.get(key) ?? null),
     },
@@ -132,7 +133,7 @@ describe('a handover', () => {
   it('is refused when the old bridge loses its subscriptions in the middle', async () => {
     const { redis, old, ask } = await setUp();
     onMark(redis, () => {
-      old.streams.interrupt();
+      old.streams.interrupt(IDENTITY.channels);
     });
     expect(await ask()).toBe('unknown');
   });
@@ -205,7 +206,7 @@ describe('a handover', () => {
     const { redis, young, stream, ask } = await setUp();
     redis.beforePublish = (channel) => {
       if (channel !== `ws:bridge:${NEW}`) return;
-      young.streams.interrupt();
+      young.streams.interrupt(IDENTITY.channels);
       young.streams.restore();
     };
     const point = await ask();

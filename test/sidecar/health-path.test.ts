@@ -31,7 +31,13 @@ describe('/healthz on the traffic port', () => {
     expect(response.headers.get('connection')).toBe('close');
     expect(await response.json()).toEqual({
       status: 'ok',
-      ready: { redisCommands: true, redisSubscriber: true, delivery: true, accepting: true },
+      ready: {
+        redisCommands: true,
+        redisSubscriber: true,
+        redisRelays: true,
+        delivery: true,
+        accepting: true,
+      },
     });
     const head = await check({ method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);

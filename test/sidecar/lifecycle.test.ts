@@ -191,7 +191,13 @@ describe('the admin port', () => {
     await eventually(async () => (await get('/readyz')).status === 200);
     expect(await (await get('/readyz')).json()).toEqual({
       status: 'ok',
-      ready: { redisCommands: true, redisSubscriber: true, delivery: true, accepting: true },
+      ready: {
+        redisCommands: true,
+        redisSubscriber: true,
+        redisRelays: true,
+        delivery: true,
+        accepting: true,
+      },
     });
     expect((await get('/')).status).toBe(404);
     expect((await get('/livez', 'POST')).status).toBe(405);

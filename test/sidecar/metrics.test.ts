@@ -167,9 +167,9 @@ describe('the state of things', () => {
     bridge = await startBridge(redisServer.url);
     await expectValue('ws_bridge_redis_up{connection="commands"}', 1);
     await expectValue('ws_bridge_redis_up{connection="subscriber"}', 1);
-    await expectValue('ws_bridge_delivery_up', 1);
-    await expectValue('ws_bridge_delivery_probes_total{outcome="heard"}', 1);
-    await expectValue('ws_bridge_delivery_probe_seconds_count', 1);
+    await expectValue('ws_bridge_delivery_up{connection="subscriber"}', 1);
+    await expectValue('ws_bridge_delivery_probes_total{connection="subscriber",outcome="heard"}', 1);
+    await expectValue('ws_bridge_delivery_probe_seconds_count{connection="subscriber"}', 1);
     await expectValue('ws_bridge_draining', 0);
     expect(await value('ws_bridge_event_loop_active_seconds_total')).toBeGreaterThan(0);
     await redis.publish('ws:control', '{"type":"revoke","jti":"t1"}');
@@ -177,15 +177,15 @@ describe('the state of things', () => {
     await redisServer.stop();
     await expectValue('ws_bridge_redis_up{connection="commands"}', 0);
     await expectValue('ws_bridge_redis_up{connection="subscriber"}', 0);
-    await expectValue('ws_bridge_delivery_up', 0);
+    await expectValue('ws_bridge_delivery_up{connection="subscriber"}', 0);
   });
 
   it('is told of a probe that is not heard', async () => {
     const proxy = await startRedisProxy(redisServer.port);
     const env = { BRIDGE_PROBE_INTERVAL_MS: '50', BRIDGE_PROBE_TIMEOUT_MS: '1000' };
     bridge = await startBridge(proxy.url, env);
-    await expectValue('ws_bridge_delivery_up', 1);
-    const silent = 'ws_bridge_delivery_probes_total{outcome="silent"}';
+    await expectValue('ws_bridge_delivery_up{connection="subscriber"}', 1);
+    const silent = 'ws_bridge_delivery_probes_total{connection="subscriber",outcome="silent"}';
     const before = await value(silent);
     expect(proxy.mute('ws-bridge:subscriber')).toBe(1);
     await eventually(async () => (await value(silent)) > before);

@@ -63,7 +63,13 @@ describe('while Redis is away', () => {
       status: 503,
       body: {
         status: 'unavailable',
-        ready: { redisCommands: false, redisSubscriber: false, delivery: false, accepting: true },
+        ready: {
+          redisCommands: false,
+          redisSubscriber: false,
+          redisRelays: false,
+          delivery: false,
+          accepting: true,
+        },
       },
     });
     for (const path of ['/ws/ai/chat?session=s2', '/ws/ai/chat?session=s1', '/ws/collaboration/d1']) {

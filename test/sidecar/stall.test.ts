@@ -23,7 +23,11 @@ afterEach(async () => {
 
 async function probesHeard(): Promise<number> {
   const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
-  return Number(/^ws_bridge_delivery_probes_total\{outcome="heard"\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+  return Number(
+    /^ws_bridge_delivery_probes_total\{connection="subscriber",outcome="heard"\} (\d+)$/m.exec(
+      metrics,
+    )?.[1] ?? 0,
+  );
 }
 
 /** Blocks this process, and the bridge in it, for longer than a probe may take. */
