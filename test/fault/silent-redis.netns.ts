@@ -27,6 +27,8 @@ const UNHARMED = { settled: true, silentLosses: 0, duplicates: 0, outOfOrder: 0,
 const ENV = { BRIDGE_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}` };
 const TIMES = { tokenLifetimeMs: 60_000, renewBeforeMs: 5000, idleTimeoutMs: 3000, connectTimeoutMs: 8000 };
 const LOST = 'redis connection lost';
+/** Of a bridge to one Redis. */
+const CONNECTIONS = ['commands', 'publisher', 'relays', 'subscriber'];
 const SILENT = /^it did not answer for \d+ ms$/;
 
 afterEach(letAllThrough);
@@ -76,15 +78,17 @@ describe('one Redis, two bridges', () => {
       const heard = stage.publisher.counts();
       await until(() => stage.listeners.every(({ ledger }) => ledger.hasReached(heard)));
       const connections = connectionsOfAll();
-      expect(connections).toHaveLength(2 * stage.bridges.length);
+      expect(connections).toHaveLength(CONNECTIONS.length * stage.bridges.length);
       const from = stage.bridges.map(({ warnings }) => warnings.length);
       const letIn = refuseSilently([stage.redis.port]);
       silence(connections);
       const toldMs = await soon('readyz tells', GIVEN_UP_WITHIN_MS, async () =>
         (await Promise.all(stage.bridges.map((bridge) => bridge.isReady()))).every((ready) => !ready),
       );
-      const lostMs = await soon('both are given up', GIVEN_UP_WITHIN_MS, () =>
-        stage.bridges.every((bridge, index) => givenUp(bridge, from[index] ?? 0).length >= 2),
+      const lostMs = await soon('all are given up', GIVEN_UP_WITHIN_MS, () =>
+        stage.bridges.every(
+          (bridge, index) => givenUp(bridge, from[index] ?? 0).length >= CONNECTIONS.length,
+        ),
       );
       letIn();
       const backMs = await soon('ready again', BACK_WITHIN_MS, async () =>
@@ -94,7 +98,7 @@ describe('one Redis, two bridges', () => {
         `all silent: readyz told after ${toldMs} ms, given up after ${toldMs + lostMs} ms, ready ${backMs} ms after`,
       );
       for (const [index, bridge] of stage.bridges.entries())
-        expect(givenUp(bridge, from[index] ?? 0)).toEqual(['commands', 'subscriber']);
+        expect(givenUp(bridge, from[index] ?? 0)).toEqual(CONNECTIONS);
       expect(stage.score().coveredLosses).toBeGreaterThan(0);
     },
     TIMEOUT_MS,
@@ -112,7 +116,8 @@ describe('one Redis, two bridges', () => {
       expect(own).toHaveLength(1);
       silence(own);
       const lostMs = await soon('given up', GIVEN_UP_WITHIN_MS, () => givenUp(bridge, from).length > 0);
-      const isAnother = (): boolean => connectionsOf(bridge.pid, [stage.redis.port]).length === 2;
+      const isAnother = (): boolean =>
+        connectionsOf(bridge.pid, [stage.redis.port]).length === CONNECTIONS.length;
       const backMs = await soon('ready again', BACK_WITHIN_MS, async () => isAnother() && bridge.isReady());
       await settled(`${name} silent: given up after ${lostMs} ms, ready ${backMs} ms after`);
       expect(givenUp(bridge, from)).toEqual([name]);
