@@ -18,7 +18,9 @@ function fakeIntake(): Intake & { readonly subscriptions: Subscriptions<Receiver
     delivers: true,
     inOneOrder: () => true,
     listenerCount: 1,
-    connect: async () => void (await subscriptions.up()),
+    connect: async () => {
+      await subscriptions.up();
+    },
     start: () => undefined,
     stop: () => undefined,
     disconnect: () => Promise.resolve(),
