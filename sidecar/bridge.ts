@@ -18,6 +18,7 @@ import { Handover } from './handover';
 import { answerHealthCheck, isHealthCheck } from './health-path';
 import { Heartbeat } from './heartbeat';
 import { closeServer, httpOptions, listen } from './http-server';
+import { LoopShares } from './loop-shares';
 import { Marks } from './marks';
 import { countedOutlet } from './counted-outlet';
 import { largestMessage, type MessageSizes } from './message-size';
@@ -108,6 +109,7 @@ export function createBridge(
   const names = new RedisNames(settings.channelPrefix);
   const keys: FittedKey[] = [];
   const bridgeId = randomBytes(8).toString('hex');
+  const shares = new LoopShares();
   const isRelayed = relayedChannels(routes, names);
   const links = redisLinks({
     settings,
@@ -129,8 +131,8 @@ export function createBridge(
   });
   const { commands, intakes, publish } = links;
   const { subscriptions } = intakes;
-  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs());
-  const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs });
+  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs(), shares);
+  const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs }, shares);
   const ringBudget = new RingBudget(
     { totalBytes: settings.ringTotalBytes, tenantBytes: settings.ringTenantBytes },
     (bound, victim) => {
@@ -140,6 +142,7 @@ export function createBridge(
   const streams = new Streams({
     subscriptions,
     wheel,
+    shares,
     monotonicMs,
     bridgeId,
     limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
@@ -165,7 +168,7 @@ export function createBridge(
     return new ByteOwners(withRoomFor(Math.max(0, ...largest), settings.byteRates[messages]));
   };
   const byteOwners = { commands: byteOwnersOf('commands'), relay: byteOwnersOf('relay') };
-  const heartbeat = new Heartbeat(settings.pingIntervalMs);
+  const heartbeat = new Heartbeat(settings.pingIntervalMs, shares);
   const metrics = createMetrics({
     routes: routes.map((route) => route.name),
     held: {
@@ -227,6 +230,7 @@ export function createBridge(
       heartbeat,
       wheel,
       tokenEnds,
+      shares,
       turn,
       outlet: countedOutlet(
         {
@@ -331,6 +335,7 @@ export function createBridge(
     intakes.stop();
     const closed = Promise.all([upgrades.allClosed(), stopListening(), closeServer(adminServer)]);
     for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
+    await shares.settled();
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
     for (const connection of upgrades.connections) connection.terminate();
     upgrades.destroyUndecided();

@@ -17,6 +17,7 @@ import { receive, refuse, type Outlet, type Sender } from './inbound';
 import type { RouteMetrics } from './metrics';
 import type { RefusedBytes } from './route-metrics';
 import { Outbox } from './outbox';
+import type { LoopShares } from './loop-shares';
 import { MessageAllowance } from './message-allowance';
 import { MessageDeadline } from './message-deadline';
 import { MessageMeter, type MessageRate, type MessageVerdict } from './message-rate';
@@ -48,6 +49,7 @@ export interface Surroundings {
   /** For what is due after a time. */
   readonly wheel: TimerWheel;
   readonly tokenEnds: TokenEnds;
+  readonly shares: LoopShares;
   readonly turn: Turn;
   readonly outlet: Outlet;
   /** How many messages a socket may send. */
@@ -86,6 +88,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   #retirement: Timer | undefined;
   #messageDeadline: MessageDeadline | undefined;
   #retiring = false;
+  /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
+  #isEnding = false;
   /** Made with the first message. */
   #sender: Sender | undefined;
   #allowance: MessageAllowance | undefined;
@@ -186,7 +190,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   received(payload: Buffer, binary: boolean): void {
     // A client that is told to go may not act while it takes its time.
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (this.#isEnding || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#sender ??= this.#beginToSend();
     void this.#take(payload, binary, this.#sender);
   }
@@ -225,15 +229,22 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#socket?.reset();
   }
 
-  /** Closes the socket with a code and its name as the reason. */
+  /**
+   * Closes the socket with a code and its name as the reason: no message reaches it from now on, nor comes from it, and the close
+   * frame is sent when its tenant has a share of the loop's time.
+   */
   close({ code, name }: CloseCode): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    const { wheel, monotonicMs } = this.#surroundings;
+    if (this.#isEnding || this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#isEnding = true;
+    this.#outbox?.seal();
+    const { wheel, monotonicMs, shares } = this.#surroundings;
     this.#deadline?.cancel();
     this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
       this.terminate();
     });
-    this.#socket.close(code, name);
+    shares.once(this.caller.identity.tenantId, () => {
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.close(code, name);
+    });
   }
 
   /** Closes with 1012 at `dueMs` of the clock of durations, in milliseconds, once what it sent is finished. */

@@ -1,3 +1,5 @@
+import { LoopShares } from './loop-shares';
+
 /** A socket as the heartbeat sees it. */
 export interface Pulse {
   ping(): void;
@@ -19,6 +21,8 @@ interface Watched {
  */
 export class Heartbeat {
   readonly #tickMs: number;
+  readonly #shares: LoopShares;
+  readonly #owner = Symbol('heartbeat');
   /** The interval: those pinged in its first moment, its second… */
   readonly #beats: readonly Set<Pulse>[];
   readonly #watched = new Map<Pulse, Watched>();
@@ -26,7 +30,8 @@ export class Heartbeat {
   #tick = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(intervalMs: number) {
+  constructor(intervalMs: number, shares = LoopShares.uncut()) {
+    this.#shares = shares;
     const count = Math.max(1, Math.round(intervalMs / BEAT_MS));
     this.#beats = Array.from({ length: count }, () => new Set<Pulse>());
     this.#tickMs = intervalMs / count;
@@ -39,7 +44,7 @@ export class Heartbeat {
 
   start(): void {
     this.#timer ??= setInterval(() => {
-      this.#beat();
+      this.#shares.run(this.#owner, this.#beat(this.#beats[this.#tick++ % this.#beats.length] ?? []));
     }, this.#tickMs);
   }
 
@@ -68,18 +73,18 @@ export class Heartbeat {
     return true;
   }
 
-  #beat(): void {
-    const beat = this.#beats[this.#tick++ % this.#beats.length] ?? [];
+  *#beat(beat: Iterable<Pulse>): Generator<undefined, undefined> {
     for (const pulse of [...beat]) {
       const watched = this.#watched.get(pulse);
       if (watched === undefined) continue;
-      if (!watched.answered) {
+      if (watched.answered) {
+        watched.answered = false;
+        pulse.ping();
+      } else {
         this.unwatch(pulse);
         pulse.reset();
-        continue;
       }
-      watched.answered = false;
-      pulse.ping();
+      yield;
     }
   }
 }

@@ -43,6 +43,7 @@ export class Outbox implements Waiting {
   #run: Run | undefined;
   /** What came since the stream takes no more. */
   #backlog: Backlog | undefined;
+  #isSealed = false;
 
   constructor(
     socket: UnderlyingSocket,
@@ -81,6 +82,11 @@ export class Outbox implements Waiting {
     this.#own(outgoingText(message, 'note'));
   }
 
+  /** Nothing more is sent but what waits now, before the close frame: the socket is to close as soon as there is time for it. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
   /** Forgets what waits. */
   discard(): void {
     this.#run = undefined;
@@ -88,6 +94,7 @@ export class Outbox implements Waiting {
   }
 
   flush(): void {
+    if (this.#isSealed) return;
     const run = this.#run;
     this.#run = undefined;
     if (run === undefined || !this.#isOpen) return;
@@ -98,7 +105,7 @@ export class Outbox implements Waiting {
   }
 
   get #isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return !this.#isSealed && this.#socket.readyState === WebSocket.OPEN;
   }
 
   /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
@@ -153,6 +160,7 @@ export class Outbox implements Waiting {
   }
 
   #drained(): void {
+    if (this.#isSealed) return;
     const backlog = this.#backlog;
     this.#backlog = undefined;
     if (backlog === undefined || !this.#isOpen) return;

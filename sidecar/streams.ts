@@ -1,5 +1,6 @@
 import type { Receiver } from './delivery';
 import { epochOf } from './handover-messages';
+import type { LoopShares } from './loop-shares';
 import type { ResumePoint } from './resume';
 import type { RingLimits } from './frame-ring';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
@@ -12,6 +13,7 @@ import type { Timer, TimerWheel } from './timer-wheel';
 export interface StreamsContext {
   readonly subscriptions: Registry<Receiver>;
   readonly wheel: TimerWheel;
+  readonly shares: LoopShares;
   /** The wheel's clock, in milliseconds. */
   readonly monotonicMs: () => number;
   /** Begins every epoch of this bridge: 16 hexadecimal digits. */
@@ -44,6 +46,7 @@ interface Entry {
  */
 export class Streams {
   readonly #context: StreamsContext;
+  readonly #owner = Symbol('streams');
   readonly #byStream = new Map<Stream, Entry>();
   readonly #byEpoch = new Map<string, Stream>();
   /** Those that are shared. */
@@ -135,28 +138,45 @@ export class Streams {
 
   /** The subscriptions of these channels are lost. What only lingers is given up. */
   interrupt(channels: Iterable<string>): void {
-    for (const stream of this.#streamsOn(channels)) {
+    const streams = [...this.#streamsOn(channels)];
+    // At once: what comes for them from now on is not counted.
+    for (const stream of streams) {
       stream.interrupt();
       this.#interrupted.add(stream);
-      if (this.#byStream.get(stream)?.holders.size === 0) this.discard(stream);
+    }
+    this.#context.shares.run(this.#owner, this.#giveUp(streams));
+  }
+
+  /** Lost subscriptions are back: counts on where all of a stream's are. One that has to wait for it stays interrupted. */
+  restore(): void {
+    this.#context.shares.run(this.#owner, this.#restore([...this.#interrupted]));
+  }
+
+  /** Forgets every stream. */
+  clear(): void {
+    for (const stream of [...this.#byStream.keys()]) this.discard(stream);
+  }
+
+  *#giveUp(streams: readonly Stream[]): Generator<undefined, undefined> {
+    for (const stream of streams) {
+      if (!this.#interrupted.has(stream) || this.#byStream.get(stream)?.holders.size !== 0) continue;
+      this.discard(stream);
+      yield;
     }
   }
 
-  /** Lost subscriptions are back: counts on where all of a stream's are. */
-  restore(): void {
-    for (const stream of [...this.#interrupted]) {
+  *#restore(streams: readonly Stream[]): Generator<undefined, undefined> {
+    for (const stream of streams) {
+      // Since it was listed they may be lost again, or it may be restored or given up.
+      if (!this.#interrupted.has(stream)) continue;
       if (!stream.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
       this.#interrupted.delete(stream);
       this.#byEpoch.delete(stream.epoch);
       const epoch = this.#newEpoch();
       this.#byEpoch.set(epoch, stream);
       stream.restore(epoch);
+      yield;
     }
-  }
-
-  /** Forgets every stream. */
-  clear(): void {
-    for (const stream of [...this.#byStream.keys()]) this.discard(stream);
   }
 
   #streamsOn(channels: Iterable<string>): ReadonlySet<Stream> {

@@ -1,3 +1,5 @@
+import { LoopShares } from './loop-shares';
+
 /** Something due later, from {@link TimerWheel.add}. */
 export interface Timer {
   /** Forgets it. Does nothing when it has run. */
@@ -22,11 +24,13 @@ class Entry implements Timer {
 
 /**
  * Many deadlines behind one timer: a hashed wheel. It has no clock of its own: whoever drives it says what time
- * it is, and what is due by then runs, at most one tick late.
+ * it is, and what is due by then runs, at most one tick late, or later when very much is due at once.
  */
 export class TimerWheel {
   readonly #tickMs: number;
   readonly #slots: readonly Set<Entry>[];
+  readonly #shares: LoopShares;
+  readonly #owner = Symbol('wheel');
   #tick: number;
   #size = 0;
   /** One for all: a closure of its own for each would outweigh the rest of it. */
@@ -39,8 +43,9 @@ export class TimerWheel {
    * @param slotCount ticks in one turn; deadlines further away are looked at once a turn
    * @param nowMs the time of the clock that drives it, in milliseconds
    */
-  constructor(tickMs: number, slotCount: number, nowMs: number) {
+  constructor(tickMs: number, slotCount: number, nowMs: number, shares = LoopShares.uncut()) {
     this.#tickMs = tickMs;
+    this.#shares = shares;
     this.#slots = Array.from({ length: slotCount }, () => new Set<Entry>());
     this.#tick = Math.floor(nowMs / tickMs);
   }
@@ -72,15 +77,19 @@ export class TimerWheel {
     const target = Math.floor(nowMs / this.#tickMs);
     const first = Math.max(this.#tick + 1, target - this.#slots.length + 1);
     this.#tick = target;
-    for (let tick = first; tick <= target; tick += 1) this.#runSlot(this.#slotOf(tick), target);
+    this.#shares.run(this.#owner, this.#runSlots(first, target));
   }
 
-  #runSlot(slot: Set<Entry>, target: number): void {
-    for (const entry of slot) {
-      // What ran before it may have cancelled it.
-      if (entry.dueTick > target || !slot.delete(entry)) continue;
-      this.#size -= 1;
-      entry.run();
+  *#runSlots(first: number, target: number): Generator<undefined, undefined> {
+    for (let tick = first; tick <= target; tick += 1) {
+      const slot = this.#slotOf(tick);
+      for (const entry of slot) {
+        // What ran before it may have cancelled it.
+        if (entry.dueTick > target || !slot.delete(entry)) continue;
+        this.#size -= 1;
+        entry.run();
+        yield;
+      }
     }
   }
 

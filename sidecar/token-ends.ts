@@ -1,3 +1,4 @@
+import { LoopShares } from './loop-shares';
 import { TimerWheel, type Timer } from './timer-wheel';
 
 /** The clocks by which tokens end, in milliseconds. */
@@ -18,10 +19,10 @@ export class TokenEnds {
   readonly #durations: TimerWheel;
 
   /** @param tickMs how late one may be found, in milliseconds; see {@link TimerWheel} */
-  constructor(tickMs: number, slotCount: number, clocks: TokenClocks) {
+  constructor(tickMs: number, slotCount: number, clocks: TokenClocks, shares = LoopShares.uncut()) {
     this.#clocks = clocks;
-    this.#moments = new TimerWheel(tickMs, slotCount, clocks.now());
-    this.#durations = new TimerWheel(tickMs, slotCount, clocks.monotonicMs());
+    this.#moments = new TimerWheel(tickMs, slotCount, clocks.now(), shares);
+    this.#durations = new TimerWheel(tickMs, slotCount, clocks.monotonicMs(), shares);
   }
 
   /** How many are ahead. */

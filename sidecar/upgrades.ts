@@ -203,16 +203,10 @@ export class Upgrades {
     try {
       const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
-      if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
-      if (this.#isRevoked(caller)) {
-        return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
-      }
-      // Since it was established the session may have gone to another.
-      if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
-      const fault = this.#open(connection, route, request, socket, head);
-      if (fault !== undefined) return refuse(socket, fault, route.name, caller);
-      const outcome = connection.isOpen ? 'admitted' : 'client_gone';
-      return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
+      // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
+      return await surroundings.shares.ask(caller.identity.tenantId, () =>
+        this.#admit(connection, route, request, socket, head),
+      );
     } catch (error) {
       if (error instanceof TooManyChannelsError) {
         return refuse(socket, full('the bridge has no room for another channel'), route.name, caller);
@@ -226,6 +220,27 @@ export class Upgrades {
       this.#establishing.delete(connection);
       if (!connection.isOpen) connection.release();
     }
+  }
+
+  /** Judges once more what may have changed since it was established, and answers 101. */
+  #admit(
+    connection: Connection,
+    route: Route,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Report {
+    const { caller } = connection;
+    if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
+    if (this.#isRevoked(caller)) {
+      return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
+    }
+    // Since it was established the session may have gone to another.
+    if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
+    const fault = this.#open(connection, route, request, socket, head);
+    if (fault !== undefined) return refuse(socket, fault, route.name, caller);
+    const outcome = connection.isOpen ? 'admitted' : 'client_gone';
+    return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
   }
 
   #isRevoked(caller: Assertion): boolean {

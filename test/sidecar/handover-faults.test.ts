@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { deliver, type Receiver } from '../../sidecar/delivery';
 import { sealEnvelope } from '../../sidecar/envelope';
 import { Handover, type HandoverContext } from '../../sidecar/handover';
+import { LoopShares } from '../../sidecar/loop-shares';
 import { Marks } from '../../sidecar/marks';
 import { RingBudget } from '../../sidecar/ring-budget';
 import type { StreamIdentity } from '../../sidecar/stream';
@@ -52,6 +53,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
   const streams = new Streams({
     subscriptions,
     wheel,
+    shares: LoopShares.uncut(),
     monotonicMs: () => 0,
     bridgeId,
     limits: { maxItems: 8, maxBytes: 1000 },

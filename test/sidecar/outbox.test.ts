@@ -231,4 +231,29 @@ describe('an outbox', () => {
     turn.end();
     expect(stream.texts).toEqual([]);
   });
+
+  it('that is sealed takes nothing more, and sends what waited before the close frame only', () => {
+    const { outbox, stream, turn, close } = rig('close', MAX, MAX);
+    outbox.text('before');
+    outbox.seal();
+    outbox.data(frameOf(Buffer.from('after'), false));
+    outbox.text('after');
+    turn.end();
+    expect(stream.texts).toEqual([]);
+    close();
+    expect(stream.texts).toEqual(['before']);
+  });
+
+  it('that is sealed keeps what its client had no room for until the close frame', () => {
+    const { outbox, stream, turn, close } = rig('close', MAX, 1);
+    for (const text of ['first', 'second']) {
+      outbox.text(text);
+      turn.end();
+    }
+    outbox.seal();
+    stream.drain(MAX);
+    expect(stream.texts).toEqual(['first']);
+    close();
+    expect(stream.texts).toEqual(['first', 'second']);
+  });
 });

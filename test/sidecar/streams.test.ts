@@ -1,13 +1,14 @@
 import type { Receiver } from '../../sidecar/delivery';
 import { frameOf } from '../../sidecar/frame';
 import { deferred } from '../../sidecar/deferred';
+import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 import { RingBudget } from '../../sidecar/ring-budget';
 import { Streams } from '../../sidecar/streams';
 import { Subscriptions } from '../../sidecar/subscriptions';
 import { TimerWheel } from '../../sidecar/timer-wheel';
 
 /** Streams whose subscriptions are acknowledged when the test says so. */
-async function streamsOn() {
+async function streamsOn(shares = LoopShares.uncut()) {
   const acknowledgements = new Map<string, () => void>();
   const subscriptions = new Subscriptions<Receiver>({
     subscribe: ([channel = '']) => {
@@ -24,6 +25,7 @@ async function streamsOn() {
   const streams = new Streams({
     subscriptions,
     wheel: new TimerWheel(250, 512, 0),
+    shares,
     monotonicMs: () => 0,
     bridgeId: '0123456789abcdef',
     limits: { maxItems: 8, maxBytes: 1000 },
@@ -58,5 +60,39 @@ describe('a stream of several channels', () => {
       kind: 'resumed',
       missed: [{ payload: Buffer.from('first') }, { payload: Buffer.from('second') }],
     });
+  });
+});
+
+describe('streams whose restoring takes longer than a slice', () => {
+  it('take nothing until it is their turn, and then begin with the gap', async () => {
+    const laters: (() => void)[] = [];
+    let nowMs = 0;
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) });
+    const { streams, acknowledge, publish } = await streamsOn(shares);
+    const told: string[] = [];
+    const channels = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    for (const channel of channels) {
+      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      const stream = streams.hold(identity, undefined, {});
+      acknowledge(channel);
+      await streams.subscribed(stream);
+      stream.listen({
+        take: (frame) => void told.push(`${channel} ${frame.payload.toString()}`),
+        lost: () => {
+          nowMs += 1;
+          told.push(`${channel} gap`);
+        },
+        refused: () => undefined,
+      });
+    }
+    streams.interrupt(channels);
+    streams.restore();
+    expect(told).toHaveLength(SLICE_MS);
+    publish('c19', 'between');
+    expect(told).toHaveLength(SLICE_MS);
+    for (let run = laters.shift(); run !== undefined; run = laters.shift()) run();
+    publish('c19', 'after');
+    expect(told).toHaveLength(21);
+    expect(told.slice(-2)).toEqual(['c19 gap', 'c19 after']);
   });
 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 import { TimerWheel } from '../../sidecar/timer-wheel';
 
 const START = 1_700_000_000_000;
@@ -98,5 +99,28 @@ describe('a timer wheel', () => {
     expect(ran).toEqual([]);
     wheel.advance(START + 10);
     expect(ran).toEqual(['late']);
+  });
+
+  it('runs what is due at once in slices, and not what was cancelled between two', () => {
+    let nowMs = 0;
+    const laters: (() => void)[] = [];
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) });
+    const wheel = new TimerWheel(10, 4, START, shares);
+    let ran = 0;
+    const timers = Array.from({ length: 100 }, () =>
+      wheel.add(START + 10, () => {
+        ran += 1;
+        nowMs += 1;
+      }),
+    );
+    wheel.advance(START + 20);
+    expect(ran).toBe(SLICE_MS);
+    timers.at(-1)?.cancel();
+    for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
+      const fromMs = nowMs;
+      run();
+      expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
+    }
+    expect([ran, wheel.size]).toEqual([99, 0]);
   });
 });

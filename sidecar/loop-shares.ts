@@ -1,0 +1,183 @@
+/** After so much of the event loop's time long work lets in whatever else came, in milliseconds. */
+export const SLICE_MS = 5;
+/** So much of a slice one owner has before the next one, in milliseconds. */
+export const SHARE_MS = 1;
+/** Whose work it is: a tenant's, or that of a part of the bridge. */
+export type Owner = string | symbol;
+
+/** Work that is done in steps, each of them short. */
+export type Steps = Iterator<unknown>;
+
+/** How shares are measured, and how the loop gets its time between two slices. */
+export interface LoopClock {
+  /** Milliseconds of a clock that nobody sets. */
+  readonly nowMs: () => number;
+  /** Runs something once the loop has looked at what else came. */
+  readonly later: (run: () => void) => void;
+}
+
+const EVENT_LOOP: LoopClock = {
+  nowMs: () => performance.now(),
+  later: (run) => void setImmediate(run),
+};
+
+/** The work of one owner, in the order in which it came. */
+class Lane {
+  #work: Steps[] = [];
+  #first = 0;
+
+  get isEmpty(): boolean {
+    return this.#first === this.#work.length;
+  }
+
+  push(steps: Steps): void {
+    this.#work.push(steps);
+  }
+
+  /** One step of what came first. */
+  step(): void {
+    const steps = this.#work[this.#first];
+    if (steps === undefined) return;
+    let isOver: boolean | undefined = true;
+    try {
+      isOver = steps.next().done;
+    } finally {
+      // What threw is over as well: the rest goes on.
+      if (isOver === true) this.#next();
+    }
+  }
+
+  #next(): void {
+    this.#first += 1;
+    if (this.#first * 2 < this.#work.length) return;
+    this.#work = this.#work.slice(this.#first);
+    this.#first = 0;
+  }
+}
+
+/**
+ * Shares the event loop's time. Work that may be long is cut into slices, between which sockets are read, upgrades decided and
+ * timers run; within a slice all owners who have work take turns, so that nobody waits for all of another's. What one owner
+ * asks for is done in that order. Work begins at once while nobody waits and the slice has time left.
+ */
+export class LoopShares {
+  readonly #clock: LoopClock;
+  readonly #sliceMs: number;
+  readonly #lanes = new Map<Owner, Lane>();
+  /** Of the slice that belongs to this turn of the loop. */
+  #spentMs = 0;
+  #isArmed = false;
+  /** Set in a step. */
+  #servedUntilMs: number | undefined;
+  #onSettled: (() => void)[] = [];
+
+  constructor(clock: LoopClock = EVENT_LOOP, sliceMs = SLICE_MS) {
+    this.#clock = clock;
+    this.#sliceMs = sliceMs;
+  }
+
+  /** Those of who need not share: no work is ever cut. */
+  static uncut(): LoopShares {
+    return new LoopShares(EVENT_LOOP, Infinity);
+  }
+
+  /** Milliseconds that work may take right now; none while other work waits, but for what is part of a step of it. */
+  get leftMs(): number {
+    if (this.#servedUntilMs !== undefined) return this.#servedUntilMs - this.#clock.nowMs();
+    return this.#lanes.size > 0 ? 0 : this.#sliceMs - this.#spentMs;
+  }
+
+  /** Milliseconds of the clock that shares are measured by. */
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** Tells of work that was done in this turn of the loop past {@link run}, within {@link leftMs}. */
+  spend(ms: number): void {
+    // A step's time is counted with it.
+    if (this.#servedUntilMs !== undefined) return;
+    this.#spentMs += ms;
+    this.#arm();
+  }
+
+  /** Does work for an owner. */
+  run(owner: Owner, steps: Steps): void {
+    const isFirst = this.#lanes.size === 0;
+    let lane = this.#lanes.get(owner);
+    if (lane === undefined) this.#lanes.set(owner, (lane = new Lane()));
+    lane.push(steps);
+    if (isFirst && this.#servedUntilMs === undefined) this.#serve();
+  }
+
+  /** Does work that is one step. */
+  once(owner: Owner, step: () => void): void {
+    this.run(owner, {
+      next: () => {
+        step();
+        return { done: true, value: undefined };
+      },
+    });
+  }
+
+  /** Does work that is one step. @returns what it returned, or threw */
+  ask<T>(owner: Owner, step: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.once(owner, () => {
+        try {
+          resolve(step());
+        } catch (error) {
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was thrown
+          reject(error);
+        }
+      });
+    });
+  }
+
+  /** Resolves when no work waits. */
+  async settled(): Promise<void> {
+    if (this.#lanes.size > 0) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
+  }
+
+  /** Takes what this slice has left; at least a step in one that nothing was taken of. */
+  #serve(): void {
+    const fromMs = this.#clock.nowMs();
+    const endMs = fromMs + this.#sliceMs - this.#spentMs;
+    let nowMs = fromMs;
+    this.#servedUntilMs = endMs;
+    try {
+      for (const [owner, lane] of this.#lanes) {
+        if (nowMs >= endMs) break;
+        nowMs = this.#serveOne(lane, Math.min(endMs, nowMs + SHARE_MS));
+        // A Map goes on with what is put to its end meanwhile.
+        this.#lanes.delete(owner);
+        if (!lane.isEmpty) this.#lanes.set(owner, lane);
+      }
+    } finally {
+      this.#servedUntilMs = undefined;
+      this.spend(this.#clock.nowMs() - fromMs);
+    }
+    if (this.#lanes.size === 0) for (const notify of this.#onSettled.splice(0)) notify();
+  }
+
+  #serveOne(lane: Lane, endMs: number): number {
+    let nowMs: number;
+    do {
+      lane.step();
+      nowMs = this.#clock.nowMs();
+    } while (!lane.isEmpty && nowMs < endMs);
+    return nowMs;
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#clock.later(() => {
+      this.#isArmed = false;
+      try {
+        if (this.#lanes.size > 0) this.#serve();
+      } finally {
+        this.#spentMs = 0;
+      }
+    });
+  }
+}
