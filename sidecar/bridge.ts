@@ -68,6 +68,8 @@ export interface BridgeDeps {
   readonly now?: () => number;
   /** Milliseconds of a clock that nobody sets, for durations; performance.now by default. */
   readonly monotonicMs?: () => number;
+  /** How the event loop's time is shared; in slices of 5 ms by default. */
+  readonly shares?: LoopShares;
   /** Log lines that nobody took, for the metrics; none by default. */
   readonly droppedLogLines?: () => number;
 }
@@ -102,14 +104,19 @@ export interface Bridge {
  */
 export function createBridge(
   settings: Settings,
-  { log, now = Date.now, monotonicMs = () => performance.now(), droppedLogLines = () => 0 }: BridgeDeps,
+  {
+    log,
+    now = Date.now,
+    monotonicMs = () => performance.now(),
+    shares = new LoopShares(),
+    droppedLogLines = () => 0,
+  }: BridgeDeps,
 ): Bridge {
   const { routesFile } = settings;
   const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
   const names = new RedisNames(settings.channelPrefix);
   const keys: FittedKey[] = [];
   const bridgeId = randomBytes(8).toString('hex');
-  const shares = new LoopShares();
   const isRelayed = relayedChannels(routes, names);
   const links = redisLinks({
     settings,

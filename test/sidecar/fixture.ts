@@ -26,8 +26,8 @@ export interface TestBridge {
   readonly logLines: readonly string[];
 }
 
-/** A bridge's clocks, in milliseconds: of the epoch, and of durations. */
-export type TestClocks = Pick<BridgeDeps, 'now' | 'monotonicMs'>;
+/** A bridge's clocks, in milliseconds: of the epoch, and of durations; and how its loop is shared. */
+export type TestClocks = Pick<BridgeDeps, 'now' | 'monotonicMs' | 'shares'>;
 
 /** Starts a bridge; `env` adds to its environment, and one clock given is both of its clocks. */
 export async function startBridge(

@@ -1,4 +1,5 @@
 import { BEAT_MS, Heartbeat } from '../../sidecar/heartbeat';
+import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 
 class Socket {
   readonly pingedAtMs: number[] = [];
@@ -62,6 +63,35 @@ describe('the heartbeat', () => {
     }
     expect([...moments.keys()]).toEqual(Array.from({ length: 60 }, (_, index) => (index + 1) * BEAT_MS));
     expect(new Set(moments.values())).toEqual(new Set([10]));
+    heartbeat.stop();
+  });
+
+  it('pings and cuts the many of one beat in slices, but not who left between two', () => {
+    let nowMs = 0;
+    const laters: (() => void)[] = [];
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) });
+    const heartbeat = new Heartbeat(BEAT_MS, shares);
+    let done = 0;
+    const step = (): void => {
+      done += 1;
+      nowMs += 1;
+    };
+    const sockets = Array.from({ length: 20 }, () => ({ ping: step, reset: step }));
+    for (const socket of sockets) heartbeat.watch(socket);
+    heartbeat.start();
+    for (const wanted of [19, 18]) {
+      done = 0;
+      jest.advanceTimersByTime(BEAT_MS);
+      expect(done).toBe(SLICE_MS);
+      const gone = sockets.pop();
+      if (gone !== undefined) heartbeat.unwatch(gone);
+      for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
+        const fromMs = nowMs;
+        run();
+        expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
+      }
+      expect(done).toBe(wanted);
+    }
     heartbeat.stop();
   });
 
