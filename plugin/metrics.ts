@@ -98,7 +98,8 @@ let limitedTenants: LimitedTenants | undefined;
 
 /** Begins to count refusals by tenant, each of at most `maxTenants` under a label of its own; 0 counts none. */
 export function exportLimitedTenants(maxTenants: number): void {
-  limitedTenants = maxTenants === 0 ? undefined : new LimitedTenants(maxTenants, registry, Date.now);
+  limitedTenants =
+    maxTenants === 0 ? undefined : new LimitedTenants(maxTenants, registry, () => performance.now());
 }
 
 /** A tenant's upgrade was refused with 429. */

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { giveUpSilent } from '../../redis/give-up-silent';
+import { giveUp, giveUpSilent } from '../../redis/give-up-silent';
 import { withAnswerDeadline } from './answer-deadline';
 import { CONNECT_TIMEOUT_MS, type RedisConnectionOptions } from './redis-options';
 import { writeGatherer } from './write-gatherer';
@@ -27,7 +27,7 @@ export class LastingConnection {
     giveUpSilent(this.redis, { timeoutMs });
     this.#neverEnd();
     this.#ready = readiness(this.redis, timeoutMs);
-    this.#reconnectIfSilent = reconnectorFor(this.redis);
+    this.#reconnectIfSilent = reconnectorFor(this.redis, timeoutMs);
   }
 
   /** Asks something. @throws whatever Redis or the connection says, in time */
@@ -81,9 +81,9 @@ export class LastingConnection {
 
 /**
  * A peer that is gone without a word would be waited for until TCP gives up, minutes later, and what a hung Redis has
- * not answered would pile up. A new connection ends both.
+ * not answered would pile up. A new connection ends both, at once: it does not wait for such a peer's goodbye.
  */
-function reconnectorFor(redis: Redis): (error: Error) => void {
+function reconnectorFor(redis: Redis, timeoutMs: number): (error: Error) => void {
   let leaving = false;
   redis.on('close', () => {
     leaving = false;
@@ -91,7 +91,7 @@ function reconnectorFor(redis: Redis): (error: Error) => void {
   return (error) => {
     if (leaving || error.message !== 'Command timed out') return;
     leaving = true;
-    redis.disconnect(true);
+    giveUp(redis, `it did not answer for ${timeoutMs} ms`);
   };
 }
 

@@ -63,3 +63,24 @@ it('the first connection of a gatekeeper that is busy with its first upgrades is
     await server.stop();
   }
 });
+
+it('a Redis that does not answer in time is left at once, and the log says why', async () => {
+  const server = await startRedis();
+  const lines: string[] = [];
+  try {
+    const { redis: settings } = (await parseConfig(rawConfig())).config;
+    const log = pino({}, { write: (line: string) => lines.push(line) });
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 1000 }, log);
+    await redis.exists('warm');
+    process.kill(server.pid, 'SIGSTOP');
+    await expect(redis.exists('k')).rejects.toThrow('Command timed out');
+    await new Promise(setImmediate);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+      expect.objectContaining({ msg: 'redis connection lost', reason: 'it did not answer for 1000 ms' }),
+    );
+  } finally {
+    process.kill(server.pid, 'SIGCONT');
+    closeRedisConnections();
+    await server.stop();
+  }
+});
