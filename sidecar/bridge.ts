@@ -9,7 +9,7 @@ import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
 import { assertionKeys } from './assertion-keys';
 import { ByteOwners, withRoomFor } from './byte-owners';
-import { addCommand } from './command-stream';
+import { CommandStream } from './command-stream';
 import { announceIntervalMs, ConnectionCaps } from './connection-caps';
 import { redisCapStore } from './connection-caps-store';
 import { controlReceiver } from './control-channel';
@@ -137,6 +137,7 @@ export function createBridge(
     log,
   });
   const { commands, intakes, publish } = links;
+  const commandStream = new CommandStream(commands, names, settings, monotonicMs);
   const { subscriptions } = intakes;
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs(), shares);
   const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs }, shares);
@@ -241,7 +242,7 @@ export function createBridge(
       turn,
       outlet: countedOutlet(
         {
-          addCommand: (entry, onceKey) => addCommand(commands, names, settings, entry, onceKey),
+          addCommand: (command) => commandStream.add(command),
           publish: links.publishRelay,
         },
         metrics,

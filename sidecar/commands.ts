@@ -89,8 +89,3 @@ export function commandEntry(
   };
   return Object.entries(fields).flat();
 }
-
-/** What a command's id is remembered by. A session holds no colon, so no two are the same. */
-export function commandIdKey(session: string, id: string): string {
-  return `${session}:${id}`;
-}

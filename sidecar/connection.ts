@@ -320,6 +320,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#countPending(1);
     try {
       const answer = await receive(payload, binary, sender, outlet, now());
+      // Over its tenant's share it floods as it would over its own rate.
+      if (isOverShare(answer) && !this.#admits(this.#meter.refuse(monotonicMs()))) return;
       if (answer !== undefined) this.#answer(answer);
       else if (sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
     } catch (error) {
@@ -379,6 +381,10 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       this.#messageDeadline?.restart();
     }
   }
+}
+
+function isOverShare(answer: Answer | undefined): boolean {
+  return answer?.kind === 'refused' && answer.code === 'TOO_MANY_MESSAGES';
 }
 
 function feedOf(

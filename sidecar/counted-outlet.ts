@@ -1,14 +1,21 @@
+import type { AddOutcome } from './command-stream';
 import type { Outlet } from './inbound';
-import type { Metrics } from './metrics';
+import type { CommandOutcome, Metrics } from './metrics';
+
+const COUNTED_AS = {
+  added: 'added',
+  known: 'repeated',
+  'over share': 'over_share',
+} as const satisfies Record<AddOutcome, CommandOutcome>;
 
 /** An outlet whose outcomes are counted. */
 export function countedOutlet(outlet: Outlet, metrics: Pick<Metrics, 'command' | 'relayed'>): Outlet {
   return {
-    addCommand: async (entry, onceKey) => {
+    addCommand: async (command) => {
       try {
-        const added = await outlet.addCommand(entry, onceKey);
-        metrics.command(added ? 'added' : 'repeated');
-        return added;
+        const outcome = await outlet.addCommand(command);
+        metrics.command(COUNTED_AS[outcome]);
+        return outcome;
       } catch (error) {
         metrics.command('unconfirmed');
         throw error;

@@ -1,5 +1,6 @@
 import { refusedMessage, type Answer } from './answer';
-import { commandEntry, commandIdKey, parseCommand, type CommandOrigin } from './commands';
+import { commandEntry, parseCommand, type CommandOrigin } from './commands';
+import type { AddOutcome, CommandToAdd } from './command-stream';
 import { isReserved } from './frame';
 import { refusedCommandId } from './command-id';
 import { sealEnvelope } from './envelope';
@@ -8,8 +9,8 @@ import type { MessagePolicy } from './routes';
 
 /** Where clients' messages go. Each call sends at once and in order, or rejects. */
 export interface Outlet {
-  /** Adds an entry to the command stream, at most once for each `onceKey`. Resolves with whether it was added now. */
-  addCommand(entry: readonly string[], onceKey: string | undefined): Promise<boolean>;
+  /** Adds a command to the stream, at most once for each id of its session that counts. */
+  addCommand(command: CommandToAdd): Promise<AddOutcome>;
   publish(channel: string, message: Buffer): Promise<unknown>;
 }
 
@@ -47,7 +48,12 @@ export async function receive(
       if (sender.senderId === undefined) throw new TypeError('a peer has a sender id');
       if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
       const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
-      return unlessUnavailable(outlet.publish(sender.channel, envelope));
+      try {
+        await outlet.publish(sender.channel, envelope);
+        return undefined;
+      } catch {
+        return unavailable();
+      }
     }
   }
 }
@@ -71,6 +77,8 @@ const TOO_MANY: Readonly<Partial<Record<RefusedBytes, string>>> & { readonly mes
   tenant_bytes: 'too many bytes of this tenant: send less a second',
 };
 
+const OVER_SHARE = 'too many commands of this tenant: send fewer, or smaller ones';
+
 async function command(
   payload: Buffer,
   binary: boolean,
@@ -82,15 +90,19 @@ async function command(
   const parsed = parseCommand(payload.toString('utf8'));
   if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
   const { id } = parsed;
-  const onceKey = bridgeV1 && id !== undefined ? commandIdKey(origin.session, id) : undefined;
-  return unlessUnavailable(outlet.addCommand(commandEntry(parsed, origin, timeMs), onceKey), id);
-}
-
-async function unlessUnavailable(sent: Promise<unknown>, id?: string): Promise<Answer | undefined> {
+  const { tenantId, session } = origin;
+  const entry = commandEntry(parsed, origin, timeMs);
+  const onceId = bridgeV1 ? id : undefined;
   try {
-    await sent;
+    const outcome = await outlet.addCommand({ entry, tenantId, session, onceId });
+    if (outcome === 'over share') return refusedMessage('TOO_MANY_MESSAGES', OVER_SHARE, id);
     return id === undefined ? undefined : { kind: 'taken', id };
   } catch {
-    return refusedMessage('UNAVAILABLE', 'Redis did not confirm it: try again later', id);
+    return unavailable(id);
   }
+}
+
+/** The answer to what Redis did not confirm. */
+function unavailable(id?: string): Answer {
+  return refusedMessage('UNAVAILABLE', 'Redis did not confirm it: try again later', id);
 }

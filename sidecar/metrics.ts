@@ -16,8 +16,8 @@ export type UpgradeOutcome = (typeof UPGRADE_OUTCOMES)[number];
 export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
 export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
 
-/** What comes of a command: taken over, known already by its id, or not confirmed by Redis. */
-export const COMMAND_OUTCOMES = ['added', 'repeated', 'unconfirmed'] as const;
+/** What comes of a command: taken over, known already by its id, over its tenant's share, or not confirmed by Redis. */
+export const COMMAND_OUTCOMES = ['added', 'repeated', 'over_share', 'unconfirmed'] as const;
 export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
 
 /** What comes of a message to a route's other peers. */

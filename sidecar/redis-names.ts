@@ -86,11 +86,31 @@ export class RedisNames {
   }
 
   /**
-   * The key by which a command is remembered, in the stream's slot, so that both can be changed in one step in a cluster as well.
+   * The key with the ids of a session's commands.
    * @param stream with its prefix
    */
-  rememberedCommand(stream: string, onceKey: string): string {
-    return `${this.#prefix}{${hashTag(stream) ?? stream}}:${onceKey}`;
+  commandIds(stream: string, session: string): string {
+    return `${this.#besideStream(stream)}${session}`;
+  }
+
+  /** The key by which older bridges remember a command's id. A session holds no colon, so it is no other key. */
+  formerCommandId(stream: string, session: string, id: string): string {
+    return `${this.#besideStream(stream)}${session}:${id}`;
+  }
+
+  /** The key with how many bytes were added to the stream, and when. No session begins so. */
+  commandLedger(stream: string): string {
+    return `${this.#besideStream(stream)}.ledger`;
+  }
+
+  /** The key with what a tenant has used of its share of the stream. */
+  tenantCommands(stream: string, tenantId: string): string {
+    return `${this.#besideStream(stream)}.tenant:${escapeSegment(tenantId)}`;
+  }
+
+  /** In the stream's slot, so that what goes with a command can be changed in one step in a cluster as well. */
+  #besideStream(stream: string): string {
+    return `${this.#prefix}{${hashTag(stream) ?? stream}}:`;
   }
 
   /** Whether a channel is the bridges' own, so that no client may listen or publish there. */

@@ -70,8 +70,12 @@ export interface Settings {
   readonly sessionTtlMs: number;
   readonly commandStream: string;
   readonly commandStreamMaxLength: number;
+  readonly commandStreamMaxBytes: number;
+  readonly commandTenantBytes: number;
+  readonly commandTenantWindowMs: number;
   readonly handshakeTimeoutMs: number;
   readonly commandIdTtlMs: number;
+  readonly maxCommandIds: number;
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
   readonly drainMs: number;
@@ -102,6 +106,9 @@ export class SettingsError extends Error {
 export const SETTING_ROWS: readonly SettingRow[] = Object.values(TABLE);
 
 const PREFIX = 'BRIDGE_';
+
+/** So many tenants that use up their shares at once leave room for each other. */
+const MIN_TENANTS_IN_STREAM = 4;
 
 /** Variables of an environment that begin as settings do and are none. */
 export function unknownSettings(
@@ -196,8 +203,12 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     sessionTtlMs: required(TABLE.sessionTtlMs),
     commandStream: required(TABLE.commandStream),
     commandStreamMaxLength: required(TABLE.commandStreamMaxLength),
+    commandStreamMaxBytes: required(TABLE.commandStreamMaxBytes),
+    commandTenantBytes: required(TABLE.commandTenantBytes),
+    commandTenantWindowMs: required(TABLE.commandTenantWindowMs),
     handshakeTimeoutMs: required(TABLE.handshakeTimeoutMs),
     commandIdTtlMs: required(TABLE.commandIdTtlMs),
+    maxCommandIds: required(TABLE.maxCommandIds),
     probeIntervalMs: required(TABLE.probeIntervalMs),
     probeTimeoutMs: required(TABLE.probeTimeoutMs),
     drainMs: required(TABLE.drainMs),
@@ -222,7 +233,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       `BRIDGE_ASSERTION_SECRET or BRIDGE_ASSERTION_PUBLIC_KEY: expected at least one of the two, so that assertions can be verified`,
     );
   }
-  faults.push(...sharedHeaderFaults(settings.headers));
+  faults.push(...sharedHeaderFaults(settings.headers), ...shareFaults(settings));
   if (faults.length > 0) {
     // One that is missing may be there under a name that is nearly right.
     throw new SettingsError([...faults, ...unknownSettings(env).map(unknownVariableText)]);
@@ -252,6 +263,16 @@ function faultOf<T>({ expected, faultOf: own }: Row<T>, value: string): string {
     return `expected ${expected}, got the address that Kubernetes sets for a Service of that name: give the Service another name, or its pods enableServiceLinks: false`;
   }
   return own?.(value) ?? `expected ${expected}`;
+}
+
+/** One tenant must not push out of the stream what others have added a moment ago. */
+function shareFaults({ commandTenantBytes: share, commandStreamMaxBytes: all }: Settings): readonly string[] {
+  const most = Math.floor(all / MIN_TENANTS_IN_STREAM);
+  // A bad value is NaN or undefined here, and has a fault of its own.
+  if (!(share > most)) return [];
+  return [
+    `${TABLE.commandTenantBytes.name}: expected at most a quarter of ${TABLE.commandStreamMaxBytes.name} (${most}), or 0 for any number, got ${share}`,
+  ];
 }
 
 /** Two kinds of header under one name could not both be checked. */

@@ -142,7 +142,7 @@ describe('a prefix', () => {
     chat.send('{"type":"ask","id":"c1"}');
     await chat.next();
     expect(await redis.xlen('staging/jobs')).toBe(1);
-    expect(await redis.exists('staging/{staging/jobs}:x:c1')).toBe(1);
+    expect(await redis.exists('staging/{staging/jobs}:x')).toBe(1);
   });
 });
 

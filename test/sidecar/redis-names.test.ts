@@ -105,7 +105,10 @@ describe('a prefix', () => {
       names.tenantConnections('acme'),
       names.userConnections('acme', 'u:1'),
       names.commandStream('ai:commands'),
-      names.rememberedCommand('staging:ai:commands', 's1:c1'),
+      names.commandIds('staging:ai:commands', 's1'),
+      names.formerCommandId('staging:ai:commands', 's1', 'c1'),
+      names.commandLedger('staging:ai:commands'),
+      names.tenantCommands('staging:ai:commands', 'a:b'),
     ]).toEqual([
       'staging:ws:control',
       'staging:a%3Ab:notifications',
@@ -118,7 +121,10 @@ describe('a prefix', () => {
       'staging:ws:conn:{acme}',
       'staging:ws:conn:{acme}:u%3A1',
       'staging:ai:commands',
+      'staging:{staging:ai:commands}:s1',
       'staging:{staging:ai:commands}:s1:c1',
+      'staging:{staging:ai:commands}:.ledger',
+      'staging:{staging:ai:commands}:.tenant:a%3Ab',
     ]);
   });
 
@@ -131,7 +137,15 @@ describe('a prefix', () => {
 
   it('leaves in one slot of a cluster what one script changes', () => {
     const pairs = ['ai:commands', '{ai}:commands'].map((stream) => names.commandStream(stream));
-    for (const stream of pairs) expect(keySlot(names.rememberedCommand(stream, 's:c'))).toBe(keySlot(stream));
+    for (const stream of pairs) {
+      const beside = [
+        names.commandIds(stream, 's'),
+        names.formerCommandId(stream, 's', 'c'),
+        names.commandLedger(stream),
+        names.tenantCommands(stream, 'acme'),
+      ];
+      expect(beside.map(keySlot)).toEqual(beside.map(() => keySlot(stream)));
+    }
     expect(keySlot(names.userConnections('acme', 'u'))).toBe(keySlot(names.tenantConnections('acme')));
     expect(keySlot(names.shardProbe('b', 7))).toBe(keySlot(UNPREFIXED.shardProbe('b', 7)));
   });
