@@ -38,6 +38,12 @@ export const CLOSE_TIMEOUT_MS = 5000;
 /** Why a connection is refused whose session somebody else has. */
 export const FOREIGN_SESSION = forbidden("the session is somebody else's");
 
+/** Why a message is not taken, and whether its sender is to be closed. */
+interface Overrun {
+  readonly over: RefusedBytes;
+  readonly isFlood: boolean;
+}
+
 /** What all connections of a bridge share. */
 export interface Surroundings {
   readonly subscriptions: Registry<Receiver>;
@@ -312,17 +318,14 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#metrics.traffic.bytesReceived += payload.length;
     const refusal = this.#judge(payload.length, monotonicMs());
     if (refusal !== undefined) {
-      this.#metrics.bytesRefused(refusal.over, payload.length);
-      if (refusal.isFlood) this.close(CLOSE_CODES.tooManyMessages);
-      else this.#answer(refuse(payload, binary, sender, refusal.over));
+      this.#refuse(payload.length, refusal, () => refuse(payload, binary, sender, refusal.over));
       return;
     }
     this.#countPending(1);
     try {
       const answer = await receive(payload, binary, sender, outlet, now());
-      // Over its tenant's share it floods as it would over its own rate.
-      if (isOverShare(answer) && !this.#admits(this.#meter.refuse(monotonicMs()))) return;
-      if (answer !== undefined) this.#answer(answer);
+      if (isOverShare(answer)) this.#refuse(payload.length, this.#overShare(payload.length), () => answer);
+      else if (answer !== undefined) this.#answer(answer);
       else if (sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
     } catch (error) {
       log.error({ err: error }, 'message failed');
@@ -344,12 +347,21 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   /** @returns why a message is not even looked at, if it is not */
-  #judge(
-    bytes: number,
-    nowMs: number,
-  ): { readonly over: RefusedBytes; readonly isFlood: boolean } | undefined {
+  #judge(bytes: number, nowMs: number): Overrun | undefined {
     if (this.#allowance !== undefined) return this.#allowance.take(bytes, nowMs);
     return { over: 'read_only', isFlood: this.#meter.refuse(nowMs) === 'flood' };
+  }
+
+  /** Over its tenant's share of the command stream a client floods as it would over its own rate. */
+  #overShare(bytes: number): Overrun {
+    const nowMs = this.#surroundings.monotonicMs();
+    return { over: 'over_share', isFlood: this.#allowance?.refuse(bytes, nowMs) === true };
+  }
+
+  #refuse(bytes: number, { over, isFlood }: Overrun, answer: () => Answer): void {
+    this.#metrics.bytesRefused(over, bytes);
+    if (isFlood) this.close(CLOSE_CODES.tooManyMessages);
+    else this.#answer(answer());
   }
 
   /** A client that was sent nothing for its route's time gets its own message back, as a sign of life (PROTOCOL.md §3). */
@@ -383,7 +395,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 }
 
-function isOverShare(answer: Answer | undefined): boolean {
+function isOverShare(answer: Answer | undefined): answer is Answer & { readonly kind: 'refused' } {
   return answer?.kind === 'refused' && answer.code === 'TOO_MANY_MESSAGES';
 }
 

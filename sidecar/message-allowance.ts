@@ -36,10 +36,21 @@ export class MessageAllowance {
    */
   take(bytes: number, nowMs: number): OverVerdict | undefined {
     const over = this.#over(bytes, nowMs);
-    if (over !== undefined) return { over, isFlood: this.#isFlood(bytes, nowMs) };
+    if (over !== undefined) return { over, isFlood: this.refuse(bytes, nowMs) };
     this.#messages.take(nowMs);
     for (const meter of [this.#socket, this.#account.user, this.#account.tenant]) meter.charge(bytes, nowMs);
     return undefined;
+  }
+
+  /**
+   * Counts a message that is refused, whatever the rates.
+   * @param nowMs a clock that nobody sets, in milliseconds
+   * @returns whether its sender is to be closed
+   */
+  refuse(bytes: number, nowMs: number): boolean {
+    if (this.#messages.refuse(nowMs) === 'flood' || !this.#refused.admits(bytes, nowMs)) return true;
+    this.#refused.charge(bytes, nowMs);
+    return false;
   }
 
   #over(bytes: number, nowMs: number): OverRate | undefined {
@@ -47,11 +58,5 @@ export class MessageAllowance {
     if (!this.#socket.admits(bytes, nowMs)) return 'socket_bytes';
     if (!this.#account.user.admits(bytes, nowMs)) return 'user_bytes';
     return this.#account.tenant.admits(bytes, nowMs) ? undefined : 'tenant_bytes';
-  }
-
-  #isFlood(bytes: number, nowMs: number): boolean {
-    if (this.#messages.refuse(nowMs) === 'flood' || !this.#refused.admits(bytes, nowMs)) return true;
-    this.#refused.charge(bytes, nowMs);
-    return false;
   }
 }

@@ -8,12 +8,13 @@ import { createTraffic, type Traffic } from './traffic';
 export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
 export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
 
-/** Why bytes of clients' messages are refused before they are looked at. */
+/** Why bytes of clients' messages are refused: all but `over_share` before they are looked at. */
 export const REFUSED_BYTES = [
   'message_rate',
   'socket_bytes',
   'user_bytes',
   'tenant_bytes',
+  'over_share',
   'read_only',
 ] as const;
 export type RefusedBytes = (typeof REFUSED_BYTES)[number];
@@ -26,7 +27,7 @@ export interface RouteMetrics {
   closed(tenant: string, code: number): void;
   /** The bridge answered a client's message with an error frame. */
   messageRefused(code: BridgeErrorCode): void;
-  /** A message of so many bytes was refused, and nothing of it looked at. */
+  /** A message of so many bytes was refused. */
   bytesRefused(reason: RefusedBytes, bytes: number): void;
   /** A client did not take its frames in time, and what the bridge did then. */
   slowConsumer(action: SlowConsumerAction): void;
@@ -100,7 +101,7 @@ export function createRouteMetrics(
   );
   const refusedBytes = counter(
     'ws_bridge_refused_bytes_total',
-    'Bytes of messages from clients that were refused by their rate or their route, by why.',
+    'Bytes of messages from clients that were refused by a rate, a share or their route, by why.',
     'reason',
     REFUSED_BYTES,
   );

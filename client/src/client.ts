@@ -127,7 +127,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /**
    * Sends a command, now or when there is a connection again, until the bridge has taken it over or refused it.
    * @param id 1 to 128 characters; unique in the session, or that of an earlier command, which then is not run again
-   *   when the bridge has it: it remembers ids for an hour. Default: a new one
+   *   when the bridge has it: it remembers a session's latest 1,000 ids, for an hour. Default: a new one
    * @returns a promise that is fulfilled once the bridge has taken it over: once, however often it was sent
    * @throws BridgeClientError when it is refused, too many wait, it can no longer be sent again, or the client is
    *   closed before it is acknowledged

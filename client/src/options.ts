@@ -79,7 +79,7 @@ export interface ClientOptions {
   /**
    * How long after it was first sent a command may be sent again, in milliseconds; then it is rejected with
    * `UNCONFIRMED`. Must be less than the bridge remembers its id for (`BRIDGE_COMMAND_ID_TTL_MS`, an hour), or it may be
-   * run twice. Default: 3,000,000.
+   * run twice. So may one that is sent again after more than `BRIDGE_MAX_COMMAND_IDS` (1,000) others of its session. Default: 3,000,000.
    */
   readonly commandTtlMs?: number;
   /** Time and timers. Default: the system's. */

@@ -59,6 +59,10 @@ async function chatOf(
     BRIDGE_MAX_MESSAGES_PER_SECOND: '0',
     // Some of these tests are refused until they are not.
     BRIDGE_MESSAGE_BURST: '1000000',
+    BRIDGE_COMMAND_BYTES_PER_SECOND: '0',
+    BRIDGE_USER_COMMAND_BYTES_PER_SECOND: '0',
+    BRIDGE_TENANT_COMMAND_BYTES_PER_SECOND: '0',
+    BRIDGE_COMMAND_BYTES_BURST: '1000000000',
     BRIDGE_LINGER_MS: '0',
     ...env,
   });
@@ -184,6 +188,11 @@ describe("a tenant's share of the stream", () => {
     const eve = await connectCounting(`${bridges[0]?.url ?? ''}${CHAT}s3`, EVE);
     await add(eve, ['e0', 'e1'], LARGE);
     expect(await inStream()).toEqual(['a0', 'a1', 'b0', 'e0', 'e1']);
+    const metrics = await (await fetch(`${bridges[1]?.adminUrl ?? ''}/metrics`)).text();
+    expect(metrics).toContain('ws_bridge_commands_total{outcome="over_share"} 1\n');
+    expect(metrics).toContain(
+      `ws_bridge_refused_bytes_total{route="ai-chat",reason="over_share"} ${command('b1', LARGE).length}\n`,
+    );
   });
 
   it('has room for a small command when it has none for a large one', async () => {
@@ -202,7 +211,7 @@ describe("a tenant's share of the stream", () => {
 
   it('takes one command that is larger than the share when nothing of it is used', async () => {
     const alice = await chatOf(env);
-    await add(alice, ['c0'], 8 * LARGE);
+    await add(alice, ['c0'], 7 * LARGE);
     expect(await asked(alice, 'c1', 10)).toEqual(refusal('c1'));
   });
 

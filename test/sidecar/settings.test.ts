@@ -142,6 +142,23 @@ describe('settings', () => {
     expect(faults).toEqual(['BRIDGE_*_HEADER: expected five different header names']);
   });
 
+  it.each([
+    ['4194305', '16777216', 4_194_304],
+    ['8388608', '65536', 16_384],
+  ])("refuse a tenant's share of %s bytes in a command stream of %s", (share, all, most) => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_COMMAND_STREAM_MAX_BYTES: all,
+      BRIDGE_COMMAND_TENANT_BYTES: share,
+    };
+    expect(faultsOf(env)).toEqual([
+      `BRIDGE_COMMAND_TENANT_BYTES: expected at most a quarter of BRIDGE_COMMAND_STREAM_MAX_BYTES (${most}), or 0 for any number, got ${share}`,
+    ]);
+    for (const good of ['0', `${most}`]) {
+      expect(faultsOf({ ...env, BRIDGE_COMMAND_TENANT_BYTES: good })).toEqual([]);
+    }
+  });
+
   it('each have a name of their own and a description', () => {
     const names = SETTING_ROWS.map((row) => row.name);
     expect(new Set(names).size).toBe(names.length);

@@ -82,7 +82,12 @@ describe.each([
       BRIDGE_REDIS_TOPOLOGY_INTERVAL_MS: '10000',
       BRIDGE_CHANNEL_PREFIX: prefix,
     };
-    const [here, there] = [await startBridge(setup.url, env), await startBridge(setup.url, env)];
+    // A stream so small that a few commands are more than it keeps.
+    const small = { BRIDGE_COMMAND_STREAM_MAX_BYTES: '65536', BRIDGE_COMMAND_TENANT_BYTES: '0' };
+    const [here, there] = [
+      await startBridge(setup.url, { ...env, ...small }),
+      await startBridge(setup.url, env),
+    ];
     for (const { adminUrl } of [here, there]) {
       await eventually(async () => (await fetch(`${adminUrl}/readyz`)).status === 200);
     }
@@ -90,6 +95,11 @@ describe.each([
     const chat = await connectCounting(`${here.url}/ws/ai/chat?session=s1`, ALICE);
     chat.send('{"type":"ask","id":"c1"}');
     expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id: 'c1' } });
+    const long = 'x'.repeat(20_000);
+    for (const id of ['c2', 'c3', 'c4', 'c5']) {
+      chat.send(JSON.stringify({ type: 'ask', data: long, id }));
+      expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id } });
+    }
     chat.send('{"type":"ask"}');
     await publish('ai:stream:s1', 'token');
     expect(await chat.next()).toBe('token');
@@ -101,6 +111,10 @@ describe.each([
     await publish('ai:stream:s1', 'handed over');
     const moved = await connectCounting(`${there.url}/ws/ai/chat?session=s1`, ALICE, again.point);
     expect([moved.ready.resumed, await moved.next()]).toEqual([true, 'handed over']);
+
+    // Counted as its tenant's share of the stream.
+    moved.send('{"type":"ask","id":"c6"}');
+    expect(await moved.next()).toEqual({ type: 'bridge.ack', data: { id: 'c6' } });
 
     const inbox = await connect(`${here.url}/ws/notifications`, ALICE);
     const board = await connect(`${here.url}/ws/bi/dashboards/d1`, ALICE);
