@@ -219,6 +219,7 @@ describe("a tenant's share of the stream", () => {
     await redis.set('{ai:commands}:.tenant:acme', `${Date.now() + 3_600_000}`);
     const alice = await chatOf({ ...env, BRIDGE_COMMAND_TENANT_WINDOW_MS: '1000' });
     await eventually(async () => (await asked(alice, 'c0', LARGE)) === undefined);
+    expect(await inStream()).toEqual(['c0']);
   });
 
   it('refuses what is known to have no room without asking Redis', async () => {
