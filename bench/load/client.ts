@@ -10,7 +10,6 @@ import {
   OPCODE_PONG,
   OPCODE_TEXT,
 } from './frame-reader';
-import type { Tally } from './tally';
 
 /** What a client says beyond the WebSocket handshake, for servers with a protocol of their own. */
 export interface Dialogue {
@@ -21,6 +20,18 @@ export interface Dialogue {
   /** A text of the server's that asks for an answer, and the answer. */
   readonly ping: string;
   readonly pong: string;
+}
+
+/** Who is told what comes on the clients' sockets. */
+export interface Recorder {
+  /** A frame with a stamp: which of its channel's messages it is, when that was made, and when it came. */
+  frame(socket: number, index: number, timeUs: number, nowUs: number): void;
+  /** A control frame of bridge.v1 told of a gap. */
+  gap(): void;
+  /** The server closed a socket. */
+  closed(): void;
+  /** Any other text. */
+  text?(text: string): void;
 }
 
 /** How one client connects. */
@@ -46,7 +57,7 @@ const MESSAGE = /"message":\s*"([^"]*)"/;
 export class Client {
   readonly #plan: ClientPlan;
   readonly #number: number;
-  readonly #tally: Tally;
+  readonly #recorder: Recorder;
   readonly #reader: FrameReader;
   readonly #socket: Socket;
   readonly #openedUs: number;
@@ -60,10 +71,10 @@ export class Client {
   /** From connecting to being ready, in microseconds. */
   handshakeUs = NaN;
 
-  constructor(plan: ClientPlan, number: number, tally: Tally) {
+  constructor(plan: ClientPlan, number: number, recorder: Recorder) {
     this.#plan = plan;
     this.#number = number;
-    this.#tally = tally;
+    this.#recorder = recorder;
     this.opened = new Promise((resolve) => (this.#settle = resolve));
     this.#reader = new FrameReader((opcode, buffer, start, end) => {
       this.#frame(opcode, buffer, start, end);
@@ -87,9 +98,14 @@ export class Client {
     });
     this.#socket.on('close', () => {
       this.#settle('closed');
-      if (!this.#leaving) tally.closed += 1;
+      if (!this.#leaving) recorder.closed();
     });
     this.#socket.write(handshake(plan));
+  }
+
+  /** Writes a frame. */
+  send(frame: Buffer): void {
+    this.#socket.write(frame);
   }
 
   /** Cuts the connection. */
@@ -146,7 +162,7 @@ export class Client {
       this.#stampOffset = found;
     }
     const at = start + this.#stampOffset;
-    this.#tally.frame(this.#number, stampIndex(buffer, at), stampTimeUs(buffer, at), this.#nowUs);
+    this.#recorder.frame(this.#number, stampIndex(buffer, at), stampTimeUs(buffer, at), this.#nowUs);
   }
 
   #other(text: string): void {
@@ -154,11 +170,13 @@ export class Client {
     if (dialogue !== undefined && text.startsWith(dialogue.ready)) this.#ready();
     else if (text === dialogue?.ping)
       this.#socket.write(clientFrame(OPCODE_TEXT, Buffer.from(dialogue.pong)));
-    else if (text.startsWith(`${CONTROL_FRAME_PREFIX}gap"`)) this.#tally.gaps += 1;
+    else if (text.startsWith(`${CONTROL_FRAME_PREFIX}gap"`)) this.#recorder.gap();
+    else this.#recorder.text?.(text);
   }
 }
 
-function handshake({ port, path, headers }: ClientPlan): string {
+/** The upgrade that a client asks for. */
+export function handshake({ port, path, headers }: Pick<ClientPlan, 'port' | 'path' | 'headers'>): string {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,

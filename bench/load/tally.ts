@@ -1,4 +1,5 @@
 import { LatencyHistogram } from '../latency-histogram';
+import type { Recorder } from './client';
 
 /** A stretch of time that is measured, in microseconds of `clockUs`. */
 export interface Window {
@@ -24,7 +25,7 @@ export interface Counts {
 }
 
 /** Counts what comes on all sockets, and looks for what does not. */
-export class Tally {
+export class Tally implements Recorder {
   readonly #latencies = new LatencyHistogram();
   readonly #next: number[] = [];
   readonly #received: number[] = [];
@@ -32,8 +33,8 @@ export class Tally {
   #delivered = 0;
   #misplaced = 0;
   #total = 0;
-  gaps = 0;
-  closed = 0;
+  #gaps = 0;
+  #closed = 0;
 
   /** Frames on all sockets, ever. */
   get total(): number {
@@ -59,6 +60,14 @@ export class Tally {
     if (timeUs >= startUs && timeUs < endUs) this.#latencies.record(nowUs - timeUs);
   }
 
+  gap(): void {
+    this.#gaps += 1;
+  }
+
+  closed(): void {
+    this.#closed += 1;
+  }
+
   /** @param published how many messages each socket should have got by now */
   counts(published: readonly number[]): Counts {
     const missing = published.map((count, socket) => count - (this.#received[socket] ?? 0));
@@ -68,8 +77,8 @@ export class Tally {
       p99Ms: this.#latencies.percentileUs(0.99) / 1000,
       lost: missing.reduce((sum, count) => sum + count, 0),
       misplaced: this.#misplaced,
-      gaps: this.gaps,
-      closed: this.closed,
+      gaps: this.#gaps,
+      closed: this.#closed,
     };
   }
 }

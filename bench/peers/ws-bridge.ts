@@ -4,7 +4,8 @@ import { signAssertion } from '../../protocol/assertion';
 import { SUBPROTOCOL } from '../../protocol/frames';
 import { DEFAULT_HEADER_NAMES as HEADERS } from '../../protocol/headers';
 import { importSecret } from '../../protocol/keys';
-import type { Peer } from '../peer';
+import type { Peer, Place } from '../peer';
+import type { ServerProcess } from '../server-process';
 import type { Topic } from '../topic';
 import { nodeServer } from './node-server';
 
@@ -18,15 +19,7 @@ export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
   return {
     name: `ws-bridge, ${clients}`,
     prepare: () => Promise.resolve(undefined),
-    start: async (place) =>
-      nodeServer('sidecar/bin/ws-bridge.js', place, {
-        BRIDGE_HOST: '127.0.0.1',
-        BRIDGE_PORT: `${place.port}`,
-        BRIDGE_ADMIN_HOST: '127.0.0.1',
-        BRIDGE_ADMIN_PORT: `${await serverPort()}`,
-        BRIDGE_ASSERTION_SECRET: ASSERTION_SECRET,
-        REDIS_URL: `redis://127.0.0.1:${place.redisPort}`,
-      }),
+    start: async (place) => startBridge(place, await serverPort()),
     client: async (topic, number) => ({
       path: topic.path,
       headers: {
@@ -38,8 +31,31 @@ export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
   };
 }
 
+/**
+ * Starts the bridge as it is shipped.
+ * @param more settings that are not left at their defaults
+ */
+export function startBridge(
+  place: Place,
+  adminPort: number,
+  more: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  return nodeServer('sidecar/bin/ws-bridge.js', place, {
+    BRIDGE_HOST: '127.0.0.1',
+    BRIDGE_PORT: `${place.port}`,
+    BRIDGE_ADMIN_HOST: '127.0.0.1',
+    BRIDGE_ADMIN_PORT: `${adminPort}`,
+    BRIDGE_ASSERTION_SECRET: ASSERTION_SECRET,
+    REDIS_URL: `redis://127.0.0.1:${place.redisPort}`,
+    ...more,
+  });
+}
+
 /** The headers that the gatekeeper sets on the upgrade of one user. */
-export async function assertedHeaders(topic: Topic, number: number): Promise<Record<string, string>> {
+export async function assertedHeaders(
+  topic: Pick<Topic, 'path' | 'tenant'>,
+  number: number,
+): Promise<Record<string, string>> {
   const identity = { tenantId: topic.tenant, userId: `u${number}`, roles: ['analyst'] };
   const [path] = topic.path.split('?');
   const requestId = randomUUID();

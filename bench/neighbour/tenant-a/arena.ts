@@ -1,0 +1,153 @@
+import { clockUs } from '../../clock';
+import { SUBPROTOCOL } from '../../../protocol/frames';
+import { assertedHeaders } from '../../peers/ws-bridge';
+import { respCommand } from '../../publisher/resp';
+import { shippedLimits, type Limits } from '../limits';
+import { dueUs, pursue, type Rate } from '../pursue';
+import type { Strength } from '../schedule';
+import type { AttackOrder, Deeds } from './calls';
+import { Foe, type Reading } from './foe';
+import { PublishingLine } from './publishing-line';
+
+/** Tenant A's name. */
+export const TENANT_A = 'loud';
+/** Beyond its limits A connects so many times as often. */
+const OVER_UPGRADES = 10;
+/** Who was refused tries again after this. */
+const RETRY_MS = 250;
+
+/** How a client of A comes in. */
+export interface Entrance {
+  readonly path: string;
+  readonly user: number;
+  readonly subprotocol?: boolean;
+  readonly reading?: Reading;
+}
+
+/** Where an attack takes place, and until when. */
+export class Arena {
+  readonly strength: Strength;
+  readonly endUs: number;
+  readonly limits: Limits = shippedLimits();
+  readonly #order: AttackOrder;
+  readonly #foes = new Set<Foe>();
+  #line: PublishingLine | undefined;
+  #entries = 0;
+  #sockets = 0;
+  #refused = 0;
+  #cut = 0;
+  #writes = 0;
+  #bytes = 0;
+  #bytesRead = 0;
+
+  constructor(order: AttackOrder) {
+    this.#order = order;
+    this.strength = order.strength;
+    this.endUs = order.endUs;
+  }
+
+  isOver(): boolean {
+    return clockUs() >= this.endUs;
+  }
+
+  /** Connects, when A's next upgrade is due. @returns undefined when it is refused */
+  async enter({ path, user, subprotocol = false, reading = 'all' }: Entrance): Promise<Foe | undefined> {
+    await this.#turnToEnter();
+    if (this.isOver()) return undefined;
+    const asserted = await assertedHeaders({ path, tenant: TENANT_A }, user);
+    const headers = subprotocol ? { ...asserted, 'Sec-WebSocket-Protocol': SUBPROTOCOL } : asserted;
+    const foe = new Foe({ port: this.#order.port, path, headers, reading });
+    this.#foes.add(foe);
+    void foe.ended().then(() => {
+      this.#foes.delete(foe);
+      this.#bytesRead += foe.bytesRead;
+      if (!foe.hasLeft) this.#cut += 1;
+    });
+    if (await foe.opened) {
+      this.#sockets += 1;
+      return foe;
+    }
+    if (!this.isOver()) this.#refused += 1;
+    foe.leave();
+    return undefined;
+  }
+
+  /** Writes to the bridge, when there is room. */
+  async write(foe: Foe, bytes: Buffer): Promise<void> {
+    this.#writes += 1;
+    this.#bytes += bytes.length;
+    await foe.write(bytes);
+  }
+
+  /** Has a socket there until the end: who is cut comes back. */
+  async keepIn(entrance: Entrance, act: (foe: Foe) => Promise<void>): Promise<void> {
+    while (!this.isOver()) {
+      const foe = await this.enter(entrance);
+      if (foe === undefined) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      else await act(foe);
+      foe?.leave();
+    }
+  }
+
+  /** Keeps sending the same message from one place. */
+  keepSending(entrance: Entrance, rate: Rate, message: Buffer): Promise<void> {
+    return this.keepIn(entrance, (foe) =>
+      this.pursue(rate, async () => {
+        await this.write(foe, message);
+        return foe.isOpen;
+      }),
+    );
+  }
+
+  /** Does something within a rate, or as fast as it can be done. */
+  pursue(rate: Rate, act: () => Promise<boolean>): Promise<void> {
+    return pursue({ strength: this.strength, untilUs: this.endUs, rate, act });
+  }
+
+  /** Publishes as one of A's services does, at a pace. @param message makes the message with a number */
+  async publish(
+    perSecond: number,
+    message: (number: number) => readonly [channel: string, payload: Buffer | string],
+  ): Promise<void> {
+    const line = (this.#line ??= await PublishingLine.open(this.#order.redisPort));
+    let number = 0;
+    const pace = { strength: 'within' as const, untilUs: this.endUs, rate: { perSecond, burst: 1 } };
+    const act = async (): Promise<boolean> => {
+      const command = respCommand('PUBLISH', ...message(number));
+      number += 1;
+      this.#writes += 1;
+      this.#bytes += command.length;
+      await line.write(command);
+      return true;
+    };
+    await pursue({ ...pace, act });
+  }
+
+  /** Takes A away. */
+  leave(): void {
+    for (const foe of this.#foes) foe.leave();
+    this.#line?.leave();
+  }
+
+  deeds(): Deeds {
+    const here = [...this.#foes].reduce((sum, foe) => sum + foe.bytesRead, 0);
+    return {
+      sockets: this.#sockets,
+      refused: this.#refused,
+      cut: this.#cut,
+      writes: this.#writes,
+      megabytes: this.#bytes / 1e6,
+      megabytesRead: (this.#bytesRead + here) / 1e6,
+    };
+  }
+
+  async #turnToEnter(): Promise<void> {
+    const { perSecond, burst } = this.limits.upgrades;
+    const rate =
+      this.strength === 'within' ? { perSecond, burst } : { perSecond: OVER_UPGRADES * perSecond, burst };
+    const waitUs = this.#order.startUs + dueUs(this.#entries, rate) - clockUs();
+    this.#entries += 1;
+    const mostUs = this.endUs - clockUs();
+    if (waitUs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(waitUs, mostUs) / 1000));
+  }
+}

@@ -1,0 +1,14 @@
+import type { Arena } from './arena';
+
+/** Something that tenant A does to a bridge, within its limits and beyond them. */
+export interface Attack {
+  readonly name: string;
+  /** In one line. */
+  readonly does: string;
+  /** Arguments of its redis-server. */
+  readonly redis?: readonly string[];
+  /** What A's clients do, until the arena is over. */
+  readonly clients: (arena: Arena) => Promise<void>;
+  /** What a service does meanwhile that publishes to A. */
+  readonly service?: (arena: Arena) => Promise<void>;
+}

@@ -1,0 +1,25 @@
+import type { Attack } from '../attack';
+import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../masked-frame';
+
+const SOCKETS = 10;
+
+export const fragments: Attack = {
+  name: 'fragments',
+  does: '10 sockets of one user send messages in as many frames as one may have, of a byte each',
+  clients: async (arena) => {
+    const { settings, messages } = arena.limits;
+    const message = fragmented(settings.maxFragments);
+    const rate = messages('relay', message.length);
+    const places = Array.from({ length: SOCKETS }, (_, number) => `/ws/collaboration/fragments${number}`);
+    await Promise.all(places.map((path) => arena.keepSending({ path, user: 0 }, rate, message)));
+  },
+};
+
+/** One message of so many frames. */
+function fragmented(frames: number): Buffer {
+  const byte = Buffer.of(7);
+  const parts = Array.from({ length: frames }, (_, number) =>
+    maskedFrame(number === 0 ? OPCODE_BINARY : OPCODE_CONTINUATION, byte, { fin: number === frames - 1 }),
+  );
+  return Buffer.concat(parts);
+}

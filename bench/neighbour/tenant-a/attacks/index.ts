@@ -1,0 +1,34 @@
+import type { Attack } from '../attack';
+import { churn } from './churn';
+import { deepCommand } from './deep-command';
+import { fragments } from './fragments';
+import { fullRedis, fullRedisLru } from './full-redis';
+import { hugePublishes } from './huge-publishes';
+import { largeCommands } from './large-commands';
+import { lonelyRelays } from './lonely-relays';
+import { neverReading } from './never-reading';
+import { numberArrays } from './number-arrays';
+import { pings } from './pings';
+import { revocations } from './revocations';
+import { rings } from './rings';
+import { slowReading } from './slow-reading';
+import { smallCommands } from './small-commands';
+
+/** Every attack, in the order in which they are run. */
+export const ATTACKS: readonly Attack[] = [
+  deepCommand,
+  largeCommands,
+  numberArrays,
+  smallCommands,
+  lonelyRelays,
+  fullRedis,
+  fullRedisLru,
+  rings,
+  churn,
+  neverReading,
+  slowReading,
+  fragments,
+  pings,
+  revocations,
+  hugePublishes,
+];
