@@ -26,8 +26,8 @@ export function shippedLimits(): Limits {
   const rate = { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst };
   return {
     settings,
-    commandBytes: settings.maxFrameBytes,
-    relayBytes: settings.maxFrameBytes,
+    commandBytes: Math.min(settings.maxFrameBytes, settings.maxCommandBytes),
+    relayBytes: Math.min(settings.maxFrameBytes, settings.maxRelayBytes),
     depth: MAX_DATA_DEPTH,
     messages: () => rate,
     upgrades: UPGRADES,
