@@ -1,7 +1,17 @@
 import { MAX_DATA_DEPTH } from '../../sidecar/commands';
+import type { ByteRate } from '../../sidecar/byte-rate';
 import { parseSettings, type Settings } from '../../sidecar/settings';
 import { ASSERTION_SECRET } from '../peers/ws-bridge';
 import type { Rate } from './pursue';
+
+/** What a message is for: the two have byte rates of their own. */
+export type MessageKind = 'command' | 'relay';
+
+/** Sockets of one tenant that all send as much. */
+export interface Crowd {
+  readonly sockets: number;
+  readonly users: number;
+}
 
 /** What the bridge's documents let one client do, as shipped. */
 export interface Limits {
@@ -11,8 +21,8 @@ export interface Limits {
   readonly relayBytes: number;
   /** How deep `data` of a command may be nested. */
   readonly depth: number;
-  /** Messages of so many bytes that one socket may send. */
-  readonly messages: (kind: 'command' | 'relay', bytes: number) => Rate;
+  /** Messages of so many bytes that one socket may send, of a crowd that shares what its users and its tenant may. */
+  readonly messages: (kind: MessageKind, bytes: number, crowd?: Crowd) => Rate;
   /** Upgrades of a tenant: the gatekeeper's, of its largest tier. */
   readonly upgrades: Rate;
 }
@@ -23,13 +33,34 @@ const UPGRADES: Rate = { perSecond: 1000 / 60, burst: 200 };
 /** The limits with the settings at their defaults. */
 export function shippedLimits(): Limits {
   const settings = parseSettings({ BRIDGE_ASSERTION_SECRET: ASSERTION_SECRET });
-  const rate = { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst };
   return {
     settings,
     commandBytes: Math.min(settings.maxFrameBytes, settings.maxCommandBytes),
     relayBytes: Math.min(settings.maxFrameBytes, settings.maxRelayBytes),
     depth: MAX_DATA_DEPTH,
-    messages: () => rate,
+    messages: (kind, bytes, crowd = ALONE) => messageRate(settings, kind, bytes, crowd),
     upgrades: UPGRADES,
+  };
+}
+
+const ALONE: Crowd = { sockets: 1, users: 1 };
+
+/** The least of the rate of messages and those of bytes: its own, and its share of its user's and its tenant's. */
+function messageRate(settings: Settings, kind: MessageKind, bytes: number, crowd: Crowd): Rate {
+  const { socket, user, tenant } =
+    kind === 'command' ? settings.byteRates.commands : settings.byteRates.relay;
+  const ofBytes = ({ perSecond, burst }: ByteRate, sharers: number): Rate => ({
+    perSecond: perSecond === 0 ? Infinity : perSecond / bytes / sharers,
+    burst: perSecond === 0 ? Infinity : burst / bytes / sharers,
+  });
+  const rates = [
+    { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
+    ofBytes(socket, 1),
+    ofBytes(user, Math.ceil(crowd.sockets / crowd.users)),
+    ofBytes(tenant, crowd.sockets),
+  ];
+  return {
+    perSecond: Math.min(...rates.map(({ perSecond }) => perSecond)),
+    burst: Math.min(...rates.map(({ burst }) => burst)),
   };
 }

@@ -34,6 +34,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'RSS MB', figure: 'peakMb', compared: true },
   { title: 'after', figure: 'afterMb' },
   { title: 'bridge cores', figure: 'bridgeCores', digits: 2 },
+  { title: 'A over rate', figure: 'tooMany' },
+  { title: 'A 4429', figure: 'cut4429' },
   { title: 'A cores', figure: 'aCores', digits: 2 },
 ];
 

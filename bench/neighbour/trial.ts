@@ -11,6 +11,7 @@ import type { ServerProcess } from '../server-process';
 import { PAYLOAD } from '../stamp';
 import { chats } from '../topic';
 import type { Worker } from '../worker';
+import { askRateRefusals } from './refusals';
 import { KeptKeys } from './kept-keys';
 import { MemoryWatch } from './memory-watch';
 import type { PhaseFigures } from './observations';
@@ -139,17 +140,21 @@ async function measurePhases(stage: TrialStage, attack: Attack, schedule: Schedu
 
 /** One phase: what it cost the bridge and A. */
 async function measured<T>(
-  { bridge, redis, a, memory, kept }: TrialStage,
+  { bridge, redis, a, memory, kept, adminPort }: TrialStage,
   endUs: number,
   happening: () => Promise<T>,
 ): Promise<{ readonly figures: Figures; readonly done: T }> {
   memory.takePeakMb();
   const processes = { bridge: [bridge.pid], redis: [redis.pid], a: [a.clients.pid, a.service.pid] };
   const meter = hasEnded(bridge) ? undefined : startMeter(processes);
+  const before = await askRateRefusals(adminPort);
   const done = await happening();
   await untilUs(endUs);
   const { us, cpuUs } = meter === undefined || hasEnded(bridge) ? NOTHING_SPENT : meter();
+  const after = await askRateRefusals(adminPort);
   const figures = {
+    tooMany: after.messages - before.messages,
+    cut4429: after.closed - before.closed,
     peakMb: memory.takePeakMb(),
     evicted: await kept.lost(),
     bridgeCores: cpuUs.bridge / us,

@@ -1,9 +1,9 @@
-import { clockUs } from '../../clock';
+import { clockUs, untilUs } from '../../clock';
 import { SUBPROTOCOL } from '../../../protocol/frames';
 import { assertedHeaders } from '../../peers/ws-bridge';
 import { respCommand } from '../../publisher/resp';
 import { shippedLimits, type Limits } from '../limits';
-import { dueUs, pursue, type Rate } from '../pursue';
+import { dueUs, Pace, pursue, type Rate } from '../pursue';
 import type { Strength } from '../schedule';
 import type { AttackOrder, Deeds } from './calls';
 import { Foe, type Reading } from './foe';
@@ -91,17 +91,18 @@ export class Arena {
 
   /** Keeps sending the same message from one place. */
   keepSending(entrance: Entrance, rate: Rate, message: Buffer): Promise<void> {
+    const pace = new Pace(rate);
     return this.keepIn(entrance, (foe) =>
-      this.pursue(rate, async () => {
+      this.#pursue(pace, async () => {
         await this.write(foe, message);
         return foe.isOpen;
       }),
     );
   }
 
-  /** Does something within a rate, or as fast as it can be done. */
-  pursue(rate: Rate, act: () => Promise<boolean>): Promise<void> {
-    return pursue({ strength: this.strength, untilUs: this.endUs, rate, act });
+  /** Waits for its turn within a pace; beyond the limits it is always one's turn. */
+  async turn(pace: Pace): Promise<void> {
+    if (this.strength === 'within') await untilUs(Math.min(this.endUs, pace.nextUs()));
   }
 
   /** Publishes as one of A's services does, at a pace. @param message makes the message with a number */
@@ -111,7 +112,8 @@ export class Arena {
   ): Promise<void> {
     const line = (this.#line ??= await PublishingLine.open(this.#order.redisPort));
     let number = 0;
-    const pace = { strength: 'within' as const, untilUs: this.endUs, rate: { perSecond, burst: 1 } };
+    const steadily = { strength: 'within' as const, untilUs: this.endUs };
+    const pace = new Pace({ perSecond, burst: 1 });
     const act = async (): Promise<boolean> => {
       const command = respCommand('PUBLISH', ...message(number));
       number += 1;
@@ -120,7 +122,7 @@ export class Arena {
       await line.write(command);
       return true;
     };
-    await pursue({ ...pace, act });
+    await pursue({ ...steadily, pace, act });
   }
 
   /** Takes A away. */
@@ -139,6 +141,10 @@ export class Arena {
       megabytes: this.#bytes / 1e6,
       megabytesRead: (this.#bytesRead + here) / 1e6,
     };
+  }
+
+  #pursue(pace: Pace, act: () => Promise<boolean>): Promise<void> {
+    return pursue({ strength: this.strength, untilUs: this.endUs, pace, act });
   }
 
   async #turnToEnter(): Promise<void> {

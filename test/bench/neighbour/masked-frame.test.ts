@@ -1,5 +1,9 @@
-import { Receiver } from 'ws';
+import type { Writable } from 'node:stream';
+import * as ws from 'ws';
 import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../../bench/neighbour/masked-frame';
+
+/** The types of ws leave it out. */
+const { Receiver } = ws as unknown as { readonly Receiver: new (options: { isServer: boolean }) => Writable };
 
 /** What a server reads from them. */
 function messages(...frames: readonly Buffer[]): Promise<Buffer> {

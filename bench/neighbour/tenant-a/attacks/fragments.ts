@@ -9,7 +9,7 @@ export const fragments: Attack = {
   clients: async (arena) => {
     const { settings, messages } = arena.limits;
     const message = fragmented(settings.maxFragments);
-    const rate = messages('relay', message.length);
+    const rate = messages('relay', message.length, { sockets: SOCKETS, users: 1 });
     const places = Array.from({ length: SOCKETS }, (_, number) => `/ws/collaboration/fragments${number}`);
     await Promise.all(places.map((path) => arena.keepSending({ path, user: 0 }, rate, message)));
   },

@@ -9,7 +9,7 @@ const USERS = 10;
 async function fill(arena: Arena): Promise<void> {
   const { commandBytes, messages } = arena.limits;
   const message = commandFrame(textCommand(commandBytes));
-  const rate = messages('command', message.length);
+  const rate = messages('command', message.length, { sockets: USERS, users: USERS });
   const users = Array.from({ length: USERS }, (_, user) => user);
   await Promise.all(
     users.map((user) => arena.keepSending({ path: `/ws/ai/chat?session=fill${user}`, user }, rate, message)),

@@ -9,7 +9,7 @@ export const lonelyRelays: Attack = {
   clients: async (arena) => {
     const { relayBytes, messages } = arena.limits;
     const message = maskedFrame(OPCODE_BINARY, Buffer.alloc(relayBytes, 7));
-    const rate = messages('relay', message.length);
+    const rate = messages('relay', message.length, { sockets: SOCKETS, users: 1 });
     const places = Array.from({ length: SOCKETS }, (_, number) => `/ws/collaboration/lonely${number}`);
     await Promise.all(places.map((path) => arena.keepSending({ path, user: 0 }, rate, message)));
   },
