@@ -27,6 +27,7 @@ export class LiveSentinelConnector extends SentinelConnector {
       // CLIENT SETINFO would need one more right.
       const sentinel = connect(endpoint, { ...more, disableClientInfo: true, Connector: NodeConnector });
       giveUpSilent(sentinel, { timeoutMs });
+      hearResubscription(sentinel);
       // Why none can be asked, the connection to the master tells; without a listener ioredis writes to standard error.
       sentinel.on('error', () => undefined);
       return sentinel;
@@ -47,3 +48,17 @@ export class LiveSentinelConnector extends SentinelConnector {
 }
 
 const DEFAULT_TIMEOUT_MS = 1000;
+
+/**
+ * ioredis subscribes again by itself after a reconnect, and hears no rejection of it (its `readyHandler`): one that is let go of
+ * meanwhile would end the process.
+ */
+function hearResubscription(sentinel: Redis): void {
+  const subscribe = sentinel.subscribe.bind(sentinel) as (...args: unknown[]) => Promise<unknown>;
+  const heard = (...args: unknown[]): Promise<unknown> => {
+    const subscribed = subscribe(...args);
+    subscribed.catch(() => undefined);
+    return subscribed;
+  };
+  sentinel.subscribe = heard;
+}

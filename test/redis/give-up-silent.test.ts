@@ -7,7 +7,7 @@ import { giveUpSilent } from '../../redis/give-up-silent';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { redisCommands, shardConnection } from '../../sidecar/redis';
 import { startRedisCluster } from '../fakes/redis-cluster';
-import { sentinelTimersOver, startSentinels } from '../fakes/redis-sentinel';
+import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
 import { startRedis } from '../fakes/redis-server';
 
 const TIMEOUT_MS = 300;
@@ -93,35 +93,57 @@ describe('a connection that goes silent', () => {
 
   it('is opened anew to the sentinels that tell of a failover', async () => {
     const setup = await startSentinels();
-    const [, hosts = '', name = ''] = /^redis\+sentinel:\/\/([^/]*)\/(\w+)/.exec(setup.url) ?? [];
-    const sentinels = hosts.split(',').map((one) => {
-      const [host = '', port = ''] = one.split(':');
-      return { host, port: Number(port) };
-    });
-    const redis = new Redis({
-      sentinels,
-      name,
-      Connector: LiveSentinelConnector,
-      sentinelCommandTimeout: TIMEOUT_MS,
-      sentinelReconnectStrategy: () => 100,
-      failoverDetector: true,
-    });
-    const insides = redis as unknown as {
-      readonly connector: { failoverDetector: { sentinels: { client: Redis }[] } | null };
-    };
-    await event(redis, 'ready');
-    while (insides.connector.failoverDetector === null) await new Promise(setImmediate);
-    const [client] = insides.connector.failoverDetector.sentinels.map((one) => one.client);
-    if (client === undefined) throw new Error('expected a sentinel');
-    if (client.status !== 'ready') await event(client, 'ready');
-    const deaf = deafen(client);
-    await event(client, 'close');
-    await event(client, 'ready');
-    expect(client.stream).not.toBe(deaf);
+    const { redis, sentinel } = await onSentinels(setup);
+    const deaf = deafen(sentinel);
+    await event(sentinel, 'close');
+    await event(sentinel, 'ready');
+    expect(sentinel.stream).not.toBe(deaf);
     redis.disconnect();
     await setup.stop();
   }, 60_000);
+
+  it('ends nobody’s process when it is let go of before a sentinel says that it will tell again', async () => {
+    const setup = await startSentinels();
+    const { redis, sentinel } = await onSentinels(setup);
+    deafen(sentinel);
+    await event(sentinel, 'close');
+    await event(sentinel, 'ready');
+    // It has asked to be told, and hears no answer: a rejection that nobody hears would fail this test.
+    deafen(sentinel);
+    redis.disconnect();
+    await event(sentinel, 'end');
+    expect(sentinel.status).toBe('end');
+    await setup.stop();
+  }, 60_000);
 });
+
+/** A connection to the master, and the one to a sentinel that tells it of a failover. */
+async function onSentinels({ url }: SentinelSetup): Promise<{ redis: Redis; sentinel: Redis }> {
+  const [, hosts = '', name = ''] = /^redis\+sentinel:\/\/([^/]*)\/(\w+)/.exec(url) ?? [];
+  const sentinels = hosts.split(',').map((one) => {
+    const [host = '', port = ''] = one.split(':');
+    return { host, port: Number(port) };
+  });
+  const redis = new Redis({
+    sentinels,
+    name,
+    Connector: LiveSentinelConnector,
+    sentinelCommandTimeout: TIMEOUT_MS,
+    sentinelReconnectStrategy: () => 100,
+    failoverDetector: true,
+  });
+  const insides = redis as unknown as {
+    readonly connector: { failoverDetector: { sentinels: { client: Redis }[] } | null };
+  };
+  await event(redis, 'ready');
+  while (insides.connector.failoverDetector === null) await new Promise(setImmediate);
+  const [sentinel] = insides.connector.failoverDetector.sentinels.map((one) => one.client);
+  if (sentinel === undefined) throw new Error('expected a sentinel');
+  const { condition } = sentinel as unknown as { readonly condition: { readonly subscriber: unknown } };
+  // It is told of failovers from here on.
+  while (!condition.subscriber) await new Promise(setImmediate);
+  return { redis, sentinel };
+}
 
 async function allAnswer(cluster: Cluster, keys: readonly string[]): Promise<boolean> {
   const answers = await Promise.allSettled(keys.map((key) => cluster.exists(key)));
