@@ -75,7 +75,7 @@ export class CommandStream {
    * @throws when Redis does not confirm it
    */
   async add({ entry, tenantId, session, onceId }: CommandToAdd): Promise<AddOutcome> {
-    const size = entry.reduce((sum, text) => sum + text.length, 0);
+    const size = entry.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (this.#spent.isSpent(tenantId, size)) return 'over share';
     const stream = this.#stream;
     const names = this.#names;

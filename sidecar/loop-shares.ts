@@ -67,8 +67,7 @@ export class LoopShares {
   /** Of the slice that belongs to this turn of the loop. */
   #spentMs = 0;
   #isArmed = false;
-  /** Set in a step. */
-  #servedUntilMs: number | undefined;
+  #isServing = false;
   #onSettled: (() => void)[] = [];
 
   constructor(clock: LoopClock = EVENT_LOOP, sliceMs = SLICE_MS) {
@@ -81,32 +80,13 @@ export class LoopShares {
     return new LoopShares(EVENT_LOOP, Infinity);
   }
 
-  /** Milliseconds that work may take right now; none while other work waits, but for what is part of a step of it. */
-  get leftMs(): number {
-    if (this.#servedUntilMs !== undefined) return this.#servedUntilMs - this.#clock.nowMs();
-    return this.#lanes.size > 0 ? 0 : this.#sliceMs - this.#spentMs;
-  }
-
-  /** Milliseconds of the clock that shares are measured by. */
-  nowMs(): number {
-    return this.#clock.nowMs();
-  }
-
-  /** Tells of work that was done in this turn of the loop past {@link run}, within {@link leftMs}. */
-  spend(ms: number): void {
-    // A step's time is counted with it.
-    if (this.#servedUntilMs !== undefined) return;
-    this.#spentMs += ms;
-    this.#arm();
-  }
-
   /** Does work for an owner. */
   run(owner: Owner, steps: Steps): void {
     const isFirst = this.#lanes.size === 0;
     let lane = this.#lanes.get(owner);
     if (lane === undefined) this.#lanes.set(owner, (lane = new Lane()));
     lane.push(steps);
-    if (isFirst && this.#servedUntilMs === undefined) this.#serve();
+    if (isFirst && !this.#isServing) this.#serve();
   }
 
   /** Does work that is one step. */
@@ -143,7 +123,7 @@ export class LoopShares {
     const fromMs = this.#clock.nowMs();
     const endMs = fromMs + this.#sliceMs - this.#spentMs;
     let nowMs = fromMs;
-    this.#servedUntilMs = endMs;
+    this.#isServing = true;
     try {
       for (const [owner, lane] of this.#lanes) {
         if (nowMs >= endMs) break;
@@ -153,8 +133,9 @@ export class LoopShares {
         if (!lane.isEmpty) this.#lanes.set(owner, lane);
       }
     } finally {
-      this.#servedUntilMs = undefined;
-      this.spend(this.#clock.nowMs() - fromMs);
+      this.#isServing = false;
+      this.#spentMs += this.#clock.nowMs() - fromMs;
+      this.#arm();
     }
     if (this.#lanes.size === 0) for (const notify of this.#onSettled.splice(0)) notify();
   }

@@ -202,6 +202,14 @@ describe("a tenant's share of the stream", () => {
     await add(alice, ['c4'], 100);
   });
 
+  it('has room for a command of fewer bytes, however many more characters it has', async () => {
+    const alice = await chatOf(env);
+    await add(alice, ['c0', 'c1', 'c2'], LARGE);
+    alice.send(JSON.stringify({ type: 'ask', id: 'c3', data: '€'.repeat(LARGE / 3) }));
+    expect(await alice.next()).toEqual(refusal('c3'));
+    await add(alice, ['c4'], LARGE / 2);
+  });
+
   it('that is used up is free again after its time, at that rate', async () => {
     const alice = await chatOf({ ...env, BRIDGE_COMMAND_TENANT_WINDOW_MS: '1000' });
     await add(alice, ['c0', 'c1', 'c2'], LARGE);

@@ -14,8 +14,9 @@ let loop: HeldLoop;
 class HeldLoop {
   readonly #held: (() => void)[] = [];
   #isHeld = false;
+  #nowMs = 0;
   readonly shares = new LoopShares({
-    nowMs: () => 0,
+    nowMs: () => this.#nowMs,
     later: (run) => {
       if (this.#isHeld) this.#held.push(run);
       else setImmediate(run);
@@ -27,7 +28,7 @@ class HeldLoop {
     this.#isHeld = true;
     // What was spent before counts for the turn of the loop that is now.
     await new Promise((resolve) => setImmediate(resolve));
-    this.shares.spend(SLICE_MS);
+    this.shares.once('all of a slice', () => (this.#nowMs += SLICE_MS));
   }
 
   release(): void {
@@ -54,8 +55,20 @@ afterAll(async () => {
 });
 
 async function revoke(whom: object): Promise<void> {
+  const told = (): number => bridge.logLines.filter((line) => line.includes('"revoked"')).length;
+  const before = told();
   await publisher.publish('ws:control', JSON.stringify({ type: 'revoke', ...whom }));
-  await eventually(() => bridge.logLines.some((line) => line.includes('"revoked"')));
+  await eventually(() => told() > before);
+}
+
+/** Resolves once an upgrade has its session and its channel, and the bridge has heard so. */
+async function established(session: string): Promise<void> {
+  await eventually(async () => {
+    const [, subscribers] = (await publisher.pubsub('NUMSUB', `ai:stream:${session}`)) as [string, number];
+    return subscribers === 1 && (await publisher.exists(`ai:session:${session}`)) === 1;
+  });
+  // On the same connection, so after the answer for the channel.
+  await revoke({ tenant: 'nobody' });
 }
 
 describe('on a bridge whose loop has no time', () => {
@@ -77,14 +90,24 @@ describe('on a bridge whose loop has no time', () => {
     expect([revoked.kept, await publisher.xlen('ai:commands')]).toEqual([0, 0]);
   });
 
+  it('an upgrade waits for its tenant’s share of it', async () => {
+    await loop.hold();
+    const headers = await headersFor({ tenant: 'acme', user: 'alice' });
+    let isAnswered = false;
+    const answer = askUpgrade(`${bridge.url}${CHAT}?session=s4`, headers).finally(() => {
+      isAnswered = true;
+    });
+    await established('s4');
+    expect(isAnswered).toBe(false);
+    loop.release();
+    expect((await answer).status).toBe(101);
+  });
+
   it('an upgrade that waits is judged once more: its token may have been revoked', async () => {
     await loop.hold();
     const headers = await headersFor({ tenant: 'acme', user: 'alice', jti: 'j1' });
     const answer = askUpgrade(`${bridge.url}${CHAT}?session=s3`, headers);
-    await eventually(async () => {
-      const [, subscribers] = (await publisher.pubsub('NUMSUB', 'ai:stream:s3')) as [string, number];
-      return subscribers === 1;
-    });
+    await established('s3');
     await revoke({ jti: 'j1' });
     loop.release();
     expect((await answer).status).toBe(401);
