@@ -25,6 +25,8 @@ export interface StageOptions {
 
 /** Clients that connect at the same time, at most. */
 const CONNECTING_AT_ONCE = 50;
+/** Redis on a noisy machine reads what it was sent within this, in milliseconds. */
+const REDIS_HEARS_MS = 10_000;
 
 /** Redis, two bridges, the gateway before them, a publisher, and clients that keep account of what they hear. */
 export class Stage {
@@ -223,10 +225,12 @@ export class Stage {
     await this.#untilZero('ws_bridge_subscriptions');
   }
 
-  /** The channels that somebody is subscribed to in Redis and that are not the bridges' own. */
-  async clientChannels(): Promise<readonly string[]> {
-    const channels = (await this.#asked((redis) => redis.pubsub('CHANNELS'))) as string[];
-    return channels.filter((name) => !new RedisNames('').isOwnChannel(name));
+  /** The channels that are subscribed to in Redis, but for the bridges' own, once there are none or Redis has had time to hear. */
+  clientChannels(): Promise<readonly string[]> {
+    return this.#leftOf(async () => {
+      const channels = (await this.#asked((redis) => redis.pubsub('CHANNELS'))) as string[];
+      return channels.filter((name) => !new RedisNames('').isOwnChannel(name));
+    });
   }
 
   /**
@@ -239,11 +243,13 @@ export class Stage {
     return Promise.all(bridges.map(({ ended }) => ended));
   }
 
-  /** The names of the connections that Redis has, apart from the publisher's and its own. */
-  async redisClients(): Promise<readonly string[]> {
-    const list = (await this.#asked((redis) => redis.client('LIST'))) as string;
-    const names = [...list.matchAll(/ name=(\S*)/g)].map(([, name]) => name ?? '');
-    return names.filter((name) => name.startsWith('ws-bridge'));
+  /** The names of the connections that Redis has, apart from the publisher's and its own; waits as {@link clientChannels} does. */
+  redisClients(): Promise<readonly string[]> {
+    return this.#leftOf(async () => {
+      const list = (await this.#asked((redis) => redis.client('LIST'))) as string;
+      const names = [...list.matchAll(/ name=(\S*)/g)].map(([, name]) => name ?? '');
+      return names.filter((name) => name.startsWith('ws-bridge'));
+    });
   }
 
   /** Ends whatever is left. */
@@ -254,6 +260,13 @@ export class Stage {
     await this.gateway.stop();
     for (const bridge of [...this.#stopped, ...this.bridges]) bridge.signal('SIGKILL');
     await this.redis.stop();
+  }
+
+  /** A bridge forgets at once, and Redis once it has read so. */
+  async #leftOf(look: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    let left: readonly string[] = [];
+    await until(async () => (left = await look()).length === 0, REDIS_HEARS_MS);
+    return left;
   }
 
   async #untilZero(gauge: string): Promise<void> {
