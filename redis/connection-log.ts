@@ -20,7 +20,8 @@ interface Node extends Watched {
 export class ConnectionLog {
   readonly #log: Logger;
   readonly #told: ToldReasons;
-  readonly #lostNodes = new Set<string>();
+  /** Why each of them cannot be had, the latest last. */
+  readonly #lostNodes = new Map<string, string>();
   #state: 'new' | 'ready' | 'lost' = 'new';
   #reason: string | undefined;
 
@@ -54,7 +55,10 @@ export class ConnectionLog {
   /** Why something of the connection cannot be had, once a reason. @param node as ioredis names it, `host:port` */
   readonly tell = (error: Error, node?: string): void => {
     const reason = reasonOf(error);
-    if (node !== undefined) this.#lostNodes.add(node);
+    if (node !== undefined) {
+      this.#lostNodes.delete(node);
+      this.#lostNodes.set(node, reason);
+    }
     if (this.#told.hear(reason, node)) this.#log.warn({ node, reason }, 'redis connection error');
   };
 
@@ -64,7 +68,8 @@ export class ConnectionLog {
   };
 
   readonly #closed = (): void => {
-    const reason = this.#reason;
+    // A cluster is lost when the last of its nodes is, and has no reason of its own.
+    const reason = this.#reason ?? [...this.#lostNodes.values()].at(-1);
     if (this.#state !== 'lost') {
       this.#log.warn({ reason }, 'redis connection lost');
       if (reason !== undefined) this.#told.hear(reason);

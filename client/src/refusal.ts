@@ -45,7 +45,9 @@ export function onRefusal(
 }
 
 function refusalOf({ statusCode: status = 0, headers }: Answer, body: string, nowMs: number): ConnectError {
-  const retryAfterMs = retryAfterMsOf(String(headers['retry-after']), nowMs);
+  // A date is meant by the clock of who wrote it, which may be an hour off from this one's.
+  const sentMs = Date.parse(String(headers['date']));
+  const retryAfterMs = retryAfterMsOf(String(headers['retry-after']), sentMs || nowMs);
   const message = `refused: ${status} ${messageOf(body)}`.trimEnd();
   return new ConnectError('REFUSED', message, { status, retryAfterMs, closeCode: 1006 });
 }

@@ -125,6 +125,53 @@ describe.each<[string, (clock: FakeClock) => void]>([
     expect(told).toMatchObject([{ code: 'CONNECT_TIMEOUT' }]);
   });
 
+  it('a connection is tried again after offlineRetryMs while the browser says that it is offline', async () => {
+    const { client, network, clock, surroundings } = await shakyRig();
+    await surroundings.tell('offline');
+    network.last.lose(1006);
+    meanwhile(clock);
+    await clock.advance(5_499);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advance(1);
+    expect(network.sockets).toHaveLength(2);
+    expect(client.state).toBe('open');
+  });
+
+  it.each([
+    ['in seconds', { 'retry-after': '60' }],
+    [
+      'as a date, by the clock of who wrote it',
+      { date: 'Thu, 26 Nov 2026 12:00:00 GMT', 'retry-after': 'Thu, 26 Nov 2026 12:01:00 GMT' },
+    ],
+  ])('a refused connection is tried again after its Retry-After, %s', async (_form, refusal) => {
+    const { client, network, clock } = await shakyRig();
+    network.refusing = true;
+    network.refusal = refusal;
+    network.last.lose(1006);
+    await clock.advance(500);
+    network.refusing = false;
+    meanwhile(clock);
+    await clock.advance(60_000);
+    expect(network.sockets).toHaveLength(2);
+    await clock.advance(1_000);
+    expect(network.sockets).toHaveLength(3);
+    expect(client.state).toBe('open');
+  });
+
+  it('a command that nobody acknowledges is sent again on another connection after ackTimeoutMs', async () => {
+    const { client, bridge, network, clock } = await shakyRig({ commandTtlMs: 2 * HOUR_MS });
+    network.last.dead = true;
+    const sent = client.send('message');
+    await clock.advance(5_000);
+    meanwhile(clock);
+    await clock.advance(4_999);
+    expect(network.sockets).toHaveLength(1);
+    await clock.advance(1);
+    await sent;
+    expect(network.sockets).toHaveLength(2);
+    expect(bridge.taken).toHaveLength(1);
+  });
+
   it('delays begin anew after a stable minute and not before', async () => {
     const { client, network, clock } = await shakyRig({ idleTimeoutMs: Infinity });
     const delays: (number | undefined)[] = [];

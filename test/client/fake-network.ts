@@ -6,6 +6,8 @@ type Arrival =
   | { readonly type: 'message'; readonly data: string | ArrayBuffer }
   | { readonly type: 'close'; readonly code: number; readonly reason: string };
 
+type RefusalListener = (request: unknown, answer: unknown) => void;
+
 /** Sockets to a bridge in the same process; what the bridge sent arrives when the test says so. */
 export class FakeNetwork {
   /** Every socket that was made, gone ones too. */
@@ -14,6 +16,8 @@ export class FakeNetwork {
   prompt = true;
   /** Refuses each new connection. */
   refusing = false;
+  /** The headers of such a refusal, told as the WebSocket of ws tells them; undefined as in a browser. */
+  refusal: Readonly<Record<string, string>> | undefined;
   readonly WebSocket: WebSocketConstructor;
   readonly bridge: FakeBridge;
 
@@ -41,7 +45,7 @@ export class FakeNetwork {
 
   #join(socket: FakeSocket): void {
     queueMicrotask(() => {
-      if (this.refusing) socket.lose(1006);
+      if (this.refusing) socket.refuse(this.refusal);
       else socket.accept(this.bridge, () => this.prompt);
     });
   }
@@ -64,6 +68,7 @@ export class FakeSocket implements WebSocketLike, Peer {
   readonly #arriving: Arrival[] = [];
   #bridge: FakeBridge | undefined;
   #prompt = (): boolean => true;
+  #onRefusal: RefusalListener | undefined;
 
   constructor(url: string, protocols: string[]) {
     this.url = new URL(url);
@@ -105,6 +110,27 @@ export class FakeSocket implements WebSocketLike, Peer {
     this.readyState = 3;
     this.#arriving.length = 0;
     this.#bridge?.leave(this.peer);
+  }
+
+  on(_event: 'unexpected-response', listener: RefusalListener): void {
+    this.#onRefusal = listener;
+  }
+
+  /** The handshake is answered with 503 and these headers, which are told; without them only that it failed. */
+  refuse(headers: Readonly<Record<string, string>> | undefined): void {
+    if (headers === undefined) {
+      this.lose(1006);
+      return;
+    }
+    const answer = {
+      statusCode: 503,
+      headers,
+      setEncoding: () => undefined,
+      on: (event: string, ended: () => void) => {
+        if (event === 'close') queueMicrotask(ended);
+      },
+    };
+    this.#onRefusal?.(undefined, answer);
   }
 
   /** The connection breaks after some of what is on its way has arrived. */

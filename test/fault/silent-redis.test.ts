@@ -40,8 +40,8 @@ itWhereItCan(
     const ended = new Promise((resolve) => child.once('exit', resolve));
     const [out, said] = await Promise.all([text(child.stdout), text(child.stderr)]);
     process.stdout.write(`${out}${said}`);
-    // eslint-disable-next-line jest/no-standalone-expect
-    expect(await ended).toBe(0);
+    const failed = said.split(/^(?= {2}● )/m).slice(1);
+    if ((await ended) !== 0) throw new Error(`inside:\n${failed.join('') || said}`);
     // eslint-disable-next-line jest/no-standalone-expect
     expect(said).toMatch(/^Tests: +\d+ passed, \d+ total$/m);
     process.off('exit', killAtExit);

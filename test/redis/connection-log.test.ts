@@ -73,6 +73,19 @@ it('each node of a cluster is told of by itself, again when it is lost again, an
   ]);
 });
 
+it('a cluster whose last node is lost is told of with the reason of that node, but not of one that is back', () => {
+  const { redis, told } = watched();
+  const node = Object.assign(new EventEmitter(), { status: 'ready', options: { host: '::1', port: 7 } });
+  redis.emit('+node', node);
+  redis.emit('node error', new Error('it did not answer for 2004 ms'), '::1:7');
+  redis.emit('close');
+  expect(told().at(-1)).toBe('redis connection lost: it did not answer for 2004 ms');
+  redis.emit('ready');
+  node.emit('ready');
+  redis.emit('close');
+  expect(told().at(-1)).toBe('redis connection lost');
+});
+
 it('an error without words of its own has those of its causes', () => {
   const { redis, told } = watched();
   redis.emit('close');
