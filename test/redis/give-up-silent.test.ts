@@ -5,10 +5,11 @@ import type { Cluster } from 'ioredis';
 import { Redis } from 'ioredis';
 import { giveUpSilent } from '../../redis/give-up-silent';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
-import { redisCommands, shardConnection } from '../../sidecar/redis';
+import { LastingConnection } from '../../plugin/store/lasting-connection';
+import { disconnect, redisCommands, redisConnection, shardConnection } from '../../sidecar/redis';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
-import { startRedis } from '../fakes/redis-server';
+import { startRedis, type RedisServer } from '../fakes/redis-server';
 
 const TIMEOUT_MS = 300;
 
@@ -62,6 +63,34 @@ describe('a connection that goes silent', () => {
     await event(redis, 'close');
     await event(redis, 'ready');
     for (const one of [redis, admin]) one.disconnect();
+    await server.stop();
+  });
+
+  it.each([
+    [
+      "a bridge's, for commands and for subscriptions",
+      ({ url }: RedisServer) => {
+        const settings = { redisUrl: url, redisTimeoutMs: TIMEOUT_MS };
+        const redis = redisConnection('commands', settings, pino({ level: 'silent' }));
+        void redis.connect();
+        return { redis, close: () => disconnect(redis) };
+      },
+    ],
+    [
+      "a gatekeeper's",
+      ({ port }: RedisServer) => new LastingConnection({ host: '127.0.0.1', port }, TIMEOUT_MS),
+    ],
+  ])('is opened anew: %s', async (_whose, open) => {
+    const server = await startRedis();
+    const connection = open(server);
+    const { redis } = connection;
+    redis.on('error', () => undefined);
+    await event(redis, 'ready');
+    const deaf = deafen(redis);
+    await event(redis, 'close');
+    await event(redis, 'ready');
+    expect(redis.stream).not.toBe(deaf);
+    await connection.close();
     await server.stop();
   });
 
