@@ -34,14 +34,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local free_at
 if max_share > 0 then
-  local before = math.max(tonumber(redis.call('GET', share) or 0), now)
-  if before > now + window then
-    -- The clock was set back: nobody waits for longer than the window.
-    before = now + window
-    redis.call('SET', share, string.format('%.3f', before), 'PX', window)
-  end
+  local found = math.max(tonumber(redis.call('GET', share) or 0), now)
+  -- After a clock that was set back nobody waits for longer than the window.
+  local before = math.min(found, now + window)
   free_at = before + bytes * window / max_share
   if before > now and free_at > now + window then
+    -- Of a command that is not added, so that nothing is written before the entry; a full Redis is to tell it all the same.
+    if found > before then redis.pcall('SET', share, string.format('%.3f', before), 'PX', window) end
     return math.ceil(math.min(free_at - window, before) - now)
   end
 end

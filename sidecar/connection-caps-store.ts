@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRefusedWrite } from '../redis/refused-write';
 import type { CapStore } from './tenant-caps';
 import type { Commands } from './publish';
 
@@ -8,7 +9,7 @@ const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'),
 type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number[]>;
 
 /**
- * The counts in Redis.
+ * The counts in Redis. While it takes no writes, places are given by what this bridge holds and what the others said last.
  * @param bridgeId under what this bridge counts; no other bridge may have it
  * @param leaseMs how long what it says counts, in milliseconds
  */
@@ -21,15 +22,12 @@ export function redisCapStore(redis: Commands, bridgeId: string, leaseMs: number
       const figures = counts.flatMap(({ held, max }) => [held, max]);
       // Lua counts from 1, and 0 is no limit.
       const wanted = asks.flatMap(([first = -1, second = -1]) => [first + 1, second + 1]);
-      const full = await connectionCaps.call(
-        redis,
-        keys.length,
-        ...keys,
-        bridgeId,
-        leaseMs,
-        ...figures,
-        ...wanted,
-      );
+      const call = (writes: 0 | 1): Promise<number[]> =>
+        connectionCaps.call(redis, keys.length, ...keys, bridgeId, leaseMs, writes, ...figures, ...wanted);
+      const full = await call(1).catch((error: unknown) => {
+        if (isRefusedWrite(error)) return call(0);
+        throw error;
+      });
       return full.map((number) => (number === 0 ? undefined : number - 1));
     },
   };

@@ -4,8 +4,9 @@
 -- KEYS[i]      the limit's hash: bridge id -> "<connections> <end of its lease, milliseconds since the epoch>"
 -- ARGV[1]      the bridge that calls
 -- ARGV[2]      how long what it says counts, milliseconds
--- ARGV[2i+1]   how many connections this bridge holds of KEYS[i], without those that are asked for
--- ARGV[2i+2]   how many all bridges may hold together
+-- ARGV[3]      1 to write it down, 0 for a Redis that takes no writes: the other bridges hear of it with a later call
+-- ARGV[2i+2]   how many connections this bridge holds of KEYS[i], without those that are asked for
+-- ARGV[2i+3]   how many all bridges may hold together
 -- then two for each place that is asked for: the numbers of its limits, the second 0 when it has one only
 --
 -- Returns for each place 0, or the number of its first limit without room; then it takes a place in none. They are given
@@ -13,18 +14,18 @@
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local bridge, lease = ARGV[1], tonumber(ARGV[2])
+local bridge, lease, writes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 
 local held, room, last_end = {}, {}, {}
 for i, key in ipairs(KEYS) do
-  held[i] = tonumber(ARGV[2 * i + 1])
-  room[i] = tonumber(ARGV[2 * i + 2]) - held[i]
+  held[i] = tonumber(ARGV[2 * i + 2])
+  room[i] = tonumber(ARGV[2 * i + 3]) - held[i]
   last_end[i] = now + lease
   local fields = redis.call('HGETALL', key)
   for j = 1, #fields, 2 do
     local count, ends = string.match(fields[j + 1], '^(%d+) (%d+)$')
     if tonumber(ends or 0) <= now then
-      redis.call('HDEL', key, fields[j])
+      if writes then redis.call('HDEL', key, fields[j]) end
     elseif fields[j] ~= bridge then
       room[i] = room[i] - tonumber(count)
       last_end[i] = math.max(last_end[i], tonumber(ends))
@@ -33,7 +34,7 @@ for i, key in ipairs(KEYS) do
 end
 
 local answers = {}
-for at = 2 * #KEYS + 3, #ARGV, 2 do
+for at = 2 * #KEYS + 4, #ARGV, 2 do
   local limits, full = { tonumber(ARGV[at]), tonumber(ARGV[at + 1]) }, 0
   if limits[2] == 0 then limits[2] = nil end
   for _, i in ipairs(limits) do
@@ -47,6 +48,7 @@ for at = 2 * #KEYS + 3, #ARGV, 2 do
   answers[#answers + 1] = full
 end
 
+if not writes then return answers end
 for i, key in ipairs(KEYS) do
   if held[i] == 0 then
     redis.call('HDEL', key, bridge)

@@ -10,12 +10,22 @@ export const SESSION_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
  */
 export const MAX_RENEW_INTERVAL_MS = 10_000;
 
+/** A session has no owner, and Redis takes no claim now: nobody can be shown to be the one. */
+export class UnclaimableSessionError extends Error {
+  override readonly name = 'UnclaimableSessionError';
+  readonly code = 'ERR_SESSION_UNCLAIMABLE';
+
+  constructor() {
+    super('Redis takes no writes now: a session that has no owner yet cannot be claimed');
+  }
+}
+
 /** What the sessions need of Redis. */
 export interface SessionStore {
   /**
    * Claims a key for its owner, or renews the claim that the owner has.
    * @returns false when it is somebody else's
-   * @throws when Redis is unreachable
+   * @throws when Redis is unreachable, and UnclaimableSessionError
    */
   claim(claim: Claim): Promise<boolean>;
 }
@@ -60,7 +70,7 @@ export class Sessions {
    * Claims a session, or renews the claim that its owner already has. A claim that Redis lost goes to nobody else while its owner
    * uses it on this bridge.
    * @returns false when it is somebody else's
-   * @throws when Redis is unreachable
+   * @throws when Redis is unreachable, and UnclaimableSessionError
    */
   async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
     const claim = this.#claimOf(session, tenantId, userId);
@@ -97,16 +107,25 @@ export class Sessions {
 
   /**
    * Renews all claims in use, and makes those anew that Redis has lost. Whoever holds a session that somebody
-   * else claimed meanwhile is evicted, so that no two tenants share one.
+   * else claimed meanwhile is evicted, so that no two tenants share one. While Redis takes no claims, those that it lost wait.
    * @throws when Redis is unreachable
    */
   async renew(): Promise<void> {
     const uses = [...this.#inUse.values()];
     await Promise.all(
       uses.map(async (use) => {
-        if (!(await this.#store.claim(use.claim))) evictAll(use);
+        if (!(await this.#renewed(use.claim))) evictAll(use);
       }),
     );
+  }
+
+  async #renewed(claim: Claim): Promise<boolean> {
+    try {
+      return await this.#store.claim(claim);
+    } catch (error) {
+      if (error instanceof UnclaimableSessionError) return true;
+      throw error;
+    }
   }
 
   #claimOf(session: string, tenantId: string, userId: string): Claim {

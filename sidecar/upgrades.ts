@@ -28,6 +28,7 @@ import { unreadRefusal } from './unread-request';
 import { isMeant, type Revocation } from './revocation';
 import type { Route } from './routes';
 
+import { UnclaimableSessionError } from './sessions';
 import { selectSubprotocol } from './subprotocols';
 import { RefusedChannelError } from './subscriptions';
 
@@ -210,6 +211,9 @@ export class Upgrades {
     } catch (error) {
       if (error instanceof TooManyChannelsError) {
         return refuse(socket, full('the bridge has no room for another channel'), route.name, caller);
+      }
+      if (error instanceof UnclaimableSessionError) {
+        return refuse(socket, unavailable(error.message), route.name, caller);
       }
       const reason = error instanceof Error ? error.message : 'unknown';
       if (error instanceof RefusedChannelError) {
