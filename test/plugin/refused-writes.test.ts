@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { ConfigError } from '../../plugin/config/config';
 import { decide, type Admit, type Reject } from '../../plugin/decide';
 import { readyFor, type Ready } from '../../plugin/readiness';
+import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { UNABLE_TO_SAVE, WITHOUT_ROOM } from '../fakes/refused-writes';
 import { NOW, rawConfig, signToken, upgradeHeaders } from './fixture';
@@ -63,6 +64,8 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
       await end(admin);
       await admin.flushall();
       ready?.close();
+      // Another configuration is not to find this one's.
+      closeStores();
     });
 
     it('revoked tokens are refused, the limits hold in memory, and Redis counts again once there is room', async () => {
