@@ -413,6 +413,7 @@ export function createBridge(
       ringTenants: ringBudget.tenants,
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
+      revocable: upgrades.revocable,
       cappedCallers: caps.size,
       meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
       handovers: handover.size,

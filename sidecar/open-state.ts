@@ -11,6 +11,8 @@ export interface OpenState {
   /** What is due later: ends of tokens and of lingering streams. */
   readonly deadlines: number;
   readonly sessions: number;
+  /** Tokens and tenants by which open sockets are found when they are revoked. */
+  readonly revocable: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
   /** Users and tenants with sockets that sent something. */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { AssertedCaller } from '../protocol/assertion';
 import { idFrom } from '../protocol/identity';
 
 /** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
@@ -26,11 +25,4 @@ export function parseRevocation(message: Buffer): Revocation | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether a socket of this caller is meant. */
-export function isMeant(revocation: Revocation, { identity, tokenJti }: AssertedCaller): boolean {
-  if ('jti' in revocation) return tokenJti === revocation.jti;
-  if (identity.tenantId !== revocation.tenant) return false;
-  return revocation.user === undefined || identity.userId === revocation.user;
 }

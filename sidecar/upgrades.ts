@@ -7,6 +7,7 @@ import type { Assertion } from '../protocol/assertion';
 import { readTraceContext } from '../protocol/trace-context';
 import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from './bridge-socket';
+import { CallerIndex } from './caller-index';
 import { TooManyChannelsError } from './channel-cap';
 import { Connection, FOREIGN_SESSION, type Surroundings } from './connection';
 import { withDeadline } from './deadline';
@@ -25,7 +26,7 @@ import {
 import { largestMessage, type MessageSizes } from './message-size';
 import { RecentRevocations } from './recent-revocations';
 import { unreadRefusal } from './unread-request';
-import { isMeant, type Revocation } from './revocation';
+import type { Revocation } from './revocation';
 import type { Route } from './routes';
 
 import { UnclaimableSessionError } from './sessions';
@@ -65,6 +66,8 @@ interface Report {
 /** Takes upgrades to open connections, and keeps the set of those. */
 export class Upgrades {
   readonly connections = new Set<Connection>();
+  /** Those of {@link connections} that no revocation has met. */
+  readonly #byCaller = new CallerIndex<Connection>();
   readonly #onLastClosed: (() => void)[] = [];
   readonly #context: UpgradeContext;
   /** By the largest message that they take. */
@@ -78,6 +81,7 @@ export class Upgrades {
   #drainEndMs: number | undefined;
   readonly #onClosed = (connection: Connection, code: number): void => {
     this.connections.delete(connection);
+    this.#byCaller.delete(connection);
     this.#context.log.debug({ code }, 'closed');
     if (this.connections.size > 0) return;
     for (const notify of this.#onLastClosed.splice(0)) notify();
@@ -92,16 +96,21 @@ export class Upgrades {
     return this.#undecided.size;
   }
 
+  /** How many tokens and tenants a revocation may name that have open sockets. */
+  get revocable(): number {
+    return this.#byCaller.size;
+  }
+
   /** Resolves when no connection is open. */
   async allClosed(): Promise<void> {
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => this.#onLastClosed.push(resolve));
   }
 
-  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many were open */
+  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many sockets it met */
   revoke(revocation: Revocation): number {
     this.#revocations.add(revocation, this.#context.policy.monotonicMs());
-    const meant = [...this.connections].filter(({ caller }) => isMeant(revocation, caller));
+    const meant = this.#byCaller.take(revocation);
     for (const connection of meant) connection.expire();
     return meant.length;
   }
@@ -268,6 +277,7 @@ export class Upgrades {
     server.once('wsClientError', onFault);
     server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
+      this.#byCaller.add(connection);
       connection.open(webSocket, socket, this.#onClosed);
       if (this.#drainEndMs !== undefined) connection.retireAt(this.#drainEndMs);
     });

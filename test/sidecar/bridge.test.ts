@@ -236,6 +236,7 @@ describe('1,000 sockets on one channel', () => {
     expect(a.bridge.openState()).toEqual({
       ...EMPTY,
       connections: 1000,
+      revocable: 1,
       cappedCallers: 2,
       channels: 1,
       heartbeats: 1000,

@@ -289,6 +289,7 @@ export const EMPTY: OpenState = {
   ringTenants: 0,
   deadlines: 0,
   sessions: 0,
+  revocable: 0,
   cappedCallers: 0,
   meteredCallers: 0,
   handovers: 0,

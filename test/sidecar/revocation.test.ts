@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { isMeant, parseRevocation } from '../../sidecar/revocation';
+import { parseRevocation } from '../../sidecar/revocation';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { askUpgrade, connect, connectCounting, eventually, headersFor, startBridge } from './fixture';
 import type { TestBridge } from './fixture';
@@ -165,11 +165,5 @@ describe('a revocation', () => {
       expect(parse(`"tenant":7,"user":${id}`)).toBeUndefined();
       expect(parse(`"jti":${id}`)).toBeUndefined();
     }
-  });
-
-  it('of a token does not mean callers whose token has no id', () => {
-    const identity = { tenantId: 't', userId: 'u', roles: [] };
-    const caller = { identity, requestId: 'r', tokenJti: undefined, tokenExp: 0, path: '/' };
-    expect(isMeant({ jti: 'undefined' }, caller)).toBe(false);
   });
 });
