@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import type { FittedKey } from '../protocol/keys';
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../protocol/name-prefix';
+import { tellOfMemory } from '../redis/memory-check';
 import { packageVersion } from '../stdio/package-version';
 import { createAdminServer } from './admin';
 import { judgePlainRequest } from './admission';
@@ -281,6 +282,7 @@ export function createBridge(
   // A Redis that comes back may have lost the claims and the counts.
   commands.on('ready', renewSessions);
   commands.on('ready', announceConnections);
+  tellOfMemory(commands, log);
 
   const server = createServer(
     httpOptions(settings.handshakeTimeoutMs, settings.maxHeaderBytes),

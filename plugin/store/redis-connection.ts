@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { RedisTarget } from '../../protocol/redis-url';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
 import { errorReplies } from '../../redis/error-replies';
+import { tellOfMemory } from '../../redis/memory-check';
 import type { RedisSettings } from '../config/config';
 import { LastingConnection } from './lasting-connection';
 import { storeFault } from './outcome';
@@ -110,6 +111,8 @@ function renewedConnection(
       redis.on('error', () => undefined);
     },
   );
+  // One that takes its place is to another server of the same setup.
+  tellOfMemory(renewed.current.redis, log);
   return renewed;
 }
 

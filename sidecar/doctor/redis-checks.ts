@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import { pino, type Logger } from 'pino';
 import { describeTarget } from '../../protocol/redis-url';
+import { mastersOf } from '../../redis/memory-check';
 import type { Commands } from '../publish';
 import { disconnect, redisCommands, redisTarget, shardConnection, type RedisSettings } from '../redis';
 import type { RedisNames } from '../redis-names';
@@ -48,10 +49,6 @@ async function connectAnywhere(commands: Commands, settings: RedisSettings, log:
     await connectOnce(redis, settings.redisTimeoutMs).finally(() => disconnect(redis));
     throw error;
   }
-}
-
-function mastersOf(commands: Commands): readonly Redis[] {
-  return commands instanceof Cluster ? commands.nodes('master') : [commands];
 }
 
 function remedyFor(reason: string): string {

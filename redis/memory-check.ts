@@ -1,0 +1,48 @@
+import { Cluster, ReplyError, type Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { gravestDoubt, memoryDoubt, unreadMemory, type MemoryDoubt } from './memory-doubt';
+
+/** The servers that keep the keys. */
+export function mastersOf(redis: Redis | Cluster): readonly Redis[] {
+  return redis instanceof Cluster ? redis.nodes('master') : [redis];
+}
+
+/**
+ * What is to be known of the memory of these servers, by the gravest. INFO is among the rights that bridge and gatekeeper need,
+ * CONFIG is not.
+ * @throws when one does not answer
+ */
+export async function checkMemory(masters: readonly Redis[]): Promise<MemoryDoubt | undefined> {
+  return gravestDoubt(await Promise.all(masters.map(doubtOf)));
+}
+
+async function doubtOf(master: Redis): Promise<MemoryDoubt | undefined> {
+  try {
+    return memoryDoubt(await master.info('memory'));
+  } catch (error) {
+    if (error instanceof ReplyError) return unreadMemory((error as Error).message);
+    throw error;
+  }
+}
+
+/**
+ * Once this connection is there for the first time, logs what is to be known of the memory behind it, once. Nobody waits for
+ * that, and nothing fails with it.
+ */
+export function tellOfMemory(redis: Redis | Cluster, log: Logger): void {
+  let isTold = false;
+  const look = async (): Promise<void> => {
+    if (isTold) return;
+    isTold = true;
+    try {
+      const doubt = await checkMemory(mastersOf(redis));
+      if (doubt === undefined) return;
+      if (doubt.kind === 'unread') log.info(doubt.text);
+      else log.warn(doubt.text);
+    } catch {
+      // Lost meanwhile: with the next one.
+      isTold = false;
+    }
+  };
+  redis.on('ready', () => void look());
+}
