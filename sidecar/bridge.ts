@@ -31,6 +31,7 @@ import { redisHandoverStore, redisTarget } from './redis';
 import { redisLinks } from './redis-links';
 import { RedisNames } from './redis-names';
 import { RingBudget } from './ring-budget';
+import { RelayLag } from './relay-lag';
 import { relayedChannels } from './relayed-channels';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from './refusal';
 import { ReplayGuard } from './replay-guard';
@@ -189,6 +190,7 @@ export function createBridge(
       sessions: () => sessions.size,
       droppedLogLines,
       undecidedUpgrades: () => upgrades.undecided,
+      relayBacklogBytes: () => relayLag.bytes,
       redis: () => links.health,
       delivers: () => links.delivers,
       accepting: () => upgrades.isAccepting,
@@ -200,6 +202,7 @@ export function createBridge(
     },
     maxTenants: settings.metricsMaxTenants,
   });
+  const relayLag = new RelayLag(settings.maxRelayBacklogBytes, () => links.proveRelays());
   const relaysUp = new LastUp(RELAYS_AWAY_MS, monotonicMs);
   const marks = new Marks((channel) => intakes.registryOf(channel), names);
   const handover = new Handover({
@@ -244,7 +247,12 @@ export function createBridge(
       outlet: countedOutlet(
         {
           addCommand: (command) => commandStream.add(command),
-          publish: links.publishRelay,
+          holds: (tenantId) => relayLag.holds(tenantId),
+          publish: async (channel, message, tenantId) => {
+            relayLag.published(tenantId, message.length);
+            await links.publishRelay(channel, message);
+            await relayLag.released(tenantId);
+          },
         },
         metrics,
       ),

@@ -321,9 +321,10 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       this.#refuse(payload.length, refusal, () => refuse(payload, binary, sender, refusal.over));
       return;
     }
+    const answered = receive(payload, binary, sender, outlet, now());
     this.#countPending(1);
     try {
-      const answer = await receive(payload, binary, sender, outlet, now());
+      const answer = await answered;
       if (isOverShare(answer)) this.#refuse(payload.length, this.#overShare(payload.length), () => answer);
       else if (answer !== undefined) this.#answer(answer);
       else if (sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
@@ -378,6 +379,14 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     if (text !== undefined) this.#outbox?.text(text);
   }
 
+  /** Whether nothing more is read before what is on its way has arrived. */
+  #isHeld(): boolean {
+    const { maxPendingMessages, outlet } = this.#surroundings;
+    if (this.#pendingMessages === 0) return false;
+    if (this.#pendingMessages >= maxPendingMessages) return true;
+    return this.#sender?.messages === 'relay' && outlet.holds(this.caller.identity.tenantId);
+  }
+
   #countPending(change: 1 | -1): void {
     this.#pendingMessages += change;
     if (this.#retiring) {
@@ -386,8 +395,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       this.close(CLOSE_CODES.serviceRestart);
       return;
     }
-    const full = this.#pendingMessages >= this.#surroundings.maxPendingMessages;
-    if (full) this.#socket?.pause();
+    if (this.#isHeld()) this.#socket?.pause();
     else if (this.#socket?.isPaused === true) {
       this.#socket.resume();
       this.#messageDeadline?.restart();

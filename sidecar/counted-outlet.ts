@@ -21,9 +21,10 @@ export function countedOutlet(outlet: Outlet, metrics: Pick<Metrics, 'command' |
         throw error;
       }
     },
-    publish: async (channel, message) => {
+    holds: (tenantId) => outlet.holds(tenantId),
+    publish: async (channel, message, tenantId) => {
       try {
-        const published = await outlet.publish(channel, message);
+        const published = await outlet.publish(channel, message, tenantId);
         metrics.relayed('published');
         return published;
       } catch (error) {

@@ -15,6 +15,8 @@ export interface Held {
   readonly sessions: () => number;
   /** Upgrades that are not decided yet. */
   readonly undecidedUpgrades: () => number;
+  /** What clients sent to their peers and is not known to have come back from Redis. */
+  readonly relayBacklogBytes: () => number;
   /** By connection to Redis, whether it is up. */
   readonly redis: () => Readonly<Partial<Record<ConnectionName, boolean>>>;
   /** By connection that messages come over, whether the latest probe of delivery was heard. */
@@ -53,6 +55,11 @@ export function registerHeld(held: Held, registry: Registry): void {
   );
   gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
   gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
+  gauge(
+    'ws_bridge_relay_backlog_bytes',
+    'What clients sent to their peers and may still wait in Redis for this bridge: up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
+    held.relayBacklogBytes,
+  );
   byConnection(
     'ws_bridge_delivery_up',
     '1 when the latest probe that was published was heard.',

@@ -11,7 +11,10 @@ import type { MessagePolicy } from './routes';
 export interface Outlet {
   /** Adds a command to the stream, at most once for each id of its session that counts. */
   addCommand(command: CommandToAdd): Promise<AddOutcome>;
-  publish(channel: string, message: Buffer): Promise<unknown>;
+  /** Resolves when Redis has it, and its sender may send more. */
+  publish(channel: string, message: Buffer, tenantId: string): Promise<unknown>;
+  /** Whether what a tenant sends is to wait. */
+  holds(tenantId: string): boolean;
 }
 
 /** The sender of a message, as much of it as its route needs. */
@@ -49,7 +52,7 @@ export async function receive(
       if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
       const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
       try {
-        await outlet.publish(sender.channel, envelope);
+        await outlet.publish(sender.channel, envelope, sender.origin.tenantId);
         return undefined;
       } catch {
         return unavailable();

@@ -10,6 +10,10 @@ export interface Intake {
   readonly delivers: boolean;
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   inOneOrder(channels: readonly string[]): boolean;
+  /**
+   * Resolves once what this bridge published before, to whatever channel of the intake, has come in, or never will. Never rejects.
+   */
+  proveArrival(): Promise<void>;
   /** Listeners on its connections. */
   readonly listenerCount: number;
   /** Tries to connect once, and from then on stays connected by itself. Never rejects. */

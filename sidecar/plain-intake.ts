@@ -97,6 +97,7 @@ export function plainIntake({
       return probe.delivers;
     },
     inOneOrder: () => true,
+    proveArrival: () => probe.prove(),
     get listenerCount() {
       return listenerCount(redis);
     },

@@ -35,6 +35,8 @@ export class DeliveryProbe implements Receiver {
   #sentMs = 0;
   #subscribed = false;
   #delivers = false;
+  /** Who waits for a probe that is sent after this one. */
+  #waiting: { readonly after: number; readonly settled: () => void }[] = [];
 
   constructor(context: ProbeContext) {
     this.#context = context;
@@ -68,6 +70,19 @@ export class DeliveryProbe implements Receiver {
     this.#subscribed = false;
     this.#delivers = false;
     this.#settle();
+    this.#release(Infinity);
+  }
+
+  /**
+   * Resolves once all that was published before, on the connection that probes are published on, was heard on this one, or will
+   * never be: a probe that is sent from now on has settled, or the connection is lost.
+   */
+  prove(): Promise<void> {
+    if (!this.#subscribed) return Promise.resolve();
+    return new Promise((settled) => {
+      this.#waiting.push({ after: this.#count, settled });
+      void this.#probe();
+    });
   }
 
   /** Publishes one probe, unless the one before it is still on its way. */
@@ -92,6 +107,7 @@ export class DeliveryProbe implements Receiver {
     this.#settle();
     this.#delivers = true;
     this.#context.onOutcome('heard', (performance.now() - this.#sentMs) / 1000);
+    this.#release(this.#count);
   }
 
   /** Its time is over: it fails once the sockets were read, and after the grace read again. */
@@ -109,6 +125,15 @@ export class DeliveryProbe implements Receiver {
     this.#delivers = false;
     this.#context.onOutcome(silence ? 'silent' : 'unsent');
     if (silence) this.#context.onSilence();
+    this.#release(this.#count);
+  }
+
+  /** This one has settled, and those before it. */
+  #release(settled: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ after }) => after >= settled);
+    for (const one of waiting) if (one.after < settled) one.settled();
+    if (this.#waiting.length > 0) void this.#probe();
   }
 
   #settle(): void {

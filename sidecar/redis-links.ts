@@ -44,6 +44,8 @@ export interface RedisLinks {
   readonly publish: Publish;
   /** Publishes what clients say to their peers. */
   readonly publishRelay: Publish;
+  /** Resolves once what {@link RedisLinks.publishRelay} sent before has come in, or never will. Never rejects. */
+  proveRelays(): Promise<void>;
   /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
   readonly publishMark: Publish;
   readonly health: LinkHealth;
@@ -72,6 +74,7 @@ export function redisLinks(context: RedisLinksContext): RedisLinks {
     intakes,
     publish,
     publishRelay,
+    proveRelays: () => relays?.intake.proveArrival() ?? Promise.resolve(),
     publishMark: (channel, mark) =>
       (isRelayed?.(channel) === true ? publishRelay : publish)(names.mark(channel), mark),
     get health() {

@@ -63,6 +63,7 @@ export interface Settings {
   /** How many bytes clients may send. */
   readonly byteRates: ByteRates;
   readonly maxPendingMessages: number;
+  readonly maxRelayBacklogBytes: number;
   readonly maxBufferBytes: number;
   /** How long frames are gathered for one write while the event loop is busy, at most; 0 for never. */
   readonly maxCoalesceMs: number;
@@ -197,6 +198,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       },
     },
     maxPendingMessages: required(TABLE.maxPendingMessages),
+    maxRelayBacklogBytes: required(TABLE.maxRelayBacklogBytes),
     maxBufferBytes: required(TABLE.maxBufferBytes),
     maxCoalesceMs: required(TABLE.maxCoalesceMs),
     maxSeenAssertions: required(TABLE.maxSeenAssertions),

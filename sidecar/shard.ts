@@ -91,6 +91,11 @@ export class Shard {
     return this.#probe.delivers;
   }
 
+  /** Resolves once what was published to its channels before has come in, or never will. */
+  proveArrival(): Promise<void> {
+    return this.#probe.prove();
+  }
+
   /** Connects, and from then on stays connected. */
   open(): void {
     this.#probe.start();

@@ -74,6 +74,10 @@ export class ShardedIntake implements Intake {
     return new Set(channels.map(keySlot)).size === 1;
   }
 
+  async proveArrival(): Promise<void> {
+    await Promise.all([...this.#shards.values()].map((shard) => shard.proveArrival()));
+  }
+
   /** Connections come and go with the masters; none has a listener from elsewhere. */
   readonly listenerCount = 0;
 

@@ -121,6 +121,13 @@ export const LIMIT_ROWS = {
     'messages',
     'a socket with so many messages on their way to Redis is not read from',
   ),
+  maxRelayBacklogBytes: integer(
+    'BRIDGE_MAX_RELAY_BACKLOG_BYTES',
+    4_194_304,
+    [1024, 2 ** 30],
+    'bytes',
+    'for peers that may be on their way through Redis and back; past that, sockets of a tenant with its share of them are not read from',
+  ),
   maxBufferBytes: integer(
     'BRIDGE_MAX_BUFFER_BYTES',
     1_048_576,

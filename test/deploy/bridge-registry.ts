@@ -14,6 +14,7 @@ export function bridgeRegistry(): Registry {
       lingeringStreams: () => 0,
       sessions: () => 0,
       undecidedUpgrades: () => 0,
+      relayBacklogBytes: () => 0,
       redis: () => ({ commands: true, subscriber: true, publisher: true, relays: true }),
       delivers: () => ({ subscriber: true, relays: true }),
       accepting: () => true,

@@ -17,6 +17,7 @@ function fakeIntake(): Intake & { readonly subscriptions: Subscriptions<Receiver
     isConnected: true,
     delivers: true,
     inOneOrder: () => true,
+    proveArrival: () => Promise.resolve(),
     listenerCount: 1,
     connect: async () => {
       await subscriptions.up();

@@ -136,6 +136,45 @@ describe('a probe', () => {
     expect(probe.delivers).toBe(true);
   });
 
+  it('proves that what was published before it arrived: one that is sent later than that', async () => {
+    probe.up();
+    let proven = 0;
+    void probe.prove().then(() => (proven += 1));
+    hear('1');
+    await pass(0);
+    expect([proven, published]).toEqual([0, ['1', '2']]);
+    hear('2');
+    await pass(0);
+    void probe.prove().then(() => (proven += 1));
+    expect([proven, published]).toEqual([1, ['1', '2', '3']]);
+  });
+
+  it.each([
+    [
+      'is lost',
+      () => {
+        probe.down();
+      },
+    ],
+    ['is silent', () => void pass(SILENT_MS)],
+    [
+      'is ended',
+      () => {
+        probe.stop();
+      },
+    ],
+  ])('keeps nobody waiting for a proof when its connection %s', async (_, end: () => void) => {
+    probe.up();
+    hear();
+    const proven = probe.prove();
+    end();
+    await expect(proven).resolves.toBeUndefined();
+  });
+
+  it('is not waited for by who asks for a proof while there is no connection', async () => {
+    await expect(probe.prove()).resolves.toBeUndefined();
+  });
+
   it('proves nothing once its connection is lost, and is not waited for', async () => {
     probe.up();
     hear();

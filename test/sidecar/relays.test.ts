@@ -126,6 +126,54 @@ describe.each([
   });
 });
 
+describe('relayed messages that the bridge does not hear come back from Redis', () => {
+  const MAX_BYTES = 65_536;
+  const MESSAGE = Buffer.alloc(8192, 'x');
+  const COUNT = 40;
+
+  it('hold the tenant that sends them, and no other, until they do', async () => {
+    const server = await startRedis();
+    const proxy = await startRedisProxy(server.port);
+    const [observer, redis] = [new Redis(server.url), new Redis(server.url)];
+    const heard = { alice: 0, bob: 0 };
+    observer.on('pmessageBuffer', (_: Buffer, channel: Buffer) => {
+      heard[channel.toString().startsWith('acme:') ? 'alice' : 'bob'] += 1;
+    });
+    await observer.psubscribe('*:collaboration:plan');
+    bridge = await startBridge(proxy.url, {
+      BRIDGE_MAX_RELAY_BACKLOG_BYTES: `${MAX_BYTES}`,
+      BRIDGE_PROBE_TIMEOUT_MS: '60000',
+      BRIDGE_REDIS_TIMEOUT_MS: '60000',
+    });
+    const [alice, bob] = await Promise.all(
+      [ALICE, BOB].map((caller) => connect(`${bridge.url}/ws/collaboration/plan`, caller)),
+    );
+    await eventually(async () => (await status()) === 200);
+    expect(proxy.mute('ws-bridge:relays')).toBe(1);
+    for (let sent = 0; sent < COUNT; sent += 1) alice?.socket.send(MESSAGE);
+    await eventually(() => heard.alice * MESSAGE.length >= MAX_BYTES);
+    for (let sent = 0; sent < 3; sent += 1) bob?.socket.send('small');
+    await eventually(() => heard.bob === 3);
+    expect(heard.alice).toBeLessThan(COUNT);
+    const lag = await value('ws_bridge_relay_backlog_bytes');
+    expect(lag).toBeGreaterThanOrEqual(MAX_BYTES);
+
+    // A new one is heard: what waited for the old one is lost, as the peers are told.
+    await killNamed(redis, 'ws-bridge:relays');
+    await eventually(() => heard.alice === COUNT);
+    await Promise.all([alice?.close(), bob?.close()]);
+    for (const one of [observer, redis]) one.disconnect();
+    proxy.close();
+    await server.stop();
+  });
+
+  async function killNamed(redis: Redis, name: string): Promise<void> {
+    const list = (await redis.client('LIST')) as string;
+    const line = list.split('\n').find((one) => one.includes(` name=${name} `)) ?? '';
+    await redis.client('KILL', 'ID', /^id=(\d+)/.exec(line)?.[1] ?? '');
+  }
+});
+
 describe('relays that cannot be had, while all else of Redis can', () => {
   let server: RedisServer;
   let proxy: RedisProxy;
