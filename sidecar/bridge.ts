@@ -258,6 +258,7 @@ export function createBridge(
       ),
       messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
       byteOwners,
+      maxCommandValues: settings.maxCommandValues,
       messageTimeoutMs: settings.messageTimeoutMs,
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,

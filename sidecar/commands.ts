@@ -1,6 +1,7 @@
 import { CONTROL_TYPE_PREFIX } from '../protocol/frames';
 import { rolesText } from '../protocol/identity';
 import type { TraceContext } from '../protocol/trace-context';
+import { edgeId } from './edge-id';
 import { jsonMembers, MAX_ESCAPED_LENGTH } from './json-members';
 
 /** A command that is well formed. */
@@ -23,12 +24,17 @@ const MAX_TYPE_LENGTH = 64;
 const MAX_ID_LENGTH = 128;
 const MEMBERS = ['type', 'data', 'id'] as const;
 
-/** Parses a text message as a command (PROTOCOL.md §3): `data` is taken as it stands in the text. */
-export function parseCommand(text: string): ParsedCommand | CommandFault {
-  const members = jsonMembers(text, MEMBERS);
+/**
+ * Parses a text message as a command (PROTOCOL.md §3): `data` is taken as it stands in the text.
+ * @param maxValues that it may hold, itself and those of its members among them
+ */
+export function parseCommand(text: string, maxValues: number): ParsedCommand | CommandFault {
+  const members = jsonMembers(text, MEMBERS, { depth: MAX_DATA_DEPTH, values: maxValues });
   if (members === undefined) return { fault: 'expected JSON', id: undefined };
   if (members === 'other') return { fault: EXPECTED_OBJECT, id: undefined };
-  const { texts, repeated, hasOthers, depth } = members;
+  if (members === 'too deep') return { fault: EXPECTED_DEPTH, id: edgeId(text) };
+  if (members === 'too many values') return { fault: expectedValues(maxValues), id: edgeId(text) };
+  const { texts, repeated, hasOthers } = members;
   // Of two ids none is the command's.
   const id = repeated.has('id') ? undefined : stringOf(texts.get('id'), MAX_ID_LENGTH);
   const type = stringOf(texts.get('type'), MAX_TYPE_LENGTH);
@@ -36,7 +42,6 @@ export function parseCommand(text: string): ParsedCommand | CommandFault {
   if (type === undefined || type.startsWith(CONTROL_TYPE_PREFIX)) return { fault: EXPECTED_TYPE, id };
   if (texts.has('id') && id === undefined) return { fault: EXPECTED_ID, id };
   if (hasOthers) return { fault: EXPECTED_OBJECT, id };
-  if (depth > MAX_DATA_DEPTH) return { fault: EXPECTED_DEPTH, id };
   return { type, dataJson: texts.get('data') ?? 'null', id };
 }
 
@@ -44,6 +49,10 @@ const EXPECTED_OBJECT = 'expected a JSON object with "type", and of other member
 const EXPECTED_TYPE = `expected "type", a string of 1 to ${MAX_TYPE_LENGTH} characters that does not begin with "${CONTROL_TYPE_PREFIX}"`;
 const EXPECTED_ID = `expected "id", when there is one, to be a string of 1 to ${MAX_ID_LENGTH} characters`;
 const EXPECTED_DEPTH = `expected "data" that is nested at most ${MAX_DATA_DEPTH} deep`;
+
+function expectedValues(maxValues: number): string {
+  return `expected at most ${maxValues} values, each array, object, number, string and literal of the command counted`;
+}
 
 /** A member's value when it is a string of 1 to so many characters that has bytes in UTF-8. */
 function stringOf(json: string | undefined, maxLength: number): string | undefined {

@@ -62,6 +62,8 @@ export interface Surroundings {
   readonly messageRate: MessageRate;
   /** How many bytes users and tenants have sent, by what they are for. */
   readonly byteOwners: Readonly<Record<'commands' | 'relay', ByteOwners>>;
+  /** How many values a command may hold. */
+  readonly maxCommandValues: number;
   /** How long a client may take to finish a message, in milliseconds. */
   readonly messageTimeoutMs: number;
   /** A socket with so many messages on their way to Redis is not read from. */
@@ -344,7 +346,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       this.#account = owners.join(tenantId, userId);
       this.#allowance = new MessageAllowance(this.#meter, owners.rates.socket, this.#account);
     }
-    return senderOf(this.#admission, this.#feed.senderId);
+    return senderOf(this.#admission, this.#feed.senderId, this.#surroundings.maxCommandValues);
   }
 
   /** @returns why a message is not even looked at, if it is not */
@@ -431,6 +433,7 @@ function feedOf(
 function senderOf(
   { route, caller, session = '', channels, bridgeV1, trace }: Admission,
   senderId: Buffer | undefined,
+  maxCommandValues: number,
 ): Sender {
   const { tenantId, userId, roles } = caller.identity;
   return {
@@ -439,5 +442,6 @@ function senderOf(
     origin: { tenantId, userId, roles, session, requestId: caller.requestId, trace },
     channel: channels[0] ?? '',
     senderId,
+    maxCommandValues,
   };
 }

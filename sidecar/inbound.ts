@@ -27,6 +27,8 @@ export interface Sender {
   readonly channel: string;
   /** Set when the route relays. */
   readonly senderId: Buffer | undefined;
+  /** How many values a command may hold. */
+  readonly maxCommandValues: number;
 }
 
 /**
@@ -85,12 +87,12 @@ const OVER_SHARE = 'too many commands of this tenant: send fewer, or smaller one
 async function command(
   payload: Buffer,
   binary: boolean,
-  { origin, bridgeV1 }: Sender,
+  { origin, bridgeV1, maxCommandValues }: Sender,
   outlet: Outlet,
   timeMs: number,
 ): Promise<Answer | undefined> {
   if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
-  const parsed = parseCommand(payload.toString('utf8'));
+  const parsed = parseCommand(payload.toString('utf8'), maxCommandValues);
   if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
   const { id } = parsed;
   const { tenantId, session } = origin;

@@ -18,32 +18,49 @@ const UPPER_E = 0x45;
 /** There is no such thing there. */
 export const NOWHERE = -1;
 
-/** Where a JSON value ends in a text, and how deep it is nested. */
+/** How much a JSON value may hold. */
+export interface JsonBounds {
+  /** How deep it is nested: 0 for a number, string or literal, 1 for an array or object of those. */
+  readonly depth: number;
+  /** How many values it is: itself, and each in it at any depth. */
+  readonly values: number;
+}
+
+/** What a JSON text has too much of. */
+export type JsonExcess = 'too deep' | 'too many values';
+
+/** Where a JSON value ends in a text, and how much it holds. */
 export interface JsonExtent {
   /** After its last character. */
   readonly end: number;
-  /** 0 for a number, string or literal, 1 for an array or object of those. */
-  readonly depth: number;
+  readonly values: number;
 }
 
 /**
  * Finds the end of the JSON value (RFC 8259) that begins at `start`, white space before it included. It makes nothing of
- * it, looks at each character once and does not recurse, so that its time is linear in the length whatever the shape.
+ * it, looks at each character once and does not recurse, so that its time is linear in the length whatever the shape. Where
+ * a bound is passed it ends: the rest may be no JSON.
  * @returns undefined when what stands there is no JSON
  */
-export function jsonExtent(text: string, start: number): JsonExtent | undefined {
+export function jsonExtent(
+  text: string,
+  start: number,
+  bounds: JsonBounds,
+): JsonExtent | JsonExcess | undefined {
   // What ends each array and object that is open.
   const closers: number[] = [];
-  let depth = 0;
+  let values = 0;
   let at = start;
   for (;;) {
+    values += 1;
+    if (values > bounds.values) return 'too many values';
     at = spaceEnd(text, at);
     const code = text.charCodeAt(at);
     const closer = closerOf(code);
     if (closer === NOWHERE) {
       at = scalarEnd(text, at, code);
     } else {
-      depth = Math.max(depth, closers.length + 1);
+      if (closers.length === bounds.depth) return 'too deep';
       at = spaceEnd(text, at + 1);
       if (text.charCodeAt(at) !== closer) {
         closers.push(closer);
@@ -56,7 +73,7 @@ export function jsonExtent(text: string, start: number): JsonExtent | undefined 
     if (at === NOWHERE) return undefined;
     const next = nextValueStart(text, at, closers);
     if (next === NOWHERE) return undefined;
-    if (closers.length === 0) return { end: next, depth };
+    if (closers.length === 0) return { end: next, values };
     at = next;
   }
 }

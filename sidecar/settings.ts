@@ -45,6 +45,7 @@ export interface Settings {
   readonly pingIntervalMs: number;
   readonly maxFrameBytes: number;
   readonly maxCommandBytes: number;
+  readonly maxCommandValues: number;
   readonly maxRelayBytes: number;
   readonly maxOneWayFrameBytes: number;
   readonly maxFragments: number;
@@ -157,6 +158,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     pingIntervalMs: required(TABLE.pingIntervalMs),
     maxFrameBytes: required(TABLE.maxFrameBytes),
     maxCommandBytes: required(TABLE.maxCommandBytes),
+    maxCommandValues: required(TABLE.maxCommandValues),
     maxRelayBytes: required(TABLE.maxRelayBytes),
     maxOneWayFrameBytes: required(TABLE.maxOneWayFrameBytes),
     maxFragments: required(TABLE.maxFragments),

@@ -21,6 +21,8 @@ export interface Limits {
   readonly relayBytes: number;
   /** How deep `data` of a command may be nested. */
   readonly depth: number;
+  /** How many values a command may hold. */
+  readonly values: number;
   /** Messages of so many bytes that one socket may send, of a crowd that shares what its users and its tenant may. */
   readonly messages: (kind: MessageKind, bytes: number, crowd?: Crowd) => Rate;
   /** Upgrades of a tenant: the gatekeeper's, of its largest tier. */
@@ -38,6 +40,7 @@ export function shippedLimits(): Limits {
     commandBytes: Math.min(settings.maxFrameBytes, settings.maxCommandBytes),
     relayBytes: Math.min(settings.maxFrameBytes, settings.maxRelayBytes),
     depth: MAX_DATA_DEPTH,
+    values: settings.maxCommandValues,
     messages: (kind, bytes, crowd = ALONE) => messageRate(settings, kind, bytes, crowd),
     upgrades: UPGRADES,
   };

@@ -23,6 +23,13 @@ export const LIMIT_ROWS = {
     'bytes',
     'the same on a route that takes commands; the smaller of the two counts',
   ),
+  maxCommandValues: integer(
+    'BRIDGE_MAX_COMMAND_VALUES',
+    10_000,
+    [2, 2 ** 30],
+    'values',
+    'that a command may hold, the object itself and each array, object, number, string and literal in it; one with more is refused',
+  ),
   maxRelayBytes: integer(
     'BRIDGE_MAX_RELAY_BYTES',
     262_144,

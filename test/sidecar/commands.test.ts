@@ -1,4 +1,10 @@
-import { commandEntry, parseCommand } from '../../sidecar/commands';
+import { commandEntry, parseCommand as parseWithin } from '../../sidecar/commands';
+
+const MAX_VALUES = 1000;
+
+function parseCommand(text: string): ReturnType<typeof parseWithin> {
+  return parseWithin(text, MAX_VALUES);
+}
 
 const ORIGIN = {
   tenantId: 't',
@@ -80,6 +86,30 @@ describe('a command', () => {
         fault: 'expected "data" that is nested at most 64 deep',
         id: 'deep',
       });
+    }
+  });
+
+  it('of more values than it may hold is refused', () => {
+    const zeros = (count: number) => `[${Array(count).fill(0).join()}]`;
+    const [most, tooMany] = [zeros(MAX_VALUES - 4), zeros(MAX_VALUES - 3)];
+    expect(parseCommand(`{"type":"x","data":${most},"id":"c1"}`)).toMatchObject({ dataJson: most });
+    expect(parseCommand(`{"type":"x","data":${tooMany},"id":"many"}`)).toEqual({
+      fault:
+        'expected at most 1000 values, each array, object, number, string and literal of the command counted',
+      id: 'many',
+    });
+    const members = Array.from({ length: MAX_VALUES }, () => '"data":0').join();
+    expect(parseCommand(`{"type":"x","id":"c2",${members}}`)).toMatchObject({ id: 'c2' });
+  });
+
+  it('that is too deep, or of too many values, is named by its id only where one need not read far', () => {
+    const [deep, many] = ['['.repeat(100), `[${'0,'.repeat(MAX_VALUES)}0]`];
+    for (const data of [deep, many]) {
+      expect(parseCommand(`{"id":"c1","data":${data}`)).toMatchObject({ id: 'c1' });
+      expect(parseCommand(`{"type":"x","id":"c1","data":${data}`)).toMatchObject({ id: 'c1' });
+      expect(parseCommand(`{"data":${data},"id":"c1"}`)).toMatchObject({ id: 'c1' });
+      expect(parseCommand(`{"data":${data},"id":"c1","type":"x"}`)).toMatchObject({ id: undefined });
+      expect(parseCommand(`{"id":"c1","data":${data},"id":"c2"}`)).toMatchObject({ id: undefined });
     }
   });
 

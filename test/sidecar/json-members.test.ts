@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { jsonMembers } from '../../sidecar/json-members';
 
 const NAMES = ['type', 'data', 'id'] as const;
+const UNBOUNDED = { depth: Infinity, values: Infinity };
 
 function parsed(text: string): { readonly value: unknown } | undefined {
   try {
@@ -22,8 +23,8 @@ function kindOf(text: string): 'object' | 'other' | undefined {
 }
 
 function ownKindOf(text: string): 'object' | 'other' | undefined {
-  const members = jsonMembers(text, NAMES);
-  return typeof members === 'object' ? 'object' : members;
+  const members = jsonMembers(text, NAMES, UNBOUNDED);
+  return typeof members === 'object' ? 'object' : (members as 'other' | undefined);
 }
 
 const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
@@ -104,7 +105,7 @@ describe('the members of a JSON object', () => {
   it('are told by the text that they have, the first of a name, whatever else is there', () => {
     fc.assert(
       fc.property(fc.array(member, { maxLength: 6 }), (members) => {
-        const found = jsonMembers(textOf(members), NAMES);
+        const found = jsonMembers(textOf(members), NAMES, UNBOUNDED);
         if (typeof found !== 'object') throw new Error('expected an object');
         for (const wanted of NAMES) {
           const own = members.filter((one) => one.name === wanted).map((one) => one.value.trim());
@@ -116,11 +117,22 @@ describe('the members of a JSON object', () => {
     );
   });
 
-  it('have a depth', () => {
-    const depthOf = (text: string) => (jsonMembers(text, NAMES) as { depth: number }).depth;
-    expect(depthOf('{"type":"x","id":1}')).toBe(0);
-    expect(depthOf('{"type":"x","data":[],"id":{"a":[[{}]]}}')).toBe(4);
-    expect(depthOf('{"data":{"a":[1],"b":2}}')).toBe(2);
+  it.each([
+    [0, 3, '{"type":"x","id":1}'],
+    [4, 7, '{"type":"x","data":[],"id":{"a":[[{}]]}}'],
+    [2, 5, '{"data":{"a":[1],"b":2}}'],
+    [1, 5, ' { "type" : [ 1 , "a,[" ] , "x" : { } } '],
+  ])('may be nested %i deep and %i values with their object, and no less, in %s', (depth, values, text) => {
+    expect(jsonMembers(text, NAMES, { depth, values })).toBeInstanceOf(Object);
+    if (depth > 0) expect(jsonMembers(text, NAMES, { depth: depth - 1, values })).toBe('too deep');
+    expect(jsonMembers(text, NAMES, { depth, values: values - 1 })).toBe('too many values');
+  });
+
+  it('of what is no object are none, however deep it is and however many values', () => {
+    const bounds = { depth: 1, values: 2 };
+    for (const text of ['[[', '[[]]', '[0,0', '[0,0]'])
+      expect(jsonMembers(text, NAMES, bounds)).toBe('other');
+    for (const text of ['[,', '']) expect(jsonMembers(text, NAMES, bounds)).toBeUndefined();
   });
 
   it.each([
@@ -130,8 +142,10 @@ describe('the members of a JSON object', () => {
     ['of digits', '1'.repeat(1_000_000)],
     ['of members', `{${Array.from({ length: 100_000 }, (_, index) => `"${index}":0`).join()}}`],
   ])('are found in a text %s that would exhaust what recurses', (_, json) => {
-    expect(jsonMembers(`{"data":${json}}`, NAMES)).toMatchObject({ texts: new Map([['data', json]]) });
-    expect(jsonMembers(`{"data":${json.slice(0, -1)}`, NAMES)).toBeUndefined();
+    expect(jsonMembers(`{"data":${json}}`, NAMES, UNBOUNDED)).toMatchObject({
+      texts: new Map([['data', json]]),
+    });
+    expect(jsonMembers(`{"data":${json.slice(0, -1)}`, NAMES, UNBOUNDED)).toBeUndefined();
   });
 });
 

@@ -190,6 +190,29 @@ describe('a tenant with as many connections as it may have', () => {
   });
 });
 
+describe('a command of more values than it may hold', () => {
+  it('is refused under its id and not added, and the next one is', async () => {
+    const bridge = await start({ BRIDGE_MAX_COMMAND_VALUES: '5' });
+    const client = await connect(`${bridge.url}/ws/ai/chat`, ALICE);
+    client.socket.send('{"type":"ask","data":[1,2],"id":"c1"}');
+    expect(await client.nextJson()).toEqual({
+      type: 'error',
+      data: {
+        code: 'INVALID_COMMAND',
+        message:
+          'expected at most 5 values, each array, object, number, string and literal of the command counted',
+        id: 'c1',
+      },
+    });
+    client.socket.send('{"type":"ask","data":[1]}');
+    await eventually(async () => (await redis.xlen('ai:commands')) > 0);
+    const entries = await redis.xrange('ai:commands', '-', '+');
+    expect(entries).toHaveLength(1);
+    expect(entries[0]?.[1]).toContain('[1]');
+    await client.close();
+  });
+});
+
 describe('an upgrade that is refused or fails', () => {
   it('keeps no place, whatever it was refused for', async () => {
     const bridge = await start({ BRIDGE_MAX_CONNECTIONS_PER_USER: '1' });

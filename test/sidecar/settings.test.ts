@@ -24,6 +24,7 @@ describe('settings', () => {
       pingIntervalMs: 30_000,
       maxFrameBytes: 1_048_576,
       maxCommandBytes: 65_536,
+      maxCommandValues: 10_000,
       maxRelayBytes: 262_144,
       maxOneWayFrameBytes: 4096,
       messageTimeoutMs: 30_000,

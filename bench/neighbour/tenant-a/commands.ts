@@ -1,10 +1,18 @@
 import { OPCODE_TEXT } from '../../load/frame-reader';
 import { maskedFrame } from '../masked-frame';
 
-/** A command whose `data` is an array of the same item again and again, as many as fit into so many bytes. */
-export function arrayCommand(item: string, bytes: number): string {
+/** The values of a command whose `data` is an array, besides those in the array: the command, its type and the array. */
+const AROUND = 3;
+
+/**
+ * A command whose `data` is an array of the same item again and again, as many as fit into so many bytes.
+ * @param most how many values the command has at most
+ * @param each how many values an item is
+ */
+export function arrayCommand(item: string, bytes: number, most = Infinity, each = 1): string {
   const [head, tail] = ['{"type":"t","data":[', ']}'];
-  const count = Math.max(1, Math.floor((bytes - head.length - tail.length + 1) / (item.length + 1)));
+  const fitting = Math.floor((bytes - head.length - tail.length + 1) / (item.length + 1));
+  const count = Math.max(1, Math.min(fitting, Math.floor((most - AROUND) / each)));
   return `${head}${Array(count).fill(item).join(',')}${tail}`;
 }
 

@@ -10,9 +10,10 @@ export const deepCommand: Attack = {
   name: 'deep-command',
   does: 'one socket sends the largest command of the deepest arrays',
   clients: (arena) => {
-    const { depth, commandBytes, messages } = arena.limits;
+    const { depth, values, commandBytes, messages } = arena.limits;
     const levels = arena.strength === 'within' ? depth - OWN_DEPTH : depth * TOO_DEEP;
-    const message = commandFrame(arrayCommand(nested(levels), commandBytes));
+    const most = arena.strength === 'within' ? values : Infinity;
+    const message = commandFrame(arrayCommand(nested(levels), commandBytes, most, levels));
     const rate = messages('command', message.length);
     return arena.keepSending({ path: '/ws/ai/chat?session=deep', user: 0 }, rate, message);
   },

@@ -15,6 +15,11 @@ test('a command of an array is as large as fits', () => {
   expect(data(command)).toHaveLength((command.length - '{"type":"t","data":[]}'.length + 1) / 5);
 });
 
+test('a command of an array has no more values than was asked', () => {
+  expect(data(arrayCommand('1e20', 1000, 10))).toHaveLength(7);
+  expect(data(arrayCommand(nested(3), 1000, 10, 3))).toHaveLength(2);
+});
+
 test('arrays within arrays are as deep as was asked', () => {
   expect(JSON.parse(nested(3))).toEqual([[[]]]);
 });
