@@ -13,13 +13,20 @@ export interface ByteRates {
   readonly relay: OwnerRates;
 }
 
+/**
+ * What a message counts for its user and its tenant beside its own bytes: the shortest one costs a call of Redis, its entry and its
+ * answer as well. A socket has a rate of messages for that.
+ */
+export const MESSAGE_OVERHEAD_BYTES = 256;
+
 /** The same rates, with bursts that let the largest message through. */
 export function withRoomFor(largest: number, { socket, user, tenant }: OwnerRates): OwnerRates {
-  const roomy = ({ perSecond, burst }: ByteRate): ByteRate => ({
+  const roomy = ({ perSecond, burst }: ByteRate, bytes: number): ByteRate => ({
     perSecond,
-    burst: Math.max(burst, largest),
+    burst: Math.max(burst, bytes),
   });
-  return { socket: roomy(socket), user: roomy(user), tenant: roomy(tenant) };
+  const counted = largest + MESSAGE_OVERHEAD_BYTES;
+  return { socket: roomy(socket, largest), user: roomy(user, counted), tenant: roomy(tenant, counted) };
 }
 
 /** Owners without a socket that one {@link ByteOwners.forgetIdle} looks at, at most. */

@@ -1,5 +1,5 @@
 import { ByteMeter, type ByteRate } from './byte-rate';
-import type { ByteAccount } from './byte-owners';
+import { MESSAGE_OVERHEAD_BYTES, type ByteAccount } from './byte-owners';
 import { FORGIVENESS_MS, type MessageMeter } from './message-rate';
 
 /** The rate that a message is over: the socket's of messages, or one of bytes. */
@@ -38,7 +38,10 @@ export class MessageAllowance {
     const over = this.#over(bytes, nowMs);
     if (over !== undefined) return { over, isFlood: this.refuse(bytes, nowMs) };
     this.#messages.take(nowMs);
-    for (const meter of [this.#socket, this.#account.user, this.#account.tenant]) meter.charge(bytes, nowMs);
+    const { user, tenant } = this.#account;
+    this.#socket.charge(bytes, nowMs);
+    user.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs);
+    tenant.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs);
     return undefined;
   }
 
@@ -56,7 +59,9 @@ export class MessageAllowance {
   #over(bytes: number, nowMs: number): OverRate | undefined {
     if (!this.#messages.hasRoom(nowMs)) return 'message_rate';
     if (!this.#socket.admits(bytes, nowMs)) return 'socket_bytes';
-    if (!this.#account.user.admits(bytes, nowMs)) return 'user_bytes';
-    return this.#account.tenant.admits(bytes, nowMs) ? undefined : 'tenant_bytes';
+    const { user, tenant } = this.#account;
+    const counted = bytes + MESSAGE_OVERHEAD_BYTES;
+    if (!user.admits(counted, nowMs)) return 'user_bytes';
+    return tenant.admits(counted, nowMs) ? undefined : 'tenant_bytes';
   }
 }

@@ -1,4 +1,5 @@
 import { MAX_DATA_DEPTH } from '../../sidecar/commands';
+import { MESSAGE_OVERHEAD_BYTES } from '../../sidecar/byte-owners';
 import type { ByteRate } from '../../sidecar/byte-rate';
 import { parseSettings, type Settings } from '../../sidecar/settings';
 import { ASSERTION_SECRET } from '../peers/ws-bridge';
@@ -52,15 +53,16 @@ const ALONE: Crowd = { sockets: 1, users: 1 };
 function messageRate(settings: Settings, kind: MessageKind, bytes: number, crowd: Crowd): Rate {
   const { socket, user, tenant } =
     kind === 'command' ? settings.byteRates.commands : settings.byteRates.relay;
-  const ofBytes = ({ perSecond, burst }: ByteRate, sharers: number): Rate => ({
-    perSecond: perSecond === 0 ? Infinity : perSecond / bytes / sharers,
-    burst: perSecond === 0 ? Infinity : burst / bytes / sharers,
+  const ofBytes = ({ perSecond, burst }: ByteRate, counted: number, sharers: number): Rate => ({
+    perSecond: perSecond === 0 ? Infinity : perSecond / counted / sharers,
+    burst: perSecond === 0 ? Infinity : burst / counted / sharers,
   });
+  const counted = bytes + MESSAGE_OVERHEAD_BYTES;
   const rates = [
     { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
-    ofBytes(socket, 1),
-    ofBytes(user, Math.ceil(crowd.sockets / crowd.users)),
-    ofBytes(tenant, crowd.sockets),
+    ofBytes(socket, bytes, 1),
+    ofBytes(user, counted, Math.ceil(crowd.sockets / crowd.users)),
+    ofBytes(tenant, counted, crowd.sockets),
   ];
   return {
     perSecond: Math.min(...rates.map(({ perSecond }) => perSecond)),

@@ -27,22 +27,22 @@ export const BYTE_RATE_ROWS = {
   userCommandBytesPerSecond: perSecond(
     'BRIDGE_USER_COMMAND_BYTES_PER_SECOND',
     131_072,
-    "of commands that a tenant's user may send on this bridge",
+    "of commands that a tenant's user may send on this bridge, each counting as 256 more",
   ),
   userCommandBytesBurst: burst(
     'BRIDGE_USER_COMMAND_BYTES_BURST',
     1_048_576,
-    "of commands that a tenant's user may send on this bridge",
+    "of commands that a tenant's user may send on this bridge, each counting as 256 more",
   ),
   tenantCommandBytesPerSecond: perSecond(
     'BRIDGE_TENANT_COMMAND_BYTES_PER_SECOND',
     1_048_576,
-    'of commands that a tenant may send on this bridge',
+    'of commands that a tenant may send on this bridge, each counting as 256 more',
   ),
   tenantCommandBytesBurst: burst(
     'BRIDGE_TENANT_COMMAND_BYTES_BURST',
     4_194_304,
-    'of commands that a tenant may send on this bridge',
+    'of commands that a tenant may send on this bridge, each counting as 256 more',
   ),
   relayBytesPerSecond: perSecond(
     'BRIDGE_RELAY_BYTES_PER_SECOND',
@@ -53,21 +53,21 @@ export const BYTE_RATE_ROWS = {
   userRelayBytesPerSecond: perSecond(
     'BRIDGE_USER_RELAY_BYTES_PER_SECOND',
     524_288,
-    "for peers that a tenant's user may send on this bridge",
+    "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
   ),
   userRelayBytesBurst: burst(
     'BRIDGE_USER_RELAY_BYTES_BURST',
     8_388_608,
-    "for peers that a tenant's user may send on this bridge",
+    "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
   ),
   tenantRelayBytesPerSecond: perSecond(
     'BRIDGE_TENANT_RELAY_BYTES_PER_SECOND',
     2_097_152,
-    'for peers that a tenant may send on this bridge',
+    'for peers that a tenant may send on this bridge, each message counting as 256 more',
   ),
   tenantRelayBytesBurst: burst(
     'BRIDGE_TENANT_RELAY_BYTES_BURST',
     16_777_216,
-    'for peers that a tenant may send on this bridge',
+    'for peers that a tenant may send on this bridge, each message counting as 256 more',
   ),
 } as const;

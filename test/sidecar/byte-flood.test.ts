@@ -23,7 +23,8 @@ beforeEach(async () => {
     BRIDGE_COMMAND_BYTES_PER_SECOND: '1024',
     BRIDGE_COMMAND_BYTES_BURST: '4096',
     BRIDGE_USER_COMMAND_BYTES_PER_SECOND: '1024',
-    BRIDGE_USER_COMMAND_BYTES_BURST: '6144',
+    // Three of 2 KiB, each of which counts as 256 bytes more.
+    BRIDGE_USER_COMMAND_BYTES_BURST: '6912',
     BRIDGE_MAX_COMMAND_BYTES: '2048',
     BRIDGE_LINGER_MS: '0',
   };
@@ -89,7 +90,7 @@ describe('a client that sends more bytes than it may', () => {
     const third = await open(ALICE);
     send(third, 'd');
     expect(await third.nextJson()).toEqual(refused('d', 'too many bytes of this user: send less a second'));
-    now += 2000;
+    now += 2250;
     send(third, 'd');
     expect(await third.nextJson()).toEqual(acknowledged('d'));
     await third.close();

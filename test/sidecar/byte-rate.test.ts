@@ -35,6 +35,11 @@ interface Taken {
   readonly sender: number;
 }
 
+/** As they count where each message counts for so many bytes more. */
+function counted(taken: readonly Taken[], more: number): readonly Taken[] {
+  return taken.map((one) => ({ ...one, bytes: one.bytes + more }));
+}
+
 function expectWithin(taken: readonly Taken[], { perSecond, burst }: ByteRate): void {
   for (let first = 0; first < taken.length; first += 1) {
     let sum = 0;
@@ -75,27 +80,30 @@ describe('the bytes of a socket, a user and a tenant', () => {
           taken.filter((one) => fits(one.sender));
         const scopes = (sender: number) =>
           [
-            [limits.socket, of((other) => other === sender)],
-            [limits.user, of((other) => SENDERS[other]?.join() === SENDERS[sender]?.join())],
-            [limits.tenant, of((other) => SENDERS[other]?.[0] === SENDERS[sender]?.[0])],
+            [limits.socket, of((other) => other === sender), 0],
+            [limits.user, of((other) => SENDERS[other]?.join() === SENDERS[sender]?.join()), 256],
+            [limits.tenant, of((other) => SENDERS[other]?.[0] === SENDERS[sender]?.[0]), 256],
           ] as const;
         let atMs = 1_000_000;
         for (const { sender, bytes, gapMs } of sent) {
           atMs += gapMs;
           const next = { atMs, bytes, sender };
-          const fits = scopes(sender).every(([limit, own]) => isWithin(own, limit, next));
+          const fits = scopes(sender).every(([limit, own, more]) =>
+            isWithin(counted(own, more), limit, { ...next, bytes: bytes + more }),
+          );
           expect(sockets[sender]?.take(bytes, atMs) === undefined).toBe(fits);
           if (fits) taken.push(next);
         }
         for (const sender of SENDERS.keys())
-          for (const [limit, own] of scopes(sender)) expectWithin(own, limit);
+          for (const [limit, own, more] of scopes(sender)) expectWithin(counted(own, more), limit);
       }),
     );
   });
 
   it('over a rate are refused up to a burst, and then are a flood', () => {
     const limits = { perSecond: 10, burst: 1000 };
-    const owners = new ByteOwners({ socket: limits, user: limits, tenant: limits });
+    const any = { perSecond: 0, burst: 1 };
+    const owners = new ByteOwners({ socket: limits, user: any, tenant: any });
     const socket = new MessageAllowance(
       new MessageMeter({ perSecond: 0, burst: 1000 }),
       limits,
