@@ -310,8 +310,20 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   /** Closes the socket when its client floods it. @returns whether it goes on */
   #admits(verdict: MessageVerdict): boolean {
     if (verdict !== 'flood') return true;
-    this.close(CLOSE_CODES.tooManyMessages);
+    this.#closeFlooder('message_rate');
     return false;
+  }
+
+  /** Closes the socket of a client that goes on, and says whose it was: the metrics of what is refused do not. */
+  #closeFlooder(over: RefusedBytes): void {
+    if (this.#isEnding || this.#socket?.readyState !== WebSocket.OPEN) return;
+    const { route, caller } = this.#admission;
+    const { tenantId: tenant, userId: user } = caller.identity;
+    this.#surroundings.log.info(
+      { route: route.name, tenant, user, requestId: caller.requestId, over },
+      'closed for flooding',
+    );
+    this.close(CLOSE_CODES.tooManyMessages);
   }
 
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
@@ -363,7 +375,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   #refuse(bytes: number, { over, isFlood }: Overrun, answer: () => Answer): void {
     this.#metrics.bytesRefused(over, bytes);
-    if (isFlood) this.close(CLOSE_CODES.tooManyMessages);
+    if (isFlood) this.#closeFlooder(over);
     else this.#answer(answer());
   }
 

@@ -52,6 +52,10 @@ const slowConsumers = (action: string): Series => ({
 const commands = (outcome: string): Series => ({
   [`ws_bridge_commands_total{instance="i",outcome="${outcome}"}`]: RISING,
 });
+const refusedBytes = (values: string): Series => ({
+  'ws_bridge_refused_bytes_total{instance="i",route="r",reason="user_bytes"}': values,
+  'ws_bridge_refused_bytes_total{instance="i",route="r",reason="socket_bytes"}': values,
+});
 const connections = (open: number): Series => ({
   'ws_bridge_connections{instance="i",route="a"}': steady(open / 2),
   'ws_bridge_connections{instance="i",route="b"}': steady(open / 2),
@@ -103,6 +107,8 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   BridgeEventLoopBusy: { broken: busy(14.9), well: busy(7) },
   BridgeGaps: { broken: gaps('timeout'), well: gaps('slow') },
   BridgeSlowConsumersClosed: { broken: slowConsumers('closed'), well: slowConsumers('replaced') },
+  // 4 KiB a second for an hour, and one message of 1 MiB in it.
+  BridgeRefusesBytes: { broken: refusedBytes('0+61440x240'), well: refusedBytes('0x20 1048576x220') },
   BridgeNearConnectionCap: { broken: connections(45_000), well: connections(30_000) },
   BridgeNearSubscriptionCap: { broken: subscriptions(900), well: subscriptions(700) },
   BridgeNearRingBudget: { broken: rings(950), well: rings(800) },

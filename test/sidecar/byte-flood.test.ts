@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
-import { connect, EMPTY, eventually, startBridge, type Client, type TestBridge } from './fixture';
+import { connect, EMPTY, eventually, floods, startBridge, type Client, type TestBridge } from './fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob' };
@@ -66,6 +66,7 @@ describe('a client that sends more bytes than it may', () => {
     }
     send(greedy, 'e');
     expect(await greedy.closed).toBe(4429);
+    expect(floods(bridge)).toEqual([{ route: 'ai-chat', ...ALICE, over: 'socket_bytes' }]);
     const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
     expect(metrics).toContain(
       `ws_bridge_refused_bytes_total{route="ai-chat",reason="socket_bytes"} ${6 * KIB}`,

@@ -273,6 +273,14 @@ export function askUpgrade(url: string, headers: RequestHeaders, method = 'GET')
 /** The names of bridges without a prefix. */
 export const UNPREFIXED = new RedisNames('');
 
+/** Whose sockets a bridge's log says were closed for flooding, and what they were over. */
+export function floods({ logLines }: TestBridge): readonly object[] {
+  return logLines
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+    .filter(({ msg }) => msg === 'closed for flooding')
+    .map(({ route, tenant, user, over }) => ({ route, tenant, user, over }));
+}
+
 /** The channels that clients' sockets are subscribed to, on all bridges. */
 export async function clientChannels(redis: Redis): Promise<readonly string[]> {
   const channels = (await redis.pubsub('CHANNELS')) as string[];

@@ -7,6 +7,7 @@ import {
   connectCounting,
   EMPTY,
   eventually,
+  floods,
   startBridge,
   type Client,
   type TestBridge,
@@ -190,8 +191,9 @@ describe('a client that sends a message in more frames than it may', () => {
 describe('a client that floods its socket with control frames', () => {
   it.each(['ping', 'pong'] as const)('of type %s is closed with 4429', async (kind) => {
     const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
-    for (let i = 0; i <= 2 * BURST; i += 1) client.socket[kind]();
+    for (let i = 0; i <= 3 * BURST; i += 1) client.socket[kind]();
     expect(await client.closed).toBe(4429);
+    expect(floods(bridge)).toEqual([{ route: 'notifications', ...ALICE, over: 'message_rate' }]);
   });
 
   it('within the rate is answered, for as long as it likes', async () => {
