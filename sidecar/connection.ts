@@ -145,17 +145,20 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   /**
-   * Takes a place in the caps, claims the session and subscribes to the channels, after which nothing published is
-   * missed.
+   * Takes a place in the caps and subscribes to the channels, after which nothing published is missed. The session is claimed
+   * last, because a claim outlives the connection: one that is refused leaves none.
+   * @param isVain whether it is to be refused by now, whatever Redis says
    * @returns why it may not, or undefined
    * @throws when Redis is unreachable, and TooManyChannelsError
    */
-  async establish(): Promise<Refusal | undefined> {
-    const { session } = this.#admission;
-    const refusal = await (session === undefined ? this.#takePlace() : this.#takePlaceAndClaim(session));
-    if (refusal !== undefined || this.#released) return refusal;
+  async establish(isVain: () => boolean): Promise<Refusal | undefined> {
+    const [refusal, foreign] = await Promise.all([this.#takePlace(), this.#hasForeignSession()]);
+    if (refusal !== undefined) return refusal;
+    if (foreign) return FOREIGN_SESSION;
+    if (this.#released) return undefined;
     await this.#feed.join();
-    return this.#evicted ? FOREIGN_SESSION : undefined;
+    if (this.#evicted) return FOREIGN_SESSION;
+    return this.#isOver() || isVain() ? undefined : this.#claimSession();
   }
 
   /**
@@ -287,17 +290,6 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     });
   }
 
-  async #takePlaceAndClaim(session: string): Promise<Refusal | undefined> {
-    const { sessions } = this.#surroundings;
-    const { tenantId, userId } = this.caller.identity;
-    const claimed = sessions.claim(session, tenantId, userId);
-    const [refusal, owned] = await Promise.all([this.#takePlace(), claimed]);
-    if (refusal !== undefined) return refusal;
-    if (!owned) return FOREIGN_SESSION;
-    if (!this.#released) sessions.hold(session, tenantId, userId, this);
-    return undefined;
-  }
-
   async #takePlace(): Promise<Refusal | undefined> {
     const { tenantId, userId } = this.caller.identity;
     const place = await this.#surroundings.caps.take(tenantId, userId);
@@ -305,6 +297,30 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#place = place;
     if (this.#released) place.release();
     return undefined;
+  }
+
+  /** Whether it was let go of while something was waited for. */
+  #isOver(): boolean {
+    return this.#released;
+  }
+
+  async #hasForeignSession(): Promise<boolean> {
+    const { session } = this.#admission;
+    const { tenantId, userId } = this.caller.identity;
+    return session !== undefined && this.#surroundings.sessions.isForeign(session, tenantId, userId);
+  }
+
+  async #claimSession(): Promise<Refusal | undefined> {
+    const { sessions } = this.#surroundings;
+    const { session } = this.#admission;
+    if (session === undefined) return undefined;
+    const { tenantId, userId } = this.caller.identity;
+    if (!(await sessions.claim(session, tenantId, userId))) {
+      this.#feed.forget();
+      return FOREIGN_SESSION;
+    }
+    if (!this.#released) sessions.hold(session, tenantId, userId, this);
+    return this.#evicted ? FOREIGN_SESSION : undefined;
   }
 
   /** Closes the socket when its client floods it. @returns whether it goes on */

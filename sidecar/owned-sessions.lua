@@ -1,4 +1,4 @@
--- Says whose sessions are, for a Redis that takes no new claims. A claim that is the claimant's is renewed where that may be done: a
+-- Says whose sessions are, and makes no claim: for a handshake that may yet be refused, and for a Redis that takes none. A claim that is the claimant's is renewed where that may be done: a
 -- Redis without room still takes an expiry, one that cannot save does not.
 --
 -- KEYS[i]     the session: its owner

@@ -25,20 +25,25 @@ export function redisSessionStore(redis: Commands, ttlMs: number): SessionStore 
   redis.defineCommand('claimSessions', { lua: CLAIM_SESSIONS_LUA });
   redis.defineCommand('ownedSessions', { lua: OWNED_SESSIONS_LUA });
   const commands = redis as unknown as Readonly<Record<'claimSessions' | 'ownedSessions', SessionsCommand>>;
-  const call = async (claims: readonly Claim[]): Promise<readonly Owned[]> => {
+  const run = async (name: keyof typeof commands, claims: readonly Claim[]): Promise<readonly Owned[]> => {
     const args = [...claims.map(({ key }) => key), ttlMs, ...claims.map(({ owner }) => owner)];
-    const run = async (name: keyof typeof commands): Promise<readonly Owned[]> =>
-      (await commands[name].call(redis, claims.length, ...args)) as Owned[];
+    return (await commands[name].call(redis, claims.length, ...args)) as Owned[];
+  };
+  const lookUp = (claims: readonly Claim[]): Promise<readonly Owned[]> => run('ownedSessions', claims);
+  const claimAll = async (claims: readonly Claim[]): Promise<readonly Owned[]> => {
     try {
-      return await run('claimSessions');
+      return await run('claimSessions', claims);
     } catch (error) {
       if (!isRefusedWrite(error)) throw error;
-      return run('ownedSessions');
+      return lookUp(claims);
     }
   };
   // In a cluster each session has a slot of its own.
-  const calls = new GatheredCalls(call, redis instanceof Cluster ? 1 : MAX_CLAIMS_PER_CALL);
+  const maxItems = redis instanceof Cluster ? 1 : MAX_CLAIMS_PER_CALL;
+  const lookUps = new GatheredCalls(lookUp, maxItems);
+  const calls = new GatheredCalls(claimAll, maxItems);
   return {
+    isForeign: async (claim) => (await lookUps.ask(claim)) === 0,
     claim: async (claim) => {
       const owned = await calls.ask(claim);
       if (owned === -1) throw new UnclaimableSessionError();

@@ -23,6 +23,12 @@ export class UnclaimableSessionError extends Error {
 /** What the sessions need of Redis. */
 export interface SessionStore {
   /**
+   * Looks a claim up, and makes none.
+   * @returns whether the key is somebody else's
+   * @throws when Redis is unreachable
+   */
+  isForeign(claim: Claim): Promise<boolean>;
+  /**
    * Claims a key for its owner, or renews the claim that the owner has.
    * @returns false when it is somebody else's
    * @throws when Redis is unreachable, and UnclaimableSessionError
@@ -67,18 +73,23 @@ export class Sessions {
   }
 
   /**
-   * Claims a session, or renews the claim that its owner already has. A claim that Redis lost goes to nobody else while its owner
-   * uses it on this bridge.
+   * Whether a session is somebody else's, for a handshake that may yet be refused and so claims nothing.
+   * @throws when Redis is unreachable, and UnclaimableSessionError
+   */
+  async isForeign(session: string, tenantId: string, userId: string): Promise<boolean> {
+    const claim = this.#claimOf(session, tenantId, userId);
+    return (await this.#isUsedByAnother(session, claim)) || this.#store.isForeign(claim);
+  }
+
+  /**
+   * Claims a session, or renews the claim that its owner already has. It then belongs to them for the whole TTL: whatever else a
+   * handshake may be refused for comes before.
    * @returns false when it is somebody else's
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
   async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
     const claim = this.#claimOf(session, tenantId, userId);
-    const use = this.#inUse.get(session);
-    if (use !== undefined && use.claim.owner !== claim.owner) {
-      if (await this.#store.claim(use.claim)) return false;
-      evictAll(use);
-    }
+    if (await this.#isUsedByAnother(session, claim)) return false;
     return this.#store.claim(claim);
   }
 
@@ -117,6 +128,15 @@ export class Sessions {
         if (!(await this.#renewed(use.claim))) evictAll(use);
       }),
     );
+  }
+
+  /** A claim that Redis lost goes to nobody else while its owner uses it on this bridge. */
+  async #isUsedByAnother(session: string, { owner }: Claim): Promise<boolean> {
+    const use = this.#inUse.get(session);
+    if (use === undefined || use.claim.owner === owner) return false;
+    if (await this.#store.claim(use.claim)) return true;
+    evictAll(use);
+    return false;
   }
 
   async #renewed(claim: Claim): Promise<boolean> {

@@ -61,6 +61,7 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
   start(outbox: Outbox): void {
     const stream = this.#stream;
     if (stream === undefined) return;
+    this.#streams.use(stream);
     this.#outbox = outbox;
     const beginning = beginningOf(stream, this.#point);
     switch (beginning.kind) {

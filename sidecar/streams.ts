@@ -36,6 +36,7 @@ interface Entry {
   readonly holders: SmallSet<StreamHolder>;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
+  /** Whether a client of it was ever open. */
   wasUsed: boolean;
   linger: { readonly end: Timer; readonly turn: Lingering } | undefined;
 }
@@ -95,12 +96,19 @@ export class Streams {
    * @throws SubscriptionError when Redis is unreachable
    */
   async subscribed(stream: Stream): Promise<void> {
-    const entry = this.#entryOf(stream);
-    await entry.subscribed;
-    entry.wasUsed = true;
+    await this.#entryOf(stream).subscribed;
   }
 
-  /** Lets go of a stream, which then lingers when it was ever subscribed. Does nothing for who does not hold it. */
+  /** A client of the stream is open, and may come back to it. */
+  use(stream: Stream): void {
+    const entry = this.#byStream.get(stream);
+    if (entry !== undefined) entry.wasUsed = true;
+  }
+
+  /**
+   * Lets go of a stream. It then lingers when a client of it was ever open: a handshake that is refused leaves none behind. Does
+   * nothing for who does not hold it.
+   */
   release(stream: Stream, holder: StreamHolder): void {
     const entry = this.#byStream.get(stream);
     if (entry?.holders.delete(holder) !== true || entry.holders.size > 0) return;

@@ -210,8 +210,11 @@ export class Upgrades {
     const senderId = route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined;
     const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), senderId);
     this.#establishing.add(connection);
+    // As it is judged once more before it is answered: none of this is ever undone.
+    const isVain = (): boolean =>
+      this.#closing || !socket.readable || !socket.writable || this.#isRevoked(caller);
     try {
-      const refusal = await withDeadline(connection.establish(), handshakeTimeoutMs);
+      const refusal = await withDeadline(connection.establish(isVain), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
       // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
       return await surroundings.shares.ask(caller.identity.tenantId, () =>

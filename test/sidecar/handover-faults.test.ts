@@ -91,6 +91,7 @@ async function setUp(changes: Partial<HandoverContext> = {}) {
   const holder = {};
   const kept = old.streams.hold(IDENTITY, undefined, holder);
   await old.streams.subscribed(kept);
+  old.streams.use(kept);
   const point = { epoch: kept.epoch, offset: kept.end };
   redis.publish('c', 'missed');
   old.streams.release(kept, holder);

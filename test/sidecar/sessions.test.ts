@@ -46,6 +46,15 @@ describe('a session', () => {
     }
   });
 
+  it('is looked up without a claim: what may yet be refused leaves no key', async () => {
+    await sessions.claim('hers', 'acme', 'alice');
+    await redis.rpush('ai:session:odd', 'x');
+    const asked = ['hers', 'nobody’s', 'odd'].map((session) => sessions.isForeign(session, 'acme', 'alice'));
+    expect(await Promise.all(asked)).toEqual([false, false, true]);
+    expect(await sessions.isForeign('hers', 'evil', 'eve')).toBe(true);
+    expect((await redis.keys('*')).sort()).toEqual(['ai:session:hers', 'ai:session:odd']);
+  });
+
   it('has one owner when all claim it at once', async () => {
     const users = Array.from({ length: 20 }, (_, index) => `u${index}`);
     const claims = await Promise.all(users.map((user) => sessions.claim('s', 't', user)));
@@ -56,6 +65,9 @@ describe('a session', () => {
     const alice = holder();
     await sessions.claim('s', 'acme', 'alice');
     sessions.hold('s', 'acme', 'alice', alice);
+    await redis.del('ai:session:s');
+    expect(await sessions.isForeign('s', 'evil', 'eve')).toBe(true);
+    expect(await redis.get('ai:session:s')).toBe('["acme","alice"]');
     await redis.del('ai:session:s');
     expect(await sessions.claim('s', 'evil', 'eve')).toBe(false);
     expect(alice.evicted).toBe(false);

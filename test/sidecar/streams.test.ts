@@ -96,3 +96,34 @@ describe('streams whose restoring takes longer than a slice', () => {
     expect(told.slice(-2)).toEqual(['c19 gap', 'c19 after']);
   });
 });
+
+describe('a stream that its last holder leaves', () => {
+  it.each([
+    ['lingers for a client that was open on it', true],
+    ['is forgotten when no client was: a handshake that is refused leaves nothing', false],
+  ])('%s', async (_, wasOpen) => {
+    const { streams, acknowledge } = await streamsOn();
+    const holder = {};
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const stream = streams.hold(identity, undefined, holder);
+    acknowledge('user');
+    await streams.subscribed(stream);
+    if (wasOpen) streams.use(stream);
+    streams.release(stream, holder);
+    expect(streams.size).toBe(wasOpen ? 1 : 0);
+  });
+
+  it('lingers on when a handshake that found it is refused', async () => {
+    const { streams, acknowledge } = await streamsOn();
+    const [open, refused] = [{}, {}];
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const stream = streams.hold(identity, undefined, open);
+    acknowledge('user');
+    await streams.subscribed(stream);
+    streams.use(stream);
+    streams.release(stream, open);
+    expect(streams.hold(identity, undefined, refused)).toBe(stream);
+    streams.release(stream, refused);
+    expect(streams.size).toBe(1);
+  });
+});
