@@ -22,7 +22,8 @@ import {
 } from './metrics';
 import { isNestedDeeperThan, MAX_NESTING } from './nesting';
 import { lookedAtHeaders } from './request';
-import { holdStores, type HeldStores } from './store/held-stores';
+import { storesOf } from './store/configured-stores';
+import type { HeldStores } from './store/held-stores';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
 import { verifyToken } from './token/verify';
@@ -47,7 +48,7 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
     if (isNestedDeeperThan(raw, MAX_NESTING))
       throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
-    const stores = usesRedis(config) ? holdStores(config.redis, log) : undefined;
+    const stores = storesOf(config, log);
     const context = contextFor(config, keys, stores, log);
     return {
       config,
@@ -63,10 +64,6 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
     log.error({ reason: error.message }, 'configuration refused');
     return error;
   }
-}
-
-function usesRedis({ rateLimits, revocation }: GatekeeperConfig): boolean {
-  return rateLimits.length > 0 || revocation.enabled;
 }
 
 function contextFor(

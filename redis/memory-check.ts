@@ -1,6 +1,6 @@
 import { Cluster, ReplyError, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { gravestDoubt, memoryDoubt, unreadMemory, type MemoryDoubt } from './memory-doubt';
+import { gravestDoubt, memoryDoubt, unreadMemory, type KeptKeys, type MemoryDoubt } from './memory-doubt';
 
 /** The servers that keep the keys. */
 export function mastersOf(redis: Redis | Cluster): readonly Redis[] {
@@ -12,13 +12,16 @@ export function mastersOf(redis: Redis | Cluster): readonly Redis[] {
  * CONFIG is not.
  * @throws when one does not answer
  */
-export async function checkMemory(masters: readonly Redis[]): Promise<MemoryDoubt | undefined> {
-  return gravestDoubt(await Promise.all(masters.map(doubtOf)));
+export async function checkMemory(
+  masters: readonly Redis[],
+  keeps: KeptKeys = 'all',
+): Promise<MemoryDoubt | undefined> {
+  return gravestDoubt(await Promise.all(masters.map((master) => doubtOf(master, keeps))));
 }
 
-async function doubtOf(master: Redis): Promise<MemoryDoubt | undefined> {
+async function doubtOf(master: Redis, keeps: KeptKeys): Promise<MemoryDoubt | undefined> {
   try {
-    return memoryDoubt(await master.info('memory'));
+    return memoryDoubt(await master.info('memory'), keeps);
   } catch (error) {
     if (error instanceof ReplyError) return unreadMemory((error as Error).message);
     throw error;
@@ -29,13 +32,13 @@ async function doubtOf(master: Redis): Promise<MemoryDoubt | undefined> {
  * Once this connection is there for the first time, logs what is to be known of the memory behind it, once. Nobody waits for
  * that, and nothing fails with it.
  */
-export function tellOfMemory(redis: Redis | Cluster, log: Logger): void {
+export function tellOfMemory(redis: Redis | Cluster, log: Logger, keeps: KeptKeys = 'all'): void {
   let isTold = false;
   const look = async (): Promise<void> => {
     if (isTold) return;
     isTold = true;
     try {
-      const doubt = await checkMemory(mastersOf(redis));
+      const doubt = await checkMemory(mastersOf(redis), keeps);
       if (doubt === undefined) return;
       if (doubt.kind === 'unread') log.info(doubt.text);
       else log.warn(doubt.text);

@@ -1,3 +1,6 @@
+/** What a Redis keeps: of whom it evicts depends what that means. Limits may go: they begin anew. */
+export type KeptKeys = 'all' | 'revocations' | 'limits';
+
 /** What the operator of a Redis should know of its memory. */
 export interface MemoryDoubt {
   /**
@@ -13,17 +16,22 @@ export interface MemoryDoubt {
 /**
  * Judges what a Redis says of its memory.
  * @param info its answer to `INFO memory`
- * @returns undefined when keys stay for as long as they are meant to and there is room, or no limit
+ * @returns undefined when keys that matter stay for as long as they are meant to and there is room, or no limit
  */
-export function memoryDoubt(info: string): MemoryDoubt | undefined {
+export function memoryDoubt(info: string, keeps: KeptKeys = 'all'): MemoryDoubt | undefined {
   const policy = /^maxmemory_policy:([a-z-]+)/m.exec(info)?.[1];
   const [maxBytes, usedBytes] = [bytesOf('maxmemory', info), bytesOf('used_memory', info)];
   if (policy === undefined || maxBytes === undefined) return unreadMemory('INFO has no maxmemory_policy');
   if (maxBytes === 0) return undefined;
-  if (policy !== 'noeviction') return { kind: 'evicts', text: evicting(policy) };
-  return usedBytes !== undefined && usedBytes >= maxBytes
-    ? { kind: 'full', text: `maxmemory (${maxBytes} bytes) is reached and ${FULL}` }
-    : undefined;
+  if (policy !== 'noeviction') {
+    const loss = LOSSES[keeps];
+    return loss === undefined
+      ? undefined
+      : { kind: 'evicts', text: `maxmemory-policy ${policy} evicts: ${loss}` };
+  }
+  if (usedBytes === undefined || usedBytes < maxBytes) return undefined;
+  const text = `maxmemory (${maxBytes} bytes) is reached and nothing is evicted: Redis takes no new ${NEW_KEYS[keeps]} until it has room`;
+  return { kind: 'full', text: `${text}: raise maxmemory, or see what fills it` };
 }
 
 /** A Redis that does not say. @param reason in its own words */
@@ -45,12 +53,16 @@ function bytesOf(name: string, info: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-function evicting(policy: string): string {
-  return (
-    `maxmemory-policy ${policy} evicts: a revoked token (blacklist:…) may be admitted again, an AI session (ai:session:…) go to ` +
-    'whoever asks next, a command run twice: use noeviction, or a Redis of its own, for revoked tokens revocation.redis of the plugin'
-  );
-}
+const LOSSES: Readonly<Record<KeptKeys, string | undefined>> = {
+  all:
+    'a revoked token (blacklist:…) may be admitted again, an AI session (ai:session:…) go to whoever asks next, a command run twice: ' +
+    'use noeviction, or a Redis of its own, for revoked tokens revocation.redis of the plugin',
+  revocations: 'a revoked token (blacklist:…) may be admitted again: use noeviction',
+  limits: undefined,
+};
 
-const FULL =
-  'nothing is evicted: Redis takes no new session, command or limit until it has room: raise maxmemory, or see what fills it';
+const NEW_KEYS: Readonly<Record<KeptKeys, string>> = {
+  all: 'session, command or limit',
+  revocations: 'revoked token',
+  limits: 'limit',
+};

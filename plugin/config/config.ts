@@ -1,4 +1,5 @@
 import type { HeaderNames } from '../../protocol/headers';
+import type { KeptKeys } from '../../redis/memory-doubt';
 
 /** Where a token may be, looked at in this order. Names in lower case where HTTP ignores case. */
 export interface PlaceRules {
@@ -83,6 +84,8 @@ export interface RevocationRules {
   /** Before a token's `jti`. */
   readonly keyPrefix: string;
   readonly faultTolerant: boolean;
+  /** Where they are, and nothing else is; undefined where they are beside the limits. */
+  readonly redis: RedisSettings | undefined;
 }
 
 /** How to reach Redis. */
@@ -105,6 +108,8 @@ export interface RedisSettings {
   readonly namePrefix: string;
   /** Before the keys of the limits. */
   readonly keyPrefix: string;
+  /** What is kept there, as far as this configuration knows. */
+  readonly keeps: KeptKeys;
 }
 
 /** The plugin's configuration, checked and frozen. Keys are kept apart: see keys.ts. */

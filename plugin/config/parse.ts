@@ -1,6 +1,6 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
-import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit } from './config';
+import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit, type RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
 import { tenantPrefixes } from './tenant-prefixes';
@@ -40,6 +40,7 @@ function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): v
 /** Every key that the configuration names gets its prefix here. */
 function toConfig(raw: RawConfig): GatekeeperConfig {
   const { prefix } = raw.redis;
+  const { redis: revocationRedis } = raw.revocation;
   return {
     places: {
       headerNames: raw.header_names.map((name) => name.toLowerCase()),
@@ -69,10 +70,21 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     tierKey: raw.tier_key === undefined ? undefined : prefix + raw.tier_key,
     revocation: {
       enabled: raw.revocation.enabled,
-      keyPrefix: prefix + raw.revocation.key_prefix,
+      keyPrefix: (revocationRedis?.prefix ?? prefix) + raw.revocation.key_prefix,
       faultTolerant: raw.revocation.fault_tolerant,
+      redis: revocationRedis && {
+        ...connectionSettings(revocationRedis),
+        namePrefix: revocationRedis.prefix ?? prefix,
+        keyPrefix: '',
+        keeps: 'revocations',
+      },
     },
-    redis: redisSettings(raw.redis),
+    redis: {
+      ...connectionSettings(raw.redis),
+      namePrefix: prefix,
+      keyPrefix: prefix + raw.redis.key_prefix,
+      keeps: revocationRedis === undefined ? 'all' : 'limits',
+    },
     decisionTimeoutMs: raw.decision_timeout,
     healthPath: raw.health_path === undefined ? undefined : canonicalPath(raw.health_path),
   };
@@ -117,7 +129,9 @@ function toRate(figures: { limit: number; window_seconds: number; burst: number 
   return Object.freeze({ limit: figures.limit, windowSeconds: figures.window_seconds, burst: figures.burst });
 }
 
-function redisSettings(raw: RawConfig['redis']): GatekeeperConfig['redis'] {
+function connectionSettings(
+  raw: Omit<RawConfig['redis'], 'prefix' | 'key_prefix'>,
+): Omit<RedisSettings, 'namePrefix' | 'keyPrefix' | 'keeps'> {
   return {
     url: raw.url,
     host: raw.host,
@@ -131,8 +145,6 @@ function redisSettings(raw: RawConfig['redis']): GatekeeperConfig['redis'] {
     tlsVerify: raw.ssl_verify,
     serverName: raw.server_name,
     timeoutMs: raw.timeout,
-    namePrefix: raw.prefix,
-    keyPrefix: raw.prefix + raw.key_prefix,
   };
 }
 

@@ -55,6 +55,22 @@ const tenantPrefix = z
   .max(MAX_TENANT_PREFIX_BYTES);
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
+const namePrefix = z.string().refine(isNamePrefix, `expected ${NAME_PREFIX_FORM}`);
+const redisConnection = {
+  url: redisUrl.nullish().transform((url) => url ?? undefined),
+  host: z.string().min(1),
+  port: z.int(),
+  username: credential,
+  password: credential,
+  sentinel_username: credential,
+  sentinel_password: credential,
+  database: z.int().nonnegative(),
+  ssl: z.boolean(),
+  ssl_verify: z.boolean(),
+  server_name: optionalText,
+  timeout: z.int().positive(),
+};
+
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
 export const rawConfig = z.object({
   header_names: z.array(headerName(tokenHeaderFault)),
@@ -124,21 +140,15 @@ export const rawConfig = z.object({
   fault_tolerant: z.boolean(),
   hide_client_headers: z.boolean(),
   rate_limit_reset: optional(z.enum(['seconds', 'timestamp'])).transform((reset) => reset ?? 'seconds'),
-  revocation: z.object({ enabled: z.boolean(), key_prefix: z.string(), fault_tolerant: z.boolean() }),
+  revocation: z.object({
+    enabled: z.boolean(),
+    key_prefix: z.string(),
+    fault_tolerant: z.boolean(),
+    redis: optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
+  }),
   redis: z.object({
-    url: redisUrl.nullish().transform((url) => url ?? undefined),
-    host: z.string().min(1),
-    port: z.int(),
-    username: credential,
-    password: credential,
-    sentinel_username: credential,
-    sentinel_password: credential,
-    database: z.int().nonnegative(),
-    ssl: z.boolean(),
-    ssl_verify: z.boolean(),
-    server_name: optionalText,
-    timeout: z.int().positive(),
-    prefix: optionalText.transform((text) => text ?? '').refine(isNamePrefix, `expected ${NAME_PREFIX_FORM}`),
+    ...redisConnection,
+    prefix: optionalText.transform((text) => text ?? '').pipe(namePrefix),
     key_prefix: z.string(),
   }),
   decision_timeout: z.int().positive(),

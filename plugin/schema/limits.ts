@@ -1,6 +1,7 @@
 import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { claimPath, type FieldRule, type SchemaField } from './field';
 import { pathPrefix } from './patterns';
+import { revocationRedis } from './redis';
 
 /** How many unknown tokens a second are verified for an address over a limit, unless an operator says otherwise. */
 export const DEFAULT_OVER_LIMIT_VERIFICATIONS = 100;
@@ -214,6 +215,7 @@ export const limitFields: readonly SchemaField[] = [
               'Redis away, or refusing to tell: false refuses with 503, true admits tokens that may have been revoked.',
           },
         },
+        { redis: revocationRedis },
       ],
     },
   },

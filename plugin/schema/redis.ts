@@ -1,5 +1,109 @@
-import type { SchemaField } from './field';
+import type { FieldRule, SchemaField } from './field';
 import { namePrefix, redisUrl } from './patterns';
+
+/** How to reach a Redis. */
+const connectionFields: readonly SchemaField[] = [
+  {
+    url: {
+      type: 'string',
+      referenceable: true,
+      encrypted: true,
+      ...redisUrl,
+      description:
+        'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS. It takes precedence over host, port, database and ssl; its user and password over the fields below.',
+    },
+  },
+  {
+    host: {
+      type: 'string',
+      required: true,
+      referenceable: true,
+      default: '127.0.0.1',
+      description: 'The host name or address of Redis.',
+    },
+  },
+  {
+    port: {
+      type: 'integer',
+      required: true,
+      between: [1, 65_535],
+      default: 6379,
+      description: 'The TCP port of Redis.',
+    },
+  },
+  {
+    username: {
+      type: 'string',
+      referenceable: true,
+      description: 'The ACL user to authenticate as, for a url that names none.',
+    },
+  },
+  {
+    password: {
+      type: 'string',
+      referenceable: true,
+      encrypted: true,
+      description: 'The password to authenticate with, for a url that has none.',
+    },
+  },
+  {
+    sentinel_username: {
+      type: 'string',
+      referenceable: true,
+      description: 'The ACL user of the sentinels, who know none of the Redis they watch.',
+    },
+  },
+  {
+    sentinel_password: {
+      type: 'string',
+      referenceable: true,
+      encrypted: true,
+      description: 'The password of the sentinels.',
+    },
+  },
+  {
+    database: {
+      type: 'integer',
+      required: true,
+      between: [0, 65_535],
+      default: 0,
+      description: 'The number of the Redis database; a cluster has only 0.',
+    },
+  },
+  {
+    ssl: {
+      type: 'boolean',
+      required: true,
+      default: false,
+      description: 'Whether to connect with TLS, without a url.',
+    },
+  },
+  {
+    ssl_verify: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        "Whether Redis's certificate is verified with TLS; NODE_EXTRA_CA_CERTS names a private authority.",
+    },
+  },
+  {
+    server_name: {
+      type: 'string',
+      description: 'The server name (SNI) to ask for and verify with TLS.',
+    },
+  },
+  {
+    timeout: {
+      type: 'integer',
+      required: true,
+      between: [10, 60_000],
+      default: 500,
+      description:
+        'How long Redis may take to answer, in milliseconds. The first connection of all may take 2,000 in any case.',
+    },
+  },
+];
 
 /** How to reach Redis, and how long a decision may take. */
 export const redisFields: readonly SchemaField[] = [
@@ -7,108 +111,10 @@ export const redisFields: readonly SchemaField[] = [
     redis: {
       type: 'record',
       required: true,
-      description: 'The Redis that counts the limits and knows revoked tokens, shared by all gatekeepers.',
+      description:
+        'The Redis that counts the limits and, unless revocation.redis does, knows revoked tokens; shared by all gatekeepers.',
       fields: [
-        {
-          url: {
-            type: 'string',
-            referenceable: true,
-            encrypted: true,
-            ...redisUrl,
-            description:
-              'redis://host, redis+sentinel://host,…/master or redis+cluster://host,…, with rediss for TLS. It takes precedence over host, port, database and ssl; its user and password over the fields below.',
-          },
-        },
-        {
-          host: {
-            type: 'string',
-            required: true,
-            referenceable: true,
-            default: '127.0.0.1',
-            description: 'The host name or address of Redis.',
-          },
-        },
-        {
-          port: {
-            type: 'integer',
-            required: true,
-            between: [1, 65_535],
-            default: 6379,
-            description: 'The TCP port of Redis.',
-          },
-        },
-        {
-          username: {
-            type: 'string',
-            referenceable: true,
-            description: 'The ACL user to authenticate as, for a url that names none.',
-          },
-        },
-        {
-          password: {
-            type: 'string',
-            referenceable: true,
-            encrypted: true,
-            description: 'The password to authenticate with, for a url that has none.',
-          },
-        },
-        {
-          sentinel_username: {
-            type: 'string',
-            referenceable: true,
-            description: 'The ACL user of the sentinels, who know none of the Redis they watch.',
-          },
-        },
-        {
-          sentinel_password: {
-            type: 'string',
-            referenceable: true,
-            encrypted: true,
-            description: 'The password of the sentinels.',
-          },
-        },
-        {
-          database: {
-            type: 'integer',
-            required: true,
-            between: [0, 65_535],
-            default: 0,
-            description: 'The number of the Redis database; a cluster has only 0.',
-          },
-        },
-        {
-          ssl: {
-            type: 'boolean',
-            required: true,
-            default: false,
-            description: 'Whether to connect with TLS, without a url.',
-          },
-        },
-        {
-          ssl_verify: {
-            type: 'boolean',
-            required: true,
-            default: true,
-            description:
-              "Whether Redis's certificate is verified with TLS; NODE_EXTRA_CA_CERTS names a private authority.",
-          },
-        },
-        {
-          server_name: {
-            type: 'string',
-            description: 'The server name (SNI) to ask for and verify with TLS.',
-          },
-        },
-        {
-          timeout: {
-            type: 'integer',
-            required: true,
-            between: [10, 60_000],
-            default: 500,
-            description:
-              'How long Redis may take to answer, in milliseconds. The first connection of all may take 2,000 in any case.',
-          },
-        },
+        ...connectionFields,
         {
           prefix: {
             type: 'string',
@@ -140,3 +146,21 @@ export const redisFields: readonly SchemaField[] = [
     },
   },
 ];
+
+/** Of a Redis that knows revoked tokens and nothing else. */
+export const revocationRedis: FieldRule = {
+  type: 'record',
+  description:
+    'A Redis of its own for revoked tokens, asked for nothing else and never evicting: for a redis that may evict keys, or that every tenant can fill. Unset, redis knows them.',
+  fields: [
+    ...connectionFields,
+    {
+      prefix: {
+        type: 'string',
+        referenceable: true,
+        ...namePrefix,
+        description: 'Goes as it stands before the key of a revoked token; unset, that of redis.prefix does.',
+      },
+    },
+  ],
+};

@@ -73,7 +73,8 @@ export function closeStores(): void {
 function makeStores(settings: RedisSettings, log: Logger): Stores {
   const target = redisTarget(settings);
   const database = unscopedDatabase(target ?? settings, settings.namePrefix);
-  if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
+  // Where nothing but revoked tokens is kept no environment publishes, and keys are told apart by databases.
+  if (database !== undefined && settings.keeps !== 'revocations') log.warn({ database }, UNSCOPED_DATABASE);
   const tiers = new KnownTiers(() => performance.now());
   const store = timed(redisStore(redisFor(settings, log), tiers, logUnreadableTiers(log)));
   const memory = memoryStore(() => performance.now() * 1000, MAX_MEMORY_LIMITS, tiers);

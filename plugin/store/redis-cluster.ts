@@ -46,7 +46,7 @@ export function clusterConnection(
     });
   });
   changes.watch(cluster);
-  tellOfMemory(cluster, log);
+  tellOfMemory(cluster, log, settings.keeps);
   const opened = Promise.race([
     connected(cluster).catch(() => undefined),
     sleep(Math.max(settings.timeoutMs, CONNECT_TIMEOUT_MS), undefined, { ref: false }),

@@ -112,7 +112,7 @@ function renewedConnection(
     },
   );
   // One that takes its place is to another server of the same setup.
-  tellOfMemory(renewed.current.redis, log);
+  tellOfMemory(renewed.current.redis, log, settings.keeps);
   return renewed;
 }
 

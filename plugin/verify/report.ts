@@ -25,12 +25,22 @@ export function report(verification: Verification): string {
   ]);
 }
 
-function redisLines({ asksRedis, asksTier, redisPrefix, unscopedDatabase }: Verification): readonly string[] {
-  if (!asksRedis) return [];
-  const asked = `not asked: Redis (revocation, rate limits${asksTier ? ", the tenant's tier" : ''})`;
-  const where = redisPrefix === '' ? '' : `, where every key begins with "${redisPrefix}"`;
+function redisLines(verification: Verification): readonly string[] {
+  const { asksRedis, asksTier, redisPrefix, revocationPrefix, unscopedDatabase } = verification;
+  const tokens = revocationPrefix === undefined ? 'revocation, ' : '';
+  const asked = `not asked: Redis (${tokens}rate limits${asksTier ? ", the tenant's tier" : ''})`;
   const doubt = `database ${unscopedDatabase}: ${UNSCOPED_DATABASE}`;
-  return [asked + where, ...(unscopedDatabase === undefined ? [] : [doubt])];
+  return [
+    ...(asksRedis ? [asked + keysText(redisPrefix)] : []),
+    ...(revocationPrefix === undefined
+      ? []
+      : [`not asked: revocation.redis (revocation)${keysText(revocationPrefix)}`]),
+    ...(unscopedDatabase === undefined ? [] : [doubt]),
+  ];
+}
+
+function keysText(prefix: string): string {
+  return prefix === '' ? '' : `, where every key begins with "${prefix}"`;
 }
 
 /** Claims say what an issuer likes, and JSON escapes C0 controls only. */

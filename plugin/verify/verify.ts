@@ -51,6 +51,8 @@ export interface Verification {
   readonly limits: readonly CountingLimit[];
   /** Whether the configuration also asks Redis, which is not asked here. */
   readonly asksRedis: boolean;
+  /** What goes before the keys in the Redis that only revoked tokens are in; undefined where there is none. */
+  readonly revocationPrefix: string | undefined;
   /** Whether Redis is also asked for the tenant's tier, which goes before the token's. */
   readonly asksTier: boolean;
   /** What goes before every key there. */
@@ -79,11 +81,19 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     newId: randomUUID,
   };
   const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);
-  const asksRedis = config.rateLimits.length > 0 || config.revocation.enabled;
+  const { enabled, redis: ofTokens } = config.revocation;
+  const asksRedis = config.rateLimits.length > 0 || (enabled && ofTokens === undefined);
+  const revocationPrefix = enabled ? ofTokens?.namePrefix : undefined;
   const asksTier = config.tierKey !== undefined;
   const redisPrefix = config.redis.namePrefix;
   const database = unscopedDatabase(redisTarget(config.redis) ?? config.redis, redisPrefix);
-  const redis = { asksRedis, asksTier, redisPrefix, unscopedDatabase: asksRedis ? database : undefined };
+  const redis = {
+    asksRedis,
+    asksTier,
+    redisPrefix,
+    revocationPrefix,
+    unscopedDatabase: asksRedis ? database : undefined,
+  };
   if (verdict.outcome !== 'admitted') {
     const counting = countsRefusal(verdict.status) ? config.refusedLimits : [];
     const limits = countingLimits(counting, { ...NOBODY, path, ip: undefined });

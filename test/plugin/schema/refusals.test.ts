@@ -142,6 +142,16 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'redis://h?db=2',
     'redis://h/x',
   ].map((url): [string, Config, string] => [`the Redis URL ${url}`, { redis: { url } }, 'config.redis.url']),
+  [
+    'a Redis URL of revoked tokens',
+    { revocation: { redis: { url: 'redis://h/x' } } },
+    'config.revocation.redis.url',
+  ],
+  [
+    'a prefix of revoked tokens',
+    { revocation: { redis: { prefix: 'ws:x' } } },
+    'config.revocation.redis.prefix',
+  ],
   ...['a b', 'stäging:', 'x\n', '{x}:', 'x*', 'a[b]', 'a\\', 'ws:x', 'x'.repeat(129)].map(
     (prefix): [string, Config, string] => [
       `the prefix ${prefix}`,
@@ -336,6 +346,12 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['Redis without a user', { redis: { url: 'redis://:pw@127.0.0.1' } }],
     ['sentinels, a password with a question mark', { redis: { url: 'redis+sentinel://u:p?#@a,b/m' } }],
     ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
+    ['revoked tokens beside the limits', { revocation: { redis: null } }],
+    [
+      'a Redis of revoked tokens',
+      { revocation: { redis: { url: '{vault://env/r}', password: '{vault://env/p}', prefix: 'own:' } } },
+    ],
+    ['sentinels of revoked tokens', { revocation: { redis: { url: 'redis+sentinel://a,b/m' } } }],
     ['a cluster', { redis: { url: 'rediss+cluster://[::1]:7000,b:7001' } }],
     ...['', 'staging:', '@eu/1~%.-_:', 'x'.repeat(128)].map((prefix): [string, Config] => [
       `the prefix ${prefix}`,

@@ -65,6 +65,51 @@ describe('the documented user of a gatekeeper', () => {
     await server.stop();
   });
 
+  it('of a Redis that only revoked tokens are in may do what it does, and needs every rule', async () => {
+    const server = await startRedis();
+    const admin = new Redis(server.url);
+    const user = documentedUser('ws-gatekeeper-revocations', '+exists');
+    await admin.call('ACL', 'SETUSER', ...user);
+    await admin.call('ACL', 'SETUSER', ...documentedUser('revoker', '+set'));
+    const sent = recordAsked('ws-gatekeeper-revocations');
+    const raw = rawConfig();
+    const { redis: connection } = raw as { readonly redis: object };
+    const { revocation } = (
+      await parseConfig({
+        ...raw,
+        revocation: {
+          ...(raw['revocation'] as object),
+          redis: {
+            ...connection,
+            ...CREDENTIALS,
+            username: 'ws-gatekeeper-revocations',
+            url: server.url,
+            prefix: null,
+            timeout: 5000,
+          },
+        },
+      })
+    ).config;
+    if (revocation.redis === undefined) throw new Error('expected a Redis of its own');
+    const store = redisStore(redisFor(revocation.redis, pino({ level: 'silent' })));
+    const ask = (jti: string) => store.ask({ limits: [], revocationKey: `${revocation.keyPrefix}${jti}` });
+    const revoker = new Redis(server.url, {
+      username: 'revoker',
+      password: 'secret',
+      enableReadyCheck: false,
+    });
+    await revoker.set('blacklist:revoked', '1', 'EX', 900);
+    expect([await ask('good'), await ask('revoked')]).toMatchObject([{ revoked: false }, { revoked: true }]);
+    await pinged(sent);
+    // A client library's greeting of the one who revokes.
+    const log = (await admin.acl('LOG')) as unknown[];
+    expect(log.filter((entry) => JSON.stringify(entry).includes('ws-gatekeeper-revocations'))).toEqual([]);
+    expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
+    sent.stop();
+    for (const client of [revoker, admin]) client.disconnect();
+    await server.stop();
+  });
+
   it('of a cluster may do what it does, also while a slot moves and after a failover, and needs every rule', async () => {
     const cluster = await startRedisCluster();
     const user = documentedUser('ws-gatekeeper', '+cluster|slots');

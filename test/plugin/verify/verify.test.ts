@@ -57,6 +57,7 @@ describe('ws-gatekeeper verify', () => {
       asksRedis: false,
       asksTier: false,
       redisPrefix: '',
+      revocationPrefix: undefined,
       unscopedDatabase: undefined,
     });
     expect(text.split('\n')).toEqual([
@@ -99,6 +100,18 @@ describe('ws-gatekeeper verify', () => {
     expect(await last('')).toEqual([
       'not asked: Redis (revocation, rate limits)',
       expect.stringMatching(/^database 2: .*does not separate Pub\/Sub/),
+    ]);
+  });
+
+  it('says where it would ask for revoked tokens when they have a Redis of their own', async () => {
+    const text = (await readFile(KONG_YML, 'utf8')).replace(
+      /^( +)redis:$/m,
+      (redis, indent: string) =>
+        `${indent}revocation:\n${indent}  redis:\n${indent}    url: redis://tokens\n${indent}    prefix: 'own:'\n${redis}`,
+    );
+    expect((await reportOf({ configFile: fileWith(text) })).split('\n').slice(8)).toEqual([
+      'not asked: Redis (rate limits)',
+      'not asked: revocation.redis (revocation), where every key begins with "own:"',
     ]);
   });
 

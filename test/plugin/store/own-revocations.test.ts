@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { ConfigError } from '../../../plugin/config/config';
+import { decide } from '../../../plugin/decide';
+import { readyFor } from '../../../plugin/readiness';
+import { closeStores } from '../../../plugin/store/held-stores';
+import { startRedis, type RedisServer } from '../../fakes/redis-server';
+import { eventually } from '../../sidecar/fixture';
+import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
+
+const LIMIT = { by: 'tenant', limit: 1000, window_seconds: 60, burst: 1000, paths: [], tiers: {} };
+/** A noisy machine must not look like a Redis that is away. */
+const TIMEOUT_MS = 10_000;
+
+let limits: RedisServer;
+let tokens: RedisServer;
+let ofLimits: Redis;
+let ofTokens: Redis;
+
+beforeEach(async () => {
+  [limits, tokens] = await Promise.all([startRedis(), startRedis()]);
+  [ofLimits, ofTokens] = [new Redis(limits.url), new Redis(tokens.url)];
+  // What is stopped on purpose is nobody's fault.
+  for (const client of [ofLimits, ofTokens]) client.on('error', () => undefined);
+});
+afterEach(async () => {
+  closeStores();
+  for (const client of [ofLimits, ofTokens]) client.disconnect();
+  for (const server of [limits, tokens]) await server.stop();
+});
+
+interface Line {
+  readonly msg: string;
+  readonly redis?: string;
+}
+
+interface Changes {
+  readonly revocation?: Record<string, unknown>;
+  readonly ofLimits?: Record<string, unknown>;
+  readonly ofTokens?: Record<string, unknown>;
+  readonly all?: Record<string, unknown>;
+}
+
+/** A gatekeeper whose limits are in one Redis, and its revoked tokens in another. */
+async function gatekeeper(changes: Changes = {}) {
+  const lines: Line[] = [];
+  const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as Line) });
+  const defaults = rawConfig()['redis'] as Record<string, unknown>;
+  const ready = await readyFor(
+    rawConfig({
+      rate_limits: [LIMIT],
+      redis: {
+        ...defaults,
+        url: limits.url,
+        timeout: TIMEOUT_MS,
+        ...changes.ofLimits,
+      },
+      revocation: {
+        enabled: true,
+        key_prefix: 'blacklist:',
+        fault_tolerant: false,
+        redis: { ...defaults, prefix: null, url: tokens.url, timeout: TIMEOUT_MS, ...changes.ofTokens },
+        ...changes.revocation,
+      },
+      ...changes.all,
+    }),
+    log,
+  );
+  if (ready instanceof ConfigError) throw ready;
+  return {
+    lines,
+    health: () => ready.health.answer(),
+    upgrade: async (jti: string = randomUUID()): Promise<string> => {
+      const headers = upgradeHeaders(await signToken({ jti }));
+      const path = '/ws/notifications';
+      const request = { headers, ip: '192.0.2.1', path, upstreamPath: path, rawQuery: '', routeId: 'r' };
+      const verdict = await decide(request, ready.config, ready.context, NOW);
+      return verdict.outcome === 'admitted' ? verdict.outcome : `${verdict.status} ${verdict.message}`;
+    },
+  };
+}
+
+const REVOKED = '401 The token was revoked';
+const UNKNOWN = '503 Whether the token was revoked cannot be checked, try again later';
+
+describe('a Redis of its own for revoked tokens', () => {
+  it('alone knows who was revoked, and is asked for nothing else', async () => {
+    const { upgrade, health } = await gatekeeper();
+    await ofTokens.set('blacklist:there', '1');
+    await ofLimits.set('blacklist:here', '1');
+    expect([await upgrade('there'), await upgrade('here'), await upgrade()]).toEqual([
+      REVOKED,
+      'admitted',
+      'admitted',
+    ]);
+    expect(await ofTokens.keys('*')).toEqual(['blacklist:there']);
+    expect(await ofLimits.keys('ws-gatekeeper:rl:*')).toHaveLength(1);
+    expect(await health()).toMatchObject({ status: 200 });
+  });
+
+  it('still refuses a revoked token whose key the other Redis has evicted', async () => {
+    await ofLimits.config('SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '4mb');
+    for (const one of [ofLimits, ofTokens]) await one.set('blacklist:gone', '1');
+    const { upgrade } = await gatekeeper();
+    for (let n = 0; (await ofLimits.exists('blacklist:gone')) === 1; n += 1) {
+      await ofLimits.set(`tenants fill it ${n}`, 'x'.repeat(65_536));
+    }
+    expect(await upgrade('gone')).toBe(REVOKED);
+    expect(await upgrade()).toBe('admitted');
+  });
+
+  it.each([
+    ['503', false, UNKNOWN],
+    ['admission', true, 'admitted'],
+  ])(
+    'that is away means %s by revocation.fault_tolerant (%s); limits are counted on',
+    async (_, tolerant, outcome) => {
+      await ofTokens.set('blacklist:revoked', '1');
+      const { upgrade, health } = await gatekeeper({
+        revocation: { fault_tolerant: tolerant },
+        all: { fault_tolerant: false },
+      });
+      expect(await upgrade('revoked')).toBe(REVOKED);
+      await tokens.stop();
+      await eventually(async () => (await upgrade('revoked')) === outcome);
+      expect(await health()).toMatchObject({ status: 503 });
+      expect(await ofLimits.keys('ws-gatekeeper:rl:*')).toHaveLength(1);
+      await tokens.restart();
+      const again = new Redis(tokens.url);
+      await again.set('blacklist:revoked', '1');
+      await eventually(async () => (await upgrade('revoked')) === REVOKED);
+      again.disconnect();
+    },
+  );
+
+  it('goes on while the Redis of the limits is away: they are kept in memory, a revoked token is refused', async () => {
+    await ofTokens.set('blacklist:revoked', '1');
+    const { upgrade } = await gatekeeper();
+    await upgrade();
+    await limits.stop();
+    expect([await upgrade('revoked'), await upgrade()]).toEqual([REVOKED, 'admitted']);
+  });
+
+  it('has the prefix of the other, unless it has one of its own', async () => {
+    await ofTokens.mset('staging:blacklist:a', '1', 'own:blacklist:b', '1');
+    const inherited = await gatekeeper({ ofLimits: { prefix: 'staging:' } });
+    expect([await inherited.upgrade('a'), await inherited.upgrade('b')]).toEqual([REVOKED, 'admitted']);
+    const own = await gatekeeper({ ofLimits: { prefix: 'staging:' }, ofTokens: { prefix: 'own:' } });
+    expect([await own.upgrade('a'), await own.upgrade('b')]).toEqual(['admitted', REVOKED]);
+  });
+
+  it('is the only one of the two whose evictions are told of, and its log lines name it', async () => {
+    for (const one of [ofLimits, ofTokens]) {
+      await one.config('SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1gb');
+    }
+    const { lines } = await gatekeeper();
+    const about = () => lines.filter(({ msg }) => msg.startsWith('maxmemory'));
+    await eventually(() => about().length > 0);
+    expect(about()).toEqual([
+      expect.objectContaining({
+        redis: 'revocation',
+        msg: 'maxmemory-policy allkeys-lru evicts: a revoked token (blacklist:…) may be admitted again: use noeviction',
+      }),
+    ]);
+  });
+
+  it('is all that is needed where nothing is limited', async () => {
+    const { upgrade, health } = await gatekeeper({ all: { rate_limits: [] } });
+    await limits.stop();
+    await ofTokens.set('blacklist:revoked', '1');
+    expect([await upgrade('revoked'), await upgrade()]).toEqual([REVOKED, 'admitted']);
+    expect(await health()).toMatchObject({ status: 200 });
+  });
+
+  it('is left alone where tokens are not looked up', async () => {
+    const { upgrade } = await gatekeeper({ revocation: { enabled: false } });
+    expect(await upgrade()).toBe('admitted');
+    expect(String(await ofTokens.client('LIST'))).not.toContain('ws-gatekeeper');
+  });
+});
