@@ -139,6 +139,7 @@ describe('a Redis of its own for revoked tokens', () => {
     await ofTokens.set('blacklist:revoked', '1');
     const { upgrade } = await gatekeeper();
     await upgrade();
+    ofLimits.disconnect();
     await limits.stop();
     expect([await upgrade('revoked'), await upgrade()]).toEqual([REVOKED, 'admitted']);
   });
@@ -168,6 +169,7 @@ describe('a Redis of its own for revoked tokens', () => {
 
   it('is all that is needed where nothing is limited', async () => {
     const { upgrade, health } = await gatekeeper({ all: { rate_limits: [] } });
+    ofLimits.disconnect();
     await limits.stop();
     await ofTokens.set('blacklist:revoked', '1');
     expect([await upgrade('revoked'), await upgrade()]).toEqual([REVOKED, 'admitted']);
