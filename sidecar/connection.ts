@@ -35,6 +35,9 @@ import type { Turn } from './turn';
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
 
+/** How much a client may still send once it is closed, before its close frame, in bytes: the rest is not read. */
+export const CLOSE_ALLOWANCE_BYTES = 1_048_576;
+
 /** Why a connection is refused whose session somebody else has. */
 export const FOREIGN_SESSION = forbidden("the session is somebody else's");
 
@@ -98,6 +101,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   #retiring = false;
   /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
   #isEnding = false;
+  /** What came since. */
+  #bytesSinceEnd = 0;
   /** Made with the first message. */
   #sender: Sender | undefined;
   #allowance: MessageAllowance | undefined;
@@ -286,8 +291,15 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     const deadline = new MessageDeadline(this.#surroundings, this);
     this.#messageDeadline = deadline;
     stream.on('data', (chunk: Buffer) => {
-      if (!this.#released) deadline.read(chunk);
+      if (this.#isEnding) this.#readAfterEnd(chunk.length);
+      else if (!this.#released) deadline.read(chunk);
     });
+  }
+
+  /** A client that only goes on sending is not read from until its time for the closing handshake is over. */
+  #readAfterEnd(bytes: number): void {
+    this.#bytesSinceEnd += bytes;
+    if (this.#isHeld()) this.#socket?.pause();
   }
 
   async #takePlace(): Promise<Refusal | undefined> {
@@ -412,6 +424,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   /** Whether nothing more is read before what is on its way has arrived. */
   #isHeld(): boolean {
     const { maxPendingMessages, outlet } = this.#surroundings;
+    if (this.#bytesSinceEnd > CLOSE_ALLOWANCE_BYTES) return true;
     if (this.#pendingMessages === 0) return false;
     if (this.#pendingMessages >= maxPendingMessages) return true;
     return this.#sender?.messages === 'relay' && outlet.holds(this.caller.identity.tenantId);

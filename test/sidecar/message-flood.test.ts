@@ -1,20 +1,29 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { clientFrame, OPCODES } from './client-frame';
 import {
   connect,
   connectCounting,
   EMPTY,
   eventually,
   floods,
+  headersFor,
   startBridge,
+  startUpgrade,
   type Client,
   type TestBridge,
 } from './fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BURST = 5;
+const LIMITS = {
+  BRIDGE_MAX_MESSAGES_PER_SECOND: '10',
+  BRIDGE_MESSAGE_BURST: `${BURST}`,
+  BRIDGE_LINGER_MS: '0',
+};
 
 let server: RedisServer;
 let redis: Redis;
@@ -28,12 +37,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   await redis.flushall();
   now = Date.now();
-  const env = {
-    BRIDGE_MAX_MESSAGES_PER_SECOND: '10',
-    BRIDGE_MESSAGE_BURST: `${BURST}`,
-    BRIDGE_LINGER_MS: '0',
-  };
-  bridge = await startBridge(server.url, env, () => now);
+  bridge = await startBridge(server.url, LIMITS, () => now);
 });
 afterEach(async () => {
   await bridge.bridge.close();
@@ -52,6 +56,9 @@ async function commandIds(): Promise<readonly (string | undefined)[]> {
 function sendCommands(client: Client, from: number, count: number): void {
   for (let i = from; i < from + count; i += 1) client.socket.send(`{"type":"ask","id":"c${i}"}`);
 }
+
+/** The beginning of a close frame with that code and a reason (RFC 6455 §5.5.1). */
+const CLOSE_4429 = Buffer.from([0x88, 2 + 'Too Many Messages'.length, 4429 >> 8, 4429 & 0xff]);
 
 const TOO_MANY = { code: 'TOO_MANY_MESSAGES', message: 'too many messages: send fewer a second' };
 
@@ -116,6 +123,37 @@ describe('a client that sends more than it may', () => {
     expect(metrics).toContain(
       `ws_bridge_messages_refused_total{route="ai-chat",code="TOO_MANY_MESSAGES"} ${BURST}`,
     );
+  });
+
+  it('and goes on after it was closed is not read from any longer, and cut when its time for that is over', async () => {
+    // With a clock that goes on.
+    const own = await startBridge(server.url, LIMITS);
+    const asked = startUpgrade(`${own.url}/ws/ai/chat`, await headersFor(ALICE));
+    const [, socket] = (await once(asked, 'upgrade')) as [unknown, Socket];
+    socket.on('error', () => undefined);
+    const heard: Buffer[] = [];
+    const closed = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        heard.push(chunk);
+        if (Buffer.concat(heard).includes(CLOSE_4429)) resolve();
+      });
+    });
+    const frame = clientFrame(OPCODES.binary, 60_000);
+    socket.write(Buffer.concat(Array.from({ length: 3 * BURST }, () => frame)));
+    await closed;
+    const end = new Promise((resolve) => {
+      socket.once('drain', () => {
+        resolve('all was read');
+      });
+      socket.once('close', () => {
+        resolve('cut');
+      });
+    });
+    // More than the kernels of both sides take.
+    socket.write(Buffer.concat(Array.from({ length: 1200 }, () => frame)));
+    expect(await end).toBe('cut');
+    await own.bridge.close();
+    expect(own.bridge.openState()).toEqual(EMPTY);
   });
 
   it('takes nothing from another socket of the same user', async () => {
