@@ -3,6 +3,7 @@ import { isNamePrefix, NAME_PREFIX_FORM } from '../../protocol/name-prefix';
 import { redisUrlFault } from '../../protocol/redis-url';
 import {
   ALGORITHMS,
+  CONNECTION_DEFAULTS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   MAX_TENANT_PREFIX_BYTES,
   OPTIONAL_CLAIMS,
@@ -70,6 +71,21 @@ const redisConnection = {
   server_name: optionalText,
   timeout: z.int().positive(),
 };
+
+/** None where nothing of it is given: Kong may hand over a record of nulls all the same. */
+const revocationRedis = z.preprocess(
+  (fields, context): unknown => {
+    if (typeof fields !== 'object' || fields === null) return fields;
+    const given = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
+    if (given.length === 0) return undefined;
+    if (given.some(([name]) => name === 'url' || name === 'host')) {
+      return { ...CONNECTION_DEFAULTS, ...Object.fromEntries(given) };
+    }
+    context.addIssue({ code: 'custom', message: 'expected url or host' });
+    return z.NEVER;
+  },
+  optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
+);
 
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
 export const rawConfig = z.object({
@@ -144,7 +160,7 @@ export const rawConfig = z.object({
     enabled: z.boolean(),
     key_prefix: z.string(),
     fault_tolerant: z.boolean(),
-    redis: optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
+    redis: revocationRedis,
   }),
   redis: z.object({
     ...redisConnection,

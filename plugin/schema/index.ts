@@ -8,6 +8,7 @@ import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
 export { DEFAULT_OVER_LIMIT_VERIFICATIONS } from './limits';
+export { CONNECTION_DEFAULTS } from './redis';
 export { MAX_TENANT_PREFIX_BYTES, OPTIONAL_CLAIMS } from './token';
 export { CONFIG_CHECKS } from './checks';
 export type { EntityCheck, FieldRule, SchemaField } from './field';

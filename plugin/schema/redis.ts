@@ -147,13 +147,23 @@ export const redisFields: readonly SchemaField[] = [
   },
 ];
 
-/** Of a Redis that knows revoked tokens and nothing else. */
+/** What a connection has that nobody gave. */
+export const CONNECTION_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
+  connectionFields.flatMap(Object.entries<FieldRule>).map(([name, rule]) => [name, rule.default ?? null]),
+);
+
+/**
+ * Of a Redis that knows revoked tokens and nothing else. No field has a default: without a database Kong fills in those of a record
+ * that nobody gave, and it would be there in every configuration.
+ */
 export const revocationRedis: FieldRule = {
   type: 'record',
   description:
-    'A Redis of its own for revoked tokens, asked for nothing else and never evicting: for a redis that may evict keys, or that every tenant can fill. Unset, redis knows them.',
+    'A Redis of its own for revoked tokens, asked for nothing else: for a redis that may evict keys, or that every tenant can fill. There once url or host is given; what else is not given is as by default in redis.',
   fields: [
-    ...connectionFields,
+    ...connectionFields.map((field) =>
+      Object.fromEntries(Object.entries(field).map(([name, rule]) => [name, withoutDefault(rule)])),
+    ),
     {
       prefix: {
         type: 'string',
@@ -164,3 +174,8 @@ export const revocationRedis: FieldRule = {
     },
   ],
 };
+
+function withoutDefault(rule: FieldRule): FieldRule {
+  const rules = Object.entries(rule).filter(([name]) => name !== 'default' && name !== 'required');
+  return Object.fromEntries(rules) as unknown as FieldRule;
+}

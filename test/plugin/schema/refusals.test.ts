@@ -347,6 +347,7 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['sentinels, a password with a question mark', { redis: { url: 'redis+sentinel://u:p?#@a,b/m' } }],
     ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
     ['revoked tokens beside the limits', { revocation: { redis: null } }],
+    ['revoked tokens beside the limits, with a record of nothing', { revocation: { redis: {} } }],
     [
       'a Redis of revoked tokens',
       { revocation: { redis: { url: '{vault://env/r}', password: '{vault://env/p}', prefix: 'own:' } } },

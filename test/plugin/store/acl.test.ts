@@ -73,18 +73,15 @@ describe('the documented user of a gatekeeper', () => {
     await admin.call('ACL', 'SETUSER', ...documentedUser('revoker', '+set'));
     const sent = recordAsked('ws-gatekeeper-revocations');
     const raw = rawConfig();
-    const { redis: connection } = raw as { readonly redis: object };
     const { revocation } = (
       await parseConfig({
         ...raw,
         revocation: {
           ...(raw['revocation'] as object),
           redis: {
-            ...connection,
             ...CREDENTIALS,
             username: 'ws-gatekeeper-revocations',
             url: server.url,
-            prefix: null,
             timeout: 5000,
           },
         },

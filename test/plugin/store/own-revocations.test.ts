@@ -4,7 +4,9 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { ConfigError } from '../../../plugin/config/config';
 import { decide } from '../../../plugin/decide';
+import { parseConfig } from '../../../plugin/config/parse';
 import { readyFor } from '../../../plugin/readiness';
+import { revocationRedis } from '../../../plugin/schema/redis';
 import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { eventually } from '../../sidecar/fixture';
@@ -43,6 +45,13 @@ interface Changes {
   readonly all?: Record<string, unknown>;
 }
 
+/** As Kong fills in a record that nobody gave. */
+const NOTHING = Object.fromEntries(
+  (revocationRedis.fields ?? [])
+    .flatMap((field) => Object.entries(field))
+    .map(([name, { default: given = null }]) => [name, given]),
+);
+
 /** A gatekeeper whose limits are in one Redis, and its revoked tokens in another. */
 async function gatekeeper(changes: Changes = {}) {
   const lines: Line[] = [];
@@ -61,7 +70,7 @@ async function gatekeeper(changes: Changes = {}) {
         enabled: true,
         key_prefix: 'blacklist:',
         fault_tolerant: false,
-        redis: { ...defaults, prefix: null, url: tokens.url, timeout: TIMEOUT_MS, ...changes.ofTokens },
+        redis: { ...NOTHING, url: tokens.url, timeout: TIMEOUT_MS, ...changes.ofTokens },
         ...changes.revocation,
       },
       ...changes.all,
@@ -180,5 +189,18 @@ describe('a Redis of its own for revoked tokens', () => {
     const { upgrade } = await gatekeeper({ revocation: { enabled: false } });
     expect(await upgrade()).toBe('admitted');
     expect(String(await ofTokens.client('LIST'))).not.toContain('ws-gatekeeper');
+  });
+
+  it('is none where nothing of it is given, whatever Kong fills in; without a url or host it is refused', async () => {
+    const configOf = (redis: unknown) =>
+      parseConfig(rawConfig({ revocation: { ...(rawConfig()['revocation'] as object), redis } }));
+    for (const nothing of [null, {}, NOTHING]) {
+      expect((await configOf(nothing)).config.revocation.redis).toBeUndefined();
+    }
+    await expect(configOf({ ...NOTHING, port: 6380 })).rejects.toThrow(
+      'config.revocation.redis: expected url or host',
+    );
+    const { redis } = (await configOf({ ...NOTHING, host: 'tokens' })).config.revocation;
+    expect(redis).toMatchObject({ host: 'tokens', port: 6379, timeoutMs: 500, tls: false, tlsVerify: true });
   });
 });
