@@ -19,6 +19,9 @@ export interface ByteRates {
  */
 export const MESSAGE_OVERHEAD_BYTES = 256;
 
+/** What each frame of a message counts beside its bytes, but for the first: the shortest one must be read like any other. */
+export const FRAME_OVERHEAD_BYTES = 64;
+
 /** The same rates, with bursts that let the largest message through. */
 export function withRoomFor(largest: number, { socket, user, tenant }: OwnerRates): OwnerRates {
   const roomy = ({ perSecond, burst }: ByteRate, bytes: number): ByteRate => ({

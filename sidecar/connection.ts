@@ -5,7 +5,7 @@ import { CLOSE_CODES, type CloseCode } from '../protocol/close-codes';
 import type { Assertion } from '../protocol/assertion';
 import type { Admission } from './admission';
 import { answerText, type Answer } from './answer';
-import type { ByteAccount, ByteOwners } from './byte-owners';
+import { FRAME_OVERHEAD_BYTES, type ByteAccount, type ByteOwners } from './byte-owners';
 import type { ConnectionCaps } from './connection-caps';
 import type { BridgeSocket, SocketOwner } from './bridge-socket';
 import type { Receiver } from './delivery';
@@ -358,7 +358,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     const { outlet, now, monotonicMs, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
-    const refusal = this.#judge(payload.length, monotonicMs());
+    const frames = this.#messageDeadline?.takeContinuations() ?? 0;
+    const refusal = this.#judge(payload.length + frames * FRAME_OVERHEAD_BYTES, monotonicMs());
     if (refusal !== undefined) {
       this.#refuse(payload.length, refusal, () => refuse(payload, binary, sender, refusal.over));
       return;

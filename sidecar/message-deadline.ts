@@ -29,6 +29,7 @@ export class MessageDeadline {
   #timer: Timer | undefined;
   /** The message that the timer is for, by how many were finished before it. */
   #timed = 0;
+  #continuationsTold = 0;
 
   constructor(context: MessageDeadlineContext, reader: MessageReader) {
     this.#context = context;
@@ -42,6 +43,14 @@ export class MessageDeadline {
     if (this.#timer !== undefined && isUnfinished && finished === this.#timed) return;
     this.cancel();
     if (isUnfinished) this.#arm();
+  }
+
+  /** How many frames came, since this was asked last, that go on with a message. */
+  takeContinuations(): number {
+    const { continuations } = this.#progress;
+    const more = continuations - this.#continuationsTold;
+    this.#continuationsTold = continuations;
+    return more;
   }
 
   /** The bridge reads on after a pause: what was begun has its whole time again. */

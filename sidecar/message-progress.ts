@@ -1,5 +1,6 @@
 const FIN = 0x80;
 const OPCODE = 0x0f;
+const CONTINUATION = 0x0;
 /** Opcodes from here on are those of control frames, which may come between the frames of a message. */
 const FIRST_CONTROL_OPCODE = 0x8;
 const MASKED = 0x80;
@@ -19,6 +20,12 @@ export class MessageProgress {
   /** Of the mask and the payload. */
   #bytesLeft = 0;
   #isFragmented = false;
+  #continuations = 0;
+
+  /** How many frames came that go on with a message. */
+  get continuations(): number {
+    return this.#continuations;
+  }
 
   /** How many messages came whole. Control frames count, except within a message. */
   get finished(): number {
@@ -69,6 +76,7 @@ export class MessageProgress {
   }
 
   #endFrame(): void {
+    if ((this.#first & OPCODE) === CONTINUATION) this.#continuations += 1;
     if ((this.#first & OPCODE) < FIRST_CONTROL_OPCODE) this.#isFragmented = (this.#first & FIN) === 0;
     if (!this.#isFragmented) this.#finished += 1;
   }

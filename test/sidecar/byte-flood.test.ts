@@ -77,6 +77,21 @@ describe('a client that sends more bytes than it may', () => {
     await eventually(() => bridge.bridge.openState().connections === 0);
   });
 
+  it('in many frames is refused as well: each after the first counts as 64 bytes more', async () => {
+    const client = await open(ALICE);
+    const fragmented = (id: string): void => {
+      client.socket.send(`{"type":"x","id":"${id}"`, { fin: false });
+      for (let frame = 0; frame < 32; frame += 1) client.socket.send(' ', { fin: false });
+      client.socket.send('}', { fin: true });
+    };
+    fragmented('a');
+    expect(await client.nextJson()).toEqual(acknowledged('a'));
+    send(client, 'b');
+    expect(await client.nextJson()).toEqual(refused('b', 'too many bytes: send less a second'));
+    await client.close();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+  });
+
   it('over several sockets is refused as a user, also on a new one, and taken again with time', async () => {
     const [first, second] = [await open(ALICE), await open(ALICE)];
     for (const [client, id] of [

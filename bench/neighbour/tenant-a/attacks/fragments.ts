@@ -1,3 +1,4 @@
+import { FRAME_OVERHEAD_BYTES } from '../../../../sidecar/byte-owners';
 import type { Attack } from '../attack';
 import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../masked-frame';
 
@@ -9,7 +10,9 @@ export const fragments: Attack = {
   clients: async (arena) => {
     const { settings, messages } = arena.limits;
     const message = fragmented(settings.maxFragments);
-    const rate = messages('relay', message.length, { sockets: SOCKETS, users: 1 });
+    // As the bridge counts them: a byte for each frame, and more for each after the first.
+    const counted = settings.maxFragments + (settings.maxFragments - 1) * FRAME_OVERHEAD_BYTES;
+    const rate = messages('relay', counted, { sockets: SOCKETS, users: 1 });
     const places = Array.from({ length: SOCKETS }, (_, number) => `/ws/collaboration/fragments${number}`);
     await Promise.all(places.map((path) => arena.keepSending({ path, user: 0 }, rate, message)));
   },
