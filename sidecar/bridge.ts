@@ -218,9 +218,13 @@ export function createBridge(
     },
     log,
   });
-  const turn = new Turn(new Pace(settings.maxCoalesceMs, loopUtilization()), (lagMs) => {
-    metrics.writeLag.observe(lagMs / 1000);
-  });
+  const turn = new Turn(
+    new Pace(settings.maxCoalesceMs, loopUtilization()),
+    (lagMs) => {
+      metrics.writeLag.observe(lagMs / 1000);
+    },
+    shares,
+  );
   const upgrades = new Upgrades({
     policy: {
       routes,

@@ -176,6 +176,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     socket.owner = this;
     const { turn, maxBufferBytes } = this.#surroundings;
     this.#outbox = new Outbox(socket, stream, turn, this.#metrics, {
+      owner: this.caller.identity.tenantId,
       maxBufferBytes,
       slowConsumer: this.#admission.route.slowConsumer,
       onTooSlow: () => {

@@ -4,6 +4,7 @@ import { Backlog } from './backlog';
 import type { Batch } from './batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
 import type { Frame } from './frame';
+import type { Owner } from './loop-shares';
 import type { RouteMetrics } from './metrics';
 import { outgoingText, type Outgoing } from './outgoing';
 import type { SlowConsumerPolicy } from './routes';
@@ -12,6 +13,8 @@ import type { Turn, Waiting } from './turn';
 
 /** What an outbox does about a client that does not take its frames. */
 export interface OutboxPolicy {
+  /** Whose writes they are: those of one owner hold up no other's. */
+  readonly owner: Owner;
   /** Of what waits for the client; past that it is too slow. */
   readonly maxBufferBytes: number;
   readonly slowConsumer: SlowConsumerPolicy;
@@ -102,6 +105,10 @@ export class Outbox implements Waiting {
       if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
     }
+  }
+
+  get owner(): Owner {
+    return this.#policy.owner;
   }
 
   get #isOpen(): boolean {

@@ -1,28 +1,46 @@
+import { LoopShares, SLICE_MS, type Owner, type Steps } from './loop-shares';
 import type { Pace } from './pace';
 import { Run } from './run';
 
 /** Something that frames wait in until the turn ends. */
 export interface Waiting {
+  /** Whose it is. */
+  readonly owner: Owner;
   /** Writes what waits. */
   flush(): void;
 }
 
 /**
  * Gathers what comes for sockets and ends with one write for each: at the end of the event loop's turn when the
- * loop has time, later when it is busy.
+ * loop has time, later when it is busy. Writes that take longer than a slice of the loop's time go on in its shares: large
+ * frames for many sockets of one tenant hold up nobody else.
  */
 export class Turn {
   readonly #pace: Pace;
   readonly #onWritten: (lagMs: number) => void;
+  readonly #shares: LoopShares;
+  readonly #nowMs: () => number;
+  /** Of what takes no time. */
+  readonly #owner = Symbol('turn');
   #waiting: Waiting[] = [];
   #empty = Run.empty();
   #beganAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onWritten told of the time from a turn's first frame to the last of its writes, in milliseconds */
-  constructor(pace: Pace, onWritten: (lagMs: number) => void = () => undefined) {
+  /**
+   * @param onWritten told of the time from a turn's first frame to the last of its writes, in milliseconds
+   * @param nowMs milliseconds of a clock that nobody sets
+   */
+  constructor(
+    pace: Pace,
+    onWritten: (lagMs: number) => void = () => undefined,
+    shares = LoopShares.uncut(),
+    nowMs = (): number => performance.now(),
+  ) {
     this.#pace = pace;
     this.#onWritten = onWritten;
+    this.#shares = shares;
+    this.#nowMs = nowMs;
   }
 
   /** Asks for {@link Waiting.flush} at the end of the turn. @returns the run of nothing, shared by all in this turn */
@@ -31,7 +49,7 @@ export class Turn {
     return this.#empty;
   }
 
-  /** Ends the turn now. */
+  /** Ends the turn now: writes what a slice has time for, and leaves the rest to the shares. */
   end(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -40,15 +58,42 @@ export class Turn {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (waiting.length === 0) return;
-    const fromMs = performance.now();
-    for (const each of waiting) each.flush();
-    const toMs = performance.now();
-    this.#pace.wrote(fromMs, toMs);
-    this.#onWritten(toMs - this.#beganAtMs);
+    const beganAtMs = this.#beganAtMs;
+    const fromMs = this.#nowMs();
+    let nowMs = fromMs;
+    let written = 0;
+    for (const each of waiting) {
+      each.flush();
+      written += 1;
+      nowMs = this.#nowMs();
+      if (nowMs - fromMs >= SLICE_MS) break;
+    }
+    this.#pace.wrote(fromMs, nowMs);
+    if (written === waiting.length) this.#onWritten(nowMs - beganAtMs);
+    else this.#share(waiting.slice(written), beganAtMs);
+  }
+
+  /** What is left of a turn: each owner's goes on by itself. What comes for one that is left is written with it. */
+  #share(left: readonly Waiting[], beganAtMs: number): void {
+    const byOwner = new Map<Owner, Waiting[]>();
+    for (const each of left) {
+      const own = byOwner.get(each.owner);
+      if (own === undefined) byOwner.set(each.owner, [each]);
+      else own.push(each);
+    }
+    let unwritten = byOwner.size;
+    const onOver = (): void => {
+      unwritten -= 1;
+      if (unwritten === 0) this.#onWritten(this.#nowMs() - beganAtMs);
+    };
+    // In one step: the first of them would have a whole slice before the next one is there.
+    this.#shares.once(this.#owner, () => {
+      for (const [owner, own] of byOwner) this.#shares.run(owner, flushes(own, onOver));
+    });
   }
 
   #begin(): void {
-    this.#beganAtMs = performance.now();
+    this.#beganAtMs = this.#nowMs();
     const delayMs = this.#pace.delayMs(this.#beganAtMs);
     const end = (): void => {
       this.end();
@@ -56,4 +101,13 @@ export class Turn {
     if (delayMs > 0) this.#timer = setTimeout(end, delayMs);
     else setImmediate(end);
   }
+}
+
+/** One flush a step. */
+function* flushes(waiting: readonly Waiting[], onOver: () => void): Steps {
+  for (const [index, each] of waiting.entries()) {
+    each.flush();
+    if (index < waiting.length - 1) yield;
+  }
+  onOver();
 }

@@ -4,6 +4,7 @@ import type { ControlFrame } from '../../protocol/frames';
 import type { FrameStream, UnderlyingSocket } from '../../sidecar/bridge-socket';
 import { frameOf } from '../../sidecar/frame';
 import { Outbox, type OutboxMetrics } from '../../sidecar/outbox';
+import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 import { Pace } from '../../sidecar/pace';
 import type { SlowConsumerPolicy } from '../../sidecar/routes';
 import { Turn } from '../../sidecar/turn';
@@ -87,7 +88,7 @@ function rig(slowConsumer: SlowConsumerPolicy, maxBufferBytes: number, room: num
     socket.readyState = WebSocket.CLOSING;
     closings += 1;
   };
-  const policy = { maxBufferBytes, slowConsumer, onTooSlow: close };
+  const policy = { owner: 'acme', maxBufferBytes, slowConsumer, onTooSlow: close };
   const outbox = new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
   return { outbox, stream, socket, turn, metrics, close, closings: () => closings };
 }
@@ -201,13 +202,55 @@ describe('an outbox', () => {
     expect(closings()).toBe(1);
   });
 
+  it('left by its turn to a later one is written once, with what came for it meanwhile, in order', () => {
+    let nowMs = 0;
+    const later: (() => void)[] = [];
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) });
+    const turn = new Turn(new Pace(0, () => 0), undefined, shares, () => (nowMs += SLICE_MS));
+    const { metrics } = rig('close', MAX, MAX);
+    const streams = [new Stream(MAX), new Stream(MAX), new Stream(MAX)];
+    const outboxes = streams.map((stream) => {
+      const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
+      const policy = {
+        owner: 'acme',
+        maxBufferBytes: MAX,
+        slowConsumer: 'close' as const,
+        onTooSlow: () => undefined,
+      };
+      return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+    });
+    const send = (text: string): void => {
+      for (const outbox of outboxes) outbox.data(frameOf(Buffer.from(text), false));
+    };
+    // All of this turn's slice.
+    shares.once('other', () => (nowMs += SLICE_MS));
+    send('a');
+    turn.end();
+    expect(streams.map(({ texts }) => texts)).toEqual([['a'], [], []]);
+    send('b');
+    while (later.length > 0) for (const run of later.splice(0)) run();
+    turn.end();
+    while (later.length > 0) for (const run of later.splice(0)) run();
+    expect(streams.map(({ texts }) => texts)).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
+    expect(streams.map(({ written }) => written.length)).toEqual([2, 1, 1]);
+  });
+
   it('writes once a turn, the same bytes for all that got the same frames', () => {
     const turn = new Turn(new Pace(0, () => 0));
     const { metrics } = rig('close', MAX, MAX);
     const streams = [new Stream(MAX), new Stream(MAX)];
     const outboxes = streams.map((stream) => {
       const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
-      const policy = { maxBufferBytes: MAX, slowConsumer: 'close' as const, onTooSlow: () => undefined };
+      const policy = {
+        owner: 'acme',
+        maxBufferBytes: MAX,
+        slowConsumer: 'close' as const,
+        onTooSlow: () => undefined,
+      };
       return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
     });
     for (const text of ['a', 'b', 'c']) {

@@ -3,6 +3,7 @@ import { batchOf } from '../../sidecar/batch';
 import { outgoingText } from '../../sidecar/outgoing';
 import { BUSY_UTILIZATION, CALM_UTILIZATION, Pace, SAMPLE_INTERVAL_MS } from '../../sidecar/pace';
 import { Run } from '../../sidecar/run';
+import { LoopShares, SHARE_MS, SLICE_MS } from '../../sidecar/loop-shares';
 import { Turn } from '../../sidecar/turn';
 
 const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
@@ -105,8 +106,8 @@ describe('a turn', () => {
   it('ends with one flush for each that joined, before anything that comes later', async () => {
     const turn = new Turn(idle());
     const flushed: string[] = [];
-    turn.join({ flush: () => flushed.push('a') });
-    turn.join({ flush: () => flushed.push('b') });
+    turn.join({ owner: 'acme', flush: () => flushed.push('a') });
+    turn.join({ owner: 'acme', flush: () => flushed.push('b') });
     expect(flushed).toEqual([]);
     await new Promise((resolve) => setImmediate(resolve));
     expect(flushed).toEqual(['a', 'b']);
@@ -116,7 +117,7 @@ describe('a turn', () => {
 
   it('gives all of a turn the same empty run, and the next turn another', () => {
     const turn = new Turn(idle());
-    const waiting = { flush: () => undefined };
+    const waiting = { owner: 'acme', flush: () => undefined };
     const first = turn.join(waiting);
     expect(turn.join(waiting)).toBe(first);
     turn.end();
@@ -127,8 +128,8 @@ describe('a turn', () => {
   it('lets what joins while it ends wait for the next one', async () => {
     const turn = new Turn(idle());
     let flushes = 0;
-    const again = { flush: () => (flushes += 1) };
-    turn.join({ flush: () => turn.join(again) });
+    const again = { owner: 'acme', flush: () => (flushes += 1) };
+    turn.join({ owner: 'acme', flush: () => turn.join(again) });
     turn.end();
     expect(flushes).toBe(0);
     await new Promise((resolve) => setImmediate(resolve));
@@ -142,6 +143,7 @@ describe('a turn', () => {
     let flushed = false;
     const ended = new Promise<void>((resolve) => {
       turn.join({
+        owner: 'acme',
         flush: () => {
           flushed = true;
           resolve();
@@ -151,5 +153,78 @@ describe('a turn', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(flushed).toBe(false);
     await ended;
+  });
+
+  describe('whose writes take longer than a slice', () => {
+    const WRITE_MS = 1;
+    let nowMs: number;
+    let later: (() => void)[];
+    let lags: number[];
+    let turn: Turn;
+    let written: string[];
+
+    beforeEach(() => {
+      [nowMs, later, lags, written] = [0, [], [], []];
+      const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) });
+      turn = new Turn(
+        new Pace(0, () => 0),
+        (lagMs) => lags.push(lagMs),
+        shares,
+        () => nowMs,
+      );
+    });
+    const join = (owner: string): void => {
+      turn.join({
+        owner,
+        flush: () => {
+          nowMs += WRITE_MS;
+          written.push(owner);
+        },
+      });
+    };
+    const nextTurnOfTheLoop = (): void => {
+      for (const run of later.splice(0)) run();
+    };
+
+    it('lets in whatever else came after at most two slices', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      let fromMs = nowMs;
+      turn.end();
+      expect(nowMs - fromMs).toBeLessThanOrEqual(2 * SLICE_MS);
+      while (later.length > 0) {
+        fromMs = nowMs;
+        nextTurnOfTheLoop();
+        expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
+      }
+      expect(written).toHaveLength(100);
+    });
+
+    it('writes for another tenant before the rest, though it came last', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      join('evil');
+      turn.end();
+      expect(written).toContain('evil');
+      expect(written.length).toBeLessThanOrEqual((2 * SLICE_MS) / WRITE_MS + 1);
+      expect(written.indexOf('evil')).toBeLessThanOrEqual((SLICE_MS + SHARE_MS) / WRITE_MS);
+    });
+
+    it('tells of its lag once, when all is written', () => {
+      for (const owner of ['acme', 'evil', 'third']) for (let index = 0; index < 10; index += 1) join(owner);
+      turn.end();
+      expect(lags).toEqual([]);
+      while (later.length > 0) nextTurnOfTheLoop();
+      expect(written).toHaveLength(30);
+      expect(lags).toEqual([nowMs]);
+    });
+
+    it('lets the next turn begin meanwhile', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      turn.end();
+      join('evil');
+      turn.end();
+      expect(written.at(-1)).toBe('evil');
+      while (later.length > 0) nextTurnOfTheLoop();
+      expect(written).toHaveLength(101);
+    });
   });
 });
