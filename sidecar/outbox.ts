@@ -96,15 +96,16 @@ export class Outbox implements Waiting {
     this.#backlog = undefined;
   }
 
-  flush(): void {
-    if (this.#isSealed) return;
+  flush(): number {
+    if (this.#isSealed) return 0;
     const run = this.#run;
     this.#run = undefined;
-    if (run === undefined || !this.#isOpen) return;
+    if (run === undefined || !this.#isOpen) return 0;
     for (const batch of run.batches) {
       if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
     }
+    return run.bytes;
   }
 
   get owner(): Owner {

@@ -1,3 +1,4 @@
+import { MAX_BATCH_BYTES } from './batch';
 import { LoopShares, SLICE_MS, type Owner, type Steps } from './loop-shares';
 import type { Pace } from './pace';
 import { Run } from './run';
@@ -6,14 +7,14 @@ import { Run } from './run';
 export interface Waiting {
   /** Whose it is. */
   readonly owner: Owner;
-  /** Writes what waits. */
-  flush(): void;
+  /** Writes what waits. @returns how many bytes */
+  flush(): number;
 }
 
 /**
  * Gathers what comes for sockets and ends with one write for each: at the end of the event loop's turn when the
- * loop has time, later when it is busy. Writes that take longer than a slice of the loop's time go on in its shares: large
- * frames for many sockets of one tenant hold up nobody else.
+ * loop has time, later when it is busy. Large writes that take longer than a slice of the loop's time go on in its shares:
+ * large frames for many sockets of one tenant hold up nobody else.
  */
 export class Turn {
   readonly #pace: Pace;
@@ -60,14 +61,14 @@ export class Turn {
     if (waiting.length === 0) return;
     const beganAtMs = this.#beganAtMs;
     const fromMs = this.#nowMs();
-    let nowMs = fromMs;
     let written = 0;
     for (const each of waiting) {
-      each.flush();
+      const bytes = each.flush();
       written += 1;
-      nowMs = this.#nowMs();
-      if (nowMs - fromMs >= SLICE_MS) break;
+      // A turn of small writes is not cut: gathered less, each frame would cost more.
+      if (bytes > MAX_BATCH_BYTES && this.#nowMs() - fromMs >= SLICE_MS) break;
     }
+    const nowMs = this.#nowMs();
     this.#pace.wrote(fromMs, nowMs);
     if (written === waiting.length) this.#onWritten(nowMs - beganAtMs);
     else this.#share(waiting.slice(written), beganAtMs);

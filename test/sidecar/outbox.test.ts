@@ -208,12 +208,12 @@ describe('an outbox', () => {
     const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) });
     const turn = new Turn(new Pace(0, () => 0), undefined, shares, () => (nowMs += SLICE_MS));
     const { metrics } = rig('close', MAX, MAX);
-    const streams = [new Stream(MAX), new Stream(MAX), new Stream(MAX)];
+    const streams = [new Stream(Infinity), new Stream(Infinity), new Stream(Infinity)];
     const outboxes = streams.map((stream) => {
       const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
       const policy = {
         owner: 'acme',
-        maxBufferBytes: MAX,
+        maxBufferBytes: Infinity,
         slowConsumer: 'close' as const,
         onTooSlow: () => undefined,
       };
@@ -224,19 +224,21 @@ describe('an outbox', () => {
     };
     // All of this turn's slice.
     shares.once('other', () => (nowMs += SLICE_MS));
-    send('a');
+    const large = 'a'.repeat(40_000);
+    send(large);
+    send(large);
     turn.end();
-    expect(streams.map(({ texts }) => texts)).toEqual([['a'], [], []]);
+    expect(streams.map(({ texts }) => texts)).toEqual([[large, large], [], []]);
     send('b');
     while (later.length > 0) for (const run of later.splice(0)) run();
     turn.end();
     while (later.length > 0) for (const run of later.splice(0)) run();
     expect(streams.map(({ texts }) => texts)).toEqual([
-      ['a', 'b'],
-      ['a', 'b'],
-      ['a', 'b'],
+      [large, large, 'b'],
+      [large, large, 'b'],
+      [large, large, 'b'],
     ]);
-    expect(streams.map(({ written }) => written.length)).toEqual([2, 1, 1]);
+    expect(streams.map(({ written }) => written.length)).toEqual([3, 2, 2]);
   });
 
   it('writes once a turn, the same bytes for all that got the same frames', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { batchOf } from '../../sidecar/batch';
+import { batchOf, MAX_BATCH_BYTES } from '../../sidecar/batch';
 import { outgoingText } from '../../sidecar/outgoing';
 import { BUSY_UTILIZATION, CALM_UTILIZATION, Pace, SAMPLE_INTERVAL_MS } from '../../sidecar/pace';
 import { Run } from '../../sidecar/run';
@@ -117,7 +117,7 @@ describe('a turn', () => {
 
   it('gives all of a turn the same empty run, and the next turn another', () => {
     const turn = new Turn(idle());
-    const waiting = { owner: 'acme', flush: () => undefined };
+    const waiting = { owner: 'acme', flush: () => 0 };
     const first = turn.join(waiting);
     expect(turn.join(waiting)).toBe(first);
     turn.end();
@@ -129,7 +129,7 @@ describe('a turn', () => {
     const turn = new Turn(idle());
     let flushes = 0;
     const again = { owner: 'acme', flush: () => (flushes += 1) };
-    turn.join({ owner: 'acme', flush: () => turn.join(again) });
+    turn.join({ owner: 'acme', flush: () => turn.join(again).bytes });
     turn.end();
     expect(flushes).toBe(0);
     await new Promise((resolve) => setImmediate(resolve));
@@ -147,6 +147,7 @@ describe('a turn', () => {
         flush: () => {
           flushed = true;
           resolve();
+          return 0;
         },
       });
     });
@@ -179,6 +180,7 @@ describe('a turn', () => {
         flush: () => {
           nowMs += WRITE_MS;
           written.push(owner);
+          return MAX_BATCH_BYTES + 1;
         },
       });
     };
@@ -206,6 +208,17 @@ describe('a turn', () => {
       expect(written).toContain('evil');
       expect(written.length).toBeLessThanOrEqual((2 * SLICE_MS) / WRITE_MS + 1);
       expect(written.indexOf('evil')).toBeLessThanOrEqual((SLICE_MS + SHARE_MS) / WRITE_MS);
+    });
+
+    it('is not cut when they are small: each frame would cost more', () => {
+      for (let index = 0; index < 100; index += 1) {
+        turn.join({
+          owner: 'acme',
+          flush: () => ((nowMs += WRITE_MS), written.push('acme'), MAX_BATCH_BYTES),
+        });
+      }
+      turn.end();
+      expect(written).toHaveLength(100);
     });
 
     it('tells of its lag once, when all is written', () => {
