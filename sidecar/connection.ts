@@ -193,8 +193,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   pinged(payload: Buffer): void {
-    const verdict = this.#meter.take(this.#surroundings.monotonicMs());
-    if (!this.#admits(verdict) || verdict === 'refused') return;
+    if (this.#isEnding) return;
+    this.#allowance ??= this.#allowanceOf();
+    const refusal = this.#allowance.take(payload.length, this.#surroundings.monotonicMs());
+    if (refusal?.isFlood === true) this.#closeFlooder(refusal.over);
+    if (refusal !== undefined) return;
     this.#pongs ??= new Pongs((data, onWritten) => this.#socket?.pong(data, false, onWritten));
     this.#pongs.answer(payload);
   }
@@ -380,20 +383,23 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     }
   }
 
+  /** Pings on a route that takes no messages count as commands do. */
+  #allowanceOf(): MessageAllowance {
+    const { byteOwners } = this.#surroundings;
+    const owners = byteOwners[this.#admission.route.messages === 'relay' ? 'relay' : 'commands'];
+    const { tenantId, userId } = this.caller.identity;
+    this.#account = owners.join(tenantId, userId);
+    return new MessageAllowance(this.#meter, owners.rates.socket, this.#account);
+  }
+
   #beginToSend(): Sender {
-    const { messages } = this.#admission.route;
-    if (messages !== 'refuse') {
-      const owners = this.#surroundings.byteOwners[messages];
-      const { tenantId, userId } = this.caller.identity;
-      this.#account = owners.join(tenantId, userId);
-      this.#allowance = new MessageAllowance(this.#meter, owners.rates.socket, this.#account);
-    }
+    if (this.#admission.route.messages !== 'refuse') this.#allowance ??= this.#allowanceOf();
     return senderOf(this.#admission, this.#feed.senderId, this.#surroundings.maxCommandValues);
   }
 
   /** @returns why a message is not even looked at, if it is not */
   #judge(bytes: number, nowMs: number): Overrun | undefined {
-    if (this.#allowance !== undefined) return this.#allowance.take(bytes, nowMs);
+    if (this.#admission.route.messages !== 'refuse') return this.#allowance?.take(bytes, nowMs);
     return { over: 'read_only', isFlood: this.#meter.refuse(nowMs) === 'flood' };
   }
 

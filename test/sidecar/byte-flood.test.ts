@@ -92,6 +92,39 @@ describe('a client that sends more bytes than it may', () => {
     await eventually(() => bridge.bridge.openState().connections === 0);
   });
 
+  it.each(['/ws/ai/chat', '/ws/notifications'])(
+    'in pings on %s gets no pongs over what its user may: each counts as 256 bytes more',
+    async (path) => {
+      const [first, second] = await Promise.all(
+        [path, path].map((each) => connect(bridge.url + each, ALICE)),
+      );
+      const pong = (socket: Client['socket'] | undefined): Promise<string> =>
+        new Promise((resolve) => {
+          socket?.once('pong', (data: Buffer) => {
+            resolve(data.toString());
+          });
+        });
+      // 6,912 bytes are 27 pings of none.
+      for (let sent = 1; sent < 27; sent += 1) {
+        const answered = pong(first?.socket);
+        first?.socket.ping();
+        await answered;
+      }
+      const last = pong(second?.socket);
+      second?.socket.ping();
+      expect(await last).toBe('');
+      const next = pong(second?.socket);
+      second?.socket.ping('refused');
+      second?.socket.send('not while a ping is on its way');
+      await second?.next();
+      now += 2250;
+      second?.socket.ping('taken');
+      expect(await next).toBe('taken');
+      await Promise.all([first?.close(), second?.close()]);
+      await eventually(() => bridge.bridge.openState().connections === 0);
+    },
+  );
+
   it('over several sockets is refused as a user, also on a new one, and taken again with time', async () => {
     const [first, second] = [await open(ALICE), await open(ALICE)];
     for (const [client, id] of [

@@ -11,11 +11,9 @@ export const pings: Attack = {
   name: 'pings',
   does: '100 sockets of one user send the largest pings',
   clients: async (arena) => {
-    const { maxMessagesPerSecond: perSecond, messageBurst: burst } = arena.limits.settings;
+    const rate = arena.limits.messages('command', PAYLOAD_BYTES, { sockets: SOCKETS, users: 1 });
     const ping = maskedFrame(OPCODE_PING, Buffer.alloc(PAYLOAD_BYTES, 7));
     const place = { path: '/ws/notifications', user: 0 };
-    await Promise.all(
-      Array.from({ length: SOCKETS }, () => arena.keepSending(place, { perSecond, burst }, ping)),
-    );
+    await Promise.all(Array.from({ length: SOCKETS }, () => arena.keepSending(place, rate, ping)));
   },
 };
