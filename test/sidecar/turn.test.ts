@@ -136,24 +136,21 @@ describe('a turn', () => {
     expect(flushes).toBe(1);
   });
 
-  it('gathers for as long as a busy loop is to be spared', async () => {
-    const pace = new Pace(16, () => 1);
-    const turn = new Turn(pace);
-    pace.wrote(0, performance.now());
-    let flushed = false;
-    const ended = new Promise<void>((resolve) => {
-      turn.join({
-        owner: 'acme',
-        flush: () => {
-          flushed = true;
-          resolve();
-          return 0;
-        },
-      });
-    });
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(flushed).toBe(false);
-    await ended;
+  it('gathers for as long as a busy loop is to be spared', () => {
+    jest.useFakeTimers();
+    try {
+      const pace = new Pace(16, () => 1);
+      const turn = new Turn(pace, undefined, undefined, () => 0);
+      pace.wrote(-16, 0);
+      const flush = jest.fn(() => 0);
+      turn.join({ owner: 'acme', flush });
+      jest.advanceTimersByTime(15);
+      expect(flush).not.toHaveBeenCalled();
+      jest.advanceTimersByTime(1);
+      expect(flush).toHaveBeenCalledTimes(1);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   describe('whose writes take longer than a slice', () => {
