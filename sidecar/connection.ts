@@ -193,7 +193,6 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   pinged(payload: Buffer): void {
-    if (this.#isEnding) return;
     this.#allowance ??= this.#allowanceOf();
     const refusal = this.#allowance.take(payload.length, this.#surroundings.monotonicMs());
     if (refusal?.isFlood === true) this.#closeFlooder(refusal.over);
