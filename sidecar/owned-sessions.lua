@@ -1,5 +1,6 @@
--- Says whose sessions are, and makes no claim: for a handshake that may yet be refused, and for a Redis that takes none. A claim that is the claimant's is renewed where that may be done: a
--- Redis without room still takes an expiry, one that cannot save does not.
+-- Says whose sessions are, and makes no claim: for a handshake that may yet be refused, and for a Redis that takes none. A claim
+-- that is the claimant's is renewed where that may be done: a Redis without room still takes an expiry, one that cannot save
+-- does not.
 --
 -- KEYS[i]     the session: its owner
 -- ARGV[1]     how long a claim lasts, milliseconds
