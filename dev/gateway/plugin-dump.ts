@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { DeclarationError } from './declarative/entities';
-import type { FieldSchema } from './plugin-config/field-schema';
+import { schemaFault, type FieldSchema } from './plugin-config/field-schema';
+import { withRequiredRecords } from './plugin-config/required-records';
 
 /** A plugin as its server describes it. */
 export interface PluginInfo {
@@ -66,6 +67,9 @@ export function parseDump(text: string): PluginInfo {
   const named = (field: string) => Schema.fields.find((candidate) => field in candidate)?.[field];
   const config = named('config');
   if (config === undefined) throw new DeclarationError(`the schema of "${Name}" has no field config`);
+  const wrongSchema = schemaFault(config);
+  if (wrongSchema !== undefined)
+    throw new DeclarationError(`the schema of plugin '${Name}' is invalid:\n${wrongSchema}`);
   return {
     name: Name,
     version: Version,
@@ -73,7 +77,7 @@ export function parseDump(text: string): PluginInfo {
     phases: Phases,
     protocol,
     protocols: (named('protocols') ?? ANY_PROTOCOLS) as FieldSchema,
-    config: config as FieldSchema,
+    config: withRequiredRecords(config as FieldSchema),
   };
 }
 

@@ -12,7 +12,7 @@ import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
 import { canonicalOrigin } from './origins';
 
-/** Null where it is not set; not there at all when Kong read the schema of an earlier gatekeeper. */
+/** Not there where it is not set, or null: Kong hands over either, and an earlier gatekeeper's schema has fewer fields. */
 const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? undefined);
 const optionalText = optional(z.string());
 const texts = z.array(z.string().min(1));
@@ -72,7 +72,7 @@ const redisConnection = {
   timeout: z.int().positive(),
 };
 
-/** None where nothing of it is given: Kong may hand over a record of nulls all the same. */
+/** None where nothing of it is given: Kong hands over an empty record all the same, or one of nulls. */
 const revocationRedis = z.preprocess(
   (fields, context): unknown => {
     if (typeof fields !== 'object' || fields === null) return fields;
@@ -87,7 +87,7 @@ const revocationRedis = z.preprocess(
   optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
 );
 
-/** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals null. */
+/** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals left out or null. */
 export const rawConfig = z.object({
   header_names: z.array(headerName(tokenHeaderFault)),
   subprotocol_prefixes: z.array(token),

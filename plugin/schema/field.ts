@@ -12,6 +12,7 @@ export interface FieldRule {
   readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'map' | 'record';
   /** 10 to 500 characters, required by Kong's schema linter. */
   readonly description?: string;
+  /** Kong takes a record straight within a record for required when it does not say (kong/db/schema/entity.lua). */
   readonly required?: boolean;
   readonly default?: unknown;
   /** The value may be a vault reference (`{vault://env/…}`), resolved by Kong. */

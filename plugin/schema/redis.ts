@@ -153,11 +153,12 @@ export const CONNECTION_DEFAULTS: Readonly<Record<string, unknown>> = Object.fro
 );
 
 /**
- * Of a Redis that knows revoked tokens and nothing else. No field has a default: without a database Kong fills in those of a record
- * that nobody gave, and it would be there in every configuration.
+ * Of a Redis that knows revoked tokens and nothing else. No field has a default: Kong fills in those of a record that nobody gave,
+ * and it would be there in every configuration.
  */
 export const revocationRedis: FieldRule = {
   type: 'record',
+  required: true,
   description:
     'A Redis of its own for revoked tokens, asked for nothing else: for a redis that may evict keys, or that every tenant can fill. There once url or host is given; what else is not given is as by default in redis.',
   fields: [

@@ -38,6 +38,15 @@ const vault = environmentVault({ SOME_NAME: 'from the environment' }, () => unde
 
 const PROTOCOLS: FieldSchema = { type: 'set', elements: { type: 'string', one_of: ['http', 'https'] } };
 
+/** Not given, or not there. */
+const absent = undefined;
+const withDefault = { a: { type: 'string', default: 'A' } };
+const plain = { b: { type: 'string' } };
+const record = (...fields: object[]) => ({ type: 'record', fields });
+const notRequired = (...fields: object[]) => ({ ...record(...fields), required: false });
+const list = (elements: object) => ({ type: 'array', elements });
+const map = (values: object) => ({ type: 'map', keys: { type: 'string' }, values });
+
 function configure(
   config: Record<string, unknown>,
   schema: FieldSchema = SCHEMA,
@@ -45,15 +54,12 @@ function configure(
   protocols?: readonly string[],
 ) {
   const declared = { name: 'gate', at: 'plugins[0]', config, protocols } as unknown as DeclaredPlugin;
-  const info = {
-    name: 'gate',
-    version: '1',
-    priority: 1,
-    phases: ['access'],
-    protocol: 'ProtoBuf:1',
-    protocols: PROTOCOLS,
-  } as const;
-  return pluginConfig(declared, { ...info, config: schema }, resolve);
+  const plugin = {
+    ...{ Name: 'gate', Version: '1', Priority: 1, Phases: ['access'] },
+    Schema: { name: 'gate', fields: [{ config: schema }, { protocols: PROTOCOLS }] },
+  };
+  const dump = JSON.stringify({ Protocol: 'ProtoBuf:1', Plugins: [plugin] });
+  return pluginConfig(declared, parseDump(dump), resolve);
 }
 
 describe('a plugin’s configuration', () => {
@@ -89,12 +95,60 @@ describe('a plugin’s configuration', () => {
       expect(() => configure(config, schema)).not.toThrow();
   });
 
-  it('is filled with defaults; required records are made, other optionals are null', () => {
+  it('is filled with defaults; records are made, other optionals are not there', () => {
     expect(configure({})).toEqual({
-      ...{ limit: 60, ratio: null, secret: null, label: null, mode: 'local', strict: true },
-      ...{ roles: ['user'], keys: null, names: null, optional: null },
-      redis: { url: null, timeout: 1000 },
+      ...{ limit: 60, mode: 'local', strict: true, roles: ['user'] },
+      ...{ optional: { inner: 1 }, redis: { timeout: 1000 } },
     });
+  });
+
+  // As a native Kong 3.9.3 handed them to a plugin server.
+  it.each<[what: string, field: object, given: unknown, handed: unknown]>([
+    [
+      'a record that nobody gave has the defaults of its fields',
+      record(withDefault, plain),
+      absent,
+      { a: 'A' },
+    ],
+    ['one without defaults is empty', record(plain), absent, {}],
+    ['so is one within it made', record({ inner: record(withDefault) }), absent, { inner: { a: 'A' } }],
+    ['a record that says that it is not required is not there', notRequired(withDefault), absent, absent],
+    ['nor when it is null', notRequired(withDefault), null, absent],
+    ['one that is given is filled', notRequired({ inner: record(withDefault) }), {}, { inner: { a: 'A' } }],
+    ['one not required stays away in one that is made', record({ i: notRequired(withDefault) }), absent, {}],
+    [
+      'a default of a record is filled in',
+      { ...record(withDefault, plain), default: { b: 'B' } },
+      ...([absent, { a: 'A', b: 'B' }] as const),
+    ],
+    ['a default of a list is not', { ...list(record(withDefault)), default: [{}] }, absent, [{}]],
+    ['a list that nobody gave is not there', list(record(withDefault)), absent, absent],
+    [
+      'a record in a list is filled',
+      list(record(withDefault, plain)),
+      [{}, { b: 'B' }],
+      [{ a: 'A' }, { a: 'A', b: 'B' }],
+    ],
+    ['a record within one in a list is not made', list(record({ inner: record(withDefault) })), [{}], [{}]],
+    [
+      'unless it is required',
+      list(record({ inner: { ...record(withDefault), required: true } })),
+      ...([[{}], [{ inner: { a: 'A' } }]] as const),
+    ],
+    ['nor is one in a map', map(record(withDefault, { i: record(plain) })), { k: {} }, { k: { a: 'A' } }],
+    ['a null in place of a default is not there', { type: 'string', default: 'A' }, null, absent],
+  ])('%s', (_, field, given, handed) => {
+    const schema = { type: 'record', fields: [{ field }] } as unknown as FieldSchema;
+    expect(configure(given === absent ? {} : { field: given }, schema)['field']).toEqual(handed);
+  });
+
+  it.each([
+    [{ optional: null }, 'optional: required field missing'],
+    [{ deep: { inner: null } }, 'deep.inner: required field missing'],
+  ])('a null in place of a record is refused, %j', (config, message) => {
+    const deep = record({ inner: record(withDefault) });
+    const schema = { type: 'record', fields: [...SCHEMA.fields, { deep }] } as unknown as FieldSchema;
+    expect(() => configure(config, schema)).toThrow(`plugins[0].config.${message}`);
   });
 
   it('fills a record that is given, and drops what a set has twice', () => {

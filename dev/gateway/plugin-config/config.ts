@@ -3,7 +3,8 @@ import { pluginKey, DEFAULT_WORKSPACE_ID } from '../declarative/ids';
 import type { PluginInfo } from '../plugin-dump';
 import type { ResolveReference } from '../vault';
 import { withDefaults } from './defaults';
-import { schemaFault, type ConfigValue } from './field-schema';
+import type { ConfigValue } from './field-schema';
+import { withoutNulls } from './nulls';
 import { withSecrets } from './references';
 import { configFaults } from './validate';
 
@@ -24,16 +25,13 @@ export function pluginConfig(
       `${declared.at}: plugin '${declared.name}' not enabled; add it to the 'plugins' configuration property (the stand-in gateway has '${info.name}' alone)`,
     );
   }
-  const wrongSchema = schemaFault(info.config);
-  if (wrongSchema !== undefined)
-    throw new DeclarationError(`the schema of plugin '${info.name}' is invalid:\n${wrongSchema}`);
   const served = protocolFaults(declared, info);
   if (served.length > 0) throw new DeclarationError(served.join('\n'));
   const filled = withDefaults(info.config, declared.config as ConfigValue);
   const faults = configFaults(info.config, filled, `${declared.at}.config`);
   if (faults.length > 0)
     throw new DeclarationError(faults.map(({ path, message }) => `${path}: ${message}`).join('\n'));
-  return withSecrets(info.config, filled, resolve) as PluginConfig;
+  return withoutNulls(withSecrets(info.config, filled, resolve)) as PluginConfig;
 }
 
 /** What Kong says of the protocols that a plugin entity has. */

@@ -1,12 +1,16 @@
 import { recordFields, type ConfigValue, type FieldSchema } from './field-schema';
 
 /**
- * Fills what is missing as Kong does (kong/db/schema/init.lua `process_auto_fields`): defaults, the fields of
- * required records, null for every other optional; duplicates in sets go.
+ * Fills what is missing as Kong does (kong/db/schema/init.lua `process_auto_fields`): defaults, the fields of required records, null
+ * for every other optional; duplicates in sets go. A default is filled in itself only where it is a required record's
+ * (`withRequiredRecords` says which are).
  */
 export function withDefaults(field: FieldSchema, value: ConfigValue | undefined): ConfigValue {
-  const filled = value === undefined ? missing(field) : value;
+  const isRequiredRecord = field.type === 'record' && field.required === true;
+  const filled =
+    value === undefined ? structuredClone(field.default ?? (isRequiredRecord ? {} : null)) : value;
   if (filled === null || typeof filled !== 'object') return filled;
+  if (value === undefined && !isRequiredRecord) return filled;
   switch (field.type) {
     case 'record':
       return Array.isArray(filled) ? filled : record(field, filled);
@@ -19,11 +23,6 @@ export function withDefaults(field: FieldSchema, value: ConfigValue | undefined)
     default:
       return filled;
   }
-}
-
-function missing(field: FieldSchema): ConfigValue {
-  if (field.default !== undefined) return structuredClone(field.default);
-  return field.type === 'record' && field.required === true ? {} : null;
 }
 
 function record(field: FieldSchema, value: Record<string, ConfigValue>): ConfigValue {

@@ -1,4 +1,5 @@
 import { isReference } from '../vault';
+import { withDefaults } from './defaults';
 import { entityFaults } from './entity-checks';
 import { recordFields, type ConfigValue, type FieldSchema } from './field-schema';
 import { luaPattern } from './lua-pattern';
@@ -49,7 +50,9 @@ function innerFaults(field: FieldSchema, value: ConfigValue, path: string): Conf
     const element = { ...field.elements, required: true } as FieldSchema;
     return value.flatMap((item, i) => configFaults(element, item, `${path}[${i}]`));
   }
-  if (field.type === 'record') return recordFaults(field, value, path);
+  // Kong fills a record before it checks it: one in a default list was not filled yet.
+  if (field.type === 'record')
+    return recordFaults(field, withDefaults(field, value) as Record<string, ConfigValue>, path);
   const keys = { ...field.keys, required: true } as FieldSchema;
   const values = { ...field.values, required: true } as FieldSchema;
   return Object.entries(value).flatMap(([key, item]) => [

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { withDefaults } from '../../../dev/gateway/plugin-config/defaults';
 import { schemaFault, type ConfigValue } from '../../../dev/gateway/plugin-config/field-schema';
 import { configFaults } from '../../../dev/gateway/plugin-config/validate';
+import { withoutNulls } from '../../../dev/gateway/plugin-config/nulls';
 import { parseDump } from '../../../dev/gateway/plugin-dump';
 import { ConfigError } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
@@ -34,7 +35,7 @@ function kongs(config: Config): string[] {
 /** What the gatekeeper says of the same, as Kong hands it over. */
 async function ours(config: Config): Promise<string | undefined> {
   try {
-    await parseConfig(withDefaults(schema, config));
+    await parseConfig(withoutNulls(withDefaults(schema, config)));
     return undefined;
   } catch (cause) {
     if (cause instanceof ConfigError) return cause.message;
@@ -346,7 +347,6 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['Redis without a user', { redis: { url: 'redis://:pw@127.0.0.1' } }],
     ['sentinels, a password with a question mark', { redis: { url: 'redis+sentinel://u:p?#@a,b/m' } }],
     ['sentinels', { redis: { url: 'redis+sentinel://u:p@a:26379,b:26379/master-1/2' } }],
-    ['revoked tokens beside the limits', { revocation: { redis: null } }],
     ['revoked tokens beside the limits, with a record of nothing', { revocation: { redis: {} } }],
     [
       'a Redis of revoked tokens',
