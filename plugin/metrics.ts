@@ -32,10 +32,10 @@ export const verificationSeconds = new Histogram({
   registers,
 });
 
-/** Time that Redis took to answer a decision. */
+/** Time that Redis took to answer a decision; each of two Redises by itself. */
 export const redisSeconds = new Histogram({
   name: 'ws_gatekeeper_redis_seconds',
-  help: 'Time of the round trip to Redis of a decision, failed ones included.',
+  help: 'Time of each round trip to Redis of a decision, failed ones included; with revocation.redis a decision may have two.',
   buckets: [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
   registers,
 });
