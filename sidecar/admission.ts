@@ -56,6 +56,8 @@ export interface Admission {
   readonly caller: Assertion;
   /** Undefined on a route without sessions. */
   readonly session: string | undefined;
+  /** The bridge made its id for this upgrade: it has no owner yet. */
+  readonly isNewSession: boolean;
   readonly channels: readonly string[];
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
@@ -96,8 +98,10 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if ('outcome' in caller) return refused(caller, route);
   const elsewhere = assertionPathFault(caller, match.path, policy.assertionPath);
   if (elsewhere !== undefined) return refused(elsewhere, route, caller);
-  const session = route.session ? readSession(query, policy.newSession) : undefined;
-  if (typeof session === 'object') return refused(session, route, caller);
+  const asked = route.session ? readSession(query) : undefined;
+  if (typeof asked === 'object') return refused(asked, route, caller);
+  const isNewSession = route.session && asked === undefined;
+  const session = isNewSession ? policy.newSession() : asked;
   const { tenantId: tenant, userId: user } = caller.identity;
   const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
   const named = route.channels.map((template) => policy.names.channel(template, values));
@@ -111,7 +115,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
 
   return {
     admitted: true,
-    admission: { route, caller, session, channels, bridgeV1, trace: traceOf(headers) },
+    admission: { route, caller, session, isNewSession, channels, bridgeV1, trace: traceOf(headers) },
   };
 }
 
@@ -224,9 +228,9 @@ function traceOf(headers: RequestHeaders): TraceContext | undefined {
   return readTraceContext(traceparent, tracestate);
 }
 
-function readSession(query: string, newSession: () => string): string | Refusal {
+function readSession(query: string): string | undefined | Refusal {
   const [session, ...others] = new URLSearchParams(query).getAll('session');
-  if (session === undefined) return newSession();
+  if (session === undefined) return undefined;
   if (others.length === 0 && SESSION_PATTERN.test(session)) return session;
   return badRequest('expected one session of 1 to 128 letters, digits, "_" or "-"');
 }

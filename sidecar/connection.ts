@@ -319,8 +319,10 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     return this.#released;
   }
 
+  /** An id that this bridge has just made is nobody's, and Redis is not asked. */
   async #hasForeignSession(): Promise<boolean> {
-    const { session } = this.#admission;
+    const { session, isNewSession } = this.#admission;
+    if (isNewSession) return false;
     const { tenantId, userId } = this.caller.identity;
     return session !== undefined && this.#surroundings.sessions.isForeign(session, tenantId, userId);
   }

@@ -84,3 +84,17 @@ describe('a handshake that is refused leaves no claim of its session, no stream 
     expect(await admin.keys('ai:session:*')).toEqual([]);
   });
 });
+
+it('the session that a client names is looked up, one that the bridge makes is not', async () => {
+  const { url } = await start({});
+  // Of the scripts of a handshake, the look-up alone has a GET.
+  const lookUps = async (query: string): Promise<number> => {
+    await admin.config('RESETSTAT');
+    const client = await connect(`${url}/ws/ai/chat${query}`, ALICE);
+    const stats = await admin.info('commandstats');
+    await client.close();
+    return Number(/^cmdstat_get:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+  };
+  expect(await lookUps('?session=s1')).toBe(1);
+  expect(await lookUps('')).toBe(0);
+});
