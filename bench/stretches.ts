@@ -27,6 +27,10 @@ const CONNECT_AT_ONCE = 50;
 /** Assertions live half a minute: each turn's are signed just before. */
 const SOCKETS_A_TURN = 1000;
 const MIB = 2 ** 20;
+/** Publishes so many messages of so many bytes to each channel. */
+const PUBLISH_LARGE = `for _, channel in ipairs({unpack(ARGV, 3)}) do
+  for _ = 1, ARGV[1] do redis.call('PUBLISH', channel, string.rep('x', ARGV[2])) end
+end`;
 /** What is not over by then is not waited for. */
 const MOST_MS = 60_000;
 
@@ -107,6 +111,25 @@ const CASES: readonly Case[] = [
         await redis.publish('acme:dashboard:refresh:bench', 'x'.repeat(MIB));
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
+      await quiet();
+    },
+  },
+  {
+    name: 'ten frames of 1 MiB at once to a fifth of them',
+    topics: one,
+    share: 200,
+    act: async ({ redis, topics: [topic = dashboard('bench')], quiet }) => {
+      // Made by Redis: ten MiB that the bench writes at once would be a stretch of their own.
+      await redis.eval(PUBLISH_LARGE, 0, 10, MIB, topic.channel);
+      await quiet();
+    },
+  },
+  {
+    name: '2 MiB in two frames at once to each of a hundredth of them',
+    topics: sessions,
+    share: 10,
+    act: async ({ redis, topics, quiet }) => {
+      await redis.eval(PUBLISH_LARGE, 0, 2, MIB, ...topics.map(({ channel }) => channel));
       await quiet();
     },
   },

@@ -217,6 +217,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   closed(code: number): void {
     this.#metrics.closed(this.caller.identity.tenantId, code);
     this.release();
+    this.#outbox?.discard();
     this.#onClosed?.(this, code);
   }
 

@@ -1,9 +1,10 @@
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../protocol/frames';
 import { Backlog } from './backlog';
-import type { Batch } from './batch';
+import { batchOf, type Batch } from './batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
 import type { Frame } from './frame';
+import { HeldBack } from './held-back';
 import type { Owner } from './loop-shares';
 import type { RouteMetrics } from './metrics';
 import { outgoingText, type Outgoing } from './outgoing';
@@ -31,10 +32,18 @@ export interface FrameCounter {
   slowGap(offset: number): ControlFrame;
 }
 
+/** A message that is held back, with what a client would be told that it is left out for. */
+interface Held {
+  readonly item: Outgoing;
+  readonly counter: FrameCounter | undefined;
+  readonly offset: number;
+}
+
 /**
  * What goes out on one socket, in order: one write a turn with all that came in it, and no more once the kernel
- * takes no more. What waits then is bounded by the limit, one message and one write. After the socket has begun to
- * close nothing is sent.
+ * takes no more. What waits then is bounded by the limit, one message and one write. What is more than that only because the
+ * loop had no time yet is held back: whether the client is too slow shows when the write comes. After the socket has begun
+ * to close nothing is sent.
  */
 export class Outbox implements Waiting {
   readonly #socket: UnderlyingSocket;
@@ -46,6 +55,10 @@ export class Outbox implements Waiting {
   #run: Run | undefined;
   /** What came since the stream takes no more. */
   #backlog: Backlog | undefined;
+  /** What came since more than the limit waits for the loop's time. */
+  #held: HeldBack<Held> | undefined;
+  /** The stream takes more, and what waits for it waits for the loop's time. */
+  #isDrained = false;
   #isSealed = false;
 
   constructor(
@@ -70,19 +83,17 @@ export class Outbox implements Waiting {
    * @param counter of a client that is told of gaps, which knows the frame by its `offset`
    */
   data(frame: Frame, counter?: FrameCounter, offset = 0): void {
-    if (!this.#isOpen) return;
-    if (this.#isOverfull && !this.#replace(counter, offset)) return;
-    this.#add(frame);
+    this.#send(frame, counter, offset);
   }
 
   /** Sends a control frame of `bridge.v1`. */
   control(frame: ControlFrame): void {
-    this.#own(outgoingText(JSON.stringify(frame), frame.type === 'bridge.gap' ? 'gap' : 'note'));
+    this.#send(outgoingText(JSON.stringify(frame), frame.type === 'bridge.gap' ? 'gap' : 'note'));
   }
 
   /** Sends a text message that is no data frame. */
   text(message: string): void {
-    this.#own(outgoingText(message, 'note'));
+    this.#send(outgoingText(message, 'note'));
   }
 
   /** Nothing more is sent but what waits now, before the close frame: the socket is to close as soon as there is time for it. */
@@ -94,18 +105,25 @@ export class Outbox implements Waiting {
   discard(): void {
     this.#run = undefined;
     this.#backlog = undefined;
+    this.#held?.clear();
+    this.#held = undefined;
   }
 
-  flush(): number {
-    if (this.#isSealed) return 0;
+  /** Writes what came first: not more than the limit and one message. */
+  flush(): void {
+    if (this.#isSealed) return;
     const run = this.#run;
     this.#run = undefined;
-    if (run === undefined || !this.#isOpen) return 0;
-    for (const batch of run.batches) {
+    if (!this.#isOpen) return;
+    for (const batch of run?.batches ?? []) {
       if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
     }
-    return run.bytes;
+    this.#judgeHeld();
+  }
+
+  get bytes(): number {
+    return this.#run?.bytes ?? 0;
   }
 
   get owner(): Owner {
@@ -118,20 +136,58 @@ export class Outbox implements Waiting {
 
   /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
   get #isOverfull(): boolean {
-    const { maxBufferBytes } = this.#policy;
-    if (this.#run !== undefined && this.#run.bytes > maxBufferBytes) this.flush();
-    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0) > maxBufferBytes;
+    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0) > this.#policy.maxBufferBytes;
   }
 
-  #own(message: Outgoing): void {
+  get #isHolding(): boolean {
+    return this.#held !== undefined && this.#isOpen;
+  }
+
+  /** Whether more than the limit waits, and not for the client. */
+  get #isBehind(): boolean {
+    if (this.#run !== undefined) return this.#run.bytes > this.#policy.maxBufferBytes;
+    return this.#isDrained && this.#isOverfull;
+  }
+
+  #send(item: Outgoing, counter?: FrameCounter, offset = 0): void {
     if (!this.#isOpen) return;
-    if (this.#isOverfull && !this.#tolerates(message)) return;
-    this.#add(message);
+    if (this.#held === undefined && !this.#isBehind) this.#judge(item, counter, offset);
+    else this.#hold({ item, counter, offset });
   }
 
-  #add(item: Outgoing): void {
+  #hold(held: Held): void {
+    const { heldCount } = this.#turn;
+    this.#held ??= new HeldBack(heldCount);
+    this.#held.push(held);
+    while (heldCount.isFull && this.#isHolding) this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#isDrained) this.#drained();
+    else this.flush();
+  }
+
+  /** Takes in what was held back, until there is enough to be written again. With what is too much for its client it stays. */
+  #judgeHeld(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    while (!held.isEmpty && !this.#isBehind) {
+      const { first } = held;
+      if (first !== undefined) this.#judge(first.item, first.counter, first.offset);
+      if (!this.#isOpen) return;
+      held.take();
+    }
+    if (held.isEmpty) this.#held = undefined;
+  }
+
+  #judge(item: Outgoing, counter: FrameCounter | undefined, offset: number): void {
+    if (this.#isOverfull && !this.#admits(item, counter, offset)) return;
     if (this.#backlog !== undefined) this.#backlog.push(item);
     else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
+  }
+
+  #admits(item: Outgoing, counter: FrameCounter | undefined, offset: number): boolean {
+    return item.kind === 'data' ? this.#replace(counter, offset) : this.#tolerates(item);
   }
 
   /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */
@@ -161,23 +217,32 @@ export class Outbox implements Waiting {
   #waitForDrain(): Backlog {
     if (this.#backlog !== undefined) return this.#backlog;
     this.#backlog = new Backlog();
-    this.#stream.once('drain', () => {
-      this.#drained();
-    });
+    this.#awaitDrain();
     return this.#backlog;
   }
 
+  /** A thousand sockets may be ready at once. */
+  #awaitDrain(): void {
+    this.#stream.once('drain', () => {
+      this.#isDrained = true;
+      this.#turn.once(this.owner, () => {
+        this.#drained();
+      });
+    });
+  }
+
   #drained(): void {
-    if (this.#isSealed) return;
+    if (this.#isSealed || !this.#isDrained) return;
+    this.#isDrained = false;
     const backlog = this.#backlog;
     this.#backlog = undefined;
     if (backlog === undefined || !this.#isOpen) return;
     while (!backlog.isEmpty && !this.#stream.writableNeedDrain) this.#write(backlog.take());
-    if (backlog.isEmpty) return;
-    this.#backlog = backlog;
-    this.#stream.once('drain', () => {
-      this.#drained();
-    });
+    if (!backlog.isEmpty) {
+      this.#backlog = backlog;
+      this.#awaitDrain();
+    }
+    this.#judgeHeld();
   }
 
   /** The socket is about to close: what waits goes before the close frame. */
@@ -188,6 +253,10 @@ export class Outbox implements Waiting {
     while (backlog?.isEmpty === false) this.#write(backlog.take());
     for (const batch of this.#run?.batches ?? []) this.#write(batch);
     this.#run = undefined;
+    for (let held = this.#held?.take(); held !== undefined; held = this.#held?.take()) {
+      this.#write(batchOf([held.item]));
+    }
+    this.#held = undefined;
     this.#stream.uncork();
   }
 

@@ -1,5 +1,6 @@
 import { MAX_BATCH_BYTES } from './batch';
-import { LoopShares, SLICE_MS, type Owner, type Steps } from './loop-shares';
+import { HeldCount } from './held-back';
+import { LoopShares, type Owner, type Steps } from './loop-shares';
 import type { Pace } from './pace';
 import { Run } from './run';
 
@@ -7,16 +8,26 @@ import { Run } from './run';
 export interface Waiting {
   /** Whose it is. */
   readonly owner: Owner;
-  /** Writes what waits. @returns how many bytes */
-  flush(): number;
+  /** How much waits. */
+  readonly bytes: number;
+  /** Writes it. */
+  flush(): void;
 }
 
 /**
+ * So many small writes at a stretch. By number and not by time: on a busy machine turns would be cut that are short, and gathered
+ * less each frame costs more.
+ */
+export const MAX_SMALL_WRITES = 1024;
+
+/**
  * Gathers what comes for sockets and ends with one write for each: at the end of the event loop's turn when the
- * loop has time, later when it is busy. Large writes that take longer than a slice of the loop's time go on in its shares:
- * large frames for many sockets of one tenant hold up nobody else.
+ * loop has time, later when it is busy. Large writes, and small ones for very many sockets, go out in the loop's shares: frames
+ * for many sockets of one tenant hold up nobody else.
  */
 export class Turn {
+  /** What its sockets hold back. */
+  readonly heldCount = new HeldCount();
   readonly #pace: Pace;
   readonly #onWritten: (lagMs: number) => void;
   readonly #shares: LoopShares;
@@ -50,7 +61,12 @@ export class Turn {
     return this.#empty;
   }
 
-  /** Ends the turn now: writes what a slice has time for, and leaves the rest to the shares. */
+  /** Does something when its owner has a share of the loop's time. */
+  once(owner: Owner, step: () => void): void {
+    this.#shares.once(owner, step);
+  }
+
+  /** Ends the turn now: writes what is small, for not too many sockets, and leaves the rest to the shares. */
   end(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -61,17 +77,19 @@ export class Turn {
     if (waiting.length === 0) return;
     const beganAtMs = this.#beganAtMs;
     const fromMs = this.#nowMs();
+    const left: Waiting[] = [];
     let written = 0;
     for (const each of waiting) {
-      const bytes = each.flush();
-      written += 1;
-      // A turn of small writes is not cut: gathered less, each frame would cost more.
-      if (bytes > MAX_BATCH_BYTES && this.#nowMs() - fromMs >= SLICE_MS) break;
+      if (written === MAX_SMALL_WRITES || each.bytes > MAX_BATCH_BYTES) left.push(each);
+      else {
+        each.flush();
+        written += 1;
+      }
     }
     const nowMs = this.#nowMs();
     this.#pace.wrote(fromMs, nowMs);
-    if (written === waiting.length) this.#onWritten(nowMs - beganAtMs);
-    else this.#share(waiting.slice(written), beganAtMs);
+    if (left.length === 0) this.#onWritten(nowMs - beganAtMs);
+    else this.#share(left, beganAtMs);
   }
 
   /** What is left of a turn: each owner's goes on by itself. What comes for one that is left is written with it. */

@@ -7,20 +7,28 @@ export const OPCODE_PONG = 0xa;
 /** A frame of a server: its opcode, and where its payload is in the buffer, which is only lent. */
 export type OnFrame = (opcode: number, buffer: Buffer, start: number, end: number) => void;
 
-const NOTHING = Buffer.alloc(0);
-
 /** Cuts what a server sends into frames (RFC 6455 §5.2). Servers neither mask nor, here, fragment. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
   /** The beginning of a frame whose end has not come. */
-  #rest: Buffer = NOTHING;
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  /** So many bytes are there before it is worth looking again. */
+  #neededBytes = 0;
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
   }
 
   push(chunk: Buffer): void {
-    const buffer = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (this.#restBytes + chunk.length < this.#neededBytes) {
+      this.#hold(chunk);
+      return;
+    }
+    const buffer = this.#restBytes === 0 ? chunk : Buffer.concat([...this.#rest, chunk]);
+    this.#rest = [];
+    this.#restBytes = 0;
+    this.#neededBytes = 0;
     let offset = 0;
     for (;;) {
       const available = buffer.length - offset;
@@ -34,13 +42,21 @@ export class FrameReader {
           : short === 126
             ? buffer.readUInt16BE(offset + 2)
             : Number(buffer.readBigUInt64BE(offset + 2));
-      if (available < header + length) break;
+      if (available < header + length) {
+        this.#neededBytes = header + length;
+        break;
+      }
       const start = offset + header;
       this.#onFrame((buffer[offset] ?? 0) & 0x0f, buffer, start, start + length);
       offset = start + length;
     }
-    // The chunk is lent: what stays is copied.
-    this.#rest = offset === buffer.length ? NOTHING : Buffer.from(buffer.subarray(offset));
+    if (offset < buffer.length) this.#hold(buffer.subarray(offset));
+  }
+
+  /** The chunk is lent: what stays is copied. */
+  #hold(bytes: Buffer): void {
+    this.#rest.push(Buffer.from(bytes));
+    this.#restBytes += bytes.length;
   }
 }
 

@@ -68,6 +68,10 @@ export class Tally implements Recorder {
     this.#closed += 1;
   }
 
+  text(): void {
+    this.#total += 1;
+  }
+
   /** @param published how many messages each socket should have got by now */
   counts(published: readonly number[]): Counts {
     const missing = published.map((count, socket) => count - (this.#received[socket] ?? 0));

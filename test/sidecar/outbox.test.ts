@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../protocol/frames';
 import type { FrameStream, UnderlyingSocket } from '../../sidecar/bridge-socket';
 import { frameOf } from '../../sidecar/frame';
+import { MAX_HELD_BYTES } from '../../sidecar/held-back';
 import { Outbox, type OutboxMetrics } from '../../sidecar/outbox';
 import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 import { Pace } from '../../sidecar/pace';
@@ -76,10 +77,43 @@ interface Rig {
   readonly closings: () => number;
 }
 
-function rig(slowConsumer: SlowConsumerPolicy, maxBufferBytes: number, room: number): Rig {
+/** A turn whose loop has time for one step at a look, and none before it. */
+class BusyLoop {
+  #nowMs = 0;
+  readonly #later: (() => void)[] = [];
+  readonly turn: Turn;
+
+  constructor() {
+    const shares = new LoopShares({
+      nowMs: () => (this.#nowMs += SLICE_MS),
+      later: (run) => this.#later.push(run),
+    });
+    shares.once('other', () => undefined);
+    this.turn = new Turn(new Pace(0, () => 0), undefined, shares, () => this.#nowMs);
+  }
+
+  /** Ends the turn, and lets the loop go round once. */
+  goRound(): void {
+    this.turn.end();
+    for (const run of this.#later.splice(0)) run();
+  }
+
+  /** Goes round until nothing can be left to do. */
+  settle(): void {
+    for (let round = 0; round < ROUNDS; round += 1) this.goRound();
+  }
+}
+
+const ROUNDS = 300;
+
+function rig(
+  slowConsumer: SlowConsumerPolicy,
+  maxBufferBytes: number,
+  room: number,
+  turn = new Turn(new Pace(0, () => 0)),
+): Rig {
   const stream = new Stream(room);
   const socket: Rig['socket'] = { readyState: WebSocket.OPEN, beforeClose: undefined };
-  const turn = new Turn(new Pace(0, () => 0));
   const traffic = { messagesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
   const metrics = { traffic, slowConsumer: () => undefined };
   let closings = 0;
@@ -112,75 +146,115 @@ const steps = fc.array(
 const MAX = 10_000;
 const LARGEST = 5004;
 
-describe('an outbox', () => {
-  it('sends everything in order until its client is too slow, and what waited before the close', () => {
-    fc.assert(
-      fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
-        const { outbox, stream, turn, metrics, socket, close, closings } = rig('close', MAX, room);
-        const sent: string[] = [];
-        let frames = 0;
-        for (const [index, step] of taken.entries()) {
-          if (step === 'end of turn') turn.end();
-          else if (step === 'drain') stream.drain(room);
-          else if (step === 'note') {
-            outbox.text(`note ${index}`);
-            if (socket.readyState === WebSocket.OPEN) sent.push(`note ${index}`);
-          } else {
-            const text = `${index}`.padEnd(step.bytes);
-            outbox.data(frameOf(Buffer.from(text), false));
-            if (socket.readyState !== WebSocket.OPEN) continue;
-            frames += 1;
-            sent.push(text);
-          }
-        }
-        if (closings() === 0) close();
-        turn.end();
-        expect(stream.texts).toEqual(sent);
-        expect(metrics.traffic.framesSent).toBe(frames);
-        expect(closings()).toBe(1);
-        stream.drain(1e6);
-        outbox.text('late');
-        turn.end();
-        expect(stream.texts).toEqual(sent);
-      }),
-    );
-  });
+const LOOPS = [
+  ['while the loop has time', false],
+  ['while it has none', true],
+] as const;
 
-  it('with policy latest keeps the count exact: a frame is where its client counts it, or after a gap that says so', () => {
-    fc.assert(
-      fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
-        const { outbox, stream, turn, closings } = rig('latest', MAX, room);
-        const notes: string[] = [];
-        let end = 0;
-        for (const [index, step] of taken.entries()) {
-          if (step === 'end of turn') turn.end();
-          else if (step === 'drain') stream.drain(room);
-          else if (step === 'note') {
-            outbox.text(`note ${index}`);
-            notes.push(`note ${index}`);
-          } else {
-            outbox.data(frameOf(Buffer.from(`${end}`.padEnd(step.bytes)), false), counter, end);
-            end += 1;
+interface Loop {
+  readonly turn: Turn;
+  readonly endTurn: () => void;
+  readonly settle: () => void;
+}
+
+function loop(isBusy: boolean): Loop {
+  const busy = new BusyLoop();
+  const turn = isBusy ? busy.turn : new Turn(new Pace(0, () => 0));
+  const endTurn = (): void => {
+    if (isBusy) busy.goRound();
+    else turn.end();
+  };
+  const settle = (): void => {
+    if (isBusy) busy.settle();
+    else for (let ends = 0; ends < 100; ends += 1) turn.end();
+  };
+  return { turn, endTurn, settle };
+}
+
+describe('an outbox', () => {
+  it.each(LOOPS)(
+    'sends all in order until its client is too slow, and what waited before the close, %s',
+    (_, isBusy) => {
+      fc.assert(
+        fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
+          const { turn, endTurn } = loop(isBusy);
+          const { outbox, stream, metrics, socket, close, closings } = rig('close', MAX, room, turn);
+          const sent: string[] = [];
+          let frames = 0;
+          for (const [index, step] of taken.entries()) {
+            if (step === 'end of turn') endTurn();
+            else if (step === 'drain') stream.drain(room);
+            else if (step === 'note') {
+              outbox.text(`note ${index}`);
+              if (socket.readyState === WebSocket.OPEN) sent.push(`note ${index}`);
+            } else {
+              const text = `${index}`.padEnd(step.bytes);
+              outbox.data(frameOf(Buffer.from(text), false));
+              if (socket.readyState !== WebSocket.OPEN) continue;
+              frames += 1;
+              sent.push(text);
+            }
           }
-        }
-        turn.end();
-        stream.drain(1e6);
-        expect(closings()).toBe(0);
-        let count = 0;
-        const gotNotes: string[] = [];
-        for (const text of stream.texts) {
-          if (text.startsWith('note')) gotNotes.push(text);
-          else if (text.startsWith('{')) {
-            const gap = JSON.parse(text) as ReturnType<typeof counter.slowGap> & { data: { offset: number } };
-            expect(gap.data.offset).toBeGreaterThan(count);
-            count = gap.data.offset;
-          } else expect(Number(text)).toBe(count++);
-        }
-        expect(count).toBe(end);
-        expect(gotNotes).toEqual(notes);
-      }),
-    );
-  });
+          if (closings() === 0) close();
+          endTurn();
+          expect(turn.heldCount.bytes).toBe(0);
+          expect(stream.texts).toEqual(sent);
+          expect(metrics.traffic.framesSent).toBe(frames);
+          expect(closings()).toBe(1);
+          stream.drain(1e6);
+          outbox.text('late');
+          turn.end();
+          expect(stream.texts).toEqual(sent);
+        }),
+      );
+    },
+  );
+
+  it.each(LOOPS)(
+    'with policy latest keeps the count exact: a frame is where its client counts it, or after a gap that says so, %s',
+    (_, isBusy) => {
+      fc.assert(
+        fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
+          const { turn, endTurn, settle } = loop(isBusy);
+          const { outbox, stream, closings } = rig('latest', MAX, room, turn);
+          const notes: string[] = [];
+          let end = 0;
+          for (const [index, step] of taken.entries()) {
+            if (step === 'end of turn') endTurn();
+            else if (step === 'drain') stream.drain(room);
+            else if (step === 'note') {
+              outbox.text(`note ${index}`);
+              notes.push(`note ${index}`);
+            } else {
+              outbox.data(frameOf(Buffer.from(`${end}`.padEnd(step.bytes)), false), counter, end);
+              end += 1;
+            }
+          }
+          settle();
+          while (stream.writableNeedDrain) {
+            stream.drain(1e6);
+            settle();
+          }
+          expect(turn.heldCount.bytes).toBe(0);
+          expect(closings()).toBe(0);
+          let count = 0;
+          const gotNotes: string[] = [];
+          for (const text of stream.texts) {
+            if (text.startsWith('note')) gotNotes.push(text);
+            else if (text.startsWith('{')) {
+              const gap = JSON.parse(text) as ReturnType<typeof counter.slowGap> & {
+                data: { offset: number };
+              };
+              expect(gap.data.offset).toBeGreaterThan(count);
+              count = gap.data.offset;
+            } else expect(Number(text)).toBe(count++);
+          }
+          expect(count).toBe(end);
+          expect(gotNotes).toEqual(notes);
+        }),
+      );
+    },
+  );
 
   it('with policy latest holds no more than the limit, one frame and one write', () => {
     const { outbox, stream, turn } = rig('latest', MAX, 0);
@@ -228,7 +302,7 @@ describe('an outbox', () => {
     send(large);
     send(large);
     turn.end();
-    expect(streams.map(({ texts }) => texts)).toEqual([[large, large], [], []]);
+    expect(streams.map(({ texts }) => texts)).toEqual([[], [], []]);
     send('b');
     while (later.length > 0) for (const run of later.splice(0)) run();
     turn.end();
@@ -238,7 +312,80 @@ describe('an outbox', () => {
       [large, large, 'b'],
       [large, large, 'b'],
     ]);
-    expect(streams.map(({ written }) => written.length)).toEqual([3, 2, 2]);
+    expect(streams.map(({ written }) => written.length)).toEqual([2, 2, 2]);
+  });
+
+  it('writes no more than the limit and one message at a stretch, however much comes at once', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream, closings } = rig('close', MAX, Infinity, loop.turn);
+    const sent = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(5000));
+    for (const text of sent) outbox.data(frameOf(Buffer.from(text), false));
+    expect(stream.written).toEqual([]);
+    for (let round = 0, before = 0; round < ROUNDS; round += 1) {
+      loop.goRound();
+      const after = stream.written.reduce((sum, bytes) => sum + bytes.length, 0);
+      expect(after - before).toBeLessThanOrEqual(MAX + LARGEST);
+      before = after;
+    }
+    expect(stream.texts).toEqual(sent);
+    expect(closings()).toBe(0);
+  });
+
+  it('lets its client off that has read all, when only the loop has had no time', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream, closings } = rig('close', MAX, 1, loop.turn);
+    const sent = Array.from({ length: 8 }, (_, index) => `${index}`.padEnd(4000));
+    for (const text of sent.slice(0, 2)) outbox.data(frameOf(Buffer.from(text), false));
+    loop.settle();
+    outbox.data(frameOf(Buffer.from(sent[2] ?? ''), false));
+    loop.turn.once('other', () => undefined);
+    stream.drain(Infinity);
+    for (const text of sent.slice(3)) outbox.data(frameOf(Buffer.from(text), false));
+    expect(closings()).toBe(0);
+    loop.settle();
+    expect(stream.texts).toEqual(sent);
+    expect(closings()).toBe(0);
+  });
+
+  it('writes what its client had no room for in the shares of the loop, when a thousand have room at once', () => {
+    const loop = new BusyLoop();
+    const rigs = Array.from({ length: 50 }, () => rig('close', MAX, 1, loop.turn));
+    const frame = frameOf(Buffer.alloc(5000, 'x'), false);
+    for (const { outbox } of rigs) {
+      outbox.data(frame);
+      loop.settle();
+      outbox.data(frame);
+    }
+    loop.turn.once('other', () => undefined);
+    const written = (): number => rigs.filter(({ stream }) => stream.written.length === 2).length;
+    for (const { stream } of rigs) stream.drain(Infinity);
+    for (let before = 0; before < rigs.length;) {
+      expect(written() - before).toBeLessThanOrEqual(1);
+      before = written();
+      loop.goRound();
+    }
+  });
+
+  it('writes at once, whatever the loop has to do, when all sockets together hold back too much', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream } = rig('close', MAX, Infinity, loop.turn);
+    const frame = (): ReturnType<typeof frameOf> => frameOf(Buffer.alloc(60_000, 'x'), false);
+    const frames = Math.ceil(MAX_HELD_BYTES / 60_000) + 1;
+    for (let index = 0; index < frames - 2; index += 1) outbox.data(frame());
+    expect(stream.written).toEqual([]);
+    outbox.data(frame());
+    outbox.data(frame());
+    expect(stream.written.length).toBeGreaterThan(0);
+    expect(loop.turn.heldCount.bytes).toBeLessThanOrEqual(MAX_HELD_BYTES);
+  });
+
+  it('holds nothing back once it is told to forget', () => {
+    const loop = new BusyLoop();
+    const { outbox } = rig('close', MAX, Infinity, loop.turn);
+    for (let index = 0; index < 10; index += 1) outbox.data(frameOf(Buffer.alloc(5000, 'x'), false));
+    expect(loop.turn.heldCount.bytes).toBeGreaterThan(0);
+    outbox.discard();
+    expect(loop.turn.heldCount.bytes).toBe(0);
   });
 
   it('writes once a turn, the same bytes for all that got the same frames', () => {
