@@ -45,6 +45,7 @@ import { Streams } from './streams';
 import { TimerWheel } from './timer-wheel';
 import { TokenEnds } from './token-ends';
 import { Turn } from './turn';
+import { UnsentBudget } from './unsent-budget';
 import { Upgrades } from './upgrades';
 
 export type { OpenState } from './open-state';
@@ -149,6 +150,10 @@ export function createBridge(
       metrics.ringGivenUp(bound, victim);
     },
   );
+  const unsentBudget = new UnsentBudget({
+    totalBytes: settings.bufferTotalBytes,
+    tenantBytes: settings.bufferTenantBytes,
+  });
   const streams = new Streams({
     subscriptions,
     wheel,
@@ -186,6 +191,7 @@ export function createBridge(
       subscriptions: () => subscriptions.size,
       streams: () => streams.size,
       ringBytes: () => ringBudget.bytes,
+      unsentBytes: () => unsentBudget.bytes,
       lingeringStreams: () => ringBudget.lingering,
       sessions: () => sessions.size,
       droppedLogLines,
@@ -198,6 +204,7 @@ export function createBridge(
         connections: settings.maxConnections,
         subscriptions: settings.maxSubscriptions,
         ringBytes: settings.ringTotalBytes,
+        unsentBytes: settings.bufferTotalBytes,
       },
     },
     maxTenants: settings.metricsMaxTenants,
@@ -266,6 +273,7 @@ export function createBridge(
       messageTimeoutMs: settings.messageTimeoutMs,
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
+      unsentBudget,
       now,
       monotonicMs,
       log,
@@ -426,6 +434,7 @@ export function createBridge(
       streams: streams.size,
       ringBytes: ringBudget.bytes,
       ringTenants: ringBudget.tenants,
+      unsentBytes: unsentBudget.bytes,
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
       revocable: upgrades.revocable,

@@ -31,6 +31,7 @@ import type { Registry } from './subscriptions';
 import type { Timer, TimerWheel } from './timer-wheel';
 import type { TokenEnds } from './token-ends';
 import type { Turn } from './turn';
+import type { UnsentBudget } from './unsent-budget';
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
@@ -73,6 +74,8 @@ export interface Surroundings {
   readonly maxPendingMessages: number;
   /** Of what a client has not taken yet; past that it is too slow. */
   readonly maxBufferBytes: number;
+  /** And of what all clients have not taken. */
+  readonly unsentBudget: UnsentBudget;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** The clock of durations, and of `wheel`, in milliseconds. */
@@ -174,10 +177,12 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#socket = socket;
     this.#onClosed = onClosed;
     socket.owner = this;
-    const { turn, maxBufferBytes } = this.#surroundings;
+    const { turn, maxBufferBytes, unsentBudget } = this.#surroundings;
+    const { tenantId } = this.caller.identity;
     this.#outbox = new Outbox(socket, stream, turn, this.#metrics, {
-      owner: this.caller.identity.tenantId,
+      owner: tenantId,
       maxBufferBytes,
+      openUnsent: () => unsentBudget.open(tenantId),
       slowConsumer: this.#admission.route.slowConsumer,
       onTooSlow: () => {
         this.close(CLOSE_CODES.tooSlow);

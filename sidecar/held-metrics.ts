@@ -10,6 +10,8 @@ export interface Held {
   readonly streams: () => number;
   /** What the rings of all streams hold. */
   readonly ringBytes: () => number;
+  /** What waits for clients that take no more. */
+  readonly unsentBytes: () => number;
   /** Streams that linger and still have their frames. */
   readonly lingeringStreams: () => number;
   readonly sessions: () => number;
@@ -24,8 +26,8 @@ export interface Held {
   readonly accepting: () => boolean;
   /** Log lines that nobody took. */
   readonly droppedLogLines: () => number;
-  /** Connections and channels that this bridge takes, at most, 0 for any number; what its rings may hold. */
-  readonly caps: Readonly<Record<'connections' | 'subscriptions' | 'ringBytes', number>>;
+  /** Connections and channels that this bridge takes, at most, 0 for any number; what its rings may hold, and what may wait. */
+  readonly caps: Readonly<Record<'connections' | 'subscriptions' | 'ringBytes' | 'unsentBytes', number>>;
 }
 
 /** Registers what is read when Prometheus asks. */
@@ -48,6 +50,8 @@ export function registerHeld(held: Held, registry: Registry): void {
     held.ringBytes,
   );
   gauge('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', () => held.caps.ringBytes);
+  gauge('ws_bridge_unsent_bytes', 'What waits for clients that take no more.', held.unsentBytes);
+  gauge('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', () => held.caps.unsentBytes);
   gauge(
     'ws_bridge_lingering_streams',
     'Streams without a socket that still have their frames.',

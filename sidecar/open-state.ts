@@ -8,6 +8,8 @@ export interface OpenState {
   /** What their rings hold, and of how many tenants. */
   readonly ringBytes: number;
   readonly ringTenants: number;
+  /** What waits for clients that take no more. */
+  readonly unsentBytes: number;
   /** What is due later: ends of tokens and of lingering streams. */
   readonly deadlines: number;
   readonly sessions: number;

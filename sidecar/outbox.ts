@@ -11,6 +11,7 @@ import { outgoingText, type Outgoing } from './outgoing';
 import type { SlowConsumerPolicy } from './routes';
 import type { Run } from './run';
 import type { Turn, Waiting } from './turn';
+import type { Unsent, UnsentBound } from './unsent-budget';
 
 /** What an outbox does about a client that does not take its frames. */
 export interface OutboxPolicy {
@@ -19,6 +20,8 @@ export interface OutboxPolicy {
   /** Of what waits for the client; past that it is too slow. */
   readonly maxBufferBytes: number;
   readonly slowConsumer: SlowConsumerPolicy;
+  /** Makes the count of what waits for the client beside that of all others; asked once something waits. */
+  readonly openUnsent: () => Unsent;
   /** Called when what waits is more than that and cannot be replaced; nothing more is sent. */
   readonly onTooSlow: () => void;
 }
@@ -57,6 +60,8 @@ export class Outbox implements Waiting {
   #backlog: Backlog | undefined;
   /** What came since more than the limit waits for the loop's time. */
   #held: HeldBack<Held> | undefined;
+  /** Made when the stream took no more for the first time. */
+  #unsent: Unsent | undefined;
   /** The stream takes more, and what waits for it waits for the loop's time. */
   #isDrained = false;
   #isSealed = false;
@@ -107,6 +112,7 @@ export class Outbox implements Waiting {
     this.#backlog = undefined;
     this.#held?.clear();
     this.#held = undefined;
+    this.#unsent?.set(0);
   }
 
   /** Writes what came first: not more than the limit and one message. */
@@ -118,6 +124,10 @@ export class Outbox implements Waiting {
     for (const batch of run?.batches ?? []) {
       if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
+    }
+    if (this.#isStreamFull) {
+      this.#waitForDrain();
+      this.#count();
     }
     this.#judgeHeld();
   }
@@ -136,7 +146,26 @@ export class Outbox implements Waiting {
 
   /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
   get #isOverfull(): boolean {
-    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0) > this.#policy.maxBufferBytes;
+    return this.#unsentBytes > this.#policy.maxBufferBytes || this.#unsent?.over !== undefined;
+  }
+
+  /** Whether the kernel took no more; what it takes at once only fills the stream for this moment. */
+  get #isStreamFull(): boolean {
+    return this.#stream.writableNeedDrain && this.#stream.writableLength > 0;
+  }
+
+  get #unsentBytes(): number {
+    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0);
+  }
+
+  get #bound(): UnsentBound {
+    return this.#unsentBytes > this.#policy.maxBufferBytes ? 'socket' : (this.#unsent?.over ?? 'socket');
+  }
+
+  /** Notes what waits for the client: only while its stream takes no more, so that one that keeps up costs nothing. */
+  #count(): void {
+    this.#unsent ??= this.#policy.openUnsent();
+    this.#unsent.set(this.#unsentBytes);
   }
 
   get #isHolding(): boolean {
@@ -182,8 +211,10 @@ export class Outbox implements Waiting {
 
   #judge(item: Outgoing, counter: FrameCounter | undefined, offset: number): void {
     if (this.#isOverfull && !this.#admits(item, counter, offset)) return;
-    if (this.#backlog !== undefined) this.#backlog.push(item);
-    else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(item);
+      this.#count();
+    } else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
   }
 
   #admits(item: Outgoing, counter: FrameCounter | undefined, offset: number): boolean {
@@ -195,7 +226,7 @@ export class Outbox implements Waiting {
     if (this.#policy.slowConsumer === 'close') return this.#tooSlow();
     const backlog = this.#backlog;
     if (backlog === undefined || backlog.frames === 0) return true;
-    this.#metrics.slowConsumer('replaced');
+    this.#metrics.slowConsumer('replaced', this.#bound);
     const gap = counter?.slowGap(offset);
     backlog.leaveOut(gap === undefined ? undefined : outgoingText(JSON.stringify(gap), 'gap'));
     return true;
@@ -209,7 +240,10 @@ export class Outbox implements Waiting {
   }
 
   #tooSlow(): false {
-    this.#metrics.slowConsumer('closed');
+    const bound = this.#bound;
+    this.#metrics.slowConsumer('closed', bound);
+    // What is to be freed is not written to a client that does not read.
+    if (bound !== 'socket') this.discard();
     this.#policy.onTooSlow();
     return false;
   }
@@ -238,10 +272,11 @@ export class Outbox implements Waiting {
     this.#backlog = undefined;
     if (backlog === undefined || !this.#isOpen) return;
     while (!backlog.isEmpty && !this.#stream.writableNeedDrain) this.#write(backlog.take());
-    if (!backlog.isEmpty) {
+    if (!backlog.isEmpty || this.#isStreamFull) {
       this.#backlog = backlog;
       this.#awaitDrain();
     }
+    this.#unsent?.set(this.#unsentBytes);
     this.#judgeHeld();
   }
 

@@ -3,6 +3,7 @@ import { CLOSE_CODES } from '../protocol/close-codes';
 import type { BridgeErrorCode, GapReason } from '../protocol/frames';
 import { TenantConnections } from './tenant-connections';
 import { createTraffic, type Traffic } from './traffic';
+import { UNSENT_BOUNDS, type UnsentBound } from './unsent-budget';
 
 /** What becomes of a client that does not take its frames: closed with 4408, or older frames are replaced by newer ones. */
 export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
@@ -29,8 +30,8 @@ export interface RouteMetrics {
   messageRefused(code: BridgeErrorCode): void;
   /** A message of so many bytes was refused. */
   bytesRefused(reason: RefusedBytes, bytes: number): void;
-  /** A client did not take its frames in time, and what the bridge did then. */
-  slowConsumer(action: SlowConsumerAction): void;
+  /** A client did not take its frames in time: what the bridge did then, and by which bound too much waited. */
+  slowConsumer(action: SlowConsumerAction, bound: UnsentBound): void;
   /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
   resume(outcome: 'resumed' | GapReason): void;
   /** A `bridge.gap` was sent. */
@@ -105,12 +106,15 @@ export function createRouteMetrics(
     'reason',
     REFUSED_BYTES,
   );
-  const slowConsumers = counter(
-    'ws_bridge_slow_consumer_actions_total',
-    'What was done because a client did not take its frames in time.',
-    'action',
-    SLOW_CONSUMER_ACTIONS,
-  );
+  const slowConsumers = new Counter({
+    name: 'ws_bridge_slow_consumer_actions_total',
+    help: 'What was done because a client did not take its frames in time, and by which bound too much waited.',
+    labelNames: ['route', 'action', 'bound'],
+    registers: [registry],
+  });
+  for (const route of routes)
+    for (const action of SLOW_CONSUMER_ACTIONS)
+      for (const bound of UNSENT_BOUNDS) slowConsumers.inc({ route, action, bound }, 0);
   const resumes = counter(
     'ws_bridge_resumes_total',
     'Resume points that clients came back with, by what came of them: resumed, or the reason of the gap.',
@@ -141,8 +145,8 @@ export function createRouteMetrics(
     bytesRefused: (reason, bytes) => {
       refusedBytes.inc({ route, reason }, bytes);
     },
-    slowConsumer: (action) => {
-      slowConsumers.inc({ route, action });
+    slowConsumer: (action, bound) => {
+      slowConsumers.inc({ route, action, bound });
     },
     resume: (outcome) => {
       resumes.inc({ route, outcome });

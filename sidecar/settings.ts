@@ -66,6 +66,8 @@ export interface Settings {
   readonly maxPendingMessages: number;
   readonly maxRelayBacklogBytes: number;
   readonly maxBufferBytes: number;
+  readonly bufferTotalBytes: number;
+  readonly bufferTenantBytes: number;
   /** How long frames are gathered for one write while the event loop is busy, at most; 0 for never. */
   readonly maxCoalesceMs: number;
   readonly maxSeenAssertions: number;
@@ -202,6 +204,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     maxPendingMessages: required(TABLE.maxPendingMessages),
     maxRelayBacklogBytes: required(TABLE.maxRelayBacklogBytes),
     maxBufferBytes: required(TABLE.maxBufferBytes),
+    bufferTotalBytes: required(TABLE.bufferTotalBytes),
+    bufferTenantBytes: required(TABLE.bufferTenantBytes),
     maxCoalesceMs: required(TABLE.maxCoalesceMs),
     maxSeenAssertions: required(TABLE.maxSeenAssertions),
     sessionTtlMs: required(TABLE.sessionTtlMs),

@@ -142,6 +142,20 @@ export const LIMIT_ROWS = {
     'bytes',
     "that a client has not taken yet; past that its route's slow-consumer policy acts: closed with 4408, or left with the latest",
   ),
+  bufferTotalBytes: integer(
+    'BRIDGE_BUFFER_TOTAL_BYTES',
+    134_217_728,
+    [1, 2 ** 40],
+    'bytes',
+    'that all clients together have not taken yet; past that the policy acts for those of tenants with more than an equal part of it',
+  ),
+  bufferTenantBytes: integer(
+    'BRIDGE_BUFFER_TENANT_BYTES',
+    67_108_864,
+    [1, 2 ** 40],
+    'bytes',
+    "of them that one tenant's clients have not taken; past that the policy acts for those of them that something waits for",
+  ),
   maxCoalesceMs: integer(
     'BRIDGE_MAX_COALESCE_MS',
     16,

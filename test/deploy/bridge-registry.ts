@@ -11,6 +11,7 @@ export function bridgeRegistry(): Registry {
       subscriptions: () => 0,
       streams: () => 0,
       ringBytes: () => 0,
+      unsentBytes: () => 0,
       lingeringStreams: () => 0,
       sessions: () => 0,
       undecidedUpgrades: () => 0,
@@ -19,7 +20,7 @@ export function bridgeRegistry(): Registry {
       delivers: () => ({ subscriber: true, relays: true }),
       accepting: () => true,
       droppedLogLines: () => 0,
-      caps: { connections: 0, subscriptions: 0, ringBytes: 0 },
+      caps: { connections: 0, subscriptions: 0, ringBytes: 0, unsentBytes: 0 },
     },
     maxTenants: 1,
   });

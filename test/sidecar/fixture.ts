@@ -295,6 +295,7 @@ export const EMPTY: OpenState = {
   streams: 0,
   ringBytes: 0,
   ringTenants: 0,
+  unsentBytes: 0,
   deadlines: 0,
   sessions: 0,
   revocable: 0,

@@ -9,6 +9,7 @@ import { LoopShares, SLICE_MS } from '../../sidecar/loop-shares';
 import { Pace } from '../../sidecar/pace';
 import type { SlowConsumerPolicy } from '../../sidecar/routes';
 import { Turn } from '../../sidecar/turn';
+import { UnsentBudget, type UnsentBound } from '../../sidecar/unsent-budget';
 
 /** A stream whose kernel takes so many bytes, and then nothing until {@link drain}. */
 class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork'> {
@@ -73,6 +74,7 @@ interface Rig {
   readonly socket: { -readonly [Key in keyof UnderlyingSocket]: UnderlyingSocket[Key] };
   readonly turn: Turn;
   readonly metrics: OutboxMetrics;
+  readonly actions: readonly string[];
   readonly close: () => void;
   readonly closings: () => number;
 }
@@ -105,26 +107,39 @@ class BusyLoop {
 }
 
 const ROUNDS = 300;
+const NO_BOUND = { totalBytes: Infinity, tenantBytes: Infinity };
 
 function rig(
   slowConsumer: SlowConsumerPolicy,
   maxBufferBytes: number,
   room: number,
   turn = new Turn(new Pace(0, () => 0)),
+  budget = new UnsentBudget(NO_BOUND),
+  tenant = 'acme',
 ): Rig {
   const stream = new Stream(room);
   const socket: Rig['socket'] = { readyState: WebSocket.OPEN, beforeClose: undefined };
   const traffic = { messagesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
-  const metrics = { traffic, slowConsumer: () => undefined };
+  const actions: string[] = [];
+  const metrics = {
+    traffic,
+    slowConsumer: (action: string, bound: UnsentBound) => void actions.push(`${action}: ${bound}`),
+  };
   let closings = 0;
   const close = (): void => {
     socket.beforeClose?.();
     socket.readyState = WebSocket.CLOSING;
     closings += 1;
   };
-  const policy = { owner: 'acme', maxBufferBytes, slowConsumer, onTooSlow: close };
+  const policy = {
+    owner: tenant,
+    maxBufferBytes,
+    slowConsumer,
+    openUnsent: () => budget.open(tenant),
+    onTooSlow: close,
+  };
   const outbox = new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
-  return { outbox, stream, socket, turn, metrics, close, closings: () => closings };
+  return { outbox, stream, socket, turn, metrics, actions, close, closings: () => closings };
 }
 
 const counter = {
@@ -289,6 +304,7 @@ describe('an outbox', () => {
         owner: 'acme',
         maxBufferBytes: Infinity,
         slowConsumer: 'close' as const,
+        openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
       return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
@@ -398,6 +414,7 @@ describe('an outbox', () => {
         owner: 'acme',
         maxBufferBytes: MAX,
         slowConsumer: 'close' as const,
+        openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
       return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
@@ -447,5 +464,76 @@ describe('an outbox', () => {
     expect(stream.texts).toEqual(['first']);
     close();
     expect(stream.texts).toEqual(['first', 'second']);
+  });
+});
+
+describe('an outbox whose client takes no more, and the budget of all', () => {
+  const FRAME = frameOf(Buffer.alloc(1000), false);
+  const WIRE = FRAME.wire.length;
+
+  /** One that so many frames wait in, of which its stream holds the first. */
+  function waiting(
+    budget: UnsentBudget,
+    frames: number,
+    policy: SlowConsumerPolicy = 'close',
+    tenant = 'acme',
+  ): Rig {
+    const made = rig(policy, Infinity, 0, undefined, budget, tenant);
+    for (let sent = 0; sent < frames; sent += 1) {
+      made.outbox.data(FRAME);
+      made.turn.end();
+    }
+    return made;
+  }
+
+  it('counts what the stream and what it itself holds, and gives back what is taken', () => {
+    const budget = new UnsentBudget(NO_BOUND);
+    const { stream } = waiting(budget, 3);
+    expect(budget.bytes).toBe(3 * WIRE);
+    stream.drain(0);
+    expect(budget.bytes).toBe(WIRE * 2);
+    stream.drain(Infinity);
+    expect([budget.bytes, budget.tenants]).toEqual([0, 0]);
+  });
+
+  it('gives back all once it is discarded', () => {
+    const budget = new UnsentBudget(NO_BOUND);
+    waiting(budget, 3).outbox.discard();
+    expect([budget.bytes, budget.tenants]).toEqual([0, 0]);
+  });
+
+  it('counts nothing for a client that keeps up', () => {
+    const budget = new UnsentBudget({ totalBytes: 1, tenantBytes: 1 });
+    const quick = rig('close', Infinity, Infinity, undefined, budget);
+    waiting(budget, 1);
+    quick.outbox.data(FRAME);
+    quick.turn.end();
+    expect([quick.closings(), quick.actions, budget.bytes]).toEqual([0, [], WIRE]);
+  });
+
+  it('closes a client of a tenant over its share, without what waits, and no other tenant’s', () => {
+    const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
+    const [one, two] = [waiting(budget, 2), waiting(budget, 3)];
+    const other = waiting(budget, 3, 'close', 'globex');
+    for (const { outbox } of [one, other]) outbox.data(FRAME);
+    expect([one, two, other].map(({ closings }) => closings())).toEqual([1, 0, 0]);
+    expect(one.actions).toEqual(['closed: tenant']);
+    expect(one.stream.written).toHaveLength(1);
+    expect(budget.bytes).toBe((3 + 4) * WIRE);
+  });
+
+  it('leaves a client of a route for the latest with the newest frame', () => {
+    const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
+    const { outbox, actions, closings } = waiting(budget, 5, 'latest');
+    outbox.data(FRAME, counter, 5);
+    expect([actions, closings()]).toEqual([['replaced: tenant'], 0]);
+    expect(budget.bytes).toBeLessThan(4 * WIRE);
+  });
+
+  it('closes one of the tenant with most once too much waits for all', () => {
+    const budget = new UnsentBudget({ totalBytes: 7 * WIRE, tenantBytes: Infinity });
+    const [small, large] = [waiting(budget, 2, 'close', 'globex'), waiting(budget, 6)];
+    for (const { outbox } of [small, large]) outbox.data(FRAME);
+    expect([small, large].map(({ actions }) => actions)).toEqual([[], ['closed: total']]);
   });
 });

@@ -78,7 +78,7 @@ describe('a client that does not take its frames', () => {
     const slow = await connectCounting(url, ALICE);
     slow.client.socket.pause();
     const published = publishMany(NOTIFICATIONS);
-    await eventually(async () => /action="closed"\} [1-9]/.test(await metrics()));
+    await eventually(async () => /action="closed",bound="socket"\} [1-9]/.test(await metrics()));
     slow.client.socket.resume();
     expect(await slow.client.closed).toBe(4408);
     await published;
@@ -127,7 +127,7 @@ describe('a client that does not take the frames of a dashboard', () => {
     const slow = await connect(`${bridge.url}/ws/bi/dashboards/d1`, ALICE);
     slow.socket.pause();
     await publishMany(DASHBOARD);
-    await eventually(async () => /action="replaced"\} [1-9]/.test(await metrics()));
+    await eventually(async () => /action="replaced",bound="socket"\} [1-9]/.test(await metrics()));
     slow.socket.resume();
     const got: number[] = [];
     for (let last = ''; last !== LAST; got.push(numberOf(last))) last = await slow.nextText();
@@ -150,7 +150,7 @@ describe('a client that does not take the frames of a dashboard', () => {
     const slow = await connectCounting(url, ALICE);
     slow.client.socket.pause();
     await publishMany(DASHBOARD);
-    await eventually(async () => /action="replaced"\} [1-9]/.test(await metrics()));
+    await eventually(async () => /action="replaced",bound="socket"\} [1-9]/.test(await metrics()));
     slow.client.socket.resume();
     let expected = 0;
     let gaps = 0;

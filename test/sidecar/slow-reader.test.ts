@@ -104,7 +104,7 @@ class SlowReader {
 
 async function isReplacing(): Promise<boolean> {
   const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
-  return /action="replaced"\} [1-9]/.test(metrics);
+  return /action="replaced",bound="socket"\} [1-9]/.test(metrics);
 }
 
 setFlagsFromString('--expose-gc');
