@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Command } from 'commander';
 import { parseConfig } from '../plugin/config/parse';
-import { decide, type DecisionContext } from '../plugin/decide';
-import { log } from '../plugin/log';
-import { verifierFor } from '../plugin/readiness';
-import { RefusedUpgrades } from '../plugin/refused-upgrades';
-import type { RoutedUpgrade } from '../plugin/request';
+import { decide, type DecisionContext } from '../plugin/decision/decide';
+import { log } from '../plugin/lib/log';
+import { verifierFor } from '../plugin/prepare';
+import { RefusedUpgrades } from '../plugin/decision/refused-upgrades';
+import type { RoutedUpgrade } from '../plugin/request/request';
 import { memoryStore } from '../plugin/store/memory-store';
 import { clockUs } from './clock';
 import { ALGORITHMS, issuer, type Algorithm } from './decide/issuer';

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { SUBPROTOCOL, type ReadyFrame } from '../protocol/frames';
 import { createBridge, type Bridge } from '../sidecar/bridge';
-import { parseSettings } from '../sidecar/settings';
+import { parseSettings } from '../sidecar/settings/settings';
 import { withBackstage } from './backstage';
 import type { LoadCalls } from './load/calls';
 import { thisMachine } from './machine';

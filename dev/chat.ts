@@ -4,7 +4,7 @@ import type { DataFrame } from '../protocol/frames';
 import { DEFAULT_GATEWAY_PORT, DEFAULT_TOKEN_TTL_SECONDS, DEV_JWT_SECRET } from './defaults';
 import { issueToken } from './issue-token';
 import { webSocketUrl } from '../sidecar/bin/command-options';
-import { routeUrl } from '../sidecar/route-url';
+import { routeUrl } from '../sidecar/doctor/route-url';
 import { endWithReader } from '../stdio/closed-output';
 import { pastedToken } from '../stdio/pasted-token';
 import { visible, visibleLines } from '../stdio/visible';

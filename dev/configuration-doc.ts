@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { SERVE_OPTIONS, VARIABLES } from '../plugin/bin/options';
 import { SCHEMA, type FieldRule, type SchemaField } from '../plugin/schema';
-import { SETTING_ROWS } from '../sidecar/settings';
+import { SETTING_ROWS } from '../sidecar/settings/settings';
 
 /** docs/configuration.md: every setting of the gatekeeper and of the bridge, from their schemas and options. */
 export async function configurationDoc(): Promise<string> {

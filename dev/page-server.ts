@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { DemoAction } from './demo-actions';
+import type { DemoAction } from './demo/actions';
 
 /** How the page is served. */
 export interface PageOptions {

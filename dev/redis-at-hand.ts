@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { describeTarget, parseRedisUrl } from '../protocol/redis-url';
+import { describeTarget, parseRedisUrl } from '../redis/url';
 
 /** REDIS_URL names no Redis that can be used. */
 export class RedisUnusable extends Error {

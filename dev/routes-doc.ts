@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
-import { builtInRoutesFile, ROUTE_MEMBERS } from '../sidecar/routes-file';
+import { builtInRoutesFile, ROUTE_MEMBERS } from '../sidecar/routes/file';
 
 /** docs/routes.md: the format of a routes file, from its schema, and the built-in table to copy. */
 export async function routesDoc(): Promise<string> {

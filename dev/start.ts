@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MIN_SECRET_BYTES } from '../protocol/keys';
-import { describeTarget, parseRedisUrl } from '../protocol/redis-url';
+import { describeTarget, parseRedisUrl } from '../redis/url';
 import {
   DEFAULT_BRIDGE_ADMIN_PORT,
   DEFAULT_BRIDGE_PORT,

@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { ConfigError, type PlaceRules } from './config/config';
-import { givenPlaces } from './config/given-places';
-import { hasConnectionHeaders, headersFor } from './connection-headers';
+import { givenPlaces } from './config/given-locations';
+import { hasConnectionHeaders, headersFor } from './request/connection-headers';
 import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
 import { Configurations, fingerprint } from './configurations';
-import { decide, type Admit, type Reject } from './decide';
-import type { HeaderLists, HeaderSelection } from './header-selection';
+import { decide, type Admit, type Reject } from './decision/decide';
+import type { HeaderLists, HeaderSelection } from './request/header-selection';
 import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
-import { countLimited, decisions, decisionSeconds, observeSince } from './metrics';
-import { readyFor, type Ready } from './readiness';
-import { singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request';
-import type { UpstreamChanges } from './token/places';
+import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
+import { readyFor, type Ready } from './prepare';
+import { singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request/request';
+import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 
 /** What is known of an upgrade besides its verdict. */

@@ -1,5 +1,5 @@
 import type { GatekeeperConfig } from './config/config';
-import { isWebSocketUpgrade, type UpgradeRequest } from './request';
+import { isWebSocketUpgrade, type UpgradeRequest } from './request/request';
 import type { Store, StoreQuery } from './store/store';
 
 /** How long an answer of Redis stands for the next checks, in milliseconds: anybody may ask, and as often as they like. */

@@ -2,8 +2,8 @@ import { packageVersion } from '../stdio/package-version';
 import { Configurations, IDLE_MS } from './configurations';
 import { Gatekeeper } from './gatekeeper';
 import type { Kong } from './kong';
-import { log } from './log';
-import { readyFor } from './readiness';
+import { log } from './lib/log';
+import { readyFor } from './prepare';
 import { SCHEMA } from './schema';
 
 // Kong makes an instance a worker and a configuration: equal ones share what they need.

@@ -1,4 +1,4 @@
-import type { HeaderLists, HeaderSelection } from './header-selection';
+import type { HeaderLists, HeaderSelection } from './request/header-selection';
 
 /**
  * Header values as the PDK gives them: over ProtoBuf a repeated header is a list and a single one a string,

@@ -1,4 +1,4 @@
-import { NodeConnector } from '../protocol/node-connector';
+import { NodeConnector } from './node-connector';
 
 /**
  * Opens the sockets to one Redis and takes none to a replica: that one would take a PUBLISH and tell nobody at the master.

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { SentinelConnector, type Redis, type RedisOptions } from 'ioredis';
-import { NodeConnector } from '../protocol/node-connector';
-import { hearRefusedConnection } from '../protocol/refused-connection';
+import { NodeConnector } from './node-connector';
+import { hearRefusedConnection } from './refused-connection';
 import { giveUpSilent } from './give-up-silent';
 
 type ErrorEmitter = Parameters<SentinelConnector['connect']>[0];

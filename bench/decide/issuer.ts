@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { ConfigValue } from '../../dev/gateway/plugin-config/field-schema';
+import type { ConfigValue } from '../../kong-stand-in/plugin-config/field-schema';
 import { TOKEN_SECRET } from '../plugin-servers/config';
 
 /** The algorithms that are measured: one of each kind. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { decode, encode } from '@msgpack/msgpack';
-import { stepMethod } from '../../dev/gateway/msgpack/values';
+import { stepMethod } from '../../kong-stand-in/msgpack/values';
 import { UPSTREAM_PATH, type Decided, type KongWorker, type Upgrade } from './worker';
 
 /** What the server answers: a PDK call, or `ret` when the plugin is through. */

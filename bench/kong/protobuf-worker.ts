@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { encode } from '../../dev/gateway/protobuf/messages';
-import { FrameReader } from '../../plugin/server/frame';
+import { encode } from '../../kong-stand-in/protobuf/messages';
+import { FrameReader } from '../../plugin/server/protobuf/frame';
 import { UPSTREAM_PATH, type Decided, type KongWorker, type Upgrade } from './worker';
 
 const EMPTY = Buffer.alloc(0);

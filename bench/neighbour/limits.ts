@@ -1,7 +1,7 @@
-import { MAX_DATA_DEPTH } from '../../sidecar/commands';
-import { MESSAGE_OVERHEAD_BYTES } from '../../sidecar/byte-owners';
-import type { ByteRate } from '../../sidecar/byte-rate';
-import { parseSettings, type Settings } from '../../sidecar/settings';
+import { MAX_DATA_DEPTH } from '../../sidecar/inbound/command';
+import { MESSAGE_OVERHEAD_BYTES } from '../../sidecar/quotas/byte-owners';
+import type { ByteRate } from '../../sidecar/quotas/byte-rate';
+import { parseSettings, type Settings } from '../../sidecar/settings/settings';
 import { ASSERTION_SECRET } from '../peers/ws-bridge';
 import type { Rate } from './pursue';
 

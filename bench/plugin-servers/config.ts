@@ -1,5 +1,5 @@
-import { withDefaults } from '../../dev/gateway/plugin-config/defaults';
-import type { ConfigValue } from '../../dev/gateway/plugin-config/field-schema';
+import { withDefaults } from '../../kong-stand-in/plugin-config/defaults';
+import type { ConfigValue } from '../../kong-stand-in/plugin-config/field-schema';
 import { SCHEMA } from '../../plugin/schema';
 
 export const TOKEN_SECRET = 'the secret of the token issuer, 32 bytes+';

@@ -1,4 +1,4 @@
-import type { RegionFigure } from '../demo-frames';
+import type { RegionFigure } from '../demo/frames';
 import { draw } from './elements';
 
 const WIDTH = 320;

@@ -1,4 +1,4 @@
-import type { RefreshFrame } from '../demo-frames';
+import type { RefreshFrame } from '../demo/frames';
 import { barChart, lineChart } from './charts';
 import { find } from './elements';
 import { readRefresh } from './known-frames';

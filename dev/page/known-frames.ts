@@ -1,5 +1,5 @@
 import type { DataFrame } from '../../protocol/frames';
-import type { BarChartConfig, NotificationFrame, RefreshFrame, RegionFigure } from '../demo-frames';
+import type { BarChartConfig, NotificationFrame, RefreshFrame, RegionFigure } from '../demo/frames';
 
 // What a pane can show of what services publish: anything may come, and what is not understood is undefined here.
 

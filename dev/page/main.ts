@@ -1,6 +1,6 @@
 import type { AnyFrame } from 'ws-bridge-client';
 import type { DataFrame } from '../../protocol/frames';
-import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo-frames';
+import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo/frames';
 import { Chat } from './chat';
 import { showDashboard } from './dashboard';
 import { order } from './demo-api';

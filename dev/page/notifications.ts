@@ -1,4 +1,4 @@
-import type { NotificationFrame } from '../demo-frames';
+import type { NotificationFrame } from '../demo/frames';
 import { order } from './demo-api';
 import { find, make } from './elements';
 import { readNotification } from './known-frames';

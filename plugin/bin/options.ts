@@ -4,7 +4,7 @@ import {
   DEFAULT_MAX_REFUSED_ADDRESSES,
   MAX_REFUSED_ADDRESSES_EXPECTED,
   readMaxRefusedAddresses,
-} from '../max-refused-addresses';
+} from '../decision/max-refused-addresses';
 import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-variables';
 
 /** What `ws-gatekeeper` is told on its command line to serve. */

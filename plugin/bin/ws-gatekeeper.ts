@@ -10,10 +10,10 @@ import { EXIT_CODES, EXIT_CODES_HELP, UsageError } from '../../stdio/exit-codes'
 import { pastedToken } from '../../stdio/pasted-token';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
-import { AdminPort } from '../admin-port';
+import { AdminPort } from '../admin/port';
 import { Name, Plugin, Version } from '../index';
-import { log, settle } from '../log';
-import { exportLimitedTenants, exportServerLoad } from '../metrics';
+import { log, settle } from '../lib/log';
+import { exportLimitedTenants, exportServerLoad } from '../metrics/metrics';
 import { closeStores } from '../store/held-stores';
 import { Instances } from '../server/instances';
 import { pluginInfo } from '../server/plugin-info';

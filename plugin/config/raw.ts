@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isNamePrefix, NAME_PREFIX_FORM } from '../../protocol/name-prefix';
-import { redisUrlFault } from '../../protocol/redis-url';
+import { isNamePrefix, NAME_PREFIX_FORM } from '../../redis/name-prefix';
+import { redisUrlFault } from '../../redis/url';
 import {
   ALGORITHMS,
   CONNECTION_DEFAULTS,
@@ -9,7 +9,7 @@ import {
   OPTIONAL_CLAIMS,
 } from '../schema';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
-import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
+import { DEFAULT_IPV6_PREFIX_BITS } from '../lib/client-network';
 import { canonicalOrigin } from './origins';
 
 /** Not there where it is not set, or null: Kong hands over either, and an earlier gatekeeper's schema has fewer fields. */

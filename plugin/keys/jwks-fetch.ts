@@ -1,4 +1,4 @@
-import { isNestedDeeperThan, MAX_NESTING } from '../nesting';
+import { isNestedDeeperThan, MAX_NESTING } from '../lib/nesting';
 
 /** The largest JWK Set that is read, in bytes: some hundred keys. */
 export const MAX_JWKS_BYTES = 256 * 1024;

@@ -1,5 +1,5 @@
 import type { JwksSettings } from '../config/config';
-import { Refusal } from '../refusal';
+import { Refusal } from '../request/refusal';
 import { readJwkSet, type JwkSet, type LeftOut } from './jwk-set';
 import type { KeySource, VerificationKey } from './key-source';
 

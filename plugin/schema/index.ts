@@ -1,7 +1,7 @@
 import type { SchemaField } from './field';
 import { keyFields } from './keys';
 import { limitFields } from './limits';
-import { placeFields } from './places';
+import { placeFields } from './token-locations';
 import { redisFields } from './redis';
 import { tokenFields } from './token';
 import { upstreamFields } from './upstream';

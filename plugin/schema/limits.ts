@@ -1,4 +1,4 @@
-import { DEFAULT_IPV6_PREFIX_BITS } from '../client-network';
+import { DEFAULT_IPV6_PREFIX_BITS } from '../lib/client-network';
 import { claimPath, type FieldRule, type SchemaField } from './field';
 import { pathPrefix } from './patterns';
 import { revocationRedis } from './redis';

@@ -1,5 +1,5 @@
 import { HANDSHAKE_HEADERS, OTHERS_HEADERS } from '../../protocol/header-names';
-import { MAX_NAME_PREFIX_BYTES } from '../../protocol/name-prefix';
+import { MAX_NAME_PREFIX_BYTES } from '../../redis/name-prefix';
 import type { FieldRule, Pattern } from './field';
 
 /*

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { Exchange, kongIsGone, type Awaiting, type ExchangeTransport, type FrameSource } from './exchange';
-import { FrameReader, ProtocolError } from './frame';
-import { FrameWriter } from './frame-writer';
+import { FrameReader, ProtocolError } from './protobuf/frame';
+import { FrameWriter } from './protobuf/frame-writer';
 import type { Instances, PluginInstance } from './instances';
-import { readRpcCall, writeRpcReturn, type RpcCall } from './messages';
+import { readRpcCall, writeRpcReturn, type RpcCall } from './protobuf/messages';
 
 // What a connection writes it writes at once, so that all can share one.
 const out = new FrameWriter();

@@ -1,7 +1,7 @@
 import type { Kong } from '../kong';
-import { ProtocolError } from './frame';
-import { constantFrame, type FrameWriter } from './frame-writer';
-import { writeRpcReturn } from './messages';
+import { ProtocolError } from './protobuf/frame';
+import { constantFrame, type FrameWriter } from './protobuf/frame-writer';
+import { writeRpcReturn } from './protobuf/messages';
 import { pdkOf } from './pdk';
 
 /** Ends the calls. */

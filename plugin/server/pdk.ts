@@ -1,6 +1,6 @@
-import type { HeaderLists, HeaderSelection } from '../header-selection';
+import type { HeaderLists, HeaderSelection } from '../request/header-selection';
 import type { Kong, MatchedRoute, PdkHeaders } from '../kong';
-import { constantFrame, type FrameWriter } from './frame-writer';
+import { constantFrame, type FrameWriter } from './protobuf/frame-writer';
 import {
   readHeaders,
   readNumber,
@@ -11,7 +11,7 @@ import {
   writeInt,
   writeKeyValue,
   writeString,
-} from './messages';
+} from './protobuf/messages';
 
 /** Kong's own default. */
 const DEFAULT_MAX_HEADERS = 100;

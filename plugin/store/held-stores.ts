@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { UNSCOPED_DATABASE, unscopedDatabase } from '../../protocol/name-prefix';
+import { UNSCOPED_DATABASE, unscopedDatabase } from '../../redis/name-prefix';
 import type { RedisSettings } from '../config/config';
-import { observeSince, openBreakers, redisSeconds } from '../metrics';
+import { observeSince, openBreakers, redisSeconds } from '../metrics/metrics';
 import { breaker } from './breaker';
 import { KnownTiers } from './known-tiers';
 import { MAX_MEMORY_LIMITS, memoryStore } from './memory-store';

@@ -1,4 +1,4 @@
-import { RecentMap } from '../recent-map';
+import { RecentMap } from '../lib/recent-map';
 
 /** How many tenants' tiers are remembered; the least recently used one goes first. */
 export const MAX_KNOWN_TIERS = 100_000;

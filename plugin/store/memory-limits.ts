@@ -1,4 +1,4 @@
-import { RecentMap } from '../recent-map';
+import { RecentMap } from '../lib/recent-map';
 import { gcra, type GcraOutcome } from './gcra';
 import type { Charge } from './limits';
 

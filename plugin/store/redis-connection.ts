@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { RedisTarget } from '../../protocol/redis-url';
+import type { RedisTarget } from '../../redis/url';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
 import { errorReplies } from '../../redis/error-replies';
 import { tellOfMemory } from '../../redis/memory-check';

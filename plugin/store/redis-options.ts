@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
-import { NodeConnector } from '../../protocol/node-connector';
-import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../protocol/redis-url';
+import { NodeConnector } from '../../redis/node-connector';
+import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../redis/url';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { ConfigError, type RedisSettings } from '../config/config';
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { RecentMap } from '../recent-map';
+import { RecentMap } from '../lib/recent-map';
 import type { TokenVerifier, VerifiedToken } from './verify';
 
 /** A verifier that remembers, and can be made to forget. */

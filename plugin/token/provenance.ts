@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import type { TokenRules } from '../config/config';
-import { Refusal, type RefusalCode } from '../refusal';
+import { Refusal, type RefusalCode } from '../request/refusal';
 import { claimAt } from './claims';
 
 /**

@@ -1,4 +1,4 @@
-import type { UpgradeRequest } from '../request';
+import type { UpgradeRequest } from '../request/request';
 import type { Stripped } from './stripped';
 
 const HEADER = 'sec-websocket-protocol';

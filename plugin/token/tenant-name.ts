@@ -1,5 +1,5 @@
 import type { TenantPrefixes } from '../config/config';
-import { Refusal } from '../refusal';
+import { Refusal } from '../request/refusal';
 
 /**
  * The tenant's name everywhere behind the gatekeeper: the claim, behind its issuer's prefix.

@@ -4,7 +4,7 @@ import { identityFault, idFrom, type Identity } from '../../protocol/identity';
 import { isNumericDate } from '../../protocol/numeric-date';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
-import { Refusal } from '../refusal';
+import { Refusal } from '../request/refusal';
 import { claimAt, rolesFrom } from './claims';
 import { verifyJwt } from './hmac';
 import { checkProvenance } from './provenance';

@@ -1,7 +1,7 @@
 import type { PlaceRules } from '../config/config';
-import type { UpgradeRequest } from '../request';
+import type { UpgradeRequest } from '../request/request';
 import { stripCookies } from './cookie';
-import type { UpstreamChanges } from './places';
+import type { UpstreamChanges } from './locations';
 import { stripQuery } from './query';
 import { stripSubprotocols } from './subprotocol';
 

@@ -1,4 +1,4 @@
-import { UNSCOPED_DATABASE } from '../../protocol/name-prefix';
+import { UNSCOPED_DATABASE } from '../../redis/name-prefix';
 import { visible } from '../../stdio/visible';
 import type { CountingLimit, Verification } from './verify';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { unscopedDatabase } from '../../protocol/name-prefix';
+import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
 import { ConfigError, type LimitedBy, type Rate, type RateLimit } from '../config/config';
 import { parseConfig } from '../config/parse';
-import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decide';
-import { verifierFor } from '../readiness';
-import { RefusedUpgrades } from '../refused-upgrades';
-import type { RoutedUpgrade } from '../request';
+import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
+import { verifierFor } from '../prepare';
+import { RefusedUpgrades } from '../decision/refused-upgrades';
+import type { RoutedUpgrade } from '../request/request';
 import { SCHEMA } from '../schema';
 import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';

@@ -7,8 +7,8 @@ import { processLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
 import { createBridge } from '../bridge';
-import { builtInRoutesFile } from '../routes-file';
-import { parseSettings, SETTING_ROWS, unknownSettings } from '../settings';
+import { builtInRoutesFile } from '../routes/file';
+import { parseSettings, SETTING_ROWS, unknownSettings } from '../settings/settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
 interface DoctorFlags {
@@ -114,7 +114,7 @@ async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags):
 
 async function runTail(url: URL, flags: TailFlags): Promise<void> {
   const token = await readToken(flags.token);
-  const { startTail } = await import('../tail.js');
+  const { startTail } = await import('../tail/tail.js');
   const tail = startTail({
     url,
     token,

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { askView, mergeViews, parseAddress } from '../cluster-map';
-import { withDeadline } from '../deadline';
-import { keySlot, SLOT_COUNT } from '../key-slot';
-import { publisher, type Commands } from '../publish';
-import { disconnect, redisConnection, shardConnection, type RedisSettings } from '../redis';
-import type { RedisNames } from '../redis-names';
+import { askView, mergeViews, parseAddress } from '../pubsub/slot-map';
+import { withDeadline } from '../lib/promises';
+import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
+import { publisher, type Commands } from '../redis/publish';
+import { disconnect, redisConnection, shardConnection, type RedisSettings } from '../redis/connections';
+import type { RedisNames } from '../redis/names';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
 

@@ -1,4 +1,4 @@
-import { RedisNames } from '../redis-names';
+import { RedisNames } from '../redis/names';
 import { checkGateway } from './gateway-check';
 import { holds, type Finding } from './finding';
 import { checkRedis } from './redis-checks';

@@ -1,10 +1,16 @@
 import { Cluster, type Redis } from 'ioredis';
 import { pino, type Logger } from 'pino';
-import { describeTarget } from '../../protocol/redis-url';
+import { describeTarget } from '../../redis/url';
 import { mastersOf } from '../../redis/memory-check';
-import type { Commands } from '../publish';
-import { disconnect, redisCommands, redisTarget, shardConnection, type RedisSettings } from '../redis';
-import type { RedisNames } from '../redis-names';
+import type { Commands } from '../redis/publish';
+import {
+  disconnect,
+  redisCommands,
+  redisTarget,
+  shardConnection,
+  type RedisSettings,
+} from '../redis/connections';
+import type { RedisNames } from '../redis/names';
 import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';

@@ -1,5 +1,5 @@
-import { withDeadline } from '../deadline';
-import type { Commands } from '../publish';
+import { withDeadline } from '../lib/promises';
+import type { Commands } from '../redis/publish';
 
 /** Where ioredis tells why it does not connect, the best first: of a sentinel, of a cluster's node, of a connection. */
 const CAUSES = ['sentinelError', 'node error', 'error'] as const;

@@ -1,10 +1,16 @@
-import { UNSCOPED_DATABASE, unscopedDatabase } from '../../protocol/name-prefix';
-import { assertionKeys } from '../assertion-keys';
-import { redisTarget } from '../redis';
-import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from '../routes';
-import { readRoutesFile } from '../routes-file';
+import { UNSCOPED_DATABASE, unscopedDatabase } from '../../redis/name-prefix';
+import { assertionKeys } from '../settings/assertion-keys';
+import { redisTarget } from '../redis/connections';
+import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from '../routes/route';
+import { readRoutesFile } from '../routes/file';
 import { unknownVariableText } from '../../stdio/unknown-variables';
-import { parseSettings, SETTING_ROWS, SettingsError, unknownSettings, type Settings } from '../settings';
+import {
+  parseSettings,
+  SETTING_ROWS,
+  SettingsError,
+  unknownSettings,
+  type Settings,
+} from '../settings/settings';
 import { doubts, fails, holds, type Finding } from './finding';
 
 /** What the settings came to. */

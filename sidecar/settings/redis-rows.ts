@@ -1,5 +1,5 @@
-import { isNamePrefix, NAME_PREFIX_FORM } from '../../protocol/name-prefix';
-import { parseRedisUrl, redisUrlFault, REDIS_URL_FORMS } from '../../protocol/redis-url';
+import { isNamePrefix, NAME_PREFIX_FORM } from '../../redis/name-prefix';
+import { parseRedisUrl, redisUrlFault, REDIS_URL_FORMS } from '../../redis/url';
 import { integer, MAX_TIMER_MS, optionalText, row } from './row';
 
 /** Where Redis is and who the bridge is to it. */

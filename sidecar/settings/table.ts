@@ -1,4 +1,4 @@
-import { ASSERTION_ROWS } from './assertion-rows';
+import { ASSERTION_ROWS } from './identity-rows';
 import { BYTE_RATE_ROWS } from './byte-rate-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { HEADER_ROWS } from './header-rows';

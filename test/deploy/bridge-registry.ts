@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
-import { createMetrics } from '../../sidecar/metrics';
-import { DEFAULT_ROUTES } from '../../sidecar/routes';
+import { createMetrics } from '../../sidecar/metrics/metrics';
+import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 
 /** What a bridge exports that has just started, with every option on. */
 export function bridgeRegistry(): Registry {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { parseSettings, SETTING_ROWS } from '../../sidecar/settings';
+import { parseSettings, SETTING_ROWS } from '../../sidecar/settings/settings';
 import { command, instruction, optionOf, stages } from './dockerfile';
 import { ROOT } from './manifests';
 

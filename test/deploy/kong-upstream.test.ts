@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { HEALTH_PATH } from '../../sidecar/health-path';
-import * as refusals from '../../sidecar/refusal';
+import { HEALTH_PATH } from '../../sidecar/http/health-check';
+import * as refusals from '../../sidecar/http/refusal';
 import { yamlFile } from './manifests';
 
 interface HealthChecks {

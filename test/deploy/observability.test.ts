@@ -9,7 +9,7 @@ import {
   exportRefusedAddresses,
   exportServerLoad,
   registry as gatekeeper,
-} from '../../plugin/metrics';
+} from '../../plugin/metrics/metrics';
 import { bridgeRegistry } from './bridge-registry';
 import { groupedLabels, selectorsOf } from './promql';
 

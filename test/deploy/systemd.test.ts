@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parseSettings, SETTING_ROWS } from '../../sidecar/settings';
+import { parseSettings, SETTING_ROWS } from '../../sidecar/settings/settings';
 import { optionOf } from './dockerfile';
 import { ROOT } from './manifests';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { decodeJwt } from 'jose';
-import { demoActions } from '../../dev/demo-actions';
+import { demoActions } from '../../dev/demo/actions';
 import { issueToken } from '../../dev/issue-token';
 import { PageServer } from '../../dev/page-server';
 import { eventually } from '../sidecar/fixture';

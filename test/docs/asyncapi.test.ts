@@ -10,12 +10,12 @@ import {
   type DataFrame,
   type GapReason,
 } from '../../protocol/frames';
-import { parseCommand } from '../../sidecar/commands';
-import { parseBridgeMessage, parseMark } from '../../sidecar/handover-messages';
-import { RedisNames } from '../../sidecar/redis-names';
-import { parseRevocation } from '../../sidecar/revocation';
-import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes';
-import { parseSettings } from '../../sidecar/settings';
+import { parseCommand } from '../../sidecar/inbound/command';
+import { parseBridgeMessage, parseMark } from '../../sidecar/resume/handover/messages';
+import { RedisNames } from '../../sidecar/redis/names';
+import { parseRevocation } from '../../sidecar/handshake/revocation';
+import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
+import { parseSettings } from '../../sidecar/settings/settings';
 import { allRefs, DOCUMENT, payloadSchema, queryOf, resolve, type Channel } from './asyncapi-document';
 
 const { channels, operations, components } = DOCUMENT;

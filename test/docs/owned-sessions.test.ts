@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { channelName } from '../../sidecar/channel-template';
-import { readRoutesFile } from '../../sidecar/routes-file';
-import { DEFAULT_ROUTES } from '../../sidecar/routes';
+import { channelName } from '../../sidecar/routes/channel-template';
+import { readRoutesFile } from '../../sidecar/routes/file';
+import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 
 const FILE = join(__dirname, '../../docs/examples/owned-sessions.json');
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { diagnose } from '../../sidecar/doctor/doctor';
 import { findingLine } from '../../sidecar/doctor/finding';
-import { startTail, type Tail } from '../../sidecar/tail';
+import { startTail, type Tail } from '../../sidecar/tail/tail';
 import { startRedis } from '../fakes/redis-server';
 import { token } from './client';
 import { SECRETS, type Stack } from './stack';

@@ -4,7 +4,7 @@ import { writeFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
-import { startGateway } from '../../dev/gateway';
+import { startGateway } from '../../kong-stand-in/gateway';
 import { startRedis } from '../fakes/redis-server';
 import {
   bridgeUpgrades,

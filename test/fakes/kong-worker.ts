@@ -1,4 +1,4 @@
-import { encode } from '../../dev/gateway/protobuf/messages';
+import { encode } from '../../kong-stand-in/protobuf/messages';
 import { KongClient } from './kong-client';
 
 /** What came of an upgrade at a plugin server. */

@@ -1,10 +1,10 @@
-import { parseDeclaration } from '../../dev/gateway/declarative/file';
-import { HeaderList, type HeaderLine } from '../../dev/gateway/header-list';
-import { logEntry } from '../../dev/gateway/log-entry';
-import type { PluginConfig } from '../../dev/gateway/plugin-config/config';
-import { ProtobufClient } from '../../dev/gateway/protobuf/client';
-import type { GatewayRequest } from '../../dev/gateway/request';
-import { rawQuery } from '../../dev/gateway/uri';
+import { parseDeclaration } from '../../kong-stand-in/declarative/file';
+import { HeaderList, type HeaderLine } from '../../kong-stand-in/lib/header-list';
+import { logEntry } from '../../kong-stand-in/http/log-entry';
+import type { PluginConfig } from '../../kong-stand-in/plugin-config/config';
+import { ProtobufClient } from '../../kong-stand-in/protobuf/client';
+import type { GatewayRequest } from '../../kong-stand-in/http/request';
+import { rawQuery } from '../../kong-stand-in/lib/uri';
 
 /** What a client sends. */
 export interface Sent {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { refreshSlots } from '../../protocol/slot-refresh';
-import { keySlot } from '../../sidecar/key-slot';
+import { refreshSlots } from '../../redis/slot-refresh';
+import { keySlot } from '../../redis/key-slot';
 import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 

@@ -13,7 +13,7 @@ import {
   type Caller,
   type Client,
 } from '../sidecar/fixture';
-import { DEFAULT_ROUTES } from '../../sidecar/routes';
+import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 import { BridgeProcess } from './bridge-process';
 import { setClock } from './stepped-date.cjs';
 import { until } from './until';

@@ -1,6 +1,6 @@
 import type { Cluster } from 'ioredis';
 import { Redis } from 'ioredis';
-import { publisher, type Publish } from '../../sidecar/publish';
+import { publisher, type Publish } from '../../sidecar/redis/publish';
 import type { Published } from './ledger';
 import { numberedFrame } from './numbered-frame';
 import { until } from './until';

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { RedisNames } from '../../sidecar/redis-names';
+import { RedisNames } from '../../sidecar/redis/names';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { BridgeProcess } from './bridge-process';
 import { Commander, commandName, type CommandScore } from './commander';

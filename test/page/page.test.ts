@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { Browser } from 'playwright-core';
-import { demoAnswer } from '../../dev/demo-answer';
+import { demoAnswer } from '../../dev/demo/answer';
 import { eventually } from '../sidecar/fixture';
 import { launchChromium } from './chromium';
 import { faintTexts } from './contrast';

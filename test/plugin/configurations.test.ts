@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Configurations, fingerprint } from '../../plugin/configurations';
 import { Gatekeeper } from '../../plugin/gatekeeper';
-import { readyFor, type Ready } from '../../plugin/readiness';
+import { readyFor, type Ready } from '../../plugin/prepare';
 import { Instances } from '../../plugin/server/instances';
 import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';

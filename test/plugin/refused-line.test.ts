@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { ConfigError } from '../../plugin/config/config';
 import { Configurations } from '../../plugin/configurations';
 import { Gatekeeper } from '../../plugin/gatekeeper';
-import { readyFor, type Ready } from '../../plugin/readiness';
+import { readyFor, type Ready } from '../../plugin/prepare';
 import { closeStores } from '../../plugin/store/held-stores';
 import { memoryStore } from '../../plugin/store/memory-store';
 import { rawConfig, signToken, upgradeHeaders } from './fixture';

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { ConfigError } from '../../plugin/config/config';
-import { decide, type Admit, type Reject } from '../../plugin/decide';
-import { readyFor, type Ready } from '../../plugin/readiness';
+import { decide, type Admit, type Reject } from '../../plugin/decision/decide';
+import { readyFor, type Ready } from '../../plugin/prepare';
 import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { UNABLE_TO_SAVE, WITHOUT_ROOM } from '../fakes/refused-writes';

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseDeclaration } from '../../dev/gateway/declarative/file';
-import { toText } from '../../dev/gateway/lua';
-import { createRouter } from '../../dev/gateway/router';
-import { escapePath, normalizePath } from '../../dev/gateway/uri';
+import { parseDeclaration } from '../../kong-stand-in/declarative/file';
+import { toText } from '../../kong-stand-in/lib/lua';
+import { createRouter } from '../../kong-stand-in/http/router';
+import { escapePath, normalizePath } from '../../kong-stand-in/lib/uri';
 import { canonicalPath } from '../../protocol/path';
-import { compileRoutes, DEFAULT_ROUTES, matchRoute } from '../../sidecar/routes';
+import { compileRoutes, DEFAULT_ROUTES, matchRoute } from '../../sidecar/routes/route';
 import { appliedLimits } from '../../plugin/store/limits';
 
 describe('a path in its one spelling', () => {

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { giveUpSilent } from '../../redis/give-up-silent';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { LastingConnection } from '../../plugin/store/lasting-connection';
-import { disconnect, redisCommands, redisConnection, shardConnection } from '../../sidecar/redis';
+import { disconnect, redisCommands, redisConnection, shardConnection } from '../../sidecar/redis/connections';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
 import { startRedis, type RedisServer } from '../fakes/redis-server';

@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SETTING_ROWS } from '../../sidecar/settings';
+import { SETTING_ROWS } from '../../sidecar/settings/settings';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { connect, SECRET } from './fixture';
 

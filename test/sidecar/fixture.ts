@@ -9,8 +9,8 @@ import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../
 import { importSecret } from '../../protocol/keys';
 import { canonicalPath } from '../../protocol/path';
 import { createBridge, type Bridge, type BridgeDeps, type OpenState } from '../../sidecar/bridge';
-import { RedisNames } from '../../sidecar/redis-names';
-import { parseSettings } from '../../sidecar/settings';
+import { RedisNames } from '../../sidecar/redis/names';
+import { parseSettings } from '../../sidecar/settings/settings';
 
 /** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
 export const SECRET = 'the secret of the bridge tests, 32+';

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { publisher, type Publish } from '../../sidecar/publish';
+import { publisher, type Publish } from '../../sidecar/redis/publish';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startRedis } from '../fakes/redis-server';
 import { clientChannels, UNPREFIXED } from './fixture';

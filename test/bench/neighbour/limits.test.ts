@@ -1,8 +1,8 @@
 import { shippedLimits } from '../../../bench/neighbour/limits';
 import { dueUs } from '../../../bench/neighbour/pursue';
-import { ByteOwners } from '../../../sidecar/byte-owners';
-import { MessageAllowance } from '../../../sidecar/message-allowance';
-import { MessageMeter } from '../../../sidecar/message-rate';
+import { ByteOwners } from '../../../sidecar/quotas/byte-owners';
+import { MessageAllowance } from '../../../sidecar/inbound/message-allowance';
+import { MessageMeter } from '../../../sidecar/inbound/rate-limiter';
 
 const { settings, messages } = shippedLimits();
 

@@ -1,5 +1,5 @@
 import { dueUs } from '../../../bench/neighbour/pursue';
-import { MessageMeter } from '../../../sidecar/message-rate';
+import { MessageMeter } from '../../../sidecar/inbound/rate-limiter';
 
 test('the burst comes at once, the others one by one', () => {
   const rate = { perSecond: 100, burst: 200 };

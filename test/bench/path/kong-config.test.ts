@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { pathConfig } from '../../../bench/path/kong-config';
-import { parseDeclaration } from '../../../dev/gateway/declarative/file';
+import { parseDeclaration } from '../../../kong-stand-in/declarative/file';
 
 const SHIPPED = readFileSync(join(__dirname, '../../../kong.yml'), 'utf8');
 

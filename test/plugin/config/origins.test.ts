@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseConfig } from '../../../plugin/config/parse';
 import { canonicalOrigin } from '../../../plugin/config/origins';
-import { checkOrigin } from '../../../plugin/origin';
+import { checkOrigin } from '../../../plugin/decision/origin';
 import { rawConfig } from '../fixture';
 
 describe('an Origin of allowed_origins', () => {

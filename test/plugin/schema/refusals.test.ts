@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { withDefaults } from '../../../dev/gateway/plugin-config/defaults';
-import { schemaFault, type ConfigValue } from '../../../dev/gateway/plugin-config/field-schema';
-import { configFaults } from '../../../dev/gateway/plugin-config/validate';
-import { withoutNulls } from '../../../dev/gateway/plugin-config/nulls';
-import { parseDump } from '../../../dev/gateway/plugin-dump';
+import { withDefaults } from '../../../kong-stand-in/plugin-config/defaults';
+import { schemaFault, type ConfigValue } from '../../../kong-stand-in/plugin-config/field-schema';
+import { configFaults } from '../../../kong-stand-in/plugin-config/validate';
+import { withoutNulls } from '../../../kong-stand-in/plugin-config/nulls';
+import { parseDump } from '../../../kong-stand-in/plugin-config/plugin-dump';
 import { ConfigError } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
 import { pluginInfo } from '../../../plugin/server/plugin-info';

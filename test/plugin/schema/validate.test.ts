@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { withDefaults as kongsDefaults } from '../../../dev/gateway/plugin-config/defaults';
-import type { ConfigValue } from '../../../dev/gateway/plugin-config/field-schema';
-import { configFaults } from '../../../dev/gateway/plugin-config/validate';
-import { parseDump } from '../../../dev/gateway/plugin-dump';
+import { withDefaults as kongsDefaults } from '../../../kong-stand-in/plugin-config/defaults';
+import type { ConfigValue } from '../../../kong-stand-in/plugin-config/field-schema';
+import { configFaults } from '../../../kong-stand-in/plugin-config/validate';
+import { parseDump } from '../../../kong-stand-in/plugin-config/plugin-dump';
 import { SCHEMA } from '../../../plugin/schema';
 import { withDefaults } from '../../../plugin/schema/defaults';
 import { schemaFaults } from '../../../plugin/schema/validate';

@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { ConfigError } from '../../../plugin/config/config';
-import { decide } from '../../../plugin/decide';
-import { readyFor } from '../../../plugin/readiness';
+import { decide } from '../../../plugin/decision/decide';
+import { readyFor } from '../../../plugin/prepare';
 import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parseConfig } from '../../../plugin/config/parse';
 import type { GatekeeperConfig } from '../../../plugin/config/config';
 import { configuredKeys, type KeySource } from '../../../plugin/keys/key-source';
-import { Refusal } from '../../../plugin/refusal';
+import { Refusal } from '../../../plugin/request/refusal';
 import { verifyToken } from '../../../plugin/token/verify';
 import type { FittedKey } from '../../../protocol/keys';
 import { goodClaims, NOW, rawConfig, TOKEN_SECRET } from '../fixture';

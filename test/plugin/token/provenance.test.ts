@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { TokenRules } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
 import { configuredKeys } from '../../../plugin/keys/key-source';
-import type { Refusal } from '../../../plugin/refusal';
+import type { Refusal } from '../../../plugin/request/refusal';
 import { verifyToken, type VerifiedToken } from '../../../plugin/token/verify';
 import { NOW, rawConfig, signToken } from '../fixture';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { publisher, type Publish } from '../../../sidecar/publish';
+import { publisher, type Publish } from '../../../sidecar/redis/publish';
 import { documentedUser } from '../../fakes/documented-user';
 import { askedByScripts, needlessRules, recordAsked } from '../../fakes/asked-of-redis';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';

@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { publisher, type Publish } from '../../../sidecar/publish';
+import { publisher, type Publish } from '../../../sidecar/redis/publish';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
 import { connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { jest } from '@jest/globals';
-import { publisher } from '../../../sidecar/publish';
+import { publisher } from '../../../sidecar/redis/publish';
 import {
   NODE_TIMEOUT_MS,
   startRedisCluster,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
-import { publisher, type Commands } from '../../../sidecar/publish';
+import { publisher, type Commands } from '../../../sidecar/redis/publish';
 import { makeCertificates, type Certificates } from '../../fakes/certificates';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';

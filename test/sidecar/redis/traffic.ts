@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Publish } from '../../../sidecar/publish';
+import type { Publish } from '../../../sidecar/redis/publish';
 import type { CountingClient } from '../fixture';
 
 /** How long after a failure began frames must be delivered again, in milliseconds. */

@@ -1,4 +1,4 @@
-import { FRAME_OVERHEAD_BYTES } from '../../../../sidecar/byte-owners';
+import { FRAME_OVERHEAD_BYTES } from '../../../../sidecar/quotas/byte-owners';
 import type { Attack } from '../attack';
 import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../masked-frame';
 

@@ -1,0 +1,222 @@
+import type { IncomingMessage } from 'node:http';
+import { errorAnswer, nginxErrorAnswer, type Answer, type ErrorContext } from './http/answer';
+import type { Client } from './http/client';
+import type { Service } from './declarative/entities';
+import { HeaderList } from './lib/header-list';
+import type { Log } from './lib/log';
+import type { GatewayRequest } from './http/request';
+import { ownHeaders, relayedHeaders } from './http/response-headers';
+import type { Match } from './http/router';
+import { targetOf, type ResolveMap } from './http/targets';
+import { joinTunnel } from './http/tunnel';
+import { callUpstream, type UpstreamFailure, type UpstreamResult } from './http/upstream';
+import { upstreamHeaders, wantsWebSocket } from './http/upstream-headers';
+import { escapePath, rawQuery } from './lib/uri';
+import type { Worker } from './worker';
+
+/** What an exchange needs besides its client. */
+export interface ExchangeOptions {
+  readonly worker: Worker;
+  readonly resolve: ResolveMap;
+  readonly log: Log;
+  /** 32 hex digits, new each time. */
+  readonly newRequestId: () => string;
+  /** Milliseconds of a clock. */
+  readonly now: () => number;
+}
+
+/** Takes one request through the gateway: route, plugin, upstream. */
+export function serve(client: Client, options: ExchangeOptions): Promise<void> {
+  return new Exchange(client, options).run();
+}
+
+class Exchange {
+  readonly #client: Client;
+  readonly #options: ExchangeOptions;
+  readonly #startedAt: number;
+  readonly #kongRequestId: string;
+  readonly #clientHeaders: HeaderList;
+
+  constructor(client: Client, options: ExchangeOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#startedAt = options.now();
+    this.#kongRequestId = options.newRequestId();
+    this.#clientHeaders = HeaderList.fromRaw(client.incoming.rawHeaders);
+  }
+
+  async run(): Promise<void> {
+    const { incoming, gone } = this.#client;
+    const refusal = headersRefusal(incoming);
+    if (refusal !== undefined) {
+      this.#send(nginxErrorAnswer(refusal, this.#errorContext));
+      return;
+    }
+    const { method = 'GET', url: target = '/' } = incoming;
+    const host = hostName(this.#clientHeaders.first('Host'));
+    const match = this.#options.worker.route({ method, host, target });
+    if (match === undefined) {
+      this.#send(errorAnswer(404, this.#errorContext, 'no Route matched with those values'));
+      return;
+    }
+    const redirect = httpsOnly(match, host, target, this.#errorContext);
+    if (redirect !== undefined) {
+      this.#send(redirect);
+      return;
+    }
+    const request = this.#toRequest(match, host);
+    const answer = await this.#options.worker.access(request);
+    if (gone.aborted) return;
+    if (answer === undefined) await this.#proxy(request, match.prefix);
+    else this.#send(answer, request.responseHeaders);
+  }
+
+  #toRequest(match: Match, host: string): GatewayRequest {
+    const { socket, method = 'GET', url: target = '/', httpVersion } = this.#client.incoming;
+    const clientHeaders = this.#clientHeaders;
+    return {
+      ...{ method, target, httpVersion, host, clientHeaders },
+      clientAddress: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+      clientPort: socket.remotePort ?? 0,
+      serverPort: socket.localPort ?? 0,
+      kongRequestId: this.#kongRequestId,
+      nginxRequestId: this.#options.newRequestId(),
+      route: match.route,
+      service: match.service,
+      shared: new Map(),
+      serializeValues: new Map(),
+      clientGone: this.#client.gone,
+      headers: clientHeaders.copy(),
+      upstreamPath: escapePath(match.upstreamPath),
+      query: rawQuery(target),
+      upstreamHost: match.route.preserve_host ? clientHeaders.first('Host') : undefined,
+      responseHeaders: new HeaderList(),
+    };
+  }
+
+  async #proxy(request: GatewayRequest, prefix: string | undefined): Promise<void> {
+    const { service, method } = request;
+    if (service === undefined) {
+      this.#send(errorAnswer(503, this.#errorContext, 'no Service found with those values'));
+      return;
+    }
+    const body = await readBody(this.#client.incoming);
+    const result = await callUpstream({
+      ...{ service, method, body },
+      target: targetOf(service.host, service.port, this.#options.resolve),
+      path: request.upstreamPath + query(request),
+      headers: upstreamHeaders(request, service, prefix, body?.length),
+      clientGone: this.#client.gone,
+    });
+    if (result.kind === 'failed') this.#fail(result.reason, result.detail);
+    else this.#relay(request, service, result);
+  }
+
+  #relay(
+    request: GatewayRequest,
+    service: Service,
+    result: Exclude<UpstreamResult, { kind: 'failed' }>,
+  ): void {
+    const headers = relayedHeaders({
+      upstream: HeaderList.fromRaw(result.response.rawHeaders).lines,
+      plugins: request.responseHeaders,
+      upgrade: wantsWebSocket(this.#clientHeaders),
+      kongRequestId: this.#kongRequestId,
+      latencyMs: this.#elapsedMs(),
+    });
+    if (result.kind === 'response') {
+      this.#client.relay(result.response, headers);
+      return;
+    }
+    const socket = this.#client.upgrade(headers);
+    if (socket === undefined) {
+      result.socket.destroy();
+      this.#fail('broken', 'it upgraded a connection whose client named no upgrade in Connection');
+      return;
+    }
+    if (result.head.length > 0) result.socket.unshift(result.head);
+    const { read_timeout: readTimeoutMs, write_timeout: writeTimeoutMs } = service;
+    void joinTunnel({ client: socket, upstream: result.socket, readTimeoutMs, writeTimeoutMs });
+  }
+
+  #fail(reason: UpstreamFailure, detail: string): void {
+    this.#options.log('err', `upstream ${reason}: ${detail}`);
+    if (!this.#client.gone.aborted) this.#send(failureAnswer(reason, this.#errorContext));
+  }
+
+  #send(own: Answer, plugins = new HeaderList()): void {
+    const headers = plugins.copy();
+    for (const [name] of own.headers.lines) headers.set(name, own.headers.all(name));
+    const complete = ownHeaders(headers, this.#kongRequestId, this.#elapsedMs());
+    this.#client.answer({ ...own, headers: complete });
+  }
+
+  #elapsedMs(): number {
+    return Math.round(this.#options.now() - this.#startedAt);
+  }
+
+  get #errorContext(): ErrorContext {
+    const accept = this.#clientHeaders.all('Accept');
+    return {
+      kongRequestId: this.#kongRequestId,
+      accept: accept.length === 0 ? undefined : accept.join(','),
+      contentType: this.#clientHeaders.first('Content-Type'),
+    };
+  }
+}
+
+/** kong/runloop/handler.lua keeps the question mark of an empty query. */
+function query(request: GatewayRequest): string {
+  return request.query !== '' || request.target.endsWith('?') ? `?${request.query}` : '';
+}
+
+/** nginx's `$host`. */
+function hostName(header: string | undefined): string {
+  return (header ?? '').replace(/:\d*$/, '').toLowerCase();
+}
+
+/** The largest header line that nginx takes (`large_client_header_buffers 4 8k`). */
+const MAX_HEADER_LINE_BYTES = 8_192;
+
+/** The status of a request whose headers nginx would not take: 494 is its own for headers that are too large. */
+function headersRefusal(incoming: IncomingMessage): number | undefined {
+  const { rawHeaders, url = '' } = incoming;
+  if (url.length > MAX_HEADER_LINE_BYTES - 'GET  HTTP/1.1\r\n'.length) return 414;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const line = (rawHeaders[i] ?? '').length + 2 + (rawHeaders[i + 1] ?? '').length;
+    if (line > MAX_HEADER_LINE_BYTES - 2) return 494;
+  }
+  return undefined;
+}
+
+function httpsOnly(
+  { route }: Match,
+  host: string,
+  target: string,
+  context: ErrorContext,
+): Answer | undefined {
+  if (!route.protocols.includes('https') || route.protocols.includes('http')) return undefined;
+  const status = route.https_redirect_status_code;
+  if (status !== 426) {
+    const headers = new HeaderList([['Location', `https://${host}${target}`]]);
+    return { status, headers, body: Buffer.alloc(0) };
+  }
+  const answer = errorAnswer(426, context, 'Please use HTTPS protocol');
+  answer.headers.set('Connection', ['Upgrade']);
+  answer.headers.set('Upgrade', ['TLS/1.2, HTTP/1.1']);
+  return answer;
+}
+
+function failureAnswer(reason: UpstreamFailure, context: ErrorContext): Answer {
+  if (reason === 'unresolved') return errorAnswer(503, context, 'name resolution failed');
+  return nginxErrorAnswer(reason === 'timed out' ? 504 : 502, context);
+}
+
+/** The whole body, as nginx reads it before it calls upstream (`proxy_request_buffering on`). */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const { headers } = incoming;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return undefined;
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

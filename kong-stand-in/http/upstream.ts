@@ -1,0 +1,98 @@
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { Service } from '../declarative/entities';
+import type { HeaderList } from '../lib/header-list';
+import type { Target } from './targets';
+
+/** A request on its way upstream. */
+export interface UpstreamCall {
+  readonly service: Service;
+  readonly target: Target;
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: HeaderList;
+  readonly body: Buffer | undefined;
+  /** Aborted when the client is gone. */
+  readonly clientGone: AbortSignal;
+}
+
+/** What an upstream did. */
+export type UpstreamResult =
+  | { readonly kind: 'response'; readonly response: IncomingMessage }
+  | {
+      readonly kind: 'upgraded';
+      readonly response: IncomingMessage;
+      readonly socket: Duplex;
+      /** Bytes that came right behind the 101. */
+      readonly head: Buffer;
+    }
+  | { readonly kind: 'failed'; readonly reason: UpstreamFailure; readonly detail: string };
+
+/** Why there is no response. */
+export type UpstreamFailure =
+  /** The host has no address. */
+  | 'unresolved'
+  /** It refused or broke the connection, or what it said is not HTTP. */
+  | 'broken'
+  | 'timed out';
+
+/**
+ * Calls an upstream, `1 + retries` times when the connection fails before an answer came (nginx's
+ * `proxy_next_upstream error timeout`: a request that was sent is repeated only when its method is idempotent).
+ */
+export async function callUpstream(call: UpstreamCall): Promise<UpstreamResult> {
+  for (let left = call.service.retries; ; left -= 1) {
+    const { result, sent } = await attempt(call);
+    if (result.kind !== 'failed' || result.reason === 'unresolved' || left === 0) return result;
+    if (call.clientGone.aborted || (sent && !IDEMPOTENT.has(call.method))) return result;
+  }
+}
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
+
+async function attempt(call: UpstreamCall): Promise<{ result: UpstreamResult; sent: boolean }> {
+  const { service, target, method, path, headers, body } = call;
+  const start = service.protocol === 'https' ? httpsRequest : httpRequest;
+  const outgoing = start({
+    ...target,
+    ...{ method, path, agent: false, setHost: false, rejectUnauthorized: false, servername: service.host },
+    headers: headers.toRaw(),
+    signal: call.clientGone,
+  });
+  let sent = false;
+  const timer = setTimeout(() => outgoing.destroy(new Error('connect timeout')), service.connect_timeout);
+  outgoing.on('socket', (socket) => {
+    socket.on(service.protocol === 'https' ? 'secureConnect' : 'connect', () => {
+      sent = true;
+      clearTimeout(timer);
+      outgoing.setTimeout(service.read_timeout, () => outgoing.destroy(new Error('read timeout')));
+    });
+  });
+  const result = await settled(outgoing, body);
+  clearTimeout(timer);
+  return { result, sent };
+}
+
+function settled(outgoing: ClientRequest, body: Buffer | undefined): Promise<UpstreamResult> {
+  return new Promise((resolve) => {
+    outgoing.on('response', (response) => {
+      resolve({ kind: 'response', response });
+    });
+    outgoing.on('upgrade', (response, socket, head) => {
+      socket.setTimeout(0);
+      resolve({ kind: 'upgraded', response, socket, head });
+    });
+    outgoing.on('error', (cause: NodeJS.ErrnoException) => {
+      resolve({ kind: 'failed', reason: failureOf(cause), detail: cause.message });
+    });
+    outgoing.end(body);
+  });
+}
+
+function failureOf(cause: NodeJS.ErrnoException): UpstreamFailure {
+  if (cause.syscall === 'getaddrinfo') return 'unresolved';
+  if (cause.message === 'connect timeout' || cause.message === 'read timeout') return 'timed out';
+  return cause.code === 'ETIMEDOUT' ? 'timed out' : 'broken';
+}

@@ -1,0 +1,105 @@
+import { statSync, unwatchFile, watchFile, type Stats } from 'node:fs';
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
+import { startAdmin } from './server';
+
+/** Where metrics are served, and by which socket it is known who serves them. */
+export interface AdminPortOptions {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  /** The plugin server's socket, which this process listens on. */
+  readonly socketPath: string;
+  readonly log: Logger;
+}
+
+/** Open at a time; more are closed at once. */
+export const ADMIN_MAX_CONNECTIONS = 64;
+/** For a request to be there whole, in milliseconds. */
+export const ADMIN_TIMEOUT_MS = 5000;
+
+/** Between two tries for a port that another has, and two looks at whose the socket is, in milliseconds. */
+const POLL_INTERVAL_MS = 500;
+
+/**
+ * The admin port goes with the socket: of two gatekeepers, the old and the new one while one takes over from the other
+ * or Kong reloads, the one that Kong connects to serves it. It is never a reason not to serve Kong.
+ */
+export class AdminPort {
+  readonly #options: AdminPortOptions;
+  readonly #ownInode: number;
+  #server: Server | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #over = false;
+
+  /** @throws Error when the address cannot be listened on for another reason than that it is taken */
+  static async open(options: AdminPortOptions): Promise<AdminPort> {
+    const admin = new AdminPort(options);
+    if (!(await admin.#listen())) {
+      options.log.warn({ adminPort: options.port }, 'admin port is taken: waiting for it');
+      admin.#tryLater();
+    }
+    return admin;
+  }
+
+  private constructor(options: AdminPortOptions) {
+    this.#options = options;
+    this.#ownInode = statSync(options.socketPath).ino;
+    watchFile(options.socketPath, { interval: POLL_INTERVAL_MS, persistent: false }, this.#look);
+  }
+
+  /** The port, once it is listened on. */
+  get port(): number | undefined {
+    const address = this.#server?.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /** Stops to serve, or to wait for the port. */
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#retry);
+    unwatchFile(this.#options.socketPath, this.#look);
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+  }
+
+  readonly #look = ({ ino }: Stats): void => {
+    // 0: there is none, so nobody has taken it over.
+    if (ino === 0 || ino === this.#ownInode) return;
+    this.#options.log.info('another listens on the socket: it gets the admin port');
+    this.close();
+  };
+
+  /** @returns whether the port was free */
+  async #listen(): Promise<boolean> {
+    const { host, port } = this.#options;
+    try {
+      this.#server = await startAdmin(host, port, {
+        maxConnections: ADMIN_MAX_CONNECTIONS,
+        timeoutMs: ADMIN_TIMEOUT_MS,
+        onRefused: (reason) => {
+          this.#options.log.info({ reason }, 'admin request refused');
+        },
+      });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+      throw cause;
+    }
+    if (this.#over) this.close();
+    return true;
+  }
+
+  #tryLater(): void {
+    this.#retry = setTimeout(() => void this.#tryAgain(), POLL_INTERVAL_MS);
+  }
+
+  async #tryAgain(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      if (await this.#listen()) log.info({ adminPort: this.port }, 'serving metrics');
+      else if (!this.#over) this.#tryLater();
+    } catch (cause) {
+      log.error({ reason: (cause as Error).message }, 'admin port cannot be listened on');
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { createServer, type Server } from 'node:http';
+import { adminTimeouts, boundAdminServer, type AdminBounds } from '../../protocol/admin-server';
+import { collectProcessMetrics, registry } from '../metrics/metrics';
+
+/**
+ * Serves GET /metrics (Prometheus) and /livez on a port of its own.
+ * @param port 0 takes any free one
+ */
+export async function startAdmin(host: string, port: number, bounds: AdminBounds): Promise<Server> {
+  const server = createServer(adminTimeouts(bounds.timeoutMs), (request, response) => {
+    if (request.method !== 'GET') {
+      response.writeHead(405, { Allow: 'GET' }).end();
+      return;
+    }
+    switch (request.url) {
+      case '/livez':
+        response.end('ok\n');
+        return;
+      case '/metrics':
+        registry.metrics().then(
+          (text) => response.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
+          () => response.writeHead(500).end(),
+        );
+        return;
+      default:
+        response.writeHead(404).end();
+    }
+  });
+  boundAdminServer(server, bounds);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  collectProcessMetrics();
+  return server;
+}

@@ -1,0 +1,29 @@
+import { placeFields } from '../schema/token-locations';
+import type { PlaceRules } from './config';
+
+/**
+ * Where tokens may be, as far as it can be told of a configuration that cannot be used: a field that is no list of texts
+ * has its default.
+ */
+export function givenPlaces(raw: unknown): PlaceRules {
+  const given = (typeof raw === 'object' && raw !== null ? raw : {}) as Readonly<Record<string, unknown>>;
+  const texts = (name: string): readonly string[] => {
+    const value = given[name];
+    return isTexts(value) ? value : defaultOf(name);
+  };
+  return {
+    headerNames: texts('header_names').map((name) => name.toLowerCase()),
+    subprotocolPrefixes: texts('subprotocol_prefixes'),
+    cookieNames: texts('cookie_names'),
+    uriParamNames: texts('uri_param_names'),
+  };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function defaultOf(name: string): readonly string[] {
+  const rule = placeFields.find((field) => name in field)?.[name];
+  return isTexts(rule?.default) ? rule.default : [];
+}

@@ -1,0 +1,322 @@
+import { signAssertion } from '../../protocol/assertion';
+import { REQUEST_ID_PATTERN } from '../../protocol/headers';
+import { rolesText, type Identity } from '../../protocol/identity';
+import type { FittedKey } from '../../protocol/keys';
+import type { GatekeeperConfig } from '../config/config';
+import { clientNetwork } from '../lib/client-network';
+import { checkOrigin } from './origin';
+import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
+import { bearerChallenge, Refusal, type RefusalCode } from '../request/refusal';
+import {
+  isWebSocketUpgrade,
+  singleHeader,
+  type RoutedUpgrade,
+  type UpgradeRequest,
+} from '../request/request';
+import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
+import { appliedLimits, tierKeyOf } from '../store/limits';
+import {
+  StoreUnreachableError,
+  type LimitState,
+  type Store,
+  type StoreAnswer,
+  type StoreQuery,
+} from '../store/store';
+import { findToken, type PresentedToken } from '../token/locations';
+import type { TokenVerifier, VerifiedToken } from '../token/verify';
+
+/** The upgrade goes on to the upstream. */
+export interface Admit {
+  readonly outcome: 'admitted';
+  readonly requestId: string;
+  readonly identity: Identity;
+  /** Set on the upstream request, all at once, over whatever the client sent. */
+  readonly upstreamHeaders: Readonly<Record<string, string>>;
+  /** Removed from the upstream request. */
+  readonly clearHeaders: readonly string[];
+  /** The upstream's query, when it must change. */
+  readonly rawQuery: string | undefined;
+  /** Set on the response to the client. */
+  readonly responseHeaders: Readonly<Record<string, string>>;
+}
+
+/** What was known of an upgrade when it was refused: for the log, never for the client. */
+export interface Told {
+  /** Of a token that was verified. */
+  identity?: Identity;
+  /** The limit that refused. */
+  limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
+  /** Of a client over a limit with its refused upgrades: its address or network. */
+  address?: string | undefined;
+  /** Why this upgrade would be refused without that limit, as far as it was looked at. */
+  refusedFor?: RefusalCode;
+}
+
+/** The upgrade ends here. */
+export interface Reject extends Readonly<Told> {
+  readonly outcome: RefusalCode;
+  readonly requestId: string;
+  readonly status: number;
+  readonly message: string;
+  readonly responseHeaders: Readonly<Record<string, string>>;
+}
+
+/** What a decision needs besides the request and the configuration. */
+export interface DecisionContext {
+  readonly verifier: TokenVerifier;
+  readonly assertionKey: FittedKey;
+  /** Shared by all gatekeepers. */
+  readonly store: Store;
+  /** Asked in its place while it cannot be reached, where the configuration allows it. */
+  readonly fallbackStore: Store;
+  /** Counts refused upgrades by address. */
+  readonly refused: RefusedUpgrades;
+  /** A new unique id (RFC 9562). */
+  readonly newId: () => string;
+}
+
+/** Seconds that a client is told to wait when the store cannot be reached. */
+const RETRY_AFTER_UNREACHABLE_SECONDS = 1;
+
+/**
+ * Decides one upgrade. Touches no clock and no gateway.
+ * @param now seconds since the epoch
+ * @throws only what is no refusal: a fault of the gatekeeper itself
+ */
+export async function decide(
+  request: RoutedUpgrade,
+  config: GatekeeperConfig,
+  context: DecisionContext,
+  now: number,
+): Promise<Admit | Reject> {
+  const requestId = requestIdOf(request, config, context);
+  const told: Told = {};
+  const client = clientOf(request, config, context);
+  try {
+    return await admit(request, config, context, now, { requestId, told, client });
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    const refusal = countedRefusal(cause, client, config, now, told);
+    if (refusal.code === 'too_many_refused') told.address = addressOf(request, config);
+    return { ...reject(refusal, config, requestId), ...told };
+  }
+}
+
+/** What one decision gathers. */
+interface Begun {
+  readonly requestId: string;
+  readonly told: Told;
+  readonly client: ClientRefusals;
+}
+
+async function admit(
+  request: RoutedUpgrade,
+  config: GatekeeperConfig,
+  context: DecisionContext,
+  now: number,
+  { requestId, told, client }: Begun,
+): Promise<Admit> {
+  if (!isWebSocketUpgrade(request)) {
+    throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
+  }
+  const { cookiesCount } = checkOrigin(request, config.origins);
+  const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
+  const { over } = client;
+  if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
+    throw tooManyRefused(over, config, now, told);
+  }
+  const token = await context.verifier.verify(presented.token, now);
+  told.identity = token.identity;
+  const query = queryOf(request, config, token);
+  const answer = await askStore(query, config, context);
+  if (answer.revoked) context.verifier.forget(presented.token);
+  const limitHeaders = checkStore(answer, query, config, now, told);
+
+  const { identity, jti: tokenJti, exp: tokenExp } = token;
+  const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath };
+  const assertion = await signAssertion(caller, context.assertionKey, now, context.newId());
+  return {
+    outcome: 'admitted',
+    requestId,
+    identity,
+    ...upstreamChanges(config, presented, identity, requestId, assertion),
+    responseHeaders: limitHeaders,
+  };
+}
+
+function clientOf(
+  request: UpgradeRequest,
+  config: GatekeeperConfig,
+  { refused }: DecisionContext,
+): ClientRefusals {
+  const { refusedLimits, redis, overLimitVerifications } = config;
+  if (refusedLimits.length === 0) return UNCOUNTED;
+  const subject = { ...NOBODY, path: request.path, ip: addressOf(request, config) };
+  return refused.of(appliedLimits(refusedLimits, subject, redis.keyPrefix), overLimitVerifications);
+}
+
+/** Whom a limit by address counts before a token was verified. */
+export const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };
+
+function addressOf({ ip }: UpgradeRequest, { ipv6PrefixBits }: GatekeeperConfig): string | undefined {
+  return ip === undefined ? undefined : clientNetwork(ip, ipv6PrefixBits);
+}
+
+/** Whether a limit by address counts a refusal with this status: its client causes it. */
+export function countsRefusal(status: number): boolean {
+  return status === 401 || status === 403;
+}
+
+/** A refusal that the client causes counts against it, and is a 429 once it is over. */
+function countedRefusal(
+  refusal: Refusal,
+  client: ClientRefusals,
+  config: GatekeeperConfig,
+  now: number,
+  told: Told,
+): Refusal {
+  if (!countsRefusal(refusal.status)) return refusal;
+  if (client.over === undefined) {
+    client.count();
+    return refusal;
+  }
+  told.refusedFor = refusal.code;
+  return tooManyRefused(client.over, config, now, told);
+}
+
+function tooManyRefused({ limit, state }: OverLimit, config: GatekeeperConfig, now: number, told: Told) {
+  const { entry } = limit;
+  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+  const message = 'Too many refused connections from this address, try again later';
+  return overLimit('too_many_refused', message, state, config, now);
+}
+
+function queryOf(
+  request: UpgradeRequest,
+  config: GatekeeperConfig,
+  { identity, tier, jti }: VerifiedToken,
+): StoreQuery {
+  const { tenantId, userId } = identity;
+  const { path, routeId } = request;
+  const subject = { tenantId, userId, tier, path, routeId, ip: addressOf(request, config) };
+  return {
+    limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
+    tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
+    revocationKey:
+      config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
+  };
+}
+
+async function askStore(
+  query: StoreQuery,
+  config: GatekeeperConfig,
+  context: DecisionContext,
+): Promise<StoreAnswer> {
+  if (query.limits.length === 0 && query.revocationKey === undefined) {
+    return { admitted: true, states: [], revoked: false };
+  }
+  const answer = await askShared(query, context);
+  const { uncounted = [], revoked } = answer;
+  if (revoked === true || (revoked !== undefined && uncounted.length === 0)) return answer;
+  if (revoked === undefined && !config.revocation.faultTolerant)
+    throw unknown('Whether the token was revoked');
+  if (uncounted.length > 0 && !config.faultTolerant) throw unknown('The rate limit');
+  const counted = await context.fallbackStore.ask({ ...query, limits: uncounted, revocationKey: undefined });
+  return bothAnswers(query, answer, counted);
+}
+
+/** Where nothing is answered, nothing is known; otherwise each answer stands, whatever became of the others. */
+async function askShared(query: StoreQuery, { store }: DecisionContext): Promise<StoreAnswer> {
+  try {
+    return await store.ask(query);
+  } catch (cause) {
+    if (!(cause instanceof StoreUnreachableError)) throw cause;
+    const revoked = query.revocationKey === undefined ? false : undefined;
+    return { admitted: true, states: [], uncounted: query.limits, revoked };
+  }
+}
+
+function unknown(what: string): Refusal {
+  return new Refusal(503, 'redis_unreachable', `${what} cannot be checked, try again later`, {
+    'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
+  });
+}
+
+/** What Redis counted, and in this process's memory what it did not. */
+function bothAnswers({ limits }: StoreQuery, shared: StoreAnswer, memory: StoreAnswer): StoreAnswer {
+  const uncounted = new Set(shared.uncounted);
+  const [inRedis, inMemory] = [shared.states.values(), memory.states.values()];
+  const states = limits.map((limit) => (uncounted.has(limit) ? inMemory : inRedis).next().value);
+  return {
+    admitted: shared.admitted && memory.admitted,
+    states: states.filter((state) => state !== undefined),
+    revoked: shared.revoked,
+  };
+}
+
+function checkStore(
+  { admitted, states, revoked }: StoreAnswer,
+  { limits }: StoreQuery,
+  config: GatekeeperConfig,
+  now: number,
+  told: Told,
+) {
+  if (revoked === true) throw new Refusal(401, 'revoked', 'The token was revoked');
+  const state = tellingState(states);
+  if (state === undefined) return {};
+  if (admitted) return tellingHeaders(state, config, now);
+  const { entry } = limits[states.indexOf(state)] ?? {};
+  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+  throw overLimit('rate_limited', 'Too many connections, try again later', state, config, now);
+}
+
+function overLimit(
+  code: RefusalCode,
+  message: string,
+  state: LimitState,
+  config: GatekeeperConfig,
+  now: number,
+): Refusal {
+  const headers = { 'Retry-After': retryAfter(state), ...tellingHeaders(state, config, now) };
+  return new Refusal(429, code, message, headers);
+}
+
+function tellingHeaders(state: LimitState, config: GatekeeperConfig, now: number) {
+  return config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
+}
+
+function upstreamChanges(
+  config: GatekeeperConfig,
+  { changes }: PresentedToken,
+  identity: Identity,
+  requestId: string,
+  assertion: string,
+): Pick<Admit, 'upstreamHeaders' | 'clearHeaders' | 'rawQuery'> {
+  const names = config.headerNames;
+  const upstreamHeaders = {
+    ...changes.setHeaders,
+    [names.tenant]: identity.tenantId,
+    [names.user]: identity.userId,
+    [names.roles]: rolesText(identity.roles),
+    [names.requestId]: requestId,
+    [names.assertion]: assertion,
+  };
+  return { upstreamHeaders, clearHeaders: changes.clearHeaders, rawQuery: changes.rawQuery };
+}
+
+function requestIdOf(request: UpgradeRequest, config: GatekeeperConfig, context: DecisionContext): string {
+  const given = singleHeader(request, config.headerNames.requestId);
+  return given !== undefined && REQUEST_ID_PATTERN.test(given) ? given : context.newId();
+}
+
+function reject(refusal: Refusal, config: GatekeeperConfig, requestId: string): Reject {
+  const challenge =
+    refusal.status === 401 ? { 'WWW-Authenticate': bearerChallenge(config.realm, refusal.code) } : undefined;
+  return {
+    outcome: refusal.code,
+    requestId,
+    status: refusal.status,
+    message: refusal.message,
+    responseHeaders: { ...refusal.headers, ...challenge, [config.headerNames.requestId]: requestId },
+  };
+}

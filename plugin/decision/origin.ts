@@ -1,0 +1,35 @@
+import type { OriginRules } from '../config/config';
+import { ANY_ORIGIN } from '../config/origins';
+import { Refusal } from '../request/refusal';
+import type { UpgradeRequest } from '../request/request';
+
+/**
+ * Checks the Origin (RFC 6455 §10.2) and tells whether cookies count: they do only from an Origin that is allowed by
+ * name, since a browser sends them from any page (cross-site WebSocket hijacking).
+ * @throws Refusal 403
+ */
+export function checkOrigin(request: UpgradeRequest, rules: OriginRules): { readonly cookiesCount: boolean } {
+  const values = request.headers['origin'] ?? [];
+  if (values.length > 1) throw new Refusal(403, 'origin_not_allowed', 'More than one Origin was sent');
+  if (rules.allowed.length === 0) return { cookiesCount: false };
+  const [origin] = values;
+  if (origin === undefined) {
+    if (rules.allowAbsent) return { cookiesCount: false };
+    throw new Refusal(403, 'origin_not_allowed', 'An Origin is required');
+  }
+  if (rules.allowed.some((allowed) => matches(origin, allowed))) return { cookiesCount: true };
+  if (rules.allowed.includes(ANY_ORIGIN)) return { cookiesCount: false };
+  throw new Refusal(403, 'origin_not_allowed', 'The Origin is not allowed');
+}
+
+// A host is letters, digits, dots and hyphens: nothing that could end it early, like `/` or `@`.
+const SUBDOMAIN = /^(?:[a-z0-9-]+\.)+$/;
+
+function matches(origin: string, allowed: string): boolean {
+  if (allowed === ANY_ORIGIN) return false;
+  const wildcard = allowed.indexOf('*.');
+  if (wildcard === -1) return origin === allowed;
+  const [before, after] = [allowed.slice(0, wildcard), allowed.slice(wildcard + 2)];
+  if (!origin.startsWith(before) || !origin.endsWith(after)) return false;
+  return SUBDOMAIN.test(origin.slice(before.length, origin.length - after.length));
+}

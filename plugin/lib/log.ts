@@ -1,0 +1,11 @@
+import { hostname } from 'node:os';
+import { readLogLevel } from '../../stdio/log-level';
+import { processLog } from '../../stdio/process-log';
+
+/** The process's log: JSON lines on standard output. Tokens, assertions and secrets are never handed to it. */
+export const { log, droppedLines, settle } = processLog(
+  // ws-gatekeeper refuses to start with any other.
+  readLogLevel(process.env['GATEKEEPER_LOG_LEVEL'] ?? '') ?? 'info',
+  // Of two that run at once, as while one takes over from the other, the pid says which.
+  { pid: process.pid, hostname: hostname(), name: 'ws-gatekeeper' },
+);

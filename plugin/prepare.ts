@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/config';
+import type { GatekeeperKeys } from './config/keys';
+import { parseConfig } from './config/parse';
+import type { DecisionContext } from './decision/decide';
+import type { HeaderSelection } from './request/header-selection';
+import { Health } from './health';
+import { readMaxRefusedAddresses } from './decision/max-refused-addresses';
+import { RefusedUpgrades } from './decision/refused-upgrades';
+import { RemoteKeys } from './keys/jwks';
+import { fetchJwks } from './keys/jwks-fetch';
+import { configuredKeys } from './keys/key-source';
+import {
+  exportRefusedAddresses,
+  fallbacks,
+  jwksAgeSeconds,
+  jwksFetches,
+  jwksStaleUses,
+  observeSince,
+  verificationSeconds,
+} from './metrics/metrics';
+import { isNestedDeeperThan, MAX_NESTING } from './lib/nesting';
+import { lookedAtHeaders } from './request/request';
+import { storesOf } from './store/configured-stores';
+import type { HeldStores } from './store/held-stores';
+import type { Store } from './store/store';
+import { cachingVerifier, type CachingVerifier } from './token/cache';
+import { verifyToken } from './token/verify';
+
+/** A configuration made ready to decide by. */
+export interface Ready {
+  readonly config: GatekeeperConfig;
+  readonly context: DecisionContext;
+  /** Those that the decision looks at. */
+  readonly headers: HeaderSelection;
+  /** Lets go of what it holds of Redis. */
+  close(): void;
+  readonly health: Health;
+}
+
+/** How many unusable keys of a JWK Set a log line names. */
+const MAX_SHOWN_KEYS = 20;
+
+/** Makes a configuration ready; resolves with the error of one that cannot be used. */
+export async function readyFor(raw: unknown, log: Logger): Promise<Ready | ConfigError> {
+  try {
+    if (isNestedDeeperThan(raw, MAX_NESTING))
+      throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
+    const { config, keys } = await parseConfig(raw);
+    const stores = storesOf(config, log);
+    const context = contextFor(config, keys, stores, log);
+    return {
+      config,
+      context,
+      health: new Health(context.store, config, monotonicMs),
+      headers: lookedAtHeaders(config),
+      close() {
+        stores?.release();
+      },
+    };
+  } catch (cause) {
+    const error = cause instanceof ConfigError ? cause : new ConfigError((cause as Error).message);
+    log.error({ reason: error.message }, 'configuration refused');
+    return error;
+  }
+}
+
+function contextFor(
+  config: GatekeeperConfig,
+  keys: GatekeeperKeys,
+  stores: HeldStores | undefined,
+  log: Logger,
+): DecisionContext {
+  return {
+    verifier: verifierFor(config, keys, log),
+    assertionKey: keys.assertion,
+    store: stores?.shared ?? NEVER_ASKED,
+    fallbackStore: {
+      ask(query) {
+        fallbacks.inc();
+        return (stores?.memory ?? NEVER_ASKED).ask(query);
+      },
+    },
+    refused: refusedUpgrades,
+    newId: randomUUID,
+  };
+}
+
+/** Of a configuration that limits nothing and looks up nothing. */
+const NEVER_ASKED: Store = {
+  ask: () => Promise.reject(new Error('expected no question to a store')),
+};
+
+const monotonicMs = () => performance.now();
+
+/** One for all configurations, so that what it takes is bounded whatever they are. */
+const refusedUpgrades = new RefusedUpgrades(
+  () => monotonicMs() * 1000,
+  // ws-gatekeeper refuses to start with any other.
+  readMaxRefusedAddresses(process.env['GATEKEEPER_MAX_REFUSED_ADDRESSES'] ?? ''),
+);
+exportRefusedAddresses(() => refusedUpgrades.size);
+
+/** Verifies tokens by a configuration, and remembers those that were good. */
+export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log: Logger): CachingVerifier {
+  const remote =
+    config.jwks === undefined
+      ? undefined
+      : remoteKeys(
+          config.jwks,
+          () => {
+            verifier.clear();
+          },
+          log,
+        );
+  const sources = [configuredKeys(keys.token), ...(remote === undefined ? [] : [remote])];
+  const refreshKeys = async (): Promise<void> => {
+    await remote?.keepFresh().catch(() => {
+      verifier.clear();
+    });
+  };
+  const verifier = cachingVerifier(
+    {
+      async verify(token, now) {
+        const begunMs = performance.now();
+        try {
+          return await verifyToken(token, config.token, sources, now);
+        } finally {
+          observeSince(verificationSeconds, begunMs);
+        }
+      },
+    },
+    config.tokenCacheSize,
+    config.token.clockToleranceSeconds,
+    remote && refreshKeys,
+  );
+  return verifier;
+}
+
+function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): RemoteKeys {
+  return new RemoteKeys(settings, {
+    fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
+    monotonicSeconds: () => monotonicMs() / 1000,
+    onChange(leftOut) {
+      if (leftOut.length > 0) {
+        const shown = leftOut.slice(0, MAX_SHOWN_KEYS);
+        log.warn({ count: leftOut.length, keys: shown }, 'jwks_uri has keys that cannot verify tokens');
+      }
+      onChange();
+    },
+    onSuccess() {
+      jwksFetches.inc({ outcome: 'done' });
+    },
+    onUse(ageSeconds) {
+      jwksAgeSeconds.observe(ageSeconds);
+      if (ageSeconds > settings.cacheSeconds) jwksStaleUses.inc();
+    },
+    onFailure(error) {
+      jwksFetches.inc({ outcome: 'failed' });
+      log.warn({ reason: error.message }, 'jwks_uri cannot be fetched');
+    },
+  });
+}

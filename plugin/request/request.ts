@@ -1,0 +1,50 @@
+import type { GatekeeperConfig } from '../config/config';
+import { HeaderSelection } from './header-selection';
+
+/** What the decision looks at. What no rule of the configuration needs is not asked of Kong and undefined here. */
+export interface UpgradeRequest {
+  /** Names in lower case, repeated ones in order. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** The path without the query, in its one spelling (protocol/path.ts). */
+  readonly path?: string | undefined;
+  /** The query without its `?`. */
+  readonly rawQuery?: string | undefined;
+  /** The request target as the client sent it; known where the query may carry a token. */
+  readonly target?: string | undefined;
+  /** The client's address, behind the proxies that Kong trusts. */
+  readonly ip?: string | undefined;
+  /** The id of Kong's route. */
+  readonly routeId?: string | undefined;
+}
+
+/** An upgrade of which is known where Kong sends it. */
+export interface RoutedUpgrade extends UpgradeRequest {
+  /**
+   * The path that Kong calls on the upstream, in its one spelling: another than {@link path} where a route strips or the service
+   * has a path of its own.
+   */
+  readonly upstreamPath: string;
+}
+
+/** The one value of a header, or undefined when it is absent or repeated. */
+export function singleHeader(request: UpgradeRequest, name: string): string | undefined {
+  const values = request.headers[name.toLowerCase()];
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+/** Whether this asks to become a WebSocket (RFC 6455 §4.2.1). */
+export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
+  const upgrade = request.headers['upgrade'] ?? [];
+  return upgrade.some((value) =>
+    value.split(',').some((token) => token.trim().toLowerCase() === 'websocket'),
+  );
+}
+
+/** The headers that a decision by this configuration looks at; of the others nothing need be known. */
+export function lookedAtHeaders({ places, headerNames }: GatekeeperConfig): HeaderSelection {
+  return new HeaderSelection([
+    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent'],
+    ...places.headerNames,
+    headerNames.requestId.toLowerCase(),
+  ]);
+}

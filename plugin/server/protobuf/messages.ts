@@ -1,0 +1,286 @@
+import type { HeaderLists, HeaderSelection } from '../../request/header-selection';
+import type { MatchedRoute } from '../../kong';
+import type { FrameWriter } from './frame-writer';
+import { ProtocolError } from './frame';
+import { WireReader } from './wire-reader';
+import { DELIMITED, FIXED64, tag, VARINT } from './wire-type';
+
+/*
+ * The part of Kong's pluginsocket.proto that the gatekeeper speaks, read and written where it lies; field numbers are
+ * Kong's. test/plugin/server/messages.test.ts holds it to protobufjs.
+ */
+
+/** What Kong asks for. */
+export type RpcCommand =
+  | { readonly name: 'start_instance'; readonly plugin: string; readonly config: Buffer }
+  | { readonly name: 'close_instance'; readonly instance: number }
+  | { readonly name: 'handle_event'; readonly instance: number };
+
+/** A call of Kong's. */
+export interface RpcCall {
+  /** What the answer repeats. */
+  readonly sequence: number | bigint;
+  /** Undefined for one that is not known here. */
+  readonly command: RpcCommand | undefined;
+}
+
+const SEQUENCE = 1;
+/** `string_value` of a `google.protobuf.Value`. */
+const VALUE_TEXT = 3;
+const INSTANCE_STATUS = 33;
+const CALL = {
+  sequence: tag(SEQUENCE, VARINT),
+  startInstance: tag(33, DELIMITED),
+  closeInstance: tag(35, DELIMITED),
+  handleEvent: tag(36, DELIMITED),
+} as const;
+
+const ROUTE = { id: tag(1, DELIMITED), name: tag(4, DELIMITED), service: tag(18, DELIMITED) } as const;
+
+/** Reads an RpcCall. @throws ProtocolError when it is none */
+export function readRpcCall(frame: Buffer): RpcCall {
+  const reader = new WireReader(frame);
+  let sequence: number | bigint = 0;
+  let command: RpcCommand | undefined;
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    switch (field) {
+      case CALL.sequence:
+        sequence = reader.uint64();
+        break;
+      case CALL.startInstance:
+        command = readStartInstance(reader);
+        break;
+      case CALL.closeInstance:
+        command = { name: 'close_instance', instance: readInstanceId(reader) };
+        break;
+      case CALL.handleEvent:
+        command = { name: 'handle_event', instance: readInstanceId(reader) };
+        break;
+      default:
+        reader.skip(field);
+    }
+  }
+  return { sequence, command };
+}
+
+function readStartInstance(reader: WireReader): RpcCommand {
+  const end = reader.enter();
+  let plugin = '';
+  let config: Buffer = Buffer.alloc(0);
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) plugin = reader.text();
+    else if (field === tag(2, DELIMITED)) config = reader.shared();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return { name: 'start_instance', plugin, config };
+}
+
+function readInstanceId(reader: WireReader): number {
+  const end = reader.enter();
+  let id = 0;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, VARINT)) id = reader.int32();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return id;
+}
+
+/** The end of a call; `instance` only for a started one. */
+export function writeRpcReturn(
+  out: FrameWriter,
+  sequence: number | bigint,
+  instance?: { readonly name: string; readonly id: number },
+): void {
+  out.beginFrame();
+  out.integer(SEQUENCE, sequence);
+  if (instance !== undefined) {
+    out.message(INSTANCE_STATUS, () => {
+      out.text(1, instance.name);
+      out.integer(2, instance.id);
+    });
+  }
+  out.endFrame();
+}
+
+/** An `Int` argument. */
+export function writeInt(out: FrameWriter, v: number): void {
+  out.beginFrame();
+  out.integer(1, v);
+  out.endFrame();
+}
+
+/** A `String` argument. */
+export function writeString(out: FrameWriter, v: string): void {
+  out.beginFrame();
+  out.text(1, v);
+  out.endFrame();
+}
+
+/** A `KV` argument whose value is text. */
+export function writeKeyValue(out: FrameWriter, key: string, text: string): void {
+  out.beginFrame();
+  out.text(1, key);
+  out.message(2, () => {
+    out.text(VALUE_TEXT, text);
+  });
+  out.endFrame();
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Headers as a `google.protobuf.Struct` argument. */
+export function writeHeaders(out: FrameWriter, headers: Headers): void {
+  out.beginFrame();
+  writeFields(out, headers);
+  out.endFrame();
+}
+
+/** The arguments of `kong.response.exit`. */
+export function writeExit(out: FrameWriter, status: number, body: string, headers: Headers): void {
+  out.beginFrame();
+  out.integer(1, status);
+  out.text(2, body);
+  out.message(3, () => {
+    writeFields(out, headers);
+  });
+  out.endFrame();
+}
+
+const STRUCT_FIELDS = 1;
+
+function writeFields(out: FrameWriter, headers: Headers): void {
+  for (const name of Object.keys(headers)) out.entry(STRUCT_FIELDS, name, headers[name] ?? '');
+}
+
+/** Reads a `String` result. @throws ProtocolError when it is none */
+export function readString(frame: Buffer): string {
+  return readFirstText(frame);
+}
+
+/** Reads a `Number` result. @throws ProtocolError when it is none */
+export function readNumber(frame: Buffer): number {
+  const reader = new WireReader(frame);
+  let number = 0;
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(1, FIXED64)) number = reader.double();
+    else reader.skip(field);
+  }
+  return number;
+}
+
+/** Reads what is used of a `Route`. @throws ProtocolError when it is none */
+export function readRoute(frame: Buffer): MatchedRoute {
+  const reader = new WireReader(frame);
+  let id = '';
+  let name = '';
+  let service: MatchedRoute['service'];
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === ROUTE.id) id = reader.text();
+    else if (field === ROUTE.name) name = reader.text();
+    else if (field === ROUTE.service) service = { id: readFirstText(reader.shared()) };
+    else reader.skip(field);
+  }
+  return { id, name, service };
+}
+
+function readFirstText(frame: Buffer): string {
+  const reader = new WireReader(frame);
+  let text = '';
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) text = reader.text();
+    else reader.skip(field);
+  }
+  return text;
+}
+
+/**
+ * Reads headers from a `google.protobuf.Struct`.
+ * @param selection which; all when undefined
+ * @throws ProtocolError when it is none, or one of those is neither text nor a list of texts
+ */
+export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderLists {
+  const headers = Object.create(null) as HeaderLists;
+  const reader = new WireReader(frame);
+  while (reader.position < frame.length) {
+    const field = reader.uint32();
+    if (field === tag(STRUCT_FIELDS, DELIMITED)) readEntry(reader, selection, headers);
+    else reader.skip(field);
+  }
+  return headers;
+}
+
+function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): void {
+  const end = reader.enter();
+  let keyAt = end;
+  let keyEnd = end;
+  let valueAt = -1;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) {
+      keyEnd = reader.enter();
+      keyAt = reader.position;
+      reader.position = keyEnd;
+    } else {
+      if (field === tag(2, DELIMITED)) valueAt = reader.position;
+      reader.skip(field);
+    }
+  }
+  reader.leave(end);
+  const { bytes } = reader;
+  const name =
+    selection === undefined ? bytes.toString('utf8', keyAt, keyEnd) : selection.find(bytes, keyAt, keyEnd);
+  if (name === undefined) return;
+  if (valueAt === -1) throw new ProtocolError('expected text in a header');
+  reader.position = valueAt;
+  headers[name] = readValue(reader);
+  reader.position = end;
+}
+
+const VALUE = { text: tag(VALUE_TEXT, DELIMITED), list: tag(6, DELIMITED) } as const;
+
+function readValue(reader: WireReader): readonly string[] {
+  const end = reader.enter();
+  let texts: readonly string[] | undefined;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === VALUE.text) texts = [reader.text()];
+    else if (field === VALUE.list) texts = readList(reader);
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  if (texts === undefined) throw new ProtocolError('expected text in a header');
+  return texts;
+}
+
+function readList(reader: WireReader): readonly string[] {
+  const end = reader.enter();
+  const texts: string[] = [];
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === tag(1, DELIMITED)) texts.push(readText(reader));
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  return texts;
+}
+
+function readText(reader: WireReader): string {
+  const end = reader.enter();
+  let text: string | undefined;
+  while (reader.position < end) {
+    const field = reader.uint32();
+    if (field === VALUE.text) text = reader.text();
+    else reader.skip(field);
+  }
+  reader.leave(end);
+  if (text === undefined) throw new ProtocolError('expected text in a header');
+  return text;
+}

@@ -1,0 +1,133 @@
+import type { ControlFrame, GapReason } from '../../protocol/frames';
+import type { Frame } from '../fanout/frame';
+import type { Feed } from './subscription';
+import type { Handover } from '../resume/handover/handover';
+import type { RouteMetrics } from '../metrics/metrics';
+import type { FrameCounter, Outbox } from '../fanout/send-queue';
+import type { Beginning, ResumePoint } from '../resume/resume-point';
+import type { Stream, StreamIdentity, StreamListener } from '../resume/replay-log';
+import type { Streams } from '../resume/replay-logs';
+
+/** What a client of `bridge.v1` asked for. */
+export interface StreamRequest {
+  readonly identity: StreamIdentity;
+  readonly point: ResumePoint | undefined;
+  /** The AI chat's session, for `bridge.ready`. */
+  readonly session: string | undefined;
+  /** Told when Redis does not allow one of the channels any longer. */
+  readonly onRefused: () => void;
+}
+
+/**
+ * The feed of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
+ * it, then what is live, every frame counted.
+ */
+export class StreamFeed implements Feed, StreamListener, FrameCounter {
+  readonly #streams: Streams;
+  readonly #handover: Handover;
+  readonly #request: StreamRequest;
+  readonly #metrics: RouteMetrics;
+  #stream: Stream | undefined;
+  #outbox: Outbox | undefined;
+  /** Where to begin in the count of the stream, or why that cannot be. */
+  #point: ResumePoint | GapReason | undefined;
+
+  constructor(streams: Streams, handover: Handover, request: StreamRequest, metrics: RouteMetrics) {
+    this.#streams = streams;
+    this.#handover = handover;
+    this.#request = request;
+    this.#metrics = metrics;
+  }
+
+  /** A client that resumes goes on under the sender id it had. */
+  get senderId(): Buffer | undefined {
+    return this.#stream?.senderId;
+  }
+
+  readonly heardAtMs = undefined;
+
+  echo(): void {
+    // What its client sent is not in its stream, and would be counted there.
+  }
+
+  async join(): Promise<void> {
+    const { identity, point } = this.#request;
+    this.#stream = this.#streams.hold(identity, point, this);
+    await this.#streams.subscribed(this.#stream);
+    const isElsewhere = point !== undefined && point.epoch !== this.#stream.epoch;
+    this.#point = isElsewhere ? await this.#handover.ask(this.#stream, point) : point;
+  }
+
+  start(outbox: Outbox): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#streams.use(stream);
+    this.#outbox = outbox;
+    const beginning = beginningOf(stream, this.#point);
+    switch (beginning.kind) {
+      case 'fresh':
+        this.#ready(stream.end, false);
+        break;
+      case 'gap':
+        this.#metrics.resume(beginning.reason);
+        this.#ready(stream.end, false);
+        this.#gap(beginning.reason, stream.end);
+        break;
+      case 'resumed':
+        this.#metrics.resume('resumed');
+        this.#ready(beginning.offset, true);
+        for (const [index, frame] of beginning.missed.entries()) this.take(frame, beginning.offset + index);
+    }
+    stream.listen(this);
+  }
+
+  take(frame: Frame, offset: number): void {
+    if (frame.reserved) this.#gap('reserved', offset + 1);
+    else this.#outbox?.data(frame, this, offset);
+  }
+
+  slowGap(offset: number): ControlFrame {
+    return this.#gapFrame('slow', offset);
+  }
+
+  lost(): void {
+    this.#gap('redis', this.#stream?.end ?? 0);
+  }
+
+  refused(): void {
+    this.#request.onRefused();
+  }
+
+  leave(): void {
+    if (this.#stream === undefined) return;
+    this.#stream.unlisten(this);
+    this.#streams.release(this.#stream, this);
+  }
+
+  forget(): void {
+    this.leave();
+    if (this.#stream !== undefined) this.#streams.discard(this.#stream);
+  }
+
+  #ready(offset: number, resumed: boolean): void {
+    const { session } = this.#request;
+    const epoch = this.#stream?.epoch ?? '';
+    const named = session === undefined ? {} : { session };
+    this.#outbox?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named } });
+  }
+
+  #gap(reason: GapReason, offset: number): void {
+    this.#outbox?.control(this.#gapFrame(reason, offset));
+  }
+
+  #gapFrame(reason: GapReason, offset: number): ControlFrame {
+    const epoch = this.#stream?.epoch ?? '';
+    this.#metrics.gap(reason);
+    return { type: 'bridge.gap', data: { reason, epoch, offset } };
+  }
+}
+
+function beginningOf(stream: Stream, point: ResumePoint | GapReason | undefined): Beginning<Frame> {
+  if (point === undefined) return { kind: 'fresh' };
+  return typeof point === 'string' ? { kind: 'gap', reason: point } : stream.replay(point);
+}

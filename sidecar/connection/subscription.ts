@@ -1,0 +1,89 @@
+import type { Receiver } from '../fanout/deliver';
+import type { Frame } from '../fanout/frame';
+import type { Outbox } from '../fanout/send-queue';
+import type { Registry } from '../pubsub/single-channels';
+import type { TimerWheel } from '../lib/timer-wheel';
+
+/** How a connection hears its channels. */
+export interface Feed {
+  /** On a relay route: tells what this client sends from what every other does, on any bridge. 16 bytes. */
+  readonly senderId: Buffer | undefined;
+  /**
+   * Subscribes: once this resolves nothing is missed.
+   * @throws SubscriptionError when Redis is unreachable
+   */
+  join(): Promise<void>;
+  /**
+   * When the client was last sent a frame, or its socket opened, by the wheel's clock, in milliseconds. Undefined where that
+   * does not matter: a `bridge.v1` client has other signs of life.
+   */
+  readonly heardAtMs: number | undefined;
+  /** Hands the client a frame that it sent itself. */
+  echo(frame: Frame): void;
+  /** From now on frames go to the socket. */
+  start(outbox: Outbox): void;
+  /** Gives back what it took. Can be called at any stage, more than once. */
+  leave(): void;
+  /** Leaves, and keeps nothing for a client that comes back. */
+  forget(): void;
+}
+
+/** The feed of a plain client: what is published while its socket is open, and nothing else. */
+export class PlainFeed implements Feed, Receiver {
+  readonly senderId: Buffer | undefined;
+  readonly #subscriptions: Registry<Receiver>;
+  readonly #channels: readonly string[];
+  readonly #wheel: TimerWheel;
+  readonly #onRefused: () => void;
+  #heardAtMs = 0;
+  #outbox: Outbox | undefined;
+
+  /** @param onRefused told when Redis does not allow one of the channels any longer */
+  constructor(
+    subscriptions: Registry<Receiver>,
+    channels: readonly string[],
+    senderId: Buffer | undefined,
+    wheel: TimerWheel,
+    onRefused: () => void,
+  ) {
+    this.#wheel = wheel;
+    this.#onRefused = onRefused;
+    this.#subscriptions = subscriptions;
+    this.#channels = channels;
+    this.senderId = senderId;
+  }
+
+  async join(): Promise<void> {
+    await Promise.all(this.#channels.map((channel) => this.#subscriptions.join(channel, this)));
+  }
+
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
+  start(outbox: Outbox): void {
+    this.#outbox = outbox;
+    this.#heardAtMs = this.#wheel.nowMs;
+  }
+
+  take(frame: Frame): void {
+    this.#heardAtMs = this.#wheel.nowMs;
+    this.#outbox?.data(frame);
+  }
+
+  echo(frame: Frame): void {
+    this.take(frame);
+  }
+
+  refused(): void {
+    this.#onRefused();
+  }
+
+  leave(): void {
+    for (const channel of this.#channels) this.#subscriptions.leave(channel, this);
+  }
+
+  forget(): void {
+    this.leave();
+  }
+}

@@ -1,0 +1,40 @@
+import { isUtf8 } from 'node:buffer';
+import { isEnvelope, openEnvelope } from './peer-envelope';
+import { frameOf, type Frame } from './frame';
+import type { Members } from '../lib/small-set';
+
+/** A socket, or what stands for one, as messages from Redis see it. */
+export interface Receiver {
+  /** Set on a route that relays between peers: its own messages do not come back to it. */
+  readonly senderId: Buffer | undefined;
+  take(frame: Frame): void;
+  /** Redis does not allow a channel of it any longer: nothing more comes. */
+  refused?(): void;
+}
+
+/** Tells everybody who heard a channel that Redis does not allow any longer. */
+export function tellRefused(receivers: Members<Receiver>): void {
+  for (const receiver of [...receivers]) receiver.refused?.();
+}
+
+/**
+ * Hands a message of a channel to each of its receivers: what a service published as it is, text when it is
+ * valid UTF-8 (RFC 6455 §5.6) and binary otherwise; what a peer sent as it came, to every other peer.
+ */
+export function deliver(message: Buffer, receivers: Members<Receiver>): void {
+  const binary = !isUtf8(message);
+  const isShared = receivers.size > 1;
+  const frame = frameOf(message, binary, isShared);
+  // No envelope is UTF-8.
+  if (!binary || !isEnvelope(message)) {
+    for (const receiver of receivers) receiver.take(frame);
+    return;
+  }
+  const fromPeer = openEnvelope(message);
+  const inner = fromPeer === undefined ? undefined : frameOf(fromPeer.payload, fromPeer.binary, isShared);
+  for (const receiver of receivers) {
+    if (receiver.senderId === undefined) receiver.take(frame);
+    else if (inner !== undefined && fromPeer?.sender.equals(receiver.senderId) === false)
+      receiver.take(inner);
+  }
+}

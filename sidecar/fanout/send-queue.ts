@@ -1,0 +1,304 @@
+import { WebSocket } from 'ws';
+import type { ControlFrame } from '../../protocol/frames';
+import { Backlog } from './backpressure-queue';
+import { batchOf, type Batch } from './write-batch';
+import type { FrameStream, UnderlyingSocket } from './bridge-socket';
+import type { Frame } from './frame';
+import { HeldBack } from './held-back';
+import type { Owner } from '../lib/loop-shares';
+import type { RouteMetrics } from '../metrics/metrics';
+import { outgoingText, type Outgoing } from './outgoing';
+import type { SlowConsumerPolicy } from '../routes/route';
+import type { Run } from './frame-list';
+import type { Turn, Waiting } from './flush-scheduler';
+import type { Unsent, UnsentBound } from './unsent-budget';
+
+/** What an outbox does about a client that does not take its frames. */
+export interface OutboxPolicy {
+  /** Whose writes they are: those of one owner hold up no other's. */
+  readonly owner: Owner;
+  /** Of what waits for the client; past that it is too slow. */
+  readonly maxBufferBytes: number;
+  readonly slowConsumer: SlowConsumerPolicy;
+  /** Makes the count of what waits for the client beside that of all others; asked once something waits. */
+  readonly openUnsent: () => Unsent;
+  /** Called when what waits is more than that and cannot be replaced; nothing more is sent. */
+  readonly onTooSlow: () => void;
+}
+
+/** What an outbox counts. */
+export type OutboxMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
+
+/** Who counts a client's data frames, and so can say that some were left out. */
+export interface FrameCounter {
+  /** `bridge.gap` with reason `slow`, for a client that goes on at `offset`. */
+  slowGap(offset: number): ControlFrame;
+}
+
+/** A message that is held back, with what a client would be told that it is left out for. */
+interface Held {
+  readonly item: Outgoing;
+  readonly counter: FrameCounter | undefined;
+  readonly offset: number;
+}
+
+/**
+ * What goes out on one socket, in order: one write a turn with all that came in it, and no more once the kernel
+ * takes no more. What waits then is bounded by the limit, one message and one write. What is more than that only because the
+ * loop had no time yet is held back: whether the client is too slow shows when the write comes. After the socket has begun
+ * to close nothing is sent.
+ */
+export class Outbox implements Waiting {
+  readonly #socket: UnderlyingSocket;
+  readonly #stream: FrameStream;
+  readonly #turn: Turn;
+  readonly #metrics: OutboxMetrics;
+  readonly #policy: OutboxPolicy;
+  /** What came in this turn. */
+  #run: Run | undefined;
+  /** What came since the stream takes no more. */
+  #backlog: Backlog | undefined;
+  /** What came since more than the limit waits for the loop's time. */
+  #held: HeldBack<Held> | undefined;
+  /** Made when the stream took no more for the first time. */
+  #unsent: Unsent | undefined;
+  /** The stream takes more, and what waits for it waits for the loop's time. */
+  #isDrained = false;
+  #isSealed = false;
+
+  constructor(
+    socket: UnderlyingSocket,
+    stream: FrameStream,
+    turn: Turn,
+    metrics: OutboxMetrics,
+    policy: OutboxPolicy,
+  ) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#turn = turn;
+    this.#metrics = metrics;
+    this.#policy = policy;
+    socket.beforeClose = () => {
+      this.#finish();
+    };
+  }
+
+  /**
+   * Sends a data frame.
+   * @param counter of a client that is told of gaps, which knows the frame by its `offset`
+   */
+  data(frame: Frame, counter?: FrameCounter, offset = 0): void {
+    this.#send(frame, counter, offset);
+  }
+
+  /** Sends a control frame of `bridge.v1`. */
+  control(frame: ControlFrame): void {
+    this.#send(outgoingText(JSON.stringify(frame), frame.type === 'bridge.gap' ? 'gap' : 'note'));
+  }
+
+  /** Sends a text message that is no data frame. */
+  text(message: string): void {
+    this.#send(outgoingText(message, 'note'));
+  }
+
+  /** Nothing more is sent but what waits now, before the close frame: the socket is to close as soon as there is time for it. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  /** Forgets what waits. */
+  discard(): void {
+    this.#run = undefined;
+    this.#backlog = undefined;
+    this.#held?.clear();
+    this.#held = undefined;
+    this.#unsent?.set(0);
+  }
+
+  /** Writes what came first: not more than the limit and one message. */
+  flush(): void {
+    if (this.#isSealed) return;
+    const run = this.#run;
+    this.#run = undefined;
+    if (!this.#isOpen) return;
+    for (const batch of run?.batches ?? []) {
+      if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
+      else for (const item of batch.items) this.#waitForDrain().push(item);
+    }
+    if (this.#isStreamFull) {
+      this.#waitForDrain();
+      this.#count();
+    }
+    this.#judgeHeld();
+  }
+
+  get bytes(): number {
+    return this.#run?.bytes ?? 0;
+  }
+
+  get owner(): Owner {
+    return this.#policy.owner;
+  }
+
+  get #isOpen(): boolean {
+    return !this.#isSealed && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
+  get #isOverfull(): boolean {
+    return this.#unsentBytes > this.#policy.maxBufferBytes || this.#unsent?.over !== undefined;
+  }
+
+  /** Whether the kernel took no more; what it takes at once only fills the stream for this moment. */
+  get #isStreamFull(): boolean {
+    return this.#stream.writableNeedDrain && this.#stream.writableLength > 0;
+  }
+
+  get #unsentBytes(): number {
+    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0);
+  }
+
+  get #bound(): UnsentBound {
+    return this.#unsentBytes > this.#policy.maxBufferBytes ? 'socket' : (this.#unsent?.over ?? 'socket');
+  }
+
+  /** Notes what waits for the client: only while its stream takes no more, so that one that keeps up costs nothing. */
+  #count(): void {
+    this.#unsent ??= this.#policy.openUnsent();
+    this.#unsent.set(this.#unsentBytes);
+  }
+
+  get #isHolding(): boolean {
+    return this.#held !== undefined && this.#isOpen;
+  }
+
+  /** Whether more than the limit waits, and not for the client. */
+  get #isBehind(): boolean {
+    if (this.#run !== undefined) return this.#run.bytes > this.#policy.maxBufferBytes;
+    return this.#isDrained && this.#isOverfull;
+  }
+
+  #send(item: Outgoing, counter?: FrameCounter, offset = 0): void {
+    if (!this.#isOpen) return;
+    if (this.#held === undefined && !this.#isBehind) this.#judge(item, counter, offset);
+    else this.#hold({ item, counter, offset });
+  }
+
+  #hold(held: Held): void {
+    const { heldCount } = this.#turn;
+    this.#held ??= new HeldBack(heldCount);
+    this.#held.push(held);
+    while (heldCount.isFull && this.#isHolding) this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#isDrained) this.#drained();
+    else this.flush();
+  }
+
+  /** Takes in what was held back, until there is enough to be written again. With what is too much for its client it stays. */
+  #judgeHeld(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    while (!held.isEmpty && !this.#isBehind) {
+      const { first } = held;
+      if (first !== undefined) this.#judge(first.item, first.counter, first.offset);
+      if (!this.#isOpen) return;
+      held.take();
+    }
+    if (held.isEmpty) this.#held = undefined;
+  }
+
+  #judge(item: Outgoing, counter: FrameCounter | undefined, offset: number): void {
+    if (this.#isOverfull && !this.#admits(item, counter, offset)) return;
+    if (this.#backlog !== undefined) {
+      this.#backlog.push(item);
+      this.#count();
+    } else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
+  }
+
+  #admits(item: Outgoing, counter: FrameCounter | undefined, offset: number): boolean {
+    return item.kind === 'data' ? this.#replace(counter, offset) : this.#tolerates(item);
+  }
+
+  /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */
+  #replace(counter: FrameCounter | undefined, offset: number): boolean {
+    if (this.#policy.slowConsumer === 'close') return this.#tooSlow();
+    const backlog = this.#backlog;
+    if (backlog === undefined || backlog.frames === 0) return true;
+    this.#metrics.slowConsumer('replaced', this.#bound);
+    const gap = counter?.slowGap(offset);
+    backlog.leaveOut(gap === undefined ? undefined : outgoingText(JSON.stringify(gap), 'gap'));
+    return true;
+  }
+
+  /** Whether one more message of the bridge's own may wait: data can make room later, they cannot. */
+  #tolerates({ wire }: Outgoing): boolean {
+    const waiting = (this.#backlog?.noteBytes ?? 0) + wire.length;
+    if (this.#policy.slowConsumer === 'latest' && waiting <= this.#policy.maxBufferBytes) return true;
+    return this.#tooSlow();
+  }
+
+  #tooSlow(): false {
+    const bound = this.#bound;
+    this.#metrics.slowConsumer('closed', bound);
+    // What is to be freed is not written to a client that does not read.
+    if (bound !== 'socket') this.discard();
+    this.#policy.onTooSlow();
+    return false;
+  }
+
+  #waitForDrain(): Backlog {
+    if (this.#backlog !== undefined) return this.#backlog;
+    this.#backlog = new Backlog();
+    this.#awaitDrain();
+    return this.#backlog;
+  }
+
+  /** A thousand sockets may be ready at once. */
+  #awaitDrain(): void {
+    this.#stream.once('drain', () => {
+      this.#isDrained = true;
+      this.#turn.once(this.owner, () => {
+        this.#drained();
+      });
+    });
+  }
+
+  #drained(): void {
+    if (this.#isSealed || !this.#isDrained) return;
+    this.#isDrained = false;
+    const backlog = this.#backlog;
+    this.#backlog = undefined;
+    if (backlog === undefined || !this.#isOpen) return;
+    while (!backlog.isEmpty && !this.#stream.writableNeedDrain) this.#write(backlog.take());
+    if (!backlog.isEmpty || this.#isStreamFull) {
+      this.#backlog = backlog;
+      this.#awaitDrain();
+    }
+    this.#unsent?.set(this.#unsentBytes);
+    this.#judgeHeld();
+  }
+
+  /** The socket is about to close: what waits goes before the close frame. */
+  #finish(): void {
+    this.#stream.cork();
+    const backlog = this.#backlog;
+    this.#backlog = undefined;
+    while (backlog?.isEmpty === false) this.#write(backlog.take());
+    for (const batch of this.#run?.batches ?? []) this.#write(batch);
+    this.#run = undefined;
+    for (let held = this.#held?.take(); held !== undefined; held = this.#held?.take()) {
+      this.#write(batchOf([held.item]));
+    }
+    this.#held = undefined;
+    this.#stream.uncork();
+  }
+
+  #write({ wire, frames, payloadBytes }: Batch): void {
+    this.#stream.write(wire);
+    const { traffic } = this.#metrics;
+    traffic.framesSent += frames;
+    traffic.bytesSent += payloadBytes;
+  }
+}

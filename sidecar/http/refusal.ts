@@ -1,0 +1,125 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { CapScope } from '../quotas/tenant-quota';
+
+/** Why a request was not upgraded, as logs and metrics name it. */
+export const REFUSAL_OUTCOMES = [
+  'not_found',
+  'upgrade_required',
+  'bad_request',
+  'headers_too_large',
+  'request_timeout',
+  'unauthorized',
+  'forbidden',
+  'too_many_connections',
+  'full',
+  'unavailable',
+  'failed',
+] as const;
+/** One of {@link REFUSAL_OUTCOMES}. */
+export type RefusalOutcome = (typeof REFUSAL_OUTCOMES)[number];
+
+/** An answer other than 101. */
+export interface Refusal {
+  readonly outcome: RefusalOutcome;
+  readonly status: number;
+  /** For the client: says what was wrong, quotes nothing secret. */
+  readonly message: string;
+  /** For the log in place of the message: what the client has no use for. */
+  readonly detail?: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Seconds in `Retry-After` when Redis is away or the bridge has no room. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** Seconds in `Retry-After` when a user or a tenant has as many connections as it may. */
+export const CAP_RETRY_AFTER_SECONDS = 5;
+
+/** No route at this path. */
+export const NOT_FOUND = refusal('not_found', 404, 'no such route');
+
+/** A WebSocket route, asked without an upgrade (RFC 9110 §15.5.22: 426 "MUST send an Upgrade header"). */
+export const UPGRADE_REQUIRED = refusal('upgrade_required', 426, 'this route speaks WebSocket only', {
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Version': '13',
+});
+
+/** The request is not well formed. */
+export function badRequest(message: string): Refusal {
+  return refusal('bad_request', 400, message);
+}
+
+/** The request's headers are larger than the bridge takes. */
+export const HEADERS_TOO_LARGE = refusal('headers_too_large', 431, 'expected smaller headers');
+
+/** The request was not there in time. */
+export const REQUEST_TIMEOUT = refusal('request_timeout', 408, 'the request took too long');
+
+/** An Expect that nobody can meet (RFC 9110 §10.1.1). */
+export const EXPECTATION_FAILED = refusal('bad_request', 417, 'expected no Expect but 100-continue');
+
+/** CONNECT: the bridge is no proxy. */
+export const NO_PROXY = refusal('bad_request', 405, 'expected GET', { Allow: 'GET, HEAD' });
+
+/** Nobody vouches for the caller (RFC 9110 §11.6.1: a 401 names its challenge). */
+export function unauthorized(message: string): Refusal {
+  return refusal('unauthorized', 401, message, { 'WWW-Authenticate': 'Bearer realm="ws-bridge"' });
+}
+
+/** The caller is known and may not have this. */
+export function forbidden(message: string): Refusal {
+  return refusal('forbidden', 403, message);
+}
+
+/** The user or the tenant has as many connections as it may, on all bridges together. */
+export function tooManyConnections(scope: CapScope): Refusal {
+  const message = `too many open connections of this ${scope}`;
+  return refusal('too_many_connections', 429, message, { 'Retry-After': `${CAP_RETRY_AFTER_SECONDS}` });
+}
+
+/** Not now, and not here: the bridge has no room. */
+export function full(message: string): Refusal {
+  return refusal('full', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
+}
+
+/** Not now: Redis is away, or the bridge is closing. */
+export function unavailable(message: string): Refusal {
+  return refusal('unavailable', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
+}
+
+/** The bridge failed; what failed is in its log. */
+export const FAILED = refusal('failed', 500, 'internal error');
+
+function refusal(
+  outcome: RefusalOutcome,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Refusal {
+  return Object.freeze({ outcome, status, message, headers });
+}
+
+/** Answers a plain request. */
+export function respond(response: ServerResponse, { status, message, headers }: Refusal): void {
+  const body = bodyOf(message);
+  response.writeHead(status, { ...headers, ...entityHeaders(body), Connection: 'close' });
+  response.end(body);
+}
+
+/** Answers an upgrade on its raw socket and closes it. */
+export function refuseUpgrade(socket: Duplex, { status, message, headers }: Refusal): void {
+  const body = bodyOf(message);
+  const fields = { ...headers, ...entityHeaders(body), Connection: 'close' };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  socket.once('finish', () => socket.destroy());
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
+}
+
+function bodyOf(message: string): string {
+  return JSON.stringify({ message });
+}
+
+function entityHeaders(body: string): Record<string, string> {
+  return { 'Content-Type': 'application/json', 'Content-Length': `${Buffer.byteLength(body)}` };
+}

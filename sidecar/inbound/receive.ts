@@ -1,0 +1,113 @@
+import { refusedMessage, type Answer } from './answer';
+import { commandEntry, parseCommand, type CommandOrigin } from './command';
+import type { AddOutcome, CommandToAdd } from './command-stream';
+import { isReserved } from '../fanout/frame';
+import { refusedCommandId } from './command-id';
+import { sealEnvelope } from '../fanout/peer-envelope';
+import type { RefusedBytes } from '../metrics/route-metrics';
+import type { MessagePolicy } from '../routes/route';
+
+/** Where clients' messages go. Each call sends at once and in order, or rejects. */
+export interface Outlet {
+  /** Adds a command to the stream, at most once for each id of its session that counts. */
+  addCommand(command: CommandToAdd): Promise<AddOutcome>;
+  /** Resolves when Redis has it, and its sender may send more. */
+  publish(channel: string, message: Buffer, tenantId: string): Promise<unknown>;
+  /** Whether what a tenant sends is to wait. */
+  holds(tenantId: string): boolean;
+}
+
+/** The sender of a message, as much of it as its route needs. */
+export interface Sender {
+  readonly messages: MessagePolicy;
+  /** Whether a command's id counts once a session (PROTOCOL.md §5). */
+  readonly bridgeV1: boolean;
+  readonly origin: CommandOrigin;
+  /** The channel that messages are relayed to. */
+  readonly channel: string;
+  /** Set when the route relays. */
+  readonly senderId: Buffer | undefined;
+  /** How many values a command may hold. */
+  readonly maxCommandValues: number;
+}
+
+/**
+ * Takes a message from a client. What leads to Redis is sent before this returns, so that a socket's messages
+ * keep their order.
+ * @param timeMs milliseconds since the epoch
+ * @returns what to answer, or undefined
+ */
+export async function receive(
+  payload: Buffer,
+  binary: boolean,
+  sender: Sender,
+  outlet: Outlet,
+  timeMs: number,
+): Promise<Answer | undefined> {
+  switch (sender.messages) {
+    case 'refuse':
+      return refuse(payload, binary, sender);
+    case 'commands':
+      return command(payload, binary, sender, outlet, timeMs);
+    case 'relay': {
+      if (sender.senderId === undefined) throw new TypeError('a peer has a sender id');
+      if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
+      const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
+      try {
+        await outlet.publish(sender.channel, envelope, sender.origin.tenantId);
+        return undefined;
+      } catch {
+        return unavailable();
+      }
+    }
+  }
+}
+
+/** The answer to a message that is not taken: its route takes none, or it is over its socket's rate. */
+export function refuse(
+  payload: Buffer,
+  binary: boolean,
+  { messages }: Sender,
+  over: RefusedBytes = 'message_rate',
+): Answer {
+  if (messages === 'refuse') return refusedMessage('READ_ONLY', 'this route takes no messages');
+  const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
+  return refusedMessage('TOO_MANY_MESSAGES', TOO_MANY[over] ?? TOO_MANY.message_rate, id);
+}
+
+const TOO_MANY: Readonly<Partial<Record<RefusedBytes, string>>> & { readonly message_rate: string } = {
+  message_rate: 'too many messages: send fewer a second',
+  socket_bytes: 'too many bytes: send less a second',
+  user_bytes: 'too many bytes of this user: send less a second',
+  tenant_bytes: 'too many bytes of this tenant: send less a second',
+};
+
+const OVER_SHARE = 'too many commands of this tenant: send fewer, or smaller ones';
+
+async function command(
+  payload: Buffer,
+  binary: boolean,
+  { origin, bridgeV1, maxCommandValues }: Sender,
+  outlet: Outlet,
+  timeMs: number,
+): Promise<Answer | undefined> {
+  if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
+  const parsed = parseCommand(payload.toString('utf8'), maxCommandValues);
+  if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
+  const { id } = parsed;
+  const { tenantId, session } = origin;
+  const entry = commandEntry(parsed, origin, timeMs);
+  const onceId = bridgeV1 ? id : undefined;
+  try {
+    const outcome = await outlet.addCommand({ entry, tenantId, session, onceId });
+    if (outcome === 'over share') return refusedMessage('TOO_MANY_MESSAGES', OVER_SHARE, id);
+    return id === undefined ? undefined : { kind: 'taken', id };
+  } catch {
+    return unavailable(id);
+  }
+}
+
+/** The answer to what Redis did not confirm. */
+function unavailable(id?: string): Answer {
+  return refusedMessage('UNAVAILABLE', 'Redis did not confirm it: try again later', id);
+}

@@ -1,0 +1,131 @@
+import { performance } from 'node:perf_hooks';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ConnectionName, SubscriberName } from '../redis/connections';
+
+/** What the bridge knows of itself when it is asked: read on each scrape. */
+export interface Held {
+  /** This package's. */
+  readonly version: string;
+  readonly subscriptions: () => number;
+  readonly streams: () => number;
+  /** What the rings of all streams hold. */
+  readonly ringBytes: () => number;
+  /** What waits for clients that take no more. */
+  readonly unsentBytes: () => number;
+  /** Streams that linger and still have their frames. */
+  readonly lingeringStreams: () => number;
+  readonly sessions: () => number;
+  /** Upgrades that are not decided yet. */
+  readonly undecidedUpgrades: () => number;
+  /** What clients sent to their peers and is not known to have come back from Redis. */
+  readonly relayBacklogBytes: () => number;
+  /** By connection to Redis, whether it is up. */
+  readonly redis: () => Readonly<Partial<Record<ConnectionName, boolean>>>;
+  /** By connection that messages come over, whether the latest probe of delivery was heard. */
+  readonly delivers: () => Readonly<Partial<Record<SubscriberName, boolean>>>;
+  readonly accepting: () => boolean;
+  /** Log lines that nobody took. */
+  readonly droppedLogLines: () => number;
+  /** Connections and channels that this bridge takes, at most, 0 for any number; what its rings may hold, and what may wait. */
+  readonly caps: Readonly<Record<'connections' | 'subscriptions' | 'ringBytes' | 'unsentBytes', number>>;
+}
+
+/** Registers what is read when Prometheus asks. */
+export function registerHeld(held: Held, registry: Registry): void {
+  new Gauge({
+    name: 'ws_bridge_build_info',
+    help: '1, with the versions of ws-bridge and of Node as labels.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version: held.version, node: process.version }, 1);
+  gauge('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
+  gauge(
+    'ws_bridge_streams',
+    'Streams whose recent frames are kept for clients that come back.',
+    held.streams,
+  );
+  gauge(
+    'ws_bridge_ring_bytes',
+    'What the recent frames of all streams take. A frame that several streams keep counts once.',
+    held.ringBytes,
+  );
+  gauge('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', () => held.caps.ringBytes);
+  gauge('ws_bridge_unsent_bytes', 'What waits for clients that take no more.', held.unsentBytes);
+  gauge('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', () => held.caps.unsentBytes);
+  gauge(
+    'ws_bridge_lingering_streams',
+    'Streams without a socket that still have their frames.',
+    held.lingeringStreams,
+  );
+  gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
+  gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
+  gauge(
+    'ws_bridge_relay_backlog_bytes',
+    'What clients sent to their peers and may still wait in Redis for this bridge: up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
+    held.relayBacklogBytes,
+  );
+  byConnection(
+    'ws_bridge_delivery_up',
+    '1 when the latest probe that was published was heard.',
+    held.delivers,
+  );
+  gauge('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
+    Number(!held.accepting()),
+  );
+  gauge(
+    'ws_bridge_max_connections',
+    'BRIDGE_MAX_CONNECTIONS, 0 for any number.',
+    () => held.caps.connections,
+  );
+  gauge(
+    'ws_bridge_max_subscriptions',
+    'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.',
+    () => held.caps.subscriptions,
+  );
+  byConnection('ws_bridge_redis_up', '1 when the connection to Redis is up.', held.redis);
+  counter(
+    'ws_bridge_log_lines_dropped_total',
+    'Log lines that were dropped because standard output was not read.',
+    held.droppedLogLines,
+  );
+  counter(
+    'ws_bridge_event_loop_active_seconds_total',
+    'Time that the event loop worked, in seconds: its rate is the loop’s utilisation.',
+    () => performance.eventLoopUtilization().active / 1000,
+  );
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  function byConnection(name: string, help: string, read: () => Readonly<Record<string, boolean>>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['connection'],
+      registers: [registry],
+      collect() {
+        for (const [connection, up] of Object.entries(read())) this.set({ connection }, Number(up));
+      },
+    });
+  }
+
+  function counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+}

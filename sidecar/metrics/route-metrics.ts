@@ -1,0 +1,165 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { CLOSE_CODES } from '../../protocol/close-codes';
+import type { BridgeErrorCode, GapReason } from '../../protocol/frames';
+import { TenantConnections } from './tenant-connections';
+import { createTraffic, type Traffic } from './traffic-counters';
+import { UNSENT_BOUNDS, type UnsentBound } from '../fanout/unsent-budget';
+
+/** What becomes of a client that does not take its frames: closed with 4408, or older frames are replaced by newer ones. */
+export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
+export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
+
+/** Why bytes of clients' messages are refused: all but `over_share` before they are looked at. */
+export const REFUSED_BYTES = [
+  'message_rate',
+  'socket_bytes',
+  'user_bytes',
+  'tenant_bytes',
+  'over_share',
+  'read_only',
+] as const;
+export type RefusedBytes = (typeof REFUSED_BYTES)[number];
+
+/** One route's counts, made once a route. What rises with every frame is in `traffic`. */
+export interface RouteMetrics {
+  readonly traffic: Traffic;
+  opened(tenant: string): void;
+  /** A socket closed, with the code that it was closed with (RFC 6455 §7.1.5). */
+  closed(tenant: string, code: number): void;
+  /** The bridge answered a client's message with an error frame. */
+  messageRefused(code: BridgeErrorCode): void;
+  /** A message of so many bytes was refused. */
+  bytesRefused(reason: RefusedBytes, bytes: number): void;
+  /** A client did not take its frames in time: what the bridge did then, and by which bound too much waited. */
+  slowConsumer(action: SlowConsumerAction, bound: UnsentBound): void;
+  /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
+  resume(outcome: 'resumed' | GapReason): void;
+  /** A `bridge.gap` was sent. */
+  gap(reason: GapReason): void;
+}
+
+// Records, so that the compiler misses none.
+const REASONS: Readonly<Record<GapReason, true>> = {
+  unknown: true,
+  expired: true,
+  timeout: true,
+  redis: true,
+  slow: true,
+  reserved: true,
+};
+/** Every reason of a gap. */
+export const GAP_REASONS: readonly string[] = Object.keys(REASONS);
+
+const ERROR_CODES: Readonly<Record<BridgeErrorCode, true>> = {
+  INVALID_COMMAND: true,
+  READ_ONLY: true,
+  RESERVED: true,
+  TOO_MANY_MESSAGES: true,
+  UNAVAILABLE: true,
+};
+
+/** A client may send any code: those that say nothing of the bridge are one series. */
+const OTHER_CODES = 'other';
+/** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
+const KNOWN_CODES = new Set([
+  '1000',
+  '1005',
+  '1006',
+  ...Object.values(CLOSE_CODES).map(({ code }) => `${code}`),
+]);
+
+/**
+ * Makes each route's metrics.
+ * @param routes their names: every series is there from the start, so that a first event is an increase
+ */
+export function createRouteMetrics(
+  routes: readonly string[],
+  maxTenants: number,
+  registry: Registry,
+): (route: string) => RouteMetrics {
+  const trafficOf = createTraffic(routes, registry);
+  const tenants = new TenantConnections(maxTenants, registry);
+  const connections = new Gauge({
+    name: 'ws_bridge_connections',
+    help: 'Open WebSocket connections.',
+    labelNames: ['route'],
+    registers: [registry],
+  });
+  const counter = (name: string, help: string, label: string, values: Iterable<string>): Counter => {
+    const made = new Counter({ name, help, labelNames: ['route', label], registers: [registry] });
+    for (const route of routes) for (const value of values) made.inc({ route, [label]: value }, 0);
+    return made;
+  };
+  const closes = counter('ws_bridge_closes_total', 'Closed connections by close code.', 'code', [
+    ...KNOWN_CODES,
+    OTHER_CODES,
+  ]);
+  const refusals = counter(
+    'ws_bridge_messages_refused_total',
+    'Messages from clients that were answered with an error frame, by its code.',
+    'code',
+    Object.keys(ERROR_CODES),
+  );
+  const refusedBytes = counter(
+    'ws_bridge_refused_bytes_total',
+    'Bytes of messages from clients that were refused by a rate, a share or their route, by why.',
+    'reason',
+    REFUSED_BYTES,
+  );
+  const slowConsumers = new Counter({
+    name: 'ws_bridge_slow_consumer_actions_total',
+    help: 'What was done because a client did not take its frames in time, and by which bound too much waited.',
+    labelNames: ['route', 'action', 'bound'],
+    registers: [registry],
+  });
+  for (const route of routes)
+    for (const action of SLOW_CONSUMER_ACTIONS)
+      for (const bound of UNSENT_BOUNDS) slowConsumers.inc({ route, action, bound }, 0);
+  const resumes = counter(
+    'ws_bridge_resumes_total',
+    'Resume points that clients came back with, by what came of them: resumed, or the reason of the gap.',
+    'outcome',
+    ['resumed', ...GAP_REASONS],
+  );
+  const gaps = counter(
+    'ws_bridge_gaps_total',
+    'Gaps that clients were told of, by reason.',
+    'reason',
+    GAP_REASONS,
+  );
+
+  const make = (route: string): RouteMetrics => ({
+    traffic: trafficOf(route),
+    opened: (tenant) => {
+      connections.inc({ route });
+      tenants.opened(tenant);
+    },
+    closed: (tenant, code) => {
+      connections.dec({ route });
+      tenants.closed(tenant);
+      closes.inc({ route, code: KNOWN_CODES.has(`${code}`) ? `${code}` : OTHER_CODES });
+    },
+    messageRefused: (code) => {
+      refusals.inc({ route, code });
+    },
+    bytesRefused: (reason, bytes) => {
+      refusedBytes.inc({ route, reason }, bytes);
+    },
+    slowConsumer: (action, bound) => {
+      slowConsumers.inc({ route, action, bound });
+    },
+    resume: (outcome) => {
+      resumes.inc({ route, outcome });
+    },
+    gap: (reason) => {
+      gaps.inc({ route, reason });
+    },
+  });
+  for (const route of routes) connections.inc({ route }, 0);
+  const made = new Map(routes.map((route) => [route, make(route)]));
+  return (route) => {
+    const metrics = made.get(route);
+    if (metrics === undefined) throw new RangeError(`expected a route of the table, got "${route}"`);
+    return metrics;
+  };
+}

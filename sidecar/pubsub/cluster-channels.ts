@@ -1,0 +1,252 @@
+import { keySlot } from '../../redis/key-slot';
+import { halves, isOfOneItem } from '../../redis/refused-item';
+import {
+  MAX_CHANNELS_PER_SUBSCRIBE,
+  RefusedChannelError,
+  SubscriptionError,
+  type OnRefused,
+  type Registry,
+} from './single-channels';
+
+/** A connection to one master, as the registry uses it. Commands reach Redis in the order of the calls. */
+export interface ShardLink {
+  readonly isReady: boolean;
+  /** Subscribes to channels of one slot. Rejects when Redis does not confirm it. */
+  subscribe(channels: readonly string[]): Promise<unknown>;
+  unsubscribe(channel: string): void;
+  /** How many channels Redis holds for this connection; undefined when there is no telling. */
+  count(): Promise<number | undefined>;
+  /** Gives the connection up for a new one. */
+  reset(): void;
+}
+
+/** What a registry tells of. */
+export interface ShardedEvents<Member> {
+  /** The subscriptions of these channels are lost. */
+  lost(channels: readonly string[]): void;
+  /** Some that were lost are back. */
+  restored(): void;
+  /** Redis did not confirm a subscription: somebody else may serve its slot. */
+  refused(): void;
+  /** Redis does not allow a channel. */
+  readonly notAllowed: OnRefused<Member>;
+}
+
+/** `live` once Redis has confirmed it, `pending` until then, `lost` when there is no subscription and nobody makes one. */
+type State = 'live' | 'pending' | 'lost';
+
+interface Entry<Member> {
+  readonly slot: number;
+  readonly members: Set<Member>;
+  readonly pinned: boolean;
+  state: State;
+  /** Where it is subscribed, or about to be. */
+  link: ShardLink | undefined;
+  /** Settles with Redis's answer to the latest SSUBSCRIBE. */
+  acknowledged: Promise<unknown>;
+}
+
+const NOBODY: ReadonlySet<never> = new Set<never>();
+
+/**
+ * Who wants which sharded channel of a cluster. Each channel is subscribed at the master of its slot, and again
+ * wherever that slot goes. A message counts only from the connection that its channel belongs to, and between losing
+ * one and having the next the channel is lost, so that nothing is heard twice and nothing missed untold.
+ */
+export class ShardedSubscriptions<Member> implements Registry<Member> {
+  readonly #events: ShardedEvents<Member>;
+  readonly #entries = new Map<string, Entry<Member>>();
+  #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
+  #pinned = 0;
+
+  constructor(events: ShardedEvents<Member>) {
+    this.#events = events;
+  }
+
+  get size(): number {
+    return this.#entries.size - this.#pinned;
+  }
+
+  /** Whether every channel that somebody wants is subscribed. */
+  get isWhole(): boolean {
+    for (const { state } of this.#entries.values()) if (state === 'lost') return false;
+    return true;
+  }
+
+  members(channel: string): ReadonlySet<Member> {
+    return this.#entries.get(channel)?.members ?? NOBODY;
+  }
+
+  /** Who is to get a message of a channel that came over `link`. */
+  receivers(channel: string, link: ShardLink): ReadonlySet<Member> {
+    const entry = this.#entries.get(channel);
+    return entry?.link === link && entry.state !== 'lost' ? entry.members : NOBODY;
+  }
+
+  isLive(channel: string): boolean {
+    return this.#entries.get(channel)?.state === 'live';
+  }
+
+  pin(channel: string, member: Member): void {
+    this.#entries.set(channel, { ...newEntry(channel), members: new Set([member]), pinned: true });
+    this.#pinned += 1;
+  }
+
+  async join(channel: string, member: Member): Promise<void> {
+    const entry = this.#entries.get(channel) ?? this.#open(channel);
+    if (entry.state === 'lost') throw new SubscriptionError('the subscription is not back yet');
+    entry.members.add(member);
+    try {
+      await latestAnswer(entry);
+    } catch (cause) {
+      this.#remove(channel, entry, member);
+      if (isOfOneItem(cause)) {
+        throw new RefusedChannelError(`Redis does not allow the channel: ${cause.message}`, { cause });
+      }
+      throw new SubscriptionError('Redis did not acknowledge the subscription', { cause });
+    }
+  }
+
+  leave(channel: string, member: Member): void {
+    const entry = this.#entries.get(channel);
+    if (entry !== undefined) this.#remove(channel, entry, member);
+  }
+
+  /** Which link serves which slot, from now on: what is subscribed elsewhere is given up there. */
+  route(linkOf: (slot: number) => ShardLink | undefined): void {
+    this.#linkOf = linkOf;
+    this.#lose((entry) => entry.link !== undefined && entry.link !== linkOf(entry.slot));
+    this.restore();
+  }
+
+  /** A link is lost, with its subscriptions. */
+  down(link: ShardLink): void {
+    this.#lose((entry) => entry.link === link);
+  }
+
+  /** Subscribes what is lost wherever there is a connection for it. */
+  restore(): void {
+    const groups = new Map<number, [string, Entry<Member>][]>();
+    for (const [channel, entry] of this.#entries) {
+      if (entry.state !== 'lost' || this.#linkOf(entry.slot)?.isReady !== true) continue;
+      const group = groups.get(entry.slot) ?? [];
+      group.push([channel, entry]);
+      groups.set(entry.slot, group);
+    }
+    for (const group of groups.values()) {
+      for (let start = 0; start < group.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
+        this.#subscribe(group.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE));
+      }
+    }
+  }
+
+  /** Gives a link up whose subscriptions are not those that Redis holds for it. */
+  async verify(link: ShardLink): Promise<void> {
+    const counting = link.count();
+    let expected = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.link === link && entry.state !== 'lost') expected += 1;
+    }
+    const count = await counting;
+    if (count !== undefined && count !== expected && link.isReady) link.reset();
+  }
+
+  #open(channel: string): Entry<Member> {
+    const entry: Entry<Member> = newEntry(channel);
+    if (this.#linkOf(entry.slot)?.isReady !== true)
+      throw new SubscriptionError('the shard cannot be reached');
+    this.#entries.set(channel, entry);
+    this.#subscribe([[channel, entry]]);
+    return entry;
+  }
+
+  /** Subscribes channels of one slot, whose link is ready. */
+  #subscribe(group: readonly [string, Entry<Member>][]): void {
+    const link = this.#linkOf(group[0]?.[1].slot ?? 0);
+    if (link === undefined) return;
+    const acknowledged = link.subscribe(group.map(([channel]) => channel));
+    for (const [, entry] of group) {
+      entry.state = 'pending';
+      entry.link = link;
+      entry.acknowledged = acknowledged;
+    }
+    const meant = ([, entry]: readonly [string, Entry<Member>]): boolean =>
+      entry.acknowledged === acknowledged && entry.state === 'pending';
+    acknowledged.then(
+      () => {
+        for (const [, entry] of group.filter(meant)) entry.state = 'live';
+        this.#events.restored();
+      },
+      (reason: unknown) => {
+        if (isOfOneItem(reason)) {
+          this.#takeApart(group.filter(meant), group.length, reason);
+          return;
+        }
+        for (const [, entry] of group.filter(meant)) {
+          entry.state = 'lost';
+          entry.link = undefined;
+        }
+        this.#events.refused();
+      },
+    );
+  }
+
+  /** Redis refused `count` channels together for one of them; these are still wanted. */
+  #takeApart(group: readonly [string, Entry<Member>][], count: number, reason: Error): void {
+    const [first] = group;
+    if (first === undefined) return;
+    if (count > 1) {
+      for (const half of halves(group)) if (half.length > 0) this.#subscribe(half);
+      return;
+    }
+    const [channel, entry] = first;
+    entry.state = 'lost';
+    entry.link = undefined;
+    // Whoever joins after that asks anew.
+    if (!entry.pinned) this.#entries.delete(channel);
+    this.#events.notAllowed(channel, entry.members, reason);
+  }
+
+  #lose(isLost: (entry: Entry<Member>) => boolean): void {
+    const lost: string[] = [];
+    for (const [channel, entry] of this.#entries) {
+      if (entry.state === 'lost' || !isLost(entry)) continue;
+      entry.link?.unsubscribe(channel);
+      entry.state = 'lost';
+      entry.link = undefined;
+      lost.push(channel);
+    }
+    if (lost.length > 0) this.#events.lost(lost);
+  }
+
+  #remove(channel: string, entry: Entry<Member>, member: Member): void {
+    entry.members.delete(member);
+    if (entry.members.size > 0 || this.#entries.get(channel) !== entry) return;
+    this.#entries.delete(channel);
+    entry.link?.unsubscribe(channel);
+  }
+}
+
+/** Resolves with the answer to the latest of its subscriptions, however many follow on one another. */
+async function latestAnswer(entry: Entry<unknown>): Promise<void> {
+  for (;;) {
+    const awaited = entry.acknowledged;
+    try {
+      await awaited;
+      if (entry.acknowledged === awaited) return;
+    } catch (error) {
+      if (entry.acknowledged === awaited) throw error;
+    }
+  }
+}
+
+function newEntry<Member>(channel: string): Entry<Member> {
+  return {
+    slot: keySlot(channel),
+    members: new Set(),
+    pinned: false,
+    state: 'lost',
+    link: undefined,
+    acknowledged: Promise.resolve(),
+  };
+}

@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from 'ioredis';
+import { tellRefused, type Receiver } from '../fanout/deliver';
+import { askView, mergeViews, parseAddress, type ClusterMap, type ClusterView } from './slot-map';
+import type { Intake } from './subscriber';
+import { keySlot } from '../../redis/key-slot';
+import { plainIntake, type IntakeContext } from './single-subscriber';
+import type { Commands } from '../redis/publish';
+import { shardConnection } from '../redis/connections';
+import { Shard } from './shard-connection';
+import { ShardedSubscriptions } from './cluster-channels';
+
+/** How long a node has to say what it knows of the cluster, in milliseconds. */
+export const VIEW_WAIT_MS = 500;
+/** Between two looks at the cluster while a part of it is away, in milliseconds. */
+export const SEARCH_INTERVAL_MS = 250;
+
+/** What the intake of a cluster works with. */
+export interface ShardedIntakeContext extends IntakeContext {
+  readonly commands: Cluster;
+}
+
+/** How messages come in is up to how many masters there are. */
+export function intakeFor(commands: Commands, context: IntakeContext): Intake {
+  return commands instanceof Cluster ? new ShardedIntake({ ...context, commands }) : plainIntake(context);
+}
+
+/** The intake of a cluster: a connection to each master, each with the channels of its slots. */
+export class ShardedIntake implements Intake {
+  readonly subscriptions: ShardedSubscriptions<Receiver>;
+  readonly #context: ShardedIntakeContext;
+  readonly #shards = new Map<string, Shard>();
+  #map: ClusterMap = [];
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #lookAgain = false;
+  #restoring = false;
+  #stopped = false;
+
+  constructor(context: ShardedIntakeContext) {
+    this.#context = context;
+    const { listener, commands, log } = context;
+    this.subscriptions = new ShardedSubscriptions<Receiver>({
+      lost: (channels) => {
+        listener.lost(channels);
+      },
+      restored: () => {
+        this.#tellRestored();
+      },
+      refused: () => {
+        this.#look();
+      },
+      notAllowed: (channel, members, reason) => {
+        log.warn({ channel, members: members.size, reason: reason.message }, 'redis refuses a channel');
+        tellRefused(members);
+      },
+    });
+    commands.on('ready', () => {
+      this.#look();
+    });
+  }
+
+  get isConnected(): boolean {
+    const served = this.#map.length > 0 && !this.#map.includes(undefined);
+    return served && this.subscriptions.isWhole && [...this.#shards.values()].every((shard) => shard.isReady);
+  }
+
+  get delivers(): boolean {
+    return this.#shards.size > 0 && [...this.#shards.values()].every((shard) => shard.delivers);
+  }
+
+  /** Of what one slot holds, wherever that slot goes. */
+  inOneOrder(channels: readonly string[]): boolean {
+    return new Set(channels.map(keySlot)).size === 1;
+  }
+
+  async proveArrival(): Promise<void> {
+    await Promise.all([...this.#shards.values()].map((shard) => shard.proveArrival()));
+  }
+
+  /** Connections come and go with the masters; none has a listener from elsewhere. */
+  readonly listenerCount = 0;
+
+  /** Resolves once every master is connected, or `redisTimeoutMs` later. */
+  async connect(): Promise<void> {
+    const until = performance.now() + this.#context.settings.redisTimeoutMs;
+    while (!this.isConnected && !this.#stopped && performance.now() < until) await sleep(CONNECT_ROUND_MS);
+  }
+
+  start(): void {
+    // Each shard probes from the moment that it is there.
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  disconnect(): Promise<void> {
+    this.stop();
+    for (const shard of this.#shards.values()) shard.close();
+    this.#shards.clear();
+    return Promise.resolve();
+  }
+
+  /** Looks at the cluster now; once more after that when it is being looked at. */
+  #look(): void {
+    this.#lookAgain = true;
+    if (this.#looking || this.#stopped) return;
+    this.#looking = true;
+    clearTimeout(this.#timer);
+    void this.#lookUntilDone().finally(() => {
+      this.#looking = false;
+      if (this.#stopped) return;
+      const intervalMs = this.isConnected
+        ? this.#context.settings.redisTopologyIntervalMs
+        : SEARCH_INTERVAL_MS;
+      this.#timer = setTimeout(() => {
+        this.#look();
+      }, intervalMs);
+    });
+  }
+
+  async #lookUntilDone(): Promise<void> {
+    do {
+      this.#lookAgain = false;
+      const views = await this.#askNodes();
+      if (views.length > 0) this.#adopt(mergeViews(views));
+    } while (await this.#isAskedAgain());
+  }
+
+  /** Whoever keeps telling of something does not make it ask in a tight loop. */
+  async #isAskedAgain(): Promise<boolean> {
+    if (!this.#lookAgain || this.#stopped) return false;
+    await sleep(LOOK_AGAIN_MS);
+    return !this.#stopped;
+  }
+
+  async #askNodes(): Promise<readonly ClusterView[]> {
+    const views: ClusterView[] = [];
+    const asked = this.#context.commands.nodes('all').map(async (node) => {
+      views.push(await askView(node));
+    });
+    await Promise.race([Promise.allSettled(asked), sleep(VIEW_WAIT_MS)]);
+    return [...views];
+  }
+
+  #adopt(map: ClusterMap): void {
+    if (this.#stopped) return;
+    this.#map = map;
+    const addresses = new Set(map.filter((address) => address !== undefined));
+    for (const address of addresses) {
+      const shard = this.#shards.get(address) ?? this.#open(address);
+      shard.serve((slot) => map[slot] === address);
+    }
+    this.subscriptions.route((slot) => this.#shards.get(map[slot] ?? ''));
+    for (const [address, shard] of this.#shards) {
+      if (addresses.has(address)) void this.subscriptions.verify(shard);
+      else this.#retire(address, shard);
+    }
+  }
+
+  #open(address: string): Shard {
+    const { settings, connection, log, probeId, names, publish, onProbe, deliver } = this.#context;
+    const shard: Shard = new Shard({
+      redis: shardConnection(connection, parseAddress(address), settings, log),
+      probeId,
+      names,
+      publish,
+      onProbe,
+      probeIntervalMs: settings.probeIntervalMs,
+      probeTimeoutMs: settings.probeTimeoutMs,
+      events: {
+        ready: () => {
+          this.subscriptions.restore();
+          this.#look();
+        },
+        closed: () => {
+          this.subscriptions.down(shard);
+          this.#look();
+        },
+        moved: () => {
+          this.#look();
+        },
+        doubted: () => {
+          this.#look();
+        },
+        message: (channel, payload) => {
+          deliver(payload, this.subscriptions.receivers(channel, shard));
+        },
+      },
+      log: log.child({ shard: address }),
+    });
+    this.#shards.set(address, shard);
+    shard.open();
+    return shard;
+  }
+
+  #retire(address: string, shard: Shard): void {
+    this.#shards.delete(address);
+    this.subscriptions.down(shard);
+    shard.close();
+  }
+
+  /** Answers come one after the other, often many in one chunk; whoever waits for several is told once. */
+  #tellRestored(): void {
+    if (this.#restoring) return;
+    this.#restoring = true;
+    queueMicrotask(() => {
+      this.#restoring = false;
+      this.#context.listener.restored();
+    });
+  }
+}
+
+const CONNECT_ROUND_MS = 10;
+const LOOK_AGAIN_MS = 25;

@@ -1,0 +1,135 @@
+import type { Logger } from 'pino';
+import { deliver } from '../fanout/deliver';
+import type { IntakeListener } from './subscriber';
+import { Intakes } from './subscribers';
+import type { ProbeOutcome } from '../metrics/metrics';
+import type { IntakeContext, IntakeSettings } from './single-subscriber';
+import { publisher, type Commands, type Publish } from '../redis/publish';
+import {
+  disconnect,
+  listenerCount,
+  redisCommands,
+  type ConnectionName,
+  type RedisSettings,
+  type SubscriberName,
+} from '../redis/connections';
+import type { RedisNames } from '../redis/names';
+import type { IsRelayed } from './relayed-channels';
+import { intakeFor } from './cluster-subscriber';
+
+/** What the ways to Redis are made of. */
+export interface RedisLinksContext {
+  readonly settings: RedisSettings & IntakeSettings & { readonly maxSubscriptions: number };
+  readonly bridgeId: string;
+  readonly names: RedisNames;
+  /** Undefined when no route relays. */
+  readonly isRelayed: IsRelayed | undefined;
+  readonly onProbe: (connection: SubscriberName, outcome: ProbeOutcome, seconds?: number) => void;
+  readonly listener: IntakeListener;
+  readonly log: Logger;
+}
+
+/** Whether each connection is up. */
+export type LinkHealth = Readonly<Partial<Record<ConnectionName, boolean>>>;
+
+/**
+ * A bridge's ways to Redis. Messages that clients send to one another go out and come in over connections of their own, which
+ * are there only when a route relays: a flood of them waits for itself, and can get only its own connections cut.
+ */
+export interface RedisLinks {
+  /** For whatever is no message of a client to its peers. */
+  readonly commands: Commands;
+  readonly intakes: Intakes;
+  /** Publishes what the bridge itself has to say. */
+  readonly publish: Publish;
+  /** Publishes what clients say to their peers. */
+  readonly publishRelay: Publish;
+  /** Resolves once what {@link RedisLinks.publishRelay} sent before has come in, or never will. Never rejects. */
+  proveRelays(): Promise<void>;
+  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  readonly publishMark: Publish;
+  readonly health: LinkHealth;
+  /** Whether relayed messages go out and come in now; true when no route relays. */
+  readonly relays: boolean;
+  /** Whether what is published is heard, by the latest probe of each way in. */
+  readonly delivers: Readonly<Partial<Record<SubscriberName, boolean>>>;
+  readonly listenerCount: number;
+  /** Tries to connect once, and from then on stays connected. Never rejects. */
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
+/** Makes a bridge's ways to Redis. Nothing connects yet. */
+export function redisLinks(context: RedisLinksContext): RedisLinks {
+  const { settings, names, isRelayed, log } = context;
+  const commands = redisCommands('commands', settings, log);
+  const publish = publisher(commands);
+  const services = intakeFor(commands, intakeContext(context, 'subscriber', publish));
+  const relays = isRelayed && relayLinks(context, isRelayed);
+  const intakes = new Intakes(services, relays, settings.maxSubscriptions);
+  const publishRelay = relays?.publish ?? publish;
+  const allCommands = relays === undefined ? [commands] : [commands, relays.commands];
+  return {
+    commands,
+    intakes,
+    publish,
+    publishRelay,
+    proveRelays: () => relays?.intake.proveArrival() ?? Promise.resolve(),
+    publishMark: (channel, mark) =>
+      (isRelayed?.(channel) === true ? publishRelay : publish)(names.mark(channel), mark),
+    get health() {
+      return {
+        commands: isUp(commands),
+        subscriber: services.isConnected,
+        ...(relays && { publisher: isUp(relays.commands), relays: relays.intake.isConnected }),
+      };
+    },
+    get relays() {
+      return relays === undefined || (isUp(relays.commands) && relays.intake.isConnected);
+    },
+    get delivers() {
+      return { subscriber: services.delivers, ...(relays && { relays: relays.intake.delivers }) };
+    },
+    get listenerCount() {
+      return allCommands.reduce((sum, one) => sum + listenerCount(one), intakes.listenerCount);
+    },
+    connect: async () => {
+      await Promise.allSettled([...allCommands.map((one) => one.connect()), intakes.connect()]);
+    },
+    disconnect: async () => {
+      await Promise.all([...allCommands.map(disconnect), intakes.disconnect()]);
+    },
+  };
+}
+
+function relayLinks(context: RedisLinksContext, isRelayed: IsRelayed) {
+  const commands = redisCommands('publisher', context.settings, context.log);
+  const publish = publisher(commands);
+  const intake = intakeFor(commands, intakeContext(context, 'relays', publish));
+  return { commands, publish, intake, isRelayed };
+}
+
+/** @param publish the probes go where the messages do, so that they wait for the same */
+function intakeContext(
+  { settings, bridgeId, names, onProbe, listener, log }: RedisLinksContext,
+  connection: SubscriberName,
+  publish: Publish,
+): IntakeContext {
+  return {
+    settings,
+    connection,
+    probeId: connection === 'relays' ? `${bridgeId}-relays` : bridgeId,
+    names,
+    publish,
+    onProbe: (outcome, seconds) => {
+      onProbe(connection, outcome, seconds);
+    },
+    deliver,
+    listener,
+    log,
+  };
+}
+
+function isUp(commands: Commands): boolean {
+  return commands.status === 'ready';
+}

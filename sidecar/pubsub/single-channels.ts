@@ -1,0 +1,213 @@
+import { SmallSet, type Members } from '../lib/small-set';
+
+/** Channels that Redis does not allow, and what it said. */
+export type RefusedChannels = ReadonlyMap<string, Error>;
+
+/**
+ * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
+ * rejects when the connection is lost before the answer.
+ */
+export interface Subscriber {
+  /** @returns those that Redis refused; to the others it is subscribed */
+  subscribe(channels: readonly string[]): Promise<RefusedChannels>;
+  unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Gives the connection up for a new one: what Redis is subscribed to is no longer known. */
+  reset(): void;
+}
+
+/** Redis cannot be reached, so a subscription cannot be had now. */
+export class SubscriptionError extends Error {
+  override readonly name = 'SubscriptionError';
+  readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
+}
+
+/** Redis does not allow a channel (its ACL), whatever is tried. */
+export class RefusedChannelError extends Error {
+  override readonly name = 'RefusedChannelError';
+  readonly code = 'ERR_CHANNEL_REFUSED';
+}
+
+/** Told of a channel that Redis allows no longer: who was its member, and hears nothing any more. */
+export type OnRefused<Member> = (channel: string, members: Members<Member>, reason: Error) => void;
+
+/** Channels in one SUBSCRIBE after a reconnect, at most. */
+export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
+
+/** Who wants which channel, however channels reach Redis. */
+export interface Registry<Member> {
+  /** How many channels have members, apart from pinned ones. */
+  readonly size: number;
+  /** The members of a channel. */
+  members(channel: string): Members<Member>;
+  /** Makes a channel's one member, for good. */
+  pin(channel: string, member: Member): void;
+  /**
+   * Adds a member, at most once in its life. Resolves once whatever is published from then on reaches it.
+   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
+   * not added then
+   */
+  join(channel: string, member: Member): Promise<void>;
+  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
+  leave(channel: string, member: Member): void;
+  /** Whether nothing stands between Redis and the channel's members: its subscription is neither lost nor being made again. */
+  isLive(channel: string): boolean;
+}
+
+interface Entry<Member> {
+  readonly members: SmallSet<Member>;
+  /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
+  acknowledged: Promise<RefusedChannels>;
+  readonly pinned: boolean;
+}
+
+/** Between two attempts at channels of the bridge's own that Redis refuses, in milliseconds. */
+const PINNED_RETRY_MS = 2000;
+
+const NOBODY: Members<never> = new SmallSet<never>();
+
+/**
+ * Who wants which channel. A channel is subscribed once however many members it has, and unsubscribed when the
+ * last one leaves. Every change is sent at once and in order on one connection, so what Redis holds in the
+ * end follows membership, whatever is still in flight.
+ *
+ * A member joins a channel at most once in its life.
+ */
+export class Subscriptions<Member> implements Registry<Member> {
+  readonly #subscriber: Subscriber;
+  readonly #onRefused: OnRefused<Member>;
+  readonly #entries = new Map<string, Entry<Member>>();
+  #pinned = 0;
+  #connection: symbol | undefined;
+  #restored = false;
+
+  constructor(subscriber: Subscriber, onRefused: OnRefused<Member> = () => undefined) {
+    this.#subscriber = subscriber;
+    this.#onRefused = onRefused;
+  }
+
+  /** How many channels have members, apart from pinned ones. */
+  get size(): number {
+    return this.#entries.size - this.#pinned;
+  }
+
+  /** The channels that have members, apart from pinned ones. */
+  get channels(): readonly string[] {
+    return [...this.#entries].flatMap(([channel, { pinned }]) => (pinned ? [] : [channel]));
+  }
+
+  /** The members of a channel. */
+  members(channel: string): Members<Member> {
+    return this.#entries.get(channel)?.members ?? NOBODY;
+  }
+
+  isLive(): boolean {
+    return this.#restored;
+  }
+
+  /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
+  pin(channel: string, member: Member): void {
+    const acknowledged = Promise.resolve<RefusedChannels>(new Map());
+    this.#entries.set(channel, { members: new SmallSet([member]), acknowledged, pinned: true });
+    this.#pinned += 1;
+  }
+
+  /**
+   * Adds a member. Resolves once Redis has acknowledged the channel's subscription: whatever is published from
+   * then on reaches the member.
+   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
+   * not added then
+   */
+  async join(channel: string, member: Member): Promise<void> {
+    if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
+    const entry = this.#entries.get(channel) ?? this.#open(channel);
+    entry.members.add(member);
+    const refused = await entry.acknowledged.catch((cause: unknown) => {
+      this.#remove(channel, entry, member);
+      throw new SubscriptionError('Redis did not acknowledge the subscription', { cause });
+    });
+    const cause = refused.get(channel);
+    if (cause === undefined) return;
+    this.#remove(channel, entry, member);
+    throw new RefusedChannelError(`Redis does not allow the channel: ${cause.message}`, { cause });
+  }
+
+  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
+  leave(channel: string, member: Member): void {
+    const entry = this.#entries.get(channel);
+    if (entry !== undefined) this.#remove(channel, entry, member);
+  }
+
+  /**
+   * The connection is up, with no subscriptions: makes those again that have members. Who is a member of a channel that Redis
+   * no longer allows is told, and of the others nobody is touched.
+   * @returns whether all the others are back; false when the connection was lost again first, or a pinned one was refused
+   */
+  async up(): Promise<boolean> {
+    const connection = Symbol('connection');
+    this.#connection = connection;
+    const channels = [...this.#entries.keys()];
+    const acknowledged: Promise<RefusedChannels>[] = [];
+    for (let start = 0; start < channels.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
+      acknowledged.push(this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE)));
+    }
+    try {
+      const refused = new Map((await Promise.all(acknowledged)).flatMap((part) => [...part]));
+      if (this.#connection !== connection) return false;
+      this.#drop(refused);
+      if ([...refused.keys()].some((channel) => this.#entries.get(channel)?.pinned === true)) {
+        // Without its own channels a bridge hears no revocation: it admits nobody until it has them.
+        this.#connection = undefined;
+        setTimeout(() => {
+          if (this.#connection === undefined) this.#subscriber.reset();
+        }, PINNED_RETRY_MS).unref();
+        return false;
+      }
+      this.#restored = true;
+      return true;
+    } catch {
+      // Members that were admitted long ago would hear nothing and never know.
+      if (this.#connection === connection) this.#subscriber.reset();
+      return false;
+    }
+  }
+
+  #drop(refused: RefusedChannels): void {
+    for (const [channel, reason] of refused) {
+      const entry = this.#entries.get(channel);
+      if (entry === undefined) continue;
+      if (!entry.pinned) this.#entries.delete(channel);
+      this.#onRefused(channel, entry.members, reason);
+    }
+  }
+
+  /** The connection is lost, and its subscriptions with it. Members stay. */
+  down(): void {
+    this.#connection = undefined;
+    this.#restored = false;
+  }
+
+  #open(channel: string): Entry<Member> {
+    const acknowledged = this.#subscriber.subscribe([channel]);
+    const entry = { members: new SmallSet<Member>(), acknowledged, pinned: false };
+    this.#entries.set(channel, entry);
+    return entry;
+  }
+
+  #resubscribe(channels: readonly string[]): Promise<RefusedChannels> {
+    const acknowledged = this.#subscriber.subscribe(channels);
+    for (const channel of channels) {
+      const entry = this.#entries.get(channel);
+      if (entry !== undefined) entry.acknowledged = acknowledged;
+    }
+    return acknowledged;
+  }
+
+  #remove(channel: string, entry: Entry<Member>, member: Member): void {
+    entry.members.delete(member);
+    if (entry.members.size > 0 || this.#entries.get(channel) !== entry) return;
+    this.#entries.delete(channel);
+    if (this.#connection === undefined) return;
+    // A failure means that the connection, and the subscription with it, is lost, or soon obeys.
+    this.#subscriber.unsubscribe([channel]).catch(() => undefined);
+  }
+}

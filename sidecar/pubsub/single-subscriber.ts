@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import { tellRefused, type Receiver } from '../fanout/deliver';
+import { gatherCommands } from './gathered-subscriber';
+import type { Intake, IntakeListener } from './subscriber';
+import { giveUp } from '../../redis/give-up-silent';
+import { tapMessages } from '../fanout/message-tap';
+import { DeliveryProbe, type ProbeContext } from './delivery-probe';
+import type { Publish } from '../redis/publish';
+import {
+  disconnect,
+  listenerCount,
+  redisConnection,
+  redisSubscriber,
+  type RedisSettings,
+  type SubscriberName,
+} from '../redis/connections';
+import type { RedisNames } from '../redis/names';
+import type { Members } from '../lib/small-set';
+import { Subscriptions } from './single-channels';
+
+/** How often an intake looks whether all is well; milliseconds. */
+export interface IntakeSettings {
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMs: number;
+  /** Between two looks at a cluster's slots. */
+  readonly redisTopologyIntervalMs: number;
+}
+
+/** What an intake works with. */
+export interface IntakeContext {
+  readonly settings: RedisSettings & IntakeSettings;
+  /** What its connections are called. */
+  readonly connection: SubscriberName;
+  /** Names its probes' channels: no other intake, of any bridge, has the same. */
+  readonly probeId: string;
+  readonly names: RedisNames;
+  readonly publish: Publish;
+  /** Told of each probe. */
+  readonly onProbe: ProbeContext['onOutcome'];
+  /** Hands a message to its channel's receivers. */
+  readonly deliver: (message: Buffer, receivers: Members<Receiver>) => void;
+  readonly listener: IntakeListener;
+  readonly log: Logger;
+}
+
+/** The intake of one Redis: one connection that carries every subscription, in one order. */
+export function plainIntake({
+  settings,
+  connection,
+  probeId,
+  names,
+  publish,
+  onProbe,
+  deliver,
+  listener,
+  log,
+}: IntakeContext): Intake {
+  const redis = redisConnection(connection, settings, log);
+  const subscriptions = new Subscriptions<Receiver>(
+    gatherCommands(redisSubscriber(redis)),
+    (channel, members, reason) => {
+      log.warn({ channel, members: members.size, reason: reason.message }, 'redis refuses a channel');
+      tellRefused(members);
+    },
+  );
+  const probe = new DeliveryProbe({
+    publish: (message) => publish(names.probe(probeId), message),
+    onSilence: () => {
+      giveUp(redis, 'a published probe was not heard');
+    },
+    onOutcome: onProbe,
+    intervalMs: settings.probeIntervalMs,
+    timeoutMs: settings.probeTimeoutMs,
+  });
+  subscriptions.pin(names.probe(probeId), probe);
+  redis.on('ready', () => {
+    void subscriptions.up().then((restored) => {
+      if (!restored) return;
+      listener.restored();
+      probe.up();
+    });
+  });
+  redis.on('close', () => {
+    subscriptions.down();
+    listener.lost(subscriptions.channels);
+    probe.down();
+  });
+  tapMessages(redis, (channel, message) => {
+    deliver(message, subscriptions.members(channel));
+  });
+  return {
+    subscriptions,
+    get isConnected() {
+      return redis.status === 'ready';
+    },
+    get delivers() {
+      return probe.delivers;
+    },
+    inOneOrder: () => true,
+    proveArrival: () => probe.prove(),
+    get listenerCount() {
+      return listenerCount(redis);
+    },
+    connect: () => redis.connect().catch(() => undefined),
+    start: () => {
+      probe.start();
+    },
+    stop: () => {
+      probe.stop();
+    },
+    disconnect: () => disconnect(redis),
+  };
+}

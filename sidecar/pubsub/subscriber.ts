@@ -1,0 +1,34 @@
+import type { Receiver } from '../fanout/deliver';
+import type { Registry } from './single-channels';
+
+/** What brings in the messages of Redis channels. */
+export interface Intake {
+  readonly subscriptions: Registry<Receiver>;
+  /** Whether every subscription can be had. */
+  readonly isConnected: boolean;
+  /** Whether the latest probes, which are published and must be heard, were. */
+  readonly delivers: boolean;
+  /** Whether everything that is published to these channels comes in one order, on every bridge. */
+  inOneOrder(channels: readonly string[]): boolean;
+  /**
+   * Resolves once what this bridge published before, to whatever channel of the intake, has come in, or never will. Never rejects.
+   */
+  proveArrival(): Promise<void>;
+  /** Listeners on its connections. */
+  readonly listenerCount: number;
+  /** Tries to connect once, and from then on stays connected by itself. Never rejects. */
+  connect(): Promise<void>;
+  /** Begins to probe. */
+  start(): void;
+  /** Ends probing. */
+  stop(): void;
+  disconnect(): Promise<void>;
+}
+
+/** Whom an intake tells that messages may have been missed. */
+export interface IntakeListener {
+  /** The subscriptions of these channels are lost. */
+  lost(channels: Iterable<string>): void;
+  /** Lost subscriptions are back: those that {@link Registry.isLive} says. */
+  restored(): void;
+}

@@ -1,0 +1,75 @@
+import type { RedisNames } from '../redis/names';
+import { TenantCaps, type CapLimit, type CapScope, type CapStore, type Place } from './tenant-quota';
+
+/** Open connections on all bridges together, at most; 0 for any number. */
+export type CapLimits = Readonly<Record<CapScope, number>>;
+
+/** How often a bridge says again what it holds, in milliseconds: a call may be lost, or two. */
+export function announceIntervalMs(leaseMs: number): number {
+  return leaseMs / 3;
+}
+
+const UNLIMITED: Place = { release: () => undefined };
+
+/**
+ * Caps on open connections, counted over all bridges. A bridge says what it holds with every change and once in a
+ * while; what a dead bridge held is free again when its lease is over.
+ */
+export class ConnectionCaps {
+  readonly #store: CapStore;
+  readonly #names: RedisNames;
+  readonly #limits: CapLimits;
+  readonly #byTenant = new Map<string, TenantCaps>();
+
+  constructor(store: CapStore, names: RedisNames, limits: CapLimits) {
+    this.#store = store;
+    this.#names = names;
+    this.#limits = limits;
+  }
+
+  /** How many limits this bridge holds places in, or asks for one. */
+  get size(): number {
+    return [...this.#byTenant.values()].reduce((sum, tenant) => sum + tenant.size, 0);
+  }
+
+  /**
+   * Takes a place for a connection.
+   * @returns whose limit has no room, when one has none
+   * @throws when Redis is unreachable
+   */
+  take(tenantId: string, userId: string): Promise<Place | CapScope> {
+    const limits = this.#limitsOf(tenantId, userId);
+    if (limits.length === 0) return Promise.resolve(UNLIMITED);
+    return this.#tenant(tenantId).take(limits);
+  }
+
+  /**
+   * Says what this bridge holds, so that it goes on counting, or counts again in a Redis that has lost it.
+   * @throws when Redis is unreachable
+   */
+  async announce(): Promise<void> {
+    await Promise.all([...this.#byTenant.values()].map((tenant) => tenant.announce()));
+  }
+
+  /** Resolves when Redis has heard of everything, or cannot be reached. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#byTenant.values()].map((tenant) => tenant.settled()));
+  }
+
+  #limitsOf(tenantId: string, userId: string): readonly CapLimit[] {
+    const { user, tenant } = this.#limits;
+    const limits: CapLimit[] = [];
+    const names = this.#names;
+    if (user > 0) limits.push({ scope: 'user', key: names.userConnections(tenantId, userId), max: user });
+    if (tenant > 0) limits.push({ scope: 'tenant', key: names.tenantConnections(tenantId), max: tenant });
+    return limits;
+  }
+
+  #tenant(tenantId: string): TenantCaps {
+    const known = this.#byTenant.get(tenantId);
+    if (known !== undefined) return known;
+    const tenant = new TenantCaps(this.#store, () => this.#byTenant.delete(tenantId));
+    this.#byTenant.set(tenantId, tenant);
+    return tenant;
+  }
+}

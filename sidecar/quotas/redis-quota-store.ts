@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRefusedWrite } from '../../redis/refused-write';
+import type { CapStore } from './tenant-quota';
+import type { Commands } from '../redis/publish';
+
+const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'), 'utf8');
+
+type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number[]>;
+
+/**
+ * The counts in Redis. While it takes no writes, places are given by what this bridge holds and what the others said last.
+ * @param bridgeId under what this bridge counts; no other bridge may have it
+ * @param leaseMs how long what it says counts, in milliseconds
+ */
+export function redisCapStore(redis: Commands, bridgeId: string, leaseMs: number): CapStore {
+  redis.defineCommand('connectionCaps', { lua: CONNECTION_CAPS_LUA });
+  const { connectionCaps } = redis as unknown as { connectionCaps: ConnectionCapsCommand };
+  return {
+    put: async (counts, asks) => {
+      const keys = counts.map(({ key }) => key);
+      const figures = counts.flatMap(({ held, max }) => [held, max]);
+      // Lua counts from 1, and 0 is no limit.
+      const wanted = asks.flatMap(([first = -1, second = -1]) => [first + 1, second + 1]);
+      const call = (writes: 0 | 1): Promise<number[]> =>
+        connectionCaps.call(redis, keys.length, ...keys, bridgeId, leaseMs, writes, ...figures, ...wanted);
+      const full = await call(1).catch((error: unknown) => {
+        if (isRefusedWrite(error)) return call(0);
+        throw error;
+      });
+      return full.map((number) => (number === 0 ? undefined : number - 1));
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { frameOf, type Frame } from '../../fanout/frame';
+
+/** Version 1, then for each frame: its kind, the payload's length in 4 bytes, the payload. */
+const VERSION = 1;
+const HEADER_BYTES = 5;
+const TEXT = 0;
+const BINARY = 1;
+
+/** Packs frames for their way from one bridge to another (PROTOCOL.md §7). */
+export function packFrames(frames: readonly Pick<Frame, 'payload' | 'binary'>[]): Buffer {
+  const parts: Buffer[] = [Buffer.of(VERSION)];
+  for (const { payload, binary } of frames) {
+    const header = Buffer.alloc(HEADER_BYTES);
+    header[0] = binary ? BINARY : TEXT;
+    header.writeUInt32BE(payload.length, 1);
+    parts.push(header, payload);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Unpacks what {@link packFrames} packed. @returns undefined for anything else */
+export function unpackFrames(packed: Buffer): readonly Frame[] | undefined {
+  if (packed[0] !== VERSION) return undefined;
+  const frames: Frame[] = [];
+  let at = 1;
+  while (at < packed.length) {
+    const kind = packed[at];
+    if ((kind !== TEXT && kind !== BINARY) || at + HEADER_BYTES > packed.length) return undefined;
+    const end = at + HEADER_BYTES + packed.readUInt32BE(at + 1);
+    if (end > packed.length) return undefined;
+    frames.push(frameOf(packed.subarray(at + HEADER_BYTES, end), kind === BINARY));
+    at = end;
+  }
+  return frames;
+}

@@ -1,0 +1,83 @@
+import type { Logger } from 'pino';
+import type { GapReason } from '../../../protocol/frames';
+import type { Receiver } from '../../fanout/deliver';
+import type { Frame } from '../../fanout/frame';
+import { HandoverGiver } from './source';
+import { parseBridgeMessage } from './messages';
+import { HandoverTaker } from './target';
+import type { Marks } from './markers';
+import type { RedisNames } from '../../redis/names';
+import type { ResumePoint } from '../resume-point';
+import type { Stream } from '../replay-log';
+import type { Streams } from '../replay-logs';
+
+/** What a handover needs of Redis. Each call rejects when Redis is unreachable. */
+export interface HandoverStore {
+  /** @returns how many heard it */
+  publish(channel: string, message: string): Promise<number>;
+  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  publishMark(channel: string, mark: string): Promise<unknown>;
+  /** Keeps a value for `ttlMs`. */
+  put(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
+  /** Reads a value and deletes it. */
+  take(key: string): Promise<Buffer | null>;
+}
+
+/** What handovers work with. */
+export interface HandoverContext {
+  readonly bridgeId: string;
+  readonly names: RedisNames;
+  readonly streams: Streams;
+  readonly marks: Marks;
+  readonly store: HandoverStore;
+  /** Whether everything that is published to these channels comes in one order, on every bridge. */
+  readonly inOneOrder: (channels: readonly string[]) => boolean;
+  /** How long one may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Counts what came of one: as the bridge that the client came to, or as the one that it came from. */
+  readonly onOutcome: (side: 'taken' | 'given', outcome: HandoverOutcome) => void;
+  readonly log: Logger;
+}
+
+/** What came of a handover. */
+export type HandoverOutcome = 'done' | 'failed' | GapReason;
+
+/**
+ * Hands over the streams of clients that come from another bridge (PROTOCOL.md §7). The two agree on a cut: a mark
+ * that Redis puts at one place among the messages for both. Up to it the old bridge's frames count, from there on
+ * the new one's own.
+ */
+export class Handover implements Receiver {
+  readonly senderId = undefined;
+  readonly #giver: HandoverGiver;
+  readonly #taker: HandoverTaker;
+  readonly #log: Logger;
+
+  constructor(context: HandoverContext) {
+    this.#giver = new HandoverGiver(context);
+    this.#taker = new HandoverTaker(context);
+    this.#log = context.log;
+  }
+
+  /** How many this bridge waits for, and gives. */
+  get size(): number {
+    return this.#taker.size + this.#giver.size;
+  }
+
+  /**
+   * Gets what a client missed that comes with another bridge's point. All of it is in `stream` then.
+   * @returns the point in the count of `stream`, or why the client is told of a gap
+   * @throws when Redis is unreachable
+   */
+  ask(stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
+    return this.#taker.ask(stream, point);
+  }
+
+  /** A message of this bridge's own channel. */
+  take({ payload }: Frame): void {
+    const message = parseBridgeMessage(payload);
+    if (message === undefined) this.#log.warn('message to this bridge ignored: expected a handover');
+    else if (message.type === 'handover') void this.#giver.give(message);
+    else this.#taker.hear(message);
+  }
+}

@@ -1,0 +1,70 @@
+import type { Receiver } from '../../fanout/deliver';
+import type { Frame } from '../../fanout/frame';
+import { parseMark, type Mark } from './messages';
+import type { RedisNames } from '../../redis/names';
+import type { Registry } from '../../pubsub/single-channels';
+
+interface Entry {
+  readonly receiver: Receiver;
+  readonly subscribed: Promise<void>;
+  waiting: number;
+}
+
+/**
+ * Hears marks: messages that stand between those of another channel, at the same place for every bridge that hears
+ * both. A channel for marks is subscribed only while somebody waits for one.
+ */
+export class Marks {
+  readonly #registryOf: (channel: string) => Registry<Receiver>;
+  readonly #names: RedisNames;
+  readonly #entries = new Map<string, Entry>();
+  readonly #onMark = new Map<string, (mark: Mark) => void>();
+
+  /** @param registryOf where a channel is subscribed: its marks come on the same connection */
+  constructor(registryOf: (channel: string) => Registry<Receiver>, names: RedisNames) {
+    this.#registryOf = registryOf;
+    this.#names = names;
+  }
+
+  /** How many marks are waited for. */
+  get size(): number {
+    return this.#onMark.size;
+  }
+
+  /**
+   * Waits for the mark `id` among the messages of `channel`. Resolves once it cannot be missed; `onMark` is called
+   * between the message before it and the one after it.
+   * @throws SubscriptionError when Redis is unreachable
+   */
+  async expect(channel: string, id: string, onMark: (mark: Mark) => void): Promise<void> {
+    const entry = this.#entries.get(channel) ?? this.#open(channel);
+    entry.waiting += 1;
+    this.#onMark.set(id, onMark);
+    await entry.subscribed;
+  }
+
+  /** Waits no longer: once for each {@link expect}. */
+  forget(channel: string, id: string): void {
+    this.#onMark.delete(id);
+    const entry = this.#entries.get(channel);
+    if (entry === undefined || (entry.waiting -= 1) > 0) return;
+    this.#entries.delete(channel);
+    this.#registryOf(channel).leave(this.#names.mark(channel), entry.receiver);
+  }
+
+  #open(channel: string): Entry {
+    const receiver = {
+      senderId: undefined,
+      take: ({ payload }: Frame) => {
+        const mark = parseMark(payload);
+        if (mark !== undefined) this.#onMark.get(mark.id)?.(mark);
+      },
+    };
+    const subscribed = this.#registryOf(channel).join(this.#names.mark(channel), receiver);
+    // Whoever waits hears of it; nobody may be left to.
+    subscribed.catch(() => undefined);
+    const entry = { receiver, subscribed, waiting: 0 };
+    this.#entries.set(channel, entry);
+    return entry;
+  }
+}

@@ -1,0 +1,81 @@
+import type { GapReason } from '../../../protocol/frames';
+import { DeadlineError, withDeadline } from '../../lib/promises';
+import { deferred } from '../../lib/deferred';
+import { unpackFrames } from './frame-codec';
+import type { HandoverContext } from './handover';
+import { bridgeOf, type HandoverAnswer, type HandoverRequest } from './messages';
+import type { ResumePoint } from '../resume-point';
+import type { Stream } from '../replay-log';
+
+/** The new bridge's part of a handover. */
+export class HandoverTaker {
+  readonly #context: HandoverContext;
+  readonly #onAnswer = new Map<string, (answer: HandoverAnswer) => void>();
+  #count = 0;
+
+  constructor(context: HandoverContext) {
+    this.#context = context;
+  }
+
+  /** How many answers are waited for. */
+  get size(): number {
+    return this.#onAnswer.size;
+  }
+
+  /** The old bridge's answer. */
+  hear(answer: HandoverAnswer): void {
+    this.#onAnswer.get(answer.id)?.(answer);
+  }
+
+  /** @see Handover.ask */
+  async ask(stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
+    const { bridgeId, inOneOrder, onOutcome } = this.#context;
+    const from = bridgeOf(point.epoch);
+    if (from === undefined || from === bridgeId) return 'unknown';
+    // One mark cannot stand between the messages of several orders.
+    if (!inOneOrder(stream.channels)) return 'unknown';
+    try {
+      const outcome = await this.#askBridge(from, stream, point);
+      onOutcome('taken', typeof outcome === 'string' ? outcome : 'done');
+      return outcome;
+    } catch (error) {
+      onOutcome('taken', 'failed');
+      throw error;
+    }
+  }
+
+  async #askBridge(from: string, stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
+    const { bridgeId, marks, timeoutMs } = this.#context;
+    const [channel = ''] = stream.channels;
+    const id = `${bridgeId}_${(this.#count += 1).toString(36)}`;
+    const request = { type: 'handover', id, from: bridgeId, ...point, owner: stream.owner, channel } as const;
+    try {
+      return await withDeadline(this.#take(from, stream, request), timeoutMs);
+    } catch (error) {
+      if (error instanceof DeadlineError) return 'timeout';
+      throw error;
+    } finally {
+      this.#onAnswer.delete(id);
+      marks.forget(channel, id);
+    }
+  }
+
+  async #take(from: string, stream: Stream, request: HandoverRequest): Promise<ResumePoint | GapReason> {
+    const { marks, store, names } = this.#context;
+    const { id, channel } = request;
+    const cut = deferred<ResumePoint>();
+    const answered = deferred<HandoverAnswer>();
+    this.#onAnswer.set(id, answered.resolve);
+    await marks.expect(channel, id, ({ senderId }) => {
+      cut.resolve(stream.cut(senderId));
+    });
+    const heardBy = await store.publish(names.bridge(from), JSON.stringify(request));
+    if (heardBy === 0) return 'unknown';
+    const answer = await answered.promise;
+    if (answer.type === 'refused') return answer.reason;
+    const packed = await store.take(names.handover(id));
+    const frames = packed === null ? undefined : unpackFrames(packed);
+    if (frames?.length !== answer.count) return 'unknown';
+    return stream.precede(await cut.promise, frames);
+  }
+}

@@ -1,0 +1,55 @@
+import type { GapReason } from '../../protocol/frames';
+
+/** Up to where a client has got its frames (PROTOCOL.md §5). */
+export interface ResumePoint {
+  /** Which count it is. */
+  readonly epoch: string;
+  /** How far it got: the offset of the frame that comes next. */
+  readonly offset: number;
+}
+
+const POINT = /^([A-Za-z0-9_-]{1,128})\.(\d{1,16})$/;
+
+/** Parses `<epoch>.<offset>`. @returns undefined when it is not well formed */
+export function parseResumePoint(text: string): ResumePoint | undefined {
+  const [, epoch, digits] = POINT.exec(text) ?? [];
+  const offset = Number(digits);
+  if (epoch === undefined || !Number.isSafeInteger(offset)) return undefined;
+  return { epoch, offset };
+}
+
+/** The frames that were missed, the first of them at `offset`. */
+export interface Replay<Item> {
+  readonly kind: 'resumed';
+  readonly offset: number;
+  readonly missed: readonly Item[];
+}
+
+/** The point cannot be honoured. */
+export interface Gap<Reason extends GapReason = GapReason> {
+  readonly kind: 'gap';
+  readonly reason: Reason;
+}
+
+/** How a connection begins: `fresh` when nothing was asked for. */
+export type Beginning<Item> = { readonly kind: 'fresh' } | Replay<Item> | Gap;
+
+/** What is kept of a sequence: FrameRing has it so. */
+export interface Kept<Item> {
+  /** The offset of the item that comes next. */
+  readonly end: number;
+  /** Every item from `offset` on, or undefined when one of them is not kept or never was. */
+  since(offset: number): readonly Item[] | undefined;
+}
+
+/** What was missed since `point`, in a count named `epoch`. */
+export function replayFrom<Item>(
+  point: ResumePoint,
+  epoch: string,
+  ring: Kept<Item>,
+): Replay<Item> | Gap<'unknown' | 'expired'> {
+  const { offset } = point;
+  if (point.epoch !== epoch || offset > ring.end) return { kind: 'gap', reason: 'unknown' };
+  const missed = ring.since(offset);
+  return missed === undefined ? { kind: 'gap', reason: 'expired' } : { kind: 'resumed', offset, missed };
+}

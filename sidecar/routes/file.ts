@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from './route';
+
+/** A route as the file has it. docs/routes.md is made of it. */
+export const ROUTE_MEMBERS = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"')
+    .describe('Its name in logs and metrics, which no other route has: 1 to 64 letters, digits, `_` or `-`.'),
+  path: z
+    .string()
+    .describe(
+      'The path behind the gateway, without a query. A segment is literal or a whole `{param}`. The first route that fits is taken.',
+    ),
+  channels: z
+    .array(z.string())
+    .describe('The Redis channels that its sockets hear, at least one, with placeholders between colons.'),
+  messages: z
+    .enum(['commands', 'refuse', 'relay'])
+    .describe(
+      'Messages of clients. `commands` adds them to the command stream and needs `"session": true`. `refuse` answers each with `READ_ONLY`. `relay` publishes them to every other peer of the one channel.',
+    ),
+  session: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether `?session=` names a session that belongs to the first tenant and user who opens it. Without it in the query the bridge makes one.',
+    ),
+  slowConsumer: z
+    .enum(['close', 'latest'])
+    .default('close')
+    .describe(
+      'A client that does not take its frames, past `BRIDGE_MAX_BUFFER_BYTES`. `close` closes it with 4408, and it comes back to resume. `latest` leaves out what it was not sent for the newest frame; for channels on which every frame says all.',
+    ),
+  echoAfterSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(0)
+    .describe(
+      'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back. 0 for never, 3600 at most. Needed by y-websocket, which closes a connection on which it hears nothing for 30 seconds.',
+    ),
+  maxMessageBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 30)
+    .optional()
+    .describe(
+      'Largest message from a client, in bytes; a larger one closes its socket with 1009. Without it, that of `messages`: `BRIDGE_MAX_COMMAND_BYTES`, `BRIDGE_MAX_ONE_WAY_FRAME_BYTES` or `BRIDGE_MAX_RELAY_BYTES`. `BRIDGE_MAX_FRAME_BYTES` bounds it.',
+    ),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a channel may have neither `{tenant}` nor `{session}`. Users of every tenant hear it then, and only the gateway decides who may open the route.',
+    ),
+});
+
+const ROUTES_FILE = z.strictObject({ routes: z.array(ROUTE_MEMBERS).min(1) });
+
+/** The built-in table as a routes file. */
+export function builtInRoutesFile(): string {
+  return `${JSON.stringify({ routes: DEFAULT_ROUTES }, undefined, 2)}\n`;
+}
+
+/**
+ * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,
+ * "slowConsumer"?, …}]}`.
+ * @throws RouteError naming the file, the entry and what was expected
+ */
+export function readRoutesFile(file: string): readonly Route[] {
+  return parseRoutes(file, readText(file));
+}
+
+/**
+ * Parses an operator's route table.
+ * @param file its name, for the error message
+ * @throws RouteError
+ */
+export function parseRoutes(file: string, text: string): readonly Route[] {
+  const parsed = ROUTES_FILE.safeParse(parseJson(file, text));
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `  ${place(issue.path)}: ${issue.message}`);
+    throw new RouteError(`${file}:\n${faults.join('\n')}`);
+  }
+  try {
+    return compileRoutes(parsed.data.routes);
+  } catch (error) {
+    if (error instanceof RouteError) throw new RouteError(`${file}: ${error.message}`);
+    throw error;
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new RouteError(`${file}: expected a readable file`, { cause });
+  }
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RouteError(`${file}: expected JSON`, { cause });
+  }
+}
+
+function place(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'the file' : path.map(String).join('.');
+}

@@ -1,0 +1,44 @@
+import { KeyError, MIN_SECRET_BYTES, parsePublicKey } from '../../protocol/keys';
+import { ASSERTION_PATH_RULES, readAssertionPathRule } from '../handshake/assertion-path';
+import { row, type Row } from './row';
+
+/** What assertions are verified with (at least one of the keys is required), and where they count. */
+export const ASSERTION_ROWS = {
+  assertionSecret: secret(
+    'BRIDGE_ASSERTION_SECRET',
+    'secret shared with the gatekeeper (HS256); this or BRIDGE_ASSERTION_PUBLIC_KEY is required',
+  ),
+  assertionSecretPrevious: secret(
+    'BRIDGE_ASSERTION_SECRET_PREVIOUS',
+    'also accepted, while the secret is being rotated',
+  ),
+  assertionPublicKey: row('BRIDGE_ASSERTION_PUBLIC_KEY', undefined, 'a public key in PEM or JWK', readKey, {
+    description: "the gatekeeper's public key, in PEM or JWK",
+  }),
+  assertionPath: row(
+    'BRIDGE_ASSERTION_PATH',
+    'checked',
+    `one of ${ASSERTION_PATH_RULES.join(', ')}`,
+    readAssertionPathRule,
+    {
+      description:
+        'checked: an assertion counts for its own path, or for every one if it names none; required: it must name one; ignored: for every one',
+    },
+  ),
+} as const;
+
+function secret(name: string, description: string): Row<string> {
+  const read = (value: string): string | undefined =>
+    Buffer.byteLength(value) >= MIN_SECRET_BYTES ? value : undefined;
+  return row(name, undefined, `at least ${MIN_SECRET_BYTES} bytes`, read, { description });
+}
+
+function readKey(value: string): string | undefined {
+  try {
+    parsePublicKey(value);
+    return value;
+  } catch (error) {
+    if (error instanceof KeyError) return undefined;
+    throw error;
+  }
+}

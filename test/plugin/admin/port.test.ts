@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { KongWorker } from '../../fakes/kong-worker';
+import { rawConfig } from '../fixture';
+
+const BIN = join(__dirname, '../../../dist/plugin/bin/ws-gatekeeper.js');
+
+interface Running {
+  readonly process: ChildProcess;
+  /** Resolves once it has logged a line with this in it. */
+  logged(text: string): Promise<void>;
+}
+
+let folder: string;
+let socket: string;
+const running: ChildProcess[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gk-'));
+  socket = join(folder, 'gk.sock');
+});
+afterEach(async () => {
+  for (const child of running.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  }
+  rmSync(folder, { recursive: true });
+});
+
+function start(port: number): Running {
+  const child = spawn(process.execPath, [BIN, '--socket', socket, '--admin-port', `${port}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.push(child);
+  const lines: string[] = [];
+  const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+    lines.push(line);
+    for (const { text, resolve } of waiting) if (line.includes(text)) resolve();
+  });
+  return {
+    process: child,
+    logged: (text) =>
+      new Promise((resolve) => {
+        if (lines.some((line) => line.includes(text))) resolve();
+        waiting.push({ text, resolve });
+      }),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function decisions(port: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^ws_gatekeeper_decisions_total\{outcome="no_token"\} (\d+)$/m.exec(text)?.[1]);
+}
+
+describe('the admin port', () => {
+  it('goes to the gatekeeper that takes the socket over, while the one before is still there', async () => {
+    const port = await freePort();
+    const old = start(port);
+    await old.logged('"listening"');
+    const kong = new KongWorker(socket, rawConfig());
+    await kong.upgrade({ upgrade: 'websocket' });
+    expect(await decisions(port)).toBe(1);
+
+    const next = start(port);
+    await next.logged('"serving metrics"');
+    expect(old.process.exitCode).toBeNull();
+    expect(await decisions(port)).toBe(0);
+    kong.close();
+  });
+
+  it('that another program has is waited for, and Kong is served meanwhile', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const gatekeeper = start(port);
+    await gatekeeper.logged('"listening"');
+    const kong = new KongWorker(socket, rawConfig());
+    await kong.upgrade({ upgrade: 'websocket' });
+    other.close();
+    await gatekeeper.logged('"serving metrics"');
+    expect(await decisions(port)).toBe(1);
+    kong.close();
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import type { PlaceRules } from '../../../plugin/config/config';
+import { findToken } from '../../../plugin/token/locations';
+
+const places: PlaceRules = {
+  headerNames: ['authorization', 'x-token'],
+  subprotocolPrefixes: ['bearer.'],
+  cookieNames: ['session'],
+  uriParamNames: ['token'],
+};
+const TOKEN = 'aGVhZA.cGF5bG9hZA.c2ln';
+
+const find = (headers: Record<string, string[]>, rawQuery = '', cookiesCount = true, rules = places) =>
+  findToken({ headers, rawQuery }, rules, 8192, cookiesCount);
+
+describe('the token', () => {
+  it.each<[string, Record<string, string[]>, string, object]>([
+    ['in Authorization', { authorization: [`Bearer ${TOKEN}`] }, '', {}],
+    ['in another header', { 'x-token': [`bearer ${TOKEN}`] }, '', {}],
+    [
+      'among the subprotocols, of which the others reach the upstream in their order',
+      { 'sec-websocket-protocol': [`bridge.v1, bearer.${TOKEN}`, 'y'] },
+      '',
+      { setHeaders: { 'sec-websocket-protocol': 'bridge.v1, y' } },
+    ],
+    [
+      'as the only subprotocol',
+      { 'sec-websocket-protocol': [`bearer.${TOKEN}`] },
+      '',
+      { clearHeaders: ['authorization', 'x-token', 'sec-websocket-protocol'] },
+    ],
+    [
+      'in a cookie, of which the others reach the upstream',
+      { cookie: [`a=1; session=${TOKEN}; b=2`, 'c="3"'] },
+      '',
+      { setHeaders: { cookie: 'a=1; b=2; c="3"' } },
+    ],
+    [
+      'in a quoted cookie',
+      { cookie: [`session="${TOKEN}"`] },
+      '',
+      { clearHeaders: ['authorization', 'x-token', 'cookie'] },
+    ],
+    [
+      'in the query, of which the rest keeps its bytes',
+      {},
+      `a=%20&token=${TOKEN}&b`,
+      { rawQuery: 'a=%20&b' },
+    ],
+    ['as the only parameter', {}, `token=${TOKEN}`, { rawQuery: '' }],
+    ['behind a percent-encoded name', {}, `%74oken=${TOKEN}`, { rawQuery: '' }],
+    [
+      'in several places at once goes no further from any of them',
+      { authorization: [`Bearer ${TOKEN}`], cookie: [`session=${TOKEN}`] },
+      `token=${TOKEN}`,
+      { clearHeaders: ['authorization', 'x-token', 'cookie'], rawQuery: '' },
+    ],
+  ])('is found %s', (_, headers, rawQuery, changes) => {
+    const found = find(headers, rawQuery);
+    expect(found.token).toBe(TOKEN);
+    expect(found.changes).toEqual({
+      clearHeaders: ['authorization', 'x-token'],
+      setHeaders: {},
+      rawQuery: undefined,
+      ...changes,
+    });
+  });
+
+  it('is not looked for where the configuration does not say so', () => {
+    const nowhere: PlaceRules = {
+      headerNames: [],
+      subprotocolPrefixes: [],
+      cookieNames: [],
+      uriParamNames: [],
+    };
+    const everywhere = {
+      authorization: [`Bearer ${TOKEN}`],
+      'sec-websocket-protocol': [`bearer.${TOKEN}`],
+      cookie: [`session=${TOKEN}`],
+    };
+    expect(() => find(everywhere, `token=${TOKEN}`, true, nowhere)).toThrow('No bearer token was presented');
+  });
+
+  it('in a cookie that does not count is no second token, but goes no further either', () => {
+    const headers = { authorization: [`Bearer ${TOKEN}`], cookie: ['session=other.token.x; a=1'] };
+    const { token, changes } = find(headers, '', false);
+    expect(token).toBe(TOKEN);
+    expect(changes.setHeaders).toEqual({ cookie: 'a=1' });
+  });
+});

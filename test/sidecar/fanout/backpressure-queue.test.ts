@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { Backlog } from '../../../sidecar/fanout/backpressure-queue';
+import { MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
+import { outgoingText, type Outgoing } from '../../../sidecar/fanout/outgoing';
+
+const textOf = ({ wire, payloadBytes }: Outgoing): string =>
+  wire.toString('utf8', wire.length - payloadBytes);
+const data = (text: string): Outgoing => ({ ...outgoingText(text, 'note'), kind: 'data' });
+const note = (text: string): Outgoing => outgoingText(text, 'note');
+const gap = (text: string): Outgoing => outgoingText(text, 'gap');
+
+function textsOf(backlog: Backlog): string[] {
+  const texts: string[] = [];
+  while (!backlog.isEmpty) {
+    const { items, wire } = backlog.take();
+    expect(wire.equals(Buffer.concat(items.map((item) => item.wire)))).toBe(true);
+    if (items.length > 1) expect(wire.length).toBeLessThanOrEqual(MAX_BATCH_BYTES);
+    texts.push(...items.map(textOf));
+  }
+  return texts;
+}
+
+describe('a backlog', () => {
+  it('gives back what came, in order, whatever is taken in between, and counts its bytes', () => {
+    const step = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ size: fc.integer({ min: 5, max: 40_000 }), isNote: fc.boolean() }),
+      },
+      { weight: 1, arbitrary: fc.constant('take' as const) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const backlog = new Backlog();
+        const waiting: Outgoing[] = [];
+        const taken: string[] = [];
+        const came: string[] = [];
+        for (const [index, what] of steps.entries()) {
+          if (what === 'take') {
+            if (backlog.isEmpty) continue;
+            const { items } = backlog.take();
+            expect(items.length).toBeGreaterThan(0);
+            waiting.splice(0, items.length);
+            taken.push(...items.map(textOf));
+          } else {
+            const text = `${index}`.padEnd(what.size);
+            const item = what.isNote ? note(text) : data(text);
+            backlog.push(item);
+            waiting.push(item);
+            came.push(text);
+          }
+          const notes = waiting.filter(({ kind }) => kind === 'note');
+          const bytes = (items: readonly Outgoing[]): number =>
+            items.reduce((sum, { wire }) => sum + wire.length, 0);
+          expect([backlog.bytes, backlog.noteBytes]).toEqual([bytes(waiting), bytes(notes)]);
+          expect([backlog.frames, backlog.isEmpty]).toEqual([
+            waiting.length - notes.length,
+            waiting.length === 0,
+          ]);
+        }
+        expect([...taken, ...textsOf(backlog)]).toEqual(came);
+        expect(backlog.bytes).toBe(0);
+      }),
+    );
+  });
+
+  it('puts the gap where the first frame that is left out was, and keeps every note in order', () => {
+    const backlog = new Backlog();
+    const items = [note('ready'), data('0'), note('ack 1'), gap('gap 1'), data('1'), note('ack 2')];
+    for (const item of items) backlog.push(item);
+    backlog.leaveOut(gap('gap 2'));
+    backlog.push(data('2'));
+    expect(backlog.frames).toBe(1);
+    expect(textsOf(backlog)).toEqual(['ready', 'gap 2', 'ack 1', 'ack 2', '2']);
+  });
+
+  it('holds one gap however often frames are left out', () => {
+    const backlog = new Backlog();
+    for (let offset = 1; offset < 100; offset += 1) {
+      backlog.push(data(`${offset - 1}`));
+      backlog.leaveOut(gap(`gap ${offset}`));
+    }
+    backlog.push(data('99'));
+    expect(textsOf(backlog)).toEqual(['gap 99', '99']);
+  });
+
+  it('leaves frames out without a word for a client that is not told of gaps', () => {
+    const backlog = new Backlog();
+    for (const item of [data('0'), note('error'), data('1')]) backlog.push(item);
+    backlog.leaveOut(undefined);
+    expect(textsOf(backlog)).toEqual(['error']);
+  });
+});

@@ -1,0 +1,55 @@
+import { deliver } from '../../../sidecar/fanout/deliver';
+import type { Frame } from '../../../sidecar/fanout/frame';
+import { sealEnvelope } from '../../../sidecar/fanout/peer-envelope';
+
+class Inbox {
+  readonly got: [string, boolean][] = [];
+  readonly senderId: Buffer | undefined;
+  constructor(senderId?: Buffer) {
+    this.senderId = senderId;
+  }
+  take({ payload, binary }: Frame): void {
+    this.got.push([payload.toString('latin1'), binary]);
+  }
+}
+
+const A = Buffer.alloc(16, 1);
+const B = Buffer.alloc(16, 2);
+
+describe('delivery', () => {
+  it("sends a service's message to all, text when it is UTF-8 and binary otherwise", () => {
+    const inboxes = [new Inbox(), new Inbox(A)];
+    deliver(Buffer.from('{}'), new Set(inboxes));
+    deliver(Buffer.alloc(0), new Set(inboxes));
+    deliver(Buffer.of(0xc3, 0x28), new Set(inboxes));
+    for (const { got } of inboxes) {
+      expect(got).toEqual([
+        ['{}', false],
+        ['', false],
+        ['\xc3\x28', true],
+      ]);
+    }
+  });
+
+  it("sends a peer's message as it came to every peer but its sender", () => {
+    const [a, b] = [new Inbox(A), new Inbox(B)];
+    deliver(sealEnvelope({ sender: A, binary: true, payload: Buffer.from('bin') }), new Set([a, b]));
+    deliver(sealEnvelope({ sender: B, binary: false, payload: Buffer.from('txt') }), new Set([a, b]));
+    expect(a.got).toEqual([['txt', false]]);
+    expect(b.got).toEqual([['bin', true]]);
+  });
+
+  it('drops an envelope that is cut short', () => {
+    const a = new Inbox(A);
+    const envelope = sealEnvelope({ sender: B, binary: true, payload: Buffer.alloc(0) });
+    deliver(envelope.subarray(0, 20), new Set([a]));
+    expect(a.got).toEqual([]);
+  });
+
+  it('leaves an envelope alone on a route without peers', () => {
+    const inbox = new Inbox();
+    const envelope = sealEnvelope({ sender: B, binary: false, payload: Buffer.from('x') });
+    deliver(envelope, new Set([inbox]));
+    expect(inbox.got).toEqual([[envelope.toString('latin1'), true]]);
+  });
+});

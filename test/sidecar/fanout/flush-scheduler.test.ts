@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import { batchOf, MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
+import { outgoingText } from '../../../sidecar/fanout/outgoing';
+import {
+  BUSY_UTILIZATION,
+  CALM_UTILIZATION,
+  Pace,
+  SAMPLE_INTERVAL_MS,
+} from '../../../sidecar/fanout/flush-delay';
+import { Run } from '../../../sidecar/fanout/frame-list';
+import { LoopShares, SHARE_MS, SLICE_MS } from '../../../sidecar/lib/loop-shares';
+import { MAX_SMALL_WRITES, Turn } from '../../../sidecar/fanout/flush-scheduler';
+
+const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
+
+describe('runs of a turn', () => {
+  it('hold for each socket exactly what came for it, in order, and are one run where that is the same', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 90_000 }), { maxLength: 12 });
+    const targets = fc.array(fc.nat({ max: 3 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(sizes, targets, (lengths, missing) => {
+        const empty = Run.empty();
+        const runs = [empty, empty, empty];
+        const came: Buffer[][] = [[], [], []];
+        for (const [index, length] of lengths.entries()) {
+          const each = item('x'.repeat(length));
+          for (const socket of [0, 1, 2]) {
+            if (missing[index] === socket) continue;
+            runs[socket] = (runs[socket] ?? empty).with(each);
+            came[socket]?.push(each.wire);
+          }
+        }
+        const written = runs.map((run) => Buffer.concat(run.batches.map(({ wire }) => wire)));
+        for (const socket of [0, 1, 2]) {
+          const expected = Buffer.concat(came[socket] ?? []);
+          expect(written[socket]?.equals(expected)).toBe(true);
+          expect(runs[socket]?.bytes).toBe(expected.length);
+        }
+        const same = missing.slice(0, lengths.length).every((socket) => socket > 1);
+        if (same) expect(runs[0]).toBe(runs[1]);
+      }),
+    );
+  });
+
+  it('put small frames together and leave a large one alone, not copied', () => {
+    const [small, large] = [item('a'), item('b'.repeat(100_000))];
+    const run = [small, small, large, small].reduce((longer, each) => longer.with(each), Run.empty());
+    expect(run.batches.map(({ items }) => items.length)).toEqual([2, 1, 1]);
+    expect(run.batches[1]?.wire).toBe(large.wire);
+    expect(run.batches).toBe(run.batches);
+  });
+
+  it('count data frames and their payloads, nothing else', () => {
+    const frame = { ...item('12345'), kind: 'data' } as const;
+    expect(batchOf([frame, item('note'), frame])).toMatchObject({ frames: 2, payloadBytes: 10 });
+  });
+});
+
+describe('the pace of turns', () => {
+  const MAX_MS = 16;
+
+  it('lets a turn end at once while the loop has time, however much there is to write', () => {
+    const pace = new Pace(MAX_MS, () => BUSY_UTILIZATION);
+    pace.wrote(0, 50);
+    expect(pace.delayMs(50)).toBe(0);
+  });
+
+  it('gathers in proportion to the time that writing took, up to the limit, once the loop is busy', () => {
+    const pace = new Pace(MAX_MS, () => 0.9);
+    expect(pace.delayMs(0)).toBe(0);
+    pace.wrote(0, 2);
+    expect(pace.delayMs(2)).toBe(6);
+    expect(pace.delayMs(5)).toBe(3);
+    expect(pace.delayMs(100)).toBe(0);
+    pace.wrote(100, 120);
+    expect(pace.delayMs(120)).toBe(MAX_MS);
+  });
+
+  it('goes on until the loop is calm, and looks at it now and then only', () => {
+    let utilization = 0.9;
+    let looks = 0;
+    const pace = new Pace(MAX_MS, () => {
+      looks += 1;
+      return utilization;
+    });
+    const delayAfterWrite = (nowMs: number): number => {
+      pace.wrote(nowMs - 1, nowMs);
+      return pace.delayMs(nowMs);
+    };
+    expect(delayAfterWrite(0)).toBe(3);
+    utilization = (BUSY_UTILIZATION + CALM_UTILIZATION) / 2;
+    expect(delayAfterWrite(SAMPLE_INTERVAL_MS)).toBe(3);
+    utilization = CALM_UTILIZATION;
+    expect(delayAfterWrite(2 * SAMPLE_INTERVAL_MS - 1)).toBe(3);
+    expect(looks).toBe(2);
+    expect(delayAfterWrite(2 * SAMPLE_INTERVAL_MS)).toBe(0);
+    utilization = (BUSY_UTILIZATION + CALM_UTILIZATION) / 2;
+    expect(delayAfterWrite(3 * SAMPLE_INTERVAL_MS)).toBe(0);
+  });
+
+  it('never waits when the limit is 0', () => {
+    const pace = new Pace(0, () => 1);
+    pace.wrote(0, 10);
+    expect(pace.delayMs(10)).toBe(0);
+  });
+});
+
+describe('a turn', () => {
+  const idle = (): Pace => new Pace(16, () => 0);
+
+  it('ends with one flush for each that joined, before anything that comes later', async () => {
+    const turn = new Turn(idle());
+    const flushed: string[] = [];
+    turn.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('a') });
+    turn.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('b') });
+    expect(flushed).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushed).toEqual(['a', 'b']);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushed).toEqual(['a', 'b']);
+  });
+
+  it('gives all of a turn the same empty run, and the next turn another', () => {
+    const turn = new Turn(idle());
+    const waiting = { owner: 'acme', bytes: 1, flush: () => undefined };
+    const first = turn.join(waiting);
+    expect(turn.join(waiting)).toBe(first);
+    turn.end();
+    expect(turn.join(waiting)).not.toBe(first);
+    turn.end();
+  });
+
+  it('lets what joins while it ends wait for the next one', async () => {
+    const turn = new Turn(idle());
+    let flushes = 0;
+    const again = { owner: 'acme', bytes: 1, flush: () => (flushes += 1) };
+    turn.join({ owner: 'acme', bytes: 1, flush: () => turn.join(again) });
+    turn.end();
+    expect(flushes).toBe(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(flushes).toBe(1);
+  });
+
+  it('gathers for as long as a busy loop is to be spared', () => {
+    jest.useFakeTimers();
+    try {
+      const pace = new Pace(16, () => 1);
+      const turn = new Turn(pace, undefined, undefined, () => 0);
+      pace.wrote(-16, 0);
+      const flush = jest.fn(() => 0);
+      turn.join({ owner: 'acme', bytes: 1, flush });
+      jest.advanceTimersByTime(15);
+      expect(flush).not.toHaveBeenCalled();
+      jest.advanceTimersByTime(1);
+      expect(flush).toHaveBeenCalledTimes(1);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  describe('whose writes take longer than a slice', () => {
+    const WRITE_MS = 1;
+    let nowMs: number;
+    let later: (() => void)[];
+    let lags: number[];
+    let turn: Turn;
+    let written: string[];
+
+    beforeEach(() => {
+      [nowMs, later, lags, written] = [0, [], [], []];
+      turn = new Turn(
+        new Pace(0, () => 0),
+        (lagMs) => lags.push(lagMs),
+        new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) }),
+        () => nowMs,
+      );
+    });
+    const joinSmall = (owner: string): void => {
+      turn.join({
+        owner,
+        bytes: MAX_BATCH_BYTES,
+        flush: () => {
+          nowMs += WRITE_MS;
+          written.push(owner);
+        },
+      });
+    };
+    const join = (owner: string): void => {
+      turn.join({
+        owner,
+        bytes: MAX_BATCH_BYTES + 1,
+        flush: () => {
+          nowMs += WRITE_MS;
+          written.push(owner);
+        },
+      });
+    };
+    const nextTurnOfTheLoop = (): void => {
+      for (const run of later.splice(0)) run();
+    };
+
+    it('lets in whatever else came after at most a slice', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      let fromMs = nowMs;
+      turn.end();
+      expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
+      while (later.length > 0) {
+        fromMs = nowMs;
+        nextTurnOfTheLoop();
+        expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
+      }
+      expect(written).toHaveLength(100);
+    });
+
+    it('writes for another tenant before the rest, though it came last', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      join('evil');
+      turn.end();
+      expect(written).toContain('evil');
+      expect(written.length).toBeLessThanOrEqual(SLICE_MS / WRITE_MS + 1);
+      expect(written.indexOf('evil')).toBeLessThanOrEqual(SHARE_MS / WRITE_MS);
+    });
+
+    it('writes what is small before what is large, though it came last', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      turn.join({ owner: 'acme', bytes: MAX_BATCH_BYTES, flush: () => written.push('small') });
+      turn.end();
+      expect(written[0]).toBe('small');
+    });
+
+    it('is not cut when they are small and not very many: each frame would cost more', () => {
+      for (let index = 0; index < MAX_SMALL_WRITES; index += 1) joinSmall('acme');
+      turn.end();
+      expect(written).toHaveLength(MAX_SMALL_WRITES);
+    });
+
+    it('is cut when they are very many, and writes for another tenant before the rest', () => {
+      for (let index = 0; index < 2 * MAX_SMALL_WRITES; index += 1) joinSmall('acme');
+      joinSmall('evil');
+      turn.end();
+      expect(written.length).toBeLessThanOrEqual(MAX_SMALL_WRITES + SLICE_MS / WRITE_MS);
+      expect(written.slice(MAX_SMALL_WRITES)).toContain('evil');
+      while (later.length > 0) nextTurnOfTheLoop();
+      expect(written).toHaveLength(2 * MAX_SMALL_WRITES + 1);
+    });
+
+    it('tells of its lag once, when all is written', () => {
+      for (const owner of ['acme', 'evil', 'third']) for (let index = 0; index < 10; index += 1) join(owner);
+      turn.end();
+      expect(lags).toEqual([]);
+      while (later.length > 0) nextTurnOfTheLoop();
+      expect(written).toHaveLength(30);
+      expect(lags).toEqual([nowMs]);
+    });
+
+    it('lets the next turn begin meanwhile', () => {
+      for (let index = 0; index < 100; index += 1) join('acme');
+      turn.end();
+      join('evil');
+      turn.end();
+      nextTurnOfTheLoop();
+      nextTurnOfTheLoop();
+      expect(written).toContain('evil');
+      expect(written.length).toBeLessThan(100);
+      while (later.length > 0) nextTurnOfTheLoop();
+      expect(written).toHaveLength(101);
+    });
+  });
+});

@@ -1,0 +1,539 @@
+import fc from 'fast-check';
+import { WebSocket } from 'ws';
+import type { ControlFrame } from '../../../protocol/frames';
+import type { FrameStream, UnderlyingSocket } from '../../../sidecar/fanout/bridge-socket';
+import { frameOf } from '../../../sidecar/fanout/frame';
+import { MAX_HELD_BYTES } from '../../../sidecar/fanout/held-back';
+import { Outbox, type OutboxMetrics } from '../../../sidecar/fanout/send-queue';
+import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
+import { Pace } from '../../../sidecar/fanout/flush-delay';
+import type { SlowConsumerPolicy } from '../../../sidecar/routes/route';
+import { Turn } from '../../../sidecar/fanout/flush-scheduler';
+import { UnsentBudget, type UnsentBound } from '../../../sidecar/fanout/unsent-budget';
+
+/** A stream whose kernel takes so many bytes, and then nothing until {@link drain}. */
+class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork'> {
+  readonly written: Buffer[] = [];
+  writableLength = 0;
+  writableNeedDrain = false;
+  #room: number;
+  #onDrain: (() => void)[] = [];
+
+  constructor(room: number) {
+    this.#room = room;
+  }
+
+  write(bytes: Buffer): boolean {
+    this.written.push(bytes);
+    this.#room -= bytes.length;
+    if (this.#room < 0) {
+      this.writableLength += bytes.length;
+      this.writableNeedDrain = true;
+    }
+    return !this.writableNeedDrain;
+  }
+
+  once(_: string, listener: () => void): this {
+    this.#onDrain.push(listener);
+    return this;
+  }
+
+  drain(room: number): void {
+    if (!this.writableNeedDrain) return;
+    this.#room = room;
+    this.writableLength = 0;
+    this.writableNeedDrain = false;
+    for (const listener of this.#onDrain.splice(0)) listener();
+  }
+
+  cork(): void {
+    return undefined;
+  }
+
+  uncork(): void {
+    return undefined;
+  }
+
+  /** The payloads of the frames that were written, of at most 64 KiB each. */
+  get texts(): string[] {
+    const bytes = Buffer.concat(this.written);
+    const texts: string[] = [];
+    for (let at = 0; at < bytes.length;) {
+      const short = bytes[at + 1] ?? 0;
+      const [header, length] = short < 126 ? [2, short] : [4, bytes.readUInt16BE(at + 2)];
+      texts.push(bytes.toString('utf8', at + header, at + header + length));
+      at += header + length;
+    }
+    return texts;
+  }
+}
+
+interface Rig {
+  readonly outbox: Outbox;
+  readonly stream: Stream;
+  readonly socket: { -readonly [Key in keyof UnderlyingSocket]: UnderlyingSocket[Key] };
+  readonly turn: Turn;
+  readonly metrics: OutboxMetrics;
+  readonly actions: readonly string[];
+  readonly close: () => void;
+  readonly closings: () => number;
+}
+
+/** A turn whose loop has time for one step at a look, and none before it. */
+class BusyLoop {
+  #nowMs = 0;
+  readonly #later: (() => void)[] = [];
+  readonly turn: Turn;
+
+  constructor() {
+    const shares = new LoopShares({
+      nowMs: () => (this.#nowMs += SLICE_MS),
+      later: (run) => this.#later.push(run),
+    });
+    shares.once('other', () => undefined);
+    this.turn = new Turn(new Pace(0, () => 0), undefined, shares, () => this.#nowMs);
+  }
+
+  /** Ends the turn, and lets the loop go round once. */
+  goRound(): void {
+    this.turn.end();
+    for (const run of this.#later.splice(0)) run();
+  }
+
+  /** Goes round until nothing can be left to do. */
+  settle(): void {
+    for (let round = 0; round < ROUNDS; round += 1) this.goRound();
+  }
+}
+
+const ROUNDS = 300;
+const NO_BOUND = { totalBytes: Infinity, tenantBytes: Infinity };
+
+function rig(
+  slowConsumer: SlowConsumerPolicy,
+  maxBufferBytes: number,
+  room: number,
+  turn = new Turn(new Pace(0, () => 0)),
+  budget = new UnsentBudget(NO_BOUND),
+  tenant = 'acme',
+): Rig {
+  const stream = new Stream(room);
+  const socket: Rig['socket'] = { readyState: WebSocket.OPEN, beforeClose: undefined };
+  const traffic = { messagesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
+  const actions: string[] = [];
+  const metrics = {
+    traffic,
+    slowConsumer: (action: string, bound: UnsentBound) => void actions.push(`${action}: ${bound}`),
+  };
+  let closings = 0;
+  const close = (): void => {
+    socket.beforeClose?.();
+    socket.readyState = WebSocket.CLOSING;
+    closings += 1;
+  };
+  const policy = {
+    owner: tenant,
+    maxBufferBytes,
+    slowConsumer,
+    openUnsent: () => budget.open(tenant),
+    onTooSlow: close,
+  };
+  const outbox = new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+  return { outbox, stream, socket, turn, metrics, actions, close, closings: () => closings };
+}
+
+const counter = {
+  slowGap: (offset: number): ControlFrame => ({
+    type: 'bridge.gap',
+    data: { reason: 'slow', epoch: 'e', offset },
+  }),
+};
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.record({ bytes: fc.integer({ min: 8, max: 5000 }) }) },
+    { weight: 1, arbitrary: fc.constant('note' as const) },
+    { weight: 2, arbitrary: fc.constant('end of turn' as const) },
+    { weight: 1, arbitrary: fc.constant('drain' as const) },
+  ),
+  { maxLength: 80 },
+);
+const MAX = 10_000;
+const LARGEST = 5004;
+
+const LOOPS = [
+  ['while the loop has time', false],
+  ['while it has none', true],
+] as const;
+
+interface Loop {
+  readonly turn: Turn;
+  readonly endTurn: () => void;
+  readonly settle: () => void;
+}
+
+function loop(isBusy: boolean): Loop {
+  const busy = new BusyLoop();
+  const turn = isBusy ? busy.turn : new Turn(new Pace(0, () => 0));
+  const endTurn = (): void => {
+    if (isBusy) busy.goRound();
+    else turn.end();
+  };
+  const settle = (): void => {
+    if (isBusy) busy.settle();
+    else for (let ends = 0; ends < 100; ends += 1) turn.end();
+  };
+  return { turn, endTurn, settle };
+}
+
+describe('an outbox', () => {
+  it.each(LOOPS)(
+    'sends all in order until its client is too slow, and what waited before the close, %s',
+    (_, isBusy) => {
+      fc.assert(
+        fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
+          const { turn, endTurn } = loop(isBusy);
+          const { outbox, stream, metrics, socket, close, closings } = rig('close', MAX, room, turn);
+          const sent: string[] = [];
+          let frames = 0;
+          for (const [index, step] of taken.entries()) {
+            if (step === 'end of turn') endTurn();
+            else if (step === 'drain') stream.drain(room);
+            else if (step === 'note') {
+              outbox.text(`note ${index}`);
+              if (socket.readyState === WebSocket.OPEN) sent.push(`note ${index}`);
+            } else {
+              const text = `${index}`.padEnd(step.bytes);
+              outbox.data(frameOf(Buffer.from(text), false));
+              if (socket.readyState !== WebSocket.OPEN) continue;
+              frames += 1;
+              sent.push(text);
+            }
+          }
+          if (closings() === 0) close();
+          endTurn();
+          expect(turn.heldCount.bytes).toBe(0);
+          expect(stream.texts).toEqual(sent);
+          expect(metrics.traffic.framesSent).toBe(frames);
+          expect(closings()).toBe(1);
+          stream.drain(1e6);
+          outbox.text('late');
+          turn.end();
+          expect(stream.texts).toEqual(sent);
+        }),
+      );
+    },
+  );
+
+  it.each(LOOPS)(
+    'with policy latest keeps the count exact: a frame is where its client counts it, or after a gap that says so, %s',
+    (_, isBusy) => {
+      fc.assert(
+        fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
+          const { turn, endTurn, settle } = loop(isBusy);
+          const { outbox, stream, closings } = rig('latest', MAX, room, turn);
+          const notes: string[] = [];
+          let end = 0;
+          for (const [index, step] of taken.entries()) {
+            if (step === 'end of turn') endTurn();
+            else if (step === 'drain') stream.drain(room);
+            else if (step === 'note') {
+              outbox.text(`note ${index}`);
+              notes.push(`note ${index}`);
+            } else {
+              outbox.data(frameOf(Buffer.from(`${end}`.padEnd(step.bytes)), false), counter, end);
+              end += 1;
+            }
+          }
+          settle();
+          while (stream.writableNeedDrain) {
+            stream.drain(1e6);
+            settle();
+          }
+          expect(turn.heldCount.bytes).toBe(0);
+          expect(closings()).toBe(0);
+          let count = 0;
+          const gotNotes: string[] = [];
+          for (const text of stream.texts) {
+            if (text.startsWith('note')) gotNotes.push(text);
+            else if (text.startsWith('{')) {
+              const gap = JSON.parse(text) as ReturnType<typeof counter.slowGap> & {
+                data: { offset: number };
+              };
+              expect(gap.data.offset).toBeGreaterThan(count);
+              count = gap.data.offset;
+            } else expect(Number(text)).toBe(count++);
+          }
+          expect(count).toBe(end);
+          expect(gotNotes).toEqual(notes);
+        }),
+      );
+    },
+  );
+
+  it('with policy latest holds no more than the limit, one frame and one write', () => {
+    const { outbox, stream, turn } = rig('latest', MAX, 0);
+    for (let offset = 0; offset < 1000; offset += 1) {
+      outbox.data(frameOf(Buffer.alloc(5000, 'x'), false), counter, offset);
+      turn.end();
+    }
+    stream.drain(1e6);
+    const written = stream.written.reduce((sum, bytes) => sum + bytes.length, 0);
+    expect(written).toBeLessThanOrEqual(MAX + 2 * LARGEST + 100);
+  });
+
+  it('gives up a client whose own messages are refused faster than it reads, also with policy latest', () => {
+    const { outbox, turn, closings } = rig('latest', MAX, 0);
+    for (let index = 0; index < 1000 && closings() === 0; index += 1) {
+      outbox.text('x'.repeat(100));
+      turn.end();
+    }
+    expect(closings()).toBe(1);
+  });
+
+  it('left by its turn to a later one is written once, with what came for it meanwhile, in order', () => {
+    let nowMs = 0;
+    const later: (() => void)[] = [];
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) });
+    const turn = new Turn(new Pace(0, () => 0), undefined, shares, () => (nowMs += SLICE_MS));
+    const { metrics } = rig('close', MAX, MAX);
+    const streams = [new Stream(Infinity), new Stream(Infinity), new Stream(Infinity)];
+    const outboxes = streams.map((stream) => {
+      const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
+      const policy = {
+        owner: 'acme',
+        maxBufferBytes: Infinity,
+        slowConsumer: 'close' as const,
+        openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
+        onTooSlow: () => undefined,
+      };
+      return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+    });
+    const send = (text: string): void => {
+      for (const outbox of outboxes) outbox.data(frameOf(Buffer.from(text), false));
+    };
+    // All of this turn's slice.
+    shares.once('other', () => (nowMs += SLICE_MS));
+    const large = 'a'.repeat(40_000);
+    send(large);
+    send(large);
+    turn.end();
+    expect(streams.map(({ texts }) => texts)).toEqual([[], [], []]);
+    send('b');
+    while (later.length > 0) for (const run of later.splice(0)) run();
+    turn.end();
+    while (later.length > 0) for (const run of later.splice(0)) run();
+    expect(streams.map(({ texts }) => texts)).toEqual([
+      [large, large, 'b'],
+      [large, large, 'b'],
+      [large, large, 'b'],
+    ]);
+    expect(streams.map(({ written }) => written.length)).toEqual([2, 2, 2]);
+  });
+
+  it('writes no more than the limit and one message at a stretch, however much comes at once', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream, closings } = rig('close', MAX, Infinity, loop.turn);
+    const sent = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(5000));
+    for (const text of sent) outbox.data(frameOf(Buffer.from(text), false));
+    expect(stream.written).toEqual([]);
+    for (let round = 0, before = 0; round < ROUNDS; round += 1) {
+      loop.goRound();
+      const after = stream.written.reduce((sum, bytes) => sum + bytes.length, 0);
+      expect(after - before).toBeLessThanOrEqual(MAX + LARGEST);
+      before = after;
+    }
+    expect(stream.texts).toEqual(sent);
+    expect(closings()).toBe(0);
+  });
+
+  it('lets its client off that has read all, when only the loop has had no time', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream, closings } = rig('close', MAX, 1, loop.turn);
+    const sent = Array.from({ length: 8 }, (_, index) => `${index}`.padEnd(4000));
+    for (const text of sent.slice(0, 2)) outbox.data(frameOf(Buffer.from(text), false));
+    loop.settle();
+    outbox.data(frameOf(Buffer.from(sent[2] ?? ''), false));
+    loop.turn.once('other', () => undefined);
+    stream.drain(Infinity);
+    for (const text of sent.slice(3)) outbox.data(frameOf(Buffer.from(text), false));
+    expect(closings()).toBe(0);
+    loop.settle();
+    expect(stream.texts).toEqual(sent);
+    expect(closings()).toBe(0);
+  });
+
+  it('writes what its client had no room for in the shares of the loop, when a thousand have room at once', () => {
+    const loop = new BusyLoop();
+    const rigs = Array.from({ length: 50 }, () => rig('close', MAX, 1, loop.turn));
+    const frame = frameOf(Buffer.alloc(5000, 'x'), false);
+    for (const { outbox } of rigs) {
+      outbox.data(frame);
+      loop.settle();
+      outbox.data(frame);
+    }
+    loop.turn.once('other', () => undefined);
+    const written = (): number => rigs.filter(({ stream }) => stream.written.length === 2).length;
+    for (const { stream } of rigs) stream.drain(Infinity);
+    for (let before = 0; before < rigs.length;) {
+      expect(written() - before).toBeLessThanOrEqual(1);
+      before = written();
+      loop.goRound();
+    }
+  });
+
+  it('writes at once, whatever the loop has to do, when all sockets together hold back too much', () => {
+    const loop = new BusyLoop();
+    const { outbox, stream } = rig('close', MAX, Infinity, loop.turn);
+    const frame = (): ReturnType<typeof frameOf> => frameOf(Buffer.alloc(60_000, 'x'), false);
+    const frames = Math.ceil(MAX_HELD_BYTES / 60_000) + 1;
+    for (let index = 0; index < frames - 2; index += 1) outbox.data(frame());
+    expect(stream.written).toEqual([]);
+    outbox.data(frame());
+    outbox.data(frame());
+    expect(stream.written.length).toBeGreaterThan(0);
+    expect(loop.turn.heldCount.bytes).toBeLessThanOrEqual(MAX_HELD_BYTES);
+  });
+
+  it('holds nothing back once it is told to forget', () => {
+    const loop = new BusyLoop();
+    const { outbox } = rig('close', MAX, Infinity, loop.turn);
+    for (let index = 0; index < 10; index += 1) outbox.data(frameOf(Buffer.alloc(5000, 'x'), false));
+    expect(loop.turn.heldCount.bytes).toBeGreaterThan(0);
+    outbox.discard();
+    expect(loop.turn.heldCount.bytes).toBe(0);
+  });
+
+  it('writes once a turn, the same bytes for all that got the same frames', () => {
+    const turn = new Turn(new Pace(0, () => 0));
+    const { metrics } = rig('close', MAX, MAX);
+    const streams = [new Stream(MAX), new Stream(MAX)];
+    const outboxes = streams.map((stream) => {
+      const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
+      const policy = {
+        owner: 'acme',
+        maxBufferBytes: MAX,
+        slowConsumer: 'close' as const,
+        openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
+        onTooSlow: () => undefined,
+      };
+      return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+    });
+    for (const text of ['a', 'b', 'c']) {
+      const frame = frameOf(Buffer.from(text), false);
+      for (const outbox of outboxes) outbox.data(frame);
+    }
+    turn.end();
+    expect(streams.map(({ texts }) => texts)).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+    expect(streams.map(({ written }) => written.length)).toEqual([1, 1]);
+    expect(streams[0]?.written[0]).toBe(streams[1]?.written[0]);
+  });
+
+  it('sends nothing of what it was told to forget', () => {
+    const { outbox, stream, turn, close } = rig('close', MAX, MAX);
+    outbox.text('secret');
+    outbox.discard();
+    close();
+    turn.end();
+    expect(stream.texts).toEqual([]);
+  });
+
+  it('that is sealed takes nothing more, and sends what waited before the close frame only', () => {
+    const { outbox, stream, turn, close } = rig('close', MAX, MAX);
+    outbox.text('before');
+    outbox.seal();
+    outbox.data(frameOf(Buffer.from('after'), false));
+    outbox.text('after');
+    turn.end();
+    expect(stream.texts).toEqual([]);
+    close();
+    expect(stream.texts).toEqual(['before']);
+  });
+
+  it('that is sealed keeps what its client had no room for until the close frame', () => {
+    const { outbox, stream, turn, close } = rig('close', MAX, 1);
+    for (const text of ['first', 'second']) {
+      outbox.text(text);
+      turn.end();
+    }
+    outbox.seal();
+    stream.drain(MAX);
+    expect(stream.texts).toEqual(['first']);
+    close();
+    expect(stream.texts).toEqual(['first', 'second']);
+  });
+});
+
+describe('an outbox whose client takes no more, and the budget of all', () => {
+  const FRAME = frameOf(Buffer.alloc(1000), false);
+  const WIRE = FRAME.wire.length;
+
+  /** One that so many frames wait in, of which its stream holds the first. */
+  function waiting(
+    budget: UnsentBudget,
+    frames: number,
+    policy: SlowConsumerPolicy = 'close',
+    tenant = 'acme',
+  ): Rig {
+    const made = rig(policy, Infinity, 0, undefined, budget, tenant);
+    for (let sent = 0; sent < frames; sent += 1) {
+      made.outbox.data(FRAME);
+      made.turn.end();
+    }
+    return made;
+  }
+
+  it('counts what the stream and what it itself holds, and gives back what is taken', () => {
+    const budget = new UnsentBudget(NO_BOUND);
+    const { stream } = waiting(budget, 3);
+    expect(budget.bytes).toBe(3 * WIRE);
+    stream.drain(0);
+    expect(budget.bytes).toBe(WIRE * 2);
+    stream.drain(Infinity);
+    expect([budget.bytes, budget.tenants]).toEqual([0, 0]);
+  });
+
+  it('gives back all once it is discarded', () => {
+    const budget = new UnsentBudget(NO_BOUND);
+    waiting(budget, 3).outbox.discard();
+    expect([budget.bytes, budget.tenants]).toEqual([0, 0]);
+  });
+
+  it('counts nothing for a client that keeps up', () => {
+    const budget = new UnsentBudget({ totalBytes: 1, tenantBytes: 1 });
+    const quick = rig('close', Infinity, Infinity, undefined, budget);
+    waiting(budget, 1);
+    quick.outbox.data(FRAME);
+    quick.turn.end();
+    expect([quick.closings(), quick.actions, budget.bytes]).toEqual([0, [], WIRE]);
+  });
+
+  it('closes a client of a tenant over its share, without what waits, and no other tenant’s', () => {
+    const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
+    const [one, two] = [waiting(budget, 2), waiting(budget, 3)];
+    const other = waiting(budget, 3, 'close', 'globex');
+    for (const { outbox } of [one, other]) outbox.data(FRAME);
+    expect([one, two, other].map(({ closings }) => closings())).toEqual([1, 0, 0]);
+    expect(one.actions).toEqual(['closed: tenant']);
+    expect(one.stream.written).toHaveLength(1);
+    expect(budget.bytes).toBe((3 + 4) * WIRE);
+  });
+
+  it('leaves a client of a route for the latest with the newest frame', () => {
+    const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
+    const { outbox, actions, closings } = waiting(budget, 5, 'latest');
+    outbox.data(FRAME, counter, 5);
+    expect([actions, closings()]).toEqual([['replaced: tenant'], 0]);
+    expect(budget.bytes).toBeLessThan(4 * WIRE);
+  });
+
+  it('closes one of the tenant with most once too much waits for all', () => {
+    const budget = new UnsentBudget({ totalBytes: 7 * WIRE, tenantBytes: Infinity });
+    const [small, large] = [waiting(budget, 2, 'close', 'globex'), waiting(budget, 6)];
+    for (const { outbox } of [small, large]) outbox.data(FRAME);
+    expect([small, large].map(({ actions }) => actions)).toEqual([[], ['closed: total']]);
+  });
+});

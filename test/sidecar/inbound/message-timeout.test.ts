@@ -1,0 +1,101 @@
+import { MessageDeadline } from '../../../sidecar/inbound/message-timeout';
+import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
+import { clientFrame, OPCODES } from '../client-frame';
+
+const TIMEOUT_MS = 1000;
+const WHOLE = clientFrame(OPCODES.text, 10);
+const BEGUN = clientFrame(OPCODES.text, 10).subarray(0, 9);
+const REST = clientFrame(OPCODES.text, 10).subarray(9);
+
+let nowMs: number;
+let wheel: TimerWheel;
+let isPaused: boolean;
+let late: number;
+let deadline: MessageDeadline;
+
+beforeEach(() => {
+  nowMs = 0;
+  isPaused = false;
+  late = 0;
+  wheel = new TimerWheel(1, 64, nowMs);
+  const reader = {
+    get isPaused() {
+      return isPaused;
+    },
+    reset: () => (late += 1),
+  };
+  deadline = new MessageDeadline({ wheel, monotonicMs: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
+});
+
+function pass(ms: number): void {
+  nowMs += ms;
+  wheel.advance(nowMs);
+}
+
+describe('the deadline for messages', () => {
+  it('is none for messages that come whole', () => {
+    deadline.read(Buffer.concat([WHOLE, WHOLE]));
+    expect(wheel.size).toBe(0);
+  });
+
+  it('begins with a message and ends with it', () => {
+    deadline.read(BEGUN);
+    expect(wheel.size).toBe(1);
+    pass(TIMEOUT_MS - 1);
+    deadline.read(REST);
+    expect(wheel.size).toBe(0);
+    pass(TIMEOUT_MS);
+    expect(late).toBe(0);
+  });
+
+  it('passes however many bytes and pings come before the end of the message', () => {
+    deadline.read(clientFrame(OPCODES.text, 1, false));
+    for (let count = 0; count < TIMEOUT_MS; count += 1) {
+      expect(late).toBe(0);
+      pass(1);
+      deadline.read(clientFrame(OPCODES.ping, 1));
+      deadline.read(clientFrame(OPCODES.continuation, 1, false));
+    }
+    expect(late).toBe(1);
+  });
+
+  it('is that of each message, though there is none between them at which nothing is unfinished', () => {
+    deadline.read(BEGUN);
+    for (let count = 0; count < 5; count += 1) {
+      pass(TIMEOUT_MS - 1);
+      deadline.read(Buffer.concat([REST, BEGUN]));
+    }
+    expect([late, wheel.size]).toEqual([0, 1]);
+    pass(TIMEOUT_MS);
+    expect(late).toBe(1);
+  });
+
+  it('begins anew while the bridge itself does not read', () => {
+    deadline.read(BEGUN);
+    isPaused = true;
+    pass(TIMEOUT_MS);
+    isPaused = false;
+    pass(TIMEOUT_MS - 1);
+    expect(late).toBe(0);
+    pass(1);
+    expect(late).toBe(1);
+  });
+
+  it('begins anew when the bridge reads on, if there is one', () => {
+    deadline.restart();
+    expect(wheel.size).toBe(0);
+    deadline.read(BEGUN);
+    pass(TIMEOUT_MS - 1);
+    deadline.restart();
+    pass(TIMEOUT_MS - 1);
+    expect([late, wheel.size]).toEqual([0, 1]);
+    pass(1);
+    expect(late).toBe(1);
+  });
+
+  it('is forgotten when the connection ends', () => {
+    deadline.read(BEGUN);
+    deadline.cancel();
+    expect(wheel.size).toBe(0);
+  });
+});

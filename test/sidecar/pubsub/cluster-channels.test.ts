@@ -1,0 +1,139 @@
+import { keySlot } from '../../../redis/key-slot';
+import { ShardedSubscriptions, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
+import { SubscriptionError } from '../../../sidecar/pubsub/single-channels';
+
+/** A master that answers when the test lets it, and counts as Redis does. */
+class FakeLink implements ShardLink {
+  isReady = true;
+  resets = 0;
+  readonly channels = new Set<string>();
+  readonly asked: (readonly string[])[] = [];
+  readonly #settle: ((answer: 'yes' | 'moved') => void)[] = [];
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    this.asked.push(channels);
+    return new Promise((resolve, reject) => {
+      this.#settle.push((answer) => {
+        if (answer === 'moved') {
+          reject(new Error('MOVED 1 127.0.0.1:1'));
+          return;
+        }
+        for (const channel of channels) this.channels.add(channel);
+        resolve(this.channels.size);
+      });
+    });
+  }
+
+  unsubscribe(channel: string): void {
+    this.channels.delete(channel);
+  }
+
+  count(): Promise<number> {
+    return Promise.resolve(this.channels.size);
+  }
+
+  reset(): void {
+    this.resets += 1;
+  }
+
+  async answer(answer: 'yes' | 'moved' = 'yes'): Promise<void> {
+    for (const settle of this.#settle.splice(0)) settle(answer);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const MEMBER = { name: 'member' };
+
+let a: FakeLink;
+let b: FakeLink;
+let told: string[];
+let subscriptions: ShardedSubscriptions<object>;
+
+beforeEach(() => {
+  [a, b] = [new FakeLink(), new FakeLink()];
+  told = [];
+  subscriptions = new ShardedSubscriptions({
+    lost: (channels) => told.push(`lost ${channels.join(' ')}`),
+    restored: () => told.push('restored'),
+    refused: () => told.push('refused'),
+    notAllowed: (channel) => told.push(`not allowed ${channel}`),
+  });
+  subscriptions.route(() => a);
+});
+
+async function joined(channel: string): Promise<void> {
+  const joining = subscriptions.join(channel, MEMBER);
+  await a.answer();
+  await joining;
+  told = [];
+}
+
+describe('sharded subscriptions', () => {
+  it('move with their slot: lost at once, heard from the new master alone, back when it has confirmed', async () => {
+    await joined('x');
+    await joined('y');
+    subscriptions.route((slot) => (slot === keySlot('x') ? b : a));
+    expect([told, [...a.channels], subscriptions.isLive('x')]).toEqual([['lost x'], ['y'], false]);
+    expect([...subscriptions.receivers('x', a)]).toEqual([]);
+    await b.answer();
+    expect([told, subscriptions.isLive('x')]).toEqual([['lost x', 'restored'], true]);
+    expect([[...subscriptions.receivers('x', b)], [...subscriptions.receivers('x', a)]]).toEqual([
+      [MEMBER],
+      [],
+    ]);
+    expect([...subscriptions.receivers('y', a)]).toEqual([MEMBER]);
+  });
+
+  it('of a lost connection are made again when there is one, those of a slot in one command', async () => {
+    for (const channel of ['{s}1', '{s}2', 'other']) await joined(channel);
+    a.isReady = false;
+    subscriptions.down(a);
+    expect(told).toEqual(['lost {s}1 {s}2 other']);
+    await expect(subscriptions.join('{s}1', {})).rejects.toThrow(SubscriptionError);
+    await expect(subscriptions.join('new', {})).rejects.toThrow(SubscriptionError);
+    subscriptions.restore();
+    a.isReady = true;
+    a.asked.length = 0;
+    subscriptions.restore();
+    subscriptions.restore();
+    expect(a.asked).toEqual([['{s}1', '{s}2'], ['other']]);
+    await a.answer();
+    expect([subscriptions.isWhole, subscriptions.isLive('other')]).toEqual([true, true]);
+  });
+
+  it('that a master refuses stay lost until another serves them', async () => {
+    await joined('x');
+    subscriptions.route(() => b);
+    await b.answer('moved');
+    expect([told, subscriptions.isWhole]).toEqual([['lost x', 'refused'], false]);
+    subscriptions.route(() => a);
+    await a.answer();
+    expect(subscriptions.isLive('x')).toBe(true);
+  });
+
+  it('that a master refuses to a first member are not kept', async () => {
+    const joining = Promise.allSettled([subscriptions.join('x', MEMBER)]);
+    await a.answer('moved');
+    expect(await joining).toMatchObject([{ status: 'rejected', reason: { name: 'SubscriptionError' } }]);
+    expect([subscriptions.size, told]).toEqual([0, ['refused']]);
+  });
+
+  it('that Redis took away unseen are found by counting: the connection is given up', async () => {
+    await joined('x');
+    await subscriptions.verify(a);
+    expect(a.resets).toBe(0);
+    a.channels.delete('x');
+    await subscriptions.verify(a);
+    expect(a.resets).toBe(1);
+  });
+
+  it('end when the last member leaves, also on the way to another master', async () => {
+    await joined('x');
+    subscriptions.route(() => b);
+    subscriptions.leave('x', MEMBER);
+    await b.answer();
+    subscriptions.route(() => a);
+    expect([subscriptions.size, subscriptions.isLive('x')]).toEqual([0, false]);
+    expect([...subscriptions.receivers('x', b)]).toEqual([]);
+  });
+});

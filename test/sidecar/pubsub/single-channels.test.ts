@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import {
+  SubscriptionError,
+  Subscriptions,
+  type RefusedChannels,
+  type Subscriber,
+} from '../../../sidecar/pubsub/single-channels';
+
+interface Sent {
+  readonly change: 'subscribe' | 'unsubscribe';
+  readonly channels: readonly string[];
+  readonly settle: { resolve: () => void; reject: (error: Error) => void };
+}
+
+/**
+ * A connection and the Redis behind it: commands wait in order until Redis takes the next, and a lost
+ * connection loses them and every subscription.
+ */
+class SlowRedis implements Subscriber {
+  readonly subscribed = new Set<string>();
+  readonly sent: Sent[] = [];
+  readonly log: string[] = [];
+  resets = 0;
+
+  async subscribe(channels: readonly string[]): Promise<RefusedChannels> {
+    await this.#send('subscribe', channels);
+    return new Map();
+  }
+  unsubscribe(channels: readonly string[]): Promise<void> {
+    return this.#send('unsubscribe', channels);
+  }
+  reset(): void {
+    this.resets += 1;
+  }
+
+  answerNext(): void {
+    const next = this.sent.shift();
+    if (next === undefined) return;
+    for (const channel of next.channels) {
+      if (next.change === 'subscribe') this.subscribed.add(channel);
+      else this.subscribed.delete(channel);
+    }
+    next.settle.resolve();
+  }
+  answerAll(): void {
+    while (this.sent.length > 0) this.answerNext();
+  }
+  /** An error reply, which Redis has for SUBSCRIBE only. */
+  refuseNext(): void {
+    if (this.sent[0]?.change === 'subscribe') this.sent.shift()?.settle.reject(new Error('NOPERM'));
+  }
+  /** The answer does not come in time; the command is still on its way. */
+  delayNext(): void {
+    this.sent[0]?.settle.reject(new Error('Command timed out'));
+  }
+  lose(): void {
+    this.subscribed.clear();
+    for (const { settle } of this.sent.splice(0)) settle.reject(new Error('Connection is closed.'));
+  }
+
+  #send(change: Sent['change'], channels: readonly string[]): Promise<void> {
+    this.log.push(`${change} ${channels.join(' ')}`);
+    return new Promise<void>((resolve, reject) => {
+      this.sent.push({ change, channels, settle: { resolve, reject } });
+    });
+  }
+}
+
+function connected(): { redis: SlowRedis; subscriptions: Subscriptions<object> } {
+  const redis = new SlowRedis();
+  const subscriptions = new Subscriptions<object>(redis);
+  void subscriptions.up();
+  return { redis, subscriptions };
+}
+
+/** Lets every promise that can settle do so. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('subscriptions', () => {
+  it('are made once however many want the channel, and ended when the last leaves', async () => {
+    const { redis, subscriptions } = connected();
+    const [a, b] = [{}, {}];
+    const joins = Promise.all([subscriptions.join('c', a), subscriptions.join('c', b)]);
+    redis.answerAll();
+    await joins;
+    subscriptions.leave('c', a);
+    expect(redis.log).toEqual(['subscribe c']);
+    subscriptions.leave('c', b);
+    expect(redis.log).toEqual(['subscribe c', 'unsubscribe c']);
+    expect(subscriptions.size).toBe(0);
+  });
+
+  it('let a member in only when Redis has acknowledged, the second like the first', async () => {
+    const { redis, subscriptions } = connected();
+    let joined = 0;
+    const count = (): number => (joined += 1);
+    const joins = [subscriptions.join('c', {}).then(count), subscriptions.join('c', {}).then(count)];
+    await settled();
+    expect(joined).toBe(0);
+    redis.answerNext();
+    await Promise.all(joins);
+    expect(joined).toBe(2);
+  });
+
+  it('end when the last leaves while SUBSCRIBE is in flight', async () => {
+    const { redis, subscriptions } = connected();
+    const member = {};
+    const join = subscriptions.join('c', member);
+    subscriptions.leave('c', member);
+    redis.answerAll();
+    await join;
+    expect([...redis.subscribed]).toEqual([]);
+    expect(subscriptions.size).toBe(0);
+  });
+
+  it('hold for who joins while UNSUBSCRIBE is in flight', async () => {
+    const { redis, subscriptions } = connected();
+    const first = {};
+    const join = subscriptions.join('c', first);
+    redis.answerAll();
+    await join;
+    subscriptions.leave('c', first);
+    const again = subscriptions.join('c', {});
+    redis.answerAll();
+    await again;
+    expect([...redis.subscribed]).toEqual(['c']);
+  });
+
+  it('are refused while Redis is away, also on a channel that has members', async () => {
+    const { redis, subscriptions } = connected();
+    const join = subscriptions.join('c', {});
+    redis.answerAll();
+    await join;
+    redis.lose();
+    subscriptions.down();
+    await expect(subscriptions.join('c', {})).rejects.toThrow(SubscriptionError);
+    expect(subscriptions.members('c').size).toBe(1);
+  });
+
+  it('that are lost with the connection let nobody in and leave nothing behind', async () => {
+    const { redis, subscriptions } = connected();
+    const join = subscriptions.join('c', {});
+    redis.lose();
+    subscriptions.down();
+    await expect(join).rejects.toThrow(SubscriptionError);
+    expect(subscriptions.size).toBe(0);
+  });
+
+  it('are made again when the connection is back, for those channels alone that have members', async () => {
+    const { redis, subscriptions } = connected();
+    const [leaver, stayer] = [{}, {}];
+    const joins = Promise.all([subscriptions.join('a', leaver), subscriptions.join('b', stayer)]);
+    redis.answerAll();
+    await joins;
+    redis.lose();
+    subscriptions.down();
+    subscriptions.leave('a', leaver);
+    redis.log.length = 0;
+    void subscriptions.up();
+    expect(redis.log).toEqual(['subscribe b']);
+    redis.answerAll();
+    expect([...redis.subscribed]).toEqual(['b']);
+  });
+
+  it('that are being made again let nobody in before Redis has acknowledged', async () => {
+    const { redis, subscriptions } = connected();
+    const join = subscriptions.join('c', {});
+    redis.answerAll();
+    await join;
+    redis.lose();
+    subscriptions.down();
+    void subscriptions.up();
+    let joined = false;
+    const late = subscriptions.join('c', {}).then(() => (joined = true));
+    await settled();
+    expect(joined).toBe(false);
+    redis.answerAll();
+    expect(await late).toBe(true);
+  });
+
+  it('are made again in batches of 1,000', async () => {
+    const { redis, subscriptions } = connected();
+    const joins = Array.from({ length: 2500 }, (_, index) => subscriptions.join(`c${index}`, {}));
+    redis.answerAll();
+    await Promise.all(joins);
+    redis.lose();
+    subscriptions.down();
+    void subscriptions.up();
+    expect(redis.sent.map(({ channels }) => channels.length)).toEqual([1000, 1000, 500]);
+    redis.answerAll();
+  });
+
+  it('that cannot be made again give the connection up, because members would hear nothing', async () => {
+    const { redis, subscriptions } = connected();
+    const join = subscriptions.join('c', {});
+    redis.answerAll();
+    await join;
+    redis.lose();
+    subscriptions.down();
+    void subscriptions.up();
+    redis.refuseNext();
+    await settled();
+    expect(redis.resets).toBe(1);
+  });
+
+  it('follow membership under any interleaving of joins, leaves, answers and lost connections', async () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ do: fc.constant('join' as const), channel: channels() }) },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('leave' as const), index: fc.nat(20) }) },
+      { weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('refuse' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('delay' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('lose' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('settle' as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { redis, subscriptions } = connected();
+        const members: { channel: string; in: boolean | undefined; left: boolean }[] = [];
+        for (const taken of steps) {
+          if (taken.do === 'join') join(taken.channel);
+          if (taken.do === 'leave') leave(taken.index);
+          if (taken.do === 'answer') redis.answerNext();
+          if (taken.do === 'refuse') redis.refuseNext();
+          if (taken.do === 'delay') redis.delayNext();
+          if (taken.do === 'lose') reconnect();
+          if (taken.do === 'settle') await settled();
+          while (redis.resets > 0) reconnect();
+        }
+        await quiesce();
+
+        const present = members.filter((member) => member.in === true && !member.left);
+        expect(members.filter((member) => member.in === undefined)).toEqual([]);
+        for (const channel of ['a', 'b', 'c']) {
+          const expected = present.filter((member) => member.channel === channel);
+          expect([...subscriptions.members(channel)]).toEqual(expected);
+        }
+        expect(redis.subscribed).toEqual(new Set(present.map((member) => member.channel)));
+        expect(subscriptions.size).toBe(redis.subscribed.size);
+
+        function join(channel: string): void {
+          const member = { channel, in: undefined as boolean | undefined, left: false };
+          members.push(member);
+          subscriptions.join(channel, member).then(
+            () => {
+              // An acknowledged member that stayed is one that Redis publishes to.
+              if (!member.left) expect(subscriptions.members(channel)).toContain(member);
+              member.in = true;
+            },
+            () => (member.in = false),
+          );
+        }
+        function leave(index: number): void {
+          const member = members[index % Math.max(1, members.length)];
+          if (member === undefined) return;
+          member.left = true;
+          subscriptions.leave(member.channel, member);
+        }
+        function reconnect(): void {
+          redis.resets = 0;
+          redis.lose();
+          subscriptions.down();
+          void subscriptions.up();
+        }
+        async function quiesce(): Promise<void> {
+          do {
+            if (redis.resets > 0) reconnect();
+            redis.answerAll();
+            await settled();
+          } while (redis.sent.length > 0 || redis.resets > 0);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+function channels(): fc.Arbitrary<string> {
+  return fc.constantFrom('a', 'b', 'c');
+}

@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { ConnectionCaps } from '../../../sidecar/quotas/connection-quota';
+import { redisCapStore } from '../../../sidecar/quotas/redis-quota-store';
+import { TenantCaps, type CapStore, type Place } from '../../../sidecar/quotas/tenant-quota';
+import { startRedis, type RedisServer } from '../../fakes/redis-server';
+import { eventually, UNPREFIXED } from '../fixture';
+
+const LEASE_MS = 30_000;
+const TENANT_KEY = 'ws:conn:{acme}';
+
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+beforeEach(async () => {
+  await redis.flushall();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+function newCaps(limits: Partial<{ tenant: number; user: number }>, leaseMs = LEASE_MS): ConnectionCaps {
+  const store = redisCapStore(redis, randomBytes(8).toString('hex'), leaseMs);
+  return new ConnectionCaps(store, UNPREFIXED, { tenant: 0, user: 0, ...limits });
+}
+
+async function taken(caps: ConnectionCaps, tenant = 'acme', user = 'alice'): Promise<Place> {
+  const place = await caps.take(tenant, user);
+  if (typeof place === 'string') throw new Error(`expected a place, but the ${place} has none`);
+  return place;
+}
+
+/** How many connections each limit counts, by key. */
+async function counted(): Promise<Record<string, number>> {
+  const keys = (await redis.keys('*')).sort();
+  const sums = await Promise.all(
+    keys.map(async (key) =>
+      (await redis.hvals(key)).reduce((sum, value) => sum + Number(value.split(' ')[0]), 0),
+    ),
+  );
+  return Object.fromEntries(keys.map((key, i) => [key, sums[i] ?? NaN]));
+}
+
+describe('caps', () => {
+  it('give as many places as they have, a user and a tenant, and say which one is full', async () => {
+    const caps = newCaps({ tenant: 3, user: 2 });
+    await taken(caps);
+    await taken(caps);
+    expect(await caps.take('acme', 'alice')).toBe('user');
+    await taken(caps, 'acme', 'bob');
+    expect(await caps.take('acme', 'bob')).toBe('tenant');
+    expect(await counted()).toEqual({
+      [TENANT_KEY]: 3,
+      [`${TENANT_KEY}:alice`]: 2,
+      [`${TENANT_KEY}:bob`]: 1,
+    });
+  });
+
+  it('count the same user of another tenant, and names with colons and braces, apart', async () => {
+    const caps = newCaps({ tenant: 1, user: 1 });
+    for (const [tenant, user] of [
+      ['acme', 'alice'],
+      ['evil', 'alice'],
+      ['acme}', 'x'],
+      ['acme}:alice', '{'],
+    ] as const) {
+      await taken(caps, tenant, user);
+      expect(await caps.take(tenant, user)).toBe('user');
+    }
+  });
+
+  it('count over all bridges, and give a place to another when one is given back', async () => {
+    const [a, b] = [newCaps({ tenant: 2 }), newCaps({ tenant: 2 })];
+    const first = await taken(a);
+    await taken(b);
+    expect([await a.take('acme', 'x'), await b.take('acme', 'y')]).toEqual(['tenant', 'tenant']);
+    first.release();
+    await a.settled();
+    await taken(b, 'acme', 'y');
+    expect(await a.take('acme', 'x')).toBe('tenant');
+  });
+
+  it('let one of two bridges have the last place, however often they race', async () => {
+    const [a, b] = [newCaps({ user: 3 }), newCaps({ user: 3 })];
+    await taken(a);
+    for (let round = 0; round < 100; round += 1) {
+      const answers = await Promise.all([a, b, a, b, a, b].map((caps) => caps.take('acme', 'alice')));
+      const places = answers.filter((answer) => typeof answer !== 'string');
+      expect(places).toHaveLength(2);
+      for (const place of places) place.release();
+      await Promise.all([a.settled(), b.settled()]);
+    }
+    expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
+  });
+
+  it('take no place of a tenant for a user without one, nor the other way round', async () => {
+    const caps = newCaps({ tenant: 2, user: 1 });
+    await taken(caps);
+    await caps.take('acme', 'alice');
+    await taken(caps, 'acme', 'bob');
+    await caps.take('acme', 'carol');
+    expect(await counted()).toEqual({
+      [TENANT_KEY]: 2,
+      [`${TENANT_KEY}:alice`]: 1,
+      [`${TENANT_KEY}:bob`]: 1,
+    });
+    expect(caps.size).toBe(3);
+  });
+
+  it('have a place back once, however often it is given back', async () => {
+    const caps = newCaps({ user: 3 });
+    const [place] = [await taken(caps), await taken(caps), await taken(caps)];
+    for (let i = 0; i < 3; i += 1) place.release();
+    await caps.settled();
+    expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 2 });
+  });
+
+  it('leave nothing, here and in Redis, when every place is given back', async () => {
+    const caps = newCaps({ tenant: 10, user: 10 });
+    const places = await Promise.all([taken(caps), taken(caps), taken(caps, 'acme', 'bob')]);
+    for (const place of places) place.release();
+    expect(caps.size).toBe(0);
+    await caps.settled();
+    expect(await counted()).toEqual({});
+  });
+
+  it('ask Redis once while a call is under way, however many come and go meanwhile', async () => {
+    const store = redisCapStore(redis, 'a', LEASE_MS);
+    const calls: { readonly counts: number; readonly asks: number }[] = [];
+    const counting: CapStore = {
+      put: (counts, asks) => {
+        calls.push({ counts: counts.length, asks: asks.length });
+        return store.put(counts, asks);
+      },
+    };
+    const caps = new ConnectionCaps(counting, UNPREFIXED, { tenant: 3, user: 2 });
+    const users = ['alice', 'alice', 'alice', 'bob', 'carol'];
+    const answers = await Promise.all(users.map((user) => caps.take('acme', user)));
+    expect(answers.filter((answer) => typeof answer === 'string')).toEqual(['user', 'tenant']);
+    const places = answers.filter((answer) => typeof answer !== 'string');
+    for (const place of places) place.release();
+    // The first releases went with one call, and what was released meanwhile and asked anew with the next.
+    await taken(caps, 'acme', 'dave');
+    expect(calls).toEqual([
+      { counts: 2, asks: 1 },
+      { counts: 4, asks: 4 },
+      { counts: 2, asks: 0 },
+      { counts: 4, asks: 1 },
+    ]);
+    expect(await counted()).toEqual({ [TENANT_KEY]: 1, [`${TENANT_KEY}:dave`]: 1 });
+  });
+
+  it('of a tenant without connections are forgotten', async () => {
+    let forgotten = 0;
+    const tenant = new TenantCaps(redisCapStore(redis, 'a', LEASE_MS), () => (forgotten += 1));
+    const limits = [{ scope: 'tenant', key: TENANT_KEY, max: 1 }] as const;
+    const [place, full] = await Promise.all([tenant.take(limits), tenant.take(limits)]);
+    expect([full, forgotten]).toEqual(['tenant', 0]);
+    if (typeof place === 'object') place.release();
+    await tenant.settled();
+    expect(forgotten).toBe(1);
+  });
+
+  it('tell Redis again what it may have heard of when an answer was lost', async () => {
+    const store = redisCapStore(redis, 'a', LEASE_MS);
+    let lost = 1;
+    const losing: CapStore = {
+      put: async (counts, asks) => {
+        const answers = await store.put(counts, asks);
+        if (lost-- > 0) throw new Error('lost');
+        return answers;
+      },
+    };
+    const caps = new ConnectionCaps(losing, UNPREFIXED, { tenant: 3, user: 2 });
+    await expect(caps.take('acme', 'alice')).rejects.toThrow('lost');
+    await caps.settled();
+    expect([caps.size, await counted()]).toEqual([0, {}]);
+  });
+
+  it('ask Redis nothing for what has no limit', async () => {
+    const caps = newCaps({});
+    const place = await taken(caps);
+    place.release();
+    await caps.settled();
+    expect([caps.size, await redis.keys('*')]).toEqual([0, []]);
+  });
+
+  it('of a bridge that says no more what it holds are free when its lease is over', async () => {
+    const [dead, alive] = [newCaps({ user: 1 }, 200), newCaps({ user: 1 })];
+    await taken(dead);
+    expect(await alive.take('acme', 'alice')).toBe('user');
+    await eventually(async () => typeof (await alive.take('acme', 'alice')) !== 'string');
+    expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
+  });
+
+  it('of a dead bridge leave no key behind', async () => {
+    await taken(newCaps({ user: 1, tenant: 1 }, 1000));
+    expect(await redis.dbsize()).toBe(2);
+    await eventually(async () => (await redis.dbsize()) === 0);
+  });
+
+  it('keep the places of a bridge with a long lease when one with a short lease dies', async () => {
+    await taken(newCaps({ user: 2 }));
+    await taken(newCaps({ user: 2 }, 100));
+    const left = await redis.pttl(`${TENANT_KEY}:alice`);
+    expect(left).toBeGreaterThan(LEASE_MS / 2);
+  });
+
+  it('count for another lease from each announcement on', async () => {
+    const caps = newCaps({ user: 1 });
+    const leaseEnd = async (): Promise<number> => {
+      const [value] = await redis.hvals(`${TENANT_KEY}:alice`);
+      return Number(value?.split(' ')[1]);
+    };
+    await taken(caps);
+    const before = await leaseEnd();
+    await eventually(async () => {
+      await caps.announce();
+      return (await leaseEnd()) > before;
+    });
+    expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
+  });
+
+  it('are counted again in a Redis that has lost them, a thousand users at once', async () => {
+    const [a, b] = [newCaps({ tenant: 1000, user: 1 }), newCaps({ tenant: 1000, user: 1 })];
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => taken(a, 'acme', `u${i}`)));
+    await redis.flushall();
+    await a.announce();
+    expect(await counted()).toMatchObject({ [TENANT_KEY]: 1000, [`${TENANT_KEY}:u999`]: 1 });
+    expect([await b.take('acme', 'u7'), await b.take('acme', 'new')]).toEqual(['user', 'tenant']);
+  });
+
+  it('are put right by the next announcement, whatever Redis counts', async () => {
+    const [a, b] = [newCaps({ user: 2 }), newCaps({ user: 2 })];
+    await taken(a);
+    const [field] = await redis.hkeys(`${TENANT_KEY}:alice`);
+    await redis.hset(`${TENANT_KEY}:alice`, field ?? '', '7 99999999999999');
+    expect(await b.take('acme', 'alice')).toBe('user');
+    await a.announce();
+    await taken(b);
+    expect(await b.take('acme', 'alice')).toBe('user');
+  });
+
+  it('do not count a field that nobody understands', async () => {
+    await redis.hset(`${TENANT_KEY}:alice`, 'x', 'garbage');
+    const caps = newCaps({ user: 1 });
+    (await taken(caps)).release();
+    await caps.settled();
+    expect(await counted()).toEqual({});
+  });
+
+  it('hold nothing of a place that Redis could not be asked for', async () => {
+    const unreachable = new Redis(server.url);
+    await unreachable.quit();
+    const caps = new ConnectionCaps(redisCapStore(unreachable, 'a', LEASE_MS), UNPREFIXED, {
+      tenant: 1,
+      user: 1,
+    });
+    await expect(caps.take('acme', 'alice')).rejects.toThrow();
+    await caps.settled();
+    expect(caps.size).toBe(0);
+  });
+});

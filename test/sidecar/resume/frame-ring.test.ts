@@ -1,0 +1,197 @@
+import fc from 'fast-check';
+import { parseResumePoint, replayFrom } from '../../../sidecar/resume/resume-point';
+import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
+import { FrameRing } from '../../../sidecar/resume/frame-ring';
+import { unboundedRings } from './rings';
+
+/** Sizes on either side of what a frame's header and a block have room for. */
+const size = fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 300 }), fc.constantFrom(125, 126, 65_535, 65_536));
+const maxBytes = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 200_000 }));
+const maxItems = fc.integer({ min: 1, max: 8 });
+
+/** A frame that tells itself from those before it. */
+const sized = (bytes: number, index: number): Frame =>
+  frameOf(Buffer.alloc(bytes, index), index % 2 === 0, index % 7 < 3);
+const wires = (frames: readonly Frame[] | undefined): unknown =>
+  frames?.map(({ wire }) => wire.toString('latin1'));
+const text = (frame: Frame): string => frame.payload.toString();
+const textFrame = (from: string): Frame => frameOf(Buffer.from(from), false);
+
+describe('a ring', () => {
+  it('keeps the most recent frames that fit its count and its bytes, as they were', () => {
+    fc.assert(
+      fc.property(
+        fc.array(size, { maxLength: 60 }),
+        maxItems,
+        maxBytes,
+        fc.nat(),
+        (sizes, items, bytes, first) => {
+          const ring = new FrameRing({ maxItems: items, maxBytes: bytes }, unboundedRings(), first);
+          const frames = sizes.map(sized);
+          for (const frame of frames) ring.push(frame);
+          let kept: Frame[] = [];
+          for (const frame of frames) {
+            kept = [...kept, frame].slice(-items);
+            while (kept.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) > bytes) kept.shift();
+          }
+          expect(ring.end).toBe(first + sizes.length);
+          expect(ring.start).toBe(ring.end - kept.length);
+          expect(wires(ring.since(ring.start))).toEqual(wires(kept));
+          const half = ring.start + Math.floor(kept.length / 2);
+          expect(wires(ring.since(half))).toEqual(wires(kept.slice(half - ring.start)));
+          expect(ring.since(ring.start - 1)).toBeUndefined();
+          expect(ring.since(ring.end)).toEqual([]);
+          expect(ring.since(ring.end + 1)).toBeUndefined();
+          expect(ring.bytes).toBe(kept.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0));
+        },
+      ),
+    );
+  });
+
+  it('keeps a frame that goes to several as the one that they share', () => {
+    const rings = [1, 2].map(() => new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings()));
+    const shared = frameOf(Buffer.from('for all'), false, true);
+    for (const ring of rings) ring.push(shared);
+    for (const ring of rings) expect(ring.since(0)?.[0]).toBe(shared);
+  });
+
+  it('gives out frames that stay as they are when those that made room for others are overwritten', () => {
+    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings());
+    const push = (letter: string): void => {
+      ring.push(textFrame(letter.repeat(400)));
+    };
+    ['a', 'b', 'c'].forEach(push);
+    const given = ring.since(0) ?? [];
+    for (let count = 0; count < 20; count += 1) push('x');
+    expect(given.map((frame) => text(frame)[0])).toEqual(['a', 'b', 'c']);
+  });
+
+  it('takes older frames before its oldest, the most recent of them, as far as there is room', () => {
+    fc.assert(
+      fc.property(fc.array(size), fc.array(size), maxItems, maxBytes, (older, pushed, items, bytes) => {
+        const limits = { maxItems: items, maxBytes: bytes };
+        const ring = new FrameRing(limits, unboundedRings(), 1000);
+        const whole = new FrameRing(limits, unboundedRings(), 1000 - older.length);
+        const [before, after] = [older.map(sized), pushed.map(sized)];
+        for (const frame of after) ring.push(frame);
+        for (const frame of [...before, ...after]) whole.push(frame);
+        ring.prepend(ring.start === 1000 ? before : []);
+        expect([ring.start, ring.end, ring.bytes]).toEqual([whole.start, whole.end, whole.bytes]);
+        expect(wires(ring.since(ring.start))).toEqual(wires(whole.since(whole.start)));
+      }),
+    );
+  });
+
+  it('counts on after it is cleared', () => {
+    const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);
+    ring.push(textFrame('a'));
+    ring.clear();
+    ring.push(textFrame('b'));
+    expect([ring.start, ring.since(8)?.map(text), ring.since(7)]).toEqual([8, ['b'], undefined]);
+  });
+});
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.constant('publish' as const) },
+  { weight: 1, arbitrary: fc.constant('drop' as const) },
+  { weight: 1, arbitrary: fc.constant('return' as const) },
+  { weight: 1, arbitrary: fc.constant('new epoch' as const) },
+);
+
+describe('a client that drops and comes back at any time', () => {
+  it('gets every frame exactly once and in order, or a gap where the missing ones were', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 1, max: 6 }), (steps, items) => {
+        const ring = new FrameRing({ maxItems: items, maxBytes: 1000 }, unboundedRings(), 5);
+        let [epoch, published, connected] = [0, 0, true];
+        let point = { epoch: '0', offset: ring.end };
+        const got: (number | 'gap')[] = [];
+        const take = (frame: number): void => {
+          got.push(frame);
+          point = { ...point, offset: point.offset + 1 };
+        };
+        const gap = (): void => {
+          got.push('gap');
+          point = { epoch: `${epoch}`, offset: ring.end };
+        };
+        for (const taken of [...steps, 'return' as const]) {
+          if (taken === 'publish') {
+            ring.push(textFrame(`${published}`));
+            if (connected) take(published);
+            published += 1;
+          } else if (taken === 'drop') {
+            connected = false;
+          } else if (taken === 'new epoch') {
+            epoch += 1;
+            published += 1;
+            ring.clear();
+            if (connected) gap();
+          } else if (!connected) {
+            connected = true;
+            const beginning = replayFrom(point, `${epoch}`, ring);
+            if (beginning.kind === 'resumed') for (const frame of beginning.missed) take(Number(text(frame)));
+            else gap();
+          }
+        }
+        expectWholeOrGap(got, published);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([
+    ['another epoch', { epoch: 'f', offset: 6 }, { kind: 'gap', reason: 'unknown' }],
+    ['an offset that was never reached', { epoch: 'e', offset: 9 }, { kind: 'gap', reason: 'unknown' }],
+    ['an offset no longer kept', { epoch: 'e', offset: 5 }, { kind: 'gap', reason: 'expired' }],
+    ['the oldest one kept', { epoch: 'e', offset: 6 }, { kind: 'resumed', offset: 6, missed: ['b', 'c'] }],
+    ['the present', { epoch: 'e', offset: 8 }, { kind: 'resumed', offset: 8, missed: [] }],
+  ])('that asks for %s gets what is due', (_, point, expected) => {
+    const ring = new FrameRing({ maxItems: 2, maxBytes: 100 }, unboundedRings(), 5);
+    for (const letter of ['a', 'b', 'c']) ring.push(textFrame(letter));
+    const beginning = replayFrom(point, 'e', ring);
+    expect(
+      beginning.kind === 'gap' ? beginning : { ...beginning, missed: beginning.missed.map(text) },
+    ).toEqual(expected);
+  });
+});
+
+/** Frames rise by one, except across a gap; none is missing at the end. */
+function expectWholeOrGap(got: readonly (number | 'gap')[], published: number): void {
+  let next: number | undefined = 0;
+  for (const item of got) {
+    if (item === 'gap') {
+      next = undefined;
+      continue;
+    }
+    if (next === undefined) expect(item).toBeLessThan(published);
+    else expect(item).toBe(next);
+    next = item + 1;
+  }
+  if (next !== undefined) expect(next).toBe(published);
+  const frames = got.filter((item) => item !== 'gap');
+  expect(frames).toEqual([...new Set(frames)].sort((a, b) => a - b));
+}
+
+describe('a resume point', () => {
+  it.each([
+    '',
+    'e',
+    'e.',
+    '.1',
+    'e.-1',
+    'e.1.2',
+    'e.1e3',
+    'é.1',
+    'e.99999999999999999',
+    `${'e'.repeat(129)}.1`,
+  ])('is not %p', (text) => {
+    expect(parseResumePoint(text)).toBeUndefined();
+  });
+
+  it('is an epoch and an offset', () => {
+    expect(parseResumePoint('A-z_0.9007199254740991')).toEqual({
+      epoch: 'A-z_0',
+      offset: 9007199254740991,
+    });
+  });
+});

@@ -1,0 +1,233 @@
+import { pino } from 'pino';
+import { deliver, type Receiver } from '../../../../sidecar/fanout/deliver';
+import { sealEnvelope } from '../../../../sidecar/fanout/peer-envelope';
+import { Handover, type HandoverContext } from '../../../../sidecar/resume/handover/handover';
+import { LoopShares } from '../../../../sidecar/lib/loop-shares';
+import { Marks } from '../../../../sidecar/resume/handover/markers';
+import { RingBudget } from '../../../../sidecar/resume/ring-budget';
+import type { StreamIdentity } from '../../../../sidecar/resume/replay-log';
+import { Streams } from '../../../../sidecar/resume/replay-logs';
+import type { Registry } from '../../../../sidecar/pubsub/single-channels';
+import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
+import { eventually, UNPREFIXED } from '../../fixture';
+
+const OLD = '00000000000000aa';
+const NEW = '00000000000000bb';
+const IDENTITY: StreamIdentity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
+const LINGER_MS = 1000;
+
+/** A Redis in which whatever is published arrives at once, unless a test steps in before it. */
+class FakeRedis {
+  readonly #receivers = new Map<string, Set<Receiver>>();
+  readonly values = new Map<string, Buffer>();
+  beforePublish: (channel: string) => void = () => undefined;
+
+  registry(): Registry<Receiver> {
+    const members = (channel: string): Set<Receiver> => {
+      const known = this.#receivers.get(channel) ?? new Set();
+      this.#receivers.set(channel, known);
+      return known;
+    };
+    return {
+      size: 0,
+      members,
+      pin: (channel, member) => void members(channel).add(member),
+      join: (channel, member) => Promise.resolve(void members(channel).add(member)),
+      leave: (channel, member) => void members(channel).delete(member),
+      isLive: () => true,
+    };
+  }
+
+  publish(channel: string, message: string | Buffer): number {
+    this.beforePublish(channel);
+    const receivers = [...(this.#receivers.get(channel) ?? [])];
+    deliver(Buffer.from(message), new Set(receivers));
+    return receivers.length;
+  }
+}
+
+/** As much of a bridge as a handover needs. */
+function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<HandoverContext> = {}) {
+  const subscriptions = redis.registry();
+  const wheel = new TimerWheel(1, 8, 0);
+  const streams = new Streams({
+    subscriptions,
+    wheel,
+    shares: LoopShares.uncut(),
+    monotonicMs: () => 0,
+    bridgeId,
+    limits: { maxItems: 8, maxBytes: 1000 },
+    budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
+    firstOffset: 100,
+    lingerMs: LINGER_MS,
+  });
+  const outcomes: string[] = [];
+  const handover = new Handover({
+    bridgeId,
+    streams,
+    names: UNPREFIXED,
+    marks: new Marks(() => subscriptions, UNPREFIXED),
+    store: {
+      publish: (channel, message) => Promise.resolve(redis.publish(channel, message)),
+      publishMark: (channel, mark) => Promise.resolve(redis.publish(UNPREFIXED.mark(channel), mark)),
+      put: (key, value) => Promise.resolve(redis.values.set(key, value)),
+      take: (key) => Promise.resolve(redis.values.get(key) ?? null),
+    },
+    inOneOrder: () => true,
+    timeoutMs: 10_000,
+    onOutcome: (side, outcome) => void outcomes.push(`${side} ${outcome}`),
+    log: pino({ level: 'silent' }),
+    ...changes,
+  });
+  subscriptions.pin(`ws:bridge:${bridgeId}`, handover);
+  return { streams, wheel, handover, outcomes };
+}
+
+/** An old bridge that keeps a stream for a client which has left it at `point`, and a new one it comes to. */
+async function setUp(changes: Partial<HandoverContext> = {}) {
+  const redis = new FakeRedis();
+  const old = fakeBridge(redis, OLD);
+  const young = fakeBridge(redis, NEW, changes);
+  const holder = {};
+  const kept = old.streams.hold(IDENTITY, undefined, holder);
+  await old.streams.subscribed(kept);
+  old.streams.use(kept);
+  const point = { epoch: kept.epoch, offset: kept.end };
+  redis.publish('c', 'missed');
+  old.streams.release(kept, holder);
+  const stream = young.streams.hold(IDENTITY, undefined, {});
+  await young.streams.subscribed(stream);
+  return { redis, old, young, point, stream, ask: () => young.handover.ask(stream, point) };
+}
+
+function onMark(redis: FakeRedis, act: () => void): void {
+  redis.beforePublish = (channel) => {
+    if (!channel.startsWith('ws:mark:')) return;
+    redis.beforePublish = () => undefined;
+    act();
+  };
+}
+
+describe('a handover', () => {
+  it('gives a point in the count of the new stream, from which everything is there', async () => {
+    const { redis, young, old, stream, ask } = await setUp();
+    onMark(redis, () => redis.publish('c', 'before the mark'));
+    const point = await ask();
+    redis.publish('c', 'after it');
+    if (typeof point === 'string') throw new Error(point);
+    const replay = stream.replay(point);
+    const texts =
+      replay.kind === 'gap' ? replay.reason : replay.missed.map(({ payload }) => payload.toString());
+    expect(texts).toEqual(['missed', 'before the mark', 'after it']);
+    expect([...old.outcomes, ...young.outcomes]).toEqual(['given done', 'taken done']);
+  });
+
+  it('keeps the stream whose linger ends in the middle, and lets go of it afterwards', async () => {
+    const { redis, old, ask } = await setUp();
+    onMark(redis, () => {
+      old.wheel.advance(LINGER_MS + 1);
+    });
+    expect(await ask()).toMatchObject({ offset: 99 });
+    expect(old.streams.size).toBe(1);
+    old.wheel.advance(3 * LINGER_MS);
+    expect(old.streams.size).toBe(0);
+  });
+
+  it('is refused when the old bridge loses its subscriptions in the middle', async () => {
+    const { redis, old, ask } = await setUp();
+    onMark(redis, () => {
+      old.streams.interrupt(IDENTITY.channels);
+    });
+    expect(await ask()).toBe('unknown');
+  });
+
+  it('is refused when the stream is given up in the middle', async () => {
+    const { redis, old, ask } = await setUp();
+    onMark(redis, () => {
+      old.streams.clear();
+    });
+    expect(await ask()).toBe('unknown');
+  });
+
+  it('is refused to who does not say the channel of the stream', async () => {
+    const { redis, old, point } = await setUp();
+    const request = { type: 'handover', id: 'x', from: NEW, ...point, owner: 'alice', channel: 'd' };
+    redis.publish(`ws:bridge:${OLD}`, JSON.stringify(request));
+    await eventually(() => old.outcomes.length > 0);
+    expect(old.outcomes).toEqual(['given unknown']);
+  });
+
+  it('leaves out what the client itself sent, whichever bridge it came through', async () => {
+    const redis = new FakeRedis();
+    const [old, young] = [fakeBridge(redis, OLD), fakeBridge(redis, NEW)];
+    const relayed = (id: number) => ({ ...IDENTITY, senderId: Buffer.alloc(16, id) });
+    const send = (id: number, text: string) =>
+      redis.publish(
+        'c',
+        sealEnvelope({ sender: Buffer.alloc(16, id), binary: false, payload: Buffer.from(text) }),
+      );
+    const left = old.streams.hold(relayed(1), undefined, {});
+    const stream = young.streams.hold(relayed(2), undefined, {});
+    await Promise.all([old.streams.subscribed(left), young.streams.subscribed(stream)]);
+    const from = { epoch: left.epoch, offset: left.end };
+    send(1, 'own');
+    send(3, "peer's");
+    onMark(redis, () => send(1, 'own, late'));
+    const point = await young.handover.ask(stream, from);
+    send(1, 'own, through the old socket');
+    send(3, "peer's, later");
+    if (typeof point === 'string') throw new Error(point);
+    expect(stream.replay(point)).toMatchObject({
+      missed: [{ payload: Buffer.from("peer's") }, { payload: Buffer.from("peer's, later") }],
+    });
+  });
+
+  it('is none when the frames are not all there', async () => {
+    const { redis, ask } = await setUp();
+    redis.beforePublish = (channel) => {
+      if (channel !== `ws:bridge:${NEW}`) return;
+      for (const key of redis.values.keys()) redis.values.set(key, Buffer.of(1));
+    };
+    expect(await ask()).toBe('unknown');
+  });
+
+  it('is none when the frames are gone', async () => {
+    const { redis, ask } = await setUp();
+    redis.beforePublish = (channel) => {
+      if (channel === `ws:bridge:${NEW}`) redis.values.clear();
+    };
+    expect(await ask()).toBe('unknown');
+  });
+
+  it('is not asked for where the channels have no one order', async () => {
+    const { old, ask } = await setUp({ inOneOrder: () => false });
+    expect(await ask()).toBe('unknown');
+    expect(old.outcomes).toEqual([]);
+  });
+
+  it('puts nothing before a count that began anew meanwhile', async () => {
+    const { redis, young, stream, ask } = await setUp();
+    redis.beforePublish = (channel) => {
+      if (channel !== `ws:bridge:${NEW}`) return;
+      young.streams.interrupt(IDENTITY.channels);
+      young.streams.restore();
+    };
+    const point = await ask();
+    if (typeof point === 'string') throw new Error(point);
+    expect(stream.replay(point)).toEqual({ kind: 'gap', reason: 'unknown' });
+    expect(stream.replay({ epoch: stream.epoch, offset: stream.end - 1 })).toEqual({
+      kind: 'gap',
+      reason: 'expired',
+    });
+  });
+
+  it.each(['', '{}', '{"type":"handed","id":"x"}', 'null', '{"type":"refused","id":"x","reason":"no"}'])(
+    'does not begin with the message %j',
+    async (message) => {
+      const { redis, old } = await setUp();
+      redis.publish(`ws:bridge:${OLD}`, message);
+      redis.publish('ws:mark:{c}', message);
+      expect(old.outcomes).toEqual([]);
+    },
+  );
+});

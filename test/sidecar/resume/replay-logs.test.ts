@@ -1,0 +1,129 @@
+import type { Receiver } from '../../../sidecar/fanout/deliver';
+import { frameOf } from '../../../sidecar/fanout/frame';
+import { deferred } from '../../../sidecar/lib/deferred';
+import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
+import { RingBudget } from '../../../sidecar/resume/ring-budget';
+import { Streams } from '../../../sidecar/resume/replay-logs';
+import { Subscriptions } from '../../../sidecar/pubsub/single-channels';
+import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
+
+/** Streams whose subscriptions are acknowledged when the test says so. */
+async function streamsOn(shares = LoopShares.uncut()) {
+  const acknowledgements = new Map<string, () => void>();
+  const subscriptions = new Subscriptions<Receiver>({
+    subscribe: ([channel = '']) => {
+      const acknowledged = deferred<ReadonlyMap<string, Error>>();
+      acknowledgements.set(channel, () => {
+        acknowledged.resolve(new Map());
+      });
+      return acknowledged.promise;
+    },
+    unsubscribe: () => Promise.resolve(),
+    reset: () => undefined,
+  });
+  await subscriptions.up();
+  const streams = new Streams({
+    subscriptions,
+    wheel: new TimerWheel(250, 512, 0),
+    shares,
+    monotonicMs: () => 0,
+    bridgeId: '0123456789abcdef',
+    limits: { maxItems: 8, maxBytes: 1000 },
+    budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
+    firstOffset: 100,
+    lingerMs: 1000,
+  });
+  return {
+    streams,
+    acknowledge: (channel: string) => acknowledgements.get(channel)?.(),
+    publish: (channel: string, text: string) => {
+      const frame = frameOf(Buffer.from(text), false);
+      for (const member of subscriptions.members(channel)) member.take(frame);
+    },
+  };
+}
+
+describe('a stream of several channels', () => {
+  it('counts nothing before all of them are acknowledged: frames of the others would be missing in between', async () => {
+    const { streams, acknowledge, publish } = await streamsOn();
+    const holder = {};
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['tenant', 'user'], senderId: undefined };
+    const stream = streams.hold(identity, undefined, holder);
+    acknowledge('tenant');
+    publish('tenant', 'too early');
+    acknowledge('user');
+    await streams.subscribed(stream);
+    publish('user', 'first');
+    publish('tenant', 'second');
+    const replay = stream.replay({ epoch: stream.epoch, offset: 100 });
+    expect(replay).toMatchObject({
+      kind: 'resumed',
+      missed: [{ payload: Buffer.from('first') }, { payload: Buffer.from('second') }],
+    });
+  });
+});
+
+describe('streams whose restoring takes longer than a slice', () => {
+  it('take nothing until it is their turn, and then begin with the gap', async () => {
+    const laters: (() => void)[] = [];
+    let nowMs = 0;
+    const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) });
+    const { streams, acknowledge, publish } = await streamsOn(shares);
+    const told: string[] = [];
+    const channels = Array.from({ length: 20 }, (_, index) => `c${index}`);
+    for (const channel of channels) {
+      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      const stream = streams.hold(identity, undefined, {});
+      acknowledge(channel);
+      await streams.subscribed(stream);
+      stream.listen({
+        take: (frame) => void told.push(`${channel} ${frame.payload.toString()}`),
+        lost: () => {
+          nowMs += 1;
+          told.push(`${channel} gap`);
+        },
+        refused: () => undefined,
+      });
+    }
+    streams.interrupt(channels);
+    streams.restore();
+    expect(told).toHaveLength(SLICE_MS);
+    publish('c19', 'between');
+    expect(told).toHaveLength(SLICE_MS);
+    for (let run = laters.shift(); run !== undefined; run = laters.shift()) run();
+    publish('c19', 'after');
+    expect(told).toHaveLength(21);
+    expect(told.slice(-2)).toEqual(['c19 gap', 'c19 after']);
+  });
+});
+
+describe('a stream that its last holder leaves', () => {
+  it.each([
+    ['lingers for a client that was open on it', true],
+    ['is forgotten when no client was: a handshake that is refused leaves nothing', false],
+  ])('%s', async (_, wasOpen) => {
+    const { streams, acknowledge } = await streamsOn();
+    const holder = {};
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const stream = streams.hold(identity, undefined, holder);
+    acknowledge('user');
+    await streams.subscribed(stream);
+    if (wasOpen) streams.use(stream);
+    streams.release(stream, holder);
+    expect(streams.size).toBe(wasOpen ? 1 : 0);
+  });
+
+  it('lingers on when a handshake that found it is refused', async () => {
+    const { streams, acknowledge } = await streamsOn();
+    const [open, refused] = [{}, {}];
+    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const stream = streams.hold(identity, undefined, open);
+    acknowledge('user');
+    await streams.subscribed(stream);
+    streams.use(stream);
+    streams.release(stream, open);
+    expect(streams.hold(identity, undefined, refused)).toBe(stream);
+    streams.release(stream, refused);
+    expect(streams.size).toBe(1);
+  });
+});

@@ -1,0 +1,145 @@
+import { Redis } from 'ioredis';
+import { redisSessionStore } from '../../../sidecar/sessions/session-store';
+import {
+  MAX_RENEW_INTERVAL_MS,
+  renewIntervalMs,
+  Sessions,
+  type SessionHolder,
+} from '../../../sidecar/sessions/sessions';
+import { startRedis, type RedisServer } from '../../fakes/redis-server';
+import { UNPREFIXED } from '../fixture';
+
+const TTL_MS = 60_000;
+
+let server: RedisServer;
+let redis: Redis;
+let sessions: Sessions;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+beforeEach(async () => {
+  await redis.flushall();
+  sessions = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+function holder(): SessionHolder & { evicted: boolean } {
+  return {
+    evicted: false,
+    evict() {
+      this.evicted = true;
+    },
+  };
+}
+
+describe('a session', () => {
+  it('is claimed by one owner, however their names are put together', async () => {
+    expect(await sessions.claim('s', 'a', 'b')).toBe(true);
+    expect(await sessions.claim('s', 'a', 'b')).toBe(true);
+    for (const [tenant, user] of [
+      ['a', 'c'],
+      ['c', 'b'],
+      ['a","b', ''],
+      ['', 'a,b'],
+    ] as const) {
+      expect(await sessions.claim('s', tenant, user)).toBe(false);
+    }
+  });
+
+  it('is looked up without a claim: what may yet be refused leaves no key', async () => {
+    await sessions.claim('hers', 'acme', 'alice');
+    await redis.rpush('ai:session:odd', 'x');
+    const asked = ['hers', 'nobody’s', 'odd'].map((session) => sessions.isForeign(session, 'acme', 'alice'));
+    expect(await Promise.all(asked)).toEqual([false, false, true]);
+    expect(await sessions.isForeign('hers', 'evil', 'eve')).toBe(true);
+    expect((await redis.keys('*')).sort()).toEqual(['ai:session:hers', 'ai:session:odd']);
+  });
+
+  it('has one owner when all claim it at once', async () => {
+    const users = Array.from({ length: 20 }, (_, index) => `u${index}`);
+    const claims = await Promise.all(users.map((user) => sessions.claim('s', 't', user)));
+    expect(claims.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('that Redis lost goes to nobody else while its owner uses it on this bridge', async () => {
+    const alice = holder();
+    await sessions.claim('s', 'acme', 'alice');
+    sessions.hold('s', 'acme', 'alice', alice);
+    await redis.del('ai:session:s');
+    expect(await sessions.isForeign('s', 'evil', 'eve')).toBe(true);
+    expect(await redis.get('ai:session:s')).toBe('["acme","alice"]');
+    await redis.del('ai:session:s');
+    expect(await sessions.claim('s', 'evil', 'eve')).toBe(false);
+    expect(alice.evicted).toBe(false);
+    expect(await redis.get('ai:session:s')).toBe('["acme","alice"]');
+  });
+
+  it('that Redis lost and another bridge gave away is noticed with the next renewal, seconds later', async () => {
+    const alice = holder();
+    await sessions.claim('s', 'acme', 'alice');
+    sessions.hold('s', 'acme', 'alice', alice);
+    await redis.del('ai:session:s');
+    const elsewhere = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
+    expect(await elsewhere.claim('s', 'evil', 'eve')).toBe(true);
+    await sessions.renew();
+    expect(alice.evicted).toBe(true);
+    expect(renewIntervalMs(86_400_000)).toBe(10_000);
+  });
+
+  it('in use is renewed, in one pass with all others', async () => {
+    const names = Array.from({ length: 1200 }, (_, index) => `s${index}`);
+    for (const name of names) {
+      await sessions.claim(name, 't', 'u');
+      sessions.hold(name, 't', 'u', holder());
+    }
+    await sessions.claim('unused', 't', 'u');
+    const keys = [...names, 'unused'].map((name) => `ai:session:${name}`);
+    for (const key of keys) await redis.pexpire(key, 1000);
+    await sessions.renew();
+    const left = await Promise.all(keys.map((key) => redis.pttl(key)));
+    expect(left.slice(0, -1).every((ms) => ms > 1000)).toBe(true);
+    expect(left.at(-1)).toBeLessThanOrEqual(1000);
+  });
+
+  it('in use is renewed until the last of its holders lets go', async () => {
+    const [one, two] = [holder(), holder()];
+    sessions.hold('s', 't', 'u', one);
+    sessions.hold('s', 't', 'u', two);
+    sessions.release('s', one);
+    sessions.release('s', one);
+    await sessions.renew();
+    expect(await redis.get('ai:session:s')).toBe('["t","u"]');
+    sessions.release('s', two);
+    expect(sessions.size).toBe(0);
+    await redis.flushall();
+    await sessions.renew();
+    expect(await redis.get('ai:session:s')).toBeNull();
+  });
+
+  it('that turns out to be somebody else at a renewal evicts its holders, and no others', async () => {
+    const [lost, kept] = [holder(), holder()];
+    sessions.hold('lost', 't', 'u', lost);
+    sessions.hold('kept', 't', 'u', kept);
+    await redis.set('ai:session:lost', '["evil","eve"]');
+    await sessions.renew();
+    expect([lost.evicted, kept.evicted]).toEqual([true, false]);
+  });
+
+  it('whose key holds something else altogether is nobody’s', async () => {
+    await redis.set('ai:session:s', '');
+    expect(await sessions.claim('s', 't', 'u')).toBe(false);
+    await redis.del('ai:session:s');
+    await redis.rpush('ai:session:s', 'x');
+    expect(await sessions.claim('s', 't', 'u')).toBe(false);
+  });
+
+  it('is renewed twice in its TTL, and every 10 seconds when that is sooner', () => {
+    expect(renewIntervalMs(4000)).toBe(2000);
+    expect(renewIntervalMs(86_400_000)).toBe(MAX_RENEW_INTERVAL_MS);
+  });
+});

@@ -1,0 +1,168 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { parseSettings, SETTING_ROWS, SettingsError } from '../../../sidecar/settings/settings';
+
+const SECRET = 'a secret of at least 32 bytes, yes';
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseSettings(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('settings', () => {
+  it('have a default for everything but the key', () => {
+    const settings = parseSettings({ BRIDGE_ASSERTION_SECRET: SECRET });
+    expect(settings).toMatchObject({
+      host: '0.0.0.0',
+      port: 8080,
+      adminPort: 9090,
+      redisUrl: 'redis://127.0.0.1:6379',
+      pingIntervalMs: 30_000,
+      maxFrameBytes: 1_048_576,
+      maxCommandBytes: 65_536,
+      maxCommandValues: 10_000,
+      maxRelayBytes: 262_144,
+      maxOneWayFrameBytes: 4096,
+      messageTimeoutMs: 30_000,
+      sessionTtlMs: 86_400_000,
+      channelPrefix: '',
+      commandStream: 'ai:commands',
+      commandStreamMaxLength: 100_000,
+      handshakeTimeoutMs: 5000,
+      redisTimeoutMs: 1000,
+      headers: { tenant: 'X-Tenant-ID', assertion: 'X-Gateway-Assertion' },
+      logLevel: 'info',
+    });
+    expect(Object.isFrozen(settings)).toBe(true);
+  });
+
+  it('are read from the environment, an empty variable counting as unset', () => {
+    const settings = parseSettings({
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PORT: '0',
+      BRIDGE_HOST: '',
+      BRIDGE_TENANT_HEADER: 'X-Org',
+    });
+    expect(settings).toMatchObject({ port: 0, host: '0.0.0.0', headers: { tenant: 'X-Org' } });
+  });
+
+  it('need a secret or a public key', () => {
+    expect(faultsOf({})).toEqual([
+      expect.stringMatching(/^BRIDGE_ASSERTION_SECRET or BRIDGE_ASSERTION_PUBLIC_KEY: expected/),
+    ]);
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    const jwk = JSON.stringify(publicKey.export({ format: 'jwk' }));
+    expect(faultsOf({ BRIDGE_ASSERTION_PUBLIC_KEY: pem })).toEqual([]);
+    expect(faultsOf({ BRIDGE_ASSERTION_PUBLIC_KEY: jwk })).toEqual([]);
+  });
+
+  it('refuse options in the query of a Redis URL, by their names', () => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      REDIS_URL: 'redis://:hush@h?enableOfflineQueue=true&db=2',
+    };
+    expect(faultsOf(env)).toEqual([
+      'REDIS_URL: expected no query parameters, got enableOfflineQueue, db: the database stands in the path, the rest has settings of its own',
+    ]);
+  });
+
+  it.each(['{staging}:', 'sta ging:', 'staging:*', 'ws:', 'x'.repeat(129)])(
+    'say of the prefix %s what is expected',
+    (prefix) => {
+      const env = { BRIDGE_ASSERTION_SECRET: 'x'.repeat(32), BRIDGE_CHANNEL_PREFIX: prefix };
+      expect(() => parseSettings(env)).toThrow(
+        /BRIDGE_CHANNEL_PREFIX: expected at most 128 characters of printable ASCII without spaces, braces/,
+      );
+    },
+  );
+
+  it.each(['tcp://10.0.0.1:8080', 'udp://10.0.0.1:53'])(
+    'say whose doing it is that BRIDGE_PORT is %s',
+    (address) => {
+      expect(faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_PORT: address })).toEqual([
+        expect.stringMatching(
+          /^BRIDGE_PORT: expected a whole number .* Kubernetes sets for a Service of that name/,
+        ),
+      ]);
+    },
+  );
+
+  it('name every bad variable and what was expected, at once', () => {
+    const faults = faultsOf({
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PORT: '65536',
+      BRIDGE_PING_INTERVAL_MS: '0',
+      BRIDGE_MAX_FRAME_BYTES: '1e6',
+      BRIDGE_LOG_LEVEL: 'loud',
+      BRIDGE_USER_HEADER: 'X User',
+      REDIS_URL: 'http://redis',
+    });
+    expect(faults).toEqual([
+      'BRIDGE_PORT: expected a whole number from 0 to 65535',
+      'REDIS_URL: expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
+      'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647',
+      'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824',
+      'BRIDGE_USER_HEADER: expected an HTTP field name',
+      'BRIDGE_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+    ]);
+  });
+
+  it.each([
+    'Host',
+    'connection',
+    'UPGRADE',
+    'Sec-WebSocket-Key',
+    'Content-Length',
+    'Transfer-Encoding',
+    'Cookie',
+  ])('take %s for none of the headers of the gatekeeper, as the plugin does', (name) => {
+    const headers = ['TENANT', 'USER', 'ROLES', 'REQUEST_ID', 'ASSERTION'].map((of) => `BRIDGE_${of}_HEADER`);
+    const faults = faultsOf(Object.fromEntries(headers.map((header) => [header, name])));
+    const said = 'expected a header that is no part of HTTP, of the handshake or of the gateway';
+    expect(faults).toEqual(expect.arrayContaining(headers.map((header) => `${header}: ${said}`)));
+  });
+
+  it('never quote a secret', () => {
+    const faults = faultsOf({
+      BRIDGE_ASSERTION_SECRET: 'short-secret',
+      BRIDGE_ASSERTION_PUBLIC_KEY: 'not-a-key',
+      REDIS_URL: 'tcp://user:password@redis',
+    }).join();
+    expect(faults).toContain('BRIDGE_ASSERTION_SECRET: expected at least 32 bytes');
+    expect(faults).toContain('BRIDGE_ASSERTION_PUBLIC_KEY: expected a public key in PEM or JWK');
+    expect(faults).not.toMatch(/short-secret|not-a-key|password/);
+  });
+
+  it('refuse one name for two kinds of header, whatever its case', () => {
+    const faults = faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_USER_HEADER: 'x-tenant-id' });
+    expect(faults).toEqual(['BRIDGE_*_HEADER: expected five different header names']);
+  });
+
+  it.each([
+    ['4194305', '16777216', 4_194_304],
+    ['8388608', '65536', 16_384],
+  ])("refuse a tenant's share of %s bytes in a command stream of %s", (share, all, most) => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_COMMAND_STREAM_MAX_BYTES: all,
+      BRIDGE_COMMAND_TENANT_BYTES: share,
+    };
+    expect(faultsOf(env)).toEqual([
+      `BRIDGE_COMMAND_TENANT_BYTES: expected at most a quarter of BRIDGE_COMMAND_STREAM_MAX_BYTES (${most}), or 0 for any number, got ${share}`,
+    ]);
+    for (const good of ['0', `${most}`]) {
+      expect(faultsOf({ ...env, BRIDGE_COMMAND_TENANT_BYTES: good })).toEqual([]);
+    }
+  });
+
+  it('each have a name of their own and a description', () => {
+    const names = SETTING_ROWS.map((row) => row.name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(SETTING_ROWS.filter((row) => row.description.length < 10)).toEqual([]);
+  });
+});
