@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { ConfigError } from './config/config';
 import { isNestedDeeperThan, MAX_NESTING } from './lib/nesting';
 import type { Ready } from './prepare';
+import type { ConfigError } from './schema/config-error';
 
 /** A configuration that no decision used for so long is let go of, in milliseconds; at the latest after twice as long. */
 export const IDLE_MS = 300_000;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError, type PlaceRules } from './config/config';
+import type { PlaceRules } from './config/config';
 import { givenPlaces } from './config/given-locations';
 import { hasConnectionHeaders, headersFor } from './request/connection-headers';
 import { canonicalPath } from '../protocol/path';
@@ -15,6 +15,7 @@ import { readyFor, type Ready } from './prepare';
 import { singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request/request';
 import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
+import { ConfigError } from './schema/config-error';
 
 /** What is known of an upgrade besides its verdict. */
 interface Upgrade {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { ConfigError, type GatekeeperConfig, type JwksSettings } from './config/config';
+import type { GatekeeperConfig, JwksSettings } from './config/config';
 import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decision/decide';
@@ -27,6 +27,7 @@ import type { HeldStores } from './store/held-stores';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
 import { verifyToken } from './token/verify';
+import { ConfigError } from './schema/config-error';
 
 /** A configuration made ready to decide by. */
 export interface Ready {

@@ -13,7 +13,6 @@ import { ByteOwners, withRoomFor } from './quotas/byte-owners';
 import { CommandStream } from './inbound/command-stream';
 import { announceIntervalMs, ConnectionCaps } from './quotas/connection-quota';
 import { redisCapStore } from './quotas/redis-quota-store';
-import { controlReceiver } from './handshake/control-channel';
 import { withDeadline } from './lib/promises';
 import { Handover } from './resume/handover/handover';
 import { answerHealthCheck, isHealthCheck } from './http/health-check';
@@ -24,10 +23,8 @@ import { Marks } from './resume/handover/markers';
 import { countedOutlet } from './inbound/sink';
 import { largestMessage, type MessageSizes } from './inbound/message-size';
 import { createMetrics } from './metrics/metrics';
-import type { OpenState } from './open-state';
 import { LastUp } from './lib/last-up';
 import { loopUtilization, Pace } from './fanout/flush-delay';
-import { redisHandoverStore, redisTarget } from './redis/connections';
 import { redisLinks } from './pubsub/redis-links';
 import { RedisNames } from './redis/names';
 import { RingBudget } from './resume/ring-budget';
@@ -35,8 +32,7 @@ import { RelayLag } from './inbound/relay-lag';
 import { relayedChannels } from './pubsub/relayed-channels';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from './http/refusal';
 import { ReplayGuard } from './handshake/replay-guard';
-import type { Revocation } from './handshake/revocation';
-import { compileRoutes, DEFAULT_ROUTES } from './routes/route';
+import { DEFAULT_ROUTES } from './routes/route';
 import { readRoutesFile } from './routes/file';
 import { redisSessionStore } from './sessions/session-store';
 import { renewIntervalMs, Sessions } from './sessions/sessions';
@@ -47,8 +43,40 @@ import { TokenEnds } from './connection/token-ends';
 import { Turn } from './fanout/flush-scheduler';
 import { UnsentBudget } from './fanout/unsent-budget';
 import { Upgrades } from './handshake/upgrade-handler';
+import { type Revocation, controlReceiver } from './handshake/revocations';
+import { redisHandoverStore } from './resume/handover/context';
+import { compileRoutes } from './routes/compile';
+import { redisTarget } from '../redis/options';
 
-export type { OpenState } from './open-state';
+/** How many of each thing a bridge holds: all 0 when no client is there. */
+export interface OpenState {
+  readonly connections: number;
+  readonly undecidedUpgrades: number;
+  readonly channels: number;
+  /** Held by bridge.v1 clients, or lingering for them. */
+  readonly streams: number;
+  /** What their rings hold, and of how many tenants. */
+  readonly ringBytes: number;
+  readonly ringTenants: number;
+  /** What waits for clients that take no more. */
+  readonly unsentBytes: number;
+  /** What is due later: ends of tokens and of lingering streams. */
+  readonly deadlines: number;
+  readonly sessions: number;
+  /** Tokens and tenants by which open sockets are found when they are revoked. */
+  readonly revocable: number;
+  /** Users and tenants whose connections are counted. */
+  readonly cappedCallers: number;
+  /** Users and tenants with sockets that sent something. */
+  readonly meteredCallers: number;
+  /** Asked of other bridges, and given to them. */
+  readonly handovers: number;
+  /** Marks that are waited for. */
+  readonly marks: number;
+  readonly heartbeats: number;
+  /** Listeners on the Redis connections beyond the bridge's own. */
+  readonly redisListeners: number;
+}
 
 /** How long clients have for the closing handshake when the bridge closes, in milliseconds. */
 export const CLOSE_GRACE_MS = 1000;

@@ -1,6 +1,8 @@
 import { isReference } from './vault';
 import { recordFields, type ConfigValue, type FieldSchema } from './field-schema';
-import { configFaults, show, type ConfigFault } from './validate';
+import { configFaults } from './validate';
+import { show } from './show';
+import type { ConfigFault } from './fault';
 
 type ConfigRecord = Record<string, ConfigValue>;
 

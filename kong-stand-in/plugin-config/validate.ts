@@ -3,12 +3,8 @@ import { withDefaults } from './defaults';
 import { entityFaults } from './entity-checks';
 import { recordFields, type ConfigValue, type FieldSchema } from './field-schema';
 import { luaPattern } from './lua-pattern';
-
-/** What is wrong and where: the path of names and indexes from `config` on. */
-export interface ConfigFault {
-  readonly path: string;
-  readonly message: string;
-}
+import { show } from './show';
+import type { ConfigFault } from './fault';
 
 /** Every fault that Kong's validation finds (kong/db/schema/init.lua `validate_field`), in Kong's words. */
 export function configFaults(field: FieldSchema, value: ConfigValue, path: string): ConfigFault[] {
@@ -136,11 +132,6 @@ function lengthOf(value: ConfigValue): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (value === null || typeof value !== 'object') return Infinity;
   return Object.keys(value).length;
-}
-
-/** A value as a message or a pattern sees it. */
-export function show(value: ConfigValue): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** By their Lua text: a schema's are few, and tried often. */

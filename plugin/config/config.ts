@@ -142,9 +142,3 @@ export interface GatekeeperConfig {
   /** Where the gatekeeper answers balancers, in its one spelling; undefined for nowhere. */
   readonly healthPath: string | undefined;
 }
-
-/** A configuration that cannot be used. The message names the field and what was expected, never a secret. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code = 'ERR_CONFIG_INVALID';
-}

@@ -5,8 +5,8 @@ import {
   parsePublicKey,
   type FittedKey,
 } from '../../protocol/keys';
-import { ConfigError } from './config';
 import type { RawConfig } from './raw';
+import { ConfigError } from '../schema/config-error';
 
 /** The key material of a configuration. */
 export interface GatekeeperKeys {

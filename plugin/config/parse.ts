@@ -1,9 +1,10 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
-import { ConfigError, type GatekeeperConfig, type Rate, type RateLimit, type RedisSettings } from './config';
+import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
 import { tenantPrefixes } from './tenant-prefixes';
+import { ConfigError } from '../schema/config-error';
 
 /**
  * Parses what Kong hands over, once a configuration.

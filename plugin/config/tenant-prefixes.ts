@@ -1,5 +1,6 @@
-import { ConfigError, type TenantPrefixes } from './config';
+import type { TenantPrefixes } from './config';
 import type { RawConfig } from './raw';
+import { ConfigError } from '../schema/config-error';
 
 /**
  * The prefixes of tenants. Two tokens of different prefixes never name the same tenant: no prefix begins another one.

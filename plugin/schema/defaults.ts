@@ -1,5 +1,5 @@
-import { ConfigError } from '../config/config';
 import type { FieldRule, SchemaField } from './field';
+import { ConfigError } from './config-error';
 
 /**
  * A configuration as Kong would hand it over: what is not given has its default, or is null.

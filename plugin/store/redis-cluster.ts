@@ -13,9 +13,9 @@ import { tellOfMemory } from '../../redis/memory-check';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { storeFault } from './outcome';
-import { MAX_READ_BYTES, type GatekeeperRedis } from './redis-connection';
 import { CONNECT_TIMEOUT_MS, MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
 import { writeGatherer } from './write-gatherer';
+import { type GatekeeperRedis, MAX_READ_BYTES } from './gatekeeper-redis';
 
 /** How often the map of the slots is read anew when nothing went wrong, in milliseconds. */
 const SLOTS_REFRESH_MS = 5000;

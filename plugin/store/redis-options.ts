@@ -3,7 +3,8 @@ import type { RedisOptions } from 'ioredis';
 import { NodeConnector } from '../../redis/node-connector';
 import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../redis/url';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
-import { ConfigError, type RedisSettings } from '../config/config';
+import type { RedisSettings } from '../config/config';
+import { ConfigError } from '../schema/config-error';
 
 /** Longest time between two attempts to reconnect, in milliseconds. */
 export const MAX_RECONNECT_DELAY_MS = 1000;

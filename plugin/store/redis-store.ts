@@ -1,9 +1,9 @@
 import { emissionIntervalUs } from './gcra';
 import { KnownTiers, UNKNOWN_TIER, type KnownTier } from './known-tiers';
 import { chargeOf, type AppliedLimit } from './limits';
-import type { GatekeeperRedis } from './redis-connection';
 import { outcomeOf, silenceOf, valueOf, type Outcome } from './outcome';
 import { StoreRefusedError, type LimitState, type Store, type StoreAnswer, type StoreQuery } from './store';
+import type { GatekeeperRedis } from './gatekeeper-redis';
 
 /** Told when a tier's key holds no text, or may not be read: the limits' own figures hold then. */
 type OnUnreadable = (tierKey: string) => void;

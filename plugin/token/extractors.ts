@@ -1,5 +1,13 @@
 import type { UpgradeRequest } from '../request/request';
 
+/** Tokens found in a header among other things, and the header without them. */
+export interface Stripped {
+  readonly tokens: readonly string[];
+  /** Headers of which nothing is left. */
+  readonly clearHeaders: readonly string[];
+  readonly setHeaders: Readonly<Record<string, string>>;
+}
+
 const BEARER = /^bearer(?: +(.*))?$/is;
 
 /**
@@ -13,4 +21,86 @@ export function bearerValues(request: UpgradeRequest, names: readonly string[]):
     .map((value) => BEARER.exec(value.trim()))
     .filter((match) => match !== null)
     .map((match) => match[1] ?? '');
+}
+
+const COOKIE = 'cookie';
+
+/** The tokens in cookies of these names (RFC 6265 §5.4), and the Cookie header without them. */
+export function stripCookies(request: UpgradeRequest, names: readonly string[]): Stripped {
+  if (names.length === 0) return { tokens: [], clearHeaders: [], setHeaders: {} };
+  const pairs = (request.headers[COOKIE] ?? [])
+    .flatMap((value) => value.split(';'))
+    .map((pair) => pair.trim());
+  const isToken = (pair: string) => names.includes(nameOf(pair));
+  const tokens = pairs.filter(isToken).map(valueOf);
+  if (tokens.length === 0) return { tokens, clearHeaders: [], setHeaders: {} };
+  const others = pairs.filter((pair) => pair !== '' && !isToken(pair));
+  if (others.length === 0) return { tokens, clearHeaders: [COOKIE], setHeaders: {} };
+  return { tokens, clearHeaders: [], setHeaders: { [COOKIE]: others.join('; ') } };
+}
+
+function nameOf(pair: string): string {
+  const at = pair.indexOf('=');
+  return at === -1 ? '' : pair.slice(0, at).trim();
+}
+
+function valueOf(pair: string): string {
+  const value = pair.slice(pair.indexOf('=') + 1).trim();
+  return value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
+}
+
+/** Tokens found in a query, and the query without them. */
+export interface StrippedQuery {
+  readonly tokens: readonly string[];
+  /** Undefined when the query had none: it is left alone. */
+  readonly rawQuery: string | undefined;
+}
+
+/** The tokens in query parameters of these names; the other parameters keep their bytes and their order. */
+export function stripQuery(rawQuery: string, names: readonly string[]): StrippedQuery {
+  if (names.length === 0 || rawQuery === '') return { tokens: [], rawQuery: undefined };
+  const parameters = rawQuery.split('&');
+  const isToken = (parameter: string) => names.includes(decode(parameter.split('=', 1)[0] ?? ''));
+  const tokens = parameters.filter(isToken).map((parameter) => {
+    const at = parameter.indexOf('=');
+    return at === -1 ? '' : decode(parameter.slice(at + 1));
+  });
+  if (tokens.length === 0) return { tokens, rawQuery: undefined };
+  return { tokens, rawQuery: parameters.filter((parameter) => !isToken(parameter)).join('&') };
+}
+
+/** Text that is not well percent-encoded stays as it is: then it is no name and no token. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+const PROTOCOL = 'sec-websocket-protocol';
+
+/**
+ * The tokens among the offered subprotocols (`bridge.v1, bearer.<jwt>`), and the list without them: a browser can set
+ * no other header on a WebSocket. The other items reach the upstream in their order.
+ * @param alsoLeftOut which other items are left out, too
+ */
+export function stripSubprotocols(
+  request: UpgradeRequest,
+  prefixes: readonly string[],
+  alsoLeftOut: (item: string) => boolean = () => false,
+): Stripped {
+  const offered = (request.headers[PROTOCOL] ?? [])
+    .flatMap((value) => value.split(','))
+    .map((item) => item.trim());
+  const prefixOf = (item: string) => prefixes.find((prefix) => item.startsWith(prefix));
+  const tokens = offered.flatMap((item) => {
+    const prefix = prefixOf(item);
+    return prefix === undefined ? [] : [item.slice(prefix.length)];
+  });
+  const kept = offered.filter((item) => prefixOf(item) === undefined && !alsoLeftOut(item));
+  if (kept.length === offered.length) return { tokens, clearHeaders: [], setHeaders: {} };
+  const others = kept.filter((item) => item !== '');
+  if (others.length === 0) return { tokens, clearHeaders: [PROTOCOL], setHeaders: {} };
+  return { tokens, clearHeaders: [], setHeaders: { [PROTOCOL]: others.join(', ') } };
 }

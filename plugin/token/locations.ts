@@ -1,10 +1,7 @@
 import type { PlaceRules } from '../config/config';
 import { Refusal } from '../request/refusal';
 import type { UpgradeRequest } from '../request/request';
-import { stripCookies } from './cookie';
-import { stripQuery } from './query';
-import { bearerValues } from './extractors';
-import { stripSubprotocols } from './subprotocol';
+import { bearerValues, stripCookies, stripQuery, stripSubprotocols } from './extractors';
 
 /** What must change in the upstream request so that it carries no token. */
 export interface UpstreamChanges {

@@ -1,9 +1,7 @@
 import type { PlaceRules } from '../config/config';
 import type { UpgradeRequest } from '../request/request';
-import { stripCookies } from './cookie';
 import type { UpstreamChanges } from './locations';
-import { stripQuery } from './query';
-import { stripSubprotocols } from './subprotocol';
+import { stripCookies, stripQuery, stripSubprotocols } from './extractors';
 
 /**
  * What must change in a request that is refused, so that no log of the gateway's holds a token of it: every place that

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
-import { ConfigError } from '../config/config';
+import { ConfigError } from '../schema/config-error';
 
 const plugins = z.array(
   z.looseObject({ name: z.string(), config: z.record(z.string(), z.unknown()).nullish() }),

@@ -1,4 +1,4 @@
-import { ConfigError } from '../config/config';
+import { ConfigError } from '../schema/config-error';
 
 /** A configuration whose `{vault://env/some-name}` are the variables `SOME_NAME`. @throws ConfigError naming an unset one */
 export function withEnvironment(value: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
-import { ConfigError, type LimitedBy, type Rate, type RateLimit } from '../config/config';
+import type { LimitedBy, Rate, RateLimit } from '../config/config';
 import { parseConfig } from '../config/parse';
 import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
 import { verifierFor } from '../prepare';
 import { RefusedUpgrades } from '../decision/refused-upgrades';
 import type { RoutedUpgrade } from '../request/request';
-import { SCHEMA } from '../schema';
+import { SCHEMA } from '../schema/index';
 import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';
 import { appliedLimits, type LimitSubject } from '../store/limits';
@@ -16,6 +16,7 @@ import { redisTarget } from '../store/redis-options';
 import { memoryStore } from '../store/memory-store';
 import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
+import { ConfigError } from '../schema/config-error';
 
 /** What `ws-gatekeeper verify` is told. */
 export interface VerifyRequest {

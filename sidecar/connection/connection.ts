@@ -3,8 +3,6 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import type { Assertion } from '../../protocol/assertion';
-import type { Admission } from '../handshake/admission';
-import { answerText, type Answer } from '../inbound/answer';
 import { FRAME_OVERHEAD_BYTES, type ByteAccount, type ByteOwners } from '../quotas/byte-owners';
 import type { ConnectionCaps } from '../quotas/connection-quota';
 import type { BridgeSocket, SocketOwner } from '../fanout/bridge-socket';
@@ -13,9 +11,8 @@ import { PlainFeed, type Feed } from './subscription';
 import { frameOf } from '../fanout/frame';
 import type { Handover } from '../resume/handover/handover';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { receive, refuse, type Outlet, type Sender } from '../inbound/receive';
+import { receive, refuse, type Outlet, type Sender, answerText, type Answer } from '../inbound/receive';
 import type { RouteMetrics } from '../metrics/metrics';
-import type { RefusedBytes } from '../metrics/route-metrics';
 import { Outbox } from '../fanout/send-queue';
 import type { LoopShares } from '../lib/loop-shares';
 import { MessageAllowance } from '../inbound/message-allowance';
@@ -27,11 +24,35 @@ import type { SessionHolder, Sessions } from '../sessions/sessions';
 import { StreamFeed } from './resumable-subscription';
 import type { Streams } from '../resume/replay-logs';
 import type { Place } from '../quotas/tenant-quota';
-import type { Registry } from '../pubsub/single-channels';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { TokenEnds } from './token-ends';
 import type { Turn } from '../fanout/flush-scheduler';
 import type { UnsentBudget } from '../fanout/unsent-budget';
+import type { TraceContext } from '../../protocol/trace-context';
+import type { ResumePoint } from '../resume/resume-point';
+import type { Route } from '../routes/route';
+import type { RefusedBytes } from '../metrics/outcomes';
+import type { Registry } from '../pubsub/channel-registry';
+
+/** An upgrade that may go on to Redis. */
+export interface Admission {
+  readonly route: Route;
+  readonly caller: Assertion;
+  /** Undefined on a route without sessions. */
+  readonly session: string | undefined;
+  /** The bridge made its id for this upgrade: it has no owner yet. */
+  readonly isNewSession: boolean;
+  readonly channels: readonly string[];
+  /** Undefined for a plain client. */
+  readonly bridgeV1: BridgeV1Request | undefined;
+  /** Of the upgrade, when its `traceparent` is valid. */
+  readonly trace: TraceContext | undefined;
+}
+
+/** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
+export interface BridgeV1Request {
+  readonly point: ResumePoint | undefined;
+}
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;

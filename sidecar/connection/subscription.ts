@@ -1,8 +1,8 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
 import type { Outbox } from '../fanout/send-queue';
-import type { Registry } from '../pubsub/single-channels';
 import type { TimerWheel } from '../lib/timer-wheel';
+import type { Registry } from '../pubsub/channel-registry';
 
 /** How a connection hears its channels. */
 export interface Feed {

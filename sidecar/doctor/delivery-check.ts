@@ -5,11 +5,12 @@ import type { Logger } from 'pino';
 import { askView, mergeViews, parseAddress } from '../pubsub/slot-map';
 import { withDeadline } from '../lib/promises';
 import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
-import { publisher, type Commands } from '../redis/publish';
-import { disconnect, redisConnection, shardConnection, type RedisSettings } from '../redis/connections';
+import { publisher } from '../redis/publish';
+import { disconnect, redisConnection, shardConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
+import type { Commands, RedisSettings } from '../../redis/options';
 
 /** A connection that is to hear a channel. */
 interface Listener {

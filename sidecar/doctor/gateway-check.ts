@@ -6,14 +6,16 @@ import { SUBPROTOCOL, type ReadyFrame } from '../../protocol/frames';
 import { placeholders } from '../routes/channel-template';
 import { withDeadline } from '../lib/promises';
 import { publisher } from '../redis/publish';
-import { disconnect, redisCommands, type RedisSettings } from '../redis/connections';
+import { disconnect, redisCommands } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import { routeUrl } from './route-url';
-import { matchRoute, type Route } from '../routes/route';
+import type { Route } from '../routes/route';
 import { printable, refusalOf } from '../http/upgrade-answer';
 import { fails, holds, type Finding } from './finding';
 import { kongFinding } from './kong-version';
 import { connectOnce } from './redis-connect';
+import { matchRoute } from '../routes/match';
+import type { RedisSettings } from '../../redis/options';
 
 /** What the way through the gateway is tried with. */
 export interface GatewayCheck {

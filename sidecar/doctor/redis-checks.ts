@@ -2,19 +2,13 @@ import { Cluster, type Redis } from 'ioredis';
 import { pino, type Logger } from 'pino';
 import { describeTarget } from '../../redis/url';
 import { mastersOf } from '../../redis/memory-check';
-import type { Commands } from '../redis/publish';
-import {
-  disconnect,
-  redisCommands,
-  redisTarget,
-  shardConnection,
-  type RedisSettings,
-} from '../redis/connections';
+import { disconnect, redisCommands, shardConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
+import { type Commands, redisTarget, type RedisSettings } from '../../redis/options';
 
 /** How far this host's clock and that of Redis may be apart, in milliseconds: what an assertion's times may be off. */
 export const MAX_CLOCK_SKEW_MS = 5000;

@@ -1,5 +1,5 @@
 import { withDeadline } from '../lib/promises';
-import type { Commands } from '../redis/publish';
+import type { Commands } from '../../redis/options';
 
 /** Where ioredis tells why it does not connect, the best first: of a sentinel, of a cluster's node, of a connection. */
 const CAUSES = ['sentinelError', 'node error', 'error'] as const;

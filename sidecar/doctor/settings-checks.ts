@@ -1,7 +1,6 @@
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../../redis/name-prefix';
 import { assertionKeys } from '../settings/assertion-keys';
-import { redisTarget } from '../redis/connections';
-import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from '../routes/route';
+import { DEFAULT_ROUTES, type Route } from '../routes/route';
 import { readRoutesFile } from '../routes/file';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import {
@@ -12,6 +11,8 @@ import {
   type Settings,
 } from '../settings/settings';
 import { doubts, fails, holds, type Finding } from './finding';
+import { compileRoutes, RouteError } from '../routes/compile';
+import { redisTarget } from '../../redis/options';
 
 /** What the settings came to. */
 export interface SettingsCheck {

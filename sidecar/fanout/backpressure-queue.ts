@@ -1,5 +1,5 @@
 import { batchLength, batchOf, type Batch } from './write-batch';
-import type { Outgoing } from './outgoing';
+import type { Outgoing } from './frame';
 
 /** What waits for a socket that does not take more now: not written yet, so it is still ours to replace. */
 export class Backlog {

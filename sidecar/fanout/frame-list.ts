@@ -1,5 +1,5 @@
 import { batchLength, batchOf, type Batch } from './write-batch';
-import type { Outgoing } from './outgoing';
+import type { Outgoing } from './frame';
 
 /**
  * What came for a socket in one turn, in order: a list that is never changed. Sockets that got the same items in

@@ -1,4 +1,4 @@
-import type { Outgoing } from './outgoing';
+import type { Outgoing } from './frame';
 
 /**
  * All sockets of a bridge together hold back so much at most, in bytes. What is over that is written at once, however long it

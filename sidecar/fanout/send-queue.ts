@@ -3,15 +3,15 @@ import type { ControlFrame } from '../../protocol/frames';
 import { Backlog } from './backpressure-queue';
 import { batchOf, type Batch } from './write-batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
-import type { Frame } from './frame';
+import { type Frame, outgoingText, type Outgoing } from './frame';
 import { HeldBack } from './held-back';
 import type { Owner } from '../lib/loop-shares';
 import type { RouteMetrics } from '../metrics/metrics';
-import { outgoingText, type Outgoing } from './outgoing';
 import type { SlowConsumerPolicy } from '../routes/route';
 import type { Run } from './frame-list';
 import type { Turn, Waiting } from './flush-scheduler';
-import type { Unsent, UnsentBound } from './unsent-budget';
+import type { Unsent } from './unsent-budget';
+import type { UnsentBound } from '../metrics/outcomes';
 
 /** What an outbox does about a client that does not take its frames. */
 export interface OutboxPolicy {

@@ -1,13 +1,11 @@
+import type { UnsentBound } from '../metrics/outcomes';
+
 /** What may wait for all clients of a bridge that take no more, in bytes. */
 export interface UnsentLimits {
   readonly totalBytes: number;
   /** One tenant's. */
   readonly tenantBytes: number;
 }
-
-/** Which bound too much waits by: the socket's own, its tenant's, or that of all together. */
-export const UNSENT_BOUNDS = ['socket', 'tenant', 'total'] as const;
-export type UnsentBound = (typeof UNSENT_BOUNDS)[number];
 
 /** What waits for one client. */
 export class Unsent {

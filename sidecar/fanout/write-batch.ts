@@ -1,4 +1,4 @@
-import type { Outgoing } from './outgoing';
+import type { Outgoing } from './frame';
 
 /** A write of several frames is up to so many bytes; a larger frame is a write of its own. */
 export const MAX_BATCH_BYTES = 65_536;

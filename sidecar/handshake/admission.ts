@@ -9,7 +9,7 @@ import type { HeaderNames } from '../../protocol/headers';
 import { rolesText } from '../../protocol/identity';
 import type { FittedKey } from '../../protocol/keys';
 import { readTraceContext, type TraceContext } from '../../protocol/trace-context';
-import { assertionPathFault, type AssertionPathRule } from './assertion-path';
+import { assertionPathFault } from './assertion-path';
 import {
   badRequest,
   forbidden,
@@ -20,11 +20,14 @@ import {
   type Refusal,
 } from '../http/refusal';
 import type { RedisNames } from '../redis/names';
-import { parseResumePoint, type ResumePoint } from '../resume/resume-point';
+import { parseResumePoint } from '../resume/resume-point';
 import type { ReplayGuard } from './replay-guard';
 import { headerValues, type RequestHeaders } from '../http/headers';
-import { matchRoute, type Route } from '../routes/route';
+import type { Route } from '../routes/route';
 import { SESSION_PATTERN } from '../sessions/sessions';
+import type { Admission, BridgeV1Request } from '../connection/connection';
+import { matchRoute } from '../routes/match';
+import type { AssertionPathRule } from '../settings/assertion-path-rule';
 
 /** What the bridge looks at of an upgrade request; Node's IncomingMessage is one. */
 export interface UpgradeRequest {
@@ -48,26 +51,6 @@ export interface AdmissionPolicy {
   readonly monotonicMs: () => number;
   /** A session for a client that named none. */
   readonly newSession: () => string;
-}
-
-/** An upgrade that may go on to Redis. */
-export interface Admission {
-  readonly route: Route;
-  readonly caller: Assertion;
-  /** Undefined on a route without sessions. */
-  readonly session: string | undefined;
-  /** The bridge made its id for this upgrade: it has no owner yet. */
-  readonly isNewSession: boolean;
-  readonly channels: readonly string[];
-  /** Undefined for a plain client. */
-  readonly bridgeV1: BridgeV1Request | undefined;
-  /** Of the upgrade, when its `traceparent` is valid. */
-  readonly trace: TraceContext | undefined;
-}
-
-/** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
-export interface BridgeV1Request {
-  readonly point: ResumePoint | undefined;
 }
 
 /** What came of an upgrade: as much as is known of it, for its log line, when it is refused. */

@@ -1,6 +1,6 @@
 import type { AssertedCaller } from '../../protocol/assertion';
 import { MultiMap } from '../lib/multi-map';
-import type { Revocation } from './revocation';
+import type { Revocation } from './revocations';
 
 /** Something that belongs to a caller, who stays the same. */
 export interface OfCaller {

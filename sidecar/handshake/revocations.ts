@@ -3,7 +3,37 @@ import {
   ASSERTION_LIFETIME_SECONDS,
   type Assertion,
 } from '../../protocol/assertion';
-import type { Revocation } from './revocation';
+import { z } from 'zod';
+import { idFrom } from '../../protocol/identity';
+import type { Logger } from 'pino';
+import type { Receiver } from '../fanout/deliver';
+import type { Metrics } from '../metrics/metrics';
+
+/** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
+export type Revocation =
+  { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
+
+const TYPE = z.literal('revoke');
+/** A number, as tokens may have one, is the same id as its digits. */
+const NAME = z.unknown().transform((value, context) => {
+  const id = idFrom(value);
+  if (id !== undefined) return id;
+  context.addIssue({ code: 'custom', message: 'expected a text, or an integer that JSON carries exactly' });
+  return z.NEVER;
+});
+const REVOCATION = z.union([
+  z.strictObject({ type: TYPE, jti: NAME }),
+  z.strictObject({ type: TYPE, tenant: NAME, user: NAME.optional() }),
+]);
+
+/** Parses a message of the control channel (PROTOCOL.md §6). @returns undefined when it is none of its */
+export function parseRevocation(message: Buffer): Revocation | undefined {
+  try {
+    return REVOCATION.parse(JSON.parse(message.toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
 
 /** How far ahead of the bridge's clock that may be at which the gatekeeper admitted an upgrade, in milliseconds. */
 const TOLERANCE_MS = ASSERTION_CLOCK_TOLERANCE_SECONDS * 1000;
@@ -58,4 +88,29 @@ export class RecentRevocations {
 
 function keyOf(...names: readonly (string | null)[]): string {
   return JSON.stringify(names);
+}
+
+/**
+ * Hears what services tell every bridge (PROTOCOL.md §6); what is no revocation is logged and ignored.
+ * @param channel its name, for the log
+ * @param revoke closes the sockets that are meant and returns how many
+ */
+export function controlReceiver(
+  channel: string,
+  revoke: (revocation: Revocation) => number,
+  metrics: Pick<Metrics, 'revocation'>,
+  log: Logger,
+): Receiver {
+  return {
+    senderId: undefined,
+    take: ({ payload }) => {
+      const revocation = parseRevocation(payload);
+      if (revocation === undefined) {
+        log.warn({ channel }, 'message ignored: expected a revocation');
+        return;
+      }
+      metrics.revocation();
+      log.info({ revocation, closed: revoke(revocation) }, 'revoked');
+    },
+  };
 }

@@ -5,14 +5,14 @@ import type { Logger } from 'pino';
 import { WebSocketServer, type Server } from 'ws';
 import type { Assertion } from '../../protocol/assertion';
 import { readTraceContext } from '../../protocol/trace-context';
-import { judgeUpgrade, type Admission, type AdmissionPolicy } from './admission';
+import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from '../fanout/bridge-socket';
 import { CallerIndex } from './caller-index';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
-import { Connection, FOREIGN_SESSION, type Surroundings } from '../connection/connection';
+import { Connection, FOREIGN_SESSION, type Surroundings, type Admission } from '../connection/connection';
 import { withDeadline } from '../lib/promises';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
-import type { Metrics, UpgradeOutcome } from '../metrics/metrics';
+import type { Metrics } from '../metrics/metrics';
 import {
   badRequest,
   FAILED,
@@ -24,14 +24,13 @@ import {
   type Refusal,
 } from '../http/refusal';
 import { largestMessage, type MessageSizes } from '../inbound/message-size';
-import { RecentRevocations } from './revocations';
+import { RecentRevocations, type Revocation } from './revocations';
 import { unreadRefusal } from './unread-request';
-import type { Revocation } from './revocation';
 import type { Route } from '../routes/route';
-
 import { UnclaimableSessionError } from '../sessions/sessions';
 import { selectSubprotocol } from './subprotocols';
-import { RefusedChannelError } from '../pubsub/single-channels';
+import type { UpgradeOutcome } from '../metrics/outcomes';
+import { RefusedChannelError } from '../pubsub/subscribe-commands';
 
 /** What upgrades need. */
 export interface UpgradeContext {

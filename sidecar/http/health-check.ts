@@ -1,8 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendJson, sendReadiness, type Readiness } from './readiness';
-
-/** Where balancers ask on the traffic port whether to send traffic there: a state that matters is seen where traffic goes. */
-export const HEALTH_PATH = '/healthz';
+import { HEALTH_PATH } from '../routes/health-path';
 
 /**
  * Whether a plain request is a balancer's check. What a gateway passes on is somebody's request and no check: a route that

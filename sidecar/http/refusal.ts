@@ -1,23 +1,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { CapScope } from '../quotas/tenant-quota';
-
-/** Why a request was not upgraded, as logs and metrics name it. */
-export const REFUSAL_OUTCOMES = [
-  'not_found',
-  'upgrade_required',
-  'bad_request',
-  'headers_too_large',
-  'request_timeout',
-  'unauthorized',
-  'forbidden',
-  'too_many_connections',
-  'full',
-  'unavailable',
-  'failed',
-] as const;
-/** One of {@link REFUSAL_OUTCOMES}. */
-export type RefusalOutcome = (typeof REFUSAL_OUTCOMES)[number];
+import type { RefusalOutcome } from '../metrics/outcomes';
 
 /** An answer other than 101. */
 export interface Refusal {

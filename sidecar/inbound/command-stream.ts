@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Commands } from '../redis/publish';
 import type { RedisNames } from '../redis/names';
 import { SpentShares } from './spent-shares';
+import type { Commands } from '../../redis/options';
 
 /** Where commands go, how much is kept, and how much of it is a tenant's. */
 export interface CommandStreamSettings {

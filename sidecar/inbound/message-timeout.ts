@@ -1,5 +1,88 @@
-import { MessageProgress } from './message-progress';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
+
+const FIN = 0x80;
+const OPCODE = 0x0f;
+const CONTINUATION = 0x0;
+/** Opcodes from here on are those of control frames, which may come between the frames of a message. */
+const FIRST_CONTROL_OPCODE = 0x8;
+const MASKED = 0x80;
+const MASK_BYTES = 4;
+
+/**
+ * Where a client is in what it sends, told by the headers of its frames alone (RFC 6455 §5.2). It judges nothing: ws
+ * closes a socket whose frames are malformed.
+ */
+export class MessageProgress {
+  #finished = 0;
+  #first = 0;
+  #headerBytes = 0;
+  #lengthBytesLeft = 0;
+  #length = 0;
+  #masked = false;
+  /** Of the mask and the payload. */
+  #bytesLeft = 0;
+  #isFragmented = false;
+  #continuations = 0;
+
+  /** How many frames came that go on with a message. */
+  get continuations(): number {
+    return this.#continuations;
+  }
+
+  /** How many messages came whole. Control frames count, except within a message. */
+  get finished(): number {
+    return this.#finished;
+  }
+
+  /** Whether something was begun that is not all there. */
+  get isUnfinished(): boolean {
+    return this.#headerBytes > 0 || this.#bytesLeft > 0 || this.#isFragmented;
+  }
+
+  read(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#bytesLeft === 0) {
+        this.#readHeader(chunk[at] ?? 0);
+        at += 1;
+        continue;
+      }
+      const taken = Math.min(this.#bytesLeft, chunk.length - at);
+      at += taken;
+      this.#bytesLeft -= taken;
+      if (this.#bytesLeft === 0) this.#endFrame();
+    }
+  }
+
+  #readHeader(byte: number): void {
+    this.#headerBytes += 1;
+    if (this.#headerBytes === 1) {
+      this.#first = byte;
+      return;
+    }
+    if (this.#headerBytes === 2) this.#readLength(byte);
+    else {
+      this.#length = this.#length * 256 + byte;
+      this.#lengthBytesLeft -= 1;
+    }
+    if (this.#lengthBytesLeft > 0) return;
+    this.#headerBytes = 0;
+    this.#bytesLeft = this.#length + (this.#masked ? MASK_BYTES : 0);
+    if (this.#bytesLeft === 0) this.#endFrame();
+  }
+
+  #readLength(byte: number): void {
+    this.#masked = (byte & MASKED) !== 0;
+    const length = byte & ~MASKED;
+    this.#lengthBytesLeft = length === 127 ? 8 : length === 126 ? 2 : 0;
+    this.#length = this.#lengthBytesLeft > 0 ? 0 : length;
+  }
+
+  #endFrame(): void {
+    if ((this.#first & OPCODE) === CONTINUATION) this.#continuations += 1;
+    if ((this.#first & OPCODE) < FIRST_CONTROL_OPCODE) this.#isFragmented = (this.#first & FIN) === 0;
+    if (!this.#isFragmented) this.#finished += 1;
+  }
+}
 
 /** What deadlines for messages work with. */
 export interface MessageDeadlineContext {

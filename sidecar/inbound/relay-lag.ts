@@ -1,4 +1,4 @@
-import { deferred } from '../lib/deferred';
+import { deferred } from '../lib/promises';
 
 /** Once this share of the bytes that may be unheard is there, it is proven that they arrive. */
 const PROVEN_SHARE = 1 / 4;

@@ -1,6 +1,7 @@
 import type { AddOutcome } from './command-stream';
 import type { Outlet } from './receive';
-import type { CommandOutcome, Metrics } from '../metrics/metrics';
+import type { Metrics } from '../metrics/metrics';
+import type { CommandOutcome } from '../metrics/outcomes';
 
 const COUNTED_AS = {
   added: 'added',

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ConnectionName, SubscriberName } from '../redis/connections';
+import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
 /** What the bridge knows of itself when it is asked: read on each scrape. */
 export interface Held {

@@ -1,28 +1,24 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import type { HandoverOutcome } from '../resume/handover/handover';
 import { registerHeld, type Held } from './gauges';
-import { REFUSAL_OUTCOMES } from '../http/refusal';
-import { RING_BOUNDS, RING_VICTIMS, type RingBound, type RingVictim } from '../resume/ring-budget';
-import type { SubscriberName } from '../redis/connections';
 import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
+import {
+  type HandoverOutcome,
+  RING_BOUNDS,
+  RING_VICTIMS,
+  type RingBound,
+  type RingVictim,
+  UPGRADE_OUTCOMES,
+  type UpgradeOutcome,
+  PROBE_OUTCOMES,
+  type ProbeOutcome,
+  COMMAND_OUTCOMES,
+  type CommandOutcome,
+  RELAY_OUTCOMES,
+  type RelayOutcome,
+} from './outcomes';
+import type { SubscriberName } from '../redis/connection-names';
 
 export type { RouteMetrics } from './route-metrics';
-
-/** What comes of an upgrade, as its log line and its counter name it. */
-export const UPGRADE_OUTCOMES = [...REFUSAL_OUTCOMES, 'admitted', 'client_gone'] as const;
-export type UpgradeOutcome = (typeof UPGRADE_OUTCOMES)[number];
-
-/** What comes of a probe of delivery: heard, published and not heard, or not even published. */
-export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
-export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
-
-/** What comes of a command: taken over, known already by its id, over its tenant's share, or not confirmed by Redis. */
-export const COMMAND_OUTCOMES = ['added', 'repeated', 'over_share', 'unconfirmed'] as const;
-export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
-
-/** What comes of a message to a route's other peers. */
-export const RELAY_OUTCOMES = ['published', 'unconfirmed'] as const;
-export type RelayOutcome = (typeof RELAY_OUTCOMES)[number];
 
 /** What the bridge counts, in a registry of its own. */
 export interface Metrics {

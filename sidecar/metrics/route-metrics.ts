@@ -3,22 +3,14 @@ import { CLOSE_CODES } from '../../protocol/close-codes';
 import type { BridgeErrorCode, GapReason } from '../../protocol/frames';
 import { TenantConnections } from './tenant-connections';
 import { createTraffic, type Traffic } from './traffic-counters';
-import { UNSENT_BOUNDS, type UnsentBound } from '../fanout/unsent-budget';
-
-/** What becomes of a client that does not take its frames: closed with 4408, or older frames are replaced by newer ones. */
-export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
-export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
-
-/** Why bytes of clients' messages are refused: all but `over_share` before they are looked at. */
-export const REFUSED_BYTES = [
-  'message_rate',
-  'socket_bytes',
-  'user_bytes',
-  'tenant_bytes',
-  'over_share',
-  'read_only',
-] as const;
-export type RefusedBytes = (typeof REFUSED_BYTES)[number];
+import {
+  UNSENT_BOUNDS,
+  type UnsentBound,
+  SLOW_CONSUMER_ACTIONS,
+  type SlowConsumerAction,
+  REFUSED_BYTES,
+  type RefusedBytes,
+} from './outcomes';
 
 /** One route's counts, made once a route. What rises with every frame is in `traffic`. */
 export interface RouteMetrics {

@@ -1,4 +1,33 @@
-import type { Registry } from './single-channels';
+import type { Members } from '../lib/small-set';
+
+/** Redis cannot be reached, so a subscription cannot be had now. */
+export class SubscriptionError extends Error {
+  override readonly name = 'SubscriptionError';
+  readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
+}
+
+/** Channels in one SUBSCRIBE after a reconnect, at most. */
+export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
+
+/** Who wants which channel, however channels reach Redis. */
+export interface Registry<Member> {
+  /** How many channels have members, apart from pinned ones. */
+  readonly size: number;
+  /** The members of a channel. */
+  members(channel: string): Members<Member>;
+  /** Makes a channel's one member, for good. */
+  pin(channel: string, member: Member): void;
+  /**
+   * Adds a member, at most once in its life. Resolves once whatever is published from then on reaches it.
+   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
+   * not added then
+   */
+  join(channel: string, member: Member): Promise<void>;
+  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
+  leave(channel: string, member: Member): void;
+  /** Whether nothing stands between Redis and the channel's members: its subscription is neither lost nor being made again. */
+  isLive(channel: string): boolean;
+}
 
 /** The bridge is subscribed to as many channels as it may be. */
 export class TooManyChannelsError extends Error {

@@ -1,12 +1,7 @@
 import { keySlot } from '../../redis/key-slot';
 import { halves, isOfOneItem } from '../../redis/refused-item';
-import {
-  MAX_CHANNELS_PER_SUBSCRIBE,
-  RefusedChannelError,
-  SubscriptionError,
-  type OnRefused,
-  type Registry,
-} from './single-channels';
+import { MAX_CHANNELS_PER_SUBSCRIBE, SubscriptionError, type Registry } from './channel-registry';
+import { RefusedChannelError, type OnRefused } from './subscribe-commands';
 
 /** A connection to one master, as the registry uses it. Commands reach Redis in the order of the calls. */
 export interface ShardLink {

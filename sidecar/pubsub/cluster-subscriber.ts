@@ -5,10 +5,10 @@ import { askView, mergeViews, parseAddress, type ClusterMap, type ClusterView } 
 import type { Intake } from './subscriber';
 import { keySlot } from '../../redis/key-slot';
 import { plainIntake, type IntakeContext } from './single-subscriber';
-import type { Commands } from '../redis/publish';
 import { shardConnection } from '../redis/connections';
 import { Shard } from './shard-connection';
 import { ShardedSubscriptions } from './cluster-channels';
+import type { Commands } from '../../redis/options';
 
 /** How long a node has to say what it knows of the cluster, in milliseconds. */
 export const VIEW_WAIT_MS = 500;

@@ -1,6 +1,6 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
-import type { ProbeOutcome } from '../metrics/metrics';
+import type { ProbeOutcome } from '../metrics/outcomes';
 
 /**
  * How much longer than its time a probe is listened for, in milliseconds. A timer runs before sockets are read: when

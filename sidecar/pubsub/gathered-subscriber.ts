@@ -1,5 +1,8 @@
 import { halves, isOfOneItem } from '../../redis/refused-item';
-import { MAX_CHANNELS_PER_SUBSCRIBE, type RefusedChannels, type Subscriber } from './single-channels';
+import { MAX_CHANNELS_PER_SUBSCRIBE } from './channel-registry';
+import type { RefusedChannels, Subscriber } from './subscribe-commands';
+import { Redis } from 'ioredis';
+import { giveUp } from '../../redis/give-up-silent';
 
 /**
  * A subscriber connection as it is. Commands reach Redis in the order of the calls; one that names a channel that Redis refuses
@@ -97,4 +100,15 @@ async function subscribeInParts(
     const refused = await Promise.all(parts.map((half) => subscribeInParts(connection, half, wanted)));
     return new Map(refused.flatMap((part) => [...part]));
   }
+}
+
+/** A connection as the registry of subscriptions uses it. */
+export function redisSubscriber(redis: Redis): SubscriberConnection {
+  return {
+    subscribe: (channels) => redis.subscribe(...channels),
+    unsubscribe: (channels) => redis.unsubscribe(...channels),
+    reset: () => {
+      giveUp(redis, 'its subscriptions are not what they should be');
+    },
+  };
 }

@@ -2,20 +2,15 @@ import type { Logger } from 'pino';
 import { deliver } from '../fanout/deliver';
 import type { IntakeListener } from './subscriber';
 import { Intakes } from './subscribers';
-import type { ProbeOutcome } from '../metrics/metrics';
 import type { IntakeContext, IntakeSettings } from './single-subscriber';
-import { publisher, type Commands, type Publish } from '../redis/publish';
-import {
-  disconnect,
-  listenerCount,
-  redisCommands,
-  type ConnectionName,
-  type RedisSettings,
-  type SubscriberName,
-} from '../redis/connections';
+import { publisher, type Publish } from '../redis/publish';
+import { disconnect, listenerCount, redisCommands } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import type { IsRelayed } from './relayed-channels';
 import { intakeFor } from './cluster-subscriber';
+import type { ProbeOutcome } from '../metrics/outcomes';
+import type { Commands, RedisSettings } from '../../redis/options';
+import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
 /** What the ways to Redis are made of. */
 export interface RedisLinksContext {

@@ -1,57 +1,11 @@
 import { SmallSet, type Members } from '../lib/small-set';
-
-/** Channels that Redis does not allow, and what it said. */
-export type RefusedChannels = ReadonlyMap<string, Error>;
-
-/**
- * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
- * rejects when the connection is lost before the answer.
- */
-export interface Subscriber {
-  /** @returns those that Redis refused; to the others it is subscribed */
-  subscribe(channels: readonly string[]): Promise<RefusedChannels>;
-  unsubscribe(channels: readonly string[]): Promise<unknown>;
-  /** Gives the connection up for a new one: what Redis is subscribed to is no longer known. */
-  reset(): void;
-}
-
-/** Redis cannot be reached, so a subscription cannot be had now. */
-export class SubscriptionError extends Error {
-  override readonly name = 'SubscriptionError';
-  readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
-}
-
-/** Redis does not allow a channel (its ACL), whatever is tried. */
-export class RefusedChannelError extends Error {
-  override readonly name = 'RefusedChannelError';
-  readonly code = 'ERR_CHANNEL_REFUSED';
-}
-
-/** Told of a channel that Redis allows no longer: who was its member, and hears nothing any more. */
-export type OnRefused<Member> = (channel: string, members: Members<Member>, reason: Error) => void;
-
-/** Channels in one SUBSCRIBE after a reconnect, at most. */
-export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
-
-/** Who wants which channel, however channels reach Redis. */
-export interface Registry<Member> {
-  /** How many channels have members, apart from pinned ones. */
-  readonly size: number;
-  /** The members of a channel. */
-  members(channel: string): Members<Member>;
-  /** Makes a channel's one member, for good. */
-  pin(channel: string, member: Member): void;
-  /**
-   * Adds a member, at most once in its life. Resolves once whatever is published from then on reaches it.
-   * @throws SubscriptionError when Redis is unreachable, RefusedChannelError when it does not allow the channel; the member is
-   * not added then
-   */
-  join(channel: string, member: Member): Promise<void>;
-  /** Removes a member, at whatever stage its join is. Does nothing for one that is not a member. */
-  leave(channel: string, member: Member): void;
-  /** Whether nothing stands between Redis and the channel's members: its subscription is neither lost nor being made again. */
-  isLive(channel: string): boolean;
-}
+import { SubscriptionError, MAX_CHANNELS_PER_SUBSCRIBE, type Registry } from './channel-registry';
+import {
+  type RefusedChannels,
+  type Subscriber,
+  RefusedChannelError,
+  type OnRefused,
+} from './subscribe-commands';
 
 interface Entry<Member> {
   readonly members: SmallSet<Member>;

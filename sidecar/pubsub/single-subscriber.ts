@@ -1,22 +1,17 @@
 import type { Logger } from 'pino';
 import { tellRefused, type Receiver } from '../fanout/deliver';
-import { gatherCommands } from './gathered-subscriber';
+import { gatherCommands, redisSubscriber } from './gathered-subscriber';
 import type { Intake, IntakeListener } from './subscriber';
 import { giveUp } from '../../redis/give-up-silent';
-import { tapMessages } from '../fanout/message-tap';
 import { DeliveryProbe, type ProbeContext } from './delivery-probe';
 import type { Publish } from '../redis/publish';
-import {
-  disconnect,
-  listenerCount,
-  redisConnection,
-  redisSubscriber,
-  type RedisSettings,
-  type SubscriberName,
-} from '../redis/connections';
+import { disconnect, listenerCount, redisConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import type { Members } from '../lib/small-set';
 import { Subscriptions } from './single-channels';
+import { tapMessages } from '../fanout/resp-reader';
+import type { RedisSettings } from '../../redis/options';
+import type { SubscriberName } from '../redis/connection-names';
 
 /** How often an intake looks whether all is well; milliseconds. */
 export interface IntakeSettings {

@@ -1,5 +1,5 @@
 import type { Receiver } from '../fanout/deliver';
-import type { Registry } from './single-channels';
+import type { Registry } from './channel-registry';
 
 /** What brings in the messages of Redis channels. */
 export interface Intake {

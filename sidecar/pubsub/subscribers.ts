@@ -1,8 +1,7 @@
-import { withChannelCap } from './channel-registry';
+import { withChannelCap, type Registry } from './channel-registry';
 import type { Receiver } from '../fanout/deliver';
 import type { Intake } from './subscriber';
 import type { IsRelayed } from './relayed-channels';
-import type { Registry } from './single-channels';
 
 /** The intake of the channels that clients' messages are relayed on. */
 export interface RelayIntake {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRefusedWrite } from '../../redis/refused-write';
 import type { CapStore } from './tenant-quota';
-import type { Commands } from '../redis/publish';
+import type { Commands } from '../../redis/options';
 
 const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'), 'utf8');
 

@@ -1,7 +1,5 @@
-import { Cluster, type Redis } from 'ioredis';
-
-/** The connection, or the connections, that commands go over. */
-export type Commands = Redis | Cluster;
+import { Cluster } from 'ioredis';
+import type { Commands } from '../../redis/options';
 
 /** Publishes a message to a channel. @returns how many heard it; rejects when Redis does not confirm it */
 export type Publish = (channel: string, message: string | Buffer) => Promise<number>;

@@ -1,13 +1,12 @@
 import type { Receiver } from '../fanout/deliver';
-import { epochOf } from './handover/messages';
 import type { LoopShares } from '../lib/loop-shares';
-import type { ResumePoint } from './resume-point';
+import { type ResumePoint, epochOf } from './resume-point';
 import type { RingLimits } from './frame-ring';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
 import { Stream, type StreamIdentity } from './replay-log';
-import { SubscriptionError, type Registry } from '../pubsub/single-channels';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
+import { SubscriptionError, type Registry } from '../pubsub/channel-registry';
 
 /** What streams live by. */
 export interface StreamsContext {

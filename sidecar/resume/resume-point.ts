@@ -53,3 +53,15 @@ export function replayFrom<Item>(
   const missed = ring.since(offset);
   return missed === undefined ? { kind: 'gap', reason: 'expired' } : { kind: 'resumed', offset, missed };
 }
+
+const EPOCH = /^([0-9a-f]{16})_[0-9a-z]+$/;
+
+/** An epoch's name: the `count`th of a bridge. */
+export function epochOf(bridgeId: string, count: number): string {
+  return `${bridgeId}_${count.toString(36)}`;
+}
+
+/** The bridge that an epoch names. @returns undefined when no bridge made it */
+export function bridgeOf(epoch: string): string | undefined {
+  return EPOCH.exec(epoch)?.[1];
+}

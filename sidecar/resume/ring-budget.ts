@@ -1,6 +1,7 @@
 import { Chain, type Link } from '../lib/chain';
 import type { ByteAccount, ByteCount } from '../lib/keepers';
 import { SizeOrder, type SizePlace } from '../lib/size-order';
+import type { RingBound, RingVictim } from '../metrics/outcomes';
 
 /** What all rings of a bridge may hold, in bytes as they are allocated. */
 export interface RingBudgetLimits {
@@ -8,14 +9,6 @@ export interface RingBudgetLimits {
   /** One tenant's. */
   readonly tenantBytes: number;
 }
-
-/** Which bound was passed. */
-export const RING_BOUNDS = ['tenant', 'total'] as const;
-export type RingBound = (typeof RING_BOUNDS)[number];
-
-/** Whose frames went: of a stream that lingers without a socket, or of one that has some. */
-export const RING_VICTIMS = ['lingering', 'open'] as const;
-export type RingVictim = (typeof RING_VICTIMS)[number];
 
 /** A ring, as what can give up frames. */
 export interface Droppable {

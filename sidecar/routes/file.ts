@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { compileRoutes, DEFAULT_ROUTES, RouteError, type Route } from './route';
+import { DEFAULT_ROUTES, type Route } from './route';
+import { compileRoutes, RouteError } from './compile';
 
 /** A route as the file has it. docs/routes.md is made of it. */
 export const ROUTE_MEMBERS = z.strictObject({

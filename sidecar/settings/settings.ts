@@ -2,10 +2,10 @@ import type { HeaderNames } from '../../protocol/headers';
 import type { LogLevel } from '../../stdio/log-level';
 import { isServiceAddress } from '../../stdio/service-links';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../../stdio/unknown-variables';
-import type { AssertionPathRule } from '../handshake/assertion-path';
 import type { ByteRates } from '../quotas/byte-owners';
 import type { Row, SettingRow } from './row';
 import { TABLE } from './table';
+import type { AssertionPathRule } from './assertion-path-rule';
 
 export { LOG_LEVELS, type LogLevel } from '../../stdio/log-level';
 export { MAX_RING_FRAMES } from './resume-rows';

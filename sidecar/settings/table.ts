@@ -1,7 +1,6 @@
-import { ASSERTION_ROWS } from './identity-rows';
+import { ASSERTION_ROWS, HEADER_ROWS } from './identity-rows';
 import { BYTE_RATE_ROWS } from './byte-rate-rows';
 import { COMMAND_ROWS } from './command-rows';
-import { HEADER_ROWS } from './header-rows';
 import { LIMIT_ROWS } from './limit-rows';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
 import { REDIS_ROWS } from './redis-rows';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { HEALTH_PATH } from '../../sidecar/http/health-check';
 import * as refusals from '../../sidecar/http/refusal';
 import { yamlFile } from './manifests';
+import { HEALTH_PATH } from '../../sidecar/routes/health-path';
 
 interface HealthChecks {
   readonly http_path?: string;

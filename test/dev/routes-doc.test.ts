@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { compileRoutes, DEFAULT_ROUTES } from '../../sidecar/routes/route';
+import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 import { parseRoutes, ROUTE_MEMBERS } from '../../sidecar/routes/file';
+import { compileRoutes } from '../../sidecar/routes/compile';
 
 const ROOT = join(__dirname, '../..');
 const PAGE = readFileSync(join(ROOT, 'docs/routes.md'), 'utf8');

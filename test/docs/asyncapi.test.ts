@@ -13,10 +13,10 @@ import {
 import { parseCommand } from '../../sidecar/inbound/command';
 import { parseBridgeMessage, parseMark } from '../../sidecar/resume/handover/messages';
 import { RedisNames } from '../../sidecar/redis/names';
-import { parseRevocation } from '../../sidecar/handshake/revocation';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
 import { parseSettings } from '../../sidecar/settings/settings';
 import { allRefs, DOCUMENT, payloadSchema, queryOf, resolve, type Channel } from './asyncapi-document';
+import { parseRevocation } from '../../sidecar/handshake/revocations';
 
 const { channels, operations, components } = DOCUMENT;
 

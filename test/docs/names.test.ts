@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { SERVE_OPTIONS, VARIABLES } from '../../plugin/bin/options';
 import { REFUSAL_CODES } from '../../plugin/request/refusal';
-import { SCHEMA, type SchemaField } from '../../plugin/schema';
-import { UPGRADE_OUTCOMES } from '../../sidecar/metrics/metrics';
-import { REFUSED_BYTES } from '../../sidecar/metrics/route-metrics';
+import { SCHEMA, type SchemaField } from '../../plugin/schema/index';
 import { SETTING_ROWS } from '../../sidecar/settings/settings';
+import { UPGRADE_OUTCOMES, REFUSED_BYTES } from '../../sidecar/metrics/outcomes';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

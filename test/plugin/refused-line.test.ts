@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { ConfigError } from '../../plugin/config/config';
 import { Configurations } from '../../plugin/configurations';
 import { Gatekeeper } from '../../plugin/gatekeeper';
 import { readyFor, type Ready } from '../../plugin/prepare';
@@ -8,6 +7,7 @@ import { closeStores } from '../../plugin/store/held-stores';
 import { memoryStore } from '../../plugin/store/memory-store';
 import { rawConfig, signToken, upgradeHeaders } from './fixture';
 import { KONG_REQUEST_ID, kongOf, tellOf } from './kong-request';
+import { ConfigError } from '../../plugin/schema/config-error';
 
 afterEach(closeStores);
 

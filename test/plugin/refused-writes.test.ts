@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { ConfigError } from '../../plugin/config/config';
 import { decide, type Admit, type Reject } from '../../plugin/decision/decide';
 import { readyFor, type Ready } from '../../plugin/prepare';
 import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { UNABLE_TO_SAVE, WITHOUT_ROOM } from '../fakes/refused-writes';
 import { NOW, rawConfig, signToken, upgradeHeaders } from './fixture';
+import { ConfigError } from '../../plugin/schema/config-error';
 
 /** So many upgrades of a tenant at once. */
 const BURST = 3;

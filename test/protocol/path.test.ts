@@ -6,8 +6,10 @@ import { toText } from '../../kong-stand-in/lib/lua';
 import { createRouter } from '../../kong-stand-in/http/router';
 import { escapePath, normalizePath } from '../../kong-stand-in/lib/uri';
 import { canonicalPath } from '../../protocol/path';
-import { compileRoutes, DEFAULT_ROUTES, matchRoute } from '../../sidecar/routes/route';
+import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 import { appliedLimits } from '../../plugin/store/limits';
+import { compileRoutes } from '../../sidecar/routes/compile';
+import { matchRoute } from '../../sidecar/routes/match';
 
 describe('a path in its one spelling', () => {
   it.each([

@@ -5,42 +5,9 @@ import type { Frame } from '../../fanout/frame';
 import { HandoverGiver } from './source';
 import { parseBridgeMessage } from './messages';
 import { HandoverTaker } from './target';
-import type { Marks } from './markers';
-import type { RedisNames } from '../../redis/names';
 import type { ResumePoint } from '../resume-point';
 import type { Stream } from '../replay-log';
-import type { Streams } from '../replay-logs';
-
-/** What a handover needs of Redis. Each call rejects when Redis is unreachable. */
-export interface HandoverStore {
-  /** @returns how many heard it */
-  publish(channel: string, message: string): Promise<number>;
-  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
-  publishMark(channel: string, mark: string): Promise<unknown>;
-  /** Keeps a value for `ttlMs`. */
-  put(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
-  /** Reads a value and deletes it. */
-  take(key: string): Promise<Buffer | null>;
-}
-
-/** What handovers work with. */
-export interface HandoverContext {
-  readonly bridgeId: string;
-  readonly names: RedisNames;
-  readonly streams: Streams;
-  readonly marks: Marks;
-  readonly store: HandoverStore;
-  /** Whether everything that is published to these channels comes in one order, on every bridge. */
-  readonly inOneOrder: (channels: readonly string[]) => boolean;
-  /** How long one may take, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Counts what came of one: as the bridge that the client came to, or as the one that it came from. */
-  readonly onOutcome: (side: 'taken' | 'given', outcome: HandoverOutcome) => void;
-  readonly log: Logger;
-}
-
-/** What came of a handover. */
-export type HandoverOutcome = 'done' | 'failed' | GapReason;
+import type { HandoverContext } from './context';
 
 /**
  * Hands over the streams of clients that come from another bridge (PROTOCOL.md §7). The two agree on a cut: a mark

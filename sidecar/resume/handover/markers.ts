@@ -2,7 +2,7 @@ import type { Receiver } from '../../fanout/deliver';
 import type { Frame } from '../../fanout/frame';
 import { parseMark, type Mark } from './messages';
 import type { RedisNames } from '../../redis/names';
-import type { Registry } from '../../pubsub/single-channels';
+import type { Registry } from '../../pubsub/channel-registry';
 
 interface Entry {
   readonly receiver: Receiver;

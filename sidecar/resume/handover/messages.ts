@@ -65,18 +65,6 @@ export function parseMark(message: Buffer): Mark | undefined {
   return { id, senderId: sender === undefined ? undefined : Buffer.from(sender, 'base64') };
 }
 
-const EPOCH = /^([0-9a-f]{16})_[0-9a-z]+$/;
-
-/** An epoch's name: the `count`th of a bridge. */
-export function epochOf(bridgeId: string, count: number): string {
-  return `${bridgeId}_${count.toString(36)}`;
-}
-
-/** The bridge that an epoch names. @returns undefined when no bridge made it */
-export function bridgeOf(epoch: string): string | undefined {
-  return EPOCH.exec(epoch)?.[1];
-}
-
 function parse<T>(schema: z.ZodType<T>, message: Buffer): T | undefined {
   try {
     return schema.parse(JSON.parse(message.toString('utf8')));

@@ -1,11 +1,10 @@
-import { DeadlineError, withDeadline } from '../../lib/promises';
-import { deferred } from '../../lib/deferred';
+import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
 import { packFrames } from './frame-codec';
-import type { HandoverContext } from './handover';
 import { formatMark, type HandoverAnswer, type HandoverRequest } from './messages';
 import type { Frame } from '../../fanout/frame';
 import type { Gap, Replay } from '../resume-point';
 import type { Stream } from '../replay-log';
+import type { HandoverContext } from './context';
 
 type Cut = Replay<Frame> | Gap<'unknown' | 'expired'>;
 

@@ -1,11 +1,10 @@
 import type { GapReason } from '../../../protocol/frames';
-import { DeadlineError, withDeadline } from '../../lib/promises';
-import { deferred } from '../../lib/deferred';
+import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
 import { unpackFrames } from './frame-codec';
-import type { HandoverContext } from './handover';
-import { bridgeOf, type HandoverAnswer, type HandoverRequest } from './messages';
-import type { ResumePoint } from '../resume-point';
+import type { HandoverAnswer, HandoverRequest } from './messages';
+import { type ResumePoint, bridgeOf } from '../resume-point';
 import type { Stream } from '../replay-log';
+import type { HandoverContext } from './context';
 
 /** The new bridge's part of a handover. */
 export class HandoverTaker {

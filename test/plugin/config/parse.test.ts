@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
 import { rawConfig, TOKEN_SECRET } from '../fixture';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ type: 'spki', format: 'pem' })

@@ -258,7 +258,7 @@ describe('an upgrade is refused', () => {
     ['two different tokens', { authorization: ['Bearer a.b.c', 'Bearer d.e.f'] }, 401, 'several_tokens'],
     ['two tokens in one header', { authorization: ['Bearer a.b.c, Bearer d.e.f'] }, 401, 'malformed_token'],
   ])('with %s', async (_, headers, status, outcome) => {
-    expectRefused(await verdictFor({ headers: headers }), status, outcome);
+    expectRefused(await verdictFor({ headers }), status, outcome);
   });
 
   it.each([

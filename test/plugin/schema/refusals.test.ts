@@ -5,9 +5,9 @@ import { schemaFault, type ConfigValue } from '../../../kong-stand-in/plugin-con
 import { configFaults } from '../../../kong-stand-in/plugin-config/validate';
 import { withoutNulls } from '../../../kong-stand-in/plugin-config/nulls';
 import { parseDump } from '../../../kong-stand-in/plugin-config/plugin-dump';
-import { ConfigError } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
 import { pluginInfo } from '../../../plugin/server/plugin-info';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 type Config = Record<string, ConfigValue>;
 

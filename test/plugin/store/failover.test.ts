@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { pino } from 'pino';
-import { ConfigError } from '../../../plugin/config/config';
 import { decide } from '../../../plugin/decision/decide';
 import { readyFor, type Ready } from '../../../plugin/prepare';
 import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
 import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 /** How long after a master failed everybody must be admitted again, in milliseconds. */
 const BACK_WITHIN_MS = 15_000;

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { ConfigError } from '../../../plugin/config/config';
 import { decide } from '../../../plugin/decision/decide';
 import { parseConfig } from '../../../plugin/config/parse';
 import { readyFor } from '../../../plugin/prepare';
@@ -11,6 +10,7 @@ import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { eventually } from '../../sidecar/fixture';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 const LIMIT = { by: 'tenant', limit: 1000, window_seconds: 60, burst: 1000, paths: [], tiers: {} };
 /** A noisy machine must not look like a Redis that is away. */

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { ConfigError } from '../../../plugin/config/config';
 import { decide } from '../../../plugin/decision/decide';
 import { readyFor } from '../../../plugin/prepare';
 import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 const LIMIT = { window_seconds: 60, burst: 0, paths: [], tiers: {} };
 

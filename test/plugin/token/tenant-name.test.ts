@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { ConfigError, type TenantPrefixes } from '../../../plugin/config/config';
+import type { TenantPrefixes } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext } from '../../../plugin/decision/decide';
 import { configuredKeys } from '../../../plugin/keys/key-source';
@@ -10,6 +10,7 @@ import { unremembered } from '../../../plugin/token/cache';
 import { tenantName } from '../../../plugin/token/tenant-name';
 import { verifyToken } from '../../../plugin/token/verify';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
+import { ConfigError } from '../../../plugin/schema/config-error';
 
 const TWO = { issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~' } };
 

@@ -1,8 +1,15 @@
 import { Redis } from 'ioredis';
-import { parseRevocation } from '../../../sidecar/handshake/revocation';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
-import { askUpgrade, connect, connectCounting, eventually, headersFor, startBridge } from '../fixture';
-import type { TestBridge } from '../fixture';
+import {
+  askUpgrade,
+  connect,
+  connectCounting,
+  eventually,
+  headersFor,
+  startBridge,
+  type TestBridge,
+} from '../fixture';
+import { parseRevocation } from '../../../sidecar/handshake/revocations';
 
 const NOTIFICATIONS = '/ws/notifications';
 

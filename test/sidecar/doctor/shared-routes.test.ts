@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { findingLine } from '../../../sidecar/doctor/finding';
 import { checkSettings } from '../../../sidecar/doctor/settings-checks';
-import { compileRoutes, DEFAULT_ROUTES, type RouteEntry } from '../../../sidecar/routes/route';
+import { DEFAULT_ROUTES, type RouteEntry } from '../../../sidecar/routes/route';
 import { parseRoutes } from '../../../sidecar/routes/file';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileRoutes } from '../../../sidecar/routes/compile';
 
 const DASHBOARD = {
   name: 'dashboard',

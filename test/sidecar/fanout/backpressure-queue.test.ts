@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Backlog } from '../../../sidecar/fanout/backpressure-queue';
 import { MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
-import { outgoingText, type Outgoing } from '../../../sidecar/fanout/outgoing';
+import { outgoingText, type Outgoing } from '../../../sidecar/fanout/frame';
 
 const textOf = ({ wire, payloadBytes }: Outgoing): string =>
   wire.toString('utf8', wire.length - payloadBytes);

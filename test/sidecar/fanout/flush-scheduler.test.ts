@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { batchOf, MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
-import { outgoingText } from '../../../sidecar/fanout/outgoing';
 import {
   BUSY_UTILIZATION,
   CALM_UTILIZATION,
@@ -10,6 +9,7 @@ import {
 import { Run } from '../../../sidecar/fanout/frame-list';
 import { LoopShares, SHARE_MS, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { MAX_SMALL_WRITES, Turn } from '../../../sidecar/fanout/flush-scheduler';
+import { outgoingText } from '../../../sidecar/fanout/frame';
 
 const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
 

@@ -1,5 +1,5 @@
 import { HeldBack, HeldCount } from '../../../sidecar/fanout/held-back';
-import { outgoingText } from '../../../sidecar/fanout/outgoing';
+import { outgoingText } from '../../../sidecar/fanout/frame';
 
 const held = (bytes: number): { item: ReturnType<typeof outgoingText> } => ({
   item: outgoingText('x'.repeat(bytes), 'note'),

@@ -9,7 +9,8 @@ import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { Pace } from '../../../sidecar/fanout/flush-delay';
 import type { SlowConsumerPolicy } from '../../../sidecar/routes/route';
 import { Turn } from '../../../sidecar/fanout/flush-scheduler';
-import { UnsentBudget, type UnsentBound } from '../../../sidecar/fanout/unsent-budget';
+import { UnsentBudget } from '../../../sidecar/fanout/unsent-budget';
+import type { UnsentBound } from '../../../sidecar/metrics/outcomes';
 
 /** A stream whose kernel takes so many bytes, and then nothing until {@link drain}. */
 class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork'> {

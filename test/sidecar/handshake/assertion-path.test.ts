@@ -5,9 +5,10 @@ import { createRouter, type Router } from '../../../kong-stand-in/http/router';
 import { escapePath, normalizePath } from '../../../kong-stand-in/lib/uri';
 import type { Assertion } from '../../../protocol/assertion';
 import { canonicalPath } from '../../../protocol/path';
-import { assertionPathFault, readAssertionPathRule } from '../../../sidecar/handshake/assertion-path';
+import { assertionPathFault } from '../../../sidecar/handshake/assertion-path';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { askUpgrade, connect, headersFor, startBridge, type Answer, type TestBridge } from '../fixture';
+import { readAssertionPathRule } from '../../../sidecar/settings/assertion-path-rule';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { MessageProgress } from '../../../sidecar/inbound/message-progress';
 import { clientFrame, OPCODES } from '../client-frame';
+import { MessageProgress } from '../../../sidecar/inbound/message-timeout';
 
 const { text: TEXT, continuation: CONTINUATION, ping: PING } = OPCODES;
 

@@ -1,6 +1,6 @@
 import { keySlot } from '../../../redis/key-slot';
 import { ShardedSubscriptions, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
-import { SubscriptionError } from '../../../sidecar/pubsub/single-channels';
+import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 
 /** A master that answers when the test lets it, and counts as Redis does. */
 class FakeLink implements ShardLink {

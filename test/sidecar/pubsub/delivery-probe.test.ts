@@ -1,6 +1,6 @@
 import { frameOf } from '../../../sidecar/fanout/frame';
-import type { ProbeOutcome } from '../../../sidecar/metrics/metrics';
 import { DeliveryProbe, PROBE_GRACE_MS } from '../../../sidecar/pubsub/delivery-probe';
+import type { ProbeOutcome } from '../../../sidecar/metrics/outcomes';
 
 const INTERVAL_MS = 5000;
 const TIMEOUT_MS = 2000;

@@ -1,5 +1,5 @@
 import { gatherCommands } from '../../../sidecar/pubsub/gathered-subscriber';
-import { MAX_CHANNELS_PER_SUBSCRIBE } from '../../../sidecar/pubsub/single-channels';
+import { MAX_CHANNELS_PER_SUBSCRIBE } from '../../../sidecar/pubsub/channel-registry';
 
 interface Sent {
   readonly commands: string[];

@@ -1,6 +1,7 @@
 import { RedisNames } from '../../../sidecar/redis/names';
 import { relayedChannels } from '../../../sidecar/pubsub/relayed-channels';
-import { compileRoutes, DEFAULT_ROUTES, type RouteEntry } from '../../../sidecar/routes/route';
+import { DEFAULT_ROUTES, type RouteEntry } from '../../../sidecar/routes/route';
+import { compileRoutes } from '../../../sidecar/routes/compile';
 
 const NAMES = new RedisNames('');
 

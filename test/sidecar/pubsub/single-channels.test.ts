@@ -1,10 +1,7 @@
 import fc from 'fast-check';
-import {
-  SubscriptionError,
-  Subscriptions,
-  type RefusedChannels,
-  type Subscriber,
-} from '../../../sidecar/pubsub/single-channels';
+import { Subscriptions } from '../../../sidecar/pubsub/single-channels';
+import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
+import type { RefusedChannels, Subscriber } from '../../../sidecar/pubsub/subscribe-commands';
 
 interface Sent {
   readonly change: 'subscribe' | 'unsubscribe';

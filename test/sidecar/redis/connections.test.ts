@@ -1,7 +1,8 @@
 import { pino } from 'pino';
-import { disconnect, redisConnection, redisSubscriber } from '../../../sidecar/redis/connections';
+import { disconnect, redisConnection } from '../../../sidecar/redis/connections';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { eventually } from '../fixture';
+import { redisSubscriber } from '../../../sidecar/pubsub/gathered-subscriber';
 
 const log = pino({ level: 'silent' });
 const LONG_MS = 600_000;

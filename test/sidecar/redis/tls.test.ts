@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
-import { publisher, type Commands } from '../../../sidecar/redis/publish';
+import { publisher } from '../../../sidecar/redis/publish';
 import { makeCertificates, type Certificates } from '../../fakes/certificates';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';
 import { askUpgrade, connectCounting, eventually, headersFor, startBridge } from '../fixture';
+import type { Commands } from '../../../redis/options';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 

@@ -1,11 +1,11 @@
 import type { Receiver } from '../../../sidecar/fanout/deliver';
 import { frameOf } from '../../../sidecar/fanout/frame';
-import { deferred } from '../../../sidecar/lib/deferred';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { RingBudget } from '../../../sidecar/resume/ring-budget';
 import { Streams } from '../../../sidecar/resume/replay-logs';
 import { Subscriptions } from '../../../sidecar/pubsub/single-channels';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
+import { deferred } from '../../../sidecar/lib/promises';
 
 /** Streams whose subscriptions are acknowledged when the test says so. */
 async function streamsOn(shares = LoopShares.uncut()) {

@@ -1,13 +1,9 @@
 import fc from 'fast-check';
 import { channelName, type ChannelValues } from '../../../sidecar/routes/channel-template';
-import {
-  compileRoutes,
-  DEFAULT_ROUTES,
-  matchRoute,
-  RouteError,
-  type RouteEntry,
-} from '../../../sidecar/routes/route';
+import { DEFAULT_ROUTES, type RouteEntry } from '../../../sidecar/routes/route';
 import { parseRoutes } from '../../../sidecar/routes/file';
+import { compileRoutes, RouteError } from '../../../sidecar/routes/compile';
+import { matchRoute } from '../../../sidecar/routes/match';
 
 const ROUTES = compileRoutes(DEFAULT_ROUTES);
 

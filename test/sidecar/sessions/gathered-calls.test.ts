@@ -1,4 +1,4 @@
-import { GatheredCalls } from '../../../sidecar/sessions/gathered-calls';
+import { GatheredCalls } from '../../../sidecar/sessions/session-store';
 
 describe('gathered calls', () => {
   it('make one call of what is asked for in one turn, and answer each its own', async () => {

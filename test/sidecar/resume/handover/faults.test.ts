@@ -1,15 +1,16 @@
 import { pino } from 'pino';
 import { deliver, type Receiver } from '../../../../sidecar/fanout/deliver';
 import { sealEnvelope } from '../../../../sidecar/fanout/peer-envelope';
-import { Handover, type HandoverContext } from '../../../../sidecar/resume/handover/handover';
+import { Handover } from '../../../../sidecar/resume/handover/handover';
 import { LoopShares } from '../../../../sidecar/lib/loop-shares';
 import { Marks } from '../../../../sidecar/resume/handover/markers';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
 import type { StreamIdentity } from '../../../../sidecar/resume/replay-log';
 import { Streams } from '../../../../sidecar/resume/replay-logs';
-import type { Registry } from '../../../../sidecar/pubsub/single-channels';
 import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
 import { eventually, UNPREFIXED } from '../../fixture';
+import type { Registry } from '../../../../sidecar/pubsub/channel-registry';
+import type { HandoverContext } from '../../../../sidecar/resume/handover/context';
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';

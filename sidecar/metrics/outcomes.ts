@@ -1,0 +1,64 @@
+import type { GapReason } from '../../protocol/frames';
+
+/** Why a request was not upgraded, as logs and metrics name it. */
+export const REFUSAL_OUTCOMES = [
+  'not_found',
+  'upgrade_required',
+  'bad_request',
+  'headers_too_large',
+  'request_timeout',
+  'unauthorized',
+  'forbidden',
+  'too_many_connections',
+  'full',
+  'unavailable',
+  'failed',
+] as const;
+/** One of {@link REFUSAL_OUTCOMES}. */
+export type RefusalOutcome = (typeof REFUSAL_OUTCOMES)[number];
+
+/** What came of a handover. */
+export type HandoverOutcome = 'done' | 'failed' | GapReason;
+
+/** Which bound was passed. */
+export const RING_BOUNDS = ['tenant', 'total'] as const;
+export type RingBound = (typeof RING_BOUNDS)[number];
+
+/** Whose frames went: of a stream that lingers without a socket, or of one that has some. */
+export const RING_VICTIMS = ['lingering', 'open'] as const;
+export type RingVictim = (typeof RING_VICTIMS)[number];
+
+/** Which bound too much waits by: the socket's own, its tenant's, or that of all together. */
+export const UNSENT_BOUNDS = ['socket', 'tenant', 'total'] as const;
+export type UnsentBound = (typeof UNSENT_BOUNDS)[number];
+
+/** What comes of an upgrade, as its log line and its counter name it. */
+export const UPGRADE_OUTCOMES = [...REFUSAL_OUTCOMES, 'admitted', 'client_gone'] as const;
+export type UpgradeOutcome = (typeof UPGRADE_OUTCOMES)[number];
+
+/** What comes of a probe of delivery: heard, published and not heard, or not even published. */
+export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
+export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
+
+/** What comes of a command: taken over, known already by its id, over its tenant's share, or not confirmed by Redis. */
+export const COMMAND_OUTCOMES = ['added', 'repeated', 'over_share', 'unconfirmed'] as const;
+export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
+
+/** What comes of a message to a route's other peers. */
+export const RELAY_OUTCOMES = ['published', 'unconfirmed'] as const;
+export type RelayOutcome = (typeof RELAY_OUTCOMES)[number];
+
+/** What becomes of a client that does not take its frames: closed with 4408, or older frames are replaced by newer ones. */
+export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
+export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
+
+/** Why bytes of clients' messages are refused: all but `over_share` before they are looked at. */
+export const REFUSED_BYTES = [
+  'message_rate',
+  'socket_bytes',
+  'user_bytes',
+  'tenant_bytes',
+  'over_share',
+  'read_only',
+] as const;
+export type RefusedBytes = (typeof REFUSED_BYTES)[number];

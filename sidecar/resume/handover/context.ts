@@ -1,0 +1,45 @@
+import type { Publish } from '../../redis/publish';
+import type { Logger } from 'pino';
+import type { Marks } from './markers';
+import type { RedisNames } from '../../redis/names';
+import type { Streams } from '../replay-logs';
+import type { HandoverOutcome } from '../../metrics/outcomes';
+import type { Commands } from '../../../redis/options';
+
+/** A connection as handovers use it. */
+export function redisHandoverStore(redis: Commands, publish: Publish, publishMark: Publish): HandoverStore {
+  return {
+    publish,
+    publishMark,
+    put: (key, value, ttlMs) => redis.set(key, value, 'PX', ttlMs),
+    take: (key) => redis.getdelBuffer(key),
+  };
+}
+
+/** What a handover needs of Redis. Each call rejects when Redis is unreachable. */
+export interface HandoverStore {
+  /** @returns how many heard it */
+  publish(channel: string, message: string): Promise<number>;
+  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  publishMark(channel: string, mark: string): Promise<unknown>;
+  /** Keeps a value for `ttlMs`. */
+  put(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
+  /** Reads a value and deletes it. */
+  take(key: string): Promise<Buffer | null>;
+}
+
+/** What handovers work with. */
+export interface HandoverContext {
+  readonly bridgeId: string;
+  readonly names: RedisNames;
+  readonly streams: Streams;
+  readonly marks: Marks;
+  readonly store: HandoverStore;
+  /** Whether everything that is published to these channels comes in one order, on every bridge. */
+  readonly inOneOrder: (channels: readonly string[]) => boolean;
+  /** How long one may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Counts what came of one: as the bridge that the client came to, or as the one that it came from. */
+  readonly onOutcome: (side: 'taken' | 'given', outcome: HandoverOutcome) => void;
+  readonly log: Logger;
+}

@@ -1,0 +1,123 @@
+import {
+  canCrossOwners,
+  isShared,
+  parseChannelTemplate,
+  placeholders,
+  type ChannelTemplate,
+} from './channel-template';
+import type { RouteEntry, Route, PathSegment } from './route';
+import { HEALTH_PATH } from './health-path';
+
+/** A table that cannot be served. The message names the entry and what was expected. */
+export class RouteError extends Error {
+  override readonly name = 'RouteError';
+  readonly code = 'ERR_ROUTE_INVALID';
+}
+
+const PATH_PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
+// RFC 3986 §3.3: what a path segment may hold without percent-encoding.
+const PATH_LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
+/** What the names of the bridge's own channels begin with. */
+const OWN_CHANNELS = 'ws';
+const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
+
+/**
+ * Compiles a table once.
+ * @throws RouteError for the first entry that cannot be served, or whose channels could carry one tenant's
+ *   messages to another
+ */
+export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] {
+  const names = new Set<string>();
+  const routes = entries.map((entry) => {
+    if (names.has(entry.name)) throw fault(entry, 'expected a name of its own');
+    names.add(entry.name);
+    return compileRoute(entry);
+  });
+  refuseCrossing(routes);
+  return Object.freeze(routes);
+}
+
+function compileRoute(entry: RouteEntry): Route {
+  if (entry.path === HEALTH_PATH)
+    throw fault(entry, `expected another path: ${HEALTH_PATH} is the bridge's own`);
+  const segments = compilePath(entry);
+  const params = segments.flatMap((segment) => ('param' in segment ? [segment.param] : []));
+  if (new Set(params).size < params.length) throw fault(entry, 'expected each path parameter once');
+  if (params.some((param) => OWN_PLACEHOLDERS.includes(param))) {
+    throw fault(entry, 'expected path parameters other than {tenant}, {user} and {session}');
+  }
+  if (entry.channels.length === 0) throw fault(entry, 'expected at least one channel');
+  if (entry.messages === 'commands' && !entry.session) {
+    throw fault(entry, 'expected "session": true, because commands name the session that is answered');
+  }
+  if (entry.messages === 'relay' && entry.channels.length !== 1) {
+    throw fault(entry, 'expected exactly one channel, because messages are relayed to it');
+  }
+  const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
+  const channels = entry.channels.map((text) => compileChannel(entry, text, known));
+  const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
+  if (echoAfterSeconds > 0 && messages !== 'relay') {
+    throw fault(entry, 'expected "echoAfterSeconds" only beside "messages": "relay"');
+  }
+  const sharedChannels = channels.filter(isShared).map(({ text }) => text);
+  const echoAfterMs = echoAfterSeconds * 1000;
+  const policies = { messages, session, slowConsumer, echoAfterMs, maxMessageBytes };
+  return Object.freeze({ name, segments, channels, sharedChannels, ...policies });
+}
+
+function compilePath(entry: RouteEntry): readonly PathSegment[] {
+  const [root, ...rest] = entry.path.split('/');
+  const segments = rest.map((segment): PathSegment | undefined => {
+    const param = PATH_PARAM.exec(segment)?.[1];
+    if (param !== undefined) return { param };
+    return PATH_LITERAL.test(segment) ? { literal: segment } : undefined;
+  });
+  if (root !== '' || !segments.every((segment) => segment !== undefined)) {
+    throw fault(entry, `expected a path of literal segments and {param}s, got "${entry.path}"`);
+  }
+  return segments;
+}
+
+function compileChannel(entry: RouteEntry, text: string, known: ReadonlySet<string>): ChannelTemplate {
+  const template = parseChannelTemplate(text);
+  if (template === undefined) {
+    throw fault(entry, `expected each {placeholder} to fill a place between colons in channel "${text}"`);
+  }
+  const names = placeholders(template);
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    const expected = [...known].map((name) => `{${name}}`).join(', ');
+    throw fault(entry, `expected only ${expected} in channel "${text}", got {${unknown}}`);
+  }
+  if (!isShared(template)) return template;
+  if (entry.shared !== true) {
+    throw fault(
+      entry,
+      `expected {tenant} or {session} in channel "${text}", so that no tenant hears another's, or "shared": true, ` +
+        "which lets every tenant's users hear it",
+    );
+  }
+  const [first] = template.segments;
+  if (first === undefined || !('literal' in first) || first.literal === OWN_CHANNELS) {
+    throw fault(
+      entry,
+      `expected shared channel "${text}" to begin with a word, other than "${OWN_CHANNELS}", so that it is none of the bridge's own`,
+    );
+  }
+  return template;
+}
+
+function refuseCrossing(routes: readonly Route[]): void {
+  const templates = routes.flatMap((route) => route.channels);
+  for (const [index, a] of templates.entries()) {
+    const b = templates.slice(index + 1).find((other) => canCrossOwners(a, other));
+    if (b === undefined) continue;
+    throw new RouteError(
+      `channels "${a.text}" and "${b.text}": expected names that cannot be the same for two owners`,
+    );
+  }
+}
+
+function fault(entry: RouteEntry, expected: string): RouteError {
+  return new RouteError(`route "${entry.name}": ${expected}`);
+}

@@ -1,0 +1,16 @@
+/** What the path in an assertion counts for, as `BRIDGE_ASSERTION_PATH` says. */
+export const ASSERTION_PATH_RULES = [
+  /** It must be the upgrade's. An assertion without one counts for every path: a gatekeeper of the minor version before signs none. */
+  'checked',
+  /** It must be the upgrade's, and must be there. */
+  'required',
+  /** Nothing: for installations in which something behind the gatekeeper rewrites the path. */
+  'ignored',
+] as const;
+/** One of {@link ASSERTION_PATH_RULES}. */
+export type AssertionPathRule = (typeof ASSERTION_PATH_RULES)[number];
+
+/** One of {@link ASSERTION_PATH_RULES}, or undefined. */
+export function readAssertionPathRule(value: string): AssertionPathRule | undefined {
+  return ASSERTION_PATH_RULES.find((rule) => rule === value);
+}
