@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { PlaceRules } from './config/config';
-import { givenPlaces } from './config/given-locations';
+import type { TokenLocations } from './config/config';
+import { givenLocations } from './config/given-locations';
 import { hasConnectionHeaders, headersFor } from './request/connection-headers';
 import { canonicalPath } from '../protocol/path';
 import { readTraceContext } from '../protocol/trace-context';
@@ -20,7 +20,7 @@ import { ConfigError } from './schema/config-error';
 /** What is known of an upgrade besides its verdict. */
 interface Upgrade {
   request: UpgradeRequest | undefined;
-  places: PlaceRules | undefined;
+  tokenLocations: TokenLocations | undefined;
 }
 
 /** The one shell that touches `kong.*`: asks {@link decide} and carries out what it says. Fails closed. */
@@ -48,7 +48,7 @@ export class Gatekeeper {
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
   async access(kong: Kong): Promise<void> {
-    const upgrade: Upgrade = { request: undefined, places: undefined };
+    const upgrade: Upgrade = { request: undefined, tokenLocations: undefined };
     let refusal: Reject;
     try {
       const verdict = await this.#timedDecision(kong, upgrade);
@@ -100,7 +100,7 @@ export class Gatekeeper {
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
       return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
     }
-    upgrade.places = ready.config.places;
+    upgrade.tokenLocations = ready.config.tokenLocations;
     const request = await readRequest(kong, ready);
     upgrade.request = request;
     if (isHealthCheck(request, ready.config)) return ready.health.answer();
@@ -149,9 +149,9 @@ export class Gatekeeper {
   }
 
   /** Kong's logs tell of refused requests, too. */
-  #withheld({ request, places }: Upgrade): UpstreamChanges {
-    if (request !== undefined && places !== undefined) return withheldTokens(request, places);
-    return withheldUnseen(places ?? givenPlaces(this.#raw));
+  #withheld({ request, tokenLocations }: Upgrade): UpstreamChanges {
+    if (request !== undefined && tokenLocations !== undefined) return withheldTokens(request, tokenLocations);
+    return withheldUnseen(tokenLocations ?? givenLocations(this.#raw));
   }
 }
 
@@ -218,10 +218,10 @@ async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): P
 
 /** Asks Kong, all at once, for what an assertion says and what some rule of the configuration needs. */
 async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Promise<RoutedUpgrade> {
-  const { rateLimits, refusedLimits, places, healthPath } = config;
+  const { rateLimits, refusedLimits, tokenLocations, healthPath } = config;
   const byPath =
     healthPath !== undefined || [...rateLimits, ...refusedLimits].some(({ paths }) => paths.length > 0);
-  const byQuery = places.uriParamNames.length > 0;
+  const byQuery = tokenLocations.uriParamNames.length > 0;
   const byIp = refusedLimits.length > 0;
   const byRoute = rateLimits.some(({ by }) => by === 'route');
   const [headers, upstreamUri, path, rawQuery, target, ip, route] = await Promise.all([

@@ -11,20 +11,20 @@ import { judgePlainRequest } from './handshake/admission';
 import { assertionKeys } from './settings/assertion-keys';
 import { ByteOwners, withRoomFor } from './quotas/byte-owners';
 import { CommandStream } from './inbound/command-stream';
-import { announceIntervalMs, ConnectionCaps } from './quotas/connection-quota';
-import { redisCapStore } from './quotas/redis-quota-store';
+import { announceIntervalMs, ConnectionQuota } from './quotas/connection-quota';
+import { redisQuotaStore } from './quotas/redis-quota-store';
 import { withDeadline } from './lib/promises';
 import { Handover } from './resume/handover/handover';
 import { answerHealthCheck, isHealthCheck } from './http/health-check';
 import { Heartbeat } from './connection/heartbeat';
 import { closeServer, httpOptions, listen } from './http/server';
 import { LoopShares } from './lib/loop-shares';
-import { Marks } from './resume/handover/markers';
-import { countedOutlet } from './inbound/sink';
+import { Markers } from './resume/handover/markers';
+import { countedSink } from './inbound/sink';
 import { largestMessage, type MessageSizes } from './inbound/message-size';
 import { createMetrics } from './metrics/metrics';
 import { LastUp } from './lib/last-up';
-import { loopUtilization, Pace } from './fanout/flush-delay';
+import { loopUtilization, FlushDelay } from './fanout/flush-delay';
 import { redisLinks } from './pubsub/redis-links';
 import { RedisNames } from './redis/names';
 import { RingBudget } from './resume/ring-budget';
@@ -37,12 +37,12 @@ import { readRoutesFile } from './routes/file';
 import { redisSessionStore } from './sessions/session-store';
 import { renewIntervalMs, Sessions } from './sessions/sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings/settings';
-import { Streams } from './resume/replay-logs';
+import { ReplayLogs } from './resume/replay-logs';
 import { TimerWheel } from './lib/timer-wheel';
 import { TokenEnds } from './connection/token-ends';
-import { Turn } from './fanout/flush-scheduler';
+import { FlushScheduler } from './fanout/flush-scheduler';
 import { UnsentBudget } from './fanout/unsent-budget';
-import { Upgrades } from './handshake/upgrade-handler';
+import { UpgradeHandler } from './handshake/upgrade-handler';
 import { type Revocation, controlReceiver } from './handshake/revocations';
 import { redisHandoverStore } from './resume/handover/context';
 import { compileRoutes } from './routes/compile';
@@ -159,17 +159,17 @@ export function createBridge(
     },
     listener: {
       lost: (channels) => {
-        streams.interrupt(channels);
+        replayLogs.interrupt(channels);
       },
       restored: () => {
-        streams.restore();
+        replayLogs.restore();
       },
     },
     log,
   });
-  const { commands, intakes, publish } = links;
+  const { commands, subscribers, publish } = links;
   const commandStream = new CommandStream(commands, names, settings, monotonicMs);
-  const { subscriptions } = intakes;
+  const { subscriptions } = subscribers;
   const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs(), shares);
   const tokenEnds = new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, { now, monotonicMs }, shares);
   const ringBudget = new RingBudget(
@@ -182,7 +182,7 @@ export function createBridge(
     totalBytes: settings.bufferTotalBytes,
     tenantBytes: settings.bufferTenantBytes,
   });
-  const streams = new Streams({
+  const replayLogs = new ReplayLogs({
     subscriptions,
     wheel,
     shares,
@@ -194,7 +194,7 @@ export function createBridge(
     lingerMs: settings.lingerMs,
   });
   const sessions = new Sessions(redisSessionStore(commands, settings.sessionTtlMs), names);
-  const caps = new ConnectionCaps(redisCapStore(commands, bridgeId, settings.connectionLeaseMs), names, {
+  const quota = new ConnectionQuota(redisQuotaStore(commands, bridgeId, settings.connectionLeaseMs), names, {
     tenant: settings.maxConnectionsPerTenant,
     user: settings.maxConnectionsPerUser,
   });
@@ -217,17 +217,17 @@ export function createBridge(
     held: {
       version: packageVersion(),
       subscriptions: () => subscriptions.size,
-      streams: () => streams.size,
+      streams: () => replayLogs.size,
       ringBytes: () => ringBudget.bytes,
       unsentBytes: () => unsentBudget.bytes,
       lingeringStreams: () => ringBudget.lingering,
       sessions: () => sessions.size,
       droppedLogLines,
-      undecidedUpgrades: () => upgrades.undecided,
+      undecidedUpgrades: () => upgradeHandler.undecided,
       relayBacklogBytes: () => relayLag.bytes,
       redis: () => links.health,
       delivers: () => links.delivers,
-      accepting: () => upgrades.isAccepting,
+      accepting: () => upgradeHandler.isAccepting,
       caps: {
         connections: settings.maxConnections,
         subscriptions: settings.maxSubscriptions,
@@ -239,28 +239,28 @@ export function createBridge(
   });
   const relayLag = new RelayLag(settings.maxRelayBacklogBytes, () => links.proveRelays());
   const relaysUp = new LastUp(RELAYS_AWAY_MS, monotonicMs);
-  const marks = new Marks((channel) => intakes.registryOf(channel), names);
+  const markers = new Markers((channel) => subscribers.registryOf(channel), names);
   const handover = new Handover({
     bridgeId,
     names,
-    streams,
-    marks,
+    replayLogs,
+    markers,
     store: redisHandoverStore(commands, publish, links.publishMark),
-    inOneOrder: (channels) => intakes.inOneOrder(channels),
+    inOneOrder: (channels) => subscribers.inOneOrder(channels),
     timeoutMs: settings.handoverTimeoutMs,
     onOutcome: (side, outcome) => {
       metrics.handover(side, outcome);
     },
     log,
   });
-  const turn = new Turn(
-    new Pace(settings.maxCoalesceMs, loopUtilization()),
+  const scheduler = new FlushScheduler(
+    new FlushDelay(settings.maxCoalesceMs, loopUtilization()),
     (lagMs) => {
       metrics.writeLag.observe(lagMs / 1000);
     },
     shares,
   );
-  const upgrades = new Upgrades({
+  const upgradeHandler = new UpgradeHandler({
     policy: {
       routes,
       names,
@@ -272,18 +272,18 @@ export function createBridge(
       monotonicMs,
       newSession: randomUUID,
     },
-    surroundings: {
+    context: {
       subscriptions,
-      streams,
+      replayLogs,
       handover,
       sessions,
-      caps,
+      quota,
       heartbeat,
       wheel,
       tokenEnds,
       shares,
-      turn,
-      outlet: countedOutlet(
+      scheduler,
+      sink: countedSink(
         {
           addCommand: (command) => commandStream.add(command),
           holds: (tenantId) => relayLag.holds(tenantId),
@@ -315,7 +315,7 @@ export function createBridge(
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
 
-  const revoke = (revocation: Revocation): number => upgrades.revoke(revocation);
+  const revoke = (revocation: Revocation): number => upgradeHandler.revoke(revocation);
   subscriptions.pin(names.control, controlReceiver(names.control, revoke, metrics, log));
   subscriptions.pin(names.bridge(bridgeId), handover);
   const renewSessions = (): void => {
@@ -324,7 +324,7 @@ export function createBridge(
     });
   };
   const announceConnections = (): void => {
-    caps.announce().catch((error: unknown) => {
+    quota.announce().catch((error: unknown) => {
       log.warn({ err: error }, 'connections not announced');
     });
   };
@@ -344,17 +344,17 @@ export function createBridge(
   // All of them are judged, so none may be left out: their bytes are bounded.
   server.maxHeadersCount = 0;
   server.on('upgrade', (request, socket, head) => {
-    void upgrades.handle(request, socket, head);
+    void upgradeHandler.handle(request, socket, head);
   });
   // Node would answer these by itself, and nobody would know.
   server.on('clientError', (error, socket) => {
-    upgrades.refuseUnread(error, socket);
+    upgradeHandler.refuseUnread(error, socket);
   });
   server.on('connect', (request, socket) => {
-    upgrades.refuse(NO_PROXY, socket, request.headers);
+    upgradeHandler.refuse(NO_PROXY, socket, request.headers);
   });
   server.on('checkExpectation', (request) => {
-    upgrades.refuse(EXPECTATION_FAILED, request.socket, request.headers);
+    upgradeHandler.refuse(EXPECTATION_FAILED, request.socket, request.headers);
   });
   const readiness = (): Record<string, boolean> => {
     const redisCommands = links.health.commands === true;
@@ -365,7 +365,7 @@ export function createBridge(
       redisSubscriber,
       ...(isRelayed && { redisRelays: links.relays || areRelaysRecent }),
       delivery: links.delivers.subscriber === true,
-      accepting: upgrades.isAccepting,
+      accepting: upgradeHandler.isAccepting,
     };
   };
   const adminServer = createAdminServer(readiness, metrics.registry, {
@@ -386,23 +386,23 @@ export function createBridge(
   const stopListening = (): Promise<void> => (trafficEnded ??= closeServer(server));
 
   const close = async (): Promise<void> => {
-    upgrades.stop();
+    upgradeHandler.stop();
     clearInterval(renewTimer);
     clearInterval(announceTimer);
     clearInterval(wheelTimer);
     heartbeat.stop();
-    intakes.stop();
-    const closed = Promise.all([upgrades.allClosed(), stopListening(), closeServer(adminServer)]);
-    for (const connection of upgrades.connections) connection.close(CLOSE_CODES.serviceRestart);
+    subscribers.stop();
+    const closed = Promise.all([upgradeHandler.allClosed(), stopListening(), closeServer(adminServer)]);
+    for (const connection of upgradeHandler.connections) connection.close(CLOSE_CODES.serviceRestart);
     await shares.settled();
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
-    for (const connection of upgrades.connections) connection.terminate();
-    upgrades.destroyUndecided();
+    for (const connection of upgradeHandler.connections) connection.terminate();
+    upgradeHandler.destroyUndecided();
     server.closeAllConnections();
     adminServer.closeAllConnections();
     await closed;
-    streams.clear();
-    await caps.settled();
+    replayLogs.clear();
+    await quota.settled();
     await links.disconnect();
   };
 
@@ -417,7 +417,7 @@ export function createBridge(
         const port = await listen(server, { port: settings.port, host, backlog });
         const adminPort = await listen(adminServer, { port: settings.adminPort, host: adminHost });
         heartbeat.start();
-        intakes.start();
+        subscribers.start();
         wheelTimer = setInterval(() => {
           wheel.advance(monotonicMs());
           tokenEnds.advance();
@@ -442,34 +442,34 @@ export function createBridge(
       const lateRequests = setTimeout(() => {
         server.closeAllConnections();
       }, settings.handshakeTimeoutMs);
-      upgrades.drain(settings.drainMs, monotonicMs());
+      upgradeHandler.drain(settings.drainMs, monotonicMs());
       await ended;
-      await upgrades.allClosed();
+      await upgradeHandler.allClosed();
       clearTimeout(lateRequests);
       // Their clients come back to other bridges, which ask for what they missed.
       const end = wheel.add(monotonicMs() + settings.lingerMs, () => {
-        streams.clear();
+        replayLogs.clear();
       });
-      await streams.allGone();
+      await replayLogs.allGone();
       end.cancel();
       await close();
     },
     close,
     openState: () => ({
-      connections: upgrades.connections.size,
-      undecidedUpgrades: upgrades.undecided,
+      connections: upgradeHandler.connections.size,
+      undecidedUpgrades: upgradeHandler.undecided,
       channels: subscriptions.size,
-      streams: streams.size,
+      streams: replayLogs.size,
       ringBytes: ringBudget.bytes,
       ringTenants: ringBudget.tenants,
       unsentBytes: unsentBudget.bytes,
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
-      revocable: upgrades.revocable,
-      cappedCallers: caps.size,
+      revocable: upgradeHandler.revocable,
+      cappedCallers: quota.size,
       meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
       handovers: handover.size,
-      marks: marks.size,
+      marks: markers.size,
       heartbeats: heartbeat.size,
       redisListeners: redisListeners() - ownListeners,
     }),

@@ -2,7 +2,7 @@ import type { HeaderNames } from '../../protocol/headers';
 import type { KeptKeys } from '../../redis/memory-doubt';
 
 /** Where a token may be, looked at in this order. Names in lower case where HTTP ignores case. */
-export interface PlaceRules {
+export interface TokenLocations {
   readonly headerNames: readonly string[];
   readonly subprotocolPrefixes: readonly string[];
   readonly cookieNames: readonly string[];
@@ -114,7 +114,7 @@ export interface RedisSettings {
 
 /** The plugin's configuration, checked and frozen. Keys are kept apart: see keys.ts. */
 export interface GatekeeperConfig {
-  readonly places: PlaceRules;
+  readonly tokenLocations: TokenLocations;
   readonly origins: OriginRules;
   readonly token: TokenRules;
   readonly jwks: JwksSettings | undefined;

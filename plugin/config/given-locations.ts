@@ -1,11 +1,11 @@
-import { placeFields } from '../schema/token-locations';
-import type { PlaceRules } from './config';
+import { tokenLocationFields } from '../schema/token-locations';
+import type { TokenLocations } from './config';
 
 /**
  * Where tokens may be, as far as it can be told of a configuration that cannot be used: a field that is no list of texts
  * has its default.
  */
-export function givenPlaces(raw: unknown): PlaceRules {
+export function givenLocations(raw: unknown): TokenLocations {
   const given = (typeof raw === 'object' && raw !== null ? raw : {}) as Readonly<Record<string, unknown>>;
   const texts = (name: string): readonly string[] => {
     const value = given[name];
@@ -24,6 +24,6 @@ function isTexts(value: unknown): value is readonly string[] {
 }
 
 function defaultOf(name: string): readonly string[] {
-  const rule = placeFields.find((field) => name in field)?.[name];
+  const rule = tokenLocationFields.find((field) => name in field)?.[name];
   return isTexts(rule?.default) ? rule.default : [];
 }

@@ -16,7 +16,7 @@ export async function parseConfig(
   const result = rawConfig.safeParse(raw);
   if (!result.success) throw new ConfigError(result.error.issues.map(describe).join('; '));
   const config = deepFreeze(toConfig(result.data));
-  requireDistinct(config.headerNames, config.places.headerNames);
+  requireDistinct(config.headerNames, config.tokenLocations.headerNames);
   return { config, keys: await importKeys(result.data) };
 }
 
@@ -43,7 +43,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
   const { prefix } = raw.redis;
   const { redis: revocationRedis } = raw.revocation;
   return {
-    places: {
+    tokenLocations: {
       headerNames: raw.header_names.map((name) => name.toLowerCase()),
       subprotocolPrefixes: raw.subprotocol_prefixes,
       cookieNames: raw.cookie_names,

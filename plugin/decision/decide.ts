@@ -120,7 +120,7 @@ async function admit(
     throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
   }
   const { cookiesCount } = checkOrigin(request, config.origins);
-  const presented = findToken(request, config.places, config.token.maximumTokenBytes, cookiesCount);
+  const presented = findToken(request, config.tokenLocations, config.token.maximumTokenBytes, cookiesCount);
   const { over } = client;
   if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
     throw tooManyRefused(over, config, now, told);

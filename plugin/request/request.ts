@@ -41,10 +41,10 @@ export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
 }
 
 /** The headers that a decision by this configuration looks at; of the others nothing need be known. */
-export function lookedAtHeaders({ places, headerNames }: GatekeeperConfig): HeaderSelection {
+export function lookedAtHeaders({ tokenLocations, headerNames }: GatekeeperConfig): HeaderSelection {
   return new HeaderSelection([
     ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent'],
-    ...places.headerNames,
+    ...tokenLocations.headerNames,
     headerNames.requestId.toLowerCase(),
   ]);
 }

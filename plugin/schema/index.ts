@@ -1,7 +1,7 @@
 import type { SchemaField } from './field';
 import { keyFields } from './keys';
 import { limitFields } from './limits';
-import { placeFields } from './token-locations';
+import { tokenLocationFields } from './token-locations';
 import { redisFields } from './redis';
 import { tokenFields } from './token';
 import { upstreamFields } from './upstream';
@@ -15,7 +15,7 @@ export type { EntityCheck, FieldRule, SchemaField } from './field';
 
 /** The plugin's `config` fields. */
 export const SCHEMA: readonly SchemaField[] = [
-  ...placeFields,
+  ...tokenLocationFields,
   ...keyFields,
   ...tokenFields,
   ...upstreamFields,

@@ -14,7 +14,7 @@ const names = (
 });
 
 /** Where the token may be, and from which Origins. */
-export const placeFields: readonly SchemaField[] = [
+export const tokenLocationFields: readonly SchemaField[] = [
   {
     header_names: names(
       'The request headers that may carry the token, as `Bearer …`.',

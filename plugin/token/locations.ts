@@ -1,4 +1,4 @@
-import type { PlaceRules } from '../config/config';
+import type { TokenLocations } from '../config/config';
 import { Refusal } from '../request/refusal';
 import type { UpgradeRequest } from '../request/request';
 import { bearerValues, stripCookies, stripQuery, stripSubprotocols } from './extractors';
@@ -29,15 +29,15 @@ const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
  */
 export function findToken(
   request: UpgradeRequest,
-  places: PlaceRules,
+  tokenLocations: TokenLocations,
   maximumBytes: number,
   cookiesCount: boolean,
 ): PresentedToken {
-  const subprotocols = stripSubprotocols(request, places.subprotocolPrefixes);
-  const cookies = stripCookies(request, places.cookieNames);
-  const query = stripQuery(request.rawQuery ?? '', places.uriParamNames);
+  const subprotocols = stripSubprotocols(request, tokenLocations.subprotocolPrefixes);
+  const cookies = stripCookies(request, tokenLocations.cookieNames);
+  const query = stripQuery(request.rawQuery ?? '', tokenLocations.uriParamNames);
   const tokens = [
-    ...bearerValues(request, places.headerNames),
+    ...bearerValues(request, tokenLocations.headerNames),
     ...subprotocols.tokens,
     ...(cookiesCount ? cookies.tokens : []),
     ...query.tokens,
@@ -48,7 +48,7 @@ export function findToken(
   const token = onlyOne(tokens);
   checkForm(token, maximumBytes);
   const changes = {
-    clearHeaders: [...places.headerNames, ...subprotocols.clearHeaders, ...cookies.clearHeaders],
+    clearHeaders: [...tokenLocations.headerNames, ...subprotocols.clearHeaders, ...cookies.clearHeaders],
     setHeaders: { ...subprotocols.setHeaders, ...cookies.setHeaders },
     rawQuery: query.rawQuery,
   };

@@ -1,4 +1,4 @@
-import type { PlaceRules } from '../config/config';
+import type { TokenLocations } from '../config/config';
 import type { UpgradeRequest } from '../request/request';
 import type { UpstreamChanges } from './locations';
 import { stripCookies, stripQuery, stripSubprotocols } from './extractors';
@@ -7,11 +7,15 @@ import { stripCookies, stripQuery, stripSubprotocols } from './extractors';
  * What must change in a request that is refused, so that no log of the gateway's holds a token of it: every place that
  * the rules name is emptied, whether or not a token was taken from there.
  */
-export function withheldTokens(request: UpgradeRequest, places: PlaceRules): UpstreamChanges {
-  const subprotocols = stripSubprotocols(request, places.subprotocolPrefixes, isTokenItem(places));
-  const cookies = stripCookies(request, places.cookieNames);
-  const query = stripQuery(request.rawQuery ?? '', places.uriParamNames);
-  const headerNames = places.headerNames.filter((name) => request.headers[name] !== undefined);
+export function withheldTokens(request: UpgradeRequest, tokenLocations: TokenLocations): UpstreamChanges {
+  const subprotocols = stripSubprotocols(
+    request,
+    tokenLocations.subprotocolPrefixes,
+    isTokenItem(tokenLocations),
+  );
+  const cookies = stripCookies(request, tokenLocations.cookieNames);
+  const query = stripQuery(request.rawQuery ?? '', tokenLocations.uriParamNames);
+  const headerNames = tokenLocations.headerNames.filter((name) => request.headers[name] !== undefined);
   return {
     clearHeaders: [...headerNames, ...subprotocols.clearHeaders, ...cookies.clearHeaders],
     setHeaders: { ...subprotocols.setHeaders, ...cookies.setHeaders },
@@ -20,8 +24,8 @@ export function withheldTokens(request: UpgradeRequest, places: PlaceRules): Ups
 }
 
 /** The same for a request of which nothing is known: whatever may hold a token goes as a whole. */
-export function withheldUnseen(places: PlaceRules): UpstreamChanges {
-  const { headerNames, subprotocolPrefixes, cookieNames, uriParamNames } = places;
+export function withheldUnseen(tokenLocations: TokenLocations): UpstreamChanges {
+  const { headerNames, subprotocolPrefixes, cookieNames, uriParamNames } = tokenLocations;
   return {
     clearHeaders: [
       ...headerNames,
@@ -37,7 +41,7 @@ export function withheldUnseen(places: PlaceRules): UpstreamChanges {
 const JWT_INSIDE = /eyJ[\w-]+\.[\w-]/;
 
 /** Clients also spell a prefix in another case, or offer the token as an item of its own: neither is to be logged. */
-function isTokenItem({ subprotocolPrefixes }: PlaceRules): (item: string) => boolean {
+function isTokenItem({ subprotocolPrefixes }: TokenLocations): (item: string) => boolean {
   const prefixes = subprotocolPrefixes.map((prefix) => prefix.toLowerCase());
   if (prefixes.length === 0) return () => false;
   return (item) => {

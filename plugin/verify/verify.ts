@@ -105,7 +105,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   return { route, verdict, tier, limits: countingLimits(config.rateLimits, subject), ...redis };
 
   function firstPlace(parsed: typeof config): typeof config {
-    return { ...parsed, places: { ...parsed.places, headerNames: [TOKEN_HEADER] } };
+    return { ...parsed, tokenLocations: { ...parsed.tokenLocations, headerNames: [TOKEN_HEADER] } };
   }
 }
 

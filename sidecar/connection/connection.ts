@@ -4,35 +4,35 @@ import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import type { Assertion } from '../../protocol/assertion';
 import { FRAME_OVERHEAD_BYTES, type ByteAccount, type ByteOwners } from '../quotas/byte-owners';
-import type { ConnectionCaps } from '../quotas/connection-quota';
+import type { ConnectionQuota } from '../quotas/connection-quota';
 import type { BridgeSocket, SocketOwner } from '../fanout/bridge-socket';
 import type { Receiver } from '../fanout/deliver';
-import { PlainFeed, type Feed } from './subscription';
+import { LiveSubscription, type Subscription } from './subscription';
 import { frameOf } from '../fanout/frame';
 import type { Handover } from '../resume/handover/handover';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { receive, refuse, type Outlet, type Sender, answerText, type Answer } from '../inbound/receive';
+import { receive, refuse, type MessageSink, type Sender, answerText, type Answer } from '../inbound/receive';
 import type { RouteMetrics } from '../metrics/metrics';
-import { Outbox } from '../fanout/send-queue';
+import { SendQueue } from '../fanout/send-queue';
 import type { LoopShares } from '../lib/loop-shares';
 import { MessageAllowance } from '../inbound/message-allowance';
-import { MessageDeadline } from '../inbound/message-timeout';
-import { MessageMeter, type MessageRate, type MessageVerdict } from '../inbound/rate-limiter';
+import { MessageTimeout } from '../inbound/message-timeout';
+import { RateLimiter, type MessageRate, type MessageVerdict } from '../inbound/rate-limiter';
 import { Pongs } from './pongs';
 import { forbidden, tooManyConnections, type Refusal } from '../http/refusal';
 import type { SessionHolder, Sessions } from '../sessions/sessions';
-import { StreamFeed } from './resumable-subscription';
-import type { Streams } from '../resume/replay-logs';
-import type { Place } from '../quotas/tenant-quota';
+import { ResumableSubscription } from './resumable-subscription';
+import type { ReplayLogs } from '../resume/replay-logs';
+import type { Permit } from '../quotas/tenant-quota';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { TokenEnds } from './token-ends';
-import type { Turn } from '../fanout/flush-scheduler';
+import type { FlushScheduler } from '../fanout/flush-scheduler';
 import type { UnsentBudget } from '../fanout/unsent-budget';
 import type { TraceContext } from '../../protocol/trace-context';
 import type { ResumePoint } from '../resume/resume-point';
 import type { Route } from '../routes/route';
 import type { RefusedBytes } from '../metrics/outcomes';
-import type { Registry } from '../pubsub/channel-registry';
+import type { ChannelRegistry } from '../pubsub/channel-registry';
 
 /** An upgrade that may go on to Redis. */
 export interface Admission {
@@ -70,19 +70,19 @@ interface Overrun {
 }
 
 /** What all connections of a bridge share. */
-export interface Surroundings {
-  readonly subscriptions: Registry<Receiver>;
-  readonly streams: Streams;
+export interface ConnectionContext {
+  readonly subscriptions: ChannelRegistry<Receiver>;
+  readonly replayLogs: ReplayLogs;
   readonly handover: Handover;
   readonly sessions: Sessions;
-  readonly caps: ConnectionCaps;
+  readonly quota: ConnectionQuota;
   readonly heartbeat: Heartbeat;
   /** For what is due after a time. */
   readonly wheel: TimerWheel;
   readonly tokenEnds: TokenEnds;
   readonly shares: LoopShares;
-  readonly turn: Turn;
-  readonly outlet: Outlet;
+  readonly scheduler: FlushScheduler;
+  readonly sink: MessageSink;
   /** How many messages a socket may send. */
   readonly messageRate: MessageRate;
   /** How many bytes users and tenants have sent, by what they are for. */
@@ -110,18 +110,18 @@ export interface Surroundings {
  */
 export class Connection implements Pulse, SessionHolder, SocketOwner {
   readonly #admission: Admission;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: ConnectionContext;
   readonly #metrics: RouteMetrics;
-  readonly #feed: Feed;
-  readonly #meter: MessageMeter;
-  #place: Place | undefined;
+  readonly #feed: Subscription;
+  readonly #meter: RateLimiter;
+  #place: Permit | undefined;
   #socket: BridgeSocket | undefined;
   #onClosed: ((connection: Connection, code: number) => void) | undefined;
-  #outbox: Outbox | undefined;
+  #outbox: SendQueue | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
-  #messageDeadline: MessageDeadline | undefined;
+  #messageDeadline: MessageTimeout | undefined;
   #retiring = false;
   /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
   #isEnding = false;
@@ -140,17 +140,17 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   /** @param senderId on a route that relays: 16 bytes that tell this client from every other, on any bridge */
   constructor(
     admission: Admission,
-    surroundings: Surroundings,
+    context: ConnectionContext,
     metrics: RouteMetrics,
     senderId: Buffer | undefined,
   ) {
     this.#admission = admission;
-    this.#surroundings = surroundings;
+    this.#surroundings = context;
     this.#metrics = metrics;
-    this.#feed = feedOf(admission, surroundings, metrics, senderId, () => {
+    this.#feed = subscriptionOf(admission, context, metrics, senderId, () => {
       this.evict();
     });
-    this.#meter = new MessageMeter(surroundings.messageRate);
+    this.#meter = new RateLimiter(context.messageRate);
   }
 
   /** Whose it is. */
@@ -198,9 +198,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#socket = socket;
     this.#onClosed = onClosed;
     socket.owner = this;
-    const { turn, maxBufferBytes, unsentBudget } = this.#surroundings;
+    const { scheduler, maxBufferBytes, unsentBudget } = this.#surroundings;
     const { tenantId } = this.caller.identity;
-    this.#outbox = new Outbox(socket, stream, turn, this.#metrics, {
+    this.#outbox = new SendQueue(socket, stream, scheduler, this.#metrics, {
       owner: tenantId,
       maxBufferBytes,
       openUnsent: () => unsentBudget.open(tenantId),
@@ -318,11 +318,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   /** Resets the connection when its client does not finish a message. */
   #boundMessages(stream: Duplex): void {
-    const deadline = new MessageDeadline(this.#surroundings, this);
-    this.#messageDeadline = deadline;
+    const timeout = new MessageTimeout(this.#surroundings, this);
+    this.#messageDeadline = timeout;
     stream.on('data', (chunk: Buffer) => {
       if (this.#isEnding) this.#readAfterEnd(chunk.length);
-      else if (!this.#released) deadline.read(chunk);
+      else if (!this.#released) timeout.read(chunk);
     });
   }
 
@@ -334,10 +334,10 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   async #takePlace(): Promise<Refusal | undefined> {
     const { tenantId, userId } = this.caller.identity;
-    const place = await this.#surroundings.caps.take(tenantId, userId);
-    if (typeof place === 'string') return tooManyConnections(place);
-    this.#place = place;
-    if (this.#released) place.release();
+    const permit = await this.#surroundings.quota.acquire(tenantId, userId);
+    if (typeof permit === 'string') return tooManyConnections(permit);
+    this.#place = permit;
+    if (this.#released) permit.release();
     return undefined;
   }
 
@@ -387,7 +387,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
-    const { outlet, now, monotonicMs, log } = this.#surroundings;
+    const { sink, now, monotonicMs, log } = this.#surroundings;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
     const frames = this.#messageDeadline?.takeContinuations() ?? 0;
@@ -396,7 +396,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       this.#refuse(payload.length, refusal, () => refuse(payload, binary, sender, refusal.over));
       return;
     }
-    const answered = receive(payload, binary, sender, outlet, now());
+    const answered = receive(payload, binary, sender, sink, now());
     this.#countPending(1);
     try {
       const answer = await answered;
@@ -459,11 +459,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   /** Whether nothing more is read before what is on its way has arrived. */
   #isHeld(): boolean {
-    const { maxPendingMessages, outlet } = this.#surroundings;
+    const { maxPendingMessages, sink } = this.#surroundings;
     if (this.#bytesSinceEnd > CLOSE_ALLOWANCE_BYTES) return true;
     if (this.#pendingMessages === 0) return false;
     if (this.#pendingMessages >= maxPendingMessages) return true;
-    return this.#sender?.messages === 'relay' && outlet.holds(this.caller.identity.tenantId);
+    return this.#sender?.messages === 'relay' && sink.holds(this.caller.identity.tenantId);
   }
 
   #countPending(change: 1 | -1): void {
@@ -486,15 +486,15 @@ function isOverShare(answer: Answer | undefined): answer is Answer & { readonly 
   return answer?.kind === 'refused' && answer.code === 'TOO_MANY_MESSAGES';
 }
 
-function feedOf(
+function subscriptionOf(
   { caller, session, channels, bridgeV1 }: Admission,
-  { subscriptions, streams, handover, wheel }: Surroundings,
+  { subscriptions, replayLogs, handover, wheel }: ConnectionContext,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
   onRefused: () => void,
-): Feed {
+): Subscription {
   if (bridgeV1 === undefined) {
-    return new PlainFeed(subscriptions, channels, senderId, wheel, onRefused);
+    return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused);
   }
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
@@ -504,7 +504,7 @@ function feedOf(
     session,
     onRefused,
   };
-  return new StreamFeed(streams, handover, request, metrics);
+  return new ResumableSubscription(replayLogs, handover, request, metrics);
 }
 
 function senderOf(

@@ -1,16 +1,16 @@
 import type { ControlFrame, GapReason } from '../../protocol/frames';
 import type { Frame } from '../fanout/frame';
-import type { Feed } from './subscription';
+import type { Subscription } from './subscription';
 import type { Handover } from '../resume/handover/handover';
 import type { RouteMetrics } from '../metrics/metrics';
-import type { FrameCounter, Outbox } from '../fanout/send-queue';
+import type { FrameCounter, SendQueue } from '../fanout/send-queue';
 import type { Beginning, ResumePoint } from '../resume/resume-point';
-import type { Stream, StreamIdentity, StreamListener } from '../resume/replay-log';
-import type { Streams } from '../resume/replay-logs';
+import type { ReplayLog, ReplayIdentity, ReplayListener } from '../resume/replay-log';
+import type { ReplayLogs } from '../resume/replay-logs';
 
 /** What a client of `bridge.v1` asked for. */
-export interface StreamRequest {
-  readonly identity: StreamIdentity;
+export interface ResumableRequest {
+  readonly identity: ReplayIdentity;
   readonly point: ResumePoint | undefined;
   /** The AI chat's session, for `bridge.ready`. */
   readonly session: string | undefined;
@@ -22,18 +22,18 @@ export interface StreamRequest {
  * The feed of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
  * it, then what is live, every frame counted.
  */
-export class StreamFeed implements Feed, StreamListener, FrameCounter {
-  readonly #streams: Streams;
+export class ResumableSubscription implements Subscription, ReplayListener, FrameCounter {
+  readonly #streams: ReplayLogs;
   readonly #handover: Handover;
-  readonly #request: StreamRequest;
+  readonly #request: ResumableRequest;
   readonly #metrics: RouteMetrics;
-  #stream: Stream | undefined;
-  #outbox: Outbox | undefined;
+  #stream: ReplayLog | undefined;
+  #outbox: SendQueue | undefined;
   /** Where to begin in the count of the stream, or why that cannot be. */
   #point: ResumePoint | GapReason | undefined;
 
-  constructor(streams: Streams, handover: Handover, request: StreamRequest, metrics: RouteMetrics) {
-    this.#streams = streams;
+  constructor(replayLogs: ReplayLogs, handover: Handover, request: ResumableRequest, metrics: RouteMetrics) {
+    this.#streams = replayLogs;
     this.#handover = handover;
     this.#request = request;
     this.#metrics = metrics;
@@ -58,30 +58,31 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
     this.#point = isElsewhere ? await this.#handover.ask(this.#stream, point) : point;
   }
 
-  start(outbox: Outbox): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    this.#streams.use(stream);
-    this.#outbox = outbox;
-    const beginning = beginningOf(stream, this.#point);
+  start(sendQueue: SendQueue): void {
+    const log = this.#stream;
+    if (log === undefined) return;
+    this.#streams.use(log);
+    this.#outbox = sendQueue;
+    const beginning = beginningOf(log, this.#point);
     switch (beginning.kind) {
       case 'fresh':
-        this.#ready(stream.end, false);
+        this.#ready(log.end, false);
         break;
       case 'gap':
         this.#metrics.resume(beginning.reason);
-        this.#ready(stream.end, false);
-        this.#gap(beginning.reason, stream.end);
+        this.#ready(log.end, false);
+        this.#gap(beginning.reason, log.end);
         break;
       case 'resumed':
         this.#metrics.resume('resumed');
         this.#ready(beginning.offset, true);
-        for (const [index, frame] of beginning.missed.entries()) this.take(frame, beginning.offset + index);
+        for (const [index, frame] of beginning.missed.entries())
+          this.deliver(frame, beginning.offset + index);
     }
-    stream.listen(this);
+    log.listen(this);
   }
 
-  take(frame: Frame, offset: number): void {
+  deliver(frame: Frame, offset: number): void {
     if (frame.reserved) this.#gap('reserved', offset + 1);
     else this.#outbox?.data(frame, this, offset);
   }
@@ -127,7 +128,7 @@ export class StreamFeed implements Feed, StreamListener, FrameCounter {
   }
 }
 
-function beginningOf(stream: Stream, point: ResumePoint | GapReason | undefined): Beginning<Frame> {
+function beginningOf(log: ReplayLog, point: ResumePoint | GapReason | undefined): Beginning<Frame> {
   if (point === undefined) return { kind: 'fresh' };
-  return typeof point === 'string' ? { kind: 'gap', reason: point } : stream.replay(point);
+  return typeof point === 'string' ? { kind: 'gap', reason: point } : log.replay(point);
 }

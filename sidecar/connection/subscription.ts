@@ -1,11 +1,11 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
-import type { Outbox } from '../fanout/send-queue';
+import type { SendQueue } from '../fanout/send-queue';
 import type { TimerWheel } from '../lib/timer-wheel';
-import type { Registry } from '../pubsub/channel-registry';
+import type { ChannelRegistry } from '../pubsub/channel-registry';
 
 /** How a connection hears its channels. */
-export interface Feed {
+export interface Subscription {
   /** On a relay route: tells what this client sends from what every other does, on any bridge. 16 bytes. */
   readonly senderId: Buffer | undefined;
   /**
@@ -21,7 +21,7 @@ export interface Feed {
   /** Hands the client a frame that it sent itself. */
   echo(frame: Frame): void;
   /** From now on frames go to the socket. */
-  start(outbox: Outbox): void;
+  start(sendQueue: SendQueue): void;
   /** Gives back what it took. Can be called at any stage, more than once. */
   leave(): void;
   /** Leaves, and keeps nothing for a client that comes back. */
@@ -29,18 +29,18 @@ export interface Feed {
 }
 
 /** The feed of a plain client: what is published while its socket is open, and nothing else. */
-export class PlainFeed implements Feed, Receiver {
+export class LiveSubscription implements Subscription, Receiver {
   readonly senderId: Buffer | undefined;
-  readonly #subscriptions: Registry<Receiver>;
+  readonly #subscriptions: ChannelRegistry<Receiver>;
   readonly #channels: readonly string[];
   readonly #wheel: TimerWheel;
   readonly #onRefused: () => void;
   #heardAtMs = 0;
-  #outbox: Outbox | undefined;
+  #outbox: SendQueue | undefined;
 
   /** @param onRefused told when Redis does not allow one of the channels any longer */
   constructor(
-    subscriptions: Registry<Receiver>,
+    subscriptions: ChannelRegistry<Receiver>,
     channels: readonly string[],
     senderId: Buffer | undefined,
     wheel: TimerWheel,
@@ -61,18 +61,18 @@ export class PlainFeed implements Feed, Receiver {
     return this.#heardAtMs;
   }
 
-  start(outbox: Outbox): void {
-    this.#outbox = outbox;
+  start(sendQueue: SendQueue): void {
+    this.#outbox = sendQueue;
     this.#heardAtMs = this.#wheel.nowMs;
   }
 
-  take(frame: Frame): void {
+  deliver(frame: Frame): void {
     this.#heardAtMs = this.#wheel.nowMs;
     this.#outbox?.data(frame);
   }
 
   echo(frame: Frame): void {
-    this.take(frame);
+    this.deliver(frame);
   }
 
   refused(): void {

@@ -1,8 +1,8 @@
-import { batchLength, batchOf, type Batch } from './write-batch';
+import { batchLength, batchOf, type WriteBatch } from './write-batch';
 import type { Outgoing } from './frame';
 
 /** What waits for a socket that does not take more now: not written yet, so it is still ours to replace. */
-export class Backlog {
+export class BackpressureQueue {
   #items: Outgoing[] = [];
   #start = 0;
   #bytes = 0;
@@ -34,7 +34,7 @@ export class Backlog {
   }
 
   /** Takes what the next write is made of. Not to be called when it is empty. */
-  take(): Batch {
+  take(): WriteBatch {
     const end = this.#start + batchLength(this.#items, this.#start);
     const taken = this.#items.slice(this.#start, end);
     for (const item of taken) this.#count(item, -1);

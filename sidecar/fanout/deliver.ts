@@ -7,7 +7,7 @@ import type { Members } from '../lib/small-set';
 export interface Receiver {
   /** Set on a route that relays between peers: its own messages do not come back to it. */
   readonly senderId: Buffer | undefined;
-  take(frame: Frame): void;
+  deliver(frame: Frame): void;
   /** Redis does not allow a channel of it any longer: nothing more comes. */
   refused?(): void;
 }
@@ -27,14 +27,14 @@ export function deliver(message: Buffer, receivers: Members<Receiver>): void {
   const frame = frameOf(message, binary, isShared);
   // No envelope is UTF-8.
   if (!binary || !isEnvelope(message)) {
-    for (const receiver of receivers) receiver.take(frame);
+    for (const receiver of receivers) receiver.deliver(frame);
     return;
   }
   const fromPeer = openEnvelope(message);
   const inner = fromPeer === undefined ? undefined : frameOf(fromPeer.payload, fromPeer.binary, isShared);
   for (const receiver of receivers) {
-    if (receiver.senderId === undefined) receiver.take(frame);
+    if (receiver.senderId === undefined) receiver.deliver(frame);
     else if (inner !== undefined && fromPeer?.sender.equals(receiver.senderId) === false)
-      receiver.take(inner);
+      receiver.deliver(inner);
   }
 }

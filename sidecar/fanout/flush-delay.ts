@@ -14,7 +14,7 @@ export const WAIT_PER_WRITE_TIME = 3;
  * Decides how long a turn gathers frames before they are written. While the loop has time, not at all. Once it is
  * busy, in proportion to what writing costs: so that all writes together take a bounded part of its time.
  */
-export class Pace {
+export class FlushDelay {
   readonly #maxDelayMs: number;
   readonly #utilization: UtilizationMeter;
   #sampledAtMs = -Infinity;

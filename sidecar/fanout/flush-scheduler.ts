@@ -1,8 +1,8 @@
 import { MAX_BATCH_BYTES } from './write-batch';
 import { HeldCount } from './held-back';
 import { LoopShares, type Owner, type Steps } from '../lib/loop-shares';
-import type { Pace } from './flush-delay';
-import { Run } from './frame-list';
+import type { FlushDelay } from './flush-delay';
+import { FrameList } from './frame-list';
 
 /** Something that frames wait in until the turn ends. */
 export interface Waiting {
@@ -25,17 +25,17 @@ export const MAX_SMALL_WRITES = 1024;
  * loop has time, later when it is busy. Large writes, and small ones for very many sockets, go out in the loop's shares: frames
  * for many sockets of one tenant hold up nobody else.
  */
-export class Turn {
+export class FlushScheduler {
   /** What its sockets hold back. */
   readonly heldCount = new HeldCount();
-  readonly #pace: Pace;
+  readonly #pace: FlushDelay;
   readonly #onWritten: (lagMs: number) => void;
   readonly #shares: LoopShares;
   readonly #nowMs: () => number;
   /** Of what takes no time. */
   readonly #owner = Symbol('turn');
   #waiting: Waiting[] = [];
-  #empty = Run.empty();
+  #empty = FrameList.empty();
   #beganAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,19 +44,19 @@ export class Turn {
    * @param nowMs milliseconds of a clock that nobody sets
    */
   constructor(
-    pace: Pace,
+    flushDelay: FlushDelay,
     onWritten: (lagMs: number) => void = () => undefined,
     shares = LoopShares.uncut(),
     nowMs = (): number => performance.now(),
   ) {
-    this.#pace = pace;
+    this.#pace = flushDelay;
     this.#onWritten = onWritten;
     this.#shares = shares;
     this.#nowMs = nowMs;
   }
 
   /** Asks for {@link Waiting.flush} at the end of the turn. @returns the run of nothing, shared by all in this turn */
-  join(waiting: Waiting): Run {
+  join(waiting: Waiting): FrameList {
     if (this.#waiting.push(waiting) === 1) this.#begin();
     return this.#empty;
   }
@@ -71,7 +71,7 @@ export class Turn {
     const waiting = this.#waiting;
     this.#waiting = [];
     // What was put together is not kept longer than its turn.
-    this.#empty = Run.empty();
+    this.#empty = FrameList.empty();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (waiting.length === 0) return;

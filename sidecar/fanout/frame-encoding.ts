@@ -12,7 +12,7 @@ const LENGTH_IN_8_BYTES = 127;
  * @param kept whether it may be kept for long: then it is no part of a slab, which it would hold on to
  * @returns the bytes of the frame, whose payload is at their end
  */
-export function serverFrame(payload: Uint8Array, binary: boolean, kept = false): Buffer {
+export function encodeFrame(payload: Uint8Array, binary: boolean, kept = false): Buffer {
   const size = payload.length;
   const headerBytes = size <= MAX_SHORT_BYTES ? 2 : size <= 0xffff ? 4 : 10;
   const bytes = kept ? Buffer.allocUnsafeSlow(headerBytes + size) : Buffer.allocUnsafe(headerBytes + size);
@@ -31,7 +31,7 @@ export function serverFrame(payload: Uint8Array, binary: boolean, kept = false):
   return bytes;
 }
 
-/** How many bytes the frame at `at` takes, one of those that {@link serverFrame} makes. */
+/** How many bytes the frame at `at` takes, one of those that {@link encodeFrame} makes. */
 export function frameBytesAt(bytes: Buffer, at: number): number {
   return headerBytes(bytes[at + 1] ?? 0) + payloadBytesAt(bytes, at);
 }

@@ -1,38 +1,38 @@
-import { batchLength, batchOf, type Batch } from './write-batch';
+import { batchLength, batchOf, type WriteBatch } from './write-batch';
 import type { Outgoing } from './frame';
 
 /**
  * What came for a socket in one turn, in order: a list that is never changed. Sockets that got the same items in
  * the same turn hold the same run, so what is written to them is put together once.
  */
-export class Run {
+export class FrameList {
   /** Of all its items on the wire. */
   readonly bytes: number;
-  readonly #previous: Run | undefined;
+  readonly #previous: FrameList | undefined;
   readonly #item: Outgoing | undefined;
-  #longer: Run | undefined;
-  #batches: readonly Batch[] | undefined;
+  #longer: FrameList | undefined;
+  #batches: readonly WriteBatch[] | undefined;
 
-  private constructor(previous: Run | undefined, item: Outgoing | undefined) {
+  private constructor(previous: FrameList | undefined, item: Outgoing | undefined) {
     this.#previous = previous;
     this.#item = item;
     this.bytes = (previous?.bytes ?? 0) + (item?.wire.length ?? 0);
   }
 
   /** The run of no items that a turn's others grow from. */
-  static empty(): Run {
-    return new Run(undefined, undefined);
+  static empty(): FrameList {
+    return new FrameList(undefined, undefined);
   }
 
   /** This run and one more item; the same run for every socket that asks in a row. */
-  with(item: Outgoing): Run {
+  with(item: Outgoing): FrameList {
     const longer = this.#longer;
     if (longer !== undefined && longer.#item === item) return longer;
-    return (this.#longer = new Run(this, item));
+    return (this.#longer = new FrameList(this, item));
   }
 
   /** The writes it takes. */
-  get batches(): readonly Batch[] {
+  get batches(): readonly WriteBatch[] {
     this.#batches ??= inBatches(this.#items());
     return this.#batches;
   }
@@ -40,7 +40,7 @@ export class Run {
   #items(): readonly Outgoing[] {
     const items: Outgoing[] = [];
     for (
-      let run: Run | undefined = this.#previous === undefined ? undefined : this;
+      let run: FrameList | undefined = this.#previous === undefined ? undefined : this;
       run !== undefined;
       run = run.#previous
     ) {
@@ -50,8 +50,8 @@ export class Run {
   }
 }
 
-function inBatches(items: readonly Outgoing[]): readonly Batch[] {
-  const batches: Batch[] = [];
+function inBatches(items: readonly Outgoing[]): readonly WriteBatch[] {
+  const batches: WriteBatch[] = [];
   for (let start = 0; start < items.length;) {
     const length = batchLength(items, start);
     batches.push(batchOf(items.slice(start, start + length)));

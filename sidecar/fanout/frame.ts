@@ -1,6 +1,6 @@
 import { CONTROL_FRAME_PREFIX } from '../../protocol/frames';
 import { BUFFER_OVERHEAD_BYTES, Keepers } from '../lib/keepers';
-import { isBinary, payloadBytesAt, serverFrame } from './frame-encoding';
+import { isBinary, payloadBytesAt, encodeFrame } from './frame-encoding';
 
 /** What goes out on sockets: one whole frame of RFC 6455, shared by all that it goes to. */
 export interface Outgoing {
@@ -17,7 +17,7 @@ export interface Outgoing {
 /** A text message of the bridge's own. */
 export function outgoingText(text: string, kind: 'gap' | 'note'): Outgoing {
   const payload = Buffer.from(text);
-  return { wire: serverFrame(payload, false), payloadBytes: payload.length, kind };
+  return { wire: encodeFrame(payload, false), payloadBytes: payload.length, kind };
 }
 
 const RESERVED = Buffer.from(CONTROL_FRAME_PREFIX);
@@ -33,7 +33,7 @@ export class Frame implements Outgoing {
   readonly isShared: boolean;
   #ringKeepers: Keepers | undefined;
 
-  /** @param wire one whole frame from {@link serverFrame} */
+  /** @param wire one whole frame from {@link encodeFrame} */
   constructor(wire: Buffer, isShared: boolean) {
     this.wire = wire;
     this.isShared = isShared;
@@ -60,7 +60,7 @@ export class Frame implements Outgoing {
  * @param isShared whether it goes to several
  */
 export function frameOf(message: Buffer, binary: boolean, isShared = false): Frame {
-  return new Frame(serverFrame(message, binary, isShared), isShared);
+  return new Frame(encodeFrame(message, binary, isShared), isShared);
 }
 
 /** Whether a message begins as only the bridge's own control frames may: those are text. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
-/** What a {@link PushReader} hands on, in the order in which Redis sent it. */
-export interface PushListener {
+/** What a {@link RespReader} hands on, in the order in which Redis sent it. */
+export interface MessageListener {
   /** A message of a channel. The payload is a view of what was read: copy what is kept. */
   message(channel: string, payload: Buffer): void;
   /** Whole replies that are no messages, as they came. */
@@ -20,14 +20,14 @@ const INCOMPLETE = -1;
  * Tells messages apart from all else that Redis sends on a subscribed connection (RESP2 and RESP3), with as little
  * work a message as can be: a busy bridge reads more messages than anything else.
  */
-export class PushReader {
-  readonly #listener: PushListener;
+export class RespReader {
+  readonly #listener: MessageListener;
   #held: Buffer[] = [];
   #heldBytes = 0;
   /** So many bytes are held before it is worth looking again. */
   #neededBytes = 0;
 
-  constructor(listener: PushListener) {
+  constructor(listener: MessageListener) {
     this.#listener = listener;
   }
 
@@ -163,13 +163,13 @@ function numberAt(bytes: Buffer, at: number): number {
  * Hands the messages of a connection's channels to `onMessage` as they are read, past ioredis, which gets the rest
  * of what Redis sends: half of a message's cost is in ioredis's making of replies and events.
  */
-export function tapMessages(redis: Redis, onMessage: PushListener['message']): void {
+export function tapMessages(redis: Redis, onMessage: MessageListener['message']): void {
   // ioredis listens to the new stream by now, and nothing was read from it yet.
   redis.on('connect', () => {
     const { stream } = redis;
     const listeners = stream.listeners('data');
     stream.removeAllListeners('data');
-    const reader = new PushReader({
+    const reader = new RespReader({
       message: onMessage,
       others: (bytes) => {
         for (const listener of listeners) Reflect.apply(listener, stream, [bytes]);

@@ -1,20 +1,20 @@
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../protocol/frames';
-import { Backlog } from './backpressure-queue';
-import { batchOf, type Batch } from './write-batch';
+import { BackpressureQueue } from './backpressure-queue';
+import { batchOf, type WriteBatch } from './write-batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
 import { type Frame, outgoingText, type Outgoing } from './frame';
 import { HeldBack } from './held-back';
 import type { Owner } from '../lib/loop-shares';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { SlowConsumerPolicy } from '../routes/route';
-import type { Run } from './frame-list';
-import type { Turn, Waiting } from './flush-scheduler';
+import type { FrameList } from './frame-list';
+import type { FlushScheduler, Waiting } from './flush-scheduler';
 import type { Unsent } from './unsent-budget';
 import type { UnsentBound } from '../metrics/outcomes';
 
 /** What an outbox does about a client that does not take its frames. */
-export interface OutboxPolicy {
+export interface SendQueuePolicy {
   /** Whose writes they are: those of one owner hold up no other's. */
   readonly owner: Owner;
   /** Of what waits for the client; past that it is too slow. */
@@ -27,7 +27,7 @@ export interface OutboxPolicy {
 }
 
 /** What an outbox counts. */
-export type OutboxMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
+export type SendQueueMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
 
 /** Who counts a client's data frames, and so can say that some were left out. */
 export interface FrameCounter {
@@ -48,16 +48,16 @@ interface Held {
  * loop had no time yet is held back: whether the client is too slow shows when the write comes. After the socket has begun
  * to close nothing is sent.
  */
-export class Outbox implements Waiting {
+export class SendQueue implements Waiting {
   readonly #socket: UnderlyingSocket;
   readonly #stream: FrameStream;
-  readonly #turn: Turn;
-  readonly #metrics: OutboxMetrics;
-  readonly #policy: OutboxPolicy;
+  readonly #turn: FlushScheduler;
+  readonly #metrics: SendQueueMetrics;
+  readonly #policy: SendQueuePolicy;
   /** What came in this turn. */
-  #run: Run | undefined;
+  #run: FrameList | undefined;
   /** What came since the stream takes no more. */
-  #backlog: Backlog | undefined;
+  #backlog: BackpressureQueue | undefined;
   /** What came since more than the limit waits for the loop's time. */
   #held: HeldBack<Held> | undefined;
   /** Made when the stream took no more for the first time. */
@@ -69,13 +69,13 @@ export class Outbox implements Waiting {
   constructor(
     socket: UnderlyingSocket,
     stream: FrameStream,
-    turn: Turn,
-    metrics: OutboxMetrics,
-    policy: OutboxPolicy,
+    scheduler: FlushScheduler,
+    metrics: SendQueueMetrics,
+    policy: SendQueuePolicy,
   ) {
     this.#socket = socket;
     this.#stream = stream;
-    this.#turn = turn;
+    this.#turn = scheduler;
     this.#metrics = metrics;
     this.#policy = policy;
     socket.beforeClose = () => {
@@ -224,11 +224,11 @@ export class Outbox implements Waiting {
   /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */
   #replace(counter: FrameCounter | undefined, offset: number): boolean {
     if (this.#policy.slowConsumer === 'close') return this.#tooSlow();
-    const backlog = this.#backlog;
-    if (backlog === undefined || backlog.frames === 0) return true;
+    const backpressure = this.#backlog;
+    if (backpressure === undefined || backpressure.frames === 0) return true;
     this.#metrics.slowConsumer('replaced', this.#bound);
     const gap = counter?.slowGap(offset);
-    backlog.leaveOut(gap === undefined ? undefined : outgoingText(JSON.stringify(gap), 'gap'));
+    backpressure.leaveOut(gap === undefined ? undefined : outgoingText(JSON.stringify(gap), 'gap'));
     return true;
   }
 
@@ -248,9 +248,9 @@ export class Outbox implements Waiting {
     return false;
   }
 
-  #waitForDrain(): Backlog {
+  #waitForDrain(): BackpressureQueue {
     if (this.#backlog !== undefined) return this.#backlog;
-    this.#backlog = new Backlog();
+    this.#backlog = new BackpressureQueue();
     this.#awaitDrain();
     return this.#backlog;
   }
@@ -268,12 +268,12 @@ export class Outbox implements Waiting {
   #drained(): void {
     if (this.#isSealed || !this.#isDrained) return;
     this.#isDrained = false;
-    const backlog = this.#backlog;
+    const backpressure = this.#backlog;
     this.#backlog = undefined;
-    if (backlog === undefined || !this.#isOpen) return;
-    while (!backlog.isEmpty && !this.#stream.writableNeedDrain) this.#write(backlog.take());
-    if (!backlog.isEmpty || this.#isStreamFull) {
-      this.#backlog = backlog;
+    if (backpressure === undefined || !this.#isOpen) return;
+    while (!backpressure.isEmpty && !this.#stream.writableNeedDrain) this.#write(backpressure.take());
+    if (!backpressure.isEmpty || this.#isStreamFull) {
+      this.#backlog = backpressure;
       this.#awaitDrain();
     }
     this.#unsent?.set(this.#unsentBytes);
@@ -283,9 +283,9 @@ export class Outbox implements Waiting {
   /** The socket is about to close: what waits goes before the close frame. */
   #finish(): void {
     this.#stream.cork();
-    const backlog = this.#backlog;
+    const backpressure = this.#backlog;
     this.#backlog = undefined;
-    while (backlog?.isEmpty === false) this.#write(backlog.take());
+    while (backpressure?.isEmpty === false) this.#write(backpressure.take());
     for (const batch of this.#run?.batches ?? []) this.#write(batch);
     this.#run = undefined;
     for (let held = this.#held?.take(); held !== undefined; held = this.#held?.take()) {
@@ -295,7 +295,7 @@ export class Outbox implements Waiting {
     this.#stream.uncork();
   }
 
-  #write({ wire, frames, payloadBytes }: Batch): void {
+  #write({ wire, frames, payloadBytes }: WriteBatch): void {
     this.#stream.write(wire);
     const { traffic } = this.#metrics;
     traffic.framesSent += frames;

@@ -4,7 +4,7 @@ import type { Outgoing } from './frame';
 export const MAX_BATCH_BYTES = 65_536;
 
 /** What is written at once. */
-export interface Batch {
+export interface WriteBatch {
   readonly wire: Buffer;
   readonly items: readonly Outgoing[];
   /** Data frames in it, and the bytes of their payloads. */
@@ -24,7 +24,7 @@ export function batchLength(items: readonly Outgoing[], start: number): number {
 }
 
 /** Puts items into one write. One item alone is not copied. */
-export function batchOf(items: readonly Outgoing[]): Batch {
+export function batchOf(items: readonly Outgoing[]): WriteBatch {
   let frames = 0;
   let payloadBytes = 0;
   for (const item of items) {

@@ -103,7 +103,7 @@ export function controlReceiver(
 ): Receiver {
   return {
     senderId: undefined,
-    take: ({ payload }) => {
+    deliver: ({ payload }) => {
       const revocation = parseRevocation(payload);
       if (revocation === undefined) {
         log.warn({ channel }, 'message ignored: expected a revocation');

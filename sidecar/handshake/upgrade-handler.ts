@@ -9,7 +9,12 @@ import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from '../fanout/bridge-socket';
 import { CallerIndex } from './caller-index';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
-import { Connection, FOREIGN_SESSION, type Surroundings, type Admission } from '../connection/connection';
+import {
+  Connection,
+  FOREIGN_SESSION,
+  type ConnectionContext,
+  type Admission,
+} from '../connection/connection';
 import { withDeadline } from '../lib/promises';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
 import type { Metrics } from '../metrics/metrics';
@@ -35,7 +40,7 @@ import { RefusedChannelError } from '../pubsub/subscribe-commands';
 /** What upgrades need. */
 export interface UpgradeContext {
   readonly policy: AdmissionPolicy;
-  readonly surroundings: Surroundings;
+  readonly context: ConnectionContext;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Open connections, and those on their way, at most; 0 for any number. */
@@ -63,7 +68,7 @@ interface Report {
 }
 
 /** Takes upgrades to open connections, and keeps the set of those. */
-export class Upgrades {
+export class UpgradeHandler {
   readonly connections = new Set<Connection>();
   /** Those of {@link connections} that no revocation has met. */
   readonly #byCaller = new CallerIndex<Connection>();
@@ -203,11 +208,11 @@ export class Upgrades {
     socket: Duplex,
     head: Buffer,
   ): Promise<Report> {
-    const { surroundings, metrics, handshakeTimeoutMs } = this.#context;
+    const { context, metrics, handshakeTimeoutMs } = this.#context;
     const { caller, route } = admission;
     if (this.#isFull) return refuse(socket, full('the bridge is full'), route.name, caller);
     const senderId = route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined;
-    const connection = new Connection(admission, surroundings, metrics.ofRoute(route.name), senderId);
+    const connection = new Connection(admission, context, metrics.ofRoute(route.name), senderId);
     this.#establishing.add(connection);
     // As it is judged once more before it is answered: none of this is ever undone.
     const isVain = (): boolean =>
@@ -216,7 +221,7 @@ export class Upgrades {
       const refusal = await withDeadline(connection.establish(isVain), handshakeTimeoutMs);
       if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
       // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
-      return await surroundings.shares.ask(caller.identity.tenantId, () =>
+      return await context.shares.ask(caller.identity.tenantId, () =>
         this.#admit(connection, route, request, socket, head),
       );
     } catch (error) {

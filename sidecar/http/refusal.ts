@@ -1,6 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { CapScope } from '../quotas/tenant-quota';
+import type { QuotaScope } from '../quotas/tenant-quota';
 import type { RefusalOutcome } from '../metrics/outcomes';
 
 /** An answer other than 101. */
@@ -57,7 +57,7 @@ export function forbidden(message: string): Refusal {
 }
 
 /** The user or the tenant has as many connections as it may, on all bridges together. */
-export function tooManyConnections(scope: CapScope): Refusal {
+export function tooManyConnections(scope: QuotaScope): Refusal {
   const message = `too many open connections of this ${scope}`;
   return refusal('too_many_connections', 429, message, { 'Retry-After': `${CAP_RETRY_AFTER_SECONDS}` });
 }

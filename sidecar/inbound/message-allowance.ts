@@ -1,6 +1,6 @@
 import { ByteMeter, type ByteRate } from '../quotas/byte-rate';
 import { MESSAGE_OVERHEAD_BYTES, type ByteAccount } from '../quotas/byte-owners';
-import { FORGIVENESS_MS, type MessageMeter } from './rate-limiter';
+import { FORGIVENESS_MS, type RateLimiter } from './rate-limiter';
 
 /** The rate that a message is over: the socket's of messages, or one of bytes. */
 export type OverRate = 'message_rate' | 'socket_bytes' | 'user_bytes' | 'tenant_bytes';
@@ -16,12 +16,12 @@ export interface OverVerdict {
  * before one is charged, so that what is refused takes nothing from anybody.
  */
 export class MessageAllowance {
-  readonly #messages: MessageMeter;
+  readonly #messages: RateLimiter;
   readonly #socket: ByteMeter;
   readonly #refused: ByteMeter;
   readonly #account: ByteAccount;
 
-  constructor(messages: MessageMeter, rate: ByteRate, account: ByteAccount) {
+  constructor(messages: RateLimiter, rate: ByteRate, account: ByteAccount) {
     this.#messages = messages;
     this.#socket = new ByteMeter(rate);
     // A burst's bytes may be refused, and are forgiven over the same time as a burst's messages.

@@ -85,7 +85,7 @@ export class MessageProgress {
 }
 
 /** What deadlines for messages work with. */
-export interface MessageDeadlineContext {
+export interface MessageTimeoutContext {
   readonly wheel: TimerWheel;
   /** The wheel's clock, in milliseconds. */
   readonly monotonicMs: () => number;
@@ -105,8 +105,8 @@ export interface MessageReader {
  * Bounds how long what came of an unfinished message is kept. Messages that come in one piece, as nearly all do, arm
  * nothing.
  */
-export class MessageDeadline {
-  readonly #context: MessageDeadlineContext;
+export class MessageTimeout {
+  readonly #context: MessageTimeoutContext;
   readonly #reader: MessageReader;
   readonly #progress = new MessageProgress();
   #timer: Timer | undefined;
@@ -114,7 +114,7 @@ export class MessageDeadline {
   #timed = 0;
   #continuationsTold = 0;
 
-  constructor(context: MessageDeadlineContext, reader: MessageReader) {
+  constructor(context: MessageTimeoutContext, reader: MessageReader) {
     this.#context = context;
     this.#reader = reader;
   }

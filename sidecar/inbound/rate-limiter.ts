@@ -19,7 +19,7 @@ export const FORGIVENESS_MS = 10_000;
 const MICROSECONDS = 1_000_000;
 
 /** The messages of one socket against its rate: GCRA (ITU-T I.371), once for what it sends, once for what is refused. */
-export class MessageMeter {
+export class RateLimiter {
   readonly #rate: MessageRate;
   // Theoretical arrival times, in microseconds of the clock of durations.
   #sentTat = 0;

@@ -40,7 +40,7 @@ function controlFrame(answer: Answer): ControlFrame {
 }
 
 /** Where clients' messages go. Each call sends at once and in order, or rejects. */
-export interface Outlet {
+export interface MessageSink {
   /** Adds a command to the stream, at most once for each id of its session that counts. */
   addCommand(command: CommandToAdd): Promise<AddOutcome>;
   /** Resolves when Redis has it, and its sender may send more. */
@@ -73,20 +73,20 @@ export async function receive(
   payload: Buffer,
   binary: boolean,
   sender: Sender,
-  outlet: Outlet,
+  sink: MessageSink,
   timeMs: number,
 ): Promise<Answer | undefined> {
   switch (sender.messages) {
     case 'refuse':
       return refuse(payload, binary, sender);
     case 'commands':
-      return command(payload, binary, sender, outlet, timeMs);
+      return command(payload, binary, sender, sink, timeMs);
     case 'relay': {
       if (sender.senderId === undefined) throw new TypeError('a peer has a sender id');
       if (isReserved(payload, binary)) return refusedMessage('RESERVED', 'only the bridge may begin so');
       const envelope = sealEnvelope({ sender: sender.senderId, binary, payload });
       try {
-        await outlet.publish(sender.channel, envelope, sender.origin.tenantId);
+        await sink.publish(sender.channel, envelope, sender.origin.tenantId);
         return undefined;
       } catch {
         return unavailable();
@@ -120,7 +120,7 @@ async function command(
   payload: Buffer,
   binary: boolean,
   { origin, bridgeV1, maxCommandValues }: Sender,
-  outlet: Outlet,
+  sink: MessageSink,
   timeMs: number,
 ): Promise<Answer | undefined> {
   if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
@@ -131,7 +131,7 @@ async function command(
   const entry = commandEntry(parsed, origin, timeMs);
   const onceId = bridgeV1 ? id : undefined;
   try {
-    const outcome = await outlet.addCommand({ entry, tenantId, session, onceId });
+    const outcome = await sink.addCommand({ entry, tenantId, session, onceId });
     if (outcome === 'over share') return refusedMessage('TOO_MANY_MESSAGES', OVER_SHARE, id);
     return id === undefined ? undefined : { kind: 'taken', id };
   } catch {

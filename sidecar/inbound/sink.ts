@@ -1,5 +1,5 @@
 import type { AddOutcome } from './command-stream';
-import type { Outlet } from './receive';
+import type { MessageSink } from './receive';
 import type { Metrics } from '../metrics/metrics';
 import type { CommandOutcome } from '../metrics/outcomes';
 
@@ -10,11 +10,11 @@ const COUNTED_AS = {
 } as const satisfies Record<AddOutcome, CommandOutcome>;
 
 /** An outlet whose outcomes are counted. */
-export function countedOutlet(outlet: Outlet, metrics: Pick<Metrics, 'command' | 'relayed'>): Outlet {
+export function countedSink(sink: MessageSink, metrics: Pick<Metrics, 'command' | 'relayed'>): MessageSink {
   return {
     addCommand: async (command) => {
       try {
-        const outcome = await outlet.addCommand(command);
+        const outcome = await sink.addCommand(command);
         metrics.command(COUNTED_AS[outcome]);
         return outcome;
       } catch (error) {
@@ -22,10 +22,10 @@ export function countedOutlet(outlet: Outlet, metrics: Pick<Metrics, 'command' |
         throw error;
       }
     },
-    holds: (tenantId) => outlet.holds(tenantId),
+    holds: (tenantId) => sink.holds(tenantId),
     publish: async (channel, message, tenantId) => {
       try {
-        const published = await outlet.publish(channel, message, tenantId);
+        const published = await sink.publish(channel, message, tenantId);
         metrics.relayed('published');
         return published;
       } catch (error) {

@@ -10,7 +10,7 @@ export class SubscriptionError extends Error {
 export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
 
 /** Who wants which channel, however channels reach Redis. */
-export interface Registry<Member> {
+export interface ChannelRegistry<Member> {
   /** How many channels have members, apart from pinned ones. */
   readonly size: number;
   /** The members of a channel. */
@@ -41,10 +41,10 @@ export class TooManyChannelsError extends Error {
  * @param countChannels how many have; the registry's own by default
  */
 export function withChannelCap<Member>(
-  registry: Registry<Member>,
+  registry: ChannelRegistry<Member>,
   maxChannels: number,
   countChannels = (): number => registry.size,
-): Registry<Member> {
+): ChannelRegistry<Member> {
   return {
     get size() {
       return registry.size;

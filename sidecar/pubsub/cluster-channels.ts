@@ -1,6 +1,6 @@
 import { keySlot } from '../../redis/key-slot';
 import { halves, isOfOneItem } from '../../redis/refused-item';
-import { MAX_CHANNELS_PER_SUBSCRIBE, SubscriptionError, type Registry } from './channel-registry';
+import { MAX_CHANNELS_PER_SUBSCRIBE, SubscriptionError, type ChannelRegistry } from './channel-registry';
 import { RefusedChannelError, type OnRefused } from './subscribe-commands';
 
 /** A connection to one master, as the registry uses it. Commands reach Redis in the order of the calls. */
@@ -16,7 +16,7 @@ export interface ShardLink {
 }
 
 /** What a registry tells of. */
-export interface ShardedEvents<Member> {
+export interface ClusterChannelEvents<Member> {
   /** The subscriptions of these channels are lost. */
   lost(channels: readonly string[]): void;
   /** Some that were lost are back. */
@@ -48,13 +48,13 @@ const NOBODY: ReadonlySet<never> = new Set<never>();
  * wherever that slot goes. A message counts only from the connection that its channel belongs to, and between losing
  * one and having the next the channel is lost, so that nothing is heard twice and nothing missed untold.
  */
-export class ShardedSubscriptions<Member> implements Registry<Member> {
-  readonly #events: ShardedEvents<Member>;
+export class ClusterChannels<Member> implements ChannelRegistry<Member> {
+  readonly #events: ClusterChannelEvents<Member>;
   readonly #entries = new Map<string, Entry<Member>>();
   #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
   #pinned = 0;
 
-  constructor(events: ShardedEvents<Member>) {
+  constructor(events: ClusterChannelEvents<Member>) {
     this.#events = events;
   }
 

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { tellRefused, type Receiver } from '../fanout/deliver';
-import { askView, mergeViews, parseAddress, type ClusterMap, type ClusterView } from './slot-map';
-import type { Intake } from './subscriber';
+import { askView, mergeViews, parseAddress, type SlotMap, type ClusterView } from './slot-map';
+import type { Subscriber } from './subscriber';
 import { keySlot } from '../../redis/key-slot';
-import { plainIntake, type IntakeContext } from './single-subscriber';
+import { singleSubscriber, type SubscriberContext } from './single-subscriber';
 import { shardConnection } from '../redis/connections';
-import { Shard } from './shard-connection';
-import { ShardedSubscriptions } from './cluster-channels';
+import { ShardConnection } from './shard-connection';
+import { ClusterChannels } from './cluster-channels';
 import type { Commands } from '../../redis/options';
 
 /** How long a node has to say what it knows of the cluster, in milliseconds. */
@@ -16,31 +16,33 @@ export const VIEW_WAIT_MS = 500;
 export const SEARCH_INTERVAL_MS = 250;
 
 /** What the intake of a cluster works with. */
-export interface ShardedIntakeContext extends IntakeContext {
+export interface ClusterSubscriberContext extends SubscriberContext {
   readonly commands: Cluster;
 }
 
 /** How messages come in is up to how many masters there are. */
-export function intakeFor(commands: Commands, context: IntakeContext): Intake {
-  return commands instanceof Cluster ? new ShardedIntake({ ...context, commands }) : plainIntake(context);
+export function subscriberFor(commands: Commands, context: SubscriberContext): Subscriber {
+  return commands instanceof Cluster
+    ? new ClusterSubscriber({ ...context, commands })
+    : singleSubscriber(context);
 }
 
 /** The intake of a cluster: a connection to each master, each with the channels of its slots. */
-export class ShardedIntake implements Intake {
-  readonly subscriptions: ShardedSubscriptions<Receiver>;
-  readonly #context: ShardedIntakeContext;
-  readonly #shards = new Map<string, Shard>();
-  #map: ClusterMap = [];
+export class ClusterSubscriber implements Subscriber {
+  readonly subscriptions: ClusterChannels<Receiver>;
+  readonly #context: ClusterSubscriberContext;
+  readonly #shards = new Map<string, ShardConnection>();
+  #map: SlotMap = [];
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #lookAgain = false;
   #restoring = false;
   #stopped = false;
 
-  constructor(context: ShardedIntakeContext) {
+  constructor(context: ClusterSubscriberContext) {
     this.#context = context;
     const { listener, commands, log } = context;
-    this.subscriptions = new ShardedSubscriptions<Receiver>({
+    this.subscriptions = new ClusterChannels<Receiver>({
       lost: (channels) => {
         listener.lost(channels);
       },
@@ -145,7 +147,7 @@ export class ShardedIntake implements Intake {
     return [...views];
   }
 
-  #adopt(map: ClusterMap): void {
+  #adopt(map: SlotMap): void {
     if (this.#stopped) return;
     this.#map = map;
     const addresses = new Set(map.filter((address) => address !== undefined));
@@ -160,9 +162,9 @@ export class ShardedIntake implements Intake {
     }
   }
 
-  #open(address: string): Shard {
+  #open(address: string): ShardConnection {
     const { settings, connection, log, probeId, names, publish, onProbe, deliver } = this.#context;
-    const shard: Shard = new Shard({
+    const shard: ShardConnection = new ShardConnection({
       redis: shardConnection(connection, parseAddress(address), settings, log),
       probeId,
       names,
@@ -196,7 +198,7 @@ export class ShardedIntake implements Intake {
     return shard;
   }
 
-  #retire(address: string, shard: Shard): void {
+  #retire(address: string, shard: ShardConnection): void {
     this.#shards.delete(address);
     this.subscriptions.down(shard);
     shard.close();

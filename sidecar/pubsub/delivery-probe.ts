@@ -102,7 +102,7 @@ export class DeliveryProbe implements Receiver {
     }
   }
 
-  take({ payload }: Frame): void {
+  deliver({ payload }: Frame): void {
     if (payload.toString() !== `${this.#count}` || this.#timeout === undefined) return;
     this.#settle();
     this.#delivers = true;

@@ -1,6 +1,6 @@
 import { halves, isOfOneItem } from '../../redis/refused-item';
 import { MAX_CHANNELS_PER_SUBSCRIBE } from './channel-registry';
-import type { RefusedChannels, Subscriber } from './subscribe-commands';
+import type { RefusedChannels, SubscribeCommands } from './subscribe-commands';
 import { Redis } from 'ioredis';
 import { giveUp } from '../../redis/give-up-silent';
 
@@ -29,7 +29,7 @@ const NONE: RefusedChannels = new Map();
  * upgrades costs a few of them. What it is asked for takes effect in the order of the calls, as before. A command that Redis
  * refuses for one of its channels is taken apart, so that only that channel is refused.
  */
-export function gatherCommands(connection: SubscriberConnection): Subscriber {
+export function gatherCommands(connection: SubscriberConnection): SubscribeCommands {
   let waiting: Command[] = [];
   const sent = new Set<Command>();
   const flush = (): void => {

@@ -1,26 +1,26 @@
 import type { Logger } from 'pino';
 import { deliver } from '../fanout/deliver';
-import type { IntakeListener } from './subscriber';
-import { Intakes } from './subscribers';
-import type { IntakeContext, IntakeSettings } from './single-subscriber';
+import type { SubscriberListener } from './subscriber';
+import { Subscribers } from './subscribers';
+import type { SubscriberContext, SubscriberSettings } from './single-subscriber';
 import { publisher, type Publish } from '../redis/publish';
 import { disconnect, listenerCount, redisCommands } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import type { IsRelayed } from './relayed-channels';
-import { intakeFor } from './cluster-subscriber';
+import { subscriberFor } from './cluster-subscriber';
 import type { ProbeOutcome } from '../metrics/outcomes';
 import type { Commands, RedisSettings } from '../../redis/options';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
 /** What the ways to Redis are made of. */
 export interface RedisLinksContext {
-  readonly settings: RedisSettings & IntakeSettings & { readonly maxSubscriptions: number };
+  readonly settings: RedisSettings & SubscriberSettings & { readonly maxSubscriptions: number };
   readonly bridgeId: string;
   readonly names: RedisNames;
   /** Undefined when no route relays. */
   readonly isRelayed: IsRelayed | undefined;
   readonly onProbe: (connection: SubscriberName, outcome: ProbeOutcome, seconds?: number) => void;
-  readonly listener: IntakeListener;
+  readonly listener: SubscriberListener;
   readonly log: Logger;
 }
 
@@ -34,7 +34,7 @@ export type LinkHealth = Readonly<Partial<Record<ConnectionName, boolean>>>;
 export interface RedisLinks {
   /** For whatever is no message of a client to its peers. */
   readonly commands: Commands;
-  readonly intakes: Intakes;
+  readonly subscribers: Subscribers;
   /** Publishes what the bridge itself has to say. */
   readonly publish: Publish;
   /** Publishes what clients say to their peers. */
@@ -59,40 +59,40 @@ export function redisLinks(context: RedisLinksContext): RedisLinks {
   const { settings, names, isRelayed, log } = context;
   const commands = redisCommands('commands', settings, log);
   const publish = publisher(commands);
-  const services = intakeFor(commands, intakeContext(context, 'subscriber', publish));
+  const services = subscriberFor(commands, subscriberContext(context, 'subscriber', publish));
   const relays = isRelayed && relayLinks(context, isRelayed);
-  const intakes = new Intakes(services, relays, settings.maxSubscriptions);
+  const subscribers = new Subscribers(services, relays, settings.maxSubscriptions);
   const publishRelay = relays?.publish ?? publish;
   const allCommands = relays === undefined ? [commands] : [commands, relays.commands];
   return {
     commands,
-    intakes,
+    subscribers,
     publish,
     publishRelay,
-    proveRelays: () => relays?.intake.proveArrival() ?? Promise.resolve(),
+    proveRelays: () => relays?.subscriber.proveArrival() ?? Promise.resolve(),
     publishMark: (channel, mark) =>
       (isRelayed?.(channel) === true ? publishRelay : publish)(names.mark(channel), mark),
     get health() {
       return {
         commands: isUp(commands),
         subscriber: services.isConnected,
-        ...(relays && { publisher: isUp(relays.commands), relays: relays.intake.isConnected }),
+        ...(relays && { publisher: isUp(relays.commands), relays: relays.subscriber.isConnected }),
       };
     },
     get relays() {
-      return relays === undefined || (isUp(relays.commands) && relays.intake.isConnected);
+      return relays === undefined || (isUp(relays.commands) && relays.subscriber.isConnected);
     },
     get delivers() {
-      return { subscriber: services.delivers, ...(relays && { relays: relays.intake.delivers }) };
+      return { subscriber: services.delivers, ...(relays && { relays: relays.subscriber.delivers }) };
     },
     get listenerCount() {
-      return allCommands.reduce((sum, one) => sum + listenerCount(one), intakes.listenerCount);
+      return allCommands.reduce((sum, one) => sum + listenerCount(one), subscribers.listenerCount);
     },
     connect: async () => {
-      await Promise.allSettled([...allCommands.map((one) => one.connect()), intakes.connect()]);
+      await Promise.allSettled([...allCommands.map((one) => one.connect()), subscribers.connect()]);
     },
     disconnect: async () => {
-      await Promise.all([...allCommands.map(disconnect), intakes.disconnect()]);
+      await Promise.all([...allCommands.map(disconnect), subscribers.disconnect()]);
     },
   };
 }
@@ -100,16 +100,16 @@ export function redisLinks(context: RedisLinksContext): RedisLinks {
 function relayLinks(context: RedisLinksContext, isRelayed: IsRelayed) {
   const commands = redisCommands('publisher', context.settings, context.log);
   const publish = publisher(commands);
-  const intake = intakeFor(commands, intakeContext(context, 'relays', publish));
-  return { commands, publish, intake, isRelayed };
+  const subscriber = subscriberFor(commands, subscriberContext(context, 'relays', publish));
+  return { commands, publish, subscriber, isRelayed };
 }
 
 /** @param publish the probes go where the messages do, so that they wait for the same */
-function intakeContext(
+function subscriberContext(
   { settings, bridgeId, names, onProbe, listener, log }: RedisLinksContext,
   connection: SubscriberName,
   publish: Publish,
-): IntakeContext {
+): SubscriberContext {
   return {
     settings,
     connection,

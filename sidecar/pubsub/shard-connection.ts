@@ -38,7 +38,7 @@ export interface ShardEvents {
 /**
  * One subscriber connection to one master of a cluster, with a probe of its own that proves its delivery.
  */
-export class Shard {
+export class ShardConnection {
   readonly #redis: Redis;
   readonly #context: ShardContext;
   readonly #probe: DeliveryProbe;
@@ -77,7 +77,7 @@ export class Shard {
     });
     redis.on('smessageBuffer', (channel: Buffer, payload: Buffer) => {
       const name = channel.toString();
-      if (name === this.#probeChannel) this.#probe.take(frameOf(payload, false));
+      if (name === this.#probeChannel) this.#probe.deliver(frameOf(payload, false));
       else events.message(name, payload);
     });
   }

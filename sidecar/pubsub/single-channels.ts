@@ -1,8 +1,8 @@
 import { SmallSet, type Members } from '../lib/small-set';
-import { SubscriptionError, MAX_CHANNELS_PER_SUBSCRIBE, type Registry } from './channel-registry';
+import { SubscriptionError, MAX_CHANNELS_PER_SUBSCRIBE, type ChannelRegistry } from './channel-registry';
 import {
   type RefusedChannels,
-  type Subscriber,
+  type SubscribeCommands,
   RefusedChannelError,
   type OnRefused,
 } from './subscribe-commands';
@@ -26,15 +26,15 @@ const NOBODY: Members<never> = new SmallSet<never>();
  *
  * A member joins a channel at most once in its life.
  */
-export class Subscriptions<Member> implements Registry<Member> {
-  readonly #subscriber: Subscriber;
+export class SingleChannels<Member> implements ChannelRegistry<Member> {
+  readonly #subscriber: SubscribeCommands;
   readonly #onRefused: OnRefused<Member>;
   readonly #entries = new Map<string, Entry<Member>>();
   #pinned = 0;
   #connection: symbol | undefined;
   #restored = false;
 
-  constructor(subscriber: Subscriber, onRefused: OnRefused<Member> = () => undefined) {
+  constructor(subscriber: SubscribeCommands, onRefused: OnRefused<Member> = () => undefined) {
     this.#subscriber = subscriber;
     this.#onRefused = onRefused;
   }

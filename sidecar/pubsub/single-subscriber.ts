@@ -1,20 +1,20 @@
 import type { Logger } from 'pino';
 import { tellRefused, type Receiver } from '../fanout/deliver';
 import { gatherCommands, redisSubscriber } from './gathered-subscriber';
-import type { Intake, IntakeListener } from './subscriber';
+import type { Subscriber, SubscriberListener } from './subscriber';
 import { giveUp } from '../../redis/give-up-silent';
 import { DeliveryProbe, type ProbeContext } from './delivery-probe';
 import type { Publish } from '../redis/publish';
 import { disconnect, listenerCount, redisConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import type { Members } from '../lib/small-set';
-import { Subscriptions } from './single-channels';
+import { SingleChannels } from './single-channels';
 import { tapMessages } from '../fanout/resp-reader';
 import type { RedisSettings } from '../../redis/options';
 import type { SubscriberName } from '../redis/connection-names';
 
 /** How often an intake looks whether all is well; milliseconds. */
-export interface IntakeSettings {
+export interface SubscriberSettings {
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
   /** Between two looks at a cluster's slots. */
@@ -22,8 +22,8 @@ export interface IntakeSettings {
 }
 
 /** What an intake works with. */
-export interface IntakeContext {
-  readonly settings: RedisSettings & IntakeSettings;
+export interface SubscriberContext {
+  readonly settings: RedisSettings & SubscriberSettings;
   /** What its connections are called. */
   readonly connection: SubscriberName;
   /** Names its probes' channels: no other intake, of any bridge, has the same. */
@@ -34,12 +34,12 @@ export interface IntakeContext {
   readonly onProbe: ProbeContext['onOutcome'];
   /** Hands a message to its channel's receivers. */
   readonly deliver: (message: Buffer, receivers: Members<Receiver>) => void;
-  readonly listener: IntakeListener;
+  readonly listener: SubscriberListener;
   readonly log: Logger;
 }
 
 /** The intake of one Redis: one connection that carries every subscription, in one order. */
-export function plainIntake({
+export function singleSubscriber({
   settings,
   connection,
   probeId,
@@ -49,9 +49,9 @@ export function plainIntake({
   deliver,
   listener,
   log,
-}: IntakeContext): Intake {
+}: SubscriberContext): Subscriber {
   const redis = redisConnection(connection, settings, log);
-  const subscriptions = new Subscriptions<Receiver>(
+  const subscriptions = new SingleChannels<Receiver>(
     gatherCommands(redisSubscriber(redis)),
     (channel, members, reason) => {
       log.warn({ channel, members: members.size, reason: reason.message }, 'redis refuses a channel');

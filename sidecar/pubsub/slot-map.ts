@@ -18,14 +18,14 @@ export interface SlotRange {
 }
 
 /** Which master serves each slot: its address as `host:port`, undefined for a slot that nobody serves. */
-export type ClusterMap = readonly (string | undefined)[];
+export type SlotMap = readonly (string | undefined)[];
 
 /**
  * One map out of what several nodes say. They learn of a failover or a moved slot one after the other; the claim
  * with the greatest configuration epoch is the newest (Redis Cluster specification, "Hash slots configuration
  * propagation"), so that a node that is cut off from the others is not believed.
  */
-export function mergeViews(views: readonly ClusterView[]): ClusterMap {
+export function mergeViews(views: readonly ClusterView[]): SlotMap {
   const owners = new Array<string | undefined>(SLOT_COUNT).fill(undefined);
   const epochs = new Float64Array(SLOT_COUNT).fill(-1);
   for (const view of views) {

@@ -7,7 +7,7 @@ export type RefusedChannels = ReadonlyMap<string, Error>;
  * A subscriber connection. Commands reach Redis in the order of the calls, and each promise settles: it
  * rejects when the connection is lost before the answer.
  */
-export interface Subscriber {
+export interface SubscribeCommands {
   /** @returns those that Redis refused; to the others it is subscribed */
   subscribe(channels: readonly string[]): Promise<RefusedChannels>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;

@@ -1,9 +1,9 @@
 import type { Receiver } from '../fanout/deliver';
-import type { Registry } from './channel-registry';
+import type { ChannelRegistry } from './channel-registry';
 
 /** What brings in the messages of Redis channels. */
-export interface Intake {
-  readonly subscriptions: Registry<Receiver>;
+export interface Subscriber {
+  readonly subscriptions: ChannelRegistry<Receiver>;
   /** Whether every subscription can be had. */
   readonly isConnected: boolean;
   /** Whether the latest probes, which are published and must be heard, were. */
@@ -26,9 +26,9 @@ export interface Intake {
 }
 
 /** Whom an intake tells that messages may have been missed. */
-export interface IntakeListener {
+export interface SubscriberListener {
   /** The subscriptions of these channels are lost. */
   lost(channels: Iterable<string>): void;
-  /** Lost subscriptions are back: those that {@link Registry.isLive} says. */
+  /** Lost subscriptions are back: those that {@link ChannelRegistry.isLive} says. */
   restored(): void;
 }

@@ -1,11 +1,11 @@
-import { withChannelCap, type Registry } from './channel-registry';
+import { withChannelCap, type ChannelRegistry } from './channel-registry';
 import type { Receiver } from '../fanout/deliver';
-import type { Intake } from './subscriber';
+import type { Subscriber } from './subscriber';
 import type { IsRelayed } from './relayed-channels';
 
 /** The intake of the channels that clients' messages are relayed on. */
-export interface RelayIntake {
-  readonly intake: Intake;
+export interface RelaySubscriber {
+  readonly subscriber: Subscriber;
   readonly isRelayed: IsRelayed;
 }
 
@@ -14,29 +14,29 @@ export interface RelayIntake {
  * clients' messages are relayed on, if any, on another. Redis cuts a connection that too much waits for, and what clients
  * cause must not cut what services publish.
  */
-export class Intakes {
+export class Subscribers {
   /** Every channel, wherever it is subscribed; those that are pinned are the services' intake's. */
-  readonly subscriptions: Registry<Receiver>;
-  readonly #services: Intake;
-  readonly #relays: RelayIntake | undefined;
-  readonly #ofServices: Registry<Receiver>;
-  readonly #ofRelays: Registry<Receiver> | undefined;
+  readonly subscriptions: ChannelRegistry<Receiver>;
+  readonly #services: Subscriber;
+  readonly #relays: RelaySubscriber | undefined;
+  readonly #ofServices: ChannelRegistry<Receiver>;
+  readonly #ofRelays: ChannelRegistry<Receiver> | undefined;
 
   /** @param maxChannels that have members, on both together; 0 for any number */
-  constructor(services: Intake, relays: RelayIntake | undefined, maxChannels: number) {
+  constructor(services: Subscriber, relays: RelaySubscriber | undefined, maxChannels: number) {
     this.#services = services;
     this.#relays = relays;
     const countChannels = (): number =>
       this.#all.reduce((sum, { subscriptions }) => sum + subscriptions.size, 0);
-    const capped = ({ subscriptions }: Intake): Registry<Receiver> =>
+    const capped = ({ subscriptions }: Subscriber): ChannelRegistry<Receiver> =>
       withChannelCap(subscriptions, maxChannels, countChannels);
     this.#ofServices = capped(services);
-    this.#ofRelays = relays && capped(relays.intake);
+    this.#ofRelays = relays && capped(relays.subscriber);
     this.subscriptions = this.#ofRelays === undefined ? this.#ofServices : this.#bothOf(countChannels);
   }
 
   /** Where a channel is subscribed, and whatever must come in one order with it. */
-  registryOf(channel: string): Registry<Receiver> {
+  registryOf(channel: string): ChannelRegistry<Receiver> {
     if (this.#ofRelays === undefined || this.#relays?.isRelayed(channel) !== true) return this.#ofServices;
     return this.#ofRelays;
   }
@@ -44,7 +44,7 @@ export class Intakes {
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   inOneOrder(channels: readonly string[]): boolean {
     const intakes = new Set(channels.map((channel) => this.#intakeOf(channel)));
-    return intakes.size === 1 && [...intakes].every((intake) => intake.inOneOrder(channels));
+    return intakes.size === 1 && [...intakes].every((subscriber) => subscriber.inOneOrder(channels));
   }
 
   /** Listeners on the connections. */
@@ -54,32 +54,32 @@ export class Intakes {
 
   /** Tries to connect once, and from then on stays connected. Never rejects. */
   async connect(): Promise<void> {
-    await Promise.all(this.#all.map((intake) => intake.connect()));
+    await Promise.all(this.#all.map((subscriber) => subscriber.connect()));
   }
 
   /** Begins to probe. */
   start(): void {
-    for (const intake of this.#all) intake.start();
+    for (const subscriber of this.#all) subscriber.start();
   }
 
   /** Ends probing. */
   stop(): void {
-    for (const intake of this.#all) intake.stop();
+    for (const subscriber of this.#all) subscriber.stop();
   }
 
   async disconnect(): Promise<void> {
-    await Promise.all(this.#all.map((intake) => intake.disconnect()));
+    await Promise.all(this.#all.map((subscriber) => subscriber.disconnect()));
   }
 
-  get #all(): readonly Intake[] {
-    return this.#relays === undefined ? [this.#services] : [this.#services, this.#relays.intake];
+  get #all(): readonly Subscriber[] {
+    return this.#relays === undefined ? [this.#services] : [this.#services, this.#relays.subscriber];
   }
 
-  #intakeOf(channel: string): Intake {
-    return this.#relays?.isRelayed(channel) === true ? this.#relays.intake : this.#services;
+  #intakeOf(channel: string): Subscriber {
+    return this.#relays?.isRelayed(channel) === true ? this.#relays.subscriber : this.#services;
   }
 
-  #bothOf(countChannels: () => number): Registry<Receiver> {
+  #bothOf(countChannels: () => number): ChannelRegistry<Receiver> {
     return {
       get size() {
         return countChannels();

@@ -1,27 +1,27 @@
 import type { RedisNames } from '../redis/names';
-import { TenantCaps, type CapLimit, type CapScope, type CapStore, type Place } from './tenant-quota';
+import { TenantQuota, type QuotaLimit, type QuotaScope, type QuotaStore, type Permit } from './tenant-quota';
 
 /** Open connections on all bridges together, at most; 0 for any number. */
-export type CapLimits = Readonly<Record<CapScope, number>>;
+export type QuotaLimits = Readonly<Record<QuotaScope, number>>;
 
 /** How often a bridge says again what it holds, in milliseconds: a call may be lost, or two. */
 export function announceIntervalMs(leaseMs: number): number {
   return leaseMs / 3;
 }
 
-const UNLIMITED: Place = { release: () => undefined };
+const UNLIMITED: Permit = { release: () => undefined };
 
 /**
  * Caps on open connections, counted over all bridges. A bridge says what it holds with every change and once in a
  * while; what a dead bridge held is free again when its lease is over.
  */
-export class ConnectionCaps {
-  readonly #store: CapStore;
+export class ConnectionQuota {
+  readonly #store: QuotaStore;
   readonly #names: RedisNames;
-  readonly #limits: CapLimits;
-  readonly #byTenant = new Map<string, TenantCaps>();
+  readonly #limits: QuotaLimits;
+  readonly #byTenant = new Map<string, TenantQuota>();
 
-  constructor(store: CapStore, names: RedisNames, limits: CapLimits) {
+  constructor(store: QuotaStore, names: RedisNames, limits: QuotaLimits) {
     this.#store = store;
     this.#names = names;
     this.#limits = limits;
@@ -37,10 +37,10 @@ export class ConnectionCaps {
    * @returns whose limit has no room, when one has none
    * @throws when Redis is unreachable
    */
-  take(tenantId: string, userId: string): Promise<Place | CapScope> {
+  acquire(tenantId: string, userId: string): Promise<Permit | QuotaScope> {
     const limits = this.#limitsOf(tenantId, userId);
     if (limits.length === 0) return Promise.resolve(UNLIMITED);
-    return this.#tenant(tenantId).take(limits);
+    return this.#tenant(tenantId).acquire(limits);
   }
 
   /**
@@ -56,19 +56,19 @@ export class ConnectionCaps {
     await Promise.all([...this.#byTenant.values()].map((tenant) => tenant.settled()));
   }
 
-  #limitsOf(tenantId: string, userId: string): readonly CapLimit[] {
+  #limitsOf(tenantId: string, userId: string): readonly QuotaLimit[] {
     const { user, tenant } = this.#limits;
-    const limits: CapLimit[] = [];
+    const limits: QuotaLimit[] = [];
     const names = this.#names;
     if (user > 0) limits.push({ scope: 'user', key: names.userConnections(tenantId, userId), max: user });
     if (tenant > 0) limits.push({ scope: 'tenant', key: names.tenantConnections(tenantId), max: tenant });
     return limits;
   }
 
-  #tenant(tenantId: string): TenantCaps {
+  #tenant(tenantId: string): TenantQuota {
     const known = this.#byTenant.get(tenantId);
     if (known !== undefined) return known;
-    const tenant = new TenantCaps(this.#store, () => this.#byTenant.delete(tenantId));
+    const tenant = new TenantQuota(this.#store, () => this.#byTenant.delete(tenantId));
     this.#byTenant.set(tenantId, tenant);
     return tenant;
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRefusedWrite } from '../../redis/refused-write';
-import type { CapStore } from './tenant-quota';
+import type { QuotaStore } from './tenant-quota';
 import type { Commands } from '../../redis/options';
 
 const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'), 'utf8');
@@ -13,7 +13,7 @@ type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) =>
  * @param bridgeId under what this bridge counts; no other bridge may have it
  * @param leaseMs how long what it says counts, in milliseconds
  */
-export function redisCapStore(redis: Commands, bridgeId: string, leaseMs: number): CapStore {
+export function redisQuotaStore(redis: Commands, bridgeId: string, leaseMs: number): QuotaStore {
   redis.defineCommand('connectionCaps', { lua: CONNECTION_CAPS_LUA });
   const { connectionCaps } = redis as unknown as { connectionCaps: ConnectionCapsCommand };
   return {

@@ -1,9 +1,9 @@
 /** Whose connections are counted. */
-export type CapScope = 'user' | 'tenant';
+export type QuotaScope = 'user' | 'tenant';
 
 /** A limit that a connection has to have a place in. */
-export interface CapLimit {
-  readonly scope: CapScope;
+export interface QuotaLimit {
+  readonly scope: QuotaScope;
   /** The Redis key that it is counted under. All keys of a tenant are in one slot of a cluster. */
   readonly key: string;
   /** Open connections on all bridges together, at most. */
@@ -18,7 +18,7 @@ export interface HeldCount {
 }
 
 /** The counts that all bridges share. */
-export interface CapStore {
+export interface QuotaStore {
   /**
    * Says what this bridge holds of some limits of one tenant, and then takes a place for each of `asks`: the indices
    * of its one or two limits.
@@ -32,7 +32,7 @@ export interface CapStore {
 }
 
 /** A connection's place in its limits. */
-export interface Place {
+export interface Permit {
   /** Gives it back; once, however often it is called. */
   release(): void;
 }
@@ -40,7 +40,7 @@ export interface Place {
 /** Limits in one call to Redis, at most. */
 export const MAX_COUNTS_PER_CALL = 200;
 
-interface Count extends CapLimit {
+interface Count extends QuotaLimit {
   held: number;
   /** Who asks for a place in it and has no answer yet. */
   asking: number;
@@ -48,11 +48,11 @@ interface Count extends CapLimit {
 
 interface Ask {
   readonly counts: readonly Count[];
-  readonly answer: (outcome: Place | CapScope) => void;
+  readonly answer: (outcome: Permit | QuotaScope) => void;
   readonly fail: (reason: unknown) => void;
 }
 
-class HeldPlace implements Place {
+class HeldPermit implements Permit {
   #counts: readonly Count[] | undefined;
   readonly #giveBack: (counts: readonly Count[]) => void;
 
@@ -72,8 +72,8 @@ class HeldPlace implements Place {
  * The places of one tenant's connections. One call to Redis is under way at a time, and what comes meanwhile goes with
  * the next: calls take effect in their order, and a storm of upgrades or of closed sockets costs a few of them.
  */
-export class TenantCaps {
-  readonly #store: CapStore;
+export class TenantQuota {
+  readonly #store: QuotaStore;
   readonly #onEmpty: () => void;
   readonly #counts = new Map<string, Count>();
   /** What Redis is to hear of. */
@@ -89,7 +89,7 @@ export class TenantCaps {
   #running: Promise<void> | undefined;
 
   /** @param onEmpty called when nothing is held, asked for or to be said any more */
-  constructor(store: CapStore, onEmpty: () => void) {
+  constructor(store: QuotaStore, onEmpty: () => void) {
     this.#store = store;
     this.#onEmpty = onEmpty;
   }
@@ -104,10 +104,10 @@ export class TenantCaps {
    * @returns the scope of the first that has no room, when one has none
    * @throws when Redis is unreachable
    */
-  take(limits: readonly CapLimit[]): Promise<Place | CapScope> {
+  acquire(limits: readonly QuotaLimit[]): Promise<Permit | QuotaScope> {
     const counts = limits.map((limit) => this.#countOf(limit));
     for (const count of counts) count.asking += 1;
-    const taken = new Promise<Place | CapScope>((answer, fail) => {
+    const taken = new Promise<Permit | QuotaScope>((answer, fail) => {
       this.#asks.push({ counts, answer, fail });
     });
     this.#pump().catch(() => undefined);
@@ -176,7 +176,7 @@ export class TenantCaps {
       }
       ask.answer(
         without === undefined
-          ? new HeldPlace(ask.counts, this.#giveBack)
+          ? new HeldPermit(ask.counts, this.#giveBack)
           : (counts[without]?.scope ?? 'tenant'),
       );
     }
@@ -194,7 +194,7 @@ export class TenantCaps {
     // What else it was to hear it hears with the next announcement; what is held no more ends with its lease.
   }
 
-  #countOf(limit: CapLimit): Count {
+  #countOf(limit: QuotaLimit): Count {
     const known = this.#counts.get(limit.key);
     if (known !== undefined) return known;
     const count = { ...limit, held: 0, asking: 0 };

@@ -6,9 +6,9 @@ import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume-po
 import { SmallSet } from '../lib/small-set';
 
 /** One socket on a stream. */
-export interface StreamListener {
+export interface ReplayListener {
   /** A frame, and its offset in the stream's epoch. */
-  take(frame: Frame, offset: number): void;
+  deliver(frame: Frame, offset: number): void;
   /** Frames were lost with the connection to Redis; a new epoch counts on. */
   lost(): void;
   /** Redis does not allow a channel of the stream any longer. */
@@ -16,7 +16,7 @@ export interface StreamListener {
 }
 
 /** What makes a stream. */
-export interface StreamIdentity {
+export interface ReplayIdentity {
   /** Whose share of the memory its frames take. */
   readonly tenant: string;
   /** Whose it is and what it hears: a resume point counts for nobody else. */
@@ -30,12 +30,12 @@ export interface StreamIdentity {
  * What a set of channels carries for one (tenant, user), in one order and counted, with its most recent frames
  * kept for those who come back.
  */
-export class Stream implements Receiver {
+export class ReplayLog implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
   readonly #ring: FrameRing;
   readonly #rings: TenantRings;
-  readonly #listeners = new SmallSet<StreamListener>();
+  readonly #listeners = new SmallSet<ReplayListener>();
   #senderId: Buffer | undefined;
   #epoch: string;
   #isOpen = false;
@@ -44,7 +44,7 @@ export class Stream implements Receiver {
 
   /** @param rings the tenant's account, which its frames are counted in until {@link stopKeeping} */
   constructor(
-    identity: StreamIdentity,
+    identity: ReplayIdentity,
     epoch: string,
     limits: RingLimits,
     rings: TenantRings,
@@ -113,7 +113,7 @@ export class Stream implements Receiver {
     this.#isOpen = true;
   }
 
-  take(frame: Frame): void {
+  deliver(frame: Frame): void {
     // Until all channels are there frames of others may be missing between those of one: no order that another
     // bridge has as well. Once they are lost, the gap that follows when all are back covers these too.
     if (!this.#isOpen || this.#interrupted) return;
@@ -122,18 +122,18 @@ export class Stream implements Receiver {
       this.#ring.push(frame);
       this.#rings.settle();
     } else this.#ring.skip();
-    for (const listener of this.#listeners) listener.take(frame, offset);
+    for (const listener of this.#listeners) listener.deliver(frame, offset);
   }
 
   refused(): void {
     for (const listener of [...this.#listeners]) listener.refused();
   }
 
-  listen(listener: StreamListener): void {
+  listen(listener: ReplayListener): void {
     this.#listeners.add(listener);
   }
 
-  unlisten(listener: StreamListener): void {
+  unlisten(listener: ReplayListener): void {
     this.#listeners.delete(listener);
   }
 

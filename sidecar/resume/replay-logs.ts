@@ -4,13 +4,13 @@ import { type ResumePoint, epochOf } from './resume-point';
 import type { RingLimits } from './frame-ring';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
-import { Stream, type StreamIdentity } from './replay-log';
+import { ReplayLog, type ReplayIdentity } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
-import { SubscriptionError, type Registry } from '../pubsub/channel-registry';
+import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 
 /** What streams live by. */
-export interface StreamsContext {
-  readonly subscriptions: Registry<Receiver>;
+export interface ReplayLogsContext {
+  readonly subscriptions: ChannelRegistry<Receiver>;
   readonly wheel: TimerWheel;
   readonly shares: LoopShares;
   /** The wheel's clock, in milliseconds. */
@@ -27,12 +27,12 @@ export interface StreamsContext {
 }
 
 /** Somebody who needs a stream, by identity. */
-export type StreamHolder = object;
+export type ReplayLogHolder = object;
 
 interface Entry {
-  readonly stream: Stream;
+  readonly log: ReplayLog;
   readonly rings: TenantRings;
-  readonly holders: SmallSet<StreamHolder>;
+  readonly holders: SmallSet<ReplayLogHolder>;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
   /** Whether a client of it was ever open. */
@@ -44,18 +44,18 @@ interface Entry {
  * The streams of the clients that can resume. Those of one owner share a stream, except where each client has its
  * own, because what it sent itself is left out of it.
  */
-export class Streams {
-  readonly #context: StreamsContext;
+export class ReplayLogs {
+  readonly #context: ReplayLogsContext;
   readonly #owner = Symbol('streams');
-  readonly #byStream = new Map<Stream, Entry>();
-  readonly #byEpoch = new Map<string, Stream>();
+  readonly #byStream = new Map<ReplayLog, Entry>();
+  readonly #byEpoch = new Map<string, ReplayLog>();
   /** Those that are shared. */
-  readonly #byOwner = new Map<string, Stream>();
-  readonly #interrupted = new Set<Stream>();
+  readonly #byOwner = new Map<string, ReplayLog>();
+  readonly #interrupted = new Set<ReplayLog>();
   readonly #onEmpty: (() => void)[] = [];
   #epochCount = 0;
 
-  constructor(context: StreamsContext) {
+  constructor(context: ReplayLogsContext) {
     this.#context = context;
   }
 
@@ -69,24 +69,24 @@ export class Streams {
    * else a new one. Subscribing begins at once: await {@link subscribed}.
    * @throws SubscriptionError while lost subscriptions are being made again
    */
-  hold(identity: StreamIdentity, point: ResumePoint | undefined, holder: StreamHolder): Stream {
-    const stream = this.#find(identity, point) ?? this.#create(identity);
-    if (stream.interrupted) throw new SubscriptionError('the subscription is not back yet');
-    this.keep(stream, holder);
-    return stream;
+  hold(identity: ReplayIdentity, point: ResumePoint | undefined, holder: ReplayLogHolder): ReplayLog {
+    const log = this.#find(identity, point) ?? this.#create(identity);
+    if (log.interrupted) throw new SubscriptionError('the subscription is not back yet');
+    this.keep(log, holder);
+    return log;
   }
 
   /** The owner's stream with this epoch. */
-  find({ epoch, owner }: { readonly epoch: string; readonly owner: string }): Stream | undefined {
-    const stream = this.#byEpoch.get(epoch);
-    return stream?.owner === owner ? stream : undefined;
+  find({ epoch, owner }: { readonly epoch: string; readonly owner: string }): ReplayLog | undefined {
+    const log = this.#byEpoch.get(epoch);
+    return log?.owner === owner ? log : undefined;
   }
 
   /** Holds a stream that is there. */
-  keep(stream: Stream, holder: StreamHolder): void {
-    const entry = this.#entryOf(stream);
+  keep(log: ReplayLog, holder: ReplayLogHolder): void {
+    const entry = this.#entryOf(log);
     stopLingering(entry);
-    stream.startKeeping();
+    log.startKeeping();
     entry.holders.add(holder);
   }
 
@@ -94,13 +94,13 @@ export class Streams {
    * Resolves once whatever is published reaches the stream.
    * @throws SubscriptionError when Redis is unreachable
    */
-  async subscribed(stream: Stream): Promise<void> {
-    await this.#entryOf(stream).subscribed;
+  async subscribed(log: ReplayLog): Promise<void> {
+    await this.#entryOf(log).subscribed;
   }
 
   /** A client of the stream is open, and may come back to it. */
-  use(stream: Stream): void {
-    const entry = this.#byStream.get(stream);
+  use(log: ReplayLog): void {
+    const entry = this.#byStream.get(log);
     if (entry !== undefined) entry.wasUsed = true;
   }
 
@@ -108,32 +108,32 @@ export class Streams {
    * Lets go of a stream. It then lingers when a client of it was ever open: a handshake that is refused leaves none behind. Does
    * nothing for who does not hold it.
    */
-  release(stream: Stream, holder: StreamHolder): void {
-    const entry = this.#byStream.get(stream);
+  release(log: ReplayLog, holder: ReplayLogHolder): void {
+    const entry = this.#byStream.get(log);
     if (entry?.holders.delete(holder) !== true || entry.holders.size > 0) return;
-    if (!entry.wasUsed || stream.interrupted) {
-      this.discard(stream);
+    if (!entry.wasUsed || log.interrupted) {
+      this.discard(log);
       return;
     }
     const { wheel, monotonicMs, lingerMs, budget } = this.#context;
     const end = wheel.add(monotonicMs() + lingerMs, () => {
-      this.discard(stream);
+      this.discard(log);
     });
-    entry.linger = { end, turn: budget.linger(stream, entry.rings) };
+    entry.linger = { end, turn: budget.linger(log, entry.rings) };
   }
 
   /** Forgets a stream and its frames now. */
-  discard(stream: Stream): void {
-    const entry = this.#byStream.get(stream);
+  discard(log: ReplayLog): void {
+    const entry = this.#byStream.get(log);
     if (entry === undefined) return;
     stopLingering(entry);
-    this.#byStream.delete(stream);
-    this.#interrupted.delete(stream);
-    this.#byEpoch.delete(stream.epoch);
-    if (this.#byOwner.get(stream.owner) === stream) this.#byOwner.delete(stream.owner);
-    for (const channel of stream.channels) this.#context.subscriptions.leave(channel, stream);
-    stream.interrupt();
-    stream.stopKeeping();
+    this.#byStream.delete(log);
+    this.#interrupted.delete(log);
+    this.#byEpoch.delete(log.epoch);
+    if (this.#byOwner.get(log.owner) === log) this.#byOwner.delete(log.owner);
+    for (const channel of log.channels) this.#context.subscriptions.leave(channel, log);
+    log.interrupt();
+    log.stopKeeping();
     this.#context.budget.close(entry.rings);
     if (this.#byStream.size === 0) for (const notify of this.#onEmpty.splice(0)) notify();
   }
@@ -147,9 +147,9 @@ export class Streams {
   interrupt(channels: Iterable<string>): void {
     const streams = [...this.#streamsOn(channels)];
     // At once: what comes for them from now on is not counted.
-    for (const stream of streams) {
-      stream.interrupt();
-      this.#interrupted.add(stream);
+    for (const log of streams) {
+      log.interrupt();
+      this.#interrupted.add(log);
     }
     this.#context.shares.run(this.#owner, this.#giveUp(streams));
   }
@@ -161,65 +161,65 @@ export class Streams {
 
   /** Forgets every stream. */
   clear(): void {
-    for (const stream of [...this.#byStream.keys()]) this.discard(stream);
+    for (const log of [...this.#byStream.keys()]) this.discard(log);
   }
 
-  *#giveUp(streams: readonly Stream[]): Generator<undefined, undefined> {
-    for (const stream of streams) {
-      if (!this.#interrupted.has(stream) || this.#byStream.get(stream)?.holders.size !== 0) continue;
-      this.discard(stream);
+  *#giveUp(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
+    for (const log of streams) {
+      if (!this.#interrupted.has(log) || this.#byStream.get(log)?.holders.size !== 0) continue;
+      this.discard(log);
       yield;
     }
   }
 
-  *#restore(streams: readonly Stream[]): Generator<undefined, undefined> {
-    for (const stream of streams) {
+  *#restore(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
+    for (const log of streams) {
       // Since it was listed they may be lost again, or it may be restored or given up.
-      if (!this.#interrupted.has(stream)) continue;
-      if (!stream.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
-      this.#interrupted.delete(stream);
-      this.#byEpoch.delete(stream.epoch);
+      if (!this.#interrupted.has(log)) continue;
+      if (!log.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
+      this.#interrupted.delete(log);
+      this.#byEpoch.delete(log.epoch);
       const epoch = this.#newEpoch();
-      this.#byEpoch.set(epoch, stream);
-      stream.restore(epoch);
+      this.#byEpoch.set(epoch, log);
+      log.restore(epoch);
       yield;
     }
   }
 
-  #streamsOn(channels: Iterable<string>): ReadonlySet<Stream> {
-    const streams = new Set<Stream>();
+  #streamsOn(channels: Iterable<string>): ReadonlySet<ReplayLog> {
+    const streams = new Set<ReplayLog>();
     for (const channel of channels) {
       for (const member of this.#context.subscriptions.members(channel)) {
-        if (member instanceof Stream) streams.add(member);
+        if (member instanceof ReplayLog) streams.add(member);
       }
     }
     return streams;
   }
 
-  #find(identity: StreamIdentity, point: ResumePoint | undefined): Stream | undefined {
+  #find(identity: ReplayIdentity, point: ResumePoint | undefined): ReplayLog | undefined {
     const named = point === undefined ? undefined : this.#byEpoch.get(point.epoch);
     return named?.owner === identity.owner ? named : this.#byOwner.get(identity.owner);
   }
 
-  #create(identity: StreamIdentity): Stream {
+  #create(identity: ReplayIdentity): ReplayLog {
     const { subscriptions, limits, budget, firstOffset } = this.#context;
     const rings = budget.open(identity.tenant);
-    const stream = new Stream(identity, this.#newEpoch(), limits, rings, firstOffset);
-    const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, stream)));
+    const log = new ReplayLog(identity, this.#newEpoch(), limits, rings, firstOffset);
+    const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, log)));
     const subscribed = joined.then(() => {
-      stream.open();
+      log.open();
     });
     // Whoever awaits it hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
-    const holders = new SmallSet<StreamHolder>();
-    this.#byStream.set(stream, { stream, rings, holders, subscribed, wasUsed: false, linger: undefined });
-    this.#byEpoch.set(stream.epoch, stream);
-    if (identity.senderId === undefined) this.#byOwner.set(identity.owner, stream);
-    return stream;
+    const holders = new SmallSet<ReplayLogHolder>();
+    this.#byStream.set(log, { log, rings, holders, subscribed, wasUsed: false, linger: undefined });
+    this.#byEpoch.set(log.epoch, log);
+    if (identity.senderId === undefined) this.#byOwner.set(identity.owner, log);
+    return log;
   }
 
-  #entryOf(stream: Stream): Entry {
-    const entry = this.#byStream.get(stream);
+  #entryOf(log: ReplayLog): Entry {
+    const entry = this.#byStream.get(log);
     if (entry === undefined) throw new SubscriptionError('the stream was given up');
     return entry;
   }

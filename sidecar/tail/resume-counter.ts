@@ -2,7 +2,7 @@ import type { RawData } from 'ws';
 import { CONTROL_FRAME_PREFIX, type ControlFrame } from '../../protocol/frames';
 
 /** The resume point (PROTOCOL.md §5), counted from what the newest socket got that was greeted. */
-export class CountedPoint {
+export class ResumeCounter {
   #socket: object | undefined;
   #epoch: string | undefined;
   #offset = 0;

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { connect, ConnectError, type BridgeClient } from 'ws-bridge-client';
 import { visible } from '../../stdio/visible';
-import { CountedPoint } from './resume-counter';
+import { ResumeCounter } from './resume-counter';
 import { printable } from '../http/upgrade-answer';
 
 /** What `ws-bridge tail` is told. */
@@ -54,7 +54,7 @@ export function startTail({ url, token, resume, ...told }: TailOptions): Tail {
   const note = (line: string): void => {
     told.note(visible(line));
   };
-  const point = new CountedPoint();
+  const point = new ResumeCounter();
   const address = new URL(url);
   if (resume !== undefined) address.searchParams.set('resume', resume);
   let finish: (code: number) => void;
@@ -116,7 +116,7 @@ function hex(bytes: ArrayBuffer): string {
  * Sockets whose frames are counted, and that say how they ended.
  * @param closed told of one that was open, and that the other side or the network ended
  */
-function tellingSocket(point: CountedPoint, closed: (code: number, reason: string) => void) {
+function tellingSocket(point: ResumeCounter, closed: (code: number, reason: string) => void) {
   return class TellingSocket extends WebSocket {
     #opened = false;
 

@@ -11,7 +11,7 @@ import {
   type GapReason,
 } from '../../protocol/frames';
 import { parseCommand } from '../../sidecar/inbound/command';
-import { parseBridgeMessage, parseMark } from '../../sidecar/resume/handover/messages';
+import { parseBridgeMessage, parseMarker } from '../../sidecar/resume/handover/messages';
 import { RedisNames } from '../../sidecar/redis/names';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
 import { parseSettings } from '../../sidecar/settings/settings';
@@ -236,7 +236,7 @@ describe('a schema of docs/asyncapi.yaml agrees with the parser on', () => {
     {},
   ])('the mark %j', (message) => {
     expect(payloadSchema('mark')(message)).toBe(
-      parseMark(Buffer.from(JSON.stringify(message))) !== undefined,
+      parseMarker(Buffer.from(JSON.stringify(message))) !== undefined,
     );
   });
 });

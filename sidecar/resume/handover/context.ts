@@ -1,8 +1,8 @@
 import type { Publish } from '../../redis/publish';
 import type { Logger } from 'pino';
-import type { Marks } from './markers';
+import type { Markers } from './markers';
 import type { RedisNames } from '../../redis/names';
-import type { Streams } from '../replay-logs';
+import type { ReplayLogs } from '../replay-logs';
 import type { HandoverOutcome } from '../../metrics/outcomes';
 import type { Commands } from '../../../redis/options';
 
@@ -32,8 +32,8 @@ export interface HandoverStore {
 export interface HandoverContext {
   readonly bridgeId: string;
   readonly names: RedisNames;
-  readonly streams: Streams;
-  readonly marks: Marks;
+  readonly replayLogs: ReplayLogs;
+  readonly markers: Markers;
   readonly store: HandoverStore;
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   readonly inOneOrder: (channels: readonly string[]) => boolean;

@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import type { GapReason } from '../../../protocol/frames';
 import type { Receiver } from '../../fanout/deliver';
 import type { Frame } from '../../fanout/frame';
-import { HandoverGiver } from './source';
+import { HandoverSource } from './source';
 import { parseBridgeMessage } from './messages';
-import { HandoverTaker } from './target';
+import { HandoverTarget } from './target';
 import type { ResumePoint } from '../resume-point';
-import type { Stream } from '../replay-log';
+import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
 /**
@@ -16,13 +16,13 @@ import type { HandoverContext } from './context';
  */
 export class Handover implements Receiver {
   readonly senderId = undefined;
-  readonly #giver: HandoverGiver;
-  readonly #taker: HandoverTaker;
+  readonly #giver: HandoverSource;
+  readonly #taker: HandoverTarget;
   readonly #log: Logger;
 
   constructor(context: HandoverContext) {
-    this.#giver = new HandoverGiver(context);
-    this.#taker = new HandoverTaker(context);
+    this.#giver = new HandoverSource(context);
+    this.#taker = new HandoverTarget(context);
     this.#log = context.log;
   }
 
@@ -36,12 +36,12 @@ export class Handover implements Receiver {
    * @returns the point in the count of `stream`, or why the client is told of a gap
    * @throws when Redis is unreachable
    */
-  ask(stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
-    return this.#taker.ask(stream, point);
+  ask(log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
+    return this.#taker.ask(log, point);
   }
 
   /** A message of this bridge's own channel. */
-  take({ payload }: Frame): void {
+  deliver({ payload }: Frame): void {
     const message = parseBridgeMessage(payload);
     if (message === undefined) this.#log.warn('message to this bridge ignored: expected a handover');
     else if (message.type === 'handover') void this.#giver.give(message);

@@ -1,8 +1,8 @@
 import type { Receiver } from '../../fanout/deliver';
 import type { Frame } from '../../fanout/frame';
-import { parseMark, type Mark } from './messages';
+import { parseMarker, type Marker } from './messages';
 import type { RedisNames } from '../../redis/names';
-import type { Registry } from '../../pubsub/channel-registry';
+import type { ChannelRegistry } from '../../pubsub/channel-registry';
 
 interface Entry {
   readonly receiver: Receiver;
@@ -14,14 +14,14 @@ interface Entry {
  * Hears marks: messages that stand between those of another channel, at the same place for every bridge that hears
  * both. A channel for marks is subscribed only while somebody waits for one.
  */
-export class Marks {
-  readonly #registryOf: (channel: string) => Registry<Receiver>;
+export class Markers {
+  readonly #registryOf: (channel: string) => ChannelRegistry<Receiver>;
   readonly #names: RedisNames;
   readonly #entries = new Map<string, Entry>();
-  readonly #onMark = new Map<string, (mark: Mark) => void>();
+  readonly #onMark = new Map<string, (mark: Marker) => void>();
 
   /** @param registryOf where a channel is subscribed: its marks come on the same connection */
-  constructor(registryOf: (channel: string) => Registry<Receiver>, names: RedisNames) {
+  constructor(registryOf: (channel: string) => ChannelRegistry<Receiver>, names: RedisNames) {
     this.#registryOf = registryOf;
     this.#names = names;
   }
@@ -36,7 +36,7 @@ export class Marks {
    * between the message before it and the one after it.
    * @throws SubscriptionError when Redis is unreachable
    */
-  async expect(channel: string, id: string, onMark: (mark: Mark) => void): Promise<void> {
+  async expect(channel: string, id: string, onMark: (mark: Marker) => void): Promise<void> {
     const entry = this.#entries.get(channel) ?? this.#open(channel);
     entry.waiting += 1;
     this.#onMark.set(id, onMark);
@@ -56,7 +56,7 @@ export class Marks {
     const receiver = {
       senderId: undefined,
       take: ({ payload }: Frame) => {
-        const mark = parseMark(payload);
+        const mark = parseMarker(payload);
         if (mark !== undefined) this.#onMark.get(mark.id)?.(mark);
       },
     };

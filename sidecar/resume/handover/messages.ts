@@ -48,17 +48,17 @@ const MARK = z.strictObject({
 });
 
 /** Where, among a channel's messages, the old bridge ends and the new one begins. */
-export interface Mark {
+export interface Marker {
   readonly id: string;
   readonly senderId: Buffer | undefined;
 }
 
-export function formatMark({ id, senderId }: Mark): string {
+export function formatMarker({ id, senderId }: Marker): string {
   return JSON.stringify({ id, sender: senderId?.toString('base64') } satisfies z.infer<typeof MARK>);
 }
 
 /** @returns undefined when it is none */
-export function parseMark(message: Buffer): Mark | undefined {
+export function parseMarker(message: Buffer): Marker | undefined {
   const mark = parse(MARK, message);
   if (mark === undefined) return undefined;
   const { id, sender } = mark;

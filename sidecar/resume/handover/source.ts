@@ -1,9 +1,9 @@
 import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
 import { packFrames } from './frame-codec';
-import { formatMark, type HandoverAnswer, type HandoverRequest } from './messages';
+import { formatMarker, type HandoverAnswer, type HandoverRequest } from './messages';
 import type { Frame } from '../../fanout/frame';
 import type { Gap, Replay } from '../resume-point';
-import type { Stream } from '../replay-log';
+import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
 type Cut = Replay<Frame> | Gap<'unknown' | 'expired'>;
@@ -12,7 +12,7 @@ type Cut = Replay<Frame> | Gap<'unknown' | 'expired'>;
 const KEPT_TIMEOUTS = 5;
 
 /** The old bridge's part of a handover. */
-export class HandoverGiver {
+export class HandoverSource {
   readonly #context: HandoverContext;
   #size = 0;
 
@@ -42,39 +42,39 @@ export class HandoverGiver {
   }
 
   async #answer(request: HandoverRequest): Promise<HandoverAnswer> {
-    const { streams, marks, timeoutMs } = this.#context;
+    const { replayLogs, markers, timeoutMs } = this.#context;
     const { id, channel } = request;
-    const stream = streams.find(request);
-    if (stream?.channels[0] !== channel) return { type: 'refused', id, reason: 'unknown' };
+    const log = replayLogs.find(request);
+    if (log?.channels[0] !== channel) return { type: 'refused', id, reason: 'unknown' };
     // Were it given up before the cut, frames would be missing that nobody counts.
-    streams.keep(stream, request);
+    replayLogs.keep(log, request);
     try {
-      return await withDeadline(this.#hand(stream, request), timeoutMs);
+      return await withDeadline(this.#hand(log, request), timeoutMs);
     } finally {
-      streams.release(stream, request);
-      marks.forget(channel, id);
+      replayLogs.release(log, request);
+      markers.forget(channel, id);
     }
   }
 
-  async #hand(stream: Stream, request: HandoverRequest): Promise<HandoverAnswer> {
+  async #hand(log: ReplayLog, request: HandoverRequest): Promise<HandoverAnswer> {
     const { store, names, timeoutMs } = this.#context;
     const { id } = request;
-    const replay = await this.#replayToCut(stream, request);
+    const replay = await this.#replayToCut(log, request);
     if (replay.kind === 'gap') return { type: 'refused', id, reason: replay.reason };
     await store.put(names.handover(id), packFrames(replay.missed), timeoutMs * KEPT_TIMEOUTS);
     return { type: 'handed', id, count: replay.missed.length };
   }
 
   /** The mark comes from this bridge so that it follows what the client itself sent through it. */
-  async #replayToCut(stream: Stream, request: HandoverRequest): Promise<Cut> {
-    const { marks, store } = this.#context;
+  async #replayToCut(log: ReplayLog, request: HandoverRequest): Promise<Cut> {
+    const { markers, store } = this.#context;
     const { id, channel } = request;
     const cut = deferred<Cut>();
-    await marks.expect(channel, id, () => {
+    await markers.expect(channel, id, () => {
       // Between the loss of the connection and the new count frames are missing that nobody counts.
-      cut.resolve(stream.interrupted ? { kind: 'gap', reason: 'unknown' } : stream.replay(request));
+      cut.resolve(log.interrupted ? { kind: 'gap', reason: 'unknown' } : log.replay(request));
     });
-    await store.publishMark(channel, formatMark({ id, senderId: stream.senderId }));
+    await store.publishMark(channel, formatMarker({ id, senderId: log.senderId }));
     return cut.promise;
   }
 }

@@ -3,11 +3,11 @@ import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
 import { unpackFrames } from './frame-codec';
 import type { HandoverAnswer, HandoverRequest } from './messages';
 import { type ResumePoint, bridgeOf } from '../resume-point';
-import type { Stream } from '../replay-log';
+import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
 /** The new bridge's part of a handover. */
-export class HandoverTaker {
+export class HandoverTarget {
   readonly #context: HandoverContext;
   readonly #onAnswer = new Map<string, (answer: HandoverAnswer) => void>();
   #count = 0;
@@ -27,14 +27,14 @@ export class HandoverTaker {
   }
 
   /** @see Handover.ask */
-  async ask(stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
+  async ask(log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
     const { bridgeId, inOneOrder, onOutcome } = this.#context;
     const from = bridgeOf(point.epoch);
     if (from === undefined || from === bridgeId) return 'unknown';
     // One mark cannot stand between the messages of several orders.
-    if (!inOneOrder(stream.channels)) return 'unknown';
+    if (!inOneOrder(log.channels)) return 'unknown';
     try {
-      const outcome = await this.#askBridge(from, stream, point);
+      const outcome = await this.#askBridge(from, log, point);
       onOutcome('taken', typeof outcome === 'string' ? outcome : 'done');
       return outcome;
     } catch (error) {
@@ -43,30 +43,30 @@ export class HandoverTaker {
     }
   }
 
-  async #askBridge(from: string, stream: Stream, point: ResumePoint): Promise<ResumePoint | GapReason> {
-    const { bridgeId, marks, timeoutMs } = this.#context;
-    const [channel = ''] = stream.channels;
+  async #askBridge(from: string, log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
+    const { bridgeId, markers, timeoutMs } = this.#context;
+    const [channel = ''] = log.channels;
     const id = `${bridgeId}_${(this.#count += 1).toString(36)}`;
-    const request = { type: 'handover', id, from: bridgeId, ...point, owner: stream.owner, channel } as const;
+    const request = { type: 'handover', id, from: bridgeId, ...point, owner: log.owner, channel } as const;
     try {
-      return await withDeadline(this.#take(from, stream, request), timeoutMs);
+      return await withDeadline(this.#take(from, log, request), timeoutMs);
     } catch (error) {
       if (error instanceof DeadlineError) return 'timeout';
       throw error;
     } finally {
       this.#onAnswer.delete(id);
-      marks.forget(channel, id);
+      markers.forget(channel, id);
     }
   }
 
-  async #take(from: string, stream: Stream, request: HandoverRequest): Promise<ResumePoint | GapReason> {
-    const { marks, store, names } = this.#context;
+  async #take(from: string, log: ReplayLog, request: HandoverRequest): Promise<ResumePoint | GapReason> {
+    const { markers, store, names } = this.#context;
     const { id, channel } = request;
     const cut = deferred<ResumePoint>();
     const answered = deferred<HandoverAnswer>();
     this.#onAnswer.set(id, answered.resolve);
-    await marks.expect(channel, id, ({ senderId }) => {
-      cut.resolve(stream.cut(senderId));
+    await markers.expect(channel, id, ({ senderId }) => {
+      cut.resolve(log.cut(senderId));
     });
     const heardBy = await store.publish(names.bridge(from), JSON.stringify(request));
     if (heardBy === 0) return 'unknown';
@@ -75,6 +75,6 @@ export class HandoverTaker {
     const packed = await store.take(names.handover(id));
     const frames = packed === null ? undefined : unpackFrames(packed);
     if (frames?.length !== answer.count) return 'unknown';
-    return stream.precede(await cut.promise, frames);
+    return log.precede(await cut.promise, frames);
   }
 }

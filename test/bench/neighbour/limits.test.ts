@@ -2,7 +2,7 @@ import { shippedLimits } from '../../../bench/neighbour/limits';
 import { dueUs } from '../../../bench/neighbour/pursue';
 import { ByteOwners } from '../../../sidecar/quotas/byte-owners';
 import { MessageAllowance } from '../../../sidecar/inbound/message-allowance';
-import { MessageMeter } from '../../../sidecar/inbound/rate-limiter';
+import { RateLimiter } from '../../../sidecar/inbound/rate-limiter';
 
 const { settings, messages } = shippedLimits();
 
@@ -24,7 +24,7 @@ test.each([
   const allowances = Array.from(
     { length: sockets },
     (__, number) =>
-      new MessageAllowance(new MessageMeter(meters), rates.socket, owners.join('loud', `u${number % users}`)),
+      new MessageAllowance(new RateLimiter(meters), rates.socket, owners.join('loud', `u${number % users}`)),
   );
   const rate = messages(kind, bytes, { sockets, users });
   const times = Array.from({ length: 50 }, (__, number) => 1000 + dueUs(number, rate) / 1000);

@@ -1,5 +1,5 @@
 import { dueUs } from '../../../bench/neighbour/pursue';
-import { MessageMeter } from '../../../sidecar/inbound/rate-limiter';
+import { RateLimiter } from '../../../sidecar/inbound/rate-limiter';
 
 test('the burst comes at once, the others one by one', () => {
   const rate = { perSecond: 100, burst: 200 };
@@ -11,8 +11,8 @@ test('the burst comes at once, the others one by one', () => {
 
 test('who keeps to it has none refused by the bridge, and comes near to what it takes', () => {
   const rate = { perSecond: 100, burst: 200 };
-  const meter = new MessageMeter(rate);
+  const rateLimiter = new RateLimiter(rate);
   const times = Array.from({ length: 5000 }, (_, number) => dueUs(number, rate));
-  expect(times.filter((timeUs) => meter.take(1000 + timeUs / 1000) !== 'taken')).toEqual([]);
+  expect(times.filter((timeUs) => rateLimiter.take(1000 + timeUs / 1000) !== 'taken')).toEqual([]);
   expect(5000 / ((times.at(-1) ?? NaN) / 1_000_000)).toBeGreaterThan(85);
 });

@@ -34,7 +34,7 @@ describe('the configuration', () => {
       },
       { by: 'tenant', rate: rate(30, 10), paths: ['/ws/ai/chat'], tiers: new Map() },
     ]);
-    expect(config.places).toEqual({
+    expect(config.tokenLocations).toEqual({
       headerNames: ['authorization'],
       subprotocolPrefixes: ['bearer.'],
       cookieNames: [],

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { PlaceRules } from '../../../plugin/config/config';
+import type { TokenLocations } from '../../../plugin/config/config';
 import { findToken } from '../../../plugin/token/locations';
 
-const places: PlaceRules = {
+const places: TokenLocations = {
   headerNames: ['authorization', 'x-token'],
   subprotocolPrefixes: ['bearer.'],
   cookieNames: ['session'],
@@ -67,7 +67,7 @@ describe('the token', () => {
   });
 
   it('is not looked for where the configuration does not say so', () => {
-    const nowhere: PlaceRules = {
+    const nowhere: TokenLocations = {
       headerNames: [],
       subprotocolPrefixes: [],
       cookieNames: [],

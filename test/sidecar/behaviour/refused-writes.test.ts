@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { CommandStream, type CommandToAdd } from '../../../sidecar/inbound/command-stream';
-import { ConnectionCaps } from '../../../sidecar/quotas/connection-quota';
-import { redisCapStore } from '../../../sidecar/quotas/redis-quota-store';
+import { ConnectionQuota } from '../../../sidecar/quotas/connection-quota';
+import { redisQuotaStore } from '../../../sidecar/quotas/redis-quota-store';
 import { redisSessionStore } from '../../../sidecar/sessions/session-store';
 import { Sessions, UnclaimableSessionError } from '../../../sidecar/sessions/sessions';
-import type { Place } from '../../../sidecar/quotas/tenant-quota';
+import type { Permit } from '../../../sidecar/quotas/tenant-quota';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { UNABLE_TO_SAVE, WITHOUT_ROOM } from '../../fakes/refused-writes';
 import {
@@ -44,15 +44,15 @@ afterAll(async () => {
   await server.stop();
 });
 
-function newCaps(limits: Readonly<Record<'tenant' | 'user', number>>): ConnectionCaps {
-  return new ConnectionCaps(
-    redisCapStore(redis, randomBytes(8).toString('hex'), LEASE_MS),
+function newCaps(limits: Readonly<Record<'tenant' | 'user', number>>): ConnectionQuota {
+  return new ConnectionQuota(
+    redisQuotaStore(redis, randomBytes(8).toString('hex'), LEASE_MS),
     UNPREFIXED,
     limits,
   );
 }
 
-function held(answer: Place | string): Place {
+function held(answer: Permit | string): Permit {
   if (typeof answer === 'string') throw new Error(`expected a place, but the ${answer} has none`);
   return answer;
 }
@@ -69,16 +69,16 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
 
     it('caps go on by what a bridge holds and what the others said last; afterwards all is counted again', async () => {
       const [a, b] = [newCaps({ tenant: 4, user: 2 }), newCaps({ tenant: 4, user: 2 })];
-      await b.take('acme', 'bob');
+      await b.acquire('acme', 'bob');
       await begin(redis);
-      const [first, second, third] = await Promise.all([1, 2, 3].map(() => a.take('acme', 'alice')));
+      const [first, second, third] = await Promise.all([1, 2, 3].map(() => a.acquire('acme', 'alice')));
       expect(third).toBe('user');
-      expect(await a.take('acme', 'bob')).not.toBe('user');
+      expect(await a.acquire('acme', 'bob')).not.toBe('user');
       // Two of alice and one of bob here, one of bob there.
-      expect(await a.take('acme', 'carol')).toBe('tenant');
+      expect(await a.acquire('acme', 'carol')).toBe('tenant');
       held(first ?? '').release();
       await a.announce();
-      held(await a.take('acme', 'carol'));
+      held(await a.acquire('acme', 'carol'));
       held(second ?? '');
       await end(redis);
       await a.announce();

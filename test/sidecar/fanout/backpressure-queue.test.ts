@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Backlog } from '../../../sidecar/fanout/backpressure-queue';
+import { BackpressureQueue } from '../../../sidecar/fanout/backpressure-queue';
 import { MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
 import { outgoingText, type Outgoing } from '../../../sidecar/fanout/frame';
 
@@ -9,7 +9,7 @@ const data = (text: string): Outgoing => ({ ...outgoingText(text, 'note'), kind:
 const note = (text: string): Outgoing => outgoingText(text, 'note');
 const gap = (text: string): Outgoing => outgoingText(text, 'gap');
 
-function textsOf(backlog: Backlog): string[] {
+function textsOf(backlog: BackpressureQueue): string[] {
   const texts: string[] = [];
   while (!backlog.isEmpty) {
     const { items, wire } = backlog.take();
@@ -31,7 +31,7 @@ describe('a backlog', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const backlog = new Backlog();
+        const backlog = new BackpressureQueue();
         const waiting: Outgoing[] = [];
         const taken: string[] = [];
         const came: string[] = [];
@@ -65,7 +65,7 @@ describe('a backlog', () => {
   });
 
   it('puts the gap where the first frame that is left out was, and keeps every note in order', () => {
-    const backlog = new Backlog();
+    const backlog = new BackpressureQueue();
     const items = [note('ready'), data('0'), note('ack 1'), gap('gap 1'), data('1'), note('ack 2')];
     for (const item of items) backlog.push(item);
     backlog.leaveOut(gap('gap 2'));
@@ -75,7 +75,7 @@ describe('a backlog', () => {
   });
 
   it('holds one gap however often frames are left out', () => {
-    const backlog = new Backlog();
+    const backlog = new BackpressureQueue();
     for (let offset = 1; offset < 100; offset += 1) {
       backlog.push(data(`${offset - 1}`));
       backlog.leaveOut(gap(`gap ${offset}`));
@@ -85,7 +85,7 @@ describe('a backlog', () => {
   });
 
   it('leaves frames out without a word for a client that is not told of gaps', () => {
-    const backlog = new Backlog();
+    const backlog = new BackpressureQueue();
     for (const item of [data('0'), note('error'), data('1')]) backlog.push(item);
     backlog.leaveOut(undefined);
     expect(textsOf(backlog)).toEqual(['error']);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { BridgeSocket } from '../../../sidecar/fanout/bridge-socket';
-import { serverFrame } from '../../../sidecar/fanout/frame-encoding';
+import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
 import { Client } from '../fixture';
 
 const server = createServer();
@@ -52,7 +52,7 @@ function opcodesOf(bytes: Buffer): number[] {
   return opcodes;
 }
 
-const PENDING = serverFrame(Buffer.from('pending'), false);
+const PENDING = encodeFrame(Buffer.from('pending'), false);
 const [TEXT, CLOSE, PING, PONG] = [0x1, 0x8, 0x9, 0xa];
 
 beforeAll(async () => {

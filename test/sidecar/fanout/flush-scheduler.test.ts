@@ -3,12 +3,12 @@ import { batchOf, MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
 import {
   BUSY_UTILIZATION,
   CALM_UTILIZATION,
-  Pace,
+  FlushDelay,
   SAMPLE_INTERVAL_MS,
 } from '../../../sidecar/fanout/flush-delay';
-import { Run } from '../../../sidecar/fanout/frame-list';
+import { FrameList } from '../../../sidecar/fanout/frame-list';
 import { LoopShares, SHARE_MS, SLICE_MS } from '../../../sidecar/lib/loop-shares';
-import { MAX_SMALL_WRITES, Turn } from '../../../sidecar/fanout/flush-scheduler';
+import { MAX_SMALL_WRITES, FlushScheduler } from '../../../sidecar/fanout/flush-scheduler';
 import { outgoingText } from '../../../sidecar/fanout/frame';
 
 const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
@@ -19,7 +19,7 @@ describe('runs of a turn', () => {
     const targets = fc.array(fc.nat({ max: 3 }), { maxLength: 12 });
     fc.assert(
       fc.property(sizes, targets, (lengths, missing) => {
-        const empty = Run.empty();
+        const empty = FrameList.empty();
         const runs = [empty, empty, empty];
         const came: Buffer[][] = [[], [], []];
         for (const [index, length] of lengths.entries()) {
@@ -44,7 +44,7 @@ describe('runs of a turn', () => {
 
   it('put small frames together and leave a large one alone, not copied', () => {
     const [small, large] = [item('a'), item('b'.repeat(100_000))];
-    const run = [small, small, large, small].reduce((longer, each) => longer.with(each), Run.empty());
+    const run = [small, small, large, small].reduce((longer, each) => longer.with(each), FrameList.empty());
     expect(run.batches.map(({ items }) => items.length)).toEqual([2, 1, 1]);
     expect(run.batches[1]?.wire).toBe(large.wire);
     expect(run.batches).toBe(run.batches);
@@ -60,32 +60,32 @@ describe('the pace of turns', () => {
   const MAX_MS = 16;
 
   it('lets a turn end at once while the loop has time, however much there is to write', () => {
-    const pace = new Pace(MAX_MS, () => BUSY_UTILIZATION);
-    pace.wrote(0, 50);
-    expect(pace.delayMs(50)).toBe(0);
+    const flushDelay = new FlushDelay(MAX_MS, () => BUSY_UTILIZATION);
+    flushDelay.wrote(0, 50);
+    expect(flushDelay.delayMs(50)).toBe(0);
   });
 
   it('gathers in proportion to the time that writing took, up to the limit, once the loop is busy', () => {
-    const pace = new Pace(MAX_MS, () => 0.9);
-    expect(pace.delayMs(0)).toBe(0);
-    pace.wrote(0, 2);
-    expect(pace.delayMs(2)).toBe(6);
-    expect(pace.delayMs(5)).toBe(3);
-    expect(pace.delayMs(100)).toBe(0);
-    pace.wrote(100, 120);
-    expect(pace.delayMs(120)).toBe(MAX_MS);
+    const flushDelay = new FlushDelay(MAX_MS, () => 0.9);
+    expect(flushDelay.delayMs(0)).toBe(0);
+    flushDelay.wrote(0, 2);
+    expect(flushDelay.delayMs(2)).toBe(6);
+    expect(flushDelay.delayMs(5)).toBe(3);
+    expect(flushDelay.delayMs(100)).toBe(0);
+    flushDelay.wrote(100, 120);
+    expect(flushDelay.delayMs(120)).toBe(MAX_MS);
   });
 
   it('goes on until the loop is calm, and looks at it now and then only', () => {
     let utilization = 0.9;
     let looks = 0;
-    const pace = new Pace(MAX_MS, () => {
+    const flushDelay = new FlushDelay(MAX_MS, () => {
       looks += 1;
       return utilization;
     });
     const delayAfterWrite = (nowMs: number): number => {
-      pace.wrote(nowMs - 1, nowMs);
-      return pace.delayMs(nowMs);
+      flushDelay.wrote(nowMs - 1, nowMs);
+      return flushDelay.delayMs(nowMs);
     };
     expect(delayAfterWrite(0)).toBe(3);
     utilization = (BUSY_UTILIZATION + CALM_UTILIZATION) / 2;
@@ -99,20 +99,20 @@ describe('the pace of turns', () => {
   });
 
   it('never waits when the limit is 0', () => {
-    const pace = new Pace(0, () => 1);
-    pace.wrote(0, 10);
-    expect(pace.delayMs(10)).toBe(0);
+    const flushDelay = new FlushDelay(0, () => 1);
+    flushDelay.wrote(0, 10);
+    expect(flushDelay.delayMs(10)).toBe(0);
   });
 });
 
 describe('a turn', () => {
-  const idle = (): Pace => new Pace(16, () => 0);
+  const idle = (): FlushDelay => new FlushDelay(16, () => 0);
 
   it('ends with one flush for each that joined, before anything that comes later', async () => {
-    const turn = new Turn(idle());
+    const scheduler = new FlushScheduler(idle());
     const flushed: string[] = [];
-    turn.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('a') });
-    turn.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('b') });
+    scheduler.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('a') });
+    scheduler.join({ owner: 'acme', bytes: 1, flush: () => flushed.push('b') });
     expect(flushed).toEqual([]);
     await new Promise((resolve) => setImmediate(resolve));
     expect(flushed).toEqual(['a', 'b']);
@@ -121,21 +121,21 @@ describe('a turn', () => {
   });
 
   it('gives all of a turn the same empty run, and the next turn another', () => {
-    const turn = new Turn(idle());
+    const scheduler = new FlushScheduler(idle());
     const waiting = { owner: 'acme', bytes: 1, flush: () => undefined };
-    const first = turn.join(waiting);
-    expect(turn.join(waiting)).toBe(first);
-    turn.end();
-    expect(turn.join(waiting)).not.toBe(first);
-    turn.end();
+    const first = scheduler.join(waiting);
+    expect(scheduler.join(waiting)).toBe(first);
+    scheduler.end();
+    expect(scheduler.join(waiting)).not.toBe(first);
+    scheduler.end();
   });
 
   it('lets what joins while it ends wait for the next one', async () => {
-    const turn = new Turn(idle());
+    const scheduler = new FlushScheduler(idle());
     let flushes = 0;
     const again = { owner: 'acme', bytes: 1, flush: () => (flushes += 1) };
-    turn.join({ owner: 'acme', bytes: 1, flush: () => turn.join(again) });
-    turn.end();
+    scheduler.join({ owner: 'acme', bytes: 1, flush: () => scheduler.join(again) });
+    scheduler.end();
     expect(flushes).toBe(0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(flushes).toBe(1);
@@ -144,11 +144,11 @@ describe('a turn', () => {
   it('gathers for as long as a busy loop is to be spared', () => {
     jest.useFakeTimers();
     try {
-      const pace = new Pace(16, () => 1);
-      const turn = new Turn(pace, undefined, undefined, () => 0);
-      pace.wrote(-16, 0);
+      const flushDelay = new FlushDelay(16, () => 1);
+      const scheduler = new FlushScheduler(flushDelay, undefined, undefined, () => 0);
+      flushDelay.wrote(-16, 0);
       const flush = jest.fn(() => 0);
-      turn.join({ owner: 'acme', bytes: 1, flush });
+      scheduler.join({ owner: 'acme', bytes: 1, flush });
       jest.advanceTimersByTime(15);
       expect(flush).not.toHaveBeenCalled();
       jest.advanceTimersByTime(1);
@@ -163,20 +163,20 @@ describe('a turn', () => {
     let nowMs: number;
     let later: (() => void)[];
     let lags: number[];
-    let turn: Turn;
+    let scheduler: FlushScheduler;
     let written: string[];
 
     beforeEach(() => {
       [nowMs, later, lags, written] = [0, [], [], []];
-      turn = new Turn(
-        new Pace(0, () => 0),
+      scheduler = new FlushScheduler(
+        new FlushDelay(0, () => 0),
         (lagMs) => lags.push(lagMs),
         new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) }),
         () => nowMs,
       );
     });
     const joinSmall = (owner: string): void => {
-      turn.join({
+      scheduler.join({
         owner,
         bytes: MAX_BATCH_BYTES,
         flush: () => {
@@ -186,7 +186,7 @@ describe('a turn', () => {
       });
     };
     const join = (owner: string): void => {
-      turn.join({
+      scheduler.join({
         owner,
         bytes: MAX_BATCH_BYTES + 1,
         flush: () => {
@@ -202,7 +202,7 @@ describe('a turn', () => {
     it('lets in whatever else came after at most a slice', () => {
       for (let index = 0; index < 100; index += 1) join('acme');
       let fromMs = nowMs;
-      turn.end();
+      scheduler.end();
       expect(nowMs - fromMs).toBeLessThanOrEqual(SLICE_MS);
       while (later.length > 0) {
         fromMs = nowMs;
@@ -215,7 +215,7 @@ describe('a turn', () => {
     it('writes for another tenant before the rest, though it came last', () => {
       for (let index = 0; index < 100; index += 1) join('acme');
       join('evil');
-      turn.end();
+      scheduler.end();
       expect(written).toContain('evil');
       expect(written.length).toBeLessThanOrEqual(SLICE_MS / WRITE_MS + 1);
       expect(written.indexOf('evil')).toBeLessThanOrEqual(SHARE_MS / WRITE_MS);
@@ -223,21 +223,21 @@ describe('a turn', () => {
 
     it('writes what is small before what is large, though it came last', () => {
       for (let index = 0; index < 100; index += 1) join('acme');
-      turn.join({ owner: 'acme', bytes: MAX_BATCH_BYTES, flush: () => written.push('small') });
-      turn.end();
+      scheduler.join({ owner: 'acme', bytes: MAX_BATCH_BYTES, flush: () => written.push('small') });
+      scheduler.end();
       expect(written[0]).toBe('small');
     });
 
     it('is not cut when they are small and not very many: each frame would cost more', () => {
       for (let index = 0; index < MAX_SMALL_WRITES; index += 1) joinSmall('acme');
-      turn.end();
+      scheduler.end();
       expect(written).toHaveLength(MAX_SMALL_WRITES);
     });
 
     it('is cut when they are very many, and writes for another tenant before the rest', () => {
       for (let index = 0; index < 2 * MAX_SMALL_WRITES; index += 1) joinSmall('acme');
       joinSmall('evil');
-      turn.end();
+      scheduler.end();
       expect(written.length).toBeLessThanOrEqual(MAX_SMALL_WRITES + SLICE_MS / WRITE_MS);
       expect(written.slice(MAX_SMALL_WRITES)).toContain('evil');
       while (later.length > 0) nextTurnOfTheLoop();
@@ -246,7 +246,7 @@ describe('a turn', () => {
 
     it('tells of its lag once, when all is written', () => {
       for (const owner of ['acme', 'evil', 'third']) for (let index = 0; index < 10; index += 1) join(owner);
-      turn.end();
+      scheduler.end();
       expect(lags).toEqual([]);
       while (later.length > 0) nextTurnOfTheLoop();
       expect(written).toHaveLength(30);
@@ -255,9 +255,9 @@ describe('a turn', () => {
 
     it('lets the next turn begin meanwhile', () => {
       for (let index = 0; index < 100; index += 1) join('acme');
-      turn.end();
+      scheduler.end();
       join('evil');
-      turn.end();
+      scheduler.end();
       nextTurnOfTheLoop();
       nextTurnOfTheLoop();
       expect(written).toContain('evil');

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import { serverFrame } from '../../../sidecar/fanout/frame-encoding';
+import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
 import { Client } from '../fixture';
 
 const server = createServer();
@@ -36,8 +36,8 @@ describe('a frame of the server', () => {
     async (size) => {
       const payload = Buffer.alloc(size, 'é');
       const text = payload.toString('utf8');
-      raw.write(serverFrame(payload, true));
-      raw.write(serverFrame(Buffer.from(text), false));
+      raw.write(encodeFrame(payload, true));
+      raw.write(encodeFrame(Buffer.from(text), false));
       const [first, second] = [await client.next(), await client.next()];
       expect([first.binary, first.data.equals(payload)]).toEqual([true, true]);
       expect([second.binary, second.data.equals(Buffer.from(text))]).toEqual([false, true]);
@@ -46,7 +46,7 @@ describe('a frame of the server', () => {
 
   it('has the shortest header that its length fits', () => {
     const headers = [125, 126, 65_535, 65_536].map((size) => {
-      const bytes = serverFrame(Buffer.alloc(size), false);
+      const bytes = encodeFrame(Buffer.alloc(size), false);
       return bytes.subarray(0, bytes.length - size).toString('hex');
     });
     expect(headers).toEqual(['817d', '817e007e', '817effff', '817f0000000000010000']);
@@ -54,7 +54,7 @@ describe('a frame of the server', () => {
 
   it('keeps a copy, whatever becomes of the bytes that it was made of', () => {
     const payload = Buffer.from('ok');
-    const bytes = serverFrame(payload, false);
+    const bytes = encodeFrame(payload, false);
     payload.fill('x');
     expect(bytes.toString('latin1', 2)).toBe('ok');
   });

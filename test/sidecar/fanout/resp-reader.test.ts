@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { PushReader } from '../../../sidecar/fanout/resp-reader';
+import { RespReader } from '../../../sidecar/fanout/resp-reader';
 
 type Read = readonly ['message', channel: string, payload: string] | readonly ['others', bytes: string];
 
@@ -9,7 +9,7 @@ const message = (channel: string, payload: string, head = '>3\r\n$7\r\nmessage\r
 
 function readAll(chunks: readonly Buffer[]): Read[] {
   const got: Read[] = [];
-  const reader = new PushReader({
+  const reader = new RespReader({
     message: (channel, payload) => got.push(['message', channel, payload.toString()]),
     others: (bytes) => {
       const [last, before] = [got.at(-1), bytes.toString()];
@@ -89,7 +89,7 @@ describe('a reader of what a subscribed connection gets', () => {
   it('keeps bytes that are not UTF-8 as they came', () => {
     const payload = Buffer.of(0xff, 0x00, 0xc3, 0x28);
     let got: Buffer | undefined;
-    const reader = new PushReader({
+    const reader = new RespReader({
       message: (_, bytes) => (got = bytes),
       others: () => undefined,
     });

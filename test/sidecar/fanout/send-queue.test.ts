@@ -4,11 +4,11 @@ import type { ControlFrame } from '../../../protocol/frames';
 import type { FrameStream, UnderlyingSocket } from '../../../sidecar/fanout/bridge-socket';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { MAX_HELD_BYTES } from '../../../sidecar/fanout/held-back';
-import { Outbox, type OutboxMetrics } from '../../../sidecar/fanout/send-queue';
+import { SendQueue, type SendQueueMetrics } from '../../../sidecar/fanout/send-queue';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
-import { Pace } from '../../../sidecar/fanout/flush-delay';
+import { FlushDelay } from '../../../sidecar/fanout/flush-delay';
 import type { SlowConsumerPolicy } from '../../../sidecar/routes/route';
-import { Turn } from '../../../sidecar/fanout/flush-scheduler';
+import { FlushScheduler } from '../../../sidecar/fanout/flush-scheduler';
 import { UnsentBudget } from '../../../sidecar/fanout/unsent-budget';
 import type { UnsentBound } from '../../../sidecar/metrics/outcomes';
 
@@ -70,11 +70,11 @@ class Stream implements Pick<FrameStream, 'write' | 'cork' | 'uncork'> {
 }
 
 interface Rig {
-  readonly outbox: Outbox;
+  readonly sendQueue: SendQueue;
   readonly stream: Stream;
   readonly socket: { -readonly [Key in keyof UnderlyingSocket]: UnderlyingSocket[Key] };
-  readonly turn: Turn;
-  readonly metrics: OutboxMetrics;
+  readonly scheduler: FlushScheduler;
+  readonly metrics: SendQueueMetrics;
   readonly actions: readonly string[];
   readonly close: () => void;
   readonly closings: () => number;
@@ -84,7 +84,7 @@ interface Rig {
 class BusyLoop {
   #nowMs = 0;
   readonly #later: (() => void)[] = [];
-  readonly turn: Turn;
+  readonly scheduler: FlushScheduler;
 
   constructor() {
     const shares = new LoopShares({
@@ -92,12 +92,12 @@ class BusyLoop {
       later: (run) => this.#later.push(run),
     });
     shares.once('other', () => undefined);
-    this.turn = new Turn(new Pace(0, () => 0), undefined, shares, () => this.#nowMs);
+    this.scheduler = new FlushScheduler(new FlushDelay(0, () => 0), undefined, shares, () => this.#nowMs);
   }
 
   /** Ends the turn, and lets the loop go round once. */
   goRound(): void {
-    this.turn.end();
+    this.scheduler.end();
     for (const run of this.#later.splice(0)) run();
   }
 
@@ -114,7 +114,7 @@ function rig(
   slowConsumer: SlowConsumerPolicy,
   maxBufferBytes: number,
   room: number,
-  turn = new Turn(new Pace(0, () => 0)),
+  scheduler = new FlushScheduler(new FlushDelay(0, () => 0)),
   budget = new UnsentBudget(NO_BOUND),
   tenant = 'acme',
 ): Rig {
@@ -139,8 +139,8 @@ function rig(
     openUnsent: () => budget.open(tenant),
     onTooSlow: close,
   };
-  const outbox = new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
-  return { outbox, stream, socket, turn, metrics, actions, close, closings: () => closings };
+  const sendQueue = new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
+  return { sendQueue, stream, socket, scheduler, metrics, actions, close, closings: () => closings };
 }
 
 const counter = {
@@ -168,23 +168,23 @@ const LOOPS = [
 ] as const;
 
 interface Loop {
-  readonly turn: Turn;
+  readonly scheduler: FlushScheduler;
   readonly endTurn: () => void;
   readonly settle: () => void;
 }
 
 function loop(isBusy: boolean): Loop {
   const busy = new BusyLoop();
-  const turn = isBusy ? busy.turn : new Turn(new Pace(0, () => 0));
+  const scheduler = isBusy ? busy.scheduler : new FlushScheduler(new FlushDelay(0, () => 0));
   const endTurn = (): void => {
     if (isBusy) busy.goRound();
-    else turn.end();
+    else scheduler.end();
   };
   const settle = (): void => {
     if (isBusy) busy.settle();
-    else for (let ends = 0; ends < 100; ends += 1) turn.end();
+    else for (let ends = 0; ends < 100; ends += 1) scheduler.end();
   };
-  return { turn, endTurn, settle };
+  return { scheduler, endTurn, settle };
 }
 
 describe('an outbox', () => {
@@ -193,19 +193,19 @@ describe('an outbox', () => {
     (_, isBusy) => {
       fc.assert(
         fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
-          const { turn, endTurn } = loop(isBusy);
-          const { outbox, stream, metrics, socket, close, closings } = rig('close', MAX, room, turn);
+          const { scheduler, endTurn } = loop(isBusy);
+          const { sendQueue, stream, metrics, socket, close, closings } = rig('close', MAX, room, scheduler);
           const sent: string[] = [];
           let frames = 0;
           for (const [index, step] of taken.entries()) {
             if (step === 'end of turn') endTurn();
             else if (step === 'drain') stream.drain(room);
             else if (step === 'note') {
-              outbox.text(`note ${index}`);
+              sendQueue.text(`note ${index}`);
               if (socket.readyState === WebSocket.OPEN) sent.push(`note ${index}`);
             } else {
               const text = `${index}`.padEnd(step.bytes);
-              outbox.data(frameOf(Buffer.from(text), false));
+              sendQueue.data(frameOf(Buffer.from(text), false));
               if (socket.readyState !== WebSocket.OPEN) continue;
               frames += 1;
               sent.push(text);
@@ -213,13 +213,13 @@ describe('an outbox', () => {
           }
           if (closings() === 0) close();
           endTurn();
-          expect(turn.heldCount.bytes).toBe(0);
+          expect(scheduler.heldCount.bytes).toBe(0);
           expect(stream.texts).toEqual(sent);
           expect(metrics.traffic.framesSent).toBe(frames);
           expect(closings()).toBe(1);
           stream.drain(1e6);
-          outbox.text('late');
-          turn.end();
+          sendQueue.text('late');
+          scheduler.end();
           expect(stream.texts).toEqual(sent);
         }),
       );
@@ -231,18 +231,18 @@ describe('an outbox', () => {
     (_, isBusy) => {
       fc.assert(
         fc.property(steps, fc.nat({ max: 30_000 }), (taken, room) => {
-          const { turn, endTurn, settle } = loop(isBusy);
-          const { outbox, stream, closings } = rig('latest', MAX, room, turn);
+          const { scheduler, endTurn, settle } = loop(isBusy);
+          const { sendQueue, stream, closings } = rig('latest', MAX, room, scheduler);
           const notes: string[] = [];
           let end = 0;
           for (const [index, step] of taken.entries()) {
             if (step === 'end of turn') endTurn();
             else if (step === 'drain') stream.drain(room);
             else if (step === 'note') {
-              outbox.text(`note ${index}`);
+              sendQueue.text(`note ${index}`);
               notes.push(`note ${index}`);
             } else {
-              outbox.data(frameOf(Buffer.from(`${end}`.padEnd(step.bytes)), false), counter, end);
+              sendQueue.data(frameOf(Buffer.from(`${end}`.padEnd(step.bytes)), false), counter, end);
               end += 1;
             }
           }
@@ -251,7 +251,7 @@ describe('an outbox', () => {
             stream.drain(1e6);
             settle();
           }
-          expect(turn.heldCount.bytes).toBe(0);
+          expect(scheduler.heldCount.bytes).toBe(0);
           expect(closings()).toBe(0);
           let count = 0;
           const gotNotes: string[] = [];
@@ -273,10 +273,10 @@ describe('an outbox', () => {
   );
 
   it('with policy latest holds no more than the limit, one frame and one write', () => {
-    const { outbox, stream, turn } = rig('latest', MAX, 0);
+    const { sendQueue, stream, scheduler } = rig('latest', MAX, 0);
     for (let offset = 0; offset < 1000; offset += 1) {
-      outbox.data(frameOf(Buffer.alloc(5000, 'x'), false), counter, offset);
-      turn.end();
+      sendQueue.data(frameOf(Buffer.alloc(5000, 'x'), false), counter, offset);
+      scheduler.end();
     }
     stream.drain(1e6);
     const written = stream.written.reduce((sum, bytes) => sum + bytes.length, 0);
@@ -284,10 +284,10 @@ describe('an outbox', () => {
   });
 
   it('gives up a client whose own messages are refused faster than it reads, also with policy latest', () => {
-    const { outbox, turn, closings } = rig('latest', MAX, 0);
+    const { sendQueue, scheduler, closings } = rig('latest', MAX, 0);
     for (let index = 0; index < 1000 && closings() === 0; index += 1) {
-      outbox.text('x'.repeat(100));
-      turn.end();
+      sendQueue.text('x'.repeat(100));
+      scheduler.end();
     }
     expect(closings()).toBe(1);
   });
@@ -296,10 +296,15 @@ describe('an outbox', () => {
     let nowMs = 0;
     const later: (() => void)[] = [];
     const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) });
-    const turn = new Turn(new Pace(0, () => 0), undefined, shares, () => (nowMs += SLICE_MS));
+    const scheduler = new FlushScheduler(
+      new FlushDelay(0, () => 0),
+      undefined,
+      shares,
+      () => (nowMs += SLICE_MS),
+    );
     const { metrics } = rig('close', MAX, MAX);
     const streams = [new Stream(Infinity), new Stream(Infinity), new Stream(Infinity)];
-    const outboxes = streams.map((stream) => {
+    const sendQueues = streams.map((stream) => {
       const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
       const policy = {
         owner: 'acme',
@@ -308,21 +313,21 @@ describe('an outbox', () => {
         openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
-      return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+      return new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
     });
     const send = (text: string): void => {
-      for (const outbox of outboxes) outbox.data(frameOf(Buffer.from(text), false));
+      for (const sendQueue of sendQueues) sendQueue.data(frameOf(Buffer.from(text), false));
     };
     // All of this turn's slice.
     shares.once('other', () => (nowMs += SLICE_MS));
     const large = 'a'.repeat(40_000);
     send(large);
     send(large);
-    turn.end();
+    scheduler.end();
     expect(streams.map(({ texts }) => texts)).toEqual([[], [], []]);
     send('b');
     while (later.length > 0) for (const run of later.splice(0)) run();
-    turn.end();
+    scheduler.end();
     while (later.length > 0) for (const run of later.splice(0)) run();
     expect(streams.map(({ texts }) => texts)).toEqual([
       [large, large, 'b'],
@@ -334,9 +339,9 @@ describe('an outbox', () => {
 
   it('writes no more than the limit and one message at a stretch, however much comes at once', () => {
     const loop = new BusyLoop();
-    const { outbox, stream, closings } = rig('close', MAX, Infinity, loop.turn);
+    const { sendQueue, stream, closings } = rig('close', MAX, Infinity, loop.scheduler);
     const sent = Array.from({ length: 40 }, (_, index) => `${index}`.padEnd(5000));
-    for (const text of sent) outbox.data(frameOf(Buffer.from(text), false));
+    for (const text of sent) sendQueue.data(frameOf(Buffer.from(text), false));
     expect(stream.written).toEqual([]);
     for (let round = 0, before = 0; round < ROUNDS; round += 1) {
       loop.goRound();
@@ -350,14 +355,14 @@ describe('an outbox', () => {
 
   it('lets its client off that has read all, when only the loop has had no time', () => {
     const loop = new BusyLoop();
-    const { outbox, stream, closings } = rig('close', MAX, 1, loop.turn);
+    const { sendQueue, stream, closings } = rig('close', MAX, 1, loop.scheduler);
     const sent = Array.from({ length: 8 }, (_, index) => `${index}`.padEnd(4000));
-    for (const text of sent.slice(0, 2)) outbox.data(frameOf(Buffer.from(text), false));
+    for (const text of sent.slice(0, 2)) sendQueue.data(frameOf(Buffer.from(text), false));
     loop.settle();
-    outbox.data(frameOf(Buffer.from(sent[2] ?? ''), false));
-    loop.turn.once('other', () => undefined);
+    sendQueue.data(frameOf(Buffer.from(sent[2] ?? ''), false));
+    loop.scheduler.once('other', () => undefined);
     stream.drain(Infinity);
-    for (const text of sent.slice(3)) outbox.data(frameOf(Buffer.from(text), false));
+    for (const text of sent.slice(3)) sendQueue.data(frameOf(Buffer.from(text), false));
     expect(closings()).toBe(0);
     loop.settle();
     expect(stream.texts).toEqual(sent);
@@ -366,14 +371,14 @@ describe('an outbox', () => {
 
   it('writes what its client had no room for in the shares of the loop, when a thousand have room at once', () => {
     const loop = new BusyLoop();
-    const rigs = Array.from({ length: 50 }, () => rig('close', MAX, 1, loop.turn));
+    const rigs = Array.from({ length: 50 }, () => rig('close', MAX, 1, loop.scheduler));
     const frame = frameOf(Buffer.alloc(5000, 'x'), false);
-    for (const { outbox } of rigs) {
-      outbox.data(frame);
+    for (const { sendQueue } of rigs) {
+      sendQueue.data(frame);
       loop.settle();
-      outbox.data(frame);
+      sendQueue.data(frame);
     }
-    loop.turn.once('other', () => undefined);
+    loop.scheduler.once('other', () => undefined);
     const written = (): number => rigs.filter(({ stream }) => stream.written.length === 2).length;
     for (const { stream } of rigs) stream.drain(Infinity);
     for (let before = 0; before < rigs.length;) {
@@ -385,31 +390,31 @@ describe('an outbox', () => {
 
   it('writes at once, whatever the loop has to do, when all sockets together hold back too much', () => {
     const loop = new BusyLoop();
-    const { outbox, stream } = rig('close', MAX, Infinity, loop.turn);
+    const { sendQueue, stream } = rig('close', MAX, Infinity, loop.scheduler);
     const frame = (): ReturnType<typeof frameOf> => frameOf(Buffer.alloc(60_000, 'x'), false);
     const frames = Math.ceil(MAX_HELD_BYTES / 60_000) + 1;
-    for (let index = 0; index < frames - 2; index += 1) outbox.data(frame());
+    for (let index = 0; index < frames - 2; index += 1) sendQueue.data(frame());
     expect(stream.written).toEqual([]);
-    outbox.data(frame());
-    outbox.data(frame());
+    sendQueue.data(frame());
+    sendQueue.data(frame());
     expect(stream.written.length).toBeGreaterThan(0);
-    expect(loop.turn.heldCount.bytes).toBeLessThanOrEqual(MAX_HELD_BYTES);
+    expect(loop.scheduler.heldCount.bytes).toBeLessThanOrEqual(MAX_HELD_BYTES);
   });
 
   it('holds nothing back once it is told to forget', () => {
     const loop = new BusyLoop();
-    const { outbox } = rig('close', MAX, Infinity, loop.turn);
-    for (let index = 0; index < 10; index += 1) outbox.data(frameOf(Buffer.alloc(5000, 'x'), false));
-    expect(loop.turn.heldCount.bytes).toBeGreaterThan(0);
-    outbox.discard();
-    expect(loop.turn.heldCount.bytes).toBe(0);
+    const { sendQueue } = rig('close', MAX, Infinity, loop.scheduler);
+    for (let index = 0; index < 10; index += 1) sendQueue.data(frameOf(Buffer.alloc(5000, 'x'), false));
+    expect(loop.scheduler.heldCount.bytes).toBeGreaterThan(0);
+    sendQueue.discard();
+    expect(loop.scheduler.heldCount.bytes).toBe(0);
   });
 
   it('writes once a turn, the same bytes for all that got the same frames', () => {
-    const turn = new Turn(new Pace(0, () => 0));
+    const scheduler = new FlushScheduler(new FlushDelay(0, () => 0));
     const { metrics } = rig('close', MAX, MAX);
     const streams = [new Stream(MAX), new Stream(MAX)];
-    const outboxes = streams.map((stream) => {
+    const sendQueues = streams.map((stream) => {
       const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
       const policy = {
         owner: 'acme',
@@ -418,13 +423,13 @@ describe('an outbox', () => {
         openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
-      return new Outbox(socket, stream as unknown as FrameStream, turn, metrics, policy);
+      return new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
     });
     for (const text of ['a', 'b', 'c']) {
       const frame = frameOf(Buffer.from(text), false);
-      for (const outbox of outboxes) outbox.data(frame);
+      for (const sendQueue of sendQueues) sendQueue.data(frame);
     }
-    turn.end();
+    scheduler.end();
     expect(streams.map(({ texts }) => texts)).toEqual([
       ['a', 'b', 'c'],
       ['a', 'b', 'c'],
@@ -434,33 +439,33 @@ describe('an outbox', () => {
   });
 
   it('sends nothing of what it was told to forget', () => {
-    const { outbox, stream, turn, close } = rig('close', MAX, MAX);
-    outbox.text('secret');
-    outbox.discard();
+    const { sendQueue, stream, scheduler, close } = rig('close', MAX, MAX);
+    sendQueue.text('secret');
+    sendQueue.discard();
     close();
-    turn.end();
+    scheduler.end();
     expect(stream.texts).toEqual([]);
   });
 
   it('that is sealed takes nothing more, and sends what waited before the close frame only', () => {
-    const { outbox, stream, turn, close } = rig('close', MAX, MAX);
-    outbox.text('before');
-    outbox.seal();
-    outbox.data(frameOf(Buffer.from('after'), false));
-    outbox.text('after');
-    turn.end();
+    const { sendQueue, stream, scheduler, close } = rig('close', MAX, MAX);
+    sendQueue.text('before');
+    sendQueue.seal();
+    sendQueue.data(frameOf(Buffer.from('after'), false));
+    sendQueue.text('after');
+    scheduler.end();
     expect(stream.texts).toEqual([]);
     close();
     expect(stream.texts).toEqual(['before']);
   });
 
   it('that is sealed keeps what its client had no room for until the close frame', () => {
-    const { outbox, stream, turn, close } = rig('close', MAX, 1);
+    const { sendQueue, stream, scheduler, close } = rig('close', MAX, 1);
     for (const text of ['first', 'second']) {
-      outbox.text(text);
-      turn.end();
+      sendQueue.text(text);
+      scheduler.end();
     }
-    outbox.seal();
+    sendQueue.seal();
     stream.drain(MAX);
     expect(stream.texts).toEqual(['first']);
     close();
@@ -481,8 +486,8 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
   ): Rig {
     const made = rig(policy, Infinity, 0, undefined, budget, tenant);
     for (let sent = 0; sent < frames; sent += 1) {
-      made.outbox.data(FRAME);
-      made.turn.end();
+      made.sendQueue.data(FRAME);
+      made.scheduler.end();
     }
     return made;
   }
@@ -499,7 +504,7 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
 
   it('gives back all once it is discarded', () => {
     const budget = new UnsentBudget(NO_BOUND);
-    waiting(budget, 3).outbox.discard();
+    waiting(budget, 3).sendQueue.discard();
     expect([budget.bytes, budget.tenants]).toEqual([0, 0]);
   });
 
@@ -507,8 +512,8 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
     const budget = new UnsentBudget({ totalBytes: 1, tenantBytes: 1 });
     const quick = rig('close', Infinity, Infinity, undefined, budget);
     waiting(budget, 1);
-    quick.outbox.data(FRAME);
-    quick.turn.end();
+    quick.sendQueue.data(FRAME);
+    quick.scheduler.end();
     expect([quick.closings(), quick.actions, budget.bytes]).toEqual([0, [], WIRE]);
   });
 
@@ -516,7 +521,7 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
     const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
     const [one, two] = [waiting(budget, 2), waiting(budget, 3)];
     const other = waiting(budget, 3, 'close', 'globex');
-    for (const { outbox } of [one, other]) outbox.data(FRAME);
+    for (const { sendQueue } of [one, other]) sendQueue.data(FRAME);
     expect([one, two, other].map(({ closings }) => closings())).toEqual([1, 0, 0]);
     expect(one.actions).toEqual(['closed: tenant']);
     expect(one.stream.written).toHaveLength(1);
@@ -525,8 +530,8 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
 
   it('leaves a client of a route for the latest with the newest frame', () => {
     const budget = new UnsentBudget({ totalBytes: Infinity, tenantBytes: 4 * WIRE });
-    const { outbox, actions, closings } = waiting(budget, 5, 'latest');
-    outbox.data(FRAME, counter, 5);
+    const { sendQueue, actions, closings } = waiting(budget, 5, 'latest');
+    sendQueue.data(FRAME, counter, 5);
     expect([actions, closings()]).toEqual([['replaced: tenant'], 0]);
     expect(budget.bytes).toBeLessThan(4 * WIRE);
   });
@@ -534,7 +539,7 @@ describe('an outbox whose client takes no more, and the budget of all', () => {
   it('closes one of the tenant with most once too much waits for all', () => {
     const budget = new UnsentBudget({ totalBytes: 7 * WIRE, tenantBytes: Infinity });
     const [small, large] = [waiting(budget, 2, 'close', 'globex'), waiting(budget, 6)];
-    for (const { outbox } of [small, large]) outbox.data(FRAME);
+    for (const { sendQueue } of [small, large]) sendQueue.data(FRAME);
     expect([small, large].map(({ actions }) => actions)).toEqual([[], ['closed: total']]);
   });
 });

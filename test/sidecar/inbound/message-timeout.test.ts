@@ -1,4 +1,4 @@
-import { MessageDeadline } from '../../../sidecar/inbound/message-timeout';
+import { MessageTimeout } from '../../../sidecar/inbound/message-timeout';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
 import { clientFrame, OPCODES } from '../client-frame';
 
@@ -11,7 +11,7 @@ let nowMs: number;
 let wheel: TimerWheel;
 let isPaused: boolean;
 let late: number;
-let deadline: MessageDeadline;
+let timeout: MessageTimeout;
 
 beforeEach(() => {
   nowMs = 0;
@@ -24,7 +24,7 @@ beforeEach(() => {
     },
     reset: () => (late += 1),
   };
-  deadline = new MessageDeadline({ wheel, monotonicMs: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
+  timeout = new MessageTimeout({ wheel, monotonicMs: () => nowMs, messageTimeoutMs: TIMEOUT_MS }, reader);
 });
 
 function pass(ms: number): void {
@@ -34,36 +34,36 @@ function pass(ms: number): void {
 
 describe('the deadline for messages', () => {
   it('is none for messages that come whole', () => {
-    deadline.read(Buffer.concat([WHOLE, WHOLE]));
+    timeout.read(Buffer.concat([WHOLE, WHOLE]));
     expect(wheel.size).toBe(0);
   });
 
   it('begins with a message and ends with it', () => {
-    deadline.read(BEGUN);
+    timeout.read(BEGUN);
     expect(wheel.size).toBe(1);
     pass(TIMEOUT_MS - 1);
-    deadline.read(REST);
+    timeout.read(REST);
     expect(wheel.size).toBe(0);
     pass(TIMEOUT_MS);
     expect(late).toBe(0);
   });
 
   it('passes however many bytes and pings come before the end of the message', () => {
-    deadline.read(clientFrame(OPCODES.text, 1, false));
+    timeout.read(clientFrame(OPCODES.text, 1, false));
     for (let count = 0; count < TIMEOUT_MS; count += 1) {
       expect(late).toBe(0);
       pass(1);
-      deadline.read(clientFrame(OPCODES.ping, 1));
-      deadline.read(clientFrame(OPCODES.continuation, 1, false));
+      timeout.read(clientFrame(OPCODES.ping, 1));
+      timeout.read(clientFrame(OPCODES.continuation, 1, false));
     }
     expect(late).toBe(1);
   });
 
   it('is that of each message, though there is none between them at which nothing is unfinished', () => {
-    deadline.read(BEGUN);
+    timeout.read(BEGUN);
     for (let count = 0; count < 5; count += 1) {
       pass(TIMEOUT_MS - 1);
-      deadline.read(Buffer.concat([REST, BEGUN]));
+      timeout.read(Buffer.concat([REST, BEGUN]));
     }
     expect([late, wheel.size]).toEqual([0, 1]);
     pass(TIMEOUT_MS);
@@ -71,7 +71,7 @@ describe('the deadline for messages', () => {
   });
 
   it('begins anew while the bridge itself does not read', () => {
-    deadline.read(BEGUN);
+    timeout.read(BEGUN);
     isPaused = true;
     pass(TIMEOUT_MS);
     isPaused = false;
@@ -82,11 +82,11 @@ describe('the deadline for messages', () => {
   });
 
   it('begins anew when the bridge reads on, if there is one', () => {
-    deadline.restart();
+    timeout.restart();
     expect(wheel.size).toBe(0);
-    deadline.read(BEGUN);
+    timeout.read(BEGUN);
     pass(TIMEOUT_MS - 1);
-    deadline.restart();
+    timeout.restart();
     pass(TIMEOUT_MS - 1);
     expect([late, wheel.size]).toEqual([0, 1]);
     pass(1);
@@ -94,8 +94,8 @@ describe('the deadline for messages', () => {
   });
 
   it('is forgotten when the connection ends', () => {
-    deadline.read(BEGUN);
-    deadline.cancel();
+    timeout.read(BEGUN);
+    timeout.cancel();
     expect(wheel.size).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {
   FORGIVENESS_MS,
-  MessageMeter,
+  RateLimiter,
   type MessageRate,
   type MessageVerdict,
 } from '../../../sidecar/inbound/rate-limiter';
@@ -23,9 +23,9 @@ interface Sent {
 }
 
 function send(rate: MessageRate, gaps: readonly number[]): readonly Sent[] {
-  const meter = new MessageMeter(rate);
+  const rateLimiter = new RateLimiter(rate);
   let atMs = START_MS;
-  return gaps.map((gap) => ({ atMs: (atMs += gap), verdict: meter.take(atMs) }));
+  return gaps.map((gap) => ({ atMs: (atMs += gap), verdict: rateLimiter.take(atMs) }));
 }
 
 /** The most of `times` that any window of `windowMs` holds, beyond what `perSecond` gives in it. */
@@ -101,29 +101,29 @@ describe("a socket's messages", () => {
   });
 
   it('are taken again when a flood has rested', () => {
-    const meter = new MessageMeter({ perSecond: 10, burst: 3 });
-    for (let i = 0; i < 6; i += 1) meter.take(START_MS);
-    expect(meter.take(START_MS)).toBe('flood');
-    expect(meter.take(START_MS + 99)).toBe('flood');
-    expect(meter.take(START_MS + 100)).toBe('taken');
+    const rateLimiter = new RateLimiter({ perSecond: 10, burst: 3 });
+    for (let i = 0; i < 6; i += 1) rateLimiter.take(START_MS);
+    expect(rateLimiter.take(START_MS)).toBe('flood');
+    expect(rateLimiter.take(START_MS + 99)).toBe('flood');
+    expect(rateLimiter.take(START_MS + 100)).toBe('taken');
   });
 
   it('do not wait for a clock that was set back', () => {
-    const meter = new MessageMeter({ perSecond: 10, burst: 3 });
-    for (let i = 0; i < 6; i += 1) meter.take(START_MS);
+    const rateLimiter = new RateLimiter({ perSecond: 10, burst: 3 });
+    for (let i = 0; i < 6; i += 1) rateLimiter.take(START_MS);
     const before = START_MS - 3_600_000;
-    expect(meter.take(before)).toBe('taken');
-    expect(meter.take(before)).toBe('refused');
-    expect(meter.take(before + 100)).toBe('taken');
+    expect(rateLimiter.take(before)).toBe('taken');
+    expect(rateLimiter.take(before)).toBe('refused');
+    expect(rateLimiter.take(before + 100)).toBe('taken');
   });
 
   it('are taken without end when there is no rate, and what is refused is bounded all the same', () => {
-    const meter = new MessageMeter({ perSecond: 0, burst: 2 });
-    for (let i = 0; i < 1000; i += 1) expect(meter.take(START_MS)).toBe('taken');
-    expect([meter.refuse(START_MS), meter.refuse(START_MS), meter.refuse(START_MS)]).toEqual([
-      'refused',
-      'refused',
-      'flood',
-    ]);
+    const rateLimiter = new RateLimiter({ perSecond: 0, burst: 2 });
+    for (let i = 0; i < 1000; i += 1) expect(rateLimiter.take(START_MS)).toBe('taken');
+    expect([
+      rateLimiter.refuse(START_MS),
+      rateLimiter.refuse(START_MS),
+      rateLimiter.refuse(START_MS),
+    ]).toEqual(['refused', 'refused', 'flood']);
   });
 });

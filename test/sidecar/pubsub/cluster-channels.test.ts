@@ -1,5 +1,5 @@
 import { keySlot } from '../../../redis/key-slot';
-import { ShardedSubscriptions, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
+import { ClusterChannels, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
 import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 
 /** A master that answers when the test lets it, and counts as Redis does. */
@@ -47,12 +47,12 @@ const MEMBER = { name: 'member' };
 let a: FakeLink;
 let b: FakeLink;
 let told: string[];
-let subscriptions: ShardedSubscriptions<object>;
+let subscriptions: ClusterChannels<object>;
 
 beforeEach(() => {
   [a, b] = [new FakeLink(), new FakeLink()];
   told = [];
-  subscriptions = new ShardedSubscriptions({
+  subscriptions = new ClusterChannels({
     lost: (channels) => told.push(`lost ${channels.join(' ')}`),
     restored: () => told.push('restored'),
     refused: () => told.push('refused'),

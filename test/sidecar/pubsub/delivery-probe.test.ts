@@ -38,7 +38,7 @@ afterEach(() => {
 
 /** What is published is heard. */
 function hear(message = published.at(-1) ?? ''): void {
-  probe.take(frameOf(Buffer.from(message), false));
+  probe.deliver(frameOf(Buffer.from(message), false));
 }
 
 function pass(ms: number): Promise<void> {

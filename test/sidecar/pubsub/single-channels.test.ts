@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { Subscriptions } from '../../../sidecar/pubsub/single-channels';
+import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
-import type { RefusedChannels, Subscriber } from '../../../sidecar/pubsub/subscribe-commands';
+import type { RefusedChannels, SubscribeCommands } from '../../../sidecar/pubsub/subscribe-commands';
 
 interface Sent {
   readonly change: 'subscribe' | 'unsubscribe';
@@ -13,7 +13,7 @@ interface Sent {
  * A connection and the Redis behind it: commands wait in order until Redis takes the next, and a lost
  * connection loses them and every subscription.
  */
-class SlowRedis implements Subscriber {
+class SlowRedis implements SubscribeCommands {
   readonly subscribed = new Set<string>();
   readonly sent: Sent[] = [];
   readonly log: string[] = [];
@@ -63,9 +63,9 @@ class SlowRedis implements Subscriber {
   }
 }
 
-function connected(): { redis: SlowRedis; subscriptions: Subscriptions<object> } {
+function connected(): { redis: SlowRedis; subscriptions: SingleChannels<object> } {
   const redis = new SlowRedis();
-  const subscriptions = new Subscriptions<object>(redis);
+  const subscriptions = new SingleChannels<object>(redis);
   void subscriptions.up();
   return { redis, subscriptions };
 }

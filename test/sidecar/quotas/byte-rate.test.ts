@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ByteOwners, withRoomFor } from '../../../sidecar/quotas/byte-owners';
 import type { ByteRate } from '../../../sidecar/quotas/byte-rate';
 import { MessageAllowance } from '../../../sidecar/inbound/message-allowance';
-import { MessageMeter } from '../../../sidecar/inbound/rate-limiter';
+import { RateLimiter } from '../../../sidecar/inbound/rate-limiter';
 
 const LARGEST = 100;
 const rate = fc.record({
@@ -70,7 +70,7 @@ describe('the bytes of a socket, a user and a tenant', () => {
         const sockets = SENDERS.map(
           ([tenant, user]) =>
             new MessageAllowance(
-              new MessageMeter({ perSecond: 0, burst: 1_000_000 }),
+              new RateLimiter({ perSecond: 0, burst: 1_000_000 }),
               limits.socket,
               owners.join(tenant, user),
             ),
@@ -105,7 +105,7 @@ describe('the bytes of a socket, a user and a tenant', () => {
     const any = { perSecond: 0, burst: 1 };
     const owners = new ByteOwners({ socket: limits, user: any, tenant: any });
     const socket = new MessageAllowance(
-      new MessageMeter({ perSecond: 0, burst: 1000 }),
+      new RateLimiter({ perSecond: 0, burst: 1000 }),
       limits,
       owners.join('t', 'u'),
     );

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { ConnectionCaps } from '../../../sidecar/quotas/connection-quota';
-import { redisCapStore } from '../../../sidecar/quotas/redis-quota-store';
-import { TenantCaps, type CapStore, type Place } from '../../../sidecar/quotas/tenant-quota';
+import { ConnectionQuota } from '../../../sidecar/quotas/connection-quota';
+import { redisQuotaStore } from '../../../sidecar/quotas/redis-quota-store';
+import { TenantQuota, type QuotaStore, type Permit } from '../../../sidecar/quotas/tenant-quota';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { eventually, UNPREFIXED } from '../fixture';
 
@@ -24,15 +24,15 @@ afterAll(async () => {
   await server.stop();
 });
 
-function newCaps(limits: Partial<{ tenant: number; user: number }>, leaseMs = LEASE_MS): ConnectionCaps {
-  const store = redisCapStore(redis, randomBytes(8).toString('hex'), leaseMs);
-  return new ConnectionCaps(store, UNPREFIXED, { tenant: 0, user: 0, ...limits });
+function newCaps(limits: Partial<{ tenant: number; user: number }>, leaseMs = LEASE_MS): ConnectionQuota {
+  const store = redisQuotaStore(redis, randomBytes(8).toString('hex'), leaseMs);
+  return new ConnectionQuota(store, UNPREFIXED, { tenant: 0, user: 0, ...limits });
 }
 
-async function taken(caps: ConnectionCaps, tenant = 'acme', user = 'alice'): Promise<Place> {
-  const place = await caps.take(tenant, user);
-  if (typeof place === 'string') throw new Error(`expected a place, but the ${place} has none`);
-  return place;
+async function taken(quota: ConnectionQuota, tenant = 'acme', user = 'alice'): Promise<Permit> {
+  const permit = await quota.acquire(tenant, user);
+  if (typeof permit === 'string') throw new Error(`expected a place, but the ${permit} has none`);
+  return permit;
 }
 
 /** How many connections each limit counts, by key. */
@@ -48,12 +48,12 @@ async function counted(): Promise<Record<string, number>> {
 
 describe('caps', () => {
   it('give as many places as they have, a user and a tenant, and say which one is full', async () => {
-    const caps = newCaps({ tenant: 3, user: 2 });
-    await taken(caps);
-    await taken(caps);
-    expect(await caps.take('acme', 'alice')).toBe('user');
-    await taken(caps, 'acme', 'bob');
-    expect(await caps.take('acme', 'bob')).toBe('tenant');
+    const quota = newCaps({ tenant: 3, user: 2 });
+    await taken(quota);
+    await taken(quota);
+    expect(await quota.acquire('acme', 'alice')).toBe('user');
+    await taken(quota, 'acme', 'bob');
+    expect(await quota.acquire('acme', 'bob')).toBe('tenant');
     expect(await counted()).toEqual({
       [TENANT_KEY]: 3,
       [`${TENANT_KEY}:alice`]: 2,
@@ -62,15 +62,15 @@ describe('caps', () => {
   });
 
   it('count the same user of another tenant, and names with colons and braces, apart', async () => {
-    const caps = newCaps({ tenant: 1, user: 1 });
+    const quota = newCaps({ tenant: 1, user: 1 });
     for (const [tenant, user] of [
       ['acme', 'alice'],
       ['evil', 'alice'],
       ['acme}', 'x'],
       ['acme}:alice', '{'],
     ] as const) {
-      await taken(caps, tenant, user);
-      expect(await caps.take(tenant, user)).toBe('user');
+      await taken(quota, tenant, user);
+      expect(await quota.acquire(tenant, user)).toBe('user');
     }
   });
 
@@ -78,74 +78,74 @@ describe('caps', () => {
     const [a, b] = [newCaps({ tenant: 2 }), newCaps({ tenant: 2 })];
     const first = await taken(a);
     await taken(b);
-    expect([await a.take('acme', 'x'), await b.take('acme', 'y')]).toEqual(['tenant', 'tenant']);
+    expect([await a.acquire('acme', 'x'), await b.acquire('acme', 'y')]).toEqual(['tenant', 'tenant']);
     first.release();
     await a.settled();
     await taken(b, 'acme', 'y');
-    expect(await a.take('acme', 'x')).toBe('tenant');
+    expect(await a.acquire('acme', 'x')).toBe('tenant');
   });
 
   it('let one of two bridges have the last place, however often they race', async () => {
     const [a, b] = [newCaps({ user: 3 }), newCaps({ user: 3 })];
     await taken(a);
     for (let round = 0; round < 100; round += 1) {
-      const answers = await Promise.all([a, b, a, b, a, b].map((caps) => caps.take('acme', 'alice')));
+      const answers = await Promise.all([a, b, a, b, a, b].map((quota) => quota.acquire('acme', 'alice')));
       const places = answers.filter((answer) => typeof answer !== 'string');
       expect(places).toHaveLength(2);
-      for (const place of places) place.release();
+      for (const permit of places) permit.release();
       await Promise.all([a.settled(), b.settled()]);
     }
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
   });
 
   it('take no place of a tenant for a user without one, nor the other way round', async () => {
-    const caps = newCaps({ tenant: 2, user: 1 });
-    await taken(caps);
-    await caps.take('acme', 'alice');
-    await taken(caps, 'acme', 'bob');
-    await caps.take('acme', 'carol');
+    const quota = newCaps({ tenant: 2, user: 1 });
+    await taken(quota);
+    await quota.acquire('acme', 'alice');
+    await taken(quota, 'acme', 'bob');
+    await quota.acquire('acme', 'carol');
     expect(await counted()).toEqual({
       [TENANT_KEY]: 2,
       [`${TENANT_KEY}:alice`]: 1,
       [`${TENANT_KEY}:bob`]: 1,
     });
-    expect(caps.size).toBe(3);
+    expect(quota.size).toBe(3);
   });
 
   it('have a place back once, however often it is given back', async () => {
-    const caps = newCaps({ user: 3 });
-    const [place] = [await taken(caps), await taken(caps), await taken(caps)];
-    for (let i = 0; i < 3; i += 1) place.release();
-    await caps.settled();
+    const quota = newCaps({ user: 3 });
+    const [permit] = [await taken(quota), await taken(quota), await taken(quota)];
+    for (let i = 0; i < 3; i += 1) permit.release();
+    await quota.settled();
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 2 });
   });
 
   it('leave nothing, here and in Redis, when every place is given back', async () => {
-    const caps = newCaps({ tenant: 10, user: 10 });
-    const places = await Promise.all([taken(caps), taken(caps), taken(caps, 'acme', 'bob')]);
-    for (const place of places) place.release();
-    expect(caps.size).toBe(0);
-    await caps.settled();
+    const quota = newCaps({ tenant: 10, user: 10 });
+    const places = await Promise.all([taken(quota), taken(quota), taken(quota, 'acme', 'bob')]);
+    for (const permit of places) permit.release();
+    expect(quota.size).toBe(0);
+    await quota.settled();
     expect(await counted()).toEqual({});
   });
 
   it('ask Redis once while a call is under way, however many come and go meanwhile', async () => {
-    const store = redisCapStore(redis, 'a', LEASE_MS);
+    const store = redisQuotaStore(redis, 'a', LEASE_MS);
     const calls: { readonly counts: number; readonly asks: number }[] = [];
-    const counting: CapStore = {
+    const counting: QuotaStore = {
       put: (counts, asks) => {
         calls.push({ counts: counts.length, asks: asks.length });
         return store.put(counts, asks);
       },
     };
-    const caps = new ConnectionCaps(counting, UNPREFIXED, { tenant: 3, user: 2 });
+    const quota = new ConnectionQuota(counting, UNPREFIXED, { tenant: 3, user: 2 });
     const users = ['alice', 'alice', 'alice', 'bob', 'carol'];
-    const answers = await Promise.all(users.map((user) => caps.take('acme', user)));
+    const answers = await Promise.all(users.map((user) => quota.acquire('acme', user)));
     expect(answers.filter((answer) => typeof answer === 'string')).toEqual(['user', 'tenant']);
     const places = answers.filter((answer) => typeof answer !== 'string');
-    for (const place of places) place.release();
+    for (const permit of places) permit.release();
     // The first releases went with one call, and what was released meanwhile and asked anew with the next.
-    await taken(caps, 'acme', 'dave');
+    await taken(quota, 'acme', 'dave');
     expect(calls).toEqual([
       { counts: 2, asks: 1 },
       { counts: 4, asks: 4 },
@@ -157,44 +157,44 @@ describe('caps', () => {
 
   it('of a tenant without connections are forgotten', async () => {
     let forgotten = 0;
-    const tenant = new TenantCaps(redisCapStore(redis, 'a', LEASE_MS), () => (forgotten += 1));
+    const tenant = new TenantQuota(redisQuotaStore(redis, 'a', LEASE_MS), () => (forgotten += 1));
     const limits = [{ scope: 'tenant', key: TENANT_KEY, max: 1 }] as const;
-    const [place, full] = await Promise.all([tenant.take(limits), tenant.take(limits)]);
+    const [permit, full] = await Promise.all([tenant.acquire(limits), tenant.acquire(limits)]);
     expect([full, forgotten]).toEqual(['tenant', 0]);
-    if (typeof place === 'object') place.release();
+    if (typeof permit === 'object') permit.release();
     await tenant.settled();
     expect(forgotten).toBe(1);
   });
 
   it('tell Redis again what it may have heard of when an answer was lost', async () => {
-    const store = redisCapStore(redis, 'a', LEASE_MS);
+    const store = redisQuotaStore(redis, 'a', LEASE_MS);
     let lost = 1;
-    const losing: CapStore = {
+    const losing: QuotaStore = {
       put: async (counts, asks) => {
         const answers = await store.put(counts, asks);
         if (lost-- > 0) throw new Error('lost');
         return answers;
       },
     };
-    const caps = new ConnectionCaps(losing, UNPREFIXED, { tenant: 3, user: 2 });
-    await expect(caps.take('acme', 'alice')).rejects.toThrow('lost');
-    await caps.settled();
-    expect([caps.size, await counted()]).toEqual([0, {}]);
+    const quota = new ConnectionQuota(losing, UNPREFIXED, { tenant: 3, user: 2 });
+    await expect(quota.acquire('acme', 'alice')).rejects.toThrow('lost');
+    await quota.settled();
+    expect([quota.size, await counted()]).toEqual([0, {}]);
   });
 
   it('ask Redis nothing for what has no limit', async () => {
-    const caps = newCaps({});
-    const place = await taken(caps);
-    place.release();
-    await caps.settled();
-    expect([caps.size, await redis.keys('*')]).toEqual([0, []]);
+    const quota = newCaps({});
+    const permit = await taken(quota);
+    permit.release();
+    await quota.settled();
+    expect([quota.size, await redis.keys('*')]).toEqual([0, []]);
   });
 
   it('of a bridge that says no more what it holds are free when its lease is over', async () => {
     const [dead, alive] = [newCaps({ user: 1 }, 200), newCaps({ user: 1 })];
     await taken(dead);
-    expect(await alive.take('acme', 'alice')).toBe('user');
-    await eventually(async () => typeof (await alive.take('acme', 'alice')) !== 'string');
+    expect(await alive.acquire('acme', 'alice')).toBe('user');
+    await eventually(async () => typeof (await alive.acquire('acme', 'alice')) !== 'string');
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
   });
 
@@ -212,15 +212,15 @@ describe('caps', () => {
   });
 
   it('count for another lease from each announcement on', async () => {
-    const caps = newCaps({ user: 1 });
+    const quota = newCaps({ user: 1 });
     const leaseEnd = async (): Promise<number> => {
       const [value] = await redis.hvals(`${TENANT_KEY}:alice`);
       return Number(value?.split(' ')[1]);
     };
-    await taken(caps);
+    await taken(quota);
     const before = await leaseEnd();
     await eventually(async () => {
-      await caps.announce();
+      await quota.announce();
       return (await leaseEnd()) > before;
     });
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
@@ -232,7 +232,7 @@ describe('caps', () => {
     await redis.flushall();
     await a.announce();
     expect(await counted()).toMatchObject({ [TENANT_KEY]: 1000, [`${TENANT_KEY}:u999`]: 1 });
-    expect([await b.take('acme', 'u7'), await b.take('acme', 'new')]).toEqual(['user', 'tenant']);
+    expect([await b.acquire('acme', 'u7'), await b.acquire('acme', 'new')]).toEqual(['user', 'tenant']);
   });
 
   it('are put right by the next announcement, whatever Redis counts', async () => {
@@ -240,29 +240,29 @@ describe('caps', () => {
     await taken(a);
     const [field] = await redis.hkeys(`${TENANT_KEY}:alice`);
     await redis.hset(`${TENANT_KEY}:alice`, field ?? '', '7 99999999999999');
-    expect(await b.take('acme', 'alice')).toBe('user');
+    expect(await b.acquire('acme', 'alice')).toBe('user');
     await a.announce();
     await taken(b);
-    expect(await b.take('acme', 'alice')).toBe('user');
+    expect(await b.acquire('acme', 'alice')).toBe('user');
   });
 
   it('do not count a field that nobody understands', async () => {
     await redis.hset(`${TENANT_KEY}:alice`, 'x', 'garbage');
-    const caps = newCaps({ user: 1 });
-    (await taken(caps)).release();
-    await caps.settled();
+    const quota = newCaps({ user: 1 });
+    (await taken(quota)).release();
+    await quota.settled();
     expect(await counted()).toEqual({});
   });
 
   it('hold nothing of a place that Redis could not be asked for', async () => {
     const unreachable = new Redis(server.url);
     await unreachable.quit();
-    const caps = new ConnectionCaps(redisCapStore(unreachable, 'a', LEASE_MS), UNPREFIXED, {
+    const quota = new ConnectionQuota(redisQuotaStore(unreachable, 'a', LEASE_MS), UNPREFIXED, {
       tenant: 1,
       user: 1,
     });
-    await expect(caps.take('acme', 'alice')).rejects.toThrow();
-    await caps.settled();
-    expect(caps.size).toBe(0);
+    await expect(quota.acquire('acme', 'alice')).rejects.toThrow();
+    await quota.settled();
+    expect(quota.size).toBe(0);
   });
 });

@@ -2,15 +2,15 @@ import type { Receiver } from '../../../sidecar/fanout/deliver';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { RingBudget } from '../../../sidecar/resume/ring-budget';
-import { Streams } from '../../../sidecar/resume/replay-logs';
-import { Subscriptions } from '../../../sidecar/pubsub/single-channels';
+import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
+import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
 import { deferred } from '../../../sidecar/lib/promises';
 
 /** Streams whose subscriptions are acknowledged when the test says so. */
 async function streamsOn(shares = LoopShares.uncut()) {
   const acknowledgements = new Map<string, () => void>();
-  const subscriptions = new Subscriptions<Receiver>({
+  const subscriptions = new SingleChannels<Receiver>({
     subscribe: ([channel = '']) => {
       const acknowledged = deferred<ReadonlyMap<string, Error>>();
       acknowledgements.set(channel, () => {
@@ -22,7 +22,7 @@ async function streamsOn(shares = LoopShares.uncut()) {
     reset: () => undefined,
   });
   await subscriptions.up();
-  const streams = new Streams({
+  const replayLogs = new ReplayLogs({
     subscriptions,
     wheel: new TimerWheel(250, 512, 0),
     shares,
@@ -34,28 +34,28 @@ async function streamsOn(shares = LoopShares.uncut()) {
     lingerMs: 1000,
   });
   return {
-    streams,
+    replayLogs,
     acknowledge: (channel: string) => acknowledgements.get(channel)?.(),
     publish: (channel: string, text: string) => {
       const frame = frameOf(Buffer.from(text), false);
-      for (const member of subscriptions.members(channel)) member.take(frame);
+      for (const member of subscriptions.members(channel)) member.deliver(frame);
     },
   };
 }
 
 describe('a stream of several channels', () => {
   it('counts nothing before all of them are acknowledged: frames of the others would be missing in between', async () => {
-    const { streams, acknowledge, publish } = await streamsOn();
+    const { replayLogs, acknowledge, publish } = await streamsOn();
     const holder = {};
     const identity = { tenant: 'acme', owner: 'alice', channels: ['tenant', 'user'], senderId: undefined };
-    const stream = streams.hold(identity, undefined, holder);
+    const log = replayLogs.hold(identity, undefined, holder);
     acknowledge('tenant');
     publish('tenant', 'too early');
     acknowledge('user');
-    await streams.subscribed(stream);
+    await replayLogs.subscribed(log);
     publish('user', 'first');
     publish('tenant', 'second');
-    const replay = stream.replay({ epoch: stream.epoch, offset: 100 });
+    const replay = log.replay({ epoch: log.epoch, offset: 100 });
     expect(replay).toMatchObject({
       kind: 'resumed',
       missed: [{ payload: Buffer.from('first') }, { payload: Buffer.from('second') }],
@@ -68,16 +68,16 @@ describe('streams whose restoring takes longer than a slice', () => {
     const laters: (() => void)[] = [];
     let nowMs = 0;
     const shares = new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) });
-    const { streams, acknowledge, publish } = await streamsOn(shares);
+    const { replayLogs, acknowledge, publish } = await streamsOn(shares);
     const told: string[] = [];
     const channels = Array.from({ length: 20 }, (_, index) => `c${index}`);
     for (const channel of channels) {
       const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
-      const stream = streams.hold(identity, undefined, {});
+      const log = replayLogs.hold(identity, undefined, {});
       acknowledge(channel);
-      await streams.subscribed(stream);
-      stream.listen({
-        take: (frame) => void told.push(`${channel} ${frame.payload.toString()}`),
+      await replayLogs.subscribed(log);
+      log.listen({
+        deliver: (frame) => void told.push(`${channel} ${frame.payload.toString()}`),
         lost: () => {
           nowMs += 1;
           told.push(`${channel} gap`);
@@ -85,8 +85,8 @@ describe('streams whose restoring takes longer than a slice', () => {
         refused: () => undefined,
       });
     }
-    streams.interrupt(channels);
-    streams.restore();
+    replayLogs.interrupt(channels);
+    replayLogs.restore();
     expect(told).toHaveLength(SLICE_MS);
     publish('c19', 'between');
     expect(told).toHaveLength(SLICE_MS);
@@ -102,28 +102,28 @@ describe('a stream that its last holder leaves', () => {
     ['lingers for a client that was open on it', true],
     ['is forgotten when no client was: a handshake that is refused leaves nothing', false],
   ])('%s', async (_, wasOpen) => {
-    const { streams, acknowledge } = await streamsOn();
+    const { replayLogs, acknowledge } = await streamsOn();
     const holder = {};
     const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
-    const stream = streams.hold(identity, undefined, holder);
+    const log = replayLogs.hold(identity, undefined, holder);
     acknowledge('user');
-    await streams.subscribed(stream);
-    if (wasOpen) streams.use(stream);
-    streams.release(stream, holder);
-    expect(streams.size).toBe(wasOpen ? 1 : 0);
+    await replayLogs.subscribed(log);
+    if (wasOpen) replayLogs.use(log);
+    replayLogs.release(log, holder);
+    expect(replayLogs.size).toBe(wasOpen ? 1 : 0);
   });
 
   it('lingers on when a handshake that found it is refused', async () => {
-    const { streams, acknowledge } = await streamsOn();
+    const { replayLogs, acknowledge } = await streamsOn();
     const [open, refused] = [{}, {}];
     const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
-    const stream = streams.hold(identity, undefined, open);
+    const log = replayLogs.hold(identity, undefined, open);
     acknowledge('user');
-    await streams.subscribed(stream);
-    streams.use(stream);
-    streams.release(stream, open);
-    expect(streams.hold(identity, undefined, refused)).toBe(stream);
-    streams.release(stream, refused);
-    expect(streams.size).toBe(1);
+    await replayLogs.subscribed(log);
+    replayLogs.use(log);
+    replayLogs.release(log, open);
+    expect(replayLogs.hold(identity, undefined, refused)).toBe(log);
+    replayLogs.release(log, refused);
+    expect(replayLogs.size).toBe(1);
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
 import { BUFFER_OVERHEAD_BYTES } from '../../../sidecar/lib/keepers';
 import { RingBudget, type Lingering, type TenantRings } from '../../../sidecar/resume/ring-budget';
-import { Stream } from '../../../sidecar/resume/replay-log';
+import { ReplayLog } from '../../../sidecar/resume/replay-log';
 
 const TENANTS = ['acme', 'beta', 'corp'];
 const STREAMS_PER_TENANT = 3;
@@ -20,7 +20,7 @@ interface Rig {
 /** A stream, and what a test knows of it. */
 interface Kept {
   readonly name: string;
-  readonly stream: Stream;
+  readonly log: ReplayLog;
   readonly rings: TenantRings;
   lingering: Lingering | undefined;
 }
@@ -34,9 +34,9 @@ function rig(totalBytes: number, tenantBytes: number, maxBytes = 1_000_000): Rig
       const rings = budget.open(tenant);
       const name = `${tenant} ${index}`;
       const identity = { tenant, owner: name, channels: [name], senderId: undefined };
-      const stream = new Stream(identity, name, { maxItems: 100, maxBytes }, rings, FIRST);
-      stream.open();
-      return { name, stream, rings, lingering: undefined };
+      const log = new ReplayLog(identity, name, { maxItems: 100, maxBytes }, rings, FIRST);
+      log.open();
+      return { name, log, rings, lingering: undefined };
     }),
   );
   const made: Rig = { budget, streams, given: [], emptied: '' };
@@ -46,7 +46,7 @@ function rig(totalBytes: number, tenantBytes: number, maxBytes = 1_000_000): Rig
 function leave(made: Rig, kept: Kept): void {
   const stopKeeping = (): void => {
     made.emptied = kept.name;
-    kept.stream.stopKeeping();
+    kept.log.stopKeeping();
   };
   kept.lingering = made.budget.linger({ stopKeeping }, kept.rings);
 }
@@ -54,14 +54,14 @@ function leave(made: Rig, kept: Kept): void {
 function comeBack(kept: Kept): void {
   kept.lingering?.end();
   kept.lingering = undefined;
-  kept.stream.startKeeping();
+  kept.log.startKeeping();
 }
 
 const frame = (bytes: number, isShared = false): Frame => frameOf(Buffer.alloc(bytes, 'x'), false, isShared);
 
-function framesOf({ name, stream }: Kept): readonly Frame[] {
-  for (let offset = FIRST; offset <= stream.end; offset += 1) {
-    const replay = stream.replay({ epoch: name, offset });
+function framesOf({ name, log }: Kept): readonly Frame[] {
+  for (let offset = FIRST; offset <= log.end; offset += 1) {
+    const replay = log.replay({ epoch: name, offset });
     if (replay.kind === 'resumed') return replay.missed;
   }
   return [];
@@ -93,7 +93,7 @@ function take(made: Rig, taken: Step, order: readonly Kept[], onlyShared: boolea
   if ('push' in taken) {
     const to = [...new Set(taken.to)].map(at);
     const pushed = frame(taken.push, onlyShared || to.length > 1);
-    for (const kept of to) kept.stream.take(pushed);
+    for (const kept of to) kept.log.deliver(pushed);
     return order;
   }
   if ('leave' in taken) {
@@ -105,8 +105,8 @@ function take(made: Rig, taken: Step, order: readonly Kept[], onlyShared: boolea
   const kept = at('comeBack' in taken ? taken.comeBack : taken.forget);
   comeBack(kept);
   if ('forget' in taken) {
-    kept.stream.stopKeeping();
-    kept.stream.startKeeping();
+    kept.log.stopKeeping();
+    kept.log.startKeeping();
   }
   return order.filter((other) => other !== kept);
 }
@@ -132,7 +132,7 @@ describe('the rings of a bridge', () => {
             made.given.length = 0;
           }
           for (const kept of made.streams) {
-            kept.stream.stopKeeping();
+            kept.log.stopKeeping();
             made.budget.close(kept.rings);
           }
           expect([made.budget.bytes, made.budget.tenants]).toEqual([0, 0]);
@@ -187,12 +187,12 @@ describe('the rings of a bridge', () => {
   it('of a tenant over its share give up their oldest, whichever ring has them, and nothing of another tenant', () => {
     const made = rig(Infinity, 50_000);
     const [first, second, , other] = made.streams as [Kept, Kept, Kept, Kept];
-    other.stream.take(frame(40_000));
-    first.stream.take(frame(20_000));
-    second.stream.take(frame(20_000));
-    second.stream.take(frame(20_000));
+    other.log.deliver(frame(40_000));
+    first.log.deliver(frame(20_000));
+    second.log.deliver(frame(20_000));
+    second.log.deliver(frame(20_000));
     expect([first, second, other].map((kept) => framesOf(kept).length)).toEqual([0, 2, 1]);
-    first.stream.take(frame(20_000));
+    first.log.deliver(frame(20_000));
     expect([first, second, other].map((kept) => framesOf(kept).length)).toEqual([1, 1, 1]);
     expect(made.given).toEqual(['tenant: open', 'tenant: open']);
   });
@@ -200,9 +200,9 @@ describe('the rings of a bridge', () => {
   it('that are too much together give up the oldest of the tenant that holds most', () => {
     const made = rig(100_000, Infinity);
     const [acme, , , beta] = made.streams as [Kept, Kept, Kept, Kept];
-    beta.stream.take(frame(20_000));
-    for (let count = 0; count < 3; count += 1) acme.stream.take(frame(20_000));
-    beta.stream.take(frame(20_000));
+    beta.log.deliver(frame(20_000));
+    for (let count = 0; count < 3; count += 1) acme.log.deliver(frame(20_000));
+    beta.log.deliver(frame(20_000));
     expect([acme, beta].map((kept) => framesOf(kept).length)).toEqual([2, 2]);
     expect(made.given).toEqual(['total: open']);
   });
@@ -210,10 +210,10 @@ describe('the rings of a bridge', () => {
   it('of a tenant over its share give up what lingers of it before what is open, and leave what lingers of others', () => {
     const made = rig(Infinity, 50_000);
     const [gone, open, , other] = made.streams as [Kept, Kept, Kept, Kept];
-    for (const kept of [other, open, gone]) kept.stream.take(frame(20_000));
+    for (const kept of [other, open, gone]) kept.log.deliver(frame(20_000));
     leave(made, other);
     leave(made, gone);
-    open.stream.take(frame(20_000));
+    open.log.deliver(frame(20_000));
     expect(made.given).toEqual([`tenant: ${gone.name}`]);
     expect([gone, open, other].map((kept) => framesOf(kept).length)).toEqual([0, 2, 1]);
   });
@@ -223,17 +223,17 @@ describe('a stream that gave up its frames while nobody listened', () => {
   it('counts on, so that its client learns that they are gone, and goes on when it missed none', () => {
     const made = rig(Infinity, 50_000);
     const [gone, open] = made.streams as [Kept, Kept];
-    gone.stream.take(frame(20_000));
+    gone.log.deliver(frame(20_000));
     leave(made, gone);
-    open.stream.take(frame(40_000));
+    open.log.deliver(frame(40_000));
     const point = (offset: number) => ({ epoch: gone.name, offset });
-    expect(gone.stream.replay(point(FIRST))).toEqual({ kind: 'gap', reason: 'expired' });
-    expect(gone.stream.replay(point(FIRST + 1))).toMatchObject({ kind: 'resumed', missed: [] });
-    gone.stream.take(frame(10));
-    expect(gone.stream.replay(point(FIRST + 1))).toEqual({ kind: 'gap', reason: 'expired' });
+    expect(gone.log.replay(point(FIRST))).toEqual({ kind: 'gap', reason: 'expired' });
+    expect(gone.log.replay(point(FIRST + 1))).toMatchObject({ kind: 'resumed', missed: [] });
+    gone.log.deliver(frame(10));
+    expect(gone.log.replay(point(FIRST + 1))).toEqual({ kind: 'gap', reason: 'expired' });
     comeBack(gone);
-    gone.stream.take(frame(10));
-    expect(gone.stream.replay(point(FIRST + 2))).toMatchObject({ kind: 'resumed', missed: [{}] });
+    gone.log.deliver(frame(10));
+    expect(gone.log.replay(point(FIRST + 2))).toMatchObject({ kind: 'resumed', missed: [{}] });
   });
 });
 

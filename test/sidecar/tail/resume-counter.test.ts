@@ -1,11 +1,11 @@
-import { CountedPoint } from '../../../sidecar/tail/resume-counter';
+import { ResumeCounter } from '../../../sidecar/tail/resume-counter';
 
 const OLD = {};
 const NEW = {};
 
-let point: CountedPoint;
+let point: ResumeCounter;
 beforeEach(() => {
-  point = new CountedPoint();
+  point = new ResumeCounter();
 });
 
 function ready(socket: object, epoch: string, offset: number): void {

@@ -3,18 +3,18 @@ import { deliver, type Receiver } from '../../../../sidecar/fanout/deliver';
 import { sealEnvelope } from '../../../../sidecar/fanout/peer-envelope';
 import { Handover } from '../../../../sidecar/resume/handover/handover';
 import { LoopShares } from '../../../../sidecar/lib/loop-shares';
-import { Marks } from '../../../../sidecar/resume/handover/markers';
+import { Markers } from '../../../../sidecar/resume/handover/markers';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
-import type { StreamIdentity } from '../../../../sidecar/resume/replay-log';
-import { Streams } from '../../../../sidecar/resume/replay-logs';
+import type { ReplayIdentity } from '../../../../sidecar/resume/replay-log';
+import { ReplayLogs } from '../../../../sidecar/resume/replay-logs';
 import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
 import { eventually, UNPREFIXED } from '../../fixture';
-import type { Registry } from '../../../../sidecar/pubsub/channel-registry';
+import type { ChannelRegistry } from '../../../../sidecar/pubsub/channel-registry';
 import type { HandoverContext } from '../../../../sidecar/resume/handover/context';
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';
-const IDENTITY: StreamIdentity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
+const IDENTITY: ReplayIdentity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
 const LINGER_MS = 1000;
 
 /** A Redis in which whatever is published arrives at once, unless a test steps in before it. */
@@ -23,7 +23,7 @@ class FakeRedis {
   readonly values = new Map<string, Buffer>();
   beforePublish: (channel: string) => void = () => undefined;
 
-  registry(): Registry<Receiver> {
+  registry(): ChannelRegistry<Receiver> {
     const members = (channel: string): Set<Receiver> => {
       const known = this.#receivers.get(channel) ?? new Set();
       this.#receivers.set(channel, known);
@@ -51,7 +51,7 @@ class FakeRedis {
 function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<HandoverContext> = {}) {
   const subscriptions = redis.registry();
   const wheel = new TimerWheel(1, 8, 0);
-  const streams = new Streams({
+  const replayLogs = new ReplayLogs({
     subscriptions,
     wheel,
     shares: LoopShares.uncut(),
@@ -65,9 +65,9 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
   const outcomes: string[] = [];
   const handover = new Handover({
     bridgeId,
-    streams,
+    replayLogs,
     names: UNPREFIXED,
-    marks: new Marks(() => subscriptions, UNPREFIXED),
+    markers: new Markers(() => subscriptions, UNPREFIXED),
     store: {
       publish: (channel, message) => Promise.resolve(redis.publish(channel, message)),
       publishMark: (channel, mark) => Promise.resolve(redis.publish(UNPREFIXED.mark(channel), mark)),
@@ -81,7 +81,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
     ...changes,
   });
   subscriptions.pin(`ws:bridge:${bridgeId}`, handover);
-  return { streams, wheel, handover, outcomes };
+  return { replayLogs, wheel, handover, outcomes };
 }
 
 /** An old bridge that keeps a stream for a client which has left it at `point`, and a new one it comes to. */
@@ -90,15 +90,15 @@ async function setUp(changes: Partial<HandoverContext> = {}) {
   const old = fakeBridge(redis, OLD);
   const young = fakeBridge(redis, NEW, changes);
   const holder = {};
-  const kept = old.streams.hold(IDENTITY, undefined, holder);
-  await old.streams.subscribed(kept);
-  old.streams.use(kept);
+  const kept = old.replayLogs.hold(IDENTITY, undefined, holder);
+  await old.replayLogs.subscribed(kept);
+  old.replayLogs.use(kept);
   const point = { epoch: kept.epoch, offset: kept.end };
   redis.publish('c', 'missed');
-  old.streams.release(kept, holder);
-  const stream = young.streams.hold(IDENTITY, undefined, {});
-  await young.streams.subscribed(stream);
-  return { redis, old, young, point, stream, ask: () => young.handover.ask(stream, point) };
+  old.replayLogs.release(kept, holder);
+  const log = young.replayLogs.hold(IDENTITY, undefined, {});
+  await young.replayLogs.subscribed(log);
+  return { redis, old, young, point, log, ask: () => young.handover.ask(log, point) };
 }
 
 function onMark(redis: FakeRedis, act: () => void): void {
@@ -111,12 +111,12 @@ function onMark(redis: FakeRedis, act: () => void): void {
 
 describe('a handover', () => {
   it('gives a point in the count of the new stream, from which everything is there', async () => {
-    const { redis, young, old, stream, ask } = await setUp();
+    const { redis, young, old, log, ask } = await setUp();
     onMark(redis, () => redis.publish('c', 'before the mark'));
     const point = await ask();
     redis.publish('c', 'after it');
     if (typeof point === 'string') throw new Error(point);
-    const replay = stream.replay(point);
+    const replay = log.replay(point);
     const texts =
       replay.kind === 'gap' ? replay.reason : replay.missed.map(({ payload }) => payload.toString());
     expect(texts).toEqual(['missed', 'before the mark', 'after it']);
@@ -129,15 +129,15 @@ describe('a handover', () => {
       old.wheel.advance(LINGER_MS + 1);
     });
     expect(await ask()).toMatchObject({ offset: 99 });
-    expect(old.streams.size).toBe(1);
+    expect(old.replayLogs.size).toBe(1);
     old.wheel.advance(3 * LINGER_MS);
-    expect(old.streams.size).toBe(0);
+    expect(old.replayLogs.size).toBe(0);
   });
 
   it('is refused when the old bridge loses its subscriptions in the middle', async () => {
     const { redis, old, ask } = await setUp();
     onMark(redis, () => {
-      old.streams.interrupt(IDENTITY.channels);
+      old.replayLogs.interrupt(IDENTITY.channels);
     });
     expect(await ask()).toBe('unknown');
   });
@@ -145,7 +145,7 @@ describe('a handover', () => {
   it('is refused when the stream is given up in the middle', async () => {
     const { redis, old, ask } = await setUp();
     onMark(redis, () => {
-      old.streams.clear();
+      old.replayLogs.clear();
     });
     expect(await ask()).toBe('unknown');
   });
@@ -167,18 +167,18 @@ describe('a handover', () => {
         'c',
         sealEnvelope({ sender: Buffer.alloc(16, id), binary: false, payload: Buffer.from(text) }),
       );
-    const left = old.streams.hold(relayed(1), undefined, {});
-    const stream = young.streams.hold(relayed(2), undefined, {});
-    await Promise.all([old.streams.subscribed(left), young.streams.subscribed(stream)]);
+    const left = old.replayLogs.hold(relayed(1), undefined, {});
+    const log = young.replayLogs.hold(relayed(2), undefined, {});
+    await Promise.all([old.replayLogs.subscribed(left), young.replayLogs.subscribed(log)]);
     const from = { epoch: left.epoch, offset: left.end };
     send(1, 'own');
     send(3, "peer's");
     onMark(redis, () => send(1, 'own, late'));
-    const point = await young.handover.ask(stream, from);
+    const point = await young.handover.ask(log, from);
     send(1, 'own, through the old socket');
     send(3, "peer's, later");
     if (typeof point === 'string') throw new Error(point);
-    expect(stream.replay(point)).toMatchObject({
+    expect(log.replay(point)).toMatchObject({
       missed: [{ payload: Buffer.from("peer's") }, { payload: Buffer.from("peer's, later") }],
     });
   });
@@ -207,16 +207,16 @@ describe('a handover', () => {
   });
 
   it('puts nothing before a count that began anew meanwhile', async () => {
-    const { redis, young, stream, ask } = await setUp();
+    const { redis, young, log, ask } = await setUp();
     redis.beforePublish = (channel) => {
       if (channel !== `ws:bridge:${NEW}`) return;
-      young.streams.interrupt(IDENTITY.channels);
-      young.streams.restore();
+      young.replayLogs.interrupt(IDENTITY.channels);
+      young.replayLogs.restore();
     };
     const point = await ask();
     if (typeof point === 'string') throw new Error(point);
-    expect(stream.replay(point)).toEqual({ kind: 'gap', reason: 'unknown' });
-    expect(stream.replay({ epoch: stream.epoch, offset: stream.end - 1 })).toEqual({
+    expect(log.replay(point)).toEqual({ kind: 'gap', reason: 'unknown' });
+    expect(log.replay({ epoch: log.epoch, offset: log.end - 1 })).toEqual({
       kind: 'gap',
       reason: 'expired',
     });
