@@ -74,8 +74,8 @@ export class Stack {
     const line = (this.#line = await Line.open(bridgePort));
     const page = (this.#page = await this.#servePage(line));
     await this.#run(this.#gateway(line.port, page.port));
-    await this.#run(this.#node('demo-ai-service', 'dev/demo-ai-service.js', [], '"ready"'));
-    await this.#run(this.#node('demo-feeds', 'dev/demo-feeds.js', [], '"ready"'));
+    await this.#run(this.#node('demo-ai-service', 'dev/demo/ai-service.js', [], '"ready"'));
+    await this.#run(this.#node('demo-feeds', 'dev/demo/feeds.js', [], '"ready"'));
   }
 
   /** Rejects when a child ends by itself. */
@@ -192,7 +192,7 @@ export class Stack {
       ...['--resolve', `demo-page:8081=127.0.0.1:${pagePort}`],
     ];
     const env = { JWT_SECRET: jwtSecret, ASSERTION_SECRET: assertionSecret };
-    return this.#node('gateway', 'dev/gateway-main.js', args, '"ready"', env);
+    return this.#node('gateway', 'kong-stand-in/bin.js', args, '"ready"', env);
   }
 
   #node(

@@ -1,4 +1,5 @@
-import { Cluster, type Redis, type RedisOptions } from 'ioredis';
+import type { Cluster } from 'ioredis';
+import { type Redis, type RedisOptions } from 'ioredis';
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';

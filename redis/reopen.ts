@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { type Commands, RECONNECT_STEP_MS } from './options';
 
 /** Connections that are to end. */

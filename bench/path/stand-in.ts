@@ -11,7 +11,7 @@ export const standIn: Gateway = {
       command: process.execPath,
       args: [
         ...nodeFlags,
-        join(ROOT, 'dist/dev/gateway-main.js'),
+        join(ROOT, 'dist/kong-stand-in/bin.js'),
         ...['--config', configFile, '--port', `${port}`, '--log-level', 'err'],
         ...['--query-cmd', `cat '${infoFile}'`, '--socket', socketPath],
       ],

@@ -110,14 +110,14 @@ export interface ConnectionContext {
  */
 export class Connection implements Pulse, SessionHolder, SocketOwner {
   readonly #admission: Admission;
-  readonly #surroundings: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #metrics: RouteMetrics;
-  readonly #feed: Subscription;
-  readonly #meter: RateLimiter;
-  #place: Permit | undefined;
+  readonly #subscription: Subscription;
+  readonly #rateLimiter: RateLimiter;
+  #permit: Permit | undefined;
   #socket: BridgeSocket | undefined;
   #onClosed: ((connection: Connection, code: number) => void) | undefined;
-  #outbox: SendQueue | undefined;
+  #sendQueue: SendQueue | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
@@ -145,12 +145,12 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     senderId: Buffer | undefined,
   ) {
     this.#admission = admission;
-    this.#surroundings = context;
+    this.#context = context;
     this.#metrics = metrics;
-    this.#feed = subscriptionOf(admission, context, metrics, senderId, () => {
+    this.#subscription = subscriptionOf(admission, context, metrics, senderId, () => {
       this.evict();
     });
-    this.#meter = new RateLimiter(context.messageRate);
+    this.#rateLimiter = new RateLimiter(context.messageRate);
   }
 
   /** Whose it is. */
@@ -185,7 +185,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     if (refusal !== undefined) return refusal;
     if (foreign) return FOREIGN_SESSION;
     if (this.#released) return undefined;
-    await this.#feed.join();
+    await this.#subscription.join();
     if (this.#evicted) return FOREIGN_SESSION;
     return this.#isOver() || isVain() ? undefined : this.#claimSession();
   }
@@ -198,9 +198,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#socket = socket;
     this.#onClosed = onClosed;
     socket.owner = this;
-    const { scheduler, maxBufferBytes, unsentBudget } = this.#surroundings;
+    const { scheduler, maxBufferBytes, unsentBudget } = this.#context;
     const { tenantId } = this.caller.identity;
-    this.#outbox = new SendQueue(socket, stream, scheduler, this.#metrics, {
+    this.#sendQueue = new SendQueue(socket, stream, scheduler, this.#metrics, {
       owner: tenantId,
       maxBufferBytes,
       openUnsent: () => unsentBudget.open(tenantId),
@@ -210,17 +210,17 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
       },
     });
     this.#metrics.opened(this.caller.identity.tenantId);
-    this.#surroundings.heartbeat.watch(this);
-    this.#deadline = this.#surroundings.tokenEnds.add(this.caller.tokenExp * 1000, () => {
+    this.#context.heartbeat.watch(this);
+    this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, () => {
       this.expire();
     });
     this.#boundMessages(stream);
-    this.#feed.start(this.#outbox);
+    this.#subscription.start(this.#sendQueue);
   }
 
   pinged(payload: Buffer): void {
     this.#allowance ??= this.#allowanceOf();
-    const refusal = this.#allowance.take(payload.length, this.#surroundings.monotonicMs());
+    const refusal = this.#allowance.take(payload.length, this.#context.monotonicMs());
     if (refusal?.isFlood === true) this.#closeFlooder(refusal.over);
     if (refusal !== undefined) return;
     this.#pongs ??= new Pongs((data, onWritten) => this.#socket?.pong(data, false, onWritten));
@@ -228,9 +228,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   ponged(): void {
-    if (this.#surroundings.heartbeat.heard(this)) return;
+    if (this.#context.heartbeat.heard(this)) return;
     // Nobody asked for it.
-    this.#admits(this.#meter.take(this.#surroundings.monotonicMs()));
+    this.#admits(this.#rateLimiter.take(this.#context.monotonicMs()));
   }
 
   received(payload: Buffer, binary: boolean): void {
@@ -243,7 +243,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   closed(code: number): void {
     this.#metrics.closed(this.caller.identity.tenantId, code);
     this.release();
-    this.#outbox?.discard();
+    this.#sendQueue?.discard();
     this.#onClosed?.(this, code);
   }
 
@@ -255,12 +255,12 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     this.#messageDeadline?.cancel();
     this.#account?.leave();
     this.#account = undefined;
-    const { sessions, heartbeat } = this.#surroundings;
+    const { sessions, heartbeat } = this.#context;
     const { session } = this.#admission;
     heartbeat.unwatch(this);
-    this.#place?.release();
+    this.#permit?.release();
     if (session !== undefined) sessions.release(session, this);
-    this.#feed.leave();
+    this.#subscription.leave();
   }
 
   ping(): void {
@@ -282,8 +282,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   close({ code, name }: CloseCode): void {
     if (this.#isEnding || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#isEnding = true;
-    this.#outbox?.seal();
-    const { wheel, monotonicMs, shares } = this.#surroundings;
+    this.#sendQueue?.seal();
+    const { wheel, monotonicMs, shares } = this.#context;
     this.#deadline?.cancel();
     this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
       this.terminate();
@@ -295,7 +295,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   /** Closes with 1012 at `dueMs` of the clock of durations, in milliseconds, once what it sent is finished. */
   retireAt(dueMs: number): void {
-    this.#retirement = this.#surroundings.wheel.add(dueMs, () => {
+    this.#retirement = this.#context.wheel.add(dueMs, () => {
       this.#retiring = true;
       if (this.#pendingMessages === 0) this.close(CLOSE_CODES.serviceRestart);
       else this.#socket?.pause();
@@ -311,14 +311,14 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   evict(): void {
     this.#evicted = true;
     this.release();
-    this.#feed.forget();
-    this.#outbox?.discard();
+    this.#subscription.forget();
+    this.#sendQueue?.discard();
     this.close(CLOSE_CODES.forbidden);
   }
 
   /** Resets the connection when its client does not finish a message. */
   #boundMessages(stream: Duplex): void {
-    const timeout = new MessageTimeout(this.#surroundings, this);
+    const timeout = new MessageTimeout(this.#context, this);
     this.#messageDeadline = timeout;
     stream.on('data', (chunk: Buffer) => {
       if (this.#isEnding) this.#readAfterEnd(chunk.length);
@@ -334,9 +334,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   async #takePlace(): Promise<Refusal | undefined> {
     const { tenantId, userId } = this.caller.identity;
-    const permit = await this.#surroundings.quota.acquire(tenantId, userId);
+    const permit = await this.#context.quota.acquire(tenantId, userId);
     if (typeof permit === 'string') return tooManyConnections(permit);
-    this.#place = permit;
+    this.#permit = permit;
     if (this.#released) permit.release();
     return undefined;
   }
@@ -351,16 +351,16 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     const { session, isNewSession } = this.#admission;
     if (isNewSession) return false;
     const { tenantId, userId } = this.caller.identity;
-    return session !== undefined && this.#surroundings.sessions.isForeign(session, tenantId, userId);
+    return session !== undefined && this.#context.sessions.isForeign(session, tenantId, userId);
   }
 
   async #claimSession(): Promise<Refusal | undefined> {
-    const { sessions } = this.#surroundings;
+    const { sessions } = this.#context;
     const { session } = this.#admission;
     if (session === undefined) return undefined;
     const { tenantId, userId } = this.caller.identity;
     if (!(await sessions.claim(session, tenantId, userId))) {
-      this.#feed.forget();
+      this.#subscription.forget();
       return FOREIGN_SESSION;
     }
     if (!this.#released) sessions.hold(session, tenantId, userId, this);
@@ -379,7 +379,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
     if (this.#isEnding || this.#socket?.readyState !== WebSocket.OPEN) return;
     const { route, caller } = this.#admission;
     const { tenantId: tenant, userId: user } = caller.identity;
-    this.#surroundings.log.info(
+    this.#context.log.info(
       { route: route.name, tenant, user, requestId: caller.requestId, over },
       'closed for flooding',
     );
@@ -387,7 +387,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   async #take(payload: Buffer, binary: boolean, sender: Sender): Promise<void> {
-    const { sink, now, monotonicMs, log } = this.#surroundings;
+    const { sink, now, monotonicMs, log } = this.#context;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
     const frames = this.#messageDeadline?.takeContinuations() ?? 0;
@@ -413,27 +413,27 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
 
   /** Pings on a route that takes no messages count as commands do. */
   #allowanceOf(): MessageAllowance {
-    const { byteOwners } = this.#surroundings;
+    const { byteOwners } = this.#context;
     const owners = byteOwners[this.#admission.route.messages === 'relay' ? 'relay' : 'commands'];
     const { tenantId, userId } = this.caller.identity;
     this.#account = owners.join(tenantId, userId);
-    return new MessageAllowance(this.#meter, owners.rates.socket, this.#account);
+    return new MessageAllowance(this.#rateLimiter, owners.rates.socket, this.#account);
   }
 
   #beginToSend(): Sender {
     if (this.#admission.route.messages !== 'refuse') this.#allowance ??= this.#allowanceOf();
-    return senderOf(this.#admission, this.#feed.senderId, this.#surroundings.maxCommandValues);
+    return senderOf(this.#admission, this.#subscription.senderId, this.#context.maxCommandValues);
   }
 
   /** @returns why a message is not even looked at, if it is not */
   #judge(bytes: number, nowMs: number): Overrun | undefined {
     if (this.#admission.route.messages !== 'refuse') return this.#allowance?.take(bytes, nowMs);
-    return { over: 'read_only', isFlood: this.#meter.refuse(nowMs) === 'flood' };
+    return { over: 'read_only', isFlood: this.#rateLimiter.refuse(nowMs) === 'flood' };
   }
 
   /** Over its tenant's share of the command stream a client floods as it would over its own rate. */
   #overShare(bytes: number): Overrun {
-    const nowMs = this.#surroundings.monotonicMs();
+    const nowMs = this.#context.monotonicMs();
     return { over: 'over_share', isFlood: this.#allowance?.refuse(bytes, nowMs) === true };
   }
 
@@ -446,20 +446,21 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   /** A client that was sent nothing for its route's time gets its own message back, as a sign of life (PROTOCOL.md §3). */
   #echoWhenQuiet(payload: Buffer, binary: boolean): void {
     const { echoAfterMs } = this.#admission.route;
-    const { heardAtMs } = this.#feed;
+    const { heardAtMs } = this.#subscription;
     if (echoAfterMs === 0 || heardAtMs === undefined) return;
-    if (this.#surroundings.wheel.nowMs - heardAtMs >= echoAfterMs) this.#feed.echo(frameOf(payload, binary));
+    if (this.#context.wheel.nowMs - heardAtMs >= echoAfterMs)
+      this.#subscription.echo(frameOf(payload, binary));
   }
 
   #answer(answer: Answer): void {
     if (answer.kind === 'refused') this.#metrics.messageRefused(answer.code);
     const text = answerText(answer, this.#admission.bridgeV1 !== undefined);
-    if (text !== undefined) this.#outbox?.text(text);
+    if (text !== undefined) this.#sendQueue?.text(text);
   }
 
   /** Whether nothing more is read before what is on its way has arrived. */
   #isHeld(): boolean {
-    const { maxPendingMessages, sink } = this.#surroundings;
+    const { maxPendingMessages, sink } = this.#context;
     if (this.#bytesSinceEnd > CLOSE_ALLOWANCE_BYTES) return true;
     if (this.#pendingMessages === 0) return false;
     if (this.#pendingMessages >= maxPendingMessages) return true;

@@ -23,17 +23,17 @@ export interface ResumableRequest {
  * it, then what is live, every frame counted.
  */
 export class ResumableSubscription implements Subscription, ReplayListener, FrameCounter {
-  readonly #streams: ReplayLogs;
+  readonly #replayLogs: ReplayLogs;
   readonly #handover: Handover;
   readonly #request: ResumableRequest;
   readonly #metrics: RouteMetrics;
-  #stream: ReplayLog | undefined;
-  #outbox: SendQueue | undefined;
+  #log: ReplayLog | undefined;
+  #sendQueue: SendQueue | undefined;
   /** Where to begin in the count of the stream, or why that cannot be. */
   #point: ResumePoint | GapReason | undefined;
 
   constructor(replayLogs: ReplayLogs, handover: Handover, request: ResumableRequest, metrics: RouteMetrics) {
-    this.#streams = replayLogs;
+    this.#replayLogs = replayLogs;
     this.#handover = handover;
     this.#request = request;
     this.#metrics = metrics;
@@ -41,7 +41,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
 
   /** A client that resumes goes on under the sender id it had. */
   get senderId(): Buffer | undefined {
-    return this.#stream?.senderId;
+    return this.#log?.senderId;
   }
 
   readonly heardAtMs = undefined;
@@ -52,17 +52,17 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
 
   async join(): Promise<void> {
     const { identity, point } = this.#request;
-    this.#stream = this.#streams.hold(identity, point, this);
-    await this.#streams.subscribed(this.#stream);
-    const isElsewhere = point !== undefined && point.epoch !== this.#stream.epoch;
-    this.#point = isElsewhere ? await this.#handover.ask(this.#stream, point) : point;
+    this.#log = this.#replayLogs.hold(identity, point, this);
+    await this.#replayLogs.subscribed(this.#log);
+    const isElsewhere = point !== undefined && point.epoch !== this.#log.epoch;
+    this.#point = isElsewhere ? await this.#handover.ask(this.#log, point) : point;
   }
 
   start(sendQueue: SendQueue): void {
-    const log = this.#stream;
+    const log = this.#log;
     if (log === undefined) return;
-    this.#streams.use(log);
-    this.#outbox = sendQueue;
+    this.#replayLogs.use(log);
+    this.#sendQueue = sendQueue;
     const beginning = beginningOf(log, this.#point);
     switch (beginning.kind) {
       case 'fresh':
@@ -84,7 +84,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
 
   deliver(frame: Frame, offset: number): void {
     if (frame.reserved) this.#gap('reserved', offset + 1);
-    else this.#outbox?.data(frame, this, offset);
+    else this.#sendQueue?.data(frame, this, offset);
   }
 
   slowGap(offset: number): ControlFrame {
@@ -92,7 +92,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   }
 
   lost(): void {
-    this.#gap('redis', this.#stream?.end ?? 0);
+    this.#gap('redis', this.#log?.end ?? 0);
   }
 
   refused(): void {
@@ -100,29 +100,29 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   }
 
   leave(): void {
-    if (this.#stream === undefined) return;
-    this.#stream.unlisten(this);
-    this.#streams.release(this.#stream, this);
+    if (this.#log === undefined) return;
+    this.#log.unlisten(this);
+    this.#replayLogs.release(this.#log, this);
   }
 
   forget(): void {
     this.leave();
-    if (this.#stream !== undefined) this.#streams.discard(this.#stream);
+    if (this.#log !== undefined) this.#replayLogs.discard(this.#log);
   }
 
   #ready(offset: number, resumed: boolean): void {
     const { session } = this.#request;
-    const epoch = this.#stream?.epoch ?? '';
+    const epoch = this.#log?.epoch ?? '';
     const named = session === undefined ? {} : { session };
-    this.#outbox?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named } });
+    this.#sendQueue?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named } });
   }
 
   #gap(reason: GapReason, offset: number): void {
-    this.#outbox?.control(this.#gapFrame(reason, offset));
+    this.#sendQueue?.control(this.#gapFrame(reason, offset));
   }
 
   #gapFrame(reason: GapReason, offset: number): ControlFrame {
-    const epoch = this.#stream?.epoch ?? '';
+    const epoch = this.#log?.epoch ?? '';
     this.#metrics.gap(reason);
     return { type: 'bridge.gap', data: { reason, epoch, offset } };
   }

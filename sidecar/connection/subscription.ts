@@ -36,7 +36,7 @@ export class LiveSubscription implements Subscription, Receiver {
   readonly #wheel: TimerWheel;
   readonly #onRefused: () => void;
   #heardAtMs = 0;
-  #outbox: SendQueue | undefined;
+  #sendQueue: SendQueue | undefined;
 
   /** @param onRefused told when Redis does not allow one of the channels any longer */
   constructor(
@@ -62,13 +62,13 @@ export class LiveSubscription implements Subscription, Receiver {
   }
 
   start(sendQueue: SendQueue): void {
-    this.#outbox = sendQueue;
+    this.#sendQueue = sendQueue;
     this.#heardAtMs = this.#wheel.nowMs;
   }
 
   deliver(frame: Frame): void {
     this.#heardAtMs = this.#wheel.nowMs;
-    this.#outbox?.data(frame);
+    this.#sendQueue?.data(frame);
   }
 
   echo(frame: Frame): void {

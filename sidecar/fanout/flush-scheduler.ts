@@ -28,7 +28,7 @@ export const MAX_SMALL_WRITES = 1024;
 export class FlushScheduler {
   /** What its sockets hold back. */
   readonly heldCount = new HeldCount();
-  readonly #pace: FlushDelay;
+  readonly #flushDelay: FlushDelay;
   readonly #onWritten: (lagMs: number) => void;
   readonly #shares: LoopShares;
   readonly #nowMs: () => number;
@@ -49,7 +49,7 @@ export class FlushScheduler {
     shares = LoopShares.uncut(),
     nowMs = (): number => performance.now(),
   ) {
-    this.#pace = flushDelay;
+    this.#flushDelay = flushDelay;
     this.#onWritten = onWritten;
     this.#shares = shares;
     this.#nowMs = nowMs;
@@ -87,7 +87,7 @@ export class FlushScheduler {
       }
     }
     const nowMs = this.#nowMs();
-    this.#pace.wrote(fromMs, nowMs);
+    this.#flushDelay.wrote(fromMs, nowMs);
     if (left.length === 0) this.#onWritten(nowMs - beganAtMs);
     else this.#share(left, beganAtMs);
   }
@@ -113,7 +113,7 @@ export class FlushScheduler {
 
   #begin(): void {
     this.#beganAtMs = this.#nowMs();
-    const delayMs = this.#pace.delayMs(this.#beganAtMs);
+    const delayMs = this.#flushDelay.delayMs(this.#beganAtMs);
     const end = (): void => {
       this.end();
     };

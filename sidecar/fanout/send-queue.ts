@@ -51,13 +51,13 @@ interface Held {
 export class SendQueue implements Waiting {
   readonly #socket: UnderlyingSocket;
   readonly #stream: FrameStream;
-  readonly #turn: FlushScheduler;
+  readonly #scheduler: FlushScheduler;
   readonly #metrics: SendQueueMetrics;
   readonly #policy: SendQueuePolicy;
   /** What came in this turn. */
   #run: FrameList | undefined;
   /** What came since the stream takes no more. */
-  #backlog: BackpressureQueue | undefined;
+  #backpressure: BackpressureQueue | undefined;
   /** What came since more than the limit waits for the loop's time. */
   #held: HeldBack<Held> | undefined;
   /** Made when the stream took no more for the first time. */
@@ -75,7 +75,7 @@ export class SendQueue implements Waiting {
   ) {
     this.#socket = socket;
     this.#stream = stream;
-    this.#turn = scheduler;
+    this.#scheduler = scheduler;
     this.#metrics = metrics;
     this.#policy = policy;
     socket.beforeClose = () => {
@@ -109,7 +109,7 @@ export class SendQueue implements Waiting {
   /** Forgets what waits. */
   discard(): void {
     this.#run = undefined;
-    this.#backlog = undefined;
+    this.#backpressure = undefined;
     this.#held?.clear();
     this.#held = undefined;
     this.#unsent?.set(0);
@@ -122,7 +122,7 @@ export class SendQueue implements Waiting {
     this.#run = undefined;
     if (!this.#isOpen) return;
     for (const batch of run?.batches ?? []) {
-      if (this.#backlog === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
+      if (this.#backpressure === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
     }
     if (this.#isStreamFull) {
@@ -155,7 +155,7 @@ export class SendQueue implements Waiting {
   }
 
   get #unsentBytes(): number {
-    return this.#stream.writableLength + (this.#backlog?.bytes ?? 0);
+    return this.#stream.writableLength + (this.#backpressure?.bytes ?? 0);
   }
 
   get #bound(): UnsentBound {
@@ -185,7 +185,7 @@ export class SendQueue implements Waiting {
   }
 
   #hold(held: Held): void {
-    const { heldCount } = this.#turn;
+    const { heldCount } = this.#scheduler;
     this.#held ??= new HeldBack(heldCount);
     this.#held.push(held);
     while (heldCount.isFull && this.#isHolding) this.#catchUp();
@@ -211,10 +211,10 @@ export class SendQueue implements Waiting {
 
   #judge(item: Outgoing, counter: FrameCounter | undefined, offset: number): void {
     if (this.#isOverfull && !this.#admits(item, counter, offset)) return;
-    if (this.#backlog !== undefined) {
-      this.#backlog.push(item);
+    if (this.#backpressure !== undefined) {
+      this.#backpressure.push(item);
       this.#count();
-    } else this.#run = (this.#run ?? this.#turn.join(this)).with(item);
+    } else this.#run = (this.#run ?? this.#scheduler.join(this)).with(item);
   }
 
   #admits(item: Outgoing, counter: FrameCounter | undefined, offset: number): boolean {
@@ -224,7 +224,7 @@ export class SendQueue implements Waiting {
   /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */
   #replace(counter: FrameCounter | undefined, offset: number): boolean {
     if (this.#policy.slowConsumer === 'close') return this.#tooSlow();
-    const backpressure = this.#backlog;
+    const backpressure = this.#backpressure;
     if (backpressure === undefined || backpressure.frames === 0) return true;
     this.#metrics.slowConsumer('replaced', this.#bound);
     const gap = counter?.slowGap(offset);
@@ -234,7 +234,7 @@ export class SendQueue implements Waiting {
 
   /** Whether one more message of the bridge's own may wait: data can make room later, they cannot. */
   #tolerates({ wire }: Outgoing): boolean {
-    const waiting = (this.#backlog?.noteBytes ?? 0) + wire.length;
+    const waiting = (this.#backpressure?.noteBytes ?? 0) + wire.length;
     if (this.#policy.slowConsumer === 'latest' && waiting <= this.#policy.maxBufferBytes) return true;
     return this.#tooSlow();
   }
@@ -249,17 +249,17 @@ export class SendQueue implements Waiting {
   }
 
   #waitForDrain(): BackpressureQueue {
-    if (this.#backlog !== undefined) return this.#backlog;
-    this.#backlog = new BackpressureQueue();
+    if (this.#backpressure !== undefined) return this.#backpressure;
+    this.#backpressure = new BackpressureQueue();
     this.#awaitDrain();
-    return this.#backlog;
+    return this.#backpressure;
   }
 
   /** A thousand sockets may be ready at once. */
   #awaitDrain(): void {
     this.#stream.once('drain', () => {
       this.#isDrained = true;
-      this.#turn.once(this.owner, () => {
+      this.#scheduler.once(this.owner, () => {
         this.#drained();
       });
     });
@@ -268,12 +268,12 @@ export class SendQueue implements Waiting {
   #drained(): void {
     if (this.#isSealed || !this.#isDrained) return;
     this.#isDrained = false;
-    const backpressure = this.#backlog;
-    this.#backlog = undefined;
+    const backpressure = this.#backpressure;
+    this.#backpressure = undefined;
     if (backpressure === undefined || !this.#isOpen) return;
     while (!backpressure.isEmpty && !this.#stream.writableNeedDrain) this.#write(backpressure.take());
     if (!backpressure.isEmpty || this.#isStreamFull) {
-      this.#backlog = backpressure;
+      this.#backpressure = backpressure;
       this.#awaitDrain();
     }
     this.#unsent?.set(this.#unsentBytes);
@@ -283,8 +283,8 @@ export class SendQueue implements Waiting {
   /** The socket is about to close: what waits goes before the close frame. */
   #finish(): void {
     this.#stream.cork();
-    const backpressure = this.#backlog;
-    this.#backlog = undefined;
+    const backpressure = this.#backpressure;
+    this.#backpressure = undefined;
     while (backpressure?.isEmpty === false) this.#write(backpressure.take());
     for (const batch of this.#run?.batches ?? []) this.#write(batch);
     this.#run = undefined;

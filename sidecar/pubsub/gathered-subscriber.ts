@@ -1,7 +1,7 @@
 import { halves, isOfOneItem } from '../../redis/refused-item';
 import { MAX_CHANNELS_PER_SUBSCRIBE } from './channel-registry';
 import type { RefusedChannels, SubscribeCommands } from './subscribe-commands';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { giveUp } from '../../redis/give-up-silent';
 
 /**

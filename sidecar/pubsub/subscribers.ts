@@ -43,8 +43,8 @@ export class Subscribers {
 
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   inOneOrder(channels: readonly string[]): boolean {
-    const intakes = new Set(channels.map((channel) => this.#intakeOf(channel)));
-    return intakes.size === 1 && [...intakes].every((subscriber) => subscriber.inOneOrder(channels));
+    const subscribers = new Set(channels.map((channel) => this.#subscriberOf(channel)));
+    return subscribers.size === 1 && [...subscribers].every((subscriber) => subscriber.inOneOrder(channels));
   }
 
   /** Listeners on the connections. */
@@ -75,7 +75,7 @@ export class Subscribers {
     return this.#relays === undefined ? [this.#services] : [this.#services, this.#relays.subscriber];
   }
 
-  #intakeOf(channel: string): Subscriber {
+  #subscriberOf(channel: string): Subscriber {
     return this.#relays?.isRelayed(channel) === true ? this.#relays.subscriber : this.#services;
   }
 

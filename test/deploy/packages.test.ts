@@ -79,8 +79,8 @@ describe('the package kong-ws-bridge', () => {
   });
 
   it('holds every script that the built code loads', () => {
-    const scripts = ['plugin/store', 'sidecar'].flatMap((folder) =>
-      readdirSync(join(ROOT, folder))
+    const scripts = ['plugin', 'sidecar'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { encoding: 'utf8', recursive: true })
         .filter((name) => name.endsWith('.lua'))
         .map((name) => `dist/${folder}/${name}`),
     );

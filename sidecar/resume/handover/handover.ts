@@ -16,19 +16,19 @@ import type { HandoverContext } from './context';
  */
 export class Handover implements Receiver {
   readonly senderId = undefined;
-  readonly #giver: HandoverSource;
-  readonly #taker: HandoverTarget;
+  readonly #source: HandoverSource;
+  readonly #target: HandoverTarget;
   readonly #log: Logger;
 
   constructor(context: HandoverContext) {
-    this.#giver = new HandoverSource(context);
-    this.#taker = new HandoverTarget(context);
+    this.#source = new HandoverSource(context);
+    this.#target = new HandoverTarget(context);
     this.#log = context.log;
   }
 
   /** How many this bridge waits for, and gives. */
   get size(): number {
-    return this.#taker.size + this.#giver.size;
+    return this.#target.size + this.#source.size;
   }
 
   /**
@@ -37,14 +37,14 @@ export class Handover implements Receiver {
    * @throws when Redis is unreachable
    */
   ask(log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
-    return this.#taker.ask(log, point);
+    return this.#target.ask(log, point);
   }
 
   /** A message of this bridge's own channel. */
   deliver({ payload }: Frame): void {
     const message = parseBridgeMessage(payload);
     if (message === undefined) this.#log.warn('message to this bridge ignored: expected a handover');
-    else if (message.type === 'handover') void this.#giver.give(message);
-    else this.#taker.hear(message);
+    else if (message.type === 'handover') void this.#source.give(message);
+    else this.#target.hear(message);
   }
 }

@@ -55,7 +55,7 @@ export class Markers {
   #open(channel: string): Entry {
     const receiver = {
       senderId: undefined,
-      take: ({ payload }: Frame) => {
+      deliver: ({ payload }: Frame) => {
         const mark = parseMarker(payload);
         if (mark !== undefined) this.#onMark.get(mark.id)?.(mark);
       },

@@ -8,7 +8,7 @@ class Inbox {
   constructor(senderId?: Buffer) {
     this.senderId = senderId;
   }
-  take({ payload, binary }: Frame): void {
+  deliver({ payload, binary }: Frame): void {
     this.got.push([payload.toString('latin1'), binary]);
   }
 }
