@@ -2,11 +2,11 @@ import { integer, type Row } from './row';
 
 const MAX_BYTES = 2 ** 30;
 
-function perSecond(name: string, fallback: number, description: string): Row<number> {
+function perSecond(name: string, fallback: number, description: string): Row<number, string> {
   return integer(name, fallback, [0, MAX_BYTES], 'bytes', `${description} a second; 0 for any number`);
 }
 
-function burst(name: string, fallback: number, description: string): Row<number> {
+function burst(name: string, fallback: number, description: string): Row<number, string> {
   return integer(
     name,
     fallback,
@@ -18,56 +18,64 @@ function burst(name: string, fallback: number, description: string): Row<number>
 
 /** How many bytes clients may send, by whose they are and what they are for. */
 export const BYTE_RATE_ROWS = {
-  commandBytesPerSecond: perSecond(
-    'BRIDGE_COMMAND_BYTES_PER_SECOND',
-    65_536,
-    'of commands that a socket may send',
-  ),
-  commandBytesBurst: burst('BRIDGE_COMMAND_BYTES_BURST', 524_288, 'of commands that a socket may send'),
-  userCommandBytesPerSecond: perSecond(
-    'BRIDGE_USER_COMMAND_BYTES_PER_SECOND',
-    131_072,
-    "of commands that a tenant's user may send on this bridge, each counting as 256 more",
-  ),
-  userCommandBytesBurst: burst(
-    'BRIDGE_USER_COMMAND_BYTES_BURST',
-    1_048_576,
-    "of commands that a tenant's user may send on this bridge, each counting as 256 more",
-  ),
-  tenantCommandBytesPerSecond: perSecond(
-    'BRIDGE_TENANT_COMMAND_BYTES_PER_SECOND',
-    1_048_576,
-    'of commands that a tenant may send on this bridge, each counting as 256 more',
-  ),
-  tenantCommandBytesBurst: burst(
-    'BRIDGE_TENANT_COMMAND_BYTES_BURST',
-    4_194_304,
-    'of commands that a tenant may send on this bridge, each counting as 256 more',
-  ),
-  relayBytesPerSecond: perSecond(
-    'BRIDGE_RELAY_BYTES_PER_SECOND',
-    262_144,
-    'for peers that a socket may send',
-  ),
-  relayBytesBurst: burst('BRIDGE_RELAY_BYTES_BURST', 4_194_304, 'for peers that a socket may send'),
-  userRelayBytesPerSecond: perSecond(
-    'BRIDGE_USER_RELAY_BYTES_PER_SECOND',
-    524_288,
-    "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
-  ),
-  userRelayBytesBurst: burst(
-    'BRIDGE_USER_RELAY_BYTES_BURST',
-    8_388_608,
-    "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
-  ),
-  tenantRelayBytesPerSecond: perSecond(
-    'BRIDGE_TENANT_RELAY_BYTES_PER_SECOND',
-    2_097_152,
-    'for peers that a tenant may send on this bridge, each message counting as 256 more',
-  ),
-  tenantRelayBytesBurst: burst(
-    'BRIDGE_TENANT_RELAY_BYTES_BURST',
-    16_777_216,
-    'for peers that a tenant may send on this bridge, each message counting as 256 more',
-  ),
+  commands: {
+    socket: {
+      perSecond: perSecond('BRIDGE_COMMAND_BYTES_PER_SECOND', 65_536, 'of commands that a socket may send'),
+      burst: burst('BRIDGE_COMMAND_BYTES_BURST', 524_288, 'of commands that a socket may send'),
+    },
+    user: {
+      perSecond: perSecond(
+        'BRIDGE_USER_COMMAND_BYTES_PER_SECOND',
+        131_072,
+        "of commands that a tenant's user may send on this bridge, each counting as 256 more",
+      ),
+      burst: burst(
+        'BRIDGE_USER_COMMAND_BYTES_BURST',
+        1_048_576,
+        "of commands that a tenant's user may send on this bridge, each counting as 256 more",
+      ),
+    },
+    tenant: {
+      perSecond: perSecond(
+        'BRIDGE_TENANT_COMMAND_BYTES_PER_SECOND',
+        1_048_576,
+        'of commands that a tenant may send on this bridge, each counting as 256 more',
+      ),
+      burst: burst(
+        'BRIDGE_TENANT_COMMAND_BYTES_BURST',
+        4_194_304,
+        'of commands that a tenant may send on this bridge, each counting as 256 more',
+      ),
+    },
+  },
+  relay: {
+    socket: {
+      perSecond: perSecond('BRIDGE_RELAY_BYTES_PER_SECOND', 262_144, 'for peers that a socket may send'),
+      burst: burst('BRIDGE_RELAY_BYTES_BURST', 4_194_304, 'for peers that a socket may send'),
+    },
+    user: {
+      perSecond: perSecond(
+        'BRIDGE_USER_RELAY_BYTES_PER_SECOND',
+        524_288,
+        "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
+      ),
+      burst: burst(
+        'BRIDGE_USER_RELAY_BYTES_BURST',
+        8_388_608,
+        "for peers that a tenant's user may send on this bridge, each message counting as 256 more",
+      ),
+    },
+    tenant: {
+      perSecond: perSecond(
+        'BRIDGE_TENANT_RELAY_BYTES_PER_SECOND',
+        2_097_152,
+        'for peers that a tenant may send on this bridge, each message counting as 256 more',
+      ),
+      burst: burst(
+        'BRIDGE_TENANT_RELAY_BYTES_BURST',
+        16_777_216,
+        'for peers that a tenant may send on this bridge, each message counting as 256 more',
+      ),
+    },
+  },
 } as const;

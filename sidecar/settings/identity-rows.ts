@@ -29,7 +29,7 @@ export const ASSERTION_ROWS = {
   ),
 } as const;
 
-function secret(name: string, description: string): Row<string> {
+function secret(name: string, description: string): Row<string, undefined> {
   const read = (value: string): string | undefined =>
     Buffer.byteLength(value) >= MIN_SECRET_BYTES ? value : undefined;
   return row(name, undefined, `at least ${MIN_SECRET_BYTES} bytes`, read, { description });
@@ -47,22 +47,18 @@ function readKey(value: string): string | undefined {
 
 /** The headers that the gatekeeper sets. */
 export const HEADER_ROWS = {
-  tenantHeader: header('BRIDGE_TENANT_HEADER', DEFAULT_HEADER_NAMES.tenant, 'header with the tenant'),
-  userHeader: header('BRIDGE_USER_HEADER', DEFAULT_HEADER_NAMES.user, 'header with the user'),
-  rolesHeader: header('BRIDGE_ROLES_HEADER', DEFAULT_HEADER_NAMES.roles, 'header with the roles'),
-  requestIdHeader: header(
-    'BRIDGE_REQUEST_ID_HEADER',
-    DEFAULT_HEADER_NAMES.requestId,
-    'header with the request id',
-  ),
-  assertionHeader: header(
+  tenant: header('BRIDGE_TENANT_HEADER', DEFAULT_HEADER_NAMES.tenant, 'header with the tenant'),
+  user: header('BRIDGE_USER_HEADER', DEFAULT_HEADER_NAMES.user, 'header with the user'),
+  roles: header('BRIDGE_ROLES_HEADER', DEFAULT_HEADER_NAMES.roles, 'header with the roles'),
+  requestId: header('BRIDGE_REQUEST_ID_HEADER', DEFAULT_HEADER_NAMES.requestId, 'header with the request id'),
+  assertion: header(
     'BRIDGE_ASSERTION_HEADER',
     DEFAULT_HEADER_NAMES.assertion,
     'header with the signed assertion',
   ),
 } as const;
 
-function header(name: string, fallback: string, description: string): Row<string> {
+function header(name: string, fallback: string, description: string): Row<string, string> {
   const read = (value: string): string | undefined =>
     ownHeaderFault(value) === undefined ? value : undefined;
   return row(name, fallback, 'an HTTP header name', read, { description, faultOf: ownHeaderFault });

@@ -8,7 +8,8 @@ export interface SettingRow {
 }
 
 /** A {@link SettingRow} and how its value is read. */
-export interface Row<T> extends SettingRow {
+export interface Row<T, Default extends string | undefined = string | undefined> extends SettingRow {
+  readonly default: Default;
   /** What a value must be, for the error message. */
   readonly expected: string;
   /** Why a value cannot be used, where there is more to say than what was expected. */
@@ -21,24 +22,24 @@ export interface Row<T> extends SettingRow {
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A variable that is read in its own way. */
-export function row<T>(
+export function row<T, Default extends string | undefined>(
   name: string,
-  fallback: string | undefined,
+  fallback: Default,
   expected: string,
   read: (text: string) => T | undefined,
   more: { description: string; unit?: string; faultOf?: (text: string) => string | undefined },
-): Row<T> {
+): Row<T, Default> {
   const { unit, ...rest } = more;
   return { name, default: fallback, expected, read, unit, ...rest };
 }
 
 /** Any text. */
-export function text(name: string, fallback: string, description: string): Row<string> {
+export function text(name: string, fallback: string, description: string): Row<string, string> {
   return row(name, fallback, 'text', (value) => value, { description });
 }
 
 /** Any text, with no default. */
-export function optionalText(name: string, description: string): Row<string> {
+export function optionalText(name: string, description: string): Row<string, undefined> {
   return row(name, undefined, 'text', (value) => value, { description });
 }
 
@@ -49,13 +50,13 @@ export function integer(
   [min, max]: readonly [number, number],
   unit: string | undefined,
   description: string,
-): Row<number> {
+): Row<number, string> {
   const read = (value: string): number | undefined => {
     const number = /^\d{1,16}$/.test(value) ? Number(value) : NaN;
     return number >= min && number <= max ? number : undefined;
   };
   const expected = `a whole number from ${min} to ${max}`;
-  return row(
+  return row<number, string>(
     name,
     `${fallback}`,
     expected,

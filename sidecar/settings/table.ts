@@ -46,7 +46,7 @@ export const TABLE = {
     { description: 'agreed to besides bridge.v1 and plain.v1 when a client offers one, for plain clients' },
   ),
   ...LIMIT_ROWS,
-  ...BYTE_RATE_ROWS,
+  byteRates: BYTE_RATE_ROWS,
   ...COMMAND_ROWS,
   handshakeTimeoutMs: integer(
     'BRIDGE_HANDSHAKE_TIMEOUT_MS',
@@ -84,7 +84,7 @@ export const TABLE = {
     'tenants',
     'with a label of their own in ws_bridge_tenant_connections at a time; 0 leaves that metric out',
   ),
-  ...HEADER_ROWS,
+  headers: HEADER_ROWS,
   logLevel: row('BRIDGE_LOG_LEVEL', 'info', `one of ${LOG_LEVELS.join(', ')}`, readLogLevel, {
     description: `least severe lines that are logged: ${LOG_LEVELS.join(', ')}`,
   }),
