@@ -1,29 +1,42 @@
 import { isReference } from './vault';
 import { recordFields, type ConfigValue, type FieldSchema } from './field-schema';
-import { configFaults } from './validate';
 import { show } from './show';
 import type { ConfigFault } from './fault';
 
 type ConfigRecord = Record<string, ConfigValue>;
 
+/** Finds the faults of a field's value. */
+export type FindFaults = (field: FieldSchema, value: ConfigValue, path: string) => ConfigFault[];
+
 /**
  * The checks over several fields of a record (kong/db/schema/init.lua `entity_checkers`). A check that looks at an
  * unresolved reference is not run, as in Kong.
  */
-export function entityFaults(field: FieldSchema, value: ConfigRecord, path: string): ConfigFault[] {
+export function entityFaults(
+  field: FieldSchema,
+  value: ConfigRecord,
+  path: string,
+  find: FindFaults,
+): ConfigFault[] {
   return (field.entity_checks ?? []).flatMap((check) =>
     Object.entries(check).flatMap(([name, arg]) => {
       if (touchesReference(field, value, arg)) return [];
-      const message = run(name, arg, field, value);
+      const message = run(name, arg, field, value, find);
       return message === undefined ? [] : [{ path, message }];
     }),
   );
 }
 
-function run(name: string, arg: unknown, field: FieldSchema, value: ConfigRecord): string | undefined {
-  if (name === 'conditional') return conditional(arg as Conditional, field, value);
+function run(
+  name: string,
+  arg: unknown,
+  field: FieldSchema,
+  value: ConfigRecord,
+  find: FindFaults,
+): string | undefined {
+  if (name === 'conditional') return conditional(arg as Conditional, field, value, find);
   if (name === 'conditional_at_least_one_of')
-    return conditionalAtLeastOneOf(arg as ConditionalAtLeastOneOf, field, value);
+    return conditionalAtLeastOneOf(arg as ConditionalAtLeastOneOf, field, value, find);
   const names = arg as string[];
   const filled = names.filter((item) => isNonEmpty(lookUp(value, item)));
   const list = names.map((item) => `'${item}'`).join(', ');
@@ -55,7 +68,12 @@ interface Conditional {
   readonly then_err?: string;
 }
 
-function conditional(check: Conditional, field: FieldSchema, value: ConfigRecord): string | undefined {
+function conditional(
+  check: Conditional,
+  field: FieldSchema,
+  value: ConfigRecord,
+  find: FindFaults,
+): string | undefined {
   if (faultsOf(check.if_field, check.if_match).length > 0) return undefined;
   if (faultsOf(check.then_field, check.then_match).length === 0) return undefined;
   return check.then_err ?? `failed conditional validation given value of field '${check.if_field}'`;
@@ -66,7 +84,7 @@ function conditional(check: Conditional, field: FieldSchema, value: ConfigRecord
     const item = lookUp(value, name) ?? null;
     if (item === null && match.eq !== undefined && match.eq !== null)
       return [{ path: name, message: `value must be ${show(match.eq)}` }];
-    return configFaults({ ...inner, ...match }, item, name);
+    return find({ ...inner, ...match }, item, name);
   }
 }
 
@@ -81,11 +99,12 @@ function conditionalAtLeastOneOf(
   check: ConditionalAtLeastOneOf,
   field: FieldSchema,
   value: ConfigRecord,
+  find: FindFaults,
 ): string | undefined {
   const inner = schemaOf(field, check.if_field);
   const item = lookUp(value, check.if_field) ?? null;
   if (inner === undefined || item === null) return undefined;
-  if (configFaults({ ...inner, ...check.if_match }, item, check.if_field).length > 0) return undefined;
+  if (find({ ...inner, ...check.if_match }, item, check.if_field).length > 0) return undefined;
   if (check.then_at_least_one_of.some((name) => isNonEmpty(lookUp(value, name)))) return undefined;
   const list = check.then_at_least_one_of.map((name) => `'${name}'`).join(', ');
   return check.then_err?.replace('%s', list) ?? `at least one of these fields must be non-empty: ${list}`;

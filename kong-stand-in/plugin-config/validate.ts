@@ -65,7 +65,7 @@ function recordFaults(field: FieldSchema, value: Record<string, ConfigValue>, pa
     ...unknown.map((name) => ({ path: `${path}.${name}`, message: 'unknown field' })),
     ...fields.flatMap(([name, inner]) => configFaults(inner, value[name] ?? null, `${path}.${name}`)),
   ];
-  return [...faults, ...entityFaults(field, value, path)];
+  return [...faults, ...entityFaults(field, value, path, configFaults)];
 }
 
 type Check = (value: ConfigValue, field: FieldSchema) => string | undefined;
