@@ -1,112 +1,84 @@
-import type { Cluster } from 'ioredis';
-import { type Redis, type RedisOptions } from 'ioredis';
-import { readFileSync } from 'node:fs';
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
-import type { Logger } from 'pino';
-import { parseRedisUrl, redisUrlFault, type RedisTarget } from './url';
-import { refusalLog } from './connection-log';
-import { errorReplies } from './error-replies';
 import { LiveSentinelConnector } from './sentinel-connector';
+import type { Credentials, RedisTarget } from './url';
 
 /** The connection, or the connections, that commands go over. */
 export type Commands = Redis | Cluster;
 
-/** Longest time between two attempts to reconnect, in milliseconds. */
-export const MAX_RECONNECT_DELAY_MS = 2000;
-export const RECONNECT_STEP_MS = 100;
-/** How long a connection that is given up may take to end, in milliseconds. */
-const DISCONNECT_TIMEOUT_MS = 500;
+/** The options of one connection, as ioredis takes them. */
+export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
-/** Where Redis is, who the bridge is to it, and how long it may take. */
-export interface RedisSettings {
-  /** As {@link parseRedisUrl} takes it. */
-  readonly redisUrl: string;
-  /** A command that is not answered by then is rejected. */
-  readonly redisTimeoutMs: number;
-  /** For a URL that names none. */
-  readonly redisUsername?: string | undefined;
-  readonly redisPassword?: string | undefined;
-  readonly redisSentinelUsername?: string | undefined;
-  readonly redisSentinelPassword?: string | undefined;
-  /** PEM files. */
-  readonly redisTlsCaFile?: string | undefined;
-  readonly redisTlsCertFile?: string | undefined;
-  readonly redisTlsKeyFile?: string | undefined;
-  /** The name to ask for and verify, instead of the host that is connected to. */
-  readonly redisTlsServerName?: string | undefined;
+/** Who a server is to Redis and to its sentinels, as far as its URL does not say. */
+export interface RedisIdentity extends Credentials {
+  readonly sentinelUsername?: string | undefined;
+  readonly sentinelPassword?: string | undefined;
+  /** How TLS is spoken, where it is. */
+  readonly tls: ConnectionOptions;
 }
 
-/** Where a URL of {@link RedisSettings} leads. @throws TypeError for one that cannot be used */
-export function redisTarget({ redisUrl }: RedisSettings): RedisTarget {
-  const target = parseRedisUrl(redisUrl);
-  if (target === undefined) throw new TypeError(redisUrlFault(redisUrl));
-  return target;
+/** Times between two attempts to connect, in milliseconds. */
+export interface RetryDelays {
+  readonly stepMs: number;
+  readonly maxMs: number;
 }
 
-type SentinelTarget = Extract<RedisTarget, { kind: 'sentinel' }>;
+/** Longer with each attempt that failed. */
+export function retryStrategy({ stepMs, maxMs }: RetryDelays): (attempt: number) => number {
+  return (attempt) => Math.min(attempt * stepMs, maxMs);
+}
 
-export function sentinelOptions(target: SentinelTarget, settings: RedisSettings): ConnectionSettings {
-  const { redisTimeoutMs, redisSentinelUsername, redisSentinelPassword } = settings;
+/** As whom a connection is made, and whether over TLS: what the URL says goes before what the settings say. */
+export function identityOptions(
+  target: Partial<Credentials> & { readonly tls: boolean },
+  identity: RedisIdentity,
+): ConnectionSettings {
+  const username = target.username ?? identity.username;
+  const password = target.password ?? identity.password;
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(target.tls && { tls: identity.tls }),
+  };
+}
+
+/** For the master that sentinels name. */
+export function sentinelOptions(
+  target: Extract<RedisTarget, { kind: 'sentinel' }>,
+  { sentinelUsername, sentinelPassword, tls }: RedisIdentity,
+  { timeoutMs, retryMs }: { readonly timeoutMs: number; readonly retryMs: number },
+): ConnectionSettings {
   return {
     sentinels: [...target.nodes],
     name: target.name,
     db: target.database,
     role: 'master',
     Connector: LiveSentinelConnector,
-    sentinelCommandTimeout: redisTimeoutMs,
+    sentinelCommandTimeout: timeoutMs,
     // A master that was cut off and comes back looks well; the sentinels say that it is not the master.
     failoverDetector: true,
-    sentinelReconnectStrategy: () => MAX_RECONNECT_DELAY_MS,
-    ...(redisSentinelUsername !== undefined && { sentinelUsername: redisSentinelUsername }),
-    ...(redisSentinelPassword !== undefined && { sentinelPassword: redisSentinelPassword }),
-    ...(target.tls && { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true }),
+    sentinelReconnectStrategy: () => retryMs,
+    ...(sentinelUsername !== undefined && { sentinelUsername }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+    ...(target.tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
   };
 }
 
-type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
-
-export function commonOptions(
-  name: string,
-  { redisTimeoutMs }: RedisSettings,
-  log: Logger,
-): ConnectionSettings {
+/** For commands to a cluster, of which none waits and none is sent twice. */
+export function clusterOptions(timeoutMs: number, delays: RetryDelays): ClusterOptions {
   return {
-    lazyConnect: true,
-    connectionName: `ws-bridge:${name}`,
-    // CLIENT SETINFO would need one more right.
-    disableClientInfo: true,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: redisTimeoutMs,
-    connectTimeout: redisTimeoutMs,
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // After a failover the old master is a replica that takes no writes.
-    reconnectOnError: errorReplies(refusalLog(log.child({ connection: name })), () => performance.now()),
-  };
-}
-
-export const reconnecting = {
-  enableOfflineQueue: false,
-  retryStrategy: (attempt: number): number => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
-};
-
-export function credentials(target: RedisTarget, settings: RedisSettings): ConnectionSettings {
-  const username = target.username ?? settings.redisUsername;
-  const password = target.password ?? settings.redisPassword;
-  return {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(target.tls && { tls: tlsOptions(settings) }),
-  };
-}
-
-function tlsOptions(settings: RedisSettings): ConnectionOptions {
-  const { redisTlsCaFile, redisTlsCertFile, redisTlsKeyFile, redisTlsServerName } = settings;
-  return {
-    ...(redisTlsCaFile !== undefined && { ca: readFileSync(redisTlsCaFile) }),
-    ...(redisTlsCertFile !== undefined && { cert: readFileSync(redisTlsCertFile) }),
-    ...(redisTlsKeyFile !== undefined && { key: readFileSync(redisTlsKeyFile) }),
-    ...(redisTlsServerName !== undefined && { servername: redisTlsServerName }),
+    // Nothing is queued while Redis is away.
+    enableOfflineQueue: false,
+    // What Redis redirects it has not done; whatever else failed may have been done, and is not sent again.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    // A master that is away takes nothing from the others.
+    enableReadyCheck: false,
+    slotsRefreshTimeout: timeoutMs,
+    clusterRetryStrategy: retryStrategy(delays),
+    // A certificate is for the name that the cluster announces, not for the address behind it.
+    dnsLookup: (host, callback) => {
+      callback(null, host);
+    },
   };
 }

@@ -1,17 +1,14 @@
 import type { Redis } from 'ioredis';
-import { type Commands, RECONNECT_STEP_MS } from './options';
-
-/** Connections that are to end. */
-export const letGo = new WeakSet<Commands>();
 
 /**
  * ioredis ends a connection for good when the sentinels announce a failover at the moment at which it asks them for the
- * master. It is to end only when it is let go of.
+ * master. From now on it is opened again, unless it is over.
+ * @param delayMs how long it stays closed, in milliseconds
  */
-export function neverEnd(redis: Redis): void {
+export function reopen(redis: Redis, isOver: () => boolean, delayMs: number): void {
   redis.on('end', () => {
     setTimeout(() => {
-      if (!letGo.has(redis) && redis.status === 'end') redis.connect().catch(() => undefined);
-    }, RECONNECT_STEP_MS);
+      if (!isOver() && redis.status === 'end') redis.connect().catch(() => undefined);
+    }, delayMs);
   });
 }

@@ -46,7 +46,7 @@ import { UpgradeHandler } from './handshake/upgrade-handler';
 import { type Revocation, controlReceiver } from './handshake/revocations';
 import { redisHandoverStore } from './resume/handover/context';
 import { compileRoutes } from './routes/compile';
-import { redisTarget } from '../redis/options';
+import { redisTarget } from './redis/settings';
 
 /** How many of each thing a bridge holds: all 0 when no client is there. */
 export interface OpenState {

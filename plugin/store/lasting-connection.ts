@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
 import { giveUp, giveUpSilent } from '../../redis/give-up-silent';
 import { withAnswerDeadline } from './answer-deadline';
-import { CONNECT_TIMEOUT_MS, type RedisConnectionOptions } from './redis-options';
+import type { ConnectionSettings } from '../../redis/options';
+import { reopen } from '../../redis/reopen';
+import { CONNECT_TIMEOUT_MS } from './redis-options';
 import { writeGatherer } from './write-gatherer';
 
 /** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
@@ -20,12 +22,12 @@ export class LastingConnection {
   #isOver = false;
 
   /** @param timeoutMs for each answer, in milliseconds */
-  constructor(options: RedisConnectionOptions, timeoutMs: number) {
+  constructor(options: ConnectionSettings, timeoutMs: number) {
     this.redis = new Redis(options);
     this.#timeoutMs = timeoutMs;
     // One that nobody asks for a while is found dead before an upgrade needs it.
     giveUpSilent(this.redis, { timeoutMs });
-    this.#neverEnd();
+    reopen(this.redis, () => this.#isOver, REOPEN_DELAY_MS);
     this.#ready = readiness(this.redis, timeoutMs);
     this.#reconnectIfSilent = reconnectorFor(this.redis, timeoutMs);
   }
@@ -64,18 +66,6 @@ export class LastingConnection {
   close(): void {
     this.#isOver = true;
     this.redis.disconnect();
-  }
-
-  /**
-   * ioredis ends a connection for good when the sentinels announce a failover at the moment at which it asks them for the
-   * master. It is to end only when it is let go of.
-   */
-  #neverEnd(): void {
-    this.redis.on('end', () => {
-      setTimeout(() => {
-        if (!this.#isOver && this.redis.status === 'end') this.redis.connect().catch(() => undefined);
-      }, REOPEN_DELAY_MS);
-    });
   }
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { NodeConnector } from '../../redis/node-connector';
+import { clusterOptions } from '../../redis/options';
 import type { RedisTarget } from '../../redis/url';
 import { refreshSlots } from '../../redis/slot-refresh';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
@@ -13,13 +14,12 @@ import { tellOfMemory } from '../../redis/memory-check';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { storeFault } from './outcome';
-import { CONNECT_TIMEOUT_MS, MAX_RECONNECT_DELAY_MS, nodeOptions } from './redis-options';
+import { CONNECT_TIMEOUT_MS, nodeOptions, RETRY_DELAYS } from './redis-options';
 import { writeGatherer } from './write-gatherer';
 import { type GatekeeperRedis, MAX_READ_BYTES } from './gatekeeper-redis';
 
 /** How often the map of the slots is read anew when nothing went wrong, in milliseconds. */
 const SLOTS_REFRESH_MS = 5000;
-const RECONNECT_STEP_MS = 50;
 
 /**
  * A cluster with the gatekeeper's script on each of its masters. A master that is away takes nothing from the others:
@@ -64,18 +64,8 @@ export function clusterConnection(
 
   function openCluster({ nodes }: RedisTarget, { timeoutMs }: RedisSettings): Cluster {
     return new Cluster([...nodes], {
+      ...clusterOptions(timeoutMs, RETRY_DELAYS),
       scripts: { gcra: { lua } },
-      // Nothing is queued while Redis is away, and what may have been counted is not asked again.
-      enableOfflineQueue: false,
-      retryDelayOnFailover: 0,
-      retryDelayOnClusterDown: 0,
-      enableReadyCheck: false,
-      slotsRefreshTimeout: timeoutMs,
-      clusterRetryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
-      // A certificate is for the name that the cluster announces, not for the address behind it.
-      dnsLookup: (host, callback) => {
-        callback(null, host);
-      },
       redisOptions: {
         ...nodeOptions(settings, target),
         Connector: NodeConnector,

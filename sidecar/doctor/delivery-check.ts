@@ -10,7 +10,8 @@ import { disconnect, redisConnection, shardConnection } from '../redis/connectio
 import type { RedisNames } from '../redis/names';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
-import type { Commands, RedisSettings } from '../../redis/options';
+import type { Commands } from '../../redis/options';
+import type { RedisSettings } from '../redis/settings';
 
 /** A connection that is to hear a channel. */
 interface Listener {

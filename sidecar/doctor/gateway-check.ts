@@ -15,7 +15,7 @@ import { fails, holds, type Finding } from './finding';
 import { kongFinding } from './kong-version';
 import { connectOnce } from './redis-connect';
 import { matchRoute } from '../routes/match';
-import type { RedisSettings } from '../../redis/options';
+import type { RedisSettings } from '../redis/settings';
 
 /** What the way through the gateway is tried with. */
 export interface GatewayCheck {

@@ -8,7 +8,8 @@ import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
-import { type Commands, redisTarget, type RedisSettings } from '../../redis/options';
+import { type Commands } from '../../redis/options';
+import { redisTarget, type RedisSettings } from '../redis/settings';
 
 /** How far this host's clock and that of Redis may be apart, in milliseconds: what an assertion's times may be off. */
 export const MAX_CLOCK_SKEW_MS = 5000;

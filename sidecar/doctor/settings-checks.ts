@@ -12,7 +12,7 @@ import {
 } from '../settings/settings';
 import { doubts, fails, holds, type Finding } from './finding';
 import { compileRoutes, RouteError } from '../routes/compile';
-import { redisTarget } from '../../redis/options';
+import { redisTarget } from '../redis/settings';
 
 /** What the settings came to. */
 export interface SettingsCheck {

@@ -9,7 +9,8 @@ import type { RedisNames } from '../redis/names';
 import type { IsRelayed } from './relayed-channels';
 import { subscriberFor } from './cluster-subscriber';
 import type { ProbeOutcome } from '../metrics/outcomes';
-import type { Commands, RedisSettings } from '../../redis/options';
+import type { Commands } from '../../redis/options';
+import type { RedisSettings } from '../redis/settings';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
 /** What the ways to Redis are made of. */

@@ -10,7 +10,7 @@ import type { RedisNames } from '../redis/names';
 import type { Members } from '../lib/small-set';
 import { SingleChannels } from './single-channels';
 import { tapMessages } from '../fanout/resp-reader';
-import type { RedisSettings } from '../../redis/options';
+import type { RedisSettings } from '../redis/settings';
 import type { SubscriberName } from '../redis/connection-names';
 
 /** How often an intake looks whether all is well; milliseconds. */

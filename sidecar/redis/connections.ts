@@ -3,23 +3,30 @@ import type { Logger } from 'pino';
 import { NodeConnector } from '../../redis/node-connector';
 import { addressText, type Address, type RedisTarget } from '../../redis/url';
 import { refreshSlots } from '../../redis/slot-refresh';
-import { ConnectionLog } from '../../redis/connection-log';
+import { ConnectionLog, refusalLog } from '../../redis/connection-log';
+import { errorReplies } from '../../redis/error-replies';
 import { giveUpSilent } from '../../redis/give-up-silent';
 import { MasterConnector } from '../../redis/master-connector';
 import { gatherWrites } from '../../redis/coalesce-writes';
 import {
-  type Commands,
-  MAX_RECONNECT_DELAY_MS,
-  RECONNECT_STEP_MS,
-  type RedisSettings,
-  redisTarget,
+  clusterOptions,
+  identityOptions,
+  retryStrategy,
   sentinelOptions,
-  commonOptions,
-  reconnecting,
-  credentials,
+  type Commands,
+  type ConnectionSettings,
 } from '../../redis/options';
-import { letGo, neverEnd } from '../../redis/reopen';
+import { reopen } from '../../redis/reopen';
+import { identityOf, redisTarget, type RedisSettings } from './settings';
 import type { CommandsName, SubscriberName, ConnectionName } from './connection-names';
+
+/** Between two attempts to reconnect, in milliseconds. */
+const RETRY_DELAYS = { stepMs: 100, maxMs: 2000 };
+/** How long a connection that is given up may take to end, in milliseconds. */
+const DISCONNECT_TIMEOUT_MS = 500;
+
+/** Connections that are to end. */
+const letGo = new WeakSet<Commands>();
 
 /**
  * What commands go over: one connection, or in a cluster one to each master. It fails fast: a command is sent now or
@@ -31,22 +38,11 @@ export function redisCommands(name: CommandsName, settings: RedisSettings, log: 
   const target = redisTarget(settings);
   if (target.kind !== 'cluster') return redisConnection(name, settings, log);
   const cluster = new Cluster([...target.nodes], {
+    ...clusterOptions(settings.redisTimeoutMs, RETRY_DELAYS),
     lazyConnect: true,
-    enableOfflineQueue: false,
-    // What Redis redirects it has not done; whatever else failed may have been done, and is not sent again.
-    retryDelayOnFailover: 0,
-    retryDelayOnClusterDown: 0,
-    // A shard that is away takes nothing from the others.
-    enableReadyCheck: false,
-    slotsRefreshTimeout: settings.redisTimeoutMs,
-    clusterRetryStrategy: (attempt) => Math.min(attempt * RECONNECT_STEP_MS, MAX_RECONNECT_DELAY_MS),
-    // A certificate is for the name that the cluster announces, not for the address behind it.
-    dnsLookup: (host, callback) => {
-      callback(null, host);
-    },
     redisOptions: {
       ...commonOptions(name, settings, log),
-      ...credentials(target, settings),
+      ...identityOptions(target, identityOf(settings)),
       Connector: NodeConnector,
     },
   });
@@ -77,7 +73,7 @@ export function redisConnection(name: ConnectionName, settings: RedisSettings, l
   const redis = connectionTo(redisTarget(settings), name, settings, log);
   gather(redis);
   giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
-  neverEnd(redis);
+  reopen(redis, () => letGo.has(redis), RETRY_DELAYS.stepMs);
   logChanges(redis, name, log);
   return redis;
 }
@@ -89,8 +85,12 @@ export function shardConnection(
   settings: RedisSettings,
   log: Logger,
 ): Redis {
-  const ways = { ...commonOptions(name, settings, log), ...reconnecting, Connector: NodeConnector };
-  const redis = new Redis({ ...ways, ...address, ...credentials(redisTarget(settings), settings) });
+  const redis = new Redis({
+    ...lastingOptions(name, settings, log),
+    ...address,
+    ...identityOptions(redisTarget(settings), identityOf(settings)),
+    Connector: NodeConnector,
+  });
   gather(redis);
   giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
   logChanges(redis, `${name} ${addressText(address)}`, log);
@@ -109,25 +109,45 @@ function nodeText({ options: { host = '', port = 0 } }: Redis): string {
 }
 
 function connectionTo(target: RedisTarget, name: string, settings: RedisSettings, log: Logger): Redis {
-  const options = { ...commonOptions(name, settings, log), ...reconnecting };
+  const identity = identityOf(settings);
+  const options = { ...lastingOptions(name, settings, log), ...identityOptions(target, identity) };
   switch (target.kind) {
     case 'single':
-      return new Redis({
-        ...options,
-        ...target.nodes[0],
-        db: target.database,
-        ...credentials(target, settings),
-        Connector: MasterConnector,
-      });
-    case 'sentinel':
-      return new Redis({
-        ...options,
-        ...credentials(target, settings),
-        ...sentinelOptions(target, settings),
-      });
+      return new Redis({ ...options, ...target.nodes[0], db: target.database, Connector: MasterConnector });
+    case 'sentinel': {
+      const times = { timeoutMs: settings.redisTimeoutMs, retryMs: RETRY_DELAYS.maxMs };
+      return new Redis({ ...options, ...sentinelOptions(target, identity, times) });
+    }
     case 'cluster':
       throw new TypeError('expected no cluster');
   }
+}
+
+/** Of any connection, also to a node of a cluster. */
+function commonOptions(name: string, { redisTimeoutMs }: RedisSettings, log: Logger): ConnectionSettings {
+  return {
+    lazyConnect: true,
+    connectionName: `ws-bridge:${name}`,
+    // CLIENT SETINFO would need one more right.
+    disableClientInfo: true,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: redisTimeoutMs,
+    connectTimeout: redisTimeoutMs,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    // After a failover the old master is a replica that takes no writes.
+    reconnectOnError: errorReplies(refusalLog(log.child({ connection: name })), () => performance.now()),
+  };
+}
+
+/** Of one that reconnects by itself. */
+function lastingOptions(name: string, settings: RedisSettings, log: Logger): ConnectionSettings {
+  return {
+    ...commonOptions(name, settings, log),
+    enableOfflineQueue: false,
+    retryStrategy: retryStrategy(RETRY_DELAYS),
+  };
 }
 
 function logChanges(redis: Commands, connection: string, log: Logger): void {
