@@ -1,6 +1,8 @@
 import eslint from '@eslint/js';
+import importX, { createNodeResolver } from 'eslint-plugin-import-x';
 import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
+import { zones } from './arrows.mjs';
 
 export default tseslint.config(
   { ignores: ['**/dist/', 'node_modules/', 'coverage/'] },
@@ -22,29 +24,16 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  // Arrows run one way: plugin, sidecar and client know protocol only, the two programs stdio and redis as well (docs: the house).
   {
-    files: ['protocol/**'],
-    rules: noImportsFrom('redis', 'stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
+    files: ['**/*.ts', '**/*.tsx'],
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js'] })] },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones: zones(import.meta.dirname) }],
+      'import-x/no-cycle': ['error', { ignoreExternal: true }],
+    },
   },
-  {
-    files: ['stdio/**'],
-    rules: noImportsFrom('protocol', 'redis', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
-  },
-  {
-    files: ['redis/**'],
-    rules: noImportsFrom('stdio', 'plugin', 'sidecar', 'client', 'dev', 'test', 'bench'),
-  },
-  { files: ['plugin/**'], rules: noImportsFrom('sidecar', 'client', 'dev', 'test', 'bench') },
-  { files: ['sidecar/**'], rules: noImportsFrom('plugin', 'client', 'dev', 'test', 'bench') },
-  {
-    files: ['client/**'],
-    rules: noImportsFrom('redis', 'stdio', 'plugin', 'sidecar', 'dev', 'test', 'bench'),
-  },
-  {
-    files: ['dev/**', 'bench/**', 'kong-stand-in/**'],
-    rules: { ...noImportsFrom('test'), 'no-console': 'off' },
-  },
+  { files: ['dev/**', 'bench/**', 'kong-stand-in/**'], rules: { 'no-console': 'off' } },
   {
     files: ['test/**/*.test.ts'],
     extends: [jest.configs['flat/recommended']],
@@ -54,9 +43,3 @@ export default tseslint.config(
     },
   },
 );
-
-/** @param {string[]} folders */
-function noImportsFrom(...folders) {
-  const patterns = [{ group: folders.map((folder) => `**/../${folder}/**`), message: 'arrows run one way' }];
-  return { 'no-restricted-imports': ['error', { patterns }] };
-}

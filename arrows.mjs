@@ -1,0 +1,139 @@
+// Which folder may import from which. Arrows run one way: what a folder lists here is below it. A folder may import from itself, and
+// not from those in it unless it lists them. The linter holds it.
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+export const ARROWS = {
+  protocol: [],
+  stdio: [],
+  redis: [],
+
+  plugin: [
+    ...['config', 'decision', 'keys', 'lib', 'metrics', 'request', 'schema', 'store', 'token'].map(ofPlugin),
+    ...['protocol', 'stdio'],
+  ],
+  'plugin/lib': ['stdio'],
+  'plugin/schema': ['plugin/lib', 'protocol', 'redis'],
+  'plugin/config': ['plugin/lib', 'plugin/schema', 'protocol', 'redis'],
+  'plugin/request': ['plugin/config', 'protocol'],
+  'plugin/metrics': ['plugin/lib', 'plugin/request', 'stdio'],
+  'plugin/keys': ['plugin/config', 'plugin/lib', 'plugin/request', 'protocol'],
+  'plugin/token': ['plugin/config', 'plugin/keys', 'plugin/lib', 'plugin/request', 'protocol'],
+  'plugin/store': ['plugin/config', 'plugin/lib', 'plugin/metrics', 'plugin/schema', 'protocol', 'redis'],
+  'plugin/decision': [...['config', 'lib', 'request', 'store', 'token'].map(ofPlugin), ...['protocol']],
+  'plugin/admin': ['plugin/metrics', 'protocol'],
+  'plugin/server/protobuf': ['plugin', 'plugin/request'],
+  'plugin/server': ['plugin', 'plugin/request', 'plugin/schema', 'plugin/server/protobuf'],
+  'plugin/verify': [
+    ...['config', 'decision', 'request', 'schema', 'store'].map(ofPlugin),
+    ...['plugin', 'protocol', 'redis', 'stdio'],
+  ],
+  'plugin/bin': [
+    ...['admin', 'decision', 'lib', 'metrics', 'server', 'store', 'verify'].map(ofPlugin),
+    ...['plugin', 'stdio'],
+  ],
+  'plugin/kong-pdk': ['plugin'],
+
+  'sidecar/lib': [],
+  'sidecar/settings': ['protocol', 'redis', 'stdio'],
+  'sidecar/routes': ['protocol'],
+  'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
+  'sidecar/metrics': ['sidecar/redis', 'protocol'],
+  'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'redis'],
+  'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
+  'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
+  'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],
+  'sidecar/pubsub': [...['fanout', 'lib', 'metrics', 'redis', 'routes'].map(ofSidecar), ...['redis']],
+  'sidecar/resume': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['protocol']],
+  'sidecar/resume/handover': [
+    ...['fanout', 'lib', 'metrics', 'pubsub', 'redis', 'resume'].map(ofSidecar),
+    ...['protocol', 'redis'],
+  ],
+  'sidecar/inbound': [
+    ...['fanout', 'lib', 'metrics', 'quotas', 'redis', 'routes'].map(ofSidecar),
+    ...['protocol', 'redis'],
+  ],
+  'sidecar/connection': [
+    ...['fanout', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
+    ...['resume', 'resume/handover', 'routes', 'sessions'].map(ofSidecar),
+    ...['protocol'],
+  ],
+  'sidecar/handshake': [
+    ...['connection', 'fanout', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
+    ...['protocol'],
+  ],
+  sidecar: [
+    ...['connection', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['quotas', 'redis', 'resume', 'resume/handover', 'routes', 'sessions', 'settings'].map(ofSidecar),
+    ...['protocol', 'redis', 'stdio'],
+  ],
+  'sidecar/doctor': [
+    ...['http', 'lib', 'pubsub', 'redis', 'routes', 'settings'].map(ofSidecar),
+    ...['protocol', 'redis', 'stdio'],
+  ],
+  'sidecar/tail': ['client/src', 'sidecar/http', 'protocol', 'stdio'],
+  'sidecar/bin': [...['doctor', 'routes', 'settings', 'tail'].map(ofSidecar), ...['sidecar', 'stdio']],
+
+  'client/src': ['protocol'],
+
+  'kong-stand-in/lib': [],
+  'kong-stand-in/declarative': [],
+  'kong-stand-in/http': ['kong-stand-in/declarative', 'kong-stand-in/lib'],
+  'kong-stand-in/plugin-config': ['kong-stand-in/declarative', 'kong-stand-in/lib'],
+  'kong-stand-in/rpc': ['http', 'lib', 'plugin-config'].map(ofStandIn),
+  'kong-stand-in/pdk': ['kong-stand-in/http', 'kong-stand-in/lib'],
+  'kong-stand-in/msgpack': ['http', 'lib', 'pdk', 'plugin-config', 'rpc'].map(ofStandIn),
+  'kong-stand-in/protobuf': ['http', 'lib', 'pdk', 'plugin-config', 'rpc'].map(ofStandIn),
+  'kong-stand-in': ['declarative', 'http', 'lib', 'msgpack', 'plugin-config', 'protobuf', 'rpc'].map(
+    ofStandIn,
+  ),
+};
+
+/** Folders whose files may import from anywhere but from tests. */
+export const AROUND = ['dev', 'bench'];
+
+/**
+ * The arrows as zones of the rule import-x/no-restricted-paths.
+ * @param {string} root of the checkout
+ */
+export function zones(root) {
+  const everything = [
+    'protocol',
+    'stdio',
+    'redis',
+    'plugin',
+    'sidecar',
+    'client',
+    'kong-stand-in',
+    'dev',
+    'bench',
+    'test',
+  ];
+  const arrows = Object.entries(ARROWS).map(([folder, below]) => ({
+    target: `${root}/${folder}/*.ts`,
+    from: everything.map((name) => `${root}/${name}/**`),
+    except: [folder, ...below].map((name) => `${root}/${name}/*.ts`),
+    message: `${folder} may import from ${[folder, ...below].join(', ')} (arrows.mjs).`,
+  }));
+  const around = AROUND.map((folder) => ({
+    target: `${root}/${folder}/**/*.ts`,
+    from: [`${root}/test/**`],
+    message: `${folder} imports nothing of the tests (arrows.mjs).`,
+  }));
+  return [...arrows, ...around];
+}
+
+/** @param {string} room */
+function ofPlugin(room) {
+  return `plugin/${room}`;
+}
+
+/** @param {string} room */
+function ofSidecar(room) {
+  return `sidecar/${room}`;
+}
+
+/** @param {string} room */
+function ofStandIn(room) {
+  return `kong-stand-in/${room}`;
+}
