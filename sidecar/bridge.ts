@@ -71,7 +71,7 @@ export interface OpenState {
   readonly meteredCallers: number;
   /** Asked of other bridges, and given to them. */
   readonly handovers: number;
-  /** Marks that are waited for. */
+  /** Markers that are waited for. */
   readonly marks: number;
   readonly heartbeats: number;
   /** Listeners on the Redis connections beyond the bridge's own. */

@@ -3,7 +3,7 @@ import { ROOT } from '../peers/node-server';
 import { ServerProcess } from '../server-process';
 import type { Gateway } from './gateway';
 
-/** dev/gateway, a proxy in Node: it asks the gatekeeper as Kong does, and copies bytes as Kong does not. */
+/** The stand-in gateway, a proxy in Node: it asks the gatekeeper as Kong does, and copies bytes as Kong does not. */
 export const standIn: Gateway = {
   title: 'the stand-in (not Kong)',
   start: ({ folder, port, configFile, socketPath, infoFile, env, nodeFlags }) =>

@@ -174,7 +174,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner {
   }
 
   /**
-   * Takes a place in the caps and subscribes to the channels, after which nothing published is missed. The session is claimed
+   * Takes a permit of the quota and subscribes to the channels, after which nothing published is missed. The session is claimed
    * last, because a claim outlives the connection: one that is refused leaves none.
    * @param isVain whether it is to be refused by now, whatever Redis says
    * @returns why it may not, or undefined

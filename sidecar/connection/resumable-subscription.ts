@@ -19,7 +19,7 @@ export interface ResumableRequest {
 }
 
 /**
- * The feed of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
+ * The subscription of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
  * it, then what is live, every frame counted.
  */
 export class ResumableSubscription implements Subscription, ReplayListener, FrameCounter {

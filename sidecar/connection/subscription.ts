@@ -28,7 +28,7 @@ export interface Subscription {
   forget(): void;
 }
 
-/** The feed of a plain client: what is published while its socket is open, and nothing else. */
+/** The subscription of a plain client: what is published while its socket is open, and nothing else. */
 export class LiveSubscription implements Subscription, Receiver {
   readonly senderId: Buffer | undefined;
   readonly #subscriptions: ChannelRegistry<Receiver>;

@@ -62,11 +62,11 @@ export class BridgeSocket extends WebSocket {
   }
 }
 
-/** The stream under a socket, to write frames to, as far as an outbox needs it. */
+/** The stream under a socket, to write frames to, as far as a send queue needs it. */
 export type FrameStream = Pick<
   Duplex,
   'write' | 'cork' | 'uncork' | 'writableLength' | 'writableNeedDrain' | 'once'
 >;
 
-/** A socket as far as an outbox needs it. */
+/** A socket as far as a send queue needs it. */
 export type UnderlyingSocket = Pick<BridgeSocket, 'readyState' | 'beforeClose'>;

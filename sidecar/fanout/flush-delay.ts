@@ -27,7 +27,7 @@ export class FlushDelay {
     this.#utilization = utilization;
   }
 
-  /** How long the turn that begins now is to gather, in milliseconds. */
+  /** How long the flush that begins now is to gather, in milliseconds. */
   delayMs(nowMs: number): number {
     if (this.#maxDelayMs === 0) return 0;
     this.#sample(nowMs);

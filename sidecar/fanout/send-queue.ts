@@ -13,7 +13,7 @@ import type { FlushScheduler, Waiting } from './flush-scheduler';
 import type { Unsent } from './unsent-budget';
 import type { UnsentBound } from '../metrics/outcomes';
 
-/** What an outbox does about a client that does not take its frames. */
+/** What a send queue does about a client that does not take its frames. */
 export interface SendQueuePolicy {
   /** Whose writes they are: those of one owner hold up no other's. */
   readonly owner: Owner;
@@ -26,7 +26,7 @@ export interface SendQueuePolicy {
   readonly onTooSlow: () => void;
 }
 
-/** What an outbox counts. */
+/** What a send queue counts. */
 export type SendQueueMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
 
 /** Who counts a client's data frames, and so can say that some were left out. */

@@ -9,7 +9,7 @@ const COUNTED_AS = {
   'over share': 'over_share',
 } as const satisfies Record<AddOutcome, CommandOutcome>;
 
-/** An outlet whose outcomes are counted. */
+/** A sink whose outcomes are counted. */
 export function countedSink(sink: MessageSink, metrics: Pick<Metrics, 'command' | 'relayed'>): MessageSink {
   return {
     addCommand: async (command) => {

@@ -15,7 +15,7 @@ export const VIEW_WAIT_MS = 500;
 /** Between two looks at the cluster while a part of it is away, in milliseconds. */
 export const SEARCH_INTERVAL_MS = 250;
 
-/** What the intake of a cluster works with. */
+/** What the subscriber of a cluster works with. */
 export interface ClusterSubscriberContext extends SubscriberContext {
   readonly commands: Cluster;
 }
@@ -27,7 +27,7 @@ export function subscriberFor(commands: Commands, context: SubscriberContext): S
     : singleSubscriber(context);
 }
 
-/** The intake of a cluster: a connection to each master, each with the channels of its slots. */
+/** The subscriber of a cluster: a connection to each master, each with the channels of its slots. */
 export class ClusterSubscriber implements Subscriber {
   readonly subscriptions: ClusterChannels<Receiver>;
   readonly #context: ClusterSubscriberContext;

@@ -10,7 +10,7 @@ import type { RedisNames } from '../redis/names';
 export interface ShardContext {
   /** Not connected yet. */
   readonly redis: Redis;
-  /** Names its probe's channel: no other intake, of any bridge, has the same. */
+  /** Names its probe's channel: no other subscriber, of any bridge, has the same. */
   readonly probeId: string;
   readonly names: RedisNames;
   readonly publish: (channel: string, message: string) => Promise<unknown>;

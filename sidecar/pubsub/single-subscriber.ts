@@ -13,7 +13,7 @@ import { tapMessages } from '../fanout/resp-reader';
 import type { RedisSettings } from '../redis/settings';
 import type { SubscriberName } from '../redis/connection-names';
 
-/** How often an intake looks whether all is well; milliseconds. */
+/** How often a subscriber looks whether all is well; milliseconds. */
 export interface SubscriberSettings {
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
@@ -21,12 +21,12 @@ export interface SubscriberSettings {
   readonly redisTopologyIntervalMs: number;
 }
 
-/** What an intake works with. */
+/** What a subscriber works with. */
 export interface SubscriberContext {
   readonly settings: RedisSettings & SubscriberSettings;
   /** What its connections are called. */
   readonly connection: SubscriberName;
-  /** Names its probes' channels: no other intake, of any bridge, has the same. */
+  /** Names its probes' channels: no other subscriber, of any bridge, has the same. */
   readonly probeId: string;
   readonly names: RedisNames;
   readonly publish: Publish;
@@ -38,7 +38,7 @@ export interface SubscriberContext {
   readonly log: Logger;
 }
 
-/** The intake of one Redis: one connection that carries every subscription, in one order. */
+/** The subscriber of one Redis: one connection that carries every subscription, in one order. */
 export function singleSubscriber({
   settings,
   connection,

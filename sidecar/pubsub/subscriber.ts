@@ -11,7 +11,7 @@ export interface Subscriber {
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   inOneOrder(channels: readonly string[]): boolean;
   /**
-   * Resolves once what this bridge published before, to whatever channel of the intake, has come in, or never will. Never rejects.
+   * Resolves once what this bridge published before, to whatever channel of the subscriber, has come in, or never will. Never rejects.
    */
   proveArrival(): Promise<void>;
   /** Listeners on its connections. */
@@ -25,7 +25,7 @@ export interface Subscriber {
   disconnect(): Promise<void>;
 }
 
-/** Whom an intake tells that messages may have been missed. */
+/** Whom a subscriber tells that messages may have been missed. */
 export interface SubscriberListener {
   /** The subscriptions of these channels are lost. */
   lost(channels: Iterable<string>): void;

@@ -3,19 +3,19 @@ import type { Receiver } from '../fanout/deliver';
 import type { Subscriber } from './subscriber';
 import type { IsRelayed } from './relayed-channels';
 
-/** The intake of the channels that clients' messages are relayed on. */
+/** The subscriber of the channels that clients' messages are relayed on. */
 export interface RelaySubscriber {
   readonly subscriber: Subscriber;
   readonly isRelayed: IsRelayed;
 }
 
 /**
- * All that a bridge hears of Redis, over two intakes: services' channels and the bridges' own on one, the channels that
+ * All that a bridge hears of Redis, over two subscribers: services' channels and the bridges' own on one, the channels that
  * clients' messages are relayed on, if any, on another. Redis cuts a connection that too much waits for, and what clients
  * cause must not cut what services publish.
  */
 export class Subscribers {
-  /** Every channel, wherever it is subscribed; those that are pinned are the services' intake's. */
+  /** Every channel, wherever it is subscribed; those that are pinned are the services' subscriber's. */
   readonly subscriptions: ChannelRegistry<Receiver>;
   readonly #services: Subscriber;
   readonly #relays: RelaySubscriber | undefined;

@@ -51,7 +51,7 @@ export class RedisNames {
   }
 
   /**
-   * The channel for marks between the messages of another one. The two share a slot of a Redis Cluster: the other's hash
+   * The channel for markers between the messages of another one. The two share a slot of a Redis Cluster: the other's hash
    * tag is this one's too, and where it has none all of its name, which then holds no braces, is the tag.
    * @param channel with its prefix
    */

@@ -7,7 +7,7 @@ import { DELIMITED, FIXED64, tag, VARINT } from './wire-type';
 
 /*
  * The part of Kong's pluginsocket.proto that the gatekeeper speaks, read and written where it lies; field numbers are
- * Kong's. test/plugin/server/messages.test.ts holds it to protobufjs.
+ * Kong's. test/plugin/server/protobuf/messages.test.ts holds it to protobufjs.
  */
 
 /** What Kong asks for. */

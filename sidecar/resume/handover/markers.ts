@@ -11,8 +11,8 @@ interface Entry {
 }
 
 /**
- * Hears marks: messages that stand between those of another channel, at the same place for every bridge that hears
- * both. A channel for marks is subscribed only while somebody waits for one.
+ * Hears markers: messages that stand between those of another channel, at the same place for every bridge that hears
+ * both. A channel for markers is subscribed only while somebody waits for one.
  */
 export class Markers {
   readonly #registryOf: (channel: string) => ChannelRegistry<Receiver>;
@@ -20,13 +20,13 @@ export class Markers {
   readonly #entries = new Map<string, Entry>();
   readonly #onMark = new Map<string, (mark: Marker) => void>();
 
-  /** @param registryOf where a channel is subscribed: its marks come on the same connection */
+  /** @param registryOf where a channel is subscribed: its markers come on the same connection */
   constructor(registryOf: (channel: string) => ChannelRegistry<Receiver>, names: RedisNames) {
     this.#registryOf = registryOf;
     this.#names = names;
   }
 
-  /** How many marks are waited for. */
+  /** How many markers are waited for. */
   get size(): number {
     return this.#onMark.size;
   }
