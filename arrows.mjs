@@ -71,7 +71,7 @@ export const ARROWS = {
     ...['http', 'lib', 'pubsub', 'redis', 'routes', 'settings'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],
   ],
-  'sidecar/tail': ['client/src', 'sidecar/http', 'protocol', 'stdio'],
+  'sidecar/tail': ['client/dist', 'sidecar/http', 'protocol', 'stdio'],
   'sidecar/bin': [...['doctor', 'routes', 'settings', 'tail'].map(ofSidecar), ...['sidecar', 'stdio']],
 
   'client/src': ['protocol'],
@@ -112,7 +112,7 @@ export function zones(root) {
   const arrows = Object.entries(ARROWS).map(([folder, below]) => ({
     target: `${root}/${folder}/*.ts`,
     from: everything.map((name) => `${root}/${name}/**`),
-    except: [folder, ...below].map((name) => `${root}/${name}/*.ts`),
+    except: [folder, ...below].map((name) => `${root}/${name}/*`),
     message: `${folder} may import from ${[folder, ...below].join(', ')} (arrows.mjs).`,
   }));
   const around = AROUND.map((folder) => ({
