@@ -25,7 +25,7 @@ import type { ReplayGuard } from './replay-guard';
 import { headerValues, type RequestHeaders } from '../http/headers';
 import type { Route } from '../routes/route';
 import { SESSION_PATTERN } from '../sessions/sessions';
-import type { Admission, BridgeV1Request } from '../connection/connection';
+import type { Admission, BridgeV1Request } from '../connection/admission';
 import { matchRoute } from '../routes/match';
 import type { AssertionPathRule } from '../settings/assertion-path-rule';
 

@@ -9,12 +9,9 @@ import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from '../fanout/bridge-socket';
 import { CallerIndex } from './caller-index';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
-import {
-  Connection,
-  FOREIGN_SESSION,
-  type ConnectionContext,
-  type Admission,
-} from '../connection/connection';
+import type { Admission } from '../connection/admission';
+import { Connection, type ConnectionContext } from '../connection/connection';
+import { FOREIGN_SESSION } from '../connection/reservation';
 import { withDeadline } from '../lib/promises';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
 import type { Metrics } from '../metrics/metrics';
@@ -238,7 +235,7 @@ export class UpgradeHandler {
       return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
     } finally {
       this.#establishing.delete(connection);
-      if (!connection.isOpen) connection.release();
+      if (!connection.hasSocket) connection.release();
     }
   }
 
@@ -259,8 +256,8 @@ export class UpgradeHandler {
     if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
     const fault = this.#open(connection, route, request, socket, head);
     if (fault !== undefined) return refuse(socket, fault, route.name, caller);
-    const outcome = connection.isOpen ? 'admitted' : 'client_gone';
-    return { outcome, route: route.name, caller, ...(connection.isOpen ? { status: 101 } : {}) };
+    const outcome = connection.hasSocket ? 'admitted' : 'client_gone';
+    return { outcome, route: route.name, caller, ...(connection.hasSocket ? { status: 101 } : {}) };
   }
 
   #isRevoked(caller: Assertion): boolean {

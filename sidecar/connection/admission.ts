@@ -1,0 +1,24 @@
+import type { Assertion } from '../../protocol/assertion';
+import type { TraceContext } from '../../protocol/trace-context';
+import type { ResumePoint } from '../resume/resume-point';
+import type { Route } from '../routes/route';
+
+/** An upgrade that may go on to Redis. */
+export interface Admission {
+  readonly route: Route;
+  readonly caller: Assertion;
+  /** Undefined on a route without sessions. */
+  readonly session: string | undefined;
+  /** The bridge made its id for this upgrade: it has no owner yet. */
+  readonly isNewSession: boolean;
+  readonly channels: readonly string[];
+  /** Undefined for a plain client. */
+  readonly bridgeV1: BridgeV1Request | undefined;
+  /** Of the upgrade, when its `traceparent` is valid. */
+  readonly trace: TraceContext | undefined;
+}
+
+/** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
+export interface BridgeV1Request {
+  readonly point: ResumePoint | undefined;
+}

@@ -1,0 +1,120 @@
+import { forbidden, tooManyConnections, type Refusal } from '../http/refusal';
+import type { ConnectionQuota } from '../quotas/connection-quota';
+import type { Permit } from '../quotas/tenant-quota';
+import type { SessionHolder, Sessions } from '../sessions/sessions';
+import type { Admission } from './admission';
+import type { Subscription } from './subscription';
+
+/** Why a connection is refused whose session somebody else has. */
+export const FOREIGN_SESSION = forbidden("the session is somebody else's");
+
+/** What all reservations of a bridge share. */
+export interface ReservationContext {
+  readonly quota: ConnectionQuota;
+  readonly sessions: Sessions;
+}
+
+/**
+ * What a connection takes of Redis before it is open, and gives back: a permit of the quota, its subscription, the claim of its
+ * session.
+ */
+export class Reservation {
+  readonly #admission: Admission;
+  readonly #context: ReservationContext;
+  readonly #subscription: Subscription;
+  readonly #holder: SessionHolder;
+  #permit: Permit | undefined;
+  #isReleased = false;
+  #isForfeited = false;
+
+  /** @param holder evicted once its session turns out to be somebody else's */
+  constructor(
+    admission: Admission,
+    context: ReservationContext,
+    subscription: Subscription,
+    holder: SessionHolder,
+  ) {
+    this.#admission = admission;
+    this.#context = context;
+    this.#subscription = subscription;
+    this.#holder = holder;
+  }
+
+  /** Whether everything was given back. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Whether its session turned out to be somebody else's. */
+  get isForfeited(): boolean {
+    return this.#isForfeited;
+  }
+
+  /**
+   * Takes a permit of the quota and subscribes to the channels, after which nothing published is missed. The session is claimed
+   * last, because a claim outlives the connection: one that is refused leaves none.
+   * @param isVain whether it is to be refused by now, whatever Redis says
+   * @returns why it may not, or undefined
+   * @throws when Redis is unreachable, and TooManyChannelsError
+   */
+  async establish(isVain: () => boolean): Promise<Refusal | undefined> {
+    const [refusal, foreign] = await Promise.all([this.#takePermit(), this.#hasForeignSession()]);
+    if (refusal !== undefined) return refusal;
+    if (foreign) return FOREIGN_SESSION;
+    if (this.#isReleased) return undefined;
+    await this.#subscription.join();
+    if (this.#isForfeited) return FOREIGN_SESSION;
+    return this.#isOver() || isVain() ? undefined : this.#claimSession();
+  }
+
+  /** Gives back everything that was taken. Can be called at any stage, more than once. */
+  release(): void {
+    this.#isReleased = true;
+    this.#permit?.release();
+    const { session } = this.#admission;
+    if (session !== undefined) this.#context.sessions.release(session, this.#holder);
+    this.#subscription.leave();
+  }
+
+  /** Gives everything back, and keeps nothing for a client that comes back: the session is somebody else's. */
+  forfeit(): void {
+    this.#isForfeited = true;
+    this.release();
+    this.#subscription.forget();
+  }
+
+  /** Whether it was given back while something was waited for. */
+  #isOver(): boolean {
+    return this.#isReleased;
+  }
+
+  async #takePermit(): Promise<Refusal | undefined> {
+    const { tenantId, userId } = this.#admission.caller.identity;
+    const permit = await this.#context.quota.acquire(tenantId, userId);
+    if (typeof permit === 'string') return tooManyConnections(permit);
+    this.#permit = permit;
+    if (this.#isReleased) permit.release();
+    return undefined;
+  }
+
+  /** An id that this bridge has just made is nobody's, and Redis is not asked. */
+  async #hasForeignSession(): Promise<boolean> {
+    const { session, isNewSession, caller } = this.#admission;
+    if (session === undefined || isNewSession) return false;
+    const { tenantId, userId } = caller.identity;
+    return this.#context.sessions.isForeign(session, tenantId, userId);
+  }
+
+  async #claimSession(): Promise<Refusal | undefined> {
+    const { sessions } = this.#context;
+    const { session, caller } = this.#admission;
+    if (session === undefined) return undefined;
+    const { tenantId, userId } = caller.identity;
+    if (!(await sessions.claim(session, tenantId, userId))) {
+      this.#subscription.forget();
+      return FOREIGN_SESSION;
+    }
+    if (!this.#isReleased) sessions.hold(session, tenantId, userId, this.#holder);
+    return this.#isForfeited ? FOREIGN_SESSION : undefined;
+  }
+}

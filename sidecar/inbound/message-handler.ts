@@ -1,0 +1,225 @@
+import type { Logger } from 'pino';
+import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
+import { frameOf, type Frame } from '../fanout/frame';
+import type { TimerWheel } from '../lib/timer-wheel';
+import type { RouteMetrics } from '../metrics/metrics';
+import type { RefusedBytes } from '../metrics/outcomes';
+import { FRAME_OVERHEAD_BYTES, type ByteAccount, type ByteOwners } from '../quotas/byte-owners';
+import type { Route } from '../routes/route';
+import { MessageAllowance } from './message-allowance';
+import type { MessageTimeout } from './message-timeout';
+import { RateLimiter, type MessageRate } from './rate-limiter';
+import { answerText, receive, refuse, type Answer, type MessageSink, type Sender } from './receive';
+
+/** A client as its messages see it. */
+export interface MessageClient {
+  /** Whether it may act: its socket is open, and it was not told to go. */
+  readonly isOpen: boolean;
+  /** Whether it is not read from at the moment. */
+  readonly isPaused: boolean;
+  /** Whether it may be read from: not any more once it only goes on sending after it was told to go. */
+  readonly isReadable: boolean;
+  /** When it was last sent a frame, by the wheel's clock, in milliseconds; undefined when it needs no echo. */
+  readonly heardAtMs: number | undefined;
+  /** Sends a text message. */
+  send(text: string): void;
+  /** Hands it a frame that it sent itself. */
+  echo(frame: Frame): void;
+  close(code: CloseCode): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** What all message handlers of a bridge share. */
+export interface MessageContext {
+  readonly sink: MessageSink;
+  /** How many messages a socket may send. */
+  readonly messageRate: MessageRate;
+  /** How many bytes users and tenants have sent, by what they are for. */
+  readonly byteOwners: Readonly<Record<'commands' | 'relay', ByteOwners>>;
+  /** A socket with so many messages on their way to Redis is not read from. */
+  readonly maxPendingMessages: number;
+  /** Its time is that of {@link MessageClient.heardAtMs}. */
+  readonly wheel: Pick<TimerWheel, 'nowMs'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** The clock of durations, in milliseconds. */
+  readonly monotonicMs: () => number;
+  readonly log: Logger;
+}
+
+/** What a message handler counts. */
+export type MessageMetrics = Pick<RouteMetrics, 'traffic' | 'messageRefused' | 'bytesRefused'>;
+
+/** Where a client is in the message that it sends. */
+export type MessageFrames = Pick<MessageTimeout, 'takeContinuations' | 'restart'>;
+
+/** Why a message is not taken, and whether its sender is to be closed. */
+interface Overrun {
+  readonly over: RefusedBytes;
+  readonly isFlood: boolean;
+}
+
+/**
+ * What one client sends: judged, sent on to Redis and answered. While too much of it is on its way the client is not read from;
+ * one that goes on with what is refused is closed.
+ */
+export class MessageHandler {
+  readonly #client: MessageClient;
+  readonly #route: Route;
+  readonly #sender: Sender;
+  readonly #context: MessageContext;
+  readonly #metrics: MessageMetrics;
+  readonly #frames: MessageFrames;
+  readonly #rateLimiter: RateLimiter;
+  /** Made with the first message that a rate is asked about. */
+  #allowance: MessageAllowance | undefined;
+  #account: ByteAccount | undefined;
+  #pending = 0;
+  #onFinished: (() => void) | undefined;
+
+  constructor(
+    client: MessageClient,
+    route: Route,
+    sender: Sender,
+    context: MessageContext,
+    metrics: MessageMetrics,
+    frames: MessageFrames,
+  ) {
+    this.#client = client;
+    this.#route = route;
+    this.#sender = sender;
+    this.#context = context;
+    this.#metrics = metrics;
+    this.#frames = frames;
+    this.#rateLimiter = new RateLimiter(context.messageRate);
+  }
+
+  /** Takes a message. What leads to Redis is sent before this returns. */
+  async take(payload: Buffer, binary: boolean): Promise<void> {
+    const { sink, now, log } = this.#context;
+    this.#metrics.traffic.messagesReceived += 1;
+    this.#metrics.traffic.bytesReceived += payload.length;
+    const bytes = payload.length + this.#frames.takeContinuations() * FRAME_OVERHEAD_BYTES;
+    const overrun = this.#judge(bytes);
+    if (overrun !== undefined) {
+      this.#refuse(payload.length, overrun, () => refuse(payload, binary, this.#sender, overrun.over));
+      return;
+    }
+    const answered = receive(payload, binary, this.#sender, sink, now());
+    this.#countPending(1);
+    try {
+      const answer = await answered;
+      if (isOverShare(answer)) this.#refuse(payload.length, this.#overShare(payload.length), () => answer);
+      else if (answer !== undefined) this.#answer(answer);
+      else if (this.#sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
+    } catch (error) {
+      log.error({ err: error }, 'message failed');
+      this.#client.close(CLOSE_CODES.internalError);
+    } finally {
+      this.#countPending(-1);
+    }
+  }
+
+  /** Counts a ping as a message of so many bytes. @returns whether it is to be answered */
+  takePing(bytes: number): boolean {
+    const overrun = this.#allowed().take(bytes, this.#context.monotonicMs());
+    if (overrun?.isFlood === true) this.#closeFlooder(overrun.over);
+    return overrun === undefined;
+  }
+
+  /** Counts a pong that nobody asked for. */
+  takePong(): void {
+    if (this.#rateLimiter.take(this.#context.monotonicMs()) === 'flood') this.#closeFlooder('message_rate');
+  }
+
+  /** Whether nothing more is read before what is on its way has arrived. */
+  get isHeld(): boolean {
+    const { maxPendingMessages, sink } = this.#context;
+    if (this.#pending === 0) return false;
+    if (this.#pending >= maxPendingMessages) return true;
+    return this.#sender.messages === 'relay' && sink.holds(this.#sender.origin.tenantId);
+  }
+
+  /** Reads no more, and calls back once everything has arrived. */
+  finish(onFinished: () => void): void {
+    this.#onFinished = onFinished;
+    if (this.#pending === 0) onFinished();
+    else this.#client.pause();
+  }
+
+  /** Gives back its part of what its user and its tenant share. Can be called more than once. */
+  release(): void {
+    this.#account?.leave();
+    this.#account = undefined;
+  }
+
+  /** @returns why a message is not even looked at, if it is not */
+  #judge(bytes: number): Overrun | undefined {
+    const nowMs = this.#context.monotonicMs();
+    if (this.#route.messages !== 'refuse') return this.#allowed().take(bytes, nowMs);
+    return { over: 'read_only', isFlood: this.#rateLimiter.refuse(nowMs) === 'flood' };
+  }
+
+  /** Pings on a route that takes no messages count as commands do. */
+  #allowed(): MessageAllowance {
+    if (this.#allowance !== undefined) return this.#allowance;
+    const owners = this.#context.byteOwners[this.#route.messages === 'relay' ? 'relay' : 'commands'];
+    const { tenantId, userId } = this.#sender.origin;
+    this.#account = owners.join(tenantId, userId);
+    this.#allowance = new MessageAllowance(this.#rateLimiter, owners.rates.socket, this.#account);
+    return this.#allowance;
+  }
+
+  /** Over its tenant's share of the command stream a client floods as it would over its own rate. */
+  #overShare(bytes: number): Overrun {
+    return { over: 'over_share', isFlood: this.#allowed().refuse(bytes, this.#context.monotonicMs()) };
+  }
+
+  #refuse(bytes: number, { over, isFlood }: Overrun, answer: () => Answer): void {
+    this.#metrics.bytesRefused(over, bytes);
+    if (isFlood) this.#closeFlooder(over);
+    else this.#answer(answer());
+  }
+
+  /** Closes the socket of a client that goes on, and says whose it was: the metrics of what is refused do not. */
+  #closeFlooder(over: RefusedBytes): void {
+    if (!this.#client.isOpen) return;
+    const { tenantId: tenant, userId: user, requestId } = this.#sender.origin;
+    this.#context.log.info({ route: this.#route.name, tenant, user, requestId, over }, 'closed for flooding');
+    this.#client.close(CLOSE_CODES.tooManyMessages);
+  }
+
+  /** A client that was sent nothing for its route's time gets its own message back, as a sign of life (PROTOCOL.md §3). */
+  #echoWhenQuiet(payload: Buffer, binary: boolean): void {
+    const { echoAfterMs } = this.#route;
+    const { heardAtMs } = this.#client;
+    if (echoAfterMs === 0 || heardAtMs === undefined) return;
+    if (this.#context.wheel.nowMs - heardAtMs >= echoAfterMs) this.#client.echo(frameOf(payload, binary));
+  }
+
+  #answer(answer: Answer): void {
+    if (answer.kind === 'refused') this.#metrics.messageRefused(answer.code);
+    const text = answerText(answer, this.#sender.bridgeV1);
+    if (text !== undefined) this.#client.send(text);
+  }
+
+  #countPending(change: 1 | -1): void {
+    this.#pending += change;
+    if (this.#onFinished !== undefined) {
+      if (this.#pending > 0) return;
+      this.#client.resume();
+      this.#onFinished();
+      return;
+    }
+    if (!this.#client.isReadable || this.isHeld) this.#client.pause();
+    else if (this.#client.isPaused) {
+      this.#client.resume();
+      this.#frames.restart();
+    }
+  }
+}
+
+function isOverShare(answer: Answer | undefined): answer is Answer & { readonly kind: 'refused' } {
+  return answer?.kind === 'refused' && answer.code === 'TOO_MANY_MESSAGES';
+}
