@@ -1,13 +1,6 @@
-import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { jwtVerify, UnsecuredJWT, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { hasHmac } from '../../protocol/hmac';
 import type { VerificationKey } from '../keys/key-source';
-
-/** The hashes of RFC 7518 §3.2. */
-const HASHES: ReadonlyMap<string, string> = new Map([
-  ['HS256', 'sha256'],
-  ['HS384', 'sha384'],
-  ['HS512', 'sha512'],
-]);
 
 /** `{"alg":"none"}`: what jose's check of claims alone takes before the payload. */
 const UNSECURED = 'eyJhbGciOiJub25lIn0.';
@@ -16,7 +9,7 @@ const UNSECURED = 'eyJhbGciOiJub25lIn0.';
 export type CheckedHeader = Readonly<Record<string, unknown>> & { readonly alg: string };
 
 /**
- * jose's jwtVerify, but that a shared secret's HMAC is compared here: WebCrypto would hand it to a thread and back
+ * jose's jwtVerify, but that a shared secret's HMAC is compared in place: WebCrypto would hand it to a thread and back
  * (docs/adr/0007). Only what is certainly right is settled here: a header without extensions and the signature in its one canonical
  * spelling. jose judges all else, and the claims of everything.
  * @throws errors.JOSEError
@@ -27,7 +20,7 @@ export async function verifyJwt(
   { key, secret }: VerificationKey,
   options: JWTVerifyOptions,
 ): Promise<JWTPayload> {
-  if (secret !== undefined && !hasExtensions(header) && isSigned(token, header.alg, secret)) {
+  if (secret !== undefined && !hasExtensions(header) && hasHmac(token, header.alg, secret)) {
     return UnsecuredJWT.decode(`${UNSECURED}${payloadOf(token)}.`, options).payload;
   }
   return (await jwtVerify(token, key, { ...options, algorithms: [header.alg] })).payload;
@@ -36,15 +29,6 @@ export async function verifyJwt(
 // RFC 7515 §4.1.11, RFC 7797 §3.
 function hasExtensions(header: CheckedHeader): boolean {
   return 'crit' in header || 'b64' in header;
-}
-
-function isSigned(token: string, alg: string, secret: KeyObject): boolean {
-  const hash = HASHES.get(alg);
-  if (hash === undefined) return false;
-  const dot = token.lastIndexOf('.');
-  const expected = Buffer.from(createHmac(hash, secret).update(token.slice(0, dot)).digest('base64url'));
-  const given = Buffer.from(token.slice(dot + 1));
-  return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
 function payloadOf(token: string): string {
