@@ -55,7 +55,7 @@ export class FlushScheduler {
     this.#nowMs = nowMs;
   }
 
-  /** Asks for {@link Waiting.flush} at the end of the turn. @returns the run of nothing, shared by all in this turn */
+  /** Asks for {@link Waiting.flush} at the end of the turn. @returns the empty list, shared by all in this turn */
   join(waiting: Waiting): FrameList {
     if (this.#waiting.push(waiting) === 1) this.#begin();
     return this.#empty;

@@ -3,7 +3,7 @@ import type { Outgoing } from './frame';
 
 /**
  * What came for a socket in one turn, in order: a list that is never changed. Sockets that got the same items in
- * the same turn hold the same run, so what is written to them is put together once.
+ * the same turn hold the same list, so what is written to them is put together once.
  */
 export class FrameList {
   /** Of all its items on the wire. */
@@ -19,12 +19,12 @@ export class FrameList {
     this.bytes = (previous?.bytes ?? 0) + (item?.wire.length ?? 0);
   }
 
-  /** The run of no items that a turn's others grow from. */
+  /** The empty list, from which a turn's others grow. */
   static empty(): FrameList {
     return new FrameList(undefined, undefined);
   }
 
-  /** This run and one more item; the same run for every socket that asks in a row. */
+  /** This list and one more item; the same list for every socket that asks in a row. */
   with(item: Outgoing): FrameList {
     const longer = this.#longer;
     if (longer !== undefined && longer.#item === item) return longer;
@@ -40,11 +40,11 @@ export class FrameList {
   #items(): readonly Outgoing[] {
     const items: Outgoing[] = [];
     for (
-      let run: FrameList | undefined = this.#previous === undefined ? undefined : this;
-      run !== undefined;
-      run = run.#previous
+      let list: FrameList | undefined = this.#previous === undefined ? undefined : this;
+      list !== undefined;
+      list = list.#previous
     ) {
-      if (run.#item !== undefined) items.push(run.#item);
+      if (list.#item !== undefined) items.push(list.#item);
     }
     return items.reverse();
   }

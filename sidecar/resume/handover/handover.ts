@@ -32,8 +32,8 @@ export class Handover implements Receiver {
   }
 
   /**
-   * Gets what a client missed that comes with another bridge's point. All of it is in `stream` then.
-   * @returns the point in the count of `stream`, or why the client is told of a gap
+   * Gets what a client missed that comes with another bridge's point. All of it is in `log` then.
+   * @returns the point in the count of `log`, or why the client is told of a gap
    * @throws when Redis is unreachable
    */
   ask(log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {

@@ -187,7 +187,7 @@ function loop(isBusy: boolean): Loop {
   return { scheduler, endTurn, settle };
 }
 
-describe('an outbox', () => {
+describe('a send queue', () => {
   it.each(LOOPS)(
     'sends all in order until its client is too slow, and what waited before the close, %s',
     (_, isBusy) => {
@@ -473,7 +473,7 @@ describe('an outbox', () => {
   });
 });
 
-describe('an outbox whose client takes no more, and the budget of all', () => {
+describe('a send queue whose client takes no more, and the budget of all', () => {
   const FRAME = frameOf(Buffer.alloc(1000), false);
   const WIRE = FRAME.wire.length;
 

@@ -46,7 +46,7 @@ async function counted(): Promise<Record<string, number>> {
   return Object.fromEntries(keys.map((key, i) => [key, sums[i] ?? NaN]));
 }
 
-describe('caps', () => {
+describe('a quota of connections', () => {
   it('give as many places as they have, a user and a tenant, and say which one is full', async () => {
     const quota = newCaps({ tenant: 3, user: 2 });
     await taken(quota);
