@@ -1,8 +1,8 @@
-# Three images from one build: --target gatekeeper, --target bridge, and --target kong, which is Kong with the
+# Three images from one build: --target gatekeeper, --target bridge, and --target kong. The last is Kong with the
 # gatekeeper inside, for those who cannot share a volume between two containers.
 #
 # Tags, not digests: they get the security fixes of their distributions with each build. For a build that can be repeated to the
-# byte pass both with a digest, node:22-slim@sha256:…; the provenance of a released image names those that it was built on.
+# byte pass both with a digest, node:22-slim@sha256:…. The provenance of a released image names those that it was built on.
 ARG NODE_IMAGE=node:22-slim
 ARG KONG_IMAGE=kong:3.9
 

@@ -30,11 +30,11 @@ def sender(url: str, cluster: bool) -> Send:
 
 
 def escape(value: str) -> str:
-    """What the bridge does to each value in a channel name (PROTOCOL.md, section 2)."""
+    """Escapes a value as the bridge escapes it in a channel name (PROTOCOL.md, section 2)."""
     return quote(value, safe="")
 
 
-# What the bridges put before every name in Redis (PROTOCOL.md, section 8).
+# The bridges put this before every name in Redis (PROTOCOL.md, section 8).
 PREFIX = os.environ.get("BRIDGE_CHANNEL_PREFIX", "")
 
 

@@ -11,7 +11,7 @@ import {
   type GapFrame,
 } from 'ws-bridge-client';
 
-/** What a component is told. The listeners may change from render to render; the connection stays. */
+/** A component is told by these. The listeners may change from render to render; the connection stays. */
 export interface BridgeListeners<Frame> {
   readonly onFrame?: (frame: Frame) => void;
   /** Frames were lost or may have been: ask for the current state. */
@@ -19,8 +19,8 @@ export interface BridgeListeners<Frame> {
 }
 
 /**
- * Connects while the component is mounted, and anew when `url`, `path` or `token` change: keep `token` the same between
- * renders (a function outside the component, or `useCallback`).
+ * Connects while the component is mounted, and anew when `url`, `path` or `token` change. Keep `token` the same between
+ * renders: a function outside the component, or `useCallback`.
  */
 export function useBridge<Frame extends AnyFrame = DataFrame>(
   { url, path, token }: Pick<ClientOptions, 'url' | 'token'> & { readonly path: string },
@@ -58,7 +58,7 @@ async function fetchToken(): Promise<string> {
   return response.text();
 }
 
-/** What publish.py publishes for a dashboard. */
+/** publish.py publishes this for a dashboard. */
 interface RefreshFrame extends AnyFrame {
   readonly type: 'refresh';
   readonly data: {

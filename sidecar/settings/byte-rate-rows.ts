@@ -12,7 +12,7 @@ function burst(name: string, fallback: number, description: string): Row<number,
     fallback,
     [1, MAX_BYTES],
     'bytes',
-    `${description} at once, and never less than the largest message`,
+    `${description} at once. It is never less than the largest message`,
   );
 }
 

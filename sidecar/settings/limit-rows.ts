@@ -133,7 +133,7 @@ export const LIMIT_ROWS = {
     4_194_304,
     [1024, 2 ** 30],
     'bytes',
-    'for peers that may be on their way through Redis and back; past that, sockets of a tenant with its share of them are not read from',
+    'for peers that may be on their way through Redis and back. Past that, sockets of a tenant with its share of them are not read from',
   ),
   maxBufferBytes: integer(
     'BRIDGE_MAX_BUFFER_BYTES',

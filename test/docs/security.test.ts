@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 const ROOT = join(__dirname, '../..');
 const text = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8');
 const rows = text
-  .slice(text.indexOf('## Threats'), text.indexOf('## What a forged'))
+  .slice(text.indexOf('## Threats'), text.indexOf('## A forged'))
   .split('\n')
   .filter((line) => line.startsWith('| ') && !/^\| (Threat|-+) /.test(line))
   .map((line) => line.split('|').map((cell) => cell.trim()))

@@ -148,7 +148,7 @@ describe('docs/tokens.md', () => {
     expect(SAMPLES).toHaveLength(3);
   });
 
-  it.each(rows('What a refusal says'))(
+  it.each(rows('Refusals'))(
     'has a refusal %s %s %s that is given',
     async (status, outcome = '', message = '') => {
       const cause = CAUSES[message];
@@ -163,11 +163,11 @@ describe('docs/tokens.md', () => {
   );
 
   it('has a row for each refusal that is tried here', () => {
-    expect(rows('What a refusal says').map(([, , message]) => message)).toEqual(Object.keys(CAUSES));
+    expect(rows('Refusals').map(([, , message]) => message)).toEqual(Object.keys(CAUSES));
   });
 
   it('has every field of the schema that a token is found or judged by, and no other', () => {
-    const text = [...rows('Where it may be'), ...rows('What it must say')].flat().join(' ');
+    const text = [...rows('Where it may be'), ...rows('Its claims')].flat().join(' ');
     const named = [...text.matchAll(/`([a-z]+(?:_[a-z]+)+|issuers|audiences)`/g)].map(([, name]) => name);
     const fields = new Set(SCHEMA.flatMap((field) => Object.keys(field)));
     expect(named.filter((name) => !fields.has(name ?? ''))).toEqual([]);
