@@ -11,10 +11,10 @@ export interface ChildPlan {
   readonly args: readonly string[];
   /** Added to this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What the line contains with which it says that it is ready. */
+  /** A part of the line with which it says that it is ready. */
   readonly readyWhen: string;
   readonly logFile: string;
-  /** What it is ended with. Default: SIGTERM. */
+  /** The signal that ends it. Default: SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
 }
 
@@ -99,7 +99,7 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** What became of it, with its last lines. */
+  /** Its end, with its last lines. */
   #said(what: string): string {
     const { name } = this.plan;
     if (this.#lines.length === 0) return `${name} ${what}; it said nothing`;

@@ -11,8 +11,8 @@ interface Wire {
 const REQUEST_LINE = /^GET \S*[?&]line=([\w-]+)[& ]/;
 
 /**
- * A TCP line between gateway and bridge that can be cut, connection by connection, as a broken network does it: with a
- * reset and no close frame. A connection calls itself by the query parameter `line` of its request.
+ * A TCP line between gateway and bridge that can be cut, connection by connection. It is cut as a broken network does it:
+ * with a reset and no close frame. A connection calls itself by the query parameter `line` of its request.
  */
 export class Line {
   readonly #server: Server;
@@ -72,7 +72,7 @@ export class Line {
       [near, far],
       [far, near],
     ] as const) {
-      // What is wrong with one end is told by its close.
+      // An end that has a fault tells it by its close.
       end.on('error', () => undefined);
       end.on('close', () => {
         this.#wires.delete(wire);

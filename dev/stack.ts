@@ -154,7 +154,7 @@ export class Stack {
     const port = await freePort();
     this.#redisUrl = `redis://127.0.0.1:${port}`;
     const { folder } = this.#settings;
-    // Of the folder that it works in it loads what another Redis left there: never the caller's.
+    // It loads what another Redis left in the folder that it works in: never the caller's.
     const options = { bind: '127.0.0.1', port: String(port), dir: folder, save: '', appendonly: 'no' };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const logFile = join(folder, 'redis.log');

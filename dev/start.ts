@@ -21,7 +21,7 @@ let stopping: Promise<void> | undefined;
 /** When a signal came last, in milliseconds of the monotonic clock. */
 let askedAt = 0;
 
-/** What ends a process unless it listens. */
+/** The signals that end a process unless it listens. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM'] as const;
 /** Signals closer than this are one, in milliseconds: a terminal and npm both pass one Ctrl-C on. */
 const SAME_SIGNAL_MS = 500;
@@ -109,7 +109,7 @@ function askedToStop(): void {
   void stop(0);
 }
 
-/** npm passes SIGINT and SIGTERM on. Of whatever else ends it, its child only sees that it has another parent. */
+/** npm passes SIGINT and SIGTERM on. When anything else ends it, its child only sees that it has another parent. */
 function followNpm(): void {
   if (process.env['npm_lifecycle_event'] !== 'start') return;
   const npm = process.ppid;

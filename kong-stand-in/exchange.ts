@@ -14,7 +14,7 @@ import { upstreamHeaders, wantsWebSocket } from './http/upstream-headers';
 import { escapePath, rawQuery } from './lib/uri';
 import type { Worker } from './worker';
 
-/** What an exchange needs besides its client. */
+/** The needs of an exchange besides its client. */
 export interface ExchangeOptions {
   readonly worker: Worker;
   readonly resolve: ResolveMap;

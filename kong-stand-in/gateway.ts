@@ -30,7 +30,7 @@ export interface GatewayOptions {
   readonly queryCommand: string;
   /** Path of the plugin server's Unix socket, Kong's `pluginserver_X_socket`. */
   readonly socketPath: string;
-  /** What `{vault://env/…}` looks into. Default `process.env`. */
+  /** The environment that `{vault://env/…}` looks into. Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** `host:port` of a service, and the `host:port` to connect to instead. Default none. */
   readonly resolve?: ResolveMap;
@@ -48,8 +48,8 @@ export interface Gateway {
   readonly url: string;
   readonly port: number;
   /**
-   * Reads the configuration and the plugin again, as `kong reload`: new workers with new instances take every new
-   * request, the old ones finish theirs, open WebSockets live on. A configuration with faults changes nothing.
+   * Reads the configuration and the plugin again, as `kong reload`. New workers with new instances take every new request,
+   * the old ones finish theirs, and open WebSockets live on. A configuration with faults changes nothing.
    * @throws DeclarationError
    */
   reload(): Promise<void>;
@@ -58,8 +58,8 @@ export interface Gateway {
 }
 
 /**
- * Starts the stand-in for Kong: the same `kong.yml`, the same plugin server protocol over the same kind of socket,
- * the same answers when something fails, for machines without Docker.
+ * Starts the stand-in for Kong, for machines without Docker. It has the same `kong.yml`, the same plugin server protocol
+ * over the same kind of socket, and the same answers when something fails.
  * @throws DeclarationError when the configuration or the plugin is not what Kong would start with
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -113,7 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 /** Connections that may wait to be accepted (`proxy_listen`'s `backlog=16384`). */
 const BACKLOG = 16_384;
-/** What nginx takes altogether (`large_client_header_buffers 4 8k`). */
+/** The bytes that nginx takes altogether (`large_client_header_buffers 4 8k`). */
 const MAX_HEADERS_BYTES = 4 * 8_192;
 
 /** The workers of the configuration in force. */

@@ -16,7 +16,7 @@ export interface ConfiguredPlugin {
   readonly config: PluginConfig;
 }
 
-/** What a worker is made of. */
+/** The parts of a worker. */
 export interface WorkerOptions {
   readonly declaration: Declaration;
   readonly plugins: readonly ConfiguredPlugin[];

@@ -1,6 +1,6 @@
 import type { Server, ServerOptions } from 'node:http';
 
-/** What an admin port may cost its process, whose descriptors it shares. */
+/** The bounds of what an admin port may cost its process, whose descriptors it shares. */
 export interface AdminBounds {
   /** Open at a time; more are closed at once. */
   readonly maxConnections: number;

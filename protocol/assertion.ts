@@ -16,7 +16,7 @@ export const ASSERTION_LIFETIME_SECONDS = 30;
 /** How far the gatekeeper's and the bridge's clocks may differ, in seconds. */
 export const ASSERTION_CLOCK_TOLERANCE_SECONDS = 5;
 
-/** What the gatekeeper vouches for. */
+/** The gatekeeper vouches for these. */
 export interface AssertedCaller {
   readonly identity: Identity;
   /** The request's id, the same as in the request id header. */
@@ -117,7 +117,7 @@ async function verifyWithAny(jws: string, keys: readonly FittedKey[]): Promise<V
   throw new AssertionError(failure);
 }
 
-/** What makes it an assertion, and a present one (RFC 7519 §4.1, RFC 8725 §3.11). */
+/** Checks that it is an assertion, and a present one (RFC 7519 §4.1, RFC 8725 §3.11). */
 function requireClaims(header: VerifiedJws['header'], payload: VerifiedJws['payload'], now: number): void {
   const { iss, aud, exp, nbf } = payload;
   if (header['typ'] !== ASSERTION_TYPE) throw notAccepted('typ');

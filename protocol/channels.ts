@@ -1,7 +1,6 @@
 /**
- * Escapes a value for use inside a channel, key or stream name, so that no value can contain `:`
- * or spell another's name: everything but RFC 3986's unreserved characters becomes `%XX` a UTF-8 byte.
- * Distinct values stay distinct.
+ * Escapes a value for use inside a channel, key or stream name, so that no value can contain `:` or spell another's name.
+ * Everything but RFC 3986's unreserved characters becomes `%XX` a UTF-8 byte. Distinct values stay distinct.
  * @throws URIError when the value is not well-formed Unicode
  */
 export function escapeSegment(value: string): string {

@@ -1,4 +1,4 @@
-/** What a client does after a close code: the whole policy, so that no client needs an `if` a code. */
+/** A client's next step after a close code: the whole policy, so that no client needs an `if` a code. */
 export type AfterClose =
   /** Come back at once, spread out with jitter. */
   | 'reconnect'
@@ -20,8 +20,8 @@ export interface CloseCode {
 }
 
 /**
- * Every close code that the bridge sends: RFC 6455 §7.4.1 and the IANA registry below 4000,
- * the application's own from 4400 on, named after the HTTP status they resemble.
+ * Every close code that the bridge sends. Below 4000 they are of RFC 6455 §7.4.1 and the IANA registry. From 4400 on they
+ * are the application's own, named after the HTTP status they resemble.
  */
 export const CLOSE_CODES = {
   goingAway: row(1001, 'Going Away', 'the bridge or the page is going away', 'reconnect'),

@@ -4,7 +4,9 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 const MIN_RSA_BITS = 2048;
 /** OpenSSL verifies with no larger one (OPENSSL_RSA_MAX_MODULUS_BITS). */
 const MAX_RSA_BITS = 16_384;
-/** Of a public exponent, in bits: a larger one makes each verification that much slower (OPENSSL_RSA_MAX_PUBEXP_BITS). */
+/**
+ * The most bits of a public exponent: a larger one makes each verification that much slower (OPENSSL_RSA_MAX_PUBEXP_BITS).
+ */
 const MAX_RSA_EXPONENT_BITS = 64;
 
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];

@@ -72,12 +72,12 @@ export interface BridgeErrorFrame {
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
 export type ControlFrame = ReadyFrame | AckFrame | GapFrame | BridgeErrorFrame;
 
-/** The frames of an AI chat. What other services publish is theirs to define: the bridge relays bytes. */
+/** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
 export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;
 
-/** What a client sends on an AI chat. */
+/** A message that a client sends on an AI chat. */
 export interface Command {
-  /** What is asked for: 1 to 64 characters, not beginning with {@link CONTROL_TYPE_PREFIX}. */
+  /** The kind of the request: 1 to 64 characters, not beginning with {@link CONTROL_TYPE_PREFIX}. */
   readonly type: string;
   /** Any JSON value; null when left out. */
   readonly data?: unknown;

@@ -2,8 +2,8 @@
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
- * Names that HTTP or the WebSocket handshake needs for itself, in lower case, a final `*` for any end: about the connection or the
- * message (RFC 9110 §7.6.1), or part of the handshake (RFC 6455 §4.1).
+ * Names that HTTP or the WebSocket handshake needs for itself, in lower case, a final `*` for any end. They are about the
+ * connection or the message (RFC 9110 §7.6.1), or part of the handshake (RFC 6455 §4.1).
  */
 export const HANDSHAKE_HEADERS = [
   ...['connection', 'content-*', 'expect', 'host', 'http2-settings', 'keep-alive', 'origin'],
@@ -11,8 +11,8 @@ export const HANDSHAKE_HEADERS = [
 ] as const;
 
 /**
- * Names that somebody else on the way writes or reads besides, in the same form: the token's own places, the gateway's, tracing's, and
- * those of the answers that the gatekeeper gives.
+ * Names that somebody else on the way writes or reads besides, in the same form. They are the token's own locations, the
+ * gateway's, tracing's, and those of the answers that the gatekeeper gives.
  */
 export const OTHERS_HEADERS = [
   ...['authorization', 'cookie', 'date', 'forwarded', 'location', 'proxy-*', 'ratelimit-*', 'retry-after'],

@@ -22,8 +22,8 @@ export const DEFAULT_HEADER_NAMES: HeaderNames = Object.freeze({
 });
 
 /**
- * A request id that is taken over as it is: what Kong's correlation-id plugin makes by any of its generators (`uuid#counter`,
- * and `tracker` with an IPv6 address in it) and what other proxies send, without anything that a log, a shell, a header list or a
- * page would read as more than text.
+ * A request id that is taken over as it is. Kong's correlation-id plugin makes such ids by any of its generators
+ * (`uuid#counter`, and `tracker` with an IPv6 address in it). Other proxies send them as well. They have nothing that a
+ * log, a shell, a header list or a page would read as more than text.
  */
 export const REQUEST_ID_PATTERN = /^[A-Za-z0-9._~#:@=-]{1,128}$/;

@@ -19,7 +19,7 @@ export function rolesText(roles: readonly string[]): string {
   return roles.join(',');
 }
 
-/** What an identity may be at most, so that it fits into headers and channel names. */
+/** The most that an identity may be, so that it fits into headers and channel names. */
 export const IDENTITY_LIMITS = Object.freeze({
   /** Bytes of UTF-8 in a tenant or user id. */
   maxIdBytes: 256,
@@ -35,9 +35,8 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
 const OUTER_SPACE = /^\s|\s$/u;
 
 /**
- * Says why an identity cannot be carried in headers without being changed on the way
- * (control characters: RFC 9110 §5.5; outer white space is trimmed by every parser; a comma
- * in a role would spell two roles), or returns undefined when it can.
+ * Says why an identity cannot be carried in headers without being changed on the way, or returns undefined when it can.
+ * Control characters cannot (RFC 9110 §5.5). Every parser trims outer white space. A comma in a role would spell two roles.
  */
 export function identityFault(identity: Identity): string | undefined {
   const { maxIdBytes, maxRoleBytes, maxRoles } = IDENTITY_LIMITS;

@@ -1,13 +1,16 @@
 /** RFC 3986 §2.3. */
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
-/** What stays as it is unescaped: RFC 3986's reserved and unreserved characters, and the escapes themselves. */
+/**
+ * The characters that stay as they are unescaped: RFC 3986's reserved and unreserved characters, and the escapes
+ * themselves.
+ */
 const UNSAFE = /[^A-Za-z0-9._~\-!*'();:@&=+$,/?%#[\]]/gu;
 
 /**
- * The one spelling of a request path (without its query), the same for whoever reads it: the path that a client sent, the one
- * that Kong routes by and hands to plugins, and the one that it sends upstream all have the same. It is what Kong sends
- * upstream (kong/tools/uri.lua, normalize and escape): escapes of unreserved characters are undone, all others stay, in upper case;
- * slashes are merged; dot segments are resolved (RFC 3986 §5.2.4). So `%2F` in an id is part of the id, and no slash.
+ * The one spelling of a request path (without its query), the same for whoever reads it. A client sends a path, Kong routes
+ * by one and hands it to plugins, and sends one upstream: all have the same spelling. It is the spelling
+ * of Kong's upstream requests (kong/tools/uri.lua, normalize and escape). Escapes of unreserved characters are undone, and all others stay, in upper
+ * case. Slashes are merged. Dot segments are resolved (RFC 3986 §5.2.4). So `%2F` in an id is part of the id, and no slash.
  */
 export function canonicalPath(path: string): string {
   const spelt = escapeUnsafe(decodeUnreserved(path));
@@ -29,7 +32,7 @@ function escapeUnsafe(path: string): string {
 }
 
 function resolveDots(path: string): string {
-  // What stands before the first slash is no segment: a path begins with one.
+  // The text before the first slash is no segment: a path begins with one.
   const [root = '', ...segments] = path.split('/');
   const kept: string[] = [];
   for (const [index, segment] of segments.entries()) {

@@ -4,8 +4,8 @@ import type { Clock } from './clock.ts';
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * One timer that can be set anew. Its ring is the time: nobody who is rung asks a clock whether it has come, because a
- * timer may ring before a clock says so, and a clock may be set back meanwhile.
+ * One timer that can be set anew. Its ring is the time: nobody who is rung asks a clock whether it has come. A timer may
+ * ring before a clock says so, and a clock may be set back meanwhile.
  */
 export class Alarm {
   readonly #clock: Clock;

@@ -4,7 +4,9 @@ import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 
-/** What the end of an answer says: the data of a `complete` frame, or all of another one that `isEnd` takes for the end. */
+/**
+ * The result at the end of an answer: the data of a `complete` frame, or all of another one that `isEnd` takes for the end.
+ */
 export type Completion = CompleteFrame['data'] & AnyObject;
 
 /** One answer on its way. */
@@ -44,9 +46,9 @@ class Answer {
 }
 
 /**
- * The answers of one session, one after the other: frames do not say which command they answer, so the next command
- * waits until the answer before it is over, even one whose reader broke off or was told of a gap; but for no longer than
- * nothing of it comes for `answerTimeoutMs`.
+ * The answers of one session, one after the other. Frames do not say which command they answer, so the next command waits
+ * until the answer before it is over. It waits even for an answer whose reader broke off or was told of a gap. It waits no
+ * longer once nothing of that answer has come for `answerTimeoutMs`.
  */
 export class Answers {
   readonly #settings: Settings;

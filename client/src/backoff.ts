@@ -1,6 +1,6 @@
 import type { AfterClose } from '../../protocol/close-codes.ts';
 
-/** What {@link AfterClose} says when it is not to stop. */
+/** The values of {@link AfterClose} other than to stop. */
 export type ComeBack = Exclude<AfterClose, 'stop'>;
 
 /** The bounds of the delay before a reconnect, in milliseconds. */

@@ -12,7 +12,7 @@ import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
 
-/** What a client tells, by name: the arguments of its listeners. */
+/** The events of a client, by name: the arguments of its listeners. */
 export interface ClientEvents<Frame> {
   /** The state changed to this, or the next attempt of it was decided. */
   readonly state: [state: ConnectionState, info: StateInfo];
@@ -20,7 +20,7 @@ export interface ClientEvents<Frame> {
   readonly frame: [frame: Frame];
   /** Every data frame as it came, those of `frame` too. */
   readonly message: [message: string | ArrayBuffer];
-  /** Frames were lost or may have been. What was shown should be asked for anew. */
+  /** Frames were lost or may have been. Ask anew for all that was shown. */
   readonly gap: [gap: GapFrame['data']];
   /** The bridge refused something that is no waiting command, such as a message. */
   readonly refused: [error: BridgeErrorFrame['data']];
@@ -37,7 +37,7 @@ export interface ClientEvents<Frame> {
   readonly close: [info: CloseInfo];
 }
 
-/** What a client does about its state. */
+/** The attempt and the delay that belong to a state. */
 export interface StateInfo {
   /** Which attempt comes next or is under way, from 1 on since there was an open connection; 0 when none is. */
   readonly attempt: number;
@@ -289,8 +289,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * What comes after this point has broken the protocol twice, and would again each time that it is resumed: better a gap
-   * than never to come past it.
+   * The frames after this point have broken the protocol twice, and would again each time that it is resumed. A gap is
+   * better than never to come past it.
    */
   #mistrust(error: unknown): void {
     if (refusalOf(error)?.code !== 'PROTOCOL') return;

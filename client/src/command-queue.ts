@@ -86,7 +86,7 @@ export class CommandQueue {
   }
 
   /**
-   * Rejects one command; keeps it when the bridge was unavailable: Redis may have it, and its id sees to it that it is
+   * Rejects one command, but keeps it when the bridge was unavailable. Redis may have it, and its id sees to it that it is
    * not run twice.
    * @returns whether it was waiting
    */

@@ -29,7 +29,7 @@ export interface Ending {
   readonly error: unknown;
 }
 
-/** What a connection tells its client. */
+/** The events of a connection, for its client. */
 export interface ConnectionEvents {
   /** It is ready. A gap follows when it could not resume. */
   opened(ready: ReadyFrame['data']): void;
@@ -61,7 +61,7 @@ export class Connection {
   #over = false;
   /** Why it will end, when that is known before it does. */
   #failure: unknown;
-  /** What the socket reported of itself. */
+  /** The error that the socket reported of itself. */
   #report: { readonly message?: string; readonly error?: unknown } = {};
 
   /**
@@ -184,7 +184,8 @@ export class Connection {
   #gap(ready: ReadyFrame['data'], gap: GapFrame): void {
     if (this.#isOpen) this.cursor.restart(gap.data);
     else if (this.cursor.overtaken) {
-      // What the connection before this one has delivered meanwhile would come twice: ask again, from further on.
+      // The frames that the connection before this one has delivered meanwhile would come twice: ask again, from further
+      // on.
       this.#end(ABNORMAL, '', false);
       return;
     } else {

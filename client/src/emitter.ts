@@ -9,7 +9,7 @@ export class Emitter<Events extends { readonly [Name in keyof Events]: readonly 
     return () => void listeners.delete(listener);
   }
 
-  /** What a listener throws is reported as uncaught and keeps nothing from the others. */
+  /** An error that a listener throws is reported as uncaught and keeps nothing from the others. */
   emit<Name extends keyof Events>(name: Name, ...values: Events[Name]): void {
     this.#listeners.get(name)?.forEach((listener) => {
       try {

@@ -15,7 +15,7 @@ export class BridgeClientError extends Error {
   }
 }
 
-/** What is known of a connection that came to nothing. */
+/** The known facts of a connection that came to nothing. */
 export interface ConnectFacts {
   /** The HTTP status that the upgrade was answered with. Only the WebSocket of `ws` tells it. */
   readonly status?: number;
@@ -23,7 +23,7 @@ export interface ConnectFacts {
   readonly retryAfterMs?: number | undefined;
   /** With which code the socket was closed. 1006 is all that a browser tells of a refused handshake. */
   readonly closeCode?: number;
-  /** What the socket itself reported, where it reports something: `connect ECONNREFUSED …`. */
+  /** The error that the socket itself reported, where it reports something: `connect ECONNREFUSED …`. */
   readonly cause?: unknown;
 }
 

@@ -5,8 +5,8 @@ export interface ResumePoint {
 }
 
 /**
- * How far one connection has come, and how far the application is ahead of it: a connection that takes over begins at
- * the point at which it was asked for, and repeats what the one before it delivered in the meantime.
+ * How far one connection has come, and how far the application is ahead of it. A connection that takes over begins at the
+ * point at which it was asked for. It repeats what the one before it delivered in the meantime.
  *
  * The bridge's numbers say how much of that is skipped. Numbers that contradict each other say nothing: then no frame is
  * taken for a repeated one. Better twice than not at all.

@@ -33,7 +33,7 @@ export interface Loss {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** What happened. */
+/** An event. */
 export type StateEvent =
   /** The connection in the making is ready and takes over. */
   | { readonly type: 'ready' }
@@ -53,7 +53,7 @@ export type StateEvent =
   | { readonly type: 'visible' }
   | { readonly type: 'close' };
 
-/** What the reducer needs to know besides. */
+/** The facts that the reducer needs besides the event. */
 export interface StateContext extends BackoffLimits {
   readonly nowMs: number;
   /** In [0, 1). */

@@ -1,4 +1,4 @@
-/** What the page or process knows about its network and its visibility. */
+/** The page's or process's knowledge of its network and its visibility. */
 export interface Surroundings {
   readonly online: boolean;
   readonly visible: boolean;

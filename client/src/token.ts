@@ -11,7 +11,7 @@ export function checkedToken(token: unknown, prefix: string): string {
   throw new TypeError(`token: expected a function that gives a text such as a JWT, got ${got}`);
 }
 
-/** What kind of value it is. */
+/** The kind of a value. */
 export function described(value: unknown): string {
   return value === '' ? 'an empty text' : value === null ? 'null' : typeof value;
 }

@@ -9,7 +9,7 @@ export interface WebSocketLike {
   close(code?: number): void;
 }
 
-/** What makes them. */
+/** The constructor of such sockets. */
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
 /** `readyState` of a socket that takes messages. */

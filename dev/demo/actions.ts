@@ -8,7 +8,7 @@ import { demoName } from './names';
 import { issueToken } from '../issue-token';
 import type { Line } from '../line';
 
-/** What the page's buttons act on. */
+/** The page's buttons act on these. */
 export interface DemoSurroundings {
   readonly redis: Redis;
   readonly line: Pick<Line, 'cut'>;
@@ -33,7 +33,7 @@ const wire = z.strictObject({ line: z.string().regex(/^[\w-]{1,64}$/) });
 const notice = z.strictObject({ tenant: name, user: name.optional(), text: z.string().min(1).max(200) });
 const nothing = z.strictObject({});
 
-/** What is at each path, for the demo page alone. */
+/** The answer at each path, for the demo page alone. */
 export function demoActions(surroundings: DemoSurroundings): ReadonlyMap<string, DemoAction> {
   const { redis, line, jwtSecret, restartBridge, killBridge, now } = surroundings;
   const nowSeconds = (): number => Math.floor(now() / 1000);
@@ -71,7 +71,7 @@ function post<Input>(schema: z.ZodType<Input>, run: (input: Input) => Promise<vo
   };
 }
 
-/** What a platform does that revokes a token: no upgrade with it any more, and no open socket (PROTOCOL.md §6). */
+/** Revokes a token as a platform does: no upgrade with it any more, and no open socket (PROTOCOL.md §6). */
 async function expireToken(redis: Redis, token: string, nowSeconds: number): Promise<void> {
   const { jti, exp } = z.object({ jti: z.string(), exp: z.number() }).parse(decodeJwt(token));
   await redis.set(demoName(`blacklist:${jti}`), '1', 'EX', Math.max(1, exp - nowSeconds));

@@ -1,6 +1,6 @@
 import type { RefreshFrame } from './frames';
 
-/** What a dashboard shows. */
+/** The figures of a dashboard. */
 export type Figures = RefreshFrame['data'];
 
 const REGIONS = ['North', 'East', 'South', 'West'];

@@ -4,7 +4,7 @@ export const DEMO_TENANTS = ['acme', 'globex'] as const;
 /** The dashboard that the demo's service refreshes. */
 export const DEMO_DASHBOARD = 'sales';
 
-/** What a region earned. */
+/** A region's revenue. */
 export interface RegionFigure {
   readonly region: string;
   /** Millions. */

@@ -3,7 +3,7 @@ import { createEncoder, length, toUint8Array, writeVarUint, type Encoder } from 
 import { readSyncMessage, writeSyncStep1, writeUpdate } from 'y-protocols/sync';
 import { encodeStateAsUpdate, type Doc } from 'yjs';
 
-/** What y-websocket calls messages that synchronise; awareness and others have other numbers. */
+/** y-websocket's number for messages that synchronise; awareness and others have other numbers. */
 const SYNC_MESSAGE = 0;
 
 /**
@@ -27,8 +27,8 @@ export class DocumentSync {
   }
 
   /**
-   * Asks the peers for what this document misses, and tells them all that it has: no server is there to ask for it, and
-   * what was deleted cannot be seen from the state vector that they are told.
+   * Asks the peers for what this document misses, and tells them all that it has. No server is there to ask for it.
+   * Deletions cannot be seen from the state vector that the peers are told.
    */
   resync(): void {
     this.#write((encoder) => {

@@ -3,7 +3,7 @@ import { make } from './elements';
 /** How many lines are kept. */
 const MAX_LINES = 60;
 
-/** What happened to the connections, newest first. */
+/** The events of the connections, newest first. */
 export class EventLog {
   readonly #list: HTMLElement;
 

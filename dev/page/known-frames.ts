@@ -1,7 +1,7 @@
 import type { DataFrame } from '../../protocol/frames';
 import type { BarChartConfig, NotificationFrame, RefreshFrame, RegionFigure } from '../demo/frames';
 
-// What a pane can show of what services publish: anything may come, and what is not understood is undefined here.
+// The frames of services that a pane can show: anything may come, and what is not understood is undefined here.
 
 /** A frame of an answer. */
 export function readAnswerFrame(value: unknown): DataFrame | undefined {

@@ -1,6 +1,6 @@
 import type { WebSocketConstructor } from 'ws-bridge-client';
 
-/** What happens to the sockets under a client, which it settles by itself and does not tell. */
+/** The events of the sockets under a client, which it settles by itself and does not tell. */
 export interface SocketEvents {
   /** The bridge said `bridge.ready`, and the client has heard it. */
   ready(resumed: boolean): void;

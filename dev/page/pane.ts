@@ -167,7 +167,7 @@ function excerpt(message: string | ArrayBuffer): string {
   return message.length <= EXCERPT_LENGTH ? message : `${message.slice(0, EXCERPT_LENGTH)}…`;
 }
 
-/** What RFC 6455 §7.4.1 calls those that no bridge sends. */
+/** RFC 6455 §7.4.1's names of those that no bridge sends. */
 const OTHER_CODES: ReadonlyMap<number, string> = new Map([
   [1000, 'Normal Closure'],
   [1005, 'No Status'],

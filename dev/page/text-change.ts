@@ -1,4 +1,4 @@
-/** What was done to a text: at a place, so many UTF-16 units removed, then a text inserted. */
+/** A change of a text: at a place, so many UTF-16 units removed, then a text inserted. */
 export interface TextChange {
   readonly at: number;
   readonly remove: number;

@@ -79,8 +79,8 @@ type DeclaredRoute = z.infer<typeof routeSchema>;
 type PluginEntry = z.infer<typeof pluginSchema>;
 
 /**
- * Reads a declarative configuration (`kong.yml`): services, routes and plugins, nested or not. What Kong would
- * refuse is refused, and so is what the stand-in does not have.
+ * Reads a declarative configuration (`kong.yml`): services, routes and plugins, nested or not. An entry that Kong would
+ * refuse is refused, and so is one that the stand-in does not have.
  * @param nowSeconds for `created_at`, seconds since the epoch
  * @throws DeclarationError naming the place and what was expected there
  */

@@ -24,7 +24,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   504: 'The upstream server is timing out',
 };
 
-/** What an error answer needs to know of the request. */
+/** An error answer needs to know these of the request. */
 export interface ErrorContext {
   /** `$kong_request_id`. */
   readonly kongRequestId: string;
@@ -60,7 +60,7 @@ export function nginxErrorAnswer(status: number, context: ErrorContext): Answer 
   return status === 494 ? { ...answer, status: 400 } : answer;
 }
 
-/** What a raise in a plugin's phase becomes (kong/init.lua, `execute_collecting_plugins_iterator`). */
+/** The answer to a raise in a plugin's phase (kong/init.lua, `execute_collecting_plugins_iterator`). */
 export function raisedAnswer(): Answer {
   const headers = new HeaderList([['Content-Type', JSON_TYPE]]);
   return { status: 500, headers, body: Buffer.from('{"message":"An unexpected error occurred"}') };

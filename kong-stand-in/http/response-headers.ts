@@ -1,7 +1,7 @@
 import { HeaderList, type HeaderLine } from '../lib/header-list';
 import { PRODUCT } from '../lib/product';
 
-/** What nginx takes out of an upstream's answer: it frames and closes by its own lights. */
+/** The headers that nginx takes out of an upstream's answer: it frames and closes by its own lights. */
 const NOT_RELAYED = new Set(['connection', 'keep-alive', 'transfer-encoding', 'x-pad']);
 
 /** An upstream's answer on its way to the client. */

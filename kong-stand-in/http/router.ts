@@ -11,7 +11,7 @@ export interface Match {
   readonly upstreamPath: string;
 }
 
-/** What routing looks at. */
+/** Routing looks at these. */
 export interface Routable {
   readonly method: string;
   readonly host: string;
@@ -29,8 +29,8 @@ interface Candidate {
 }
 
 /**
- * Routes as Kong's `traditional_compatible` router does (kong/router/transform.lua): the route with more kinds of
- * conditions first, then plain hosts, then regex paths by `regex_priority`, then the longest prefix.
+ * Routes as Kong's `traditional_compatible` router does (kong/router/transform.lua). The route with more kinds of
+ * conditions comes first, then plain hosts, then regex paths by `regex_priority`, then the longest prefix.
  */
 export function createRouter(declaration: Declaration): Router {
   const candidates = declaration.routes.flatMap(candidatesOf).sort(byPriority);

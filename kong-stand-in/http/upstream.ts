@@ -18,7 +18,7 @@ export interface UpstreamCall {
   readonly clientGone: AbortSignal;
 }
 
-/** What an upstream did. */
+/** An upstream's answer, or its failure. */
 export type UpstreamResult =
   | { readonly kind: 'response'; readonly response: IncomingMessage }
   | {
@@ -39,8 +39,8 @@ export type UpstreamFailure =
   | 'timed out';
 
 /**
- * Calls an upstream, `1 + retries` times when the connection fails before an answer came (nginx's
- * `proxy_next_upstream error timeout`: a request that was sent is repeated only when its method is idempotent).
+ * Calls an upstream, `1 + retries` times when the connection fails before an answer came (nginx's `proxy_next_upstream
+ * error timeout`). A request that was sent is repeated only when its method is idempotent.
  */
 export async function callUpstream(call: UpstreamCall): Promise<UpstreamResult> {
   for (let left = call.service.retries; ; left -= 1) {

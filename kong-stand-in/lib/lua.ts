@@ -1,6 +1,6 @@
 /**
- * A value as it is inside Kong. Strings are byte strings: one character (U+0000 to U+00FF) a byte, as Node's
- * HTTP parser hands headers over too, so that nothing is decoded and encoded again on the way.
+ * A value as it is inside Kong. Strings are byte strings: one character (U+0000 to U+00FF) a byte, as Node's HTTP parser
+ * hands headers over too. So nothing is decoded and encoded again on the way.
  */
 export type LuaValue = undefined | boolean | number | string | readonly LuaValue[] | LuaTable;
 
@@ -9,7 +9,7 @@ export interface LuaTable {
   readonly [key: string]: LuaValue;
 }
 
-/** What Kong's Lua raises with `error` or `assert`. A plugin phase that raises is answered with 500. */
+/** An error that Kong's Lua raises with `error` or `assert`. A plugin phase that raises is answered with 500. */
 export class LuaError extends Error {
   override readonly name = 'LuaError';
 }
@@ -30,7 +30,7 @@ export function luaToString(value: LuaValue): string {
   return String(Number(value.toPrecision(14))).replace(/e([+-])(\d)$/, 'e$10$2');
 }
 
-/** What `ipairs(value)` walks: a list up to its first nil, nothing for other tables. */
+/** The items that `ipairs(value)` walks: a list up to its first nil, nothing for other tables. */
 export function ipairs(value: readonly LuaValue[] | LuaTable): readonly LuaValue[] {
   if (!isList(value)) return [];
   const end = value.indexOf(undefined);

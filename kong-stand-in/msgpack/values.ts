@@ -1,6 +1,6 @@
 import { fromBytes, fromText, isList, toText, type LuaTable, type LuaValue } from '../lib/lua';
 
-/** What was unpacked, as Lua has it: nil for null, texts as their bytes. */
+/** An unpacked value, as Lua has it: nil for null, texts as their bytes. */
 export function fromMsgpack(value: unknown): LuaValue {
   if (value === null || value === undefined) return undefined;
   if (typeof value === 'boolean' || typeof value === 'number') return value;
@@ -11,7 +11,7 @@ export function fromMsgpack(value: unknown): LuaValue {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [fromText(key), fromMsgpack(item)]));
 }
 
-/** What Kong would pack; members that are nil are not there. */
+/** The value that Kong would pack; members that are nil are not there. */
 export function toMsgpack(value: LuaValue): unknown {
   if (typeof value === 'string') return toText(value);
   if (typeof value !== 'object') return value;

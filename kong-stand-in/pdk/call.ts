@@ -3,7 +3,7 @@ import type { Log } from '../lib/log';
 import type { LuaValue } from '../lib/lua';
 import type { GatewayRequest } from '../http/request';
 
-/** What a PDK function works on. */
+/** A PDK function works on this. */
 export interface PdkContext {
   readonly request: GatewayRequest;
   readonly log: Log;

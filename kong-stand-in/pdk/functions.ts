@@ -37,7 +37,7 @@ const REST: PdkTable = {
 /** The part of Kong's PDK that the stand-in has. */
 export const PDK: PdkTable = { ...LOG, ...REST, ...REQUEST, ...NGINX, ...SERVICE_REQUEST, ...RESPONSE };
 
-/** What Kong has and the stand-in does not: asking for it is an error, never a silent nothing. */
+/** Functions that Kong has and the stand-in does not: asking for one is an error, never a silent nothing. */
 export function notServed(name: string): PdkFunction {
   return () => {
     throw new LuaError(`the stand-in gateway does not have ${name}`);

@@ -34,7 +34,7 @@ export function pluginConfig(
   return withoutNulls(withSecrets(info.config, filled, resolve)) as PluginConfig;
 }
 
-/** What Kong says of the protocols that a plugin entity has. */
+/** Kong's rule for the protocols that a plugin entity has. */
 function protocolFaults({ protocols, at }: DeclaredPlugin, info: PluginInfo): string[] {
   if (protocols === undefined) return [];
   return configFaults(info.protocols, [...protocols], `${at}.protocols`).map(

@@ -1,8 +1,8 @@
 import type { ConfigValue } from './field-schema';
 
 /**
- * A configuration as a plugin server gets it: what nobody gave and has no default is not there at all (kong/db/schema/init.lua
- * `process_auto_fields`, in the context `select` without nulls).
+ * A configuration as a plugin server gets it. A field that nobody gave and that has no default is not there at all
+ * (kong/db/schema/init.lua `process_auto_fields`, in the context `select` without nulls).
  */
 export function withoutNulls(value: ConfigValue): ConfigValue {
   if (value === null || typeof value !== 'object') return value;

@@ -26,7 +26,7 @@ const pluginSchema = z.looseObject({
   Schema: z.looseObject({ fields: z.array(z.record(z.string(), z.unknown())) }),
 });
 
-/** What Kong has for a plugin that says nothing of them (kong/db/schema/typedefs.lua `protocols`). */
+/** Kong's own for a plugin that says nothing of them (kong/db/schema/typedefs.lua `protocols`). */
 const ANY_PROTOCOLS: FieldSchema = {
   type: 'set',
   required: true,

@@ -12,7 +12,7 @@ import { decode, encode, type Fields } from './messages';
 import { RPC_METHODS } from '../rpc/methods';
 import { unwrap, wrap } from './values';
 
-/** What a call ends in: a return, a failure that Kong names, or `kong.response.exit`. */
+/** The end of a call: a return, a failure that Kong names, or `kong.response.exit`. */
 type Outcome = { readonly returned: Fields } | { readonly error: string } | PdkExit;
 
 /** `ProtoBuf:1` (kong/runloop/plugin_servers/rpc/pb_rpc.lua): whatever goes wrong is answered with 500. */

@@ -5,7 +5,7 @@ export class CosocketError extends Error {
   override readonly name = 'CosocketError';
 }
 
-/** What nginx says for a system error. */
+/** nginx's words for a system error. */
 const WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ENOENT: 'no such file or directory',
@@ -16,8 +16,8 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * One connection to a plugin server, read the way Lua code reads a cosocket (lua-nginx-module): a byte count or
- * whatever is there, each wait bounded by a timeout.
+ * One connection to a plugin server, read the way Lua code reads a cosocket (lua-nginx-module). It reads a byte count or
+ * whatever is there, and a timeout bounds each wait.
  */
 export class Cosocket {
   readonly #socket: Socket;

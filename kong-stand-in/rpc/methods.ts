@@ -1,4 +1,4 @@
-/** What a PDK function takes and returns over ProtoBuf. */
+/** The messages that a PDK function takes and returns over ProtoBuf. */
 export interface RpcMethod {
   readonly input: string;
   readonly output: string;

@@ -15,7 +15,7 @@ export interface PluginServerClient {
   close(): void;
 }
 
-/** What a client needs. */
+/** The needs of a client. */
 export interface PluginServerClientOptions {
   readonly pluginName: string;
   readonly socketPath: string;
