@@ -6,12 +6,9 @@ import {
 import { z } from 'zod';
 import { idFrom } from '../../protocol/identity';
 import type { Logger } from 'pino';
+import type { Revocation } from '../connection/caller-index';
 import type { Receiver } from '../fanout/deliver';
 import type { Metrics } from '../metrics/metrics';
-
-/** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
-export type Revocation =
-  { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
 
 const TYPE = z.literal('revoke');
 /** A number, as tokens may have one, is the same id as its digits. */

@@ -7,7 +7,7 @@ import type { Assertion } from '../../protocol/assertion';
 import { readTraceContext } from '../../protocol/trace-context';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from '../fanout/bridge-socket';
-import { CallerIndex } from './caller-index';
+import { CallerIndex, type Revocation } from '../connection/caller-index';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
 import type { Admission } from '../connection/admission';
 import { Connection, type ConnectionContext } from '../connection/connection';
@@ -26,7 +26,7 @@ import {
   type Refusal,
 } from '../http/refusal';
 import { largestMessage, type MessageSizes } from '../inbound/message-size';
-import { RecentRevocations, type Revocation } from './revocations';
+import { RecentRevocations } from './revocations';
 import { unreadRefusal } from './unread-request';
 import type { Route } from '../routes/route';
 import { UnclaimableSessionError } from '../sessions/sessions';

@@ -1,6 +1,9 @@
 import type { AssertedCaller } from '../../protocol/assertion';
 import { MultiMap } from '../lib/multi-map';
-import type { Revocation } from './revocations';
+
+/** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
+export type Revocation =
+  { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
 
 /** Something that belongs to a caller, who stays the same. */
 export interface OfCaller {

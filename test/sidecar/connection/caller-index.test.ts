@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { CallerIndex, type OfCaller } from '../../../sidecar/handshake/caller-index';
-import { parseRevocation, type Revocation } from '../../../sidecar/handshake/revocations';
+import { CallerIndex, type OfCaller, type Revocation } from '../../../sidecar/connection/caller-index';
+import { parseRevocation } from '../../../sidecar/handshake/revocations';
 
 /** Says when somebody looks at whose it is. */
 class Watched implements OfCaller {
