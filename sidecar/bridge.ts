@@ -393,11 +393,15 @@ export function createBridge(
     clearInterval(wheelTimer);
     heartbeat.stop();
     subscribers.stop();
-    const closed = Promise.all([upgradeHandler.allClosed(), stopListening(), closeServer(adminServer)]);
-    for (const connection of upgradeHandler.connections) connection.close(CLOSE_CODES.serviceRestart);
+    const closed = Promise.all([
+      upgradeHandler.connections.allClosed(),
+      stopListening(),
+      closeServer(adminServer),
+    ]);
+    upgradeHandler.connections.closeAll(CLOSE_CODES.serviceRestart);
     await shares.settled();
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
-    for (const connection of upgradeHandler.connections) connection.terminate();
+    upgradeHandler.connections.terminateAll();
     upgradeHandler.destroyUndecided();
     server.closeAllConnections();
     adminServer.closeAllConnections();
@@ -445,7 +449,7 @@ export function createBridge(
       }, settings.handshakeTimeoutMs);
       upgradeHandler.drain(settings.drainMs, monotonicMs());
       await ended;
-      await upgradeHandler.allClosed();
+      await upgradeHandler.connections.allClosed();
       clearTimeout(lateRequests);
       // Their clients come back to other bridges, which ask for what they missed.
       const end = wheel.add(monotonicMs() + settings.lingerMs, () => {
@@ -466,7 +470,7 @@ export function createBridge(
       unsentBytes: unsentBudget.bytes,
       deadlines: wheel.size + tokenEnds.size,
       sessions: sessions.size,
-      revocable: upgradeHandler.revocable,
+      revocable: upgradeHandler.connections.revocable,
       cappedCallers: quota.size,
       meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
       handovers: handover.size,

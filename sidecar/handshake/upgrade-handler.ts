@@ -7,10 +7,11 @@ import type { Assertion } from '../../protocol/assertion';
 import { readTraceContext } from '../../protocol/trace-context';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { BridgeSocket } from '../fanout/bridge-socket';
-import { CallerIndex, type Revocation } from '../connection/caller-index';
+import type { Revocation } from '../connection/caller-index';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
 import type { Admission } from '../connection/admission';
 import { Connection, type ConnectionContext } from '../connection/connection';
+import { OpenConnections } from '../connection/open-connections';
 import { FOREIGN_SESSION } from '../connection/reservation';
 import { withDeadline } from '../lib/promises';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
@@ -64,12 +65,9 @@ interface Report {
   readonly reason?: string | undefined;
 }
 
-/** Takes upgrades to open connections, and keeps the set of those. */
+/** Takes upgrades to open connections. */
 export class UpgradeHandler {
-  readonly connections = new Set<Connection>();
-  /** Those of {@link connections} that no revocation has met. */
-  readonly #byCaller = new CallerIndex<Connection>();
-  readonly #onLastClosed: (() => void)[] = [];
+  readonly connections = new OpenConnections();
   readonly #context: UpgradeContext;
   /** By the largest message that they take. */
   readonly #servers = new Map<number, Server<typeof BridgeSocket>>();
@@ -78,14 +76,9 @@ export class UpgradeHandler {
   readonly #revocations = new RecentRevocations();
   #toldOfUnboundAssertion = false;
   #closing = false;
-  /** When the last socket is closed, of a bridge that drains. */
-  #drainEndMs: number | undefined;
   readonly #onClosed = (connection: Connection, code: number): void => {
     this.connections.delete(connection);
-    this.#byCaller.delete(connection);
     this.#context.log.debug({ code }, 'closed');
-    if (this.connections.size > 0) return;
-    for (const notify of this.#onLastClosed.splice(0)) notify();
   };
 
   constructor(context: UpgradeContext) {
@@ -97,23 +90,10 @@ export class UpgradeHandler {
     return this.#undecided.size;
   }
 
-  /** How many tokens and tenants a revocation may name that have open sockets. */
-  get revocable(): number {
-    return this.#byCaller.size;
-  }
-
-  /** Resolves when no connection is open. */
-  async allClosed(): Promise<void> {
-    if (this.connections.size === 0) return;
-    await new Promise<void>((resolve) => this.#onLastClosed.push(resolve));
-  }
-
   /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many sockets it met */
   revoke(revocation: Revocation): number {
     this.#revocations.add(revocation, this.#context.policy.monotonicMs());
-    const meant = this.#byCaller.take(revocation);
-    for (const connection of meant) connection.expire();
-    return meant.length;
+    return this.connections.revoke(revocation);
   }
 
   /** From now on every upgrade is refused. */
@@ -126,15 +106,12 @@ export class UpgradeHandler {
    * admitted still: to refuse it would be final, behind a gateway that sends it elsewhere only when nobody answers.
    */
   drain(drainMs: number, nowMs: number): void {
-    this.#drainEndMs = nowMs + drainMs;
-    const stepMs = drainMs / Math.max(1, this.connections.size);
-    let dueMs = nowMs;
-    for (const connection of this.connections) connection.retireAt((dueMs += stepMs));
+    this.connections.drain(drainMs, nowMs);
   }
 
   /** Whether this bridge goes on: it neither drains nor closes. */
   get isAccepting(): boolean {
-    return !this.#closing && this.#drainEndMs === undefined;
+    return !this.#closing && !this.connections.isDraining;
   }
 
   get #isFull(): boolean {
@@ -281,9 +258,7 @@ export class UpgradeHandler {
     server.once('wsClientError', onFault);
     server.handleUpgrade(request, socket, head, (webSocket) => {
       this.connections.add(connection);
-      this.#byCaller.add(connection);
       connection.open(webSocket, socket, this.#onClosed);
-      if (this.#drainEndMs !== undefined) connection.retireAt(this.#drainEndMs);
     });
     server.off('wsClientError', onFault);
     return fault;
