@@ -352,10 +352,10 @@ export function createBridge(
     upgradeHandler.refuseUnread(error, socket);
   });
   server.on('connect', (request, socket) => {
-    upgradeHandler.refuse(NO_PROXY, socket, request.headers);
+    upgradeHandler.refuse(NO_PROXY, socket, request);
   });
   server.on('checkExpectation', (request) => {
-    upgradeHandler.refuse(EXPECTATION_FAILED, request.socket, request.headers);
+    upgradeHandler.refuse(EXPECTATION_FAILED, request.socket, request);
   });
   const readiness = (): Record<string, boolean> => {
     const redisCommands = links.health.commands === true;

@@ -1,23 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import { WebSocketServer, type Server } from 'ws';
 import type { Assertion } from '../../protocol/assertion';
-import { readTraceContext } from '../../protocol/trace-context';
-import { judgeUpgrade, type AdmissionPolicy } from './admission';
-import { BridgeSocket } from '../fanout/bridge-socket';
-import type { Revocation } from '../connection/caller-index';
-import { TooManyChannelsError } from '../pubsub/channel-registry';
 import type { Admission } from '../connection/admission';
+import type { Revocation } from '../connection/caller-index';
 import { Connection, type ConnectionContext } from '../connection/connection';
 import { OpenConnections } from '../connection/open-connections';
 import { FOREIGN_SESSION } from '../connection/reservation';
-import { withDeadline } from '../lib/promises';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
-import type { Metrics } from '../metrics/metrics';
 import {
-  badRequest,
   FAILED,
   forbidden,
   full,
@@ -26,51 +18,62 @@ import {
   unavailable,
   type Refusal,
 } from '../http/refusal';
-import { largestMessage, type MessageSizes } from '../inbound/message-size';
-import { RecentRevocations } from './revocations';
-import { unreadRefusal } from './unread-request';
+import { withDeadline } from '../lib/promises';
+import type { Metrics } from '../metrics/metrics';
+import { TooManyChannelsError } from '../pubsub/channel-registry';
+import { RefusedChannelError } from '../pubsub/subscribe-commands';
 import type { Route } from '../routes/route';
 import { UnclaimableSessionError } from '../sessions/sessions';
+import { judgeUpgrade, type AdmissionPolicy } from './admission';
+import { RecentRevocations } from './revocations';
 import { selectSubprotocol } from './subprotocols';
-import type { UpgradeOutcome } from '../metrics/outcomes';
-import { RefusedChannelError } from '../pubsub/subscribe-commands';
+import { unreadRefusal } from './unread-request';
+import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
+import { WebSocketServers, type MessageBounds, type RawUpgrade } from './web-socket-servers';
 
 /** What upgrades need. */
-export interface UpgradeContext {
+export interface UpgradeContext extends MessageBounds {
   readonly policy: AdmissionPolicy;
   readonly context: ConnectionContext;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Open connections, and those on their way, at most; 0 for any number. */
   readonly maxConnections: number;
-  readonly messageSizes: MessageSizes;
-  /** Frames that a message from a client may come in. */
-  readonly maxFragments: number;
   /** What may be agreed to besides `bridge.v1` and `plain.v1`, for plain clients. */
   readonly subprotocols: readonly string[];
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
   readonly handshakeTimeoutMs: number;
 }
 
-/** In so many pieces a frame may come that is not whole yet; its client is closed with 1008 (PROTOCOL.md §3). */
-export const MAX_BUFFERED_CHUNKS = 16_384;
-
 const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
+const CLOSING = unavailable('the bridge is closing');
+const FULL = full('the bridge is full');
+const REVOKED = unauthorized('the token was revoked');
 
-interface Report {
-  readonly outcome: UpgradeOutcome;
-  readonly route: string | undefined;
-  readonly caller: Assertion | undefined;
-  readonly status?: number;
-  readonly reason?: string | undefined;
+/** An upgrade that is being decided. */
+interface Upgrade extends RawUpgrade {
+  readonly request: UpgradeRequest;
+}
+
+/** It was answered by ws. */
+const ADMITTED = { outcome: 'admitted', status: 101 } as const;
+/** Nobody waits for an answer. */
+const CLIENT_GONE = { outcome: 'client_gone', status: undefined } as const;
+type Result = typeof ADMITTED | typeof CLIENT_GONE | Refusal;
+
+/** What came of an upgrade, and as much of it as is known by then. */
+interface Decision {
+  readonly result: Result;
+  readonly route?: Route | undefined;
+  readonly caller?: Assertion | undefined;
 }
 
 /** Takes upgrades to open connections. */
 export class UpgradeHandler {
   readonly connections = new OpenConnections();
   readonly #context: UpgradeContext;
-  /** By the largest message that they take. */
-  readonly #servers = new Map<number, Server<typeof BridgeSocket>>();
+  readonly #servers: WebSocketServers;
+  readonly #subprotocols: ReadonlySet<string>;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
@@ -83,6 +86,8 @@ export class UpgradeHandler {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
+    this.#servers = new WebSocketServers(context);
+    this.#subprotocols = new Set(context.subprotocols);
   }
 
   /** How many upgrades are not decided yet. */
@@ -125,23 +130,26 @@ export class UpgradeHandler {
   }
 
   /** Decides one upgrade, answers it, logs and counts it. Never rejects. */
-  async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async handle(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const begunMs = performance.now();
     const destroy = (): void => void socket.destroy();
     // A client that resets its connection in the middle must not end the process.
     socket.on('error', destroy);
     this.#undecided.add(socket);
-    let report: Report;
+    const request = this.#read(message);
+    let decision: Decision;
     try {
-      report = await this.#decide(request, socket, head);
+      decision = await this.#decide({ request, message, socket, head });
     } catch (error) {
       this.#context.log.error({ err: error }, 'upgrade failed');
-      report = refuse(socket, FAILED, undefined, undefined);
+      decision = { result: FAILED };
     }
+    answer(decision.result, socket);
     this.#undecided.delete(socket);
-    if (report.outcome === 'admitted') socket.off('error', destroy);
-    this.#context.metrics.upgrade(report.route, report.outcome, (performance.now() - begunMs) / 1000);
-    this.#record(request.headers, report);
+    if (decision.result === ADMITTED) socket.off('error', destroy);
+    const seconds = (performance.now() - begunMs) / 1000;
+    this.#context.metrics.upgrade(decision.route?.name, decision.result.outcome, seconds);
+    this.#record(request, decision);
   }
 
   /** Answers what Node could not read as a request, or did not wait for; logs and counts it. */
@@ -153,18 +161,27 @@ export class UpgradeHandler {
   }
 
   /** Answers a request that is no upgrade by itself on its raw socket, and closes that; logs and counts it. */
-  refuse(refusal: Refusal, socket: Duplex, headers: IncomingHttpHeaders = {}): void {
-    const report = refuse(socket, refusal, undefined, undefined);
-    this.#context.metrics.upgrade(undefined, report.outcome);
-    this.#record(headers, report);
+  refuse(refusal: Refusal, socket: Duplex, message?: IncomingMessage): void {
+    answer(refusal, socket);
+    this.#context.metrics.upgrade(undefined, refusal.outcome);
+    this.#record(message === undefined ? undefined : this.#read(message), { result: refusal });
   }
 
-  async #decide(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Report> {
-    if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), undefined, undefined);
-    const verdict = await judgeUpgrade(request, this.#context.policy);
-    if (!verdict.admitted) return refuse(socket, verdict.refusal, verdict.route?.name, verdict.caller);
-    if (verdict.admission.caller.path === undefined) this.#tellOfUnboundAssertion();
-    return this.#establish(verdict.admission, request, socket, head);
+  #read(message: IncomingMessage): UpgradeRequest {
+    return readUpgradeRequest(message, this.#context.policy.headers);
+  }
+
+  async #decide(upgrade: Upgrade): Promise<Decision> {
+    if (this.#closing) return { result: CLOSING };
+    const verdict = await judgeUpgrade(upgrade.request, this.#context.policy);
+    if (!verdict.admitted) {
+      const { refusal, route, caller } = verdict;
+      return { result: refusal, route, caller };
+    }
+    const { admission } = verdict;
+    const { route, caller } = admission;
+    if (caller.path === undefined) this.#tellOfUnboundAssertion();
+    return { result: await this.#establish(admission, upgrade), route, caller };
   }
 
   /** Once: it is about a gatekeeper, and each of its upgrades would say it. */
@@ -176,65 +193,53 @@ export class UpgradeHandler {
     );
   }
 
-  async #establish(
-    admission: Admission,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<Report> {
-    const { context, metrics, handshakeTimeoutMs } = this.#context;
-    const { caller, route } = admission;
-    if (this.#isFull) return refuse(socket, full('the bridge is full'), route.name, caller);
-    const senderId = route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined;
-    const connection = new Connection(admission, context, metrics.ofRoute(route.name), senderId);
+  async #establish(admission: Admission, upgrade: Upgrade): Promise<Result> {
+    if (this.#isFull) return FULL;
+    const { context, handshakeTimeoutMs } = this.#context;
+    const { route, caller } = admission;
+    const connection = this.#connectionOf(admission);
     this.#establishing.add(connection);
-    // As it is judged once more before it is answered: none of this is ever undone.
-    const isVain = (): boolean =>
-      this.#closing || !socket.readable || !socket.writable || this.#isRevoked(caller);
     try {
+      const isVain = (): boolean => this.#isVain(upgrade.socket, caller);
       const refusal = await withDeadline(connection.establish(isVain), handshakeTimeoutMs);
-      if (refusal !== undefined) return refuse(socket, refusal, route.name, caller);
+      if (refusal !== undefined) return refusal;
       // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
       return await context.shares.ask(caller.identity.tenantId, () =>
-        this.#admit(connection, route, request, socket, head),
+        this.#admit(connection, route, upgrade),
       );
     } catch (error) {
-      if (error instanceof TooManyChannelsError) {
-        return refuse(socket, full('the bridge has no room for another channel'), route.name, caller);
-      }
-      if (error instanceof UnclaimableSessionError) {
-        return refuse(socket, unavailable(error.message), route.name, caller);
-      }
-      const reason = error instanceof Error ? error.message : 'unknown';
-      if (error instanceof RefusedChannelError) {
-        return { ...refuse(socket, CHANNEL_NOT_ALLOWED, route.name, caller), reason };
-      }
-      return { ...refuse(socket, unavailable('Redis is unreachable'), route.name, caller), reason };
+      return refusalOf(error);
     } finally {
       this.#establishing.delete(connection);
       if (!connection.hasSocket) connection.release();
     }
   }
 
+  #connectionOf(admission: Admission): Connection {
+    const { context, metrics } = this.#context;
+    const { route } = admission;
+    const senderId = route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined;
+    return new Connection(admission, context, metrics.ofRoute(route.name), senderId);
+  }
+
+  /** Whether an upgrade is to be refused whatever Redis says. It is judged once more before it is answered: none of this is undone. */
+  #isVain(socket: Duplex, caller: Assertion): boolean {
+    return this.#closing || !socket.readable || !socket.writable || this.#isRevoked(caller);
+  }
+
   /** Judges once more what may have changed since it was established, and answers 101. */
-  #admit(
-    connection: Connection,
-    route: Route,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Report {
-    const { caller } = connection;
-    if (this.#closing) return refuse(socket, unavailable('the bridge is closing'), route.name, caller);
-    if (this.#isRevoked(caller)) {
-      return refuse(socket, unauthorized('the token was revoked'), route.name, caller);
-    }
+  #admit(connection: Connection, route: Route, upgrade: Upgrade): Result {
+    if (this.#closing) return CLOSING;
+    if (this.#isRevoked(connection.caller)) return REVOKED;
     // Since it was established the session may have gone to another.
-    if (connection.isEvicted) return refuse(socket, FOREIGN_SESSION, route.name, caller);
-    const fault = this.#open(connection, route, request, socket, head);
-    if (fault !== undefined) return refuse(socket, fault, route.name, caller);
-    const outcome = connection.hasSocket ? 'admitted' : 'client_gone';
-    return { outcome, route: route.name, caller, ...(connection.hasSocket ? { status: 101 } : {}) };
+    if (connection.isEvicted) return FOREIGN_SESSION;
+    const { subprotocols: offers = new Set() } = upgrade.request;
+    const subprotocol = selectSubprotocol(offers, this.#subprotocols);
+    const fault = this.#servers.accept(upgrade, route, subprotocol, (webSocket) => {
+      this.connections.add(connection);
+      connection.open(webSocket, upgrade.socket, this.#onClosed);
+    });
+    return fault ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
   }
 
   #isRevoked(caller: Assertion): boolean {
@@ -242,86 +247,34 @@ export class UpgradeHandler {
     return this.#revocations.reach(caller, now(), monotonicMs());
   }
 
-  /** Answers 101, unless the client is gone by now. @returns why ws does not take the handshake, if it does not */
-  #open(
-    connection: Connection,
-    route: Route,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Refusal | undefined {
-    const server = this.#serverOf(route);
-    let fault: Refusal | undefined;
-    const onFault = (error: Error): void => {
-      fault = badRequest(error.message);
-    };
-    server.once('wsClientError', onFault);
-    server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.connections.add(connection);
-      connection.open(webSocket, socket, this.#onClosed);
-    });
-    server.off('wsClientError', onFault);
-    return fault;
-  }
-
-  /** ws knows one largest message a server; it judges a message by the headers of its frames, before it reads them. */
-  #serverOf(route: Route): Server<typeof BridgeSocket> {
-    const maxPayload = largestMessage(route, this.#context.messageSizes);
-    const known = this.#servers.get(maxPayload);
-    if (known !== undefined) return known;
-    const server = webSocketServer(this.#context, maxPayload);
-    this.#servers.set(maxPayload, server);
-    return server;
-  }
-
-  #record(headers: IncomingHttpHeaders, { outcome, route, caller, status, reason }: Report): void {
-    const { 'x-kong-request-id': kongRequestId, traceparent } = headers;
-    // Node joins a repeated header, and what is joined is no traceparent.
-    const trace = readTraceContext(String(traceparent), undefined);
+  #record(request: UpgradeRequest | undefined, { result, route, caller }: Decision): void {
     this.#context.log.info(
       {
-        outcome,
-        status,
-        route,
+        outcome: result.outcome,
+        status: result.status,
+        route: route?.name,
         requestId: caller?.requestId,
-        kongRequestId,
-        traceId: trace?.traceId,
+        kongRequestId: request?.kongRequestId,
+        traceId: request?.trace?.traceId,
         tenant: caller?.identity.tenantId,
         user: caller?.identity.userId,
-        reason,
+        reason: 'message' in result ? (result.detail ?? result.message) : undefined,
       },
       'upgrade',
     );
   }
 }
 
-function webSocketServer(
-  { maxFragments, subprotocols }: UpgradeContext,
-  maxPayload: number,
-): Server<typeof BridgeSocket> {
-  const listed = new Set(subprotocols);
-  return new WebSocketServer({
-    noServer: true,
-    WebSocket: BridgeSocket,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload,
-    maxFragments,
-    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
-    // Within the rate of messages, which ws knows nothing of.
-    autoPong: false,
-    // Without this ws would agree to whatever the client names first.
-    handleProtocols: (offers) => selectSubprotocol(offers, listed) ?? false,
-  });
+/** Answers a refusal: what is none was answered. */
+function answer(result: Result, socket: Duplex): void {
+  if ('message' in result && !socket.destroyed) refuseUpgrade(socket, result);
 }
 
-function refuse(
-  socket: Duplex,
-  refusal: Refusal,
-  route: string | undefined,
-  caller: Assertion | undefined,
-): Report {
-  const { outcome, status, message, detail: reason = message } = refusal;
-  if (!socket.destroyed) refuseUpgrade(socket, refusal);
-  return { outcome, status, route, caller, reason };
+/** What Redis, or the lack of it, means for an upgrade. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof TooManyChannelsError) return full('the bridge has no room for another channel');
+  if (error instanceof UnclaimableSessionError) return unavailable(error.message);
+  const detail = error instanceof Error ? error.message : 'unknown';
+  if (error instanceof RefusedChannelError) return { ...CHANNEL_NOT_ALLOWED, detail };
+  return { ...unavailable('Redis is unreachable'), detail };
 }

@@ -1,0 +1,104 @@
+import type { HeaderNames } from '../../protocol/headers';
+import { readTraceContext, type TraceContext } from '../../protocol/trace-context';
+import { headerValues, type RequestHeaders } from '../http/headers';
+
+/** A request as Node hands it out; its IncomingMessage is one. */
+export interface RawRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion?: string | undefined;
+  readonly rawHeaders: RequestHeaders;
+}
+
+/** All values of the headers in which the gatekeeper says who the caller is. A header that is absent has none. */
+export type CallerHeaders = Readonly<Record<keyof HeaderNames, readonly string[]>>;
+
+/** An upgrade request: each header that the bridge looks at is read once, here. */
+export interface UpgradeRequest {
+  readonly method: string | undefined;
+  /** Of the request as it came from the gateway. */
+  readonly httpVersion: string;
+  /** Whether the gateway was asked in HTTP/1.0, as its `Via` says. */
+  readonly cameInHttp10: boolean;
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  /** How many Host headers it has. */
+  readonly hosts: number;
+  /** Of the first Upgrade, in lower case. */
+  readonly upgrade: string | undefined;
+  readonly webSocketVersion: string;
+  readonly webSocketKey: string;
+  /** The subprotocols that the client offers, in its order; undefined when they are malformed. */
+  readonly subprotocols: ReadonlySet<string> | undefined;
+  readonly hasContent: boolean;
+  readonly caller: CallerHeaders;
+  /** Undefined without one valid `traceparent`. */
+  readonly trace: TraceContext | undefined;
+  readonly kongRequestId: string | undefined;
+}
+
+/** Reads a request. Never fails: what is malformed is for others to judge. */
+export function readUpgradeRequest(raw: RawRequest, names: HeaderNames): UpgradeRequest {
+  const { method, url, httpVersion = '1.1', rawHeaders: headers } = raw;
+  const { path, query } = splitTarget(url);
+  const values = (name: string): readonly string[] => headerValues(headers, name);
+  return {
+    method,
+    httpVersion,
+    cameInHttp10: isHttp10(values('via').join()),
+    path,
+    query,
+    hosts: values('host').length,
+    upgrade: values('upgrade')[0]?.toLowerCase(),
+    webSocketVersion: values('sec-websocket-version').join(),
+    webSocketKey: values('sec-websocket-key').join(),
+    subprotocols: readSubprotocols(values('sec-websocket-protocol')),
+    hasContent: isContent(values('content-length').join(), values('transfer-encoding')),
+    caller: {
+      tenant: values(names.tenant),
+      user: values(names.user),
+      roles: values(names.roles),
+      requestId: values(names.requestId),
+      assertion: values(names.assertion),
+    },
+    // Two that are joined so are no traceparent.
+    trace: readTraceContext(values('traceparent').join(', '), values('tracestate').join()),
+    kongRequestId: textOf(values('x-kong-request-id')),
+  };
+}
+
+/** The two parts of a request's target (RFC 9112 §3.2.1). */
+export function splitTarget(target = ''): { readonly path: string; readonly query: string } {
+  const mark = target.indexOf('?');
+  return mark === -1
+    ? { path: target, query: '' }
+    : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+/** Kong asks in HTTP/1.1 whatever it was asked in; its `Via`, the last one, says what that was (RFC 9110 §7.6.3). */
+function isHttp10(via: string): boolean {
+  const received = via.split(',').at(-1) ?? '';
+  return /^\s*(?:HTTP\/)?1\.0\s/i.test(received);
+}
+
+// RFC 9110 §5.6.2.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const NONE: ReadonlySet<string> = new Set();
+
+/** RFC 6455 §4.1: no subprotocol may be empty, or be there twice. */
+function readSubprotocols(values: readonly string[]): ReadonlySet<string> | undefined {
+  if (values.length === 0) return NONE;
+  const offers = values.join().split(/[ \t]*,[ \t]*/);
+  const distinct = new Set(offers);
+  return distinct.size === offers.length && offers.every((offer) => TOKEN.test(offer)) ? distinct : undefined;
+}
+
+function isContent(length: string, transferEncoding: readonly string[]): boolean {
+  return !/^0*$/.test(length) || transferEncoding.length > 0;
+}
+
+/** A repeated header as one list (RFC 9110 §5.3). */
+function textOf(values: readonly string[]): string | undefined {
+  return values.length === 0 ? undefined : values.join(', ');
+}
