@@ -14,11 +14,11 @@ export interface Admission {
   readonly channels: readonly string[];
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
-  /** Of the upgrade, when its `traceparent` is valid. */
+  /** The upgrade's, when its `traceparent` is valid. */
   readonly trace: TraceContext | undefined;
 }
 
-/** What a client asks for that speaks `bridge.v1` (PROTOCOL.md §5). */
+/** The request of a client that speaks `bridge.v1` (PROTOCOL.md §5). */
 export interface BridgeV1Request {
   readonly point: ResumePoint | undefined;
 }

@@ -8,7 +8,7 @@ import type { Admission } from './admission';
 import { ResumableSubscription } from './resumable-subscription';
 import { LiveSubscription, type Subscription } from './subscription';
 
-/** What all subscriptions of a bridge share. */
+/** Shared by all subscriptions of a bridge. */
 export interface SubscriptionContext {
   readonly subscriptions: ChannelRegistry<Receiver>;
   readonly replayLogs: ReplayLogs;

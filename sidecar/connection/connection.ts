@@ -29,7 +29,7 @@ export const CLOSE_TIMEOUT_MS = 5000;
 /** How much a client may still send once it is closed, before its close frame, in bytes: the rest is not read. */
 export const CLOSE_ALLOWANCE_BYTES = 1_048_576;
 
-/** What all connections of a bridge share. Each part of one is given what it uses of that. */
+/** Shared by all connections of a bridge. Each part of a connection is given the part that it uses. */
 export interface ConnectionContext
   extends ReservationContext, SubscriptionContext, MessageContext, MessageTimeoutContext {
   readonly heartbeat: Heartbeat;
@@ -40,9 +40,9 @@ export interface ConnectionContext
   readonly scheduler: FlushScheduler;
   /** How many values a command may hold. */
   readonly maxCommandValues: number;
-  /** Of what a client has not taken yet; past that it is too slow. */
+  /** A client that has not taken so many bytes yet is too slow. */
   readonly maxBufferBytes: number;
-  /** And of what all clients have not taken. */
+  /** The bytes that all clients together have not taken. */
   readonly unsentBudget: UnsentBudget;
   /** The clock of durations, and of `wheel`, in milliseconds. */
   readonly monotonicMs: () => number;
@@ -68,7 +68,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
   #pongs: Pongs | undefined;
   /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
   #isEnding = false;
-  /** What came since. */
+  /** The client sent so many after that. */
   #bytesSinceEnd = 0;
 
   /** @param senderId on a route that relays: 16 bytes that tell this client from every other, on any bridge */

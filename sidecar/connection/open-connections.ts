@@ -29,7 +29,7 @@ export class OpenConnections {
     return this.#byCaller.size;
   }
 
-  /** Whether they are being closed, and those that come are closed with the last of them. */
+  /** Whether they are being closed. A connection that opens then is closed with the last of them. */
   get isDraining(): boolean {
     return this.#drainEndMs !== undefined;
   }

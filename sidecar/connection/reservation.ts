@@ -8,15 +8,15 @@ import type { Subscription } from './subscription';
 /** Why a connection is refused whose session somebody else has. */
 export const FOREIGN_SESSION = forbidden("the session is somebody else's");
 
-/** What all reservations of a bridge share. */
+/** Shared by all reservations of a bridge. */
 export interface ReservationContext {
   readonly quota: ConnectionQuota;
   readonly sessions: Sessions;
 }
 
 /**
- * What a connection takes of Redis before it is open, and gives back: a permit of the quota, its subscription, the claim of its
- * session.
+ * Takes of Redis all that a connection needs before it is open, and gives it back: a permit of the quota, a subscription, the
+ * claim of a session.
  */
 export class Reservation {
   readonly #admission: Admission;

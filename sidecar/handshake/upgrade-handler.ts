@@ -31,7 +31,7 @@ import { unreadRefusal } from './unread-request';
 import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
 import { WebSocketServers, type MessageBounds, type RawUpgrade } from './web-socket-servers';
 
-/** What upgrades need. */
+/** An upgrade handler works with these. */
 export interface UpgradeContext extends MessageBounds {
   readonly policy: AdmissionPolicy;
   readonly context: ConnectionContext;
@@ -39,7 +39,7 @@ export interface UpgradeContext extends MessageBounds {
   readonly log: Logger;
   /** Open connections, and those on their way, at most; 0 for any number. */
   readonly maxConnections: number;
-  /** What may be agreed to besides `bridge.v1` and `plain.v1`, for plain clients. */
+  /** A plain client may have these as well, besides `plain.v1`. */
   readonly subprotocols: readonly string[];
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
   readonly handshakeTimeoutMs: number;
@@ -61,7 +61,7 @@ const ADMITTED = { outcome: 'admitted', status: 101 } as const;
 const CLIENT_GONE = { outcome: 'client_gone', status: undefined } as const;
 type Result = typeof ADMITTED | typeof CLIENT_GONE | Refusal;
 
-/** What came of an upgrade, and as much of it as is known by then. */
+/** The result of an upgrade, and whose it was, as far as that is known. */
 interface Decision {
   readonly result: Result;
   readonly route?: Route | undefined;
@@ -222,7 +222,7 @@ export class UpgradeHandler {
     return new Connection(admission, context, metrics.ofRoute(route.name), senderId);
   }
 
-  /** Whether an upgrade is to be refused whatever Redis says. It is judged once more before it is answered: none of this is undone. */
+  /** Whether an upgrade is to be refused, whatever Redis says. It stays so: nothing of this is ever undone. */
   #isVain(socket: Duplex, caller: Assertion): boolean {
     return this.#closing || !socket.readable || !socket.writable || this.#isRevoked(caller);
   }
@@ -265,12 +265,12 @@ export class UpgradeHandler {
   }
 }
 
-/** Answers a refusal: what is none was answered. */
+/** Answers a refusal. Any other upgrade has its answer, or needs none. */
 function answer(result: Result, socket: Duplex): void {
   if ('message' in result && !socket.destroyed) refuseUpgrade(socket, result);
 }
 
-/** What Redis, or the lack of it, means for an upgrade. */
+/** Turns an error of Redis, or of reaching it, into a refusal. */
 function refusalOf(error: unknown): Refusal {
   if (error instanceof TooManyChannelsError) return full('the bridge has no room for another channel');
   if (error instanceof UnclaimableSessionError) return unavailable(error.message);

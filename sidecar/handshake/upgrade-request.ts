@@ -16,7 +16,7 @@ export type CallerHeaders = Readonly<Record<keyof HeaderNames, readonly string[]
 /** An upgrade request: each header that the bridge looks at is read once, here. */
 export interface UpgradeRequest {
   readonly method: string | undefined;
-  /** Of the request as it came from the gateway. */
+  /** The gateway's, not its client's. */
   readonly httpVersion: string;
   /** Whether the gateway was asked in HTTP/1.0, as its `Via` says. */
   readonly cameInHttp10: boolean;
@@ -25,7 +25,7 @@ export interface UpgradeRequest {
   readonly query: string;
   /** How many Host headers it has. */
   readonly hosts: number;
-  /** Of the first Upgrade, in lower case. */
+  /** The first Upgrade, in lower case. */
   readonly upgrade: string | undefined;
   readonly webSocketVersion: string;
   readonly webSocketKey: string;
@@ -38,7 +38,7 @@ export interface UpgradeRequest {
   readonly kongRequestId: string | undefined;
 }
 
-/** Reads a request. Never fails: what is malformed is for others to judge. */
+/** Reads a request. It judges nothing, and never fails. */
 export function readUpgradeRequest(raw: RawRequest, names: HeaderNames): UpgradeRequest {
   const { method, url, httpVersion = '1.1', rawHeaders: headers } = raw;
   const { path, query } = splitTarget(url);

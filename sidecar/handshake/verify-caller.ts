@@ -5,7 +5,7 @@ import type { FittedKey } from '../../protocol/keys';
 import { unauthorized, type Refusal } from '../http/refusal';
 import type { CallerHeaders } from './upgrade-request';
 
-/** What a caller is verified by. */
+/** A caller is verified by these. */
 export interface CallerPolicy {
   readonly headers: HeaderNames;
   readonly keys: readonly FittedKey[];
@@ -14,7 +14,7 @@ export interface CallerPolicy {
 }
 
 /**
- * Who asks: the assertion alone says it, and the plain headers must agree with it (PROTOCOL.md §1).
+ * Verifies who asks. The assertion alone says it, and the plain headers must agree with it (PROTOCOL.md §1).
  * @returns why nobody vouches for the caller, when nobody does
  */
 export async function verifyCaller(

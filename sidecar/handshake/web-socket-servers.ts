@@ -31,7 +31,7 @@ export class WebSocketServers {
   readonly #bounds: MessageBounds;
   /** By the largest message that they take. */
   readonly #servers = new Map<number, Server<typeof BridgeSocket>>();
-  /** Of the upgrade that is being answered: ws asks for it meanwhile. */
+  /** The upgrade's that is being answered: ws asks for it meanwhile. */
   #subprotocol: string | undefined;
 
   constructor(bounds: MessageBounds) {

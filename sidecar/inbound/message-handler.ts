@@ -30,7 +30,7 @@ export interface MessageClient {
   resume(): void;
 }
 
-/** What all message handlers of a bridge share. */
+/** Shared by all message handlers of a bridge. */
 export interface MessageContext {
   readonly sink: MessageSink;
   /** How many messages a socket may send. */
@@ -48,7 +48,7 @@ export interface MessageContext {
   readonly log: Logger;
 }
 
-/** What a message handler counts. */
+/** The counters of a message handler. */
 export type MessageMetrics = Pick<RouteMetrics, 'traffic' | 'messageRefused' | 'bytesRefused'>;
 
 /** Where a client is in the message that it sends. */
@@ -61,8 +61,8 @@ interface Overrun {
 }
 
 /**
- * What one client sends: judged, sent on to Redis and answered. While too much of it is on its way the client is not read from;
- * one that goes on with what is refused is closed.
+ * Judges the messages of one client, sends them on to Redis and answers them. A client with too much on its way is not read
+ * from. A client that goes on with messages that are refused is closed.
  */
 export class MessageHandler {
   readonly #client: MessageClient;
@@ -95,7 +95,7 @@ export class MessageHandler {
     this.#rateLimiter = new RateLimiter(context.messageRate);
   }
 
-  /** Takes a message. What leads to Redis is sent before this returns. */
+  /** Takes a message. It is sent to Redis, when it leads there, before this returns. */
   async take(payload: Buffer, binary: boolean): Promise<void> {
     const { sink, now, log } = this.#context;
     this.#metrics.traffic.messagesReceived += 1;
