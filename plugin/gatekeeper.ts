@@ -4,6 +4,7 @@ import type { TokenLocations } from './config/config';
 import { givenLocations } from './config/given-locations';
 import { hasConnectionHeaders, headersFor } from './request/connection-headers';
 import { canonicalPath } from '../protocol/path';
+import { GATEKEEPER_REFUSALS } from '../protocol/refusals';
 import { readTraceContext } from '../protocol/trace-context';
 import { Configurations, fingerprint } from './configurations';
 import { decide, type Admit, type Reject } from './decision/decide';
@@ -64,7 +65,7 @@ export class Gatekeeper {
     } catch (cause) {
       const requestId = randomUUID();
       this.#log.error({ err: cause, requestId, traceId: traceIdOf(upgrade) }, 'decision failed');
-      refusal = failure('internal_error', requestId, 500, 'The gateway failed');
+      refusal = failure('internal_error', requestId, 'The gateway failed');
     }
     await this.#reject(kong, refusal, upgrade);
   }
@@ -98,7 +99,7 @@ export class Gatekeeper {
     if (ready instanceof ConfigError) {
       const requestId = randomUUID();
       this.#log.error({ requestId, reason: ready.message }, 'misconfigured: every upgrade is refused');
-      return failure('misconfigured', requestId, 500, 'The gateway is misconfigured');
+      return failure('misconfigured', requestId, 'The gateway is misconfigured');
     }
     upgrade.tokenLocations = ready.config.tokenLocations;
     const request = await readRequest(kong, ready);
@@ -262,7 +263,8 @@ function traceIdOf({ request }: Upgrade): string | undefined {
   return readTraceContext(singleHeader(request, 'traceparent'), undefined)?.traceId;
 }
 
-function failure(outcome: Reject['outcome'], requestId: string, status: number, message: string): Reject {
+function failure(outcome: Reject['outcome'], requestId: string, message: string): Reject {
+  const { status } = GATEKEEPER_REFUSALS[outcome];
   return { outcome, requestId, status, message, responseHeaders: {} };
 }
 
@@ -280,6 +282,6 @@ function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Pro
 }
 
 function tooLate(): Reject {
-  const refusal = failure('timeout', randomUUID(), 503, 'The decision took too long');
+  const refusal = failure('timeout', randomUUID(), 'The decision took too long');
   return { ...refusal, responseHeaders: { 'Retry-After': '1' } };
 }

@@ -85,18 +85,17 @@ export interface Command {
   readonly id?: string;
 }
 
+/** Every code of the bridge's own error frames, and why it is sent. */
+export const BRIDGE_ERRORS = {
+  INVALID_COMMAND: 'the message is no command',
+  READ_ONLY: 'the route takes no messages',
+  RESERVED: 'the message begins as only a control frame may',
+  TOO_MANY_MESSAGES: 'the message is over a rate or a share',
+  UNAVAILABLE: 'Redis did not confirm the message',
+} as const;
+
 /** Why the bridge itself answered with an error frame. */
-export type BridgeErrorCode =
-  /** The message is not a {@link Command}. */
-  | 'INVALID_COMMAND'
-  /** The route is one way: it takes no messages. */
-  | 'READ_ONLY'
-  /** The message begins as only control frames of {@link SUBPROTOCOL} may. */
-  | 'RESERVED'
-  /** More messages than the route allows: the connection is closed when it goes on. */
-  | 'TOO_MANY_MESSAGES'
-  /** The command or message could not be handed to Redis, and was not. */
-  | 'UNAVAILABLE';
+export type BridgeErrorCode = keyof typeof BRIDGE_ERRORS;
 
 /** The bridge's own error frame, ready to send. */
 export function errorFrame(code: BridgeErrorCode, message: string, id?: string): string {

@@ -2,11 +2,12 @@ import { signAssertion } from '../../protocol/assertion';
 import { REQUEST_ID_PATTERN } from '../../protocol/headers';
 import { rolesText, type Identity } from '../../protocol/identity';
 import type { FittedKey } from '../../protocol/keys';
+import type { GatekeeperOutcome } from '../../protocol/refusals';
 import type { GatekeeperConfig } from '../config/config';
 import { clientNetwork } from '../lib/client-network';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
-import { bearerChallenge, Refusal, type RefusalCode } from '../request/refusal';
+import { bearerChallenge, Refusal } from '../request/refusal';
 import {
   isWebSocketUpgrade,
   singleHeader,
@@ -49,12 +50,12 @@ export interface Told {
   /** Of a client over a limit with its refused upgrades: its address or network. */
   address?: string | undefined;
   /** Why this upgrade would be refused without that limit, as far as it was looked at. */
-  refusedFor?: RefusalCode;
+  refusedFor?: GatekeeperOutcome;
 }
 
 /** The upgrade ends here. */
 export interface Reject extends Readonly<Told> {
-  readonly outcome: RefusalCode;
+  readonly outcome: GatekeeperOutcome;
   readonly requestId: string;
   readonly status: number;
   readonly message: string;
@@ -117,7 +118,7 @@ async function admit(
   { requestId, told, client }: Begun,
 ): Promise<Admit> {
   if (!isWebSocketUpgrade(request)) {
-    throw new Refusal(426, 'not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
+    throw new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
   }
   const { cookiesCount } = checkOrigin(request, config.origins);
   const presented = findToken(request, config.tokenLocations, config.token.maximumTokenBytes, cookiesCount);
@@ -237,7 +238,7 @@ async function askShared(query: StoreQuery, { store }: DecisionContext): Promise
 }
 
 function unknown(what: string): Refusal {
-  return new Refusal(503, 'redis_unreachable', `${what} cannot be checked, try again later`, {
+  return new Refusal('redis_unreachable', `${what} cannot be checked, try again later`, {
     'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
   });
 }
@@ -261,7 +262,7 @@ function checkStore(
   now: number,
   told: Told,
 ) {
-  if (revoked === true) throw new Refusal(401, 'revoked', 'The token was revoked');
+  if (revoked === true) throw new Refusal('revoked', 'The token was revoked');
   const state = tellingState(states);
   if (state === undefined) return {};
   if (admitted) return tellingHeaders(state, config, now);
@@ -271,14 +272,14 @@ function checkStore(
 }
 
 function overLimit(
-  code: RefusalCode,
+  code: GatekeeperOutcome,
   message: string,
   state: LimitState,
   config: GatekeeperConfig,
   now: number,
 ): Refusal {
   const headers = { 'Retry-After': retryAfter(state), ...tellingHeaders(state, config, now) };
-  return new Refusal(429, code, message, headers);
+  return new Refusal(code, message, headers);
 }
 
 function tellingHeaders(state: LimitState, config: GatekeeperConfig, now: number) {

@@ -10,16 +10,16 @@ import type { UpgradeRequest } from '../request/request';
  */
 export function checkOrigin(request: UpgradeRequest, rules: OriginRules): { readonly cookiesCount: boolean } {
   const values = request.headers['origin'] ?? [];
-  if (values.length > 1) throw new Refusal(403, 'origin_not_allowed', 'More than one Origin was sent');
+  if (values.length > 1) throw new Refusal('origin_not_allowed', 'More than one Origin was sent');
   if (rules.allowed.length === 0) return { cookiesCount: false };
   const [origin] = values;
   if (origin === undefined) {
     if (rules.allowAbsent) return { cookiesCount: false };
-    throw new Refusal(403, 'origin_not_allowed', 'An Origin is required');
+    throw new Refusal('origin_not_allowed', 'An Origin is required');
   }
   if (rules.allowed.some((allowed) => matches(origin, allowed))) return { cookiesCount: true };
   if (rules.allowed.includes(ANY_ORIGIN)) return { cookiesCount: false };
-  throw new Refusal(403, 'origin_not_allowed', 'The Origin is not allowed');
+  throw new Refusal('origin_not_allowed', 'The Origin is not allowed');
 }
 
 // A host is letters, digits, dots and hyphens: nothing that could end it early, like `/` or `@`.

@@ -113,10 +113,5 @@ export class RemoteKeys implements KeySource {
 
 function unavailable(): Refusal {
   const headers = { 'Retry-After': String(RETRY_SECONDS) };
-  return new Refusal(
-    503,
-    'keys_unavailable',
-    "The issuer's keys cannot be fetched, try again later",
-    headers,
-  );
+  return new Refusal('keys_unavailable', "The issuer's keys cannot be fetched, try again later", headers);
 }

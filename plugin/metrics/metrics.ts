@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { packageVersion } from '../../stdio/package-version';
 import { LimitedTenants } from './limited-tenants';
 import { droppedLines } from '../lib/log';
-import { REFUSAL_CODES } from '../request/refusal';
+import { GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 
 /** The gatekeeper's metrics; default process metrics are collected once someone serves them. */
 export const registry = new Registry();
@@ -148,7 +148,7 @@ export function collectProcessMetrics(): void {
 }
 
 // Every series is there from the start, so that a first event is an increase.
-for (const outcome of ['admitted', ...REFUSAL_CODES]) decisions.inc({ outcome }, 0);
+for (const outcome of ['admitted', ...Object.keys(GATEKEEPER_REFUSALS)]) decisions.inc({ outcome }, 0);
 for (const outcome of ['done', 'failed']) jwksFetches.inc({ outcome }, 0);
 
 function gauge(name: string, help: string, read: () => number): void {

@@ -43,7 +43,7 @@ export function findToken(
     ...query.tokens,
   ];
   if (tokens.length === 0 && cookies.tokens.length > 0) {
-    throw new Refusal(403, 'origin_not_allowed', 'A token in a cookie needs an allowed Origin');
+    throw new Refusal('origin_not_allowed', 'A token in a cookie needs an allowed Origin');
   }
   const token = onlyOne(tokens);
   checkForm(token, maximumBytes);
@@ -57,16 +57,16 @@ export function findToken(
 
 function onlyOne(tokens: readonly string[]): string {
   const [token, ...others] = new Set(tokens);
-  if (token === undefined) throw new Refusal(401, 'no_token', 'No bearer token was presented');
-  if (others.length > 0) throw new Refusal(401, 'several_tokens', 'More than one token was presented');
+  if (token === undefined) throw new Refusal('no_token', 'No bearer token was presented');
+  if (others.length > 0) throw new Refusal('several_tokens', 'More than one token was presented');
   return token;
 }
 
 function checkForm(token: string, maximumBytes: number): void {
   if (Buffer.byteLength(token) > maximumBytes) {
-    throw new Refusal(401, 'malformed_token', `The token is longer than ${maximumBytes} bytes`);
+    throw new Refusal('malformed_token', `The token is longer than ${maximumBytes} bytes`);
   }
   if (!COMPACT_JWS.test(token)) {
-    throw new Refusal(401, 'malformed_token', 'The token is not a JWT in compact serialization');
+    throw new Refusal('malformed_token', 'The token is not a JWT in compact serialization');
   }
 }

@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
+import type { GatekeeperOutcome } from '../../protocol/refusals';
 import type { TokenRules } from '../config/config';
-import { Refusal, type RefusalCode } from '../request/refusal';
+import { Refusal } from '../request/refusal';
 import { claimAt } from './claims';
 
 /**
@@ -18,16 +19,16 @@ export function checkProvenance(payload: JWTPayload, rules: TokenRules): void {
     name: string,
     accepted: readonly string[],
     claim: unknown,
-    code: RefusalCode,
+    code: GatekeeperOutcome,
     noun: string,
   ): void {
     if (accepted.length === 0) return;
     if (claim === undefined) {
       if (rules.optionalClaims.includes(name)) return;
-      throw new Refusal(401, code, `The token names no ${noun}`);
+      throw new Refusal(code, `The token names no ${noun}`);
     }
     if (!isAccepted(claim, accepted, name === 'aud')) {
-      throw new Refusal(401, code, `The token's ${noun} is not accepted`);
+      throw new Refusal(code, `The token's ${noun} is not accepted`);
     }
   }
 }

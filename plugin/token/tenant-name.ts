@@ -8,6 +8,6 @@ import { Refusal } from '../request/refusal';
  */
 export function tenantName(claim: string, issuer: unknown, { byIssuer, others }: TenantPrefixes): string {
   const prefix = (typeof issuer === 'string' ? byIssuer.get(issuer) : undefined) ?? others;
-  if (prefix === undefined) throw new Refusal(401, 'wrong_issuer', "The token's issuer is not accepted");
+  if (prefix === undefined) throw new Refusal('wrong_issuer', "The token's issuer is not accepted");
   return prefix + claim;
 }

@@ -61,13 +61,13 @@ async function verifySignature(
   const header = protectedHeader(token);
   const { alg, kid } = header as { readonly alg?: unknown; readonly kid?: unknown };
   if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) {
-    throw new Refusal(401, 'algorithm_not_allowed', "The token's algorithm is not allowed");
+    throw new Refusal('algorithm_not_allowed', "The token's algorithm is not allowed");
   }
   const options: JWTVerifyOptions = {
     clockTolerance: rules.clockToleranceSeconds,
     currentDate: new Date(now * 1000),
   };
-  let refusal = new Refusal(401, 'unknown_key', 'No key is known for the token');
+  let refusal = new Refusal('unknown_key', 'No key is known for the token');
   for (const source of sources) {
     for (const key of await source.candidates(alg, typeof kid === 'string' ? kid : undefined)) {
       try {
@@ -84,43 +84,42 @@ async function verifySignature(
 
 function protectedHeader(token: string): Readonly<Record<string, unknown>> {
   if (!isCompactJws(token)) {
-    throw new Refusal(401, 'malformed_token', 'The token is not three parts of base64url');
+    throw new Refusal('malformed_token', 'The token is not three parts of base64url');
   }
   try {
     return decodeProtectedHeader(token);
   } catch {
-    throw new Refusal(401, 'malformed_token', "The token's header is not JSON");
+    throw new Refusal('malformed_token', "The token's header is not JSON");
   }
 }
 
 function refusalFor(cause: unknown): Refusal {
-  if (cause instanceof errors.JWTExpired) return new Refusal(401, 'expired', 'The token has expired');
+  if (cause instanceof errors.JWTExpired) return new Refusal('expired', 'The token has expired');
   if (cause instanceof errors.JWSSignatureVerificationFailed) {
-    return new Refusal(401, 'bad_signature', "The token's signature does not verify");
+    return new Refusal('bad_signature', "The token's signature does not verify");
   }
   if (cause instanceof errors.JWTClaimValidationFailed) {
     if (cause.claim === 'nbf' && cause.reason === 'check_failed') {
-      return new Refusal(401, 'not_yet_valid', 'The token is not valid yet');
+      return new Refusal('not_yet_valid', 'The token is not valid yet');
     }
-    return new Refusal(401, 'bad_claim', `The token's "${cause.claim}" is missing or not of its type`);
+    return new Refusal('bad_claim', `The token's "${cause.claim}" is missing or not of its type`);
   }
-  if (cause instanceof errors.JOSEError) return new Refusal(401, 'malformed_token', 'The token is malformed');
+  if (cause instanceof errors.JOSEError) return new Refusal('malformed_token', 'The token is malformed');
   throw cause;
 }
 
 function checkTimes({ iat, nbf, exp }: JWTPayload, rules: TokenRules, now: number): void {
   for (const [name, claim] of Object.entries({ iat, nbf, exp })) {
     if (claim === undefined || isNumericDate(claim)) continue;
-    throw new Refusal(401, 'bad_claim', `The token's "${name}" is no moment that a clock can hold`);
+    throw new Refusal('bad_claim', `The token's "${name}" is no moment that a clock can hold`);
   }
   // RFC 7519 §4.1.6 gives `iat` no rule of refusal; a token from the future is a forged or a broken one.
   if (iat !== undefined && iat > now + rules.clockToleranceSeconds) {
-    throw new Refusal(401, 'not_yet_valid', 'The token was issued in the future');
+    throw new Refusal('not_yet_valid', 'The token was issued in the future');
   }
   const latest = now + rules.maximumExpirationSeconds + rules.clockToleranceSeconds;
   if (rules.maximumExpirationSeconds > 0 && exp !== undefined && exp > latest) {
     throw new Refusal(
-      401,
       'bad_claim',
       `The token's "exp" is more than ${rules.maximumExpirationSeconds} seconds ahead`,
     );
@@ -132,28 +131,26 @@ function checkRequired(payload: JWTPayload, rules: TokenRules): void {
     const claim = claimAt(payload, [name]);
     return claim === undefined || claim === null || claim === '';
   });
-  if (missing !== undefined) throw new Refusal(401, 'bad_claim', `The token has no "${missing}"`);
+  if (missing !== undefined) throw new Refusal('bad_claim', `The token has no "${missing}"`);
 }
 
 function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
   const tenantClaim = idFrom(claimAt(payload, rules.tenantClaim));
-  if (tenantClaim === undefined) throw new Refusal(403, 'no_tenant', 'The token names no tenant');
+  if (tenantClaim === undefined) throw new Refusal('no_tenant', 'The token names no tenant');
   const userId = idFrom(userOf(payload, rules));
-  if (userId === undefined) throw new Refusal(401, 'bad_claim', 'The token names no user');
+  if (userId === undefined) throw new Refusal('bad_claim', 'The token names no user');
   const roles = rolesFrom(claimAt(payload, rules.rolesClaim));
-  if (roles === undefined)
-    throw new Refusal(401, 'bad_claim', "The token's roles are not an array of strings");
+  if (roles === undefined) throw new Refusal('bad_claim', "The token's roles are not an array of strings");
   const { jti, exp } = payload;
   if (jti !== undefined && typeof jti !== 'string') {
-    throw new Refusal(401, 'bad_claim', 'The token\'s "jti" is not a string');
+    throw new Refusal('bad_claim', 'The token\'s "jti" is not a string');
   }
-  if (exp === undefined) throw new Refusal(401, 'bad_claim', 'The token\'s "exp" is missing');
+  if (exp === undefined) throw new Refusal('bad_claim', 'The token\'s "exp" is missing');
   const tenantId = tenantName(tenantClaim, payload.iss, rules.tenantPrefixes);
   const identity: Identity = Object.freeze({ tenantId, userId, roles: Object.freeze([...roles]) });
   // The claim by itself, too: no prefix makes good what is at its beginning.
   const fault = identityFault({ ...identity, tenantId: tenantClaim }) ?? identityFault(identity);
-  if (fault !== undefined)
-    throw new Refusal(401, 'bad_claim', `The token's identity is not accepted: ${fault}`);
+  if (fault !== undefined) throw new Refusal('bad_claim', `The token's identity is not accepted: ${fault}`);
   const tier = claimAt(payload, rules.tierClaim);
   return Object.freeze({ identity, jti, exp, tier: typeof tier === 'string' ? tier : undefined });
 }

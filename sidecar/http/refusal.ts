@@ -1,11 +1,11 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { BRIDGE_REFUSALS, BridgeOutcome } from '../../protocol/refusals';
 import type { QuotaScope } from '../quotas/tenant-quota';
-import type { RefusalOutcome } from '../metrics/outcomes';
 
 /** An answer other than 101. */
 export interface Refusal {
-  readonly outcome: RefusalOutcome;
+  readonly outcome: BridgeOutcome;
   readonly status: number;
   /** For the client: says what was wrong, quotes nothing secret. */
   readonly message: string;
@@ -75,9 +75,10 @@ export function unavailable(message: string): Refusal {
 /** The bridge failed; what failed is in its log. */
 export const FAILED = refusal('failed', 500, 'internal error');
 
-function refusal(
-  outcome: RefusalOutcome,
-  status: number,
+/** @param status one that the table has for this outcome */
+function refusal<Outcome extends BridgeOutcome>(
+  outcome: Outcome,
+  status: (typeof BRIDGE_REFUSALS)[Outcome]['statuses'][number],
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Refusal {

@@ -1,21 +1,5 @@
+import { BRIDGE_REFUSALS, type BridgeOutcome } from '../../protocol/refusals';
 import type { GapReason } from '../../protocol/frames';
-
-/** Why a request was not upgraded, as logs and metrics name it. */
-export const REFUSAL_OUTCOMES = [
-  'not_found',
-  'upgrade_required',
-  'bad_request',
-  'headers_too_large',
-  'request_timeout',
-  'unauthorized',
-  'forbidden',
-  'too_many_connections',
-  'full',
-  'unavailable',
-  'failed',
-] as const;
-/** One of {@link REFUSAL_OUTCOMES}. */
-export type RefusalOutcome = (typeof REFUSAL_OUTCOMES)[number];
 
 /** What came of a handover. */
 export type HandoverOutcome = 'done' | 'failed' | GapReason;
@@ -33,8 +17,12 @@ export const UNSENT_BOUNDS = ['socket', 'tenant', 'total'] as const;
 export type UnsentBound = (typeof UNSENT_BOUNDS)[number];
 
 /** What comes of an upgrade, as its log line and its counter name it. */
-export const UPGRADE_OUTCOMES = [...REFUSAL_OUTCOMES, 'admitted', 'client_gone'] as const;
-export type UpgradeOutcome = (typeof UPGRADE_OUTCOMES)[number];
+export type UpgradeOutcome = BridgeOutcome | 'admitted' | 'client_gone';
+export const UPGRADE_OUTCOMES: readonly UpgradeOutcome[] = [
+  ...(Object.keys(BRIDGE_REFUSALS) as BridgeOutcome[]),
+  'admitted',
+  'client_gone',
+];
 
 /** What comes of a probe of delivery: heard, published and not heard, or not even published. */
 export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { CLOSE_CODES } from '../../protocol/close-codes';
-import type { BridgeErrorCode, GapReason } from '../../protocol/frames';
+import { BRIDGE_ERRORS, type BridgeErrorCode, type GapReason } from '../../protocol/frames';
 import { TenantConnections } from './tenant-connections';
 import { createTraffic, type Traffic } from './traffic-counters';
 import {
@@ -42,14 +42,6 @@ const REASONS: Readonly<Record<GapReason, true>> = {
 /** Every reason of a gap. */
 export const GAP_REASONS: readonly string[] = Object.keys(REASONS);
 
-const ERROR_CODES: Readonly<Record<BridgeErrorCode, true>> = {
-  INVALID_COMMAND: true,
-  READ_ONLY: true,
-  RESERVED: true,
-  TOO_MANY_MESSAGES: true,
-  UNAVAILABLE: true,
-};
-
 /** A client may send any code: those that say nothing of the bridge are one series. */
 const OTHER_CODES = 'other';
 /** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
@@ -90,7 +82,7 @@ export function createRouteMetrics(
     'ws_bridge_messages_refused_total',
     'Messages from clients that were answered with an error frame, by its code.',
     'code',
-    Object.keys(ERROR_CODES),
+    Object.keys(BRIDGE_ERRORS),
   );
   const refusedBytes = counter(
     'ws_bridge_refused_bytes_total',

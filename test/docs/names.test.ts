@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { SERVE_OPTIONS, VARIABLES } from '../../plugin/bin/options';
-import { REFUSAL_CODES } from '../../plugin/request/refusal';
 import { SCHEMA, type SchemaField } from '../../plugin/schema/index';
+import { GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 import { SETTING_ROWS } from '../../sidecar/settings/settings';
 import { UPGRADE_OUTCOMES, REFUSED_BYTES } from '../../sidecar/metrics/outcomes';
 
@@ -52,7 +52,7 @@ function namesOf(fields: readonly SchemaField[], path = ''): readonly string[] {
 
 const known = new Set<string>([
   ...namesOf(SCHEMA),
-  ...REFUSAL_CODES,
+  ...Object.keys(GATEKEEPER_REFUSALS),
   ...UPGRADE_OUTCOMES,
   ...REFUSED_BYTES,
   ...NAMES_OF_OTHERS,

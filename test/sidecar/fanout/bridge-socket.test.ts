@@ -123,6 +123,15 @@ describe("what the bridge relies on of ws's writing", () => {
   });
 });
 
+it.each([
+  ['a frame that breaks RFC 6455', { mask: false }, 'x', 1002],
+  ['a text message that is not UTF-8', { binary: false }, Buffer.from([0xff]), 1007],
+])('%s closes its socket with the code of PROTOCOL.md §4', async (_, options, message, code) => {
+  const { client } = await pair();
+  client.socket.send(message, options);
+  expect(await client.closed).toBe(code);
+});
+
 it('a socket tells its owner what happens to it, and an error ends nothing but the socket', async () => {
   const { client, socket } = await pair();
   socket.removeAllListeners('error');
