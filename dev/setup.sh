@@ -1,8 +1,10 @@
 #!/bin/sh
-# Installs what a command needs and is not there yet, and says what that is:
+# Installs the packages that a command needs and that are not there yet, and names them.
+#
 #   sh dev/setup.sh        for npm start: redis-server, unless REDIS_URL names a Redis, and the npm packages
-#   sh dev/setup.sh test   for npm test: Chromium as well, which the tests of the demo page drive; and for who is not root
-#                          chromium-sandbox, where the system gives a user no namespaces to sandbox it in
+#   sh dev/setup.sh test   for npm test: Chromium as well, which the tests of the demo page drive.
+#                          A user who is not root gets chromium-sandbox, where the system gives no namespaces
+#
 # Debian's packages come from apt-get, as root or with sudo.
 set -eu
 cd "$(dirname "$0")/.."

@@ -16,9 +16,9 @@ interface Entry {
 }
 
 /**
- * The configurations that are ready, one for equal ones: Kong starts an instance in each worker and does not reliably close
- * it. One is let go of with its last instance, or when nobody used it for a while, and made anew when an instance of it is
- * asked again.
+ * The configurations that are ready, one for equal ones: Kong starts an instance in each worker and does not reliably
+ * close it. One is let go of with its last instance, or when nobody used it for a while. It is made anew when an
+ * instance of it is asked again.
  */
 export class Configurations {
   readonly #prepare: (raw: unknown) => Promise<Ready | ConfigError>;
@@ -102,7 +102,10 @@ function closeWhenUnused({ over, decisions, ready }: Entry): void {
 
 const KONGS_OWN = /^(?:__.*|service_id|route_id)$/;
 
-/** Of the configuration alone: what Kong adds for its own use differs between workers and reloads, and decides nothing. */
+/**
+ * The fingerprint of the configuration alone. Members that Kong adds for its own use differ between workers and
+ * reloads, and decide nothing.
+ */
 export function fingerprint(raw: unknown): string {
   // All of them are refused for the same reason.
   if (isNestedDeeperThan(raw, MAX_NESTING)) return 'nested too deeply';

@@ -18,7 +18,7 @@ import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 import { ConfigError } from './schema/config-error';
 
-/** What is known of an upgrade besides its verdict. */
+/** The facts that are known of an upgrade besides its verdict. */
 interface Upgrade {
   request: UpgradeRequest | undefined;
   tokenLocations: TokenLocations | undefined;
@@ -47,7 +47,7 @@ export class Gatekeeper {
     configurations.join(this.#key, raw);
   }
 
-  /** Kong's access phase: sets the upstream's headers, or ends the request. Whatever fails ends it with 500. */
+  /** Kong's access phase: sets the upstream's headers, or ends the request. Any failure ends it with 500. */
   async access(kong: Kong): Promise<void> {
     const upgrade: Upgrade = { request: undefined, tokenLocations: undefined };
     let refusal: Reject;
@@ -162,7 +162,7 @@ function scopeOf(raw: unknown): { route: unknown; service: unknown } {
   return { route: route ?? undefined, service: service ?? undefined };
 }
 
-/** What only Kong knows of a request. Members that it did not tell are not there. */
+/** The facts of a request that only Kong knows. Members that it did not tell are not there. */
 interface KnownToKong {
   /** Kong's own id of the request: it answers it as `X-Kong-Request-Id` and logs it as `request.id`. Kong before 3.5 has none. */
   readonly kongRequestId?: string;
@@ -193,7 +193,7 @@ async function change(kong: Kong, changes: UpstreamChanges, target: string | und
   for (const name of changes.clearHeaders) await upstream.clearHeader(name);
   if (changes.rawQuery === undefined) return;
   await upstream.setRawQuery(changes.rawQuery);
-  // What Kong logs as the request's address is what the client sent.
+  // Kong logs the request's address as the client sent it.
   const logged = withQuery(target, changes.rawQuery);
   for (const key of ['request.uri', 'request.url']) await kong.log.setSerializeValue(key, logged);
 }
@@ -211,7 +211,7 @@ function answerHealthCheck(kong: Kong, { status, body }: HealthAnswer): Promise<
   return kong.response.exit(status, body, { 'Content-Type': 'application/json; charset=utf-8' });
 }
 
-/** What of these headers the client's version of HTTP allows. It is asked of Kong only where that matters. */
+/** Those of these headers that the client's version of HTTP allows. It is asked of Kong only where that matters. */
 async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): Promise<typeof headers> {
   if (!hasConnectionHeaders(headers)) return headers;
   return headersFor(await kong.request.getHttpVersion().catch(() => undefined), headers);
@@ -257,7 +257,7 @@ async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promis
   return headerLists(await request.getHeaders(MAX_HEADERS));
 }
 
-/** Of the `traceparent` that Kong has for this request. */
+/** The trace id of the `traceparent` that Kong has for this request. */
 function traceIdOf({ request }: Upgrade): string | undefined {
   if (request === undefined) return undefined;
   return readTraceContext(singleHeader(request, 'traceparent'), undefined)?.traceId;

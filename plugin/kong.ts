@@ -1,8 +1,8 @@
 import type { HeaderLists, HeaderSelection } from './request/header-selection';
 
 /**
- * Header values as the PDK gives them: over ProtoBuf a repeated header is a list and a single one a string,
- * over MsgPack every value is a list.
+ * Header values as the PDK gives them. Over ProtoBuf a repeated header is a list and a single one a string. Over
+ * MsgPack every value is a list.
  */
 export type PdkHeaders = Readonly<Record<string, string | readonly string[]>>;
 
@@ -44,7 +44,7 @@ export interface Kong {
     getRoute(): Promise<MatchedRoute>;
   };
   readonly log: {
-    /** What Kong's log plugins write at this place of their entry (`request.uri`). */
+    /** The value that Kong's log plugins write at this place of their entry (`request.uri`). */
     setSerializeValue(key: string, value: string): Promise<void>;
   };
   readonly service: {

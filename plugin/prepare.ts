@@ -88,7 +88,7 @@ function contextFor(
   };
 }
 
-/** Of a configuration that limits nothing and looks up nothing. */
+/** The store of a configuration that limits nothing and looks up nothing. */
 const NEVER_ASKED: Store = {
   ask: () => Promise.reject(new Error('expected no question to a store')),
 };

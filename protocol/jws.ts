@@ -4,7 +4,7 @@ import { isCompactJws } from './compact-jws';
 import { hasHmac, hmacOf } from './hmac';
 import type { FittedKey } from './keys';
 
-/** What a compact JWS (RFC 7515 §7.1) says, its signature verified. */
+/** The contents of a compact JWS (RFC 7515 §7.1), its signature verified. */
 export interface VerifiedJws {
   readonly header: Readonly<Record<string, unknown>>;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -15,7 +15,8 @@ export type JwsFault = 'malformed' | 'algorithm' | 'signature';
 
 /**
  * Verifies the signature of a compact JWS whose payload is a JSON object. HS256 with a shared secret is verified in
- * place: an HMAC takes less time than handing it to WebCrypto's threads and back (docs/adr/0007); all else is jose's.
+ * place: an HMAC takes less time than handing it to WebCrypto's threads and back (docs/adr/0007). jose verifies all
+ * else.
  */
 export function verifyJws(
   jws: string,

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * From now on whatever is written to a stream in one turn of the event loop, by whomever, leaves in one write at the
- * turn's end: a write costs a syscall, however little it carries.
+ * From now on all bytes of one turn of the event loop leave a stream in one write at the turn's end, whoever wrote
+ * them. A write costs a syscall, however little it carries.
  */
 export function gatherWrites(stream: Duplex): void {
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;

@@ -14,8 +14,9 @@ interface Node extends Watched {
 }
 
 /**
- * What becomes of a connection, in the log: one line when it is lost, one for each new reason for which it is not to be had, in
- * the other side's own words, and one when it is there, however many attempts lie between. The same for each node of a cluster.
+ * Logs the life of a connection. It has one line when the connection is lost, and one when it is there, however many
+ * attempts lie between. Each new reason for which it is not to be had has one line, in the other side's own words. It
+ * does the same for each node of a cluster.
  */
 export class ConnectionLog {
   readonly #log: Logger;
@@ -107,11 +108,11 @@ export function refusalLog(log: Logger): ErrorReplyListener {
   };
 }
 
-/** What ioredis and Node keep in members of their own. */
+/** Members of their own that ioredis and Node have in an error. */
 interface Insides {
-  /** Of a cluster none of whose nodes can be had. */
+  /** The last error, for a cluster none of whose nodes can be had. */
   readonly lastNodeError?: Error;
-  /** Of a name with several addresses; the error itself says nothing then. */
+  /** The errors of a name with several addresses; the error itself says nothing then. */
   readonly errors?: readonly Error[];
 }
 

@@ -6,7 +6,7 @@ export interface ErrorReply {
   readonly command?: { readonly name: string };
 }
 
-/** What is told of error replies. */
+/** Hears of error replies. */
 export interface ErrorReplyListener {
   /** Redis refuses commands, for a reason that was not told before. */
   refused(reason: string, command: string | undefined): void;
@@ -23,7 +23,10 @@ export const DOUBT_INTERVAL_MS = 10_000;
 const ORDINARY = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) /;
 /** The server at the other end is a replica: behind its address there may be a master by now. */
 const NOT_THE_MASTER = /^(READONLY|MASTERDOWN) /;
-/** It loads what a new master sent it, or its replicas have left it for one: that may be, or it is the master all the same. */
+/**
+ * The server may be loading a new master's data, or its replicas may have left it for one. Or it is the master all the
+ * same.
+ */
 const PERHAPS_NOT_THE_MASTER = /^(LOADING|NOREPLICAS) /;
 
 /**

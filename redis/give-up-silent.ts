@@ -14,7 +14,7 @@ const CALM_LOOKS = 240;
 
 /** How a connection that goes silent is given up. */
 export interface SilenceSettings {
-  /** What it was asked and has not answered by then makes it silent, in milliseconds. */
+  /** A question that it has not answered by then makes it silent, in milliseconds. */
   readonly timeoutMs: number;
   /** Told before its socket is destroyed. */
   readonly onSilent?: (reason: string) => void;

@@ -9,8 +9,8 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * The slot of a key or a channel: of what is between its first `{` and the next `}` when there is something, else
- * of all of it (Redis Cluster specification, "Hash tags").
+ * The slot of a key or a channel. It is that of the text between its first `{` and the next `}`, or of all of it (Redis
+ * Cluster specification, "Hash tags").
  */
 export function keySlot(key: string): number {
   let crc = 0;
@@ -20,7 +20,7 @@ export function keySlot(key: string): number {
   return crc % SLOT_COUNT;
 }
 
-/** What alone decides a key's slot; undefined when all of the key does. */
+/** The part that alone decides a key's slot; undefined when all of the key does. */
 export function hashTag(key: string): string | undefined {
   return /^\{([^}]+)\}/.exec(key.slice(Math.max(0, key.indexOf('{'))))?.[1];
 }

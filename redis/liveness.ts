@@ -16,8 +16,8 @@ export interface Patience {
 export type LivenessVerdict = 'well' | 'idle' | 'silent';
 
 /**
- * Judges one connection by what it carries. Time is counted in looks, between any two of which the process reads its sockets:
- * however long it was busy itself, that is one look and no silence of the other side.
+ * Judges one connection by what it carries. Time is counted in looks, between any two of which the process reads its
+ * sockets. However long the process was busy itself, that is one look and no silence of the other side.
  */
 export class Liveness {
   #read = 0;

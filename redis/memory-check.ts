@@ -8,8 +8,8 @@ export function mastersOf(redis: Redis | Cluster): readonly Redis[] {
 }
 
 /**
- * What is to be known of the memory of these servers, by the gravest. INFO is among the rights that bridge and gatekeeper need,
- * CONFIG is not.
+ * The gravest doubt about the memory of these servers. INFO is among the rights that bridge and gatekeeper need, CONFIG
+ * is not.
  * @throws when one does not answer
  */
 export async function checkMemory(

@@ -1,7 +1,7 @@
-/** What a Redis keeps: of whom it evicts depends what that means. Limits may go: they begin anew. */
+/** The keys that a Redis keeps: an eviction means more or less by what they are. Limits may go: they begin anew. */
 export type KeptKeys = 'all' | 'revocations' | 'limits';
 
-/** What the operator of a Redis should know of its memory. */
+/** A doubt about a Redis's memory that its operator should know. */
 export interface MemoryDoubt {
   /**
    * - `evicts`: keys go before their time once it is full

@@ -3,7 +3,7 @@ import type { RedisTarget } from './url';
 /** Bytes of a prefix, at most. */
 export const MAX_NAME_PREFIX_BYTES = 128;
 
-/** What a prefix must be, for messages. */
+/** The form of a prefix, for messages. */
 export const NAME_PREFIX_FORM =
   `at most ${MAX_NAME_PREFIX_BYTES} characters of printable ASCII without spaces, braces and * ? [ ] \\, ` +
   'which do not begin with "ws:"';
@@ -20,14 +20,14 @@ export function isNamePrefix(text: string): boolean {
   return text.length <= MAX_NAME_PREFIX_BYTES && NAME_PREFIX.test(text) && !TAG_OR_WILDCARD.test(text);
 }
 
-/** What {@link unscopedDatabase} means, for a log and a terminal. */
+/** The meaning of {@link unscopedDatabase}, for a log and a terminal. */
 export const UNSCOPED_DATABASE =
   'a database number does not separate Pub/Sub: environments on one Redis hear each other whatever their databases are, ' +
   'revocations included; give each a prefix of its own, BRIDGE_CHANNEL_PREFIX and the same in redis.prefix of the plugin';
 
 /**
- * The database that somebody counts on to keep environments apart, which it does not: Pub/Sub knows no databases, and without a
- * prefix all of them have the same channels. Undefined when there is a prefix, or no such database.
+ * The database that somebody counts on to keep environments apart, which it does not. Pub/Sub knows no databases, and
+ * without a prefix all of them have the same channels. Undefined when there is a prefix, or no such database.
  *
  * @param target as a Redis URL says it; of a cluster it has no database
  */

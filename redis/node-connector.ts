@@ -4,8 +4,8 @@ import { AbstractConnector, type RedisOptions } from 'ioredis';
 import { hearRefusedConnection } from './refused-connection';
 
 /**
- * Opens the sockets to a cluster's nodes. ioredis listens for one error of a socket; one that is let go of in the
- * middle of a TLS handshake may tell of two, and an error that nobody listens for ends the process.
+ * Opens the sockets to a cluster's nodes. ioredis listens for one error of a socket. A socket that is let go of in the
+ * middle of a TLS handshake may tell of two. An error that nobody listens for ends the process.
  */
 export class NodeConnector extends AbstractConnector {
   readonly #options: RedisOptions;

@@ -69,7 +69,7 @@ export function clusterOptions(timeoutMs: number, delays: RetryDelays): ClusterO
   return {
     // Nothing is queued while Redis is away.
     enableOfflineQueue: false,
-    // What Redis redirects it has not done; whatever else failed may have been done, and is not sent again.
+    // Redis has not done a command that it redirects. Any other that failed may have been done, and is not sent again.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     // A master that is away takes nothing from the others.

@@ -6,9 +6,9 @@ const REFUSED_CONNECTION = /^-((?:ERR max number of clients|DENIED )[^\r\n]*)/;
 const MAX_LINE_BYTES = 1024;
 
 /**
- * From now on what Redis says of a connection that it does not take becomes the socket's error, in Redis's own words: ioredis takes it
- * for the answer to a command, and then tells of a closed connection alone. What is sent first leaves in one write, because a
- * second one would meet a closed socket before that is read.
+ * From now on Redis's words about a connection that it does not take become the socket's error. ioredis takes them for
+ * the answer to a command, and then tells of a closed connection alone. The first commands leave in one write, because
+ * a second one would meet a closed socket before the words are read.
  */
 export function hearRefusedConnection(socket: Socket): void {
   socket.once('connect', () => {

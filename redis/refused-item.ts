@@ -1,6 +1,6 @@
 /**
- * Whether an error means one of the keys or channels that a call names, and not Redis as it is: the call may go well without
- * that one.
+ * Whether an error means one of the keys or channels that a call names, and not Redis as it is. The call may go well
+ * without that one.
  */
 export function isOfOneItem(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;

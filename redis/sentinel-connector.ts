@@ -6,7 +6,7 @@ import { giveUpSilent } from './give-up-silent';
 
 type ErrorEmitter = Parameters<SentinelConnector['connect']>[0];
 
-/** What ioredis has, but does not declare. */
+/** Members that ioredis has, but does not declare. */
 interface ConnectorInsides {
   connectToSentinel: (endpoint: unknown, options?: RedisOptions) => Redis;
 }
@@ -50,8 +50,8 @@ export class LiveSentinelConnector extends SentinelConnector {
 const DEFAULT_TIMEOUT_MS = 1000;
 
 /**
- * ioredis subscribes again by itself after a reconnect, and hears no rejection of it (its `readyHandler`): one that is let go of
- * meanwhile would end the process.
+ * ioredis subscribes again by itself after a reconnect, and hears no rejection of it (its `readyHandler`). A rejection
+ * because the connection was let go of meanwhile would end the process.
  */
 function hearResubscription(sentinel: Redis): void {
   const subscribe = sentinel.subscribe.bind(sentinel) as (...args: unknown[]) => Promise<unknown>;

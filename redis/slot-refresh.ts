@@ -5,9 +5,9 @@ export interface RefreshableCluster {
 }
 
 /**
- * Reads a cluster's map of slots anew every `intervalMs`, from when it is ready until it is let go of. In place of
- * ioredis's `slotsRefreshInterval`, which, let go of while it reads, sets its timer once more and then for ever: the
- * process does not end.
+ * Reads a cluster's map of slots anew every `intervalMs`, from when it is ready until it is let go of. It stands in
+ * place of ioredis's `slotsRefreshInterval`. That one, let go of while it reads, sets its timer once more and then for
+ * ever: the process does not end.
  */
 export function refreshSlots(cluster: RefreshableCluster, intervalMs: number): void {
   let timer: NodeJS.Timeout | undefined;

@@ -10,7 +10,7 @@ export interface Credentials {
   readonly password: string | undefined;
 }
 
-/** What a Redis URL says: all that a library is told of it, so that none reads more into it. */
+/** A Redis URL, read: a library is told no more of it, so that none reads more into it. */
 export type RedisTarget = Credentials & {
   readonly tls: boolean;
   /** The server, the sentinels, or some of the cluster's nodes, to find the others. */
@@ -29,7 +29,7 @@ export type RedisTarget = Credentials & {
     | { readonly kind: 'cluster' }
   );
 
-/** What a Redis URL may look like, for messages. */
+/** The forms of a Redis URL, for messages. */
 export const REDIS_URL_FORMS =
   'redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS';
 
@@ -75,7 +75,7 @@ function unknownParameters(text: string): readonly string[] {
   return names.every((name) => /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name)) ? names : [];
 }
 
-/** What a terminal or a log may show of it: no user, no password. */
+/** The parts of it that a terminal or a log may show: no user, no password. */
 export function describeTarget(target: RedisTarget): string {
   const nodes = target.nodes.map(addressText).join(', ');
   switch (target.kind) {

@@ -1,5 +1,5 @@
 /**
- * Ends a command when nobody reads what it prints any more, as `command | head` does: quietly, with what it has found so
+ * Ends a command when nobody reads its output any more, as in `command | head`. It ends quietly, with its findings so
  * far for its exit code.
  * @returns what keeps the process running from then on, for a server
  */

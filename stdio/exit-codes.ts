@@ -1,4 +1,4 @@
-/** What the commands of both programs end with. */
+/** The exit codes of the commands of both programs. */
 export const EXIT_CODES = {
   /** Done: nothing is wrong, the token would be admitted. */
   done: 0,
@@ -8,7 +8,7 @@ export const EXIT_CODES = {
   usage: 2,
 } as const;
 
-/** What `--help` of a command says of them. */
+/** The text of a command's `--help` about them. */
 export const EXIT_CODES_HELP = `
 Ends with ${EXIT_CODES.done} when all is well, with ${EXIT_CODES.refused} when something is wrong or refused, with ${EXIT_CODES.usage} when the command line or a file cannot be used.`;
 

@@ -6,7 +6,7 @@ export interface LogTarget {
   write(text: string, done: (error?: Error) => void): void;
 }
 
-/** What lines are gathered and dropped by. */
+/** Lines are gathered and dropped by these. */
 export interface LogLinesOptions {
   readonly target: LogTarget;
   /** Lines that come while so many characters are not written are dropped. */
@@ -18,9 +18,9 @@ export interface LogLinesOptions {
 }
 
 /**
- * Lines on their way to a target that may stop taking them: what it does not take is bounded, what is over that is
- * dropped, counted, and told where it is missing. The lines of one turn of the event loop leave in one write: in a
- * storm of upgrades, each of which is a line, a write a line is a syscall more for each.
+ * Lines on their way to a target that may stop taking them. The lines that wait are bounded. Lines over the bound are
+ * dropped and counted, and a notice stands where they are missing. The lines of one turn of the event loop leave in one
+ * write. In a storm of upgrades, each of which is a line, a write a line is a syscall more for each.
  */
 export class LogLines {
   readonly #options: LogLinesOptions;

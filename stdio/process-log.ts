@@ -14,9 +14,9 @@ const LAST_LINES_MS = 500;
 const LOOK_AGAIN_MS = 10;
 const STDOUT_FD = 1;
 
-/** What every line of a log has. */
+/** The members of every line of a log. */
 export interface LogBase {
-  /** Of the program. */
+  /** The program's name. */
   readonly name: string;
   readonly pid?: number;
   readonly hostname?: string;
@@ -33,7 +33,8 @@ export interface ProcessLog {
 
 /**
  * A process's log: JSON lines on standard output, which never hold the process up. pino's own destinations do when
- * nobody reads: the synchronous one at once, and the other, which writes in a thread, when the process is to end.
+ * nobody reads. The synchronous one does so at once. The other, which writes in a thread, does so when the process is
+ * to end.
  * @param base what every line has
  */
 export function processLog(level: string, base: LogBase): ProcessLog {

@@ -10,8 +10,8 @@ export interface UnknownVariable {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The variables that begin as the program's own do and are none of them: nobody reads them, so that whoever set them is
- * served with a default and not told. What Kubernetes sets for a Service of the program's name is left out.
+ * The variables that begin as the program's own do and are none of them. Nobody reads them, so that whoever set them is
+ * served with a default and not told. Variables that Kubernetes sets for a Service of the program's name are left out.
  */
 export function unknownVariables(
   env: Environment,
@@ -24,7 +24,7 @@ export function unknownVariables(
     .map(([name]) => ({ name, nearest: nearestOf(name, known) }));
 }
 
-/** What is said of one, to a log or a person. */
+/** The text about one, for a log or a person. */
 export function unknownVariableText({ name, nearest }: UnknownVariable): string {
   return `${name} is no setting and is ignored: is ${nearest} meant?`;
 }

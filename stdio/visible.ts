@@ -1,6 +1,6 @@
 /**
- * What a terminal obeys instead of showing it, or shows in another order than it stands: C0 and C1 controls, DEL, line and
- * paragraph separators, and bidirectional controls (Unicode, PropList.txt).
+ * The characters that a terminal obeys instead of showing them, or shows in another order than they stand. They are C0
+ * and C1 controls, DEL, line and paragraph separators, and bidirectional controls (Unicode, PropList.txt).
  */
 const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 const CONTROLS_BUT_LINES = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;

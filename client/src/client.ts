@@ -25,9 +25,9 @@ export interface ClientEvents<Frame> {
   /** The bridge refused something that is no waiting command, such as a message. */
   readonly refused: [error: BridgeErrorFrame['data']];
   /**
-   * An attempt failed, or the peer broke the protocol: a `ConnectError`, what the token function threw, a TypeError when
-   * that gave no token, or what the WebSocket's constructor threw. It is tried again. Nothing is thrown when nobody
-   * listens.
+   * An attempt failed, or the peer broke the protocol. The cause is a `ConnectError`, the error of the token function,
+   * a TypeError when that gave no token, or the error of the WebSocket's constructor. It is tried again. Nothing is
+   * thrown when nobody listens.
    */
   readonly error: [cause: unknown];
   /**
@@ -103,7 +103,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#follow();
   }
 
-  /** Where it stands. */
+  /** The state of the connection, as the event `state` tells it. */
   get state(): ConnectionState {
     return this.#state.status;
   }
@@ -114,8 +114,12 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * Listens.
+   * Listens to one kind of {@link ClientEvents}.
    * @returns a function that stops listening
+   * @example
+   * const stop = client.on('gap', () => reloadDashboard());
+   * client.on('state', (state, { delayMs, reason }) => showBanner(state, delayMs, reason));
+   * stop();
    */
   on<Name extends keyof ClientEvents<Frame>>(
     name: Name,
@@ -126,11 +130,14 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   /**
    * Sends a command, now or when there is a connection again, until the bridge has taken it over or refused it.
-   * @param id 1 to 128 characters; unique in the session, or that of an earlier command, which then is not run again
-   *   when the bridge has it: it remembers a session's latest 1,000 ids, for an hour. Default: a new one
+   * @param id 1 to 128 characters, unique in the session. The id of an earlier command sends that one again: it is not run
+   *   twice when the bridge has it. The bridge remembers a session's latest 1,000 ids, for an hour. Default: a new one
    * @returns a promise that is fulfilled once the bridge has taken it over: once, however often it was sent
    * @throws BridgeClientError when it is refused, too many wait, it can no longer be sent again, or the client is
    *   closed before it is acknowledged
+   * @example
+   * await client.send('message', { text: 'Revenue by region?' });
+   * await client.send('stop', undefined, 'stop-42'); // safe to repeat: one id is one command
    */
   async send(type: string, data?: unknown, id = this.#settings.newId()): Promise<void> {
     if (this.state === 'closed') throw this.#closedError();
@@ -140,11 +147,15 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * Sends a command and iterates over the tokens of its answer, up to its end, which is returned: the data of `complete`, or
+   * Sends a command and iterates over the tokens of its answer, up to its end. It returns the end: the data of `complete`, or
    * the whole frame where `isEnd` takes another. One answer at a time: the next command is sent when the answer before it is
    * over.
    * @throws BridgeClientError at an `error` frame, at a gap, when nothing comes for `answerTimeoutMs`, or when the command
    *   fails
+   * @example
+   * for await (const token of client.ask('message', { text: 'Revenue by region?' })) {
+   *   output.append(token);
+   * }
    */
   ask(type: string, data?: unknown): AsyncGenerator<string, Completion, undefined> {
     return this.#answers.ask(() => this.send(type, data));
@@ -153,6 +164,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /**
    * Sends a message as it is, on a route that relays messages between peers.
    * @returns false when there is no open connection: then it is not sent, now or later
+   * @example
+   * doc.on('update', (update) => client.sendMessage(update));
    */
   sendMessage(message: string | ArrayBuffer | ArrayBufferView): boolean {
     return this.#current?.send(message) ?? false;
@@ -162,6 +175,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    * Opens another connection at once, with delays that begin anew: for a button "try again". One that is open goes on
    * until the other takes over.
    * @throws BridgeClientError when the client is closed
+   * @example
+   * retryButton.onclick = () => client.reconnect();
    */
   reconnect(): void {
     if (this.state === 'closed') throw this.#closedError();
@@ -169,7 +184,11 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#dispatch({ type: 'reconnect' });
   }
 
-  /** Closes for good: no timer and no listener is left, and what waits is rejected. */
+  /**
+   * Closes for good: no timer and no listener is left, and commands that wait are rejected.
+   * @example
+   * addEventListener('pagehide', () => client.close());
+   */
   close(): void {
     this.#dispatch({ type: 'close' });
   }
@@ -378,7 +397,18 @@ function reasonOf({ code, reason, error }: Ending): string {
   return error instanceof Error ? error.message : 'the token function threw no Error';
 }
 
-/** Connects. The same as `new BridgeClient(options)`. */
+/**
+ * Connects, and comes back by itself until {@link BridgeClient.close}. It is the same as `new BridgeClient(options)`.
+ * @throws TypeError when an option is missing or is none
+ * @example
+ * const client = connect({
+ *   url: 'wss://gateway.example',
+ *   path: '/ws/bi/dashboards/sales',
+ *   token: async () => (await fetch('/api/token')).text(),
+ * });
+ * client.on('frame', (frame) => showFigures(frame.data));
+ * client.on('gap', () => reloadDashboard());
+ */
 export function connect<Frame extends AnyFrame = DataFrame>(options: ClientOptions): BridgeClient<Frame> {
   return new BridgeClient<Frame>(options);
 }

@@ -5,90 +5,162 @@ import { surroundingsOf, type Globals, type Surroundings } from './surroundings.
 import { described } from './token.ts';
 import type { WebSocketConstructor } from './web-socket.ts';
 
-/** How a client connects and behaves. */
+/**
+ * How a client connects and behaves. Only `url` and `token` are required.
+ * @example
+ * const client = connect({
+ *   url: 'wss://gateway.example/ws/notifications',
+ *   token: () => auth.freshToken(),
+ * });
+ */
 export interface ClientOptions {
-  /** Where the gateway is, `wss://gateway.example`, with or without the path and query of the route. */
+  /**
+   * Where the gateway is. The route's path and query may stand in it, or in `path`.
+   * @example 'wss://gateway.example'
+   */
   readonly url: string | URL;
-  /** The route, resolved against `url`: `/ws/ai/chat?session=s1`. Default: what `url` says. */
+  /**
+   * The route, resolved against `url`. Use it where one gateway's address serves several routes.
+   * @default the path and query of `url`
+   * @example '/ws/ai/chat?session=s1'
+   */
   readonly path?: string;
   /**
-   * Asked for each connection. When it throws, rejects or gives no token (undefined, null, an empty text, or one with
-   * characters that no JWT has), no socket is opened: it counts as a failed attempt, is told by an `error` event, and is
-   * tried again.
+   * Gives the access token of each connection. Return a fresh one: the client asks again before the last one expires.
+   *
+   * No socket is opened when it throws, rejects or gives no token. No token is undefined, null, an empty text, or one with
+   * characters that no JWT has. That counts as a failed attempt, is told by an `error` event, and is tried again.
+   * @example async () => (await fetch('/api/token')).text()
    */
   readonly token: () => string | Promise<string>;
-  /** Where a socket's constructor comes from when there is no global one, as in Node 20. Default: `globalThis.WebSocket`. */
+  /**
+   * The constructor of sockets. Pass that of `ws` in Node 20, which has no global one.
+   * @default globalThis.WebSocket
+   */
   readonly WebSocket?: WebSocketConstructor;
-  /** What stands before the token among the subprotocols, as the gateway has it. Default: `bearer.` */
+  /**
+   * The prefix of the token among the subprotocols, in which the token travels. Set it to the gateway's where an operator
+   * changed that (`subprotocol_prefixes` of the plugin).
+   * @default 'bearer.'
+   */
   readonly bearerPrefix?: string;
-  /** The longest delay before the first reconnect, in milliseconds; each further one doubles it. Default: 1,000. */
+  /**
+   * The longest delay before the first reconnect, in milliseconds. Each further one doubles it, up to `backoffCapMs`. The
+   * delay itself is random, so that clients of one moment spread out.
+   * @default 1_000
+   */
   readonly backoffBaseMs?: number;
-  /** The longest delay of all, in milliseconds. Default: 30,000. */
+  /**
+   * The longest delay of all, in milliseconds. Raise it where very many clients come back to one gateway.
+   * @default 30_000
+   */
   readonly backoffCapMs?: number;
   /**
    * The least delay before an attempt while the browser says that it is offline, in milliseconds. It is only a hint, so
-   * attempts go on; when the browser says that it is online, the next is made at once. Default: 5,000.
+   * attempts go on. When the browser says that it is online, the next is made at once.
+   * @default 5_000
    */
   readonly offlineRetryMs?: number;
   /**
-   * The most that a `Retry-After` can make the next attempt wait, in milliseconds. Default: 300,000. Only the WebSocket of
-   * `ws` tells what a refused handshake asks for.
+   * The most that a `Retry-After` can make the next attempt wait, in milliseconds. Only the WebSocket of `ws` tells the
+   * client which delay a refused handshake asks for.
+   * @default 300_000
    */
   readonly retryAfterCapMs?: number;
   /**
-   * After so many failed attempts in a row without an open connection the client closes, with the last failure as its
-   * reason. 1 or more. Default: Infinity.
+   * How many attempts in a row may fail without an open connection. Then the client closes, with the last failure as its
+   * reason. Set it, to 1 or more, for a program that shall end rather than wait.
+   * @default Infinity
    */
   readonly maxAttempts?: number;
-  /** How long a connection must last for the delays to begin anew, in milliseconds. Default: 60,000. */
+  /**
+   * How long a connection must last for the delays to begin anew, in milliseconds. A gateway that accepts and drops at once
+   * is not stormed then.
+   * @default 60_000
+   */
   readonly stableMs?: number;
-  /** How long a connection may take to be ready, its token included, in milliseconds. Default: 10,000. */
+  /**
+   * How long a connection may take to be ready, its token included, in milliseconds. Then the attempt has failed.
+   * @default 10_000
+   */
   readonly connectTimeoutMs?: number;
   /**
-   * How long before its token expires a connection is replaced by another, in milliseconds; up to half as much is added
-   * at random. Default: 30,000.
+   * How long before its token expires another connection takes over, in milliseconds. Up to half as much is added at
+   * random. Nothing is missed meanwhile.
+   * @default 30_000
    */
   readonly renewBeforeMs?: number;
   /**
-   * How long nothing may arrive before the peer is asked for a sign of life, in milliseconds: a message of 22 bytes that
-   * the bridge answers at once, and no upgrade. When nothing comes for `ackTimeoutMs`, or as long again if that is
-   * less, another connection is opened. Not asked while the tab is hidden, unless an answer is expected. The sum should be well under what the bridge
-   * needs to notice by its pings and then keeps frames for, 90 seconds by default: else there is a gap where there was no
-   * need for one. Infinity for never. Default: 45,000.
+   * How long the connection may be silent before the client asks for a sign of life, in milliseconds. It asks with a
+   * message of 22 bytes that the bridge answers at once, and not with an upgrade. When nothing comes for `ackTimeoutMs`, or
+   * as long again if that is less, another connection is opened. The client does not ask while the tab is hidden, unless it
+   * expects an answer.
+   *
+   * Keep the sum well under 90 seconds. A bridge notices a dead client by its pings, after 30 seconds or more, and keeps its
+   * frames for 60 seconds more. These are its defaults. With a longer sum there is a gap where there was no need for one.
+   * Infinity never asks.
+   * @default 45_000
    */
   readonly idleTimeoutMs?: number;
   /**
-   * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds; no longer than
-   * `idleTimeoutMs`.
-   * Default: 10,000.
+   * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds. A longer time
+   * than `idleTimeoutMs` has no effect.
+   * @default 10_000
    */
   readonly ackTimeoutMs?: number;
   /**
-   * How long nothing of an answer may come before it is taken for over, in milliseconds. What comes of it later would be
-   * taken for a part of the next. Default: 60,000.
+   * How long nothing of an answer may come before it is taken for over, in milliseconds. Raise it where a service thinks for
+   * longer: tokens that come later would be taken for a part of the next answer.
+   * @default 60_000
    */
   readonly answerTimeoutMs?: number;
   /**
-   * Whether a frame of the chat, any JSON object, is the last of its answer. An `error` frame always is. Default: a `complete` frame.
+   * Whether a frame of the chat, any JSON object, is the last of its answer. Set it for a service with frames of its own.
+   * An `error` frame always ends an answer.
+   * @default a `complete` frame is
+   * @example (frame) => frame.type === 'done'
    */
   readonly isEnd?: (frame: AnyObject) => boolean;
-  /** The token that a frame of the chat, any JSON object, brings; undefined for none. Default: the `data.token` of a `token` frame. */
+  /**
+   * The token that a frame of the chat, any JSON object, brings; undefined for none. Set it for a service with frames of its
+   * own.
+   * @default the `data.token` of a `token` frame
+   * @example (frame) => (frame.type === 'delta' ? String(frame.text) : undefined)
+   */
   readonly tokenOf?: (frame: AnyObject) => string | undefined;
-  /** How many commands may wait for the connection or for their acknowledgement. Default: 100. */
+  /**
+   * How many commands may wait for the connection or for their acknowledgement. One more is rejected with `QUEUE_FULL`.
+   * @default 100
+   */
   readonly maxPendingCommands?: number;
   /**
-   * How long after it was first sent a command may be sent again, in milliseconds; then it is rejected with
-   * `UNCONFIRMED`. Must be less than the bridge remembers its id for (`BRIDGE_COMMAND_ID_TTL_MS`, an hour), or it may be
-   * run twice. So may one that is sent again after more than `BRIDGE_MAX_COMMAND_IDS` (1,000) others of its session. Default: 3,000,000.
+   * How long after it was first sent a command may be sent again, in milliseconds. Then it is rejected with `UNCONFIRMED`.
+   *
+   * Keep it shorter than the bridge remembers a command's id (`BRIDGE_COMMAND_ID_TTL_MS`, an hour), or the command may be run
+   * twice. So may one that is sent again after more than `BRIDGE_MAX_COMMAND_IDS` (1,000) others of its session.
+   * @default 3_000_000
    */
   readonly commandTtlMs?: number;
-  /** Time and timers. Default: the system's. */
+  /**
+   * Time and timers. Pass another in tests.
+   * @default the system's
+   */
   readonly clock?: Clock;
-  /** Randomness in [0, 1) for delays. Default: `Math.random`. */
+  /**
+   * Randomness in [0, 1) for delays. Pass another in tests.
+   * @default Math.random
+   */
   readonly random?: () => number;
-  /** A new command id on each call, unique in its session. Default: 128 random bits. */
+  /**
+   * Gives a new command id on each call, 1 to 128 characters, unique in its session. Pass one to use ids of your own.
+   * @default 128 random bits
+   */
   readonly newId?: () => string;
-  /** Network and visibility. Default: the page's; always online and visible where there is none. */
+  /**
+   * Network and visibility: whether the client is online, and whether anybody sees it. Pass one where another runtime than
+   * a browser knows it.
+   * @default the page's; always online and visible where there is none
+   */
   readonly surroundings?: Surroundings;
 }
 

@@ -51,8 +51,8 @@ export function errorAnswer(status: number, context: ErrorContext, message?: str
 }
 
 /**
- * What nginx's own errors become (kong/error_handlers.lua): like {@link errorAnswer}, but a client that names no
- * type gets plain text (`error_default_type`), and 494 is answered as 400.
+ * The answers to nginx's own errors (kong/error_handlers.lua). They are like {@link errorAnswer}, but a client that
+ * names no type gets plain text (`error_default_type`). 494 is answered as 400.
  */
 export function nginxErrorAnswer(status: number, context: ErrorContext): Answer {
   const accept = context.accept ?? context.contentType ?? 'text/plain';

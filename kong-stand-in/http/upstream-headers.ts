@@ -28,9 +28,9 @@ const REPLACED = [
 type Replaced = (typeof REPLACED)[number];
 
 /**
- * The headers that go upstream (kong/runloop/handler.lua `access`, kong/templates/nginx_kong.lua). No client
- * address is trusted (`trusted_ips` is unset), so only `X-Forwarded-For` takes over what the client sent. Whatever
- * the client names in `Connection` is removed **after** the plugins, even if a plugin set it, as in Kong.
+ * The headers that go upstream (kong/runloop/handler.lua `access`, kong/templates/nginx_kong.lua). No client address is
+ * trusted (`trusted_ips` is unset), so only `X-Forwarded-For` takes over what the client sent. Every header that the
+ * client names in `Connection` is removed **after** the plugins, even if a plugin set it, as in Kong.
  * @param bodyBytes length of the body, undefined when there is none
  */
 export function upstreamHeaders(

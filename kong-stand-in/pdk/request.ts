@@ -41,8 +41,9 @@ function queryArg(request: GatewayRequest, name: string): LuaValue {
 }
 
 /**
- * kong/tools/http.lua `get_header`: nginx's `$http_name`, in which `-` and `_` are the same and repeated headers
- * are joined by `, `; only when that joins something, the first of the header under its very name.
+ * Kong's `get_header` (kong/tools/http.lua). It gives nginx's `$http_name`, in which `-` and `_` are the same and
+ * repeated headers are joined by `, `. Only when that joins something does it give the first of the header under its
+ * very name.
  */
 function header(request: GatewayRequest, name: string): LuaValue {
   const like = request.headers.likeVariable(name);

@@ -68,7 +68,7 @@ function set(pattern: string, start: number): [item: string, next: number] {
   return [`${out}]`, at + 1];
 }
 
-/** What `%x` stands for, inside brackets. */
+/** The characters that `%x` stands for, inside brackets. */
 function percent(char: string): string {
   if (char === '' || char === 'b' || char === 'f')
     throw new SyntaxError(`pattern "%${char}" is not supported`);

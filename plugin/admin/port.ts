@@ -22,8 +22,8 @@ export const ADMIN_TIMEOUT_MS = 5000;
 const POLL_INTERVAL_MS = 500;
 
 /**
- * The admin port goes with the socket: of two gatekeepers, the old and the new one while one takes over from the other
- * or Kong reloads, the one that Kong connects to serves it. It is never a reason not to serve Kong.
+ * The admin port goes with the socket. Two gatekeepers run while one takes over from the other, or while Kong reloads.
+ * The one that Kong connects to serves the port. A fault of the port is never a reason not to serve Kong.
  */
 export class AdminPort {
   readonly #options: AdminPortOptions;

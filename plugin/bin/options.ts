@@ -7,7 +7,7 @@ import {
 } from '../decision/max-refused-addresses';
 import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-variables';
 
-/** What `ws-gatekeeper` is told on its command line to serve. */
+/** The options on `ws-gatekeeper`'s command line when it serves. */
 export interface ServeOptions {
   readonly socket?: string;
   readonly socketMode: number;
@@ -60,7 +60,7 @@ export interface Variable {
 
 const PREFIX = 'GATEKEEPER_';
 
-/** What it reads of the environment. */
+/** The environment variables that it reads. */
 export const VARIABLES: readonly Variable[] = [
   {
     name: 'GATEKEEPER_LOG_LEVEL',

@@ -15,15 +15,15 @@ export interface OriginRules {
   readonly allowAbsent: boolean;
 }
 
-/** What stands before a token's tenant, so that two issuers' tenants of one name are two tenants. */
+/** Prefixes of a token's tenant, so that two issuers' tenants of one name are two tenants. */
 export interface TenantPrefixes {
   /** By `iss`; none where all tokens have the same prefix. */
   readonly byIssuer: ReadonlyMap<string, string>;
-  /** Of every other token; undefined where there may be none. */
+  /** The prefix for every other token; undefined where there may be none. */
   readonly others: string | undefined;
 }
 
-/** What a token must be. */
+/** The rules that a token must meet. */
 export interface TokenRules {
   readonly algorithms: readonly string[];
   readonly issuers: readonly string[];
@@ -62,7 +62,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** What a limit counts. */
+/** The property of an upgrade by which a limit counts. */
 export type LimitedBy = 'tenant' | 'user' | 'route' | 'ip';
 
 /** One limit on upgrades. */
@@ -75,7 +75,7 @@ export interface RateLimit {
   readonly tiers: ReadonlyMap<string, Rate>;
 }
 
-/** What X-RateLimit-Reset says: seconds until it, or its Unix timestamp. */
+/** The form of X-RateLimit-Reset: seconds until it, or its Unix timestamp. */
 export type RateLimitReset = 'seconds' | 'timestamp';
 
 /** How revoked tokens are known. */
@@ -108,7 +108,7 @@ export interface RedisSettings {
   readonly namePrefix: string;
   /** Before the keys of the limits. */
   readonly keyPrefix: string;
-  /** What is kept there, as far as this configuration knows. */
+  /** The keys that are kept there, as far as this configuration knows. */
   readonly keeps: KeptKeys;
 }
 

@@ -2,8 +2,8 @@ import { tokenLocationFields } from '../schema/token-locations';
 import type { TokenLocations } from './config';
 
 /**
- * Where tokens may be, as far as it can be told of a configuration that cannot be used: a field that is no list of texts
- * has its default.
+ * Where tokens may be, as far as a configuration that cannot be used tells it. A field that is no list of texts has its
+ * default.
  */
 export function givenLocations(raw: unknown): TokenLocations {
   const given = (typeof raw === 'object' && raw !== null ? raw : {}) as Readonly<Record<string, unknown>>;

@@ -5,8 +5,8 @@ export const ANY_ORIGIN = '*';
 const PLACEHOLDER = 'any-label.';
 
 /**
- * An Origin, or one with a wildcard label, as a browser writes it (RFC 6454 §6.2, URL Standard "origin"): scheme and host in lower
- * case, the host in punycode, no default port, no slash at the end. `*` is any Origin.
+ * An Origin, or one with a wildcard label, as a browser writes it (RFC 6454 §6.2, URL Standard "origin"). Scheme and
+ * host are in lower case, the host in punycode. There is no default port and no slash at the end. `*` is any Origin.
  * @returns undefined for what is no Origin: with a path, a query, a user, or another `*`
  */
 export function canonicalOrigin(text: string): string | undefined {

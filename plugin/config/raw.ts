@@ -48,7 +48,7 @@ const tierKey = z
     /^[^{}]*(?:\{tenant\}|\{\{tenant\}\})[^{}]*$/,
     'expected a Redis key with {tenant} in it once, like tier:{tenant}',
   );
-/** What a limit counts: upgrades with a good token and, by address, refused ones; or refused ones alone. */
+/** The upgrades that a limit counts: those with a good token and, by address, refused ones; or refused ones alone. */
 const counts = optional(z.enum(['all', 'refused'])).transform((given) => given ?? 'all');
 const tenantPrefix = z
   .string()
@@ -170,5 +170,5 @@ export const rawConfig = z.object({
   decision_timeout: z.int().positive(),
 });
 
-/** What {@link rawConfig} has checked. */
+/** The output of {@link rawConfig}: the fields are checked. */
 export type RawConfig = z.infer<typeof rawConfig>;

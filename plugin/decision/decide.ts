@@ -41,13 +41,13 @@ export interface Admit {
   readonly responseHeaders: Readonly<Record<string, string>>;
 }
 
-/** What was known of an upgrade when it was refused: for the log, never for the client. */
+/** The facts that were known of an upgrade when it was refused: for the log, never for the client. */
 export interface Told {
-  /** Of a token that was verified. */
+  /** The identity in a token that was verified. */
   identity?: Identity;
   /** The limit that refused. */
   limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
-  /** Of a client over a limit with its refused upgrades: its address or network. */
+  /** The address or network of a client over a limit with its refused upgrades. */
   address?: string | undefined;
   /** Why this upgrade would be refused without that limit, as far as it was looked at. */
   refusedFor?: GatekeeperOutcome;
@@ -62,7 +62,7 @@ export interface Reject extends Readonly<Told> {
   readonly responseHeaders: Readonly<Record<string, string>>;
 }
 
-/** What a decision needs besides the request and the configuration. */
+/** A decision needs these besides the request and the configuration. */
 export interface DecisionContext {
   readonly verifier: TokenVerifier;
   readonly assertionKey: FittedKey;
@@ -103,7 +103,7 @@ export async function decide(
   }
 }
 
-/** What one decision gathers. */
+/** The facts that one decision gathers. */
 interface Begun {
   readonly requestId: string;
   readonly told: Told;
@@ -243,7 +243,7 @@ function unknown(what: string): Refusal {
   });
 }
 
-/** What Redis counted, and in this process's memory what it did not. */
+/** The states of limits that Redis counted, and from this process's memory those that it did not. */
 function bothAnswers({ limits }: StoreQuery, shared: StoreAnswer, memory: StoreAnswer): StoreAnswer {
   const uncounted = new Set(shared.uncounted);
   const [inRedis, inMemory] = [shared.states.values(), memory.states.values()];

@@ -3,7 +3,7 @@ export const DEFAULT_MAX_REFUSED_ADDRESSES = 100_000;
 
 const MOST = 10_000_000;
 
-/** What GATEKEEPER_MAX_REFUSED_ADDRESSES must be, in words. */
+/** The values that GATEKEEPER_MAX_REFUSED_ADDRESSES may have, in words. */
 export const MAX_REFUSED_ADDRESSES_EXPECTED = `a whole number from 1 to ${MOST}`;
 
 /** GATEKEEPER_MAX_REFUSED_ADDRESSES as a number, the default of an empty one; undefined for what is none. */

@@ -4,7 +4,7 @@ import { Refusal } from '../request/refusal';
 import type { UpgradeRequest } from '../request/request';
 
 /**
- * Checks the Origin (RFC 6455 §10.2) and tells whether cookies count: they do only from an Origin that is allowed by
+ * Checks the Origin (RFC 6455 §10.2) and tells whether cookies count. They count only from an Origin that is allowed by
  * name, since a browser sends them from any page (cross-site WebSocket hijacking).
  * @throws Refusal 403
  */

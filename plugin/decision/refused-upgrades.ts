@@ -21,7 +21,7 @@ export interface ClientRefusals {
   count(): void;
 }
 
-/** Of a client whom no limit counts. */
+/** The refusals of a client whom no limit counts. */
 export const UNCOUNTED: ClientRefusals = { over: undefined, mayVerify: () => true, count: () => undefined };
 
 /** The refused upgrades of all clients, in this process's memory (docs/adr/0010). */

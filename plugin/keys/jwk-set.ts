@@ -17,9 +17,9 @@ export interface JwkSet {
 const MAX_SHOWN_KID = 64;
 
 /**
- * Reads a JWK Set. A key that cannot verify signatures is left out, and fails none of its neighbours: "Implementations SHOULD
- * ignore JWKs (…) that use "kty" values that are not understood by them, (…) missing required members, or for which values
- * are out of the supported ranges" (RFC 7517 §5).
+ * Reads a JWK Set. A key that cannot verify signatures is left out, and fails none of its neighbours. RFC 7517 §5:
+ * "Implementations SHOULD ignore JWKs (…) that use "kty" values that are not understood by them, (…) missing required
+ * members".
  * @throws TypeError when it is no JWK Set
  */
 export function readJwkSet(document: unknown): JwkSet {

@@ -3,7 +3,7 @@ import { Refusal } from '../request/refusal';
 import { readJwkSet, type JwkSet, type LeftOut } from './jwk-set';
 import type { KeySource, VerificationKey } from './key-source';
 
-/** What a remote key set needs besides its settings. */
+/** A remote key set needs these besides its settings. */
 export interface JwksContext {
   /** Fetches and parses the set's document. */
   readonly fetch: () => Promise<unknown>;
@@ -23,9 +23,10 @@ export interface JwksContext {
 const RETRY_SECONDS = 1;
 
 /**
- * The keys of a `jwks_uri`. Fetched when first needed, refreshed in the background once `cacheSeconds` old and waited for
- * once twice as old, served stale for `staleSeconds` more while the endpoint fails, fetched again at most every
- * `cooldownSeconds` for an unknown `kid`; one fetch however many upgrades wait for it.
+ * The keys of a `jwks_uri`. The first upgrade that needs them fetches them. Once `cacheSeconds` old they are refreshed
+ * in the background; once twice as old, upgrades wait for the fetch. While the endpoint fails they are served stale for
+ * `staleSeconds` more. An unknown `kid` has them fetched again, at most every `cooldownSeconds`. Upgrades that wait
+ * share one fetch, however many they are.
  */
 export class RemoteKeys implements KeySource {
   readonly #settings: JwksSettings;

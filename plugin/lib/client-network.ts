@@ -7,9 +7,9 @@ const GROUP_BITS = 16;
 export const DEFAULT_IPV6_PREFIX_BITS = 64;
 
 /**
- * Whom an address belongs to: an IPv4 address is itself, also where it is mapped into IPv6 (RFC 4291 §2.5.5.2) or translated (RFC
- * 6052 §2.1); of any other IPv6 address it is the network of so many leading bits, since a client has a whole network of them.
- * What is no address is left as it is.
+ * The client that an address belongs to. An IPv4 address is itself, also where it is mapped into IPv6 (RFC 4291
+ * §2.5.5.2) or translated (RFC 6052 §2.1). Any other IPv6 address stands for the network of so many leading bits, since
+ * a client has a whole network of them. A text that is no address is left as it is.
  */
 export function clientNetwork(address: string, ipv6PrefixBits: number): string {
   const [plain = ''] = address.split('%');

@@ -6,6 +6,6 @@ import { processLog } from '../../stdio/process-log';
 export const { log, droppedLines, settle } = processLog(
   // ws-gatekeeper refuses to start with any other.
   readLogLevel(process.env['GATEKEEPER_LOG_LEVEL'] ?? '') ?? 'info',
-  // Of two that run at once, as while one takes over from the other, the pid says which.
+  // Two run at once while one takes over from the other: the pid says which.
   { pid: process.pid, hostname: hostname(), name: 'ws-gatekeeper' },
 );

@@ -115,7 +115,7 @@ export function observeSince(histogram: Histogram, begunMs: number): void {
   histogram.observe((performance.now() - begunMs) / 1000);
 }
 
-/** What Kong started and has in flight, told by the plugin server. */
+/** The instances and calls that Kong has, told by the plugin server. */
 export interface ServerLoad {
   readonly connections: number;
   readonly callsInFlight: number;

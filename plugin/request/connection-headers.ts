@@ -1,4 +1,7 @@
-/** What HTTP/2 and later forbid in any message (RFC 9113 §8.2.2, RFC 9114 §4.2); clients end the stream that has one. */
+/**
+ * The headers that HTTP/2 and later forbid in any message (RFC 9113 §8.2.2, RFC 9114 §4.2); clients end the stream that
+ * has one.
+ */
 const CONNECTION_SPECIFIC = new Set([
   'connection',
   'keep-alive',

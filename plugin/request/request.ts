@@ -1,7 +1,10 @@
 import type { GatekeeperConfig } from '../config/config';
 import { HeaderSelection } from './header-selection';
 
-/** What the decision looks at. What no rule of the configuration needs is not asked of Kong and undefined here. */
+/**
+ * The parts of the request that the decision looks at. A part that no rule of the configuration needs is not asked of
+ * Kong and undefined here.
+ */
 export interface UpgradeRequest {
   /** Names in lower case, repeated ones in order. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
@@ -20,8 +23,8 @@ export interface UpgradeRequest {
 /** An upgrade of which is known where Kong sends it. */
 export interface RoutedUpgrade extends UpgradeRequest {
   /**
-   * The path that Kong calls on the upstream, in its one spelling: another than {@link path} where a route strips or the service
-   * has a path of its own.
+   * The path that Kong calls on the upstream, in its one spelling. It is another than {@link path} where a route strips
+   * or the service has a path of its own.
    */
   readonly upstreamPath: string;
 }

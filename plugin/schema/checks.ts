@@ -16,7 +16,10 @@ function keyFor(algorithm: string): EntityCheck {
   };
 }
 
-/** What Kong checks of `config` beyond each field by itself. References to a vault are not looked into: Kong leaves those checks out. */
+/**
+ * Kong's checks of `config` beyond each field by itself. References to a vault are not looked into: Kong leaves those
+ * checks out.
+ */
 export const CONFIG_CHECKS: readonly EntityCheck[] = [
   ...ALGORITHMS.map(keyFor),
   { at_least_one_of: ['assertion_secret', 'assertion_private_key'] },

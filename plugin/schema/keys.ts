@@ -1,7 +1,7 @@
 import type { SchemaField } from './field';
 import { httpUrl, publicKey, sharedSecret } from './patterns';
 
-/** What verifies tokens. */
+/** The keys that verify tokens. */
 export const keyFields: readonly SchemaField[] = [
   {
     secret: {

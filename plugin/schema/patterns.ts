@@ -81,7 +81,7 @@ export const redisUrl: Pick<FieldRule, 'match_any'> = {
   },
 };
 
-/** What goes before every name in Redis. */
+/** The prefix of every name in Redis. */
 export const namePrefix: Pick<FieldRule, 'match' | 'match_none' | 'err' | 'len_min' | 'len_max'> = {
   len_min: 0,
   len_max: MAX_NAME_PREFIX_BYTES,
@@ -99,7 +99,7 @@ export const pathPrefix: Pick<FieldRule, 'match' | 'err'> = {
   err: 'expected a path that begins with a slash, without query, fragment and white space',
 };
 
-/** What may stand before a tenant. */
+/** A prefix that a tenant may get. */
 export const tenantPrefix: Pick<FieldRule, 'match' | 'err'> = {
   match: '^[!-~]*$',
   err: 'expected visible ASCII, 64 characters at most',

@@ -147,14 +147,14 @@ export const redisFields: readonly SchemaField[] = [
   },
 ];
 
-/** What a connection has that nobody gave. */
+/** The defaults of a connection. */
 export const CONNECTION_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEntries(
   connectionFields.flatMap(Object.entries<FieldRule>).map(([name, rule]) => [name, rule.default ?? null]),
 );
 
 /**
- * Of a Redis that knows revoked tokens and nothing else. No field has a default: Kong fills in those of a record that nobody gave,
- * and it would be there in every configuration.
+ * The fields of a Redis that knows revoked tokens and nothing else. No field has a default: Kong fills in those of a
+ * record that nobody gave, and it would be there in every configuration.
  */
 export const revocationRedis: FieldRule = {
   type: 'record',

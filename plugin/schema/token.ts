@@ -8,7 +8,7 @@ export const OPTIONAL_CLAIMS = ['iss', 'aud', 'type'] as const;
 /** The longest prefix of tenants, in bytes; with it a tenant has 256 at most. */
 export const MAX_TENANT_PREFIX_BYTES = 64;
 
-/** What a token must be. */
+/** The rules that a token must meet. */
 export const tokenFields: readonly SchemaField[] = [
   {
     algorithms: {

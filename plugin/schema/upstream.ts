@@ -11,7 +11,7 @@ const headerName = (description: string, name: string): FieldRule => ({
   description,
 });
 
-/** What the upstream is told, and what never reaches it. */
+/** The facts that the upstream is told, and those that never reach it. */
 export const upstreamFields: readonly SchemaField[] = [
   {
     health_path: {

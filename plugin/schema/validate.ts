@@ -1,9 +1,9 @@
 import type { FieldRule, SchemaField } from './field';
 
 /**
- * What Kong would refuse of a configuration that has its defaults: every value's type and bounds (kong/db/schema/init.lua
- * `validate_field`). Its patterns and its checks over several fields say less than `parseConfig` does, which comes next. A vault
- * reference is not looked into.
+ * The faults that Kong would find in a configuration that has its defaults. Kong checks every value's type and bounds
+ * (kong/db/schema/init.lua `validate_field`). Its patterns and its checks over several fields say less than
+ * `parseConfig` does, which comes next. A vault reference is not looked into.
  * @returns one text for each fault, which names the field and what was expected, never its value
  */
 export function schemaFaults(
@@ -68,7 +68,7 @@ function inner(rule: FieldRule | undefined, item: unknown, path: string): readon
   return rule === undefined ? [] : faults({ ...rule, required: true }, item ?? null, path);
 }
 
-/** What a value of the right type was expected to be, when it is not. */
+/** The bound that a value of the right type does not keep, in words. */
 function boundFault(rule: FieldRule, value: unknown): string | undefined {
   const { type, one_of: choices, between, len_min: least, len_max: most = Infinity } = rule;
   if (choices !== undefined && !choices.includes(String(value))) return `one of ${choices.join(', ')}`;

@@ -6,13 +6,13 @@ import { FrameWriter } from './protobuf/frame-writer';
 import type { Instances, PluginInstance } from './instances';
 import { readRpcCall, writeRpcReturn, type RpcCall } from './protobuf/messages';
 
-// What a connection writes it writes at once, so that all can share one.
+// A connection writes at once all that it writes, so that all can share one.
 const out = new FrameWriter();
 
 /** Where clients put tokens: Kong logs a refused request's headers, and here it is not known which held one. */
 const TOKEN_HEADERS = ['authorization', 'sec-websocket-protocol', 'cookie'];
 
-/** What a connection serves. */
+/** A connection serves Kong with these. */
 export interface ConnectionContext {
   readonly pluginName: string;
   readonly instances: Instances;
@@ -22,9 +22,9 @@ export interface ConnectionContext {
 }
 
 /**
- * One of Kong's connections: calls one after the other. It is closed for an unknown instance only, which tells Kong
- * to start one (pb_rpc.lua, handle_event), and for bytes that are no frames of this protocol; whatever fails in
- * the plugin is answered with `kong.response.exit`, because Kong repeats a closed call for ever.
+ * One of Kong's connections: calls one after the other. It is closed for an unknown instance, which tells Kong to start
+ * one (pb_rpc.lua, handle_event). It is closed for bytes that are no frames of this protocol, and for nothing else. A
+ * failure in the plugin is answered with `kong.response.exit`, because Kong repeats a closed call for ever.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -63,9 +63,9 @@ export class Connection {
   }
 
   /**
-   * From now on the next `handle_event` is answered by closing, with which Kong goes to another server. Nothing is closed
-   * unasked: Kong may be about to use an idle connection, and repeats a `handle_event` that met a closed one, but answers
-   * 500 when it was a `start_instance` (plugin.lua, get_instance_id).
+   * From now on the next `handle_event` is answered by closing, with which Kong goes to another server. Nothing is
+   * closed unasked, since Kong may be about to use an idle connection. It repeats a `handle_event` that met a closed
+   * one, but answers 500 when it was a `start_instance` (plugin.lua, get_instance_id).
    */
   retire(): void {
     this.#retired = true;
@@ -134,7 +134,10 @@ export class Connection {
     this.#return(sequence, { name, id });
   }
 
-  /** What cannot even be started refuses every upgrade: a closed connection would be repeated, and ends in 500 as well. */
+  /**
+   * An instance that cannot even be started refuses every upgrade: a closed connection would be repeated, and ends in
+   * 500 as well.
+   */
   #start(config: unknown): PluginInstance {
     try {
       return this.#context.start(config);

@@ -23,7 +23,7 @@ export interface Awaiting {
 /** Writes frames of an exchange. */
 export type FrameSource = (out: FrameWriter) => void;
 
-/** What an exchange needs of its connection. */
+/** An exchange needs these of its connection. */
 export interface ExchangeTransport {
   /** Writes all of it in one write. */
   write(sources: readonly FrameSource[]): void;
@@ -32,9 +32,9 @@ export interface ExchangeTransport {
 }
 
 /**
- * One `handle_event`: the PDK for one request. Calls without a result are held back and written together with the
- * next call that has one, or with the end; calls made together are sent together. So an admitted upgrade costs two round
- * trips, however much of the request is asked for.
+ * One `handle_event`: the PDK for one request. Calls without a result are held back. They are written together with the
+ * next call that has one, or with the end. Calls made together are sent together. So an admitted upgrade costs two
+ * round trips, however much of the request is asked for.
  */
 export class Exchange {
   readonly #transport: ExchangeTransport;
@@ -155,7 +155,7 @@ function ended(): ExchangeEndedError {
   return new ExchangeEndedError('the exchange is over');
 }
 
-/** What those are told who wait for an answer when Kong closes the connection. */
+/** The error for callers who wait for an answer when Kong closes the connection. */
 export function kongIsGone(): ExchangeEndedError {
   return new ExchangeEndedError('Kong closed the connection');
 }

@@ -13,8 +13,8 @@ export const MAX_INSTANCES = 10_000;
 const MAX_ID = 2 ** 31 - 1;
 
 /**
- * The instances that Kong started. Ids are unguessable: after a restart old and new server live side by side behind
- * one pool of connections, and an id that both know would answer with another configuration.
+ * The instances that Kong started. Ids are unguessable. After a restart old and new server live side by side behind one
+ * pool of connections. An id that both know would answer with another configuration.
  */
 export class Instances {
   readonly #instances = new Map<number, PluginInstance>();

@@ -4,7 +4,7 @@ import { CONFIG_CHECKS } from '../schema';
 /** It decides before a consumer is known: one of a consumer alone would decide for nobody. */
 const NO_CONSUMER = { consumer: { type: 'foreign', reference: 'consumers', eq: null } };
 
-/** What an upgrade may come by: over any other protocol the plugin would be there and never be asked. */
+/** The protocols that an upgrade may come by: over any other the plugin would be there and never be asked. */
 const PROTOCOLS = {
   protocols: {
     type: 'set',
@@ -15,8 +15,8 @@ const PROTOCOLS = {
 };
 
 /**
- * What Kong reads from `query_cmd` (kong/runloop/plugin_servers/process.lua): the protocol and the plugin's schema.
- * Kong takes the first plugin only.
+ * The dump that Kong reads from `query_cmd` (kong/runloop/plugin_servers/process.lua): the protocol and the plugin's
+ * schema. Kong takes the first plugin only.
  */
 export function pluginInfo(): Readonly<Record<string, unknown>> {
   return {

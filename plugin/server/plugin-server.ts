@@ -8,12 +8,12 @@ import { Connection, type ConnectionContext } from './connection';
 export interface PluginServer {
   /** Open connections of Kong. */
   readonly connections: number;
-  /** Of those, the ones with a call that is being served. */
+  /** Those of them with a call that is being served. */
   readonly callsInFlight: number;
   /**
-   * Stops: takes no new connections, serves what is in flight, hands further calls back to Kong for the server that has
-   * taken the path over, closes what stays idle. Resolves when the last connection is gone, at the latest after
-   * `timeoutMs`.
+   * Stops: takes no new connections, serves the calls in flight, and closes connections that stay idle. It hands
+   * further calls back to Kong for the server that has taken the path over. Resolves when the last connection is gone,
+   * at the latest after `timeoutMs`.
    */
   close(timeoutMs: number): Promise<void>;
 }
@@ -86,8 +86,8 @@ export async function startPluginServer(
   };
 }
 
-// Listening on a name of its own and renaming it over the path takes the path over without a gap, and
-// keeps the old server, which unlinks the name that it bound, from unlinking this one's socket.
+// Listening on a name of its own and renaming it over the path takes the path over without a gap. The old server
+// unlinks the name that it bound, and so cannot unlink this one's socket.
 async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions): Promise<void> {
   const own = `${path}.${randomBytes(OWN_SUFFIX_BYTES).toString('hex')}`;
   if (Buffer.byteLength(own) > MAX_PATH_BYTES) {

@@ -2,8 +2,8 @@
 const GRACE_MS = 10;
 
 /**
- * Settles as `answer` does, or rejects when it takes longer. Timers run before sockets are read: an event loop that was
- * busy past the deadline reads first what came meanwhile, so that its own stall is not taken for Redis's silence.
+ * Settles as `answer` does, or rejects when it takes longer. Timers run before sockets are read. An event loop that was
+ * busy past the deadline first reads the bytes that came meanwhile. So its own stall is not taken for Redis's silence.
  * @throws Error "Command timed out" after `timeoutMs` milliseconds
  */
 export function withAnswerDeadline<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {

@@ -11,8 +11,8 @@ import { redisStore } from './redis-store';
 import type { Store } from './store';
 
 /**
- * How long stores that nobody holds any more stay, in milliseconds: of a configuration that changes, Kong may close the old
- * instance before it starts the new one.
+ * How long stores that nobody holds any more stay, in milliseconds. When a configuration changes, Kong may close the
+ * old instance before it starts the new one.
  */
 export const LINGER_MS = 1000;
 
@@ -81,7 +81,7 @@ function makeStores(settings: RedisSettings, log: Logger): Stores {
   const isCluster = target?.kind === 'cluster';
   const teller = breakerTeller(log);
   return {
-    // Of a cluster one master may be away, which its own connection tells at once: the others are asked on.
+    // One master of a cluster may be away, which its own connection tells at once: the others are asked on.
     shared: isCluster
       ? store
       : breaker(

@@ -5,7 +5,7 @@ export const MAX_KNOWN_TIERS = 100_000;
 /** A tier that no limit names: the limits' own figures hold. */
 export const UNKNOWN_TIER = '';
 
-/** What was read of a tenant's tier. */
+/** A tenant's tier as it was read. */
 export interface KnownTier {
   /** Undefined when its key was not there. */
   readonly tier: string | undefined;
@@ -22,7 +22,7 @@ export class KnownTiers {
     this.#tiers = new RecentMap(max);
   }
 
-  /** What is remembered; undefined when nothing is, or not any more. */
+  /** The tier that is remembered; undefined when none is, or not any more. */
   get(key: string): KnownTier | undefined {
     const known = this.#tiers.get(key);
     return known !== undefined && this.#nowMs() < known.untilMs ? known : undefined;

@@ -70,8 +70,9 @@ export class LastingConnection {
 }
 
 /**
- * A peer that is gone without a word would be waited for until TCP gives up, minutes later, and what a hung Redis has
- * not answered would pile up. A new connection ends both, at once: it does not wait for such a peer's goodbye.
+ * The process would wait for a peer that is gone without a word until TCP gives up, minutes later. Commands that a hung
+ * Redis has not answered would pile up. A new connection ends both, at once: it does not wait for such a peer's
+ * goodbye.
  */
 function reconnectorFor(redis: Redis, timeoutMs: number): (error: Error) => void {
   let leaving = false;

@@ -11,7 +11,7 @@ export interface LimitSubject {
   readonly ip: string | undefined;
 }
 
-/** What is charged: a key and the figures that it counts by. */
+/** A charge: a key and the figures that it counts by. */
 export interface Charge {
   /** Where its state is kept. Keys with the same hash tag share a slot of Redis Cluster. */
   readonly key: string;
@@ -24,7 +24,7 @@ export interface AppliedLimit extends Charge {
   readonly slot: string;
   /** The entry of the configuration that it is of, for the log. */
   readonly entry?: Pick<RateLimit, 'by' | 'paths'>;
-  /** What is charged in its place where Redis has a tier for the tenant. */
+  /** The charges in its place where Redis has a tier for the tenant. */
   readonly choices?: TierChoices | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface TierChoices {
   readonly tiers: ReadonlyMap<string, Charge>;
 }
 
-/** What a limit charges where Redis has this tier for the tenant; undefined for none. */
+/** The charge of a limit where Redis has this tier for the tenant; undefined for none. */
 export function chargeOf(limit: AppliedLimit, tier: string | undefined): Charge {
   const { choices } = limit;
   if (tier === undefined || choices === undefined) return limit;
@@ -52,7 +52,7 @@ export function tierKeyOf(template: string, tenantId: string): string {
 
 /**
  * The limits that count this upgrade. A key carries the hash tag of the tenant, or of the address (Redis Cluster
- * specification, "Hash tags"), and names the limit's figures, so that different limits never mix; escaping leaves no
+ * specification, "Hash tags"). It names the limit's figures, so that different limits never mix. Escaping leaves no
  * brace or colon in a value.
  * @param tierInRedis whether Redis is asked for the tenant's tier
  */

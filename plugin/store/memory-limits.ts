@@ -32,7 +32,7 @@ export class MemoryLimits {
     return outcome;
   }
 
-  /** What {@link charge} would come to. */
+  /** The outcome that {@link charge} would have. */
   look(charges: readonly Charge[]): GcraOutcome {
     return gcra(
       charges.map(({ rate }) => rate),

@@ -1,7 +1,7 @@
 import { ReplyError } from 'ioredis';
 import { StoreRefusedError, StoreUnreachableError } from './store';
 
-/** What came of one question to the store: its answer, or why there is none. */
+/** The outcome of one question to the store: its answer, or why there is none. */
 export type Outcome<T> =
   { readonly value: T } | { readonly fault: StoreRefusedError | StoreUnreachableError };
 
@@ -27,7 +27,7 @@ export function silenceOf(outcomes: readonly Outcome<unknown>[]): StoreUnreachab
   return silences.length === outcomes.length ? silences[0] : undefined;
 }
 
-/** What ioredis rejects with, as the store's own error: Redis's refusal, or its silence. */
+/** An error of ioredis, as the store's own: Redis's refusal, or its silence. */
 export function storeFault(cause: unknown): StoreRefusedError | StoreUnreachableError {
   const { message } = cause as Error;
   return cause instanceof ReplyError ? new StoreRefusedError(message) : new StoreUnreachableError(message);

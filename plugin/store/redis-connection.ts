@@ -93,7 +93,7 @@ function renewedConnection(
       unwatch();
       redis.off('error', changes.tell);
       unwatch = changes.watch(redis);
-      // What one says that was let go of is nobody's concern; without a listener it would end the process.
+      // Errors of a connection that was let go of are nobody's concern; without a listener they would end the process.
       redis.on('error', () => undefined);
     },
   );

@@ -17,9 +17,9 @@ export const RETRY_DELAYS = { stepMs: 50, maxMs: 1000 };
 const CONNECTING_TIMEOUT_MS = 5000;
 
 /**
- * How long a connection may take to be made at least, and upgrades wait for the first of all, in milliseconds. A gatekeeper makes
- * it with its first upgrades, and after a restart of Kong these are all of its clients at once: it is busy for longer than
- * a decision may take.
+ * How long a connection may take to be made at least, and upgrades wait for the first of all, in milliseconds. A
+ * gatekeeper makes it with its first upgrades. After a restart of Kong these are all of its clients at once. The
+ * gatekeeper is busy then for longer than a decision may take.
  */
 export const CONNECT_TIMEOUT_MS = 2000;
 

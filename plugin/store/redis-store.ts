@@ -9,10 +9,11 @@ import type { GatekeeperRedis } from './gatekeeper-redis';
 type OnUnreadable = (tierKey: string) => void;
 
 /**
- * Limits and revocations in Redis, shared by every gatekeeper. One round trip: the limits of a slot in one atomic call with
- * the tenant's tier, another slot's beside it, and the look-up of the revoked token, all sent together. Only where a cluster
- * keeps the tier in another slot than the limits it is asked for first, once a window. Each answer is judged by itself: a
- * write that Redis refuses takes nothing from what it says of the token.
+ * Limits and revocations in Redis, shared by every gatekeeper. One question is one round trip, whose calls are sent
+ * together. One atomic call has the limits of a slot and the tenant's tier, another those of another slot. The look-up
+ * of the revoked token goes with them. Only where a cluster keeps the tier in another slot than the limits it is asked
+ * for first, once a window. Each answer is judged by itself: a write that Redis refuses takes nothing from what it says
+ * of the token.
  */
 export function redisStore(
   redis: GatekeeperRedis,
@@ -65,7 +66,7 @@ export function redisStore(
   }
 }
 
-/** What the script says of the tier that it read. */
+/** The tier as the script read it. */
 interface FoundTier {
   readonly tier: string | undefined;
   readonly unreadable: boolean;
@@ -124,7 +125,7 @@ function statesOf(
   return new Map(groups.flatMap((group, i) => group.map((limit, j) => [limit, answers[i]?.states[j]])));
 }
 
-/** What was counted, in the order in which it was asked. */
+/** The limits that were counted, in the order in which they were asked. */
 function countedOf(
   asked: readonly AppliedLimit[],
   limits: readonly (AppliedLimit | undefined)[],

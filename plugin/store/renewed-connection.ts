@@ -1,8 +1,8 @@
 import type { LastingConnection } from './lasting-connection';
 
 /**
- * A connection in whose place another one is taken when it is renewed. The one before is asked until the new one is ready, and
- * when there is none to be had, on and on: nobody waits for it and nothing is lost.
+ * A connection in whose place another one is taken when it is renewed. The one before is asked until the new one is
+ * ready. It is asked on and on when there is no new one to be had. Nobody waits for it and nothing is lost.
  */
 export class RenewedConnection {
   readonly #open: () => LastingConnection;

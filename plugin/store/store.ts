@@ -1,6 +1,6 @@
 import type { AppliedLimit } from './limits';
 
-/** What one limit says after an upgrade was counted against it. */
+/** The state of one limit after an upgrade was counted against it. */
 export interface LimitState {
   readonly limit: number;
   /** How many more upgrades would be admitted at once. */
@@ -11,7 +11,7 @@ export interface LimitState {
   readonly resetUs: number;
 }
 
-/** What the store is asked about one upgrade. */
+/** A question to the store about one upgrade. */
 export interface StoreQuery {
   readonly limits: readonly AppliedLimit[];
   /** The key whose existence means that the token was revoked. */
@@ -20,7 +20,7 @@ export interface StoreQuery {
   readonly tierKey?: string | undefined;
 }
 
-/** What the store says. A question that it does not answer takes nothing from the answers to the others. */
+/** The store's answer. A question that it does not answer takes nothing from the answers to the others. */
 export interface StoreAnswer {
   /** Whether every limit that was counted admits. */
   readonly admitted: boolean;

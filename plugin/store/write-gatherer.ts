@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** What is asked in one turn of the event loop, by however many decisions, leaves in one write a socket. */
+/** Questions of one turn of the event loop, by however many decisions, leave in one write a socket. */
 export function writeGatherer(): (open: () => readonly Pick<Writable, 'cork' | 'uncork'>[]) => void {
   let gathering = false;
   return (open) => {

@@ -34,7 +34,7 @@ export function cachingVerifier(
       if (isGood(known, now)) return known;
       const begun = generation;
       const verified = await verifier.verify(token, now);
-      // What was verified with keys that have gone meanwhile is not remembered.
+      // A token that was verified with keys that have gone meanwhile is not remembered.
       if (begun === generation) cache.set(digest, verified);
       return verified;
     },

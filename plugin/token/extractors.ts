@@ -11,8 +11,8 @@ export interface Stripped {
 const BEARER = /^bearer(?: +(.*))?$/is;
 
 /**
- * What stands behind `Bearer` (RFC 6750 §2.1, case-insensitive by RFC 9110 §11.1) in these headers, whatever it is;
- * other schemes are no tokens.
+ * The text behind `Bearer` (RFC 6750 §2.1, case-insensitive by RFC 9110 §11.1) in these headers, whatever it is; other
+ * schemes are no tokens.
  * @param names in lower case
  */
 export function bearerValues(request: UpgradeRequest, names: readonly string[]): string[] {

@@ -3,7 +3,7 @@ import { Refusal } from '../request/refusal';
 import type { UpgradeRequest } from '../request/request';
 import { bearerValues, stripCookies, stripQuery, stripSubprotocols } from './extractors';
 
-/** What must change in the upstream request so that it carries no token. */
+/** The changes to the upstream request so that it carries no token. */
 export interface UpstreamChanges {
   readonly clearHeaders: readonly string[];
   /** Headers that keep their other items. */
@@ -24,8 +24,8 @@ const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
 /**
  * Finds the one token of a request in the places that the rules name, in their order.
  * @param cookiesCount whether the request comes from an Origin whose cookies are taken for consent
- * @throws Refusal 401 when there is none, when two differ, or when it is no compact JWS;
- *   403 when there is only one in a cookie that does not count
+ * @throws Refusal 401 when there is none, when two differ, or when it is no compact JWS. Refusal 403 when there is only
+ *   one in a cookie that does not count
  */
 export function findToken(
   request: UpgradeRequest,

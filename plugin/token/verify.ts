@@ -10,7 +10,7 @@ import { verifyJwt } from './hmac';
 import { checkProvenance } from './provenance';
 import { tenantName } from './tenant-name';
 
-/** What a verified token says. */
+/** The facts that a verified token states. */
 export interface VerifiedToken {
   readonly identity: Identity;
   readonly jti: string | undefined;

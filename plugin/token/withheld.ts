@@ -4,7 +4,7 @@ import type { UpstreamChanges } from './locations';
 import { stripCookies, stripQuery, stripSubprotocols } from './extractors';
 
 /**
- * What must change in a request that is refused, so that no log of the gateway's holds a token of it: every place that
+ * The changes to a request that is refused, so that no log of the gateway's holds a token of it. Every location that
  * the rules name is emptied, whether or not a token was taken from there.
  */
 export function withheldTokens(request: UpgradeRequest, tokenLocations: TokenLocations): UpstreamChanges {

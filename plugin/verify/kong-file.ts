@@ -38,10 +38,11 @@ export interface DeclaredConfig {
 }
 
 /**
- * Finds the configuration that holds for a path in a declarative file with nested routes and plugins: the route's,
- * else the service's, else the global one. Of several routes the one with the longest matching path, a regular
- * expression before a prefix, as Kong's traditional router has it; hosts, methods and priorities are not looked at.
- * Among Kubernetes' objects it is the plugin's KongPlugin, whatever the path: which route has it stands elsewhere.
+ * Finds the configuration that holds for a path in a declarative file with nested routes and plugins. It is the
+ * route's, else the service's, else the global one. Among several routes the one with the longest matching path counts,
+ * a regular expression before a prefix, as Kong's traditional router has it. Hosts, methods and priorities are not
+ * looked at. Among Kubernetes' objects it is the plugin's KongPlugin, whatever the path: which route has it stands
+ * elsewhere.
  * @throws ConfigError when the file is none, or no route with the plugin leads there
  */
 export function declaredConfig(path: string, pluginName: string, fileName: string): DeclaredConfig {

@@ -2,7 +2,7 @@ import { UNSCOPED_DATABASE } from '../../redis/name-prefix';
 import { visible } from '../../stdio/visible';
 import type { CountingLimit, Verification } from './verify';
 
-/** What a verification came to, for a terminal. No part of the token is in it but whom it names. */
+/** The outcome of a verification, for a terminal. No part of the token is in it but whom it names. */
 export function report(verification: Verification): string {
   const { route, verdict, tier, limits } = verification;
   if (verdict.outcome !== 'admitted') {

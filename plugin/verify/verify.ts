@@ -18,7 +18,7 @@ import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
 import { ConfigError } from '../schema/config-error';
 
-/** What `ws-gatekeeper verify` is told. */
+/** The arguments of `ws-gatekeeper verify`. */
 export interface VerifyRequest {
   readonly token: string;
   /** Kong's declarative configuration, or a KongPlugin. */
@@ -42,21 +42,21 @@ export interface CountingLimit {
   readonly ofTier: boolean;
 }
 
-/** What would be decided. */
+/** The decision that the gatekeeper would make. */
 export interface Verification {
   readonly route: string;
   readonly verdict: Admit | Reject;
-  /** Of an admitted token. */
+  /** The tier of an admitted token. */
   readonly tier: string | undefined;
-  /** That would count an admitted upgrade. */
+  /** The limits that would count an admitted upgrade. */
   readonly limits: readonly CountingLimit[];
   /** Whether the configuration also asks Redis, which is not asked here. */
   readonly asksRedis: boolean;
-  /** What goes before the keys in the Redis that only revoked tokens are in; undefined where there is none. */
+  /** The prefix of the keys in the Redis that only revoked tokens are in; undefined where there is none. */
   readonly revocationPrefix: string | undefined;
   /** Whether Redis is also asked for the tenant's tier, which goes before the token's. */
   readonly asksTier: boolean;
-  /** What goes before every key there. */
+  /** The prefix of every key there. */
   readonly redisPrefix: string;
   /** A database that no prefix goes with. */
   readonly unscopedDatabase: number | undefined;
@@ -109,7 +109,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   }
 }
 
-/** What Kong would take, filled in. @throws ConfigError naming each field that it would refuse */
+/** The configuration that Kong would take, filled in. @throws ConfigError naming each field that it would refuse */
 function checked(declared: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const filled = withDefaults(SCHEMA, declared);
   const faults = schemaFaults(SCHEMA, filled);

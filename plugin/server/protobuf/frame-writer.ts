@@ -2,7 +2,7 @@ import { LENGTH_BYTES } from './frame';
 import { DELIMITED, tag, VARINT } from './wire-type';
 
 const SLAB_BYTES = 64 * 1024;
-/** Of a varint of 64 bits. */
+/** The bytes of a varint of 64 bits. */
 const MAX_VARINT_BYTES = 10;
 /** A UTF-16 code unit takes at most three bytes of UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -19,8 +19,8 @@ export function constantFrame(text: string): Buffer {
 }
 
 /**
- * Writes frames of ProtoBuf messages one behind the other into one buffer, for one write. What {@link take} has returned is
- * never written to again.
+ * Writes frames of ProtoBuf messages one behind the other into one buffer, for one write. Bytes that {@link take} has
+ * returned are never written to again.
  */
 export class FrameWriter {
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -158,7 +158,7 @@ export class FrameWriter {
     this.#end += 1;
   }
 
-  // What was not taken yet moves to a new slab; the old one lives as long as what was taken of it.
+  // Bytes that were not taken yet move to a new slab; the old one lives as long as those that were taken of it.
   #reserve(bytes: number): void {
     if (this.#end + bytes <= this.#slab.length) return;
     const begun = this.#slab.subarray(this.#start, this.#end);

@@ -18,7 +18,7 @@ export class ProtocolError extends Error {
  */
 export class FrameReader {
   #held = EMPTY;
-  /** Of the frame whose bytes are awaited; undefined while a length is. */
+  /** The length of the frame whose bytes are awaited; undefined while a length is awaited itself. */
   #length: number | undefined;
 
   /**

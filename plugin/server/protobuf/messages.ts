@@ -10,7 +10,7 @@ import { DELIMITED, FIXED64, tag, VARINT } from './wire-type';
  * Kong's. test/plugin/server/protobuf/messages.test.ts holds it to protobufjs.
  */
 
-/** What Kong asks for. */
+/** A command of Kong's. */
 export type RpcCommand =
   | { readonly name: 'start_instance'; readonly plugin: string; readonly config: Buffer }
   | { readonly name: 'close_instance'; readonly instance: number }
@@ -18,7 +18,7 @@ export type RpcCommand =
 
 /** A call of Kong's. */
 export interface RpcCall {
-  /** What the answer repeats. */
+  /** The answer repeats it. */
   readonly sequence: number | bigint;
   /** Undefined for one that is not known here. */
   readonly command: RpcCommand | undefined;

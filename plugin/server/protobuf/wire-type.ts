@@ -9,7 +9,7 @@ export const FIXED32 = 5;
 
 const WIRE_TYPE_BITS = 3;
 
-/** What stands before a field's value. */
+/** The tag before a field's value. */
 export function tag(field: number, wireType: number): number {
   return (field << WIRE_TYPE_BITS) | wireType;
 }
