@@ -1,7 +1,7 @@
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../../redis/name-prefix';
 import { assertionKeys } from '../settings/assertion-keys';
-import { DEFAULT_ROUTES, type Route } from '../routes/route';
-import { readRoutesFile } from '../routes/file';
+import type { Route } from '../routes/route';
+import { servedRoutes } from '../routes/file';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import {
   parseSettings,
@@ -11,7 +11,7 @@ import {
   type Settings,
 } from '../settings/settings';
 import { doubts, fails, holds, type Finding } from './finding';
-import { compileRoutes, RouteError } from '../routes/compile';
+import { RouteError } from '../routes/compile';
 import { redisTarget } from '../redis/settings';
 
 /** What the settings came to. */
@@ -61,7 +61,7 @@ async function checkKeys(settings: Settings): Promise<Finding> {
 
 function checkRoutes({ routesFile }: Settings): { finding: Finding; routes: readonly Route[] } {
   try {
-    const routes = routesFile === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(routesFile);
+    const routes = servedRoutes(routesFile);
     return { finding: holds('routes', routes.map(({ name }) => name).join(', ')), routes };
   } catch (error) {
     if (!(error instanceof RouteError)) throw error;

@@ -65,6 +65,11 @@ export function builtInRoutesFile(): string {
   return `${JSON.stringify({ routes: DEFAULT_ROUTES }, undefined, 2)}\n`;
 }
 
+/** The routes that are served: an operator's, or the built-in ones when there is no file. @throws RouteError */
+export function servedRoutes(file: string | undefined): readonly Route[] {
+  return file === undefined ? compileRoutes(DEFAULT_ROUTES) : readRoutesFile(file);
+}
+
 /**
  * Reads an operator's route table: `{"routes": [{"name", "path", "channels", "messages", "session"?,
  * "slowConsumer"?, …}]}`.

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { WHEEL_TICK_MS } from '../../../sidecar/bridge';
+import { WHEEL_TICK_MS } from '../../../sidecar/assemble';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import {
   askUpgrade,

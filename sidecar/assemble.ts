@@ -1,0 +1,265 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { FittedKey } from '../protocol/keys';
+import { packageVersion } from '../stdio/package-version';
+import { Heartbeat } from './connection/heartbeat';
+import { TokenEnds } from './connection/token-ends';
+import { FlushDelay, loopUtilization } from './fanout/flush-delay';
+import { FlushScheduler } from './fanout/flush-scheduler';
+import { UnsentBudget } from './fanout/unsent-budget';
+import { ReplayGuard } from './handshake/replay-guard';
+import { UpgradeHandler } from './handshake/upgrade-handler';
+import { createInbound, type Inbound } from './inbound/inbound';
+import { LastUp } from './lib/last-up';
+import { LoopShares } from './lib/loop-shares';
+import { TimerWheel } from './lib/timer-wheel';
+import type { Held } from './metrics/gauges';
+import { createMetrics, type Metrics } from './metrics/metrics';
+import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/redis-links';
+import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
+import { ConnectionQuota } from './quotas/connection-quota';
+import { redisQuotaStore } from './quotas/redis-quota-store';
+import { RedisNames } from './redis/names';
+import { createResumption, type Resumption } from './resume/handover/resumption';
+import { servedRoutes } from './routes/file';
+import type { Route } from './routes/route';
+import { redisSessionStore } from './sessions/session-store';
+import { Sessions } from './sessions/sessions';
+import { MAX_RING_FRAMES, type Settings } from './settings/settings';
+
+/** How late a deadline may be noticed, in milliseconds. */
+export const WHEEL_TICK_MS = 250;
+/** Ticks in a turn of the wheel: 128 s. */
+const WHEEL_SLOTS = 512;
+
+/** A bridge whose relays are away this long is unready, in milliseconds; until then only what needs them is refused. */
+export const RELAYS_AWAY_MS = 30_000;
+
+/** What a bridge takes from outside. */
+export interface BridgeDeps {
+  readonly log: Logger;
+  /** Milliseconds since the epoch; Date.now by default. */
+  readonly now?: () => number;
+  /** Milliseconds of a clock that nobody sets, for durations; performance.now by default. */
+  readonly monotonicMs?: () => number;
+  /** How the event loop's time is shared; in slices of 5 ms by default. */
+  readonly shares?: LoopShares;
+  /** Log lines that nobody took, for the metrics; none by default. */
+  readonly droppedLogLines?: () => number;
+}
+
+/** What a bridge is made of. */
+export interface Parts {
+  readonly routes: readonly Route[];
+  readonly names: RedisNames;
+  readonly bridgeId: string;
+  /** That assertions are verified with: filled when the bridge starts. */
+  readonly keys: FittedKey[];
+  /** Undefined when no route relays. */
+  readonly isRelayed: IsRelayed | undefined;
+  readonly links: RedisLinks;
+  readonly relaysUp: LastUp;
+  readonly wheel: TimerWheel;
+  readonly tokenEnds: TokenEnds;
+  readonly shares: LoopShares;
+  readonly unsentBudget: UnsentBudget;
+  readonly resumption: Resumption;
+  readonly inbound: Inbound;
+  readonly sessions: Sessions;
+  readonly quota: ConnectionQuota;
+  readonly heartbeat: Heartbeat;
+  readonly metrics: Metrics;
+  readonly upgradeHandler: UpgradeHandler;
+  readonly now: () => number;
+  readonly monotonicMs: () => number;
+  readonly log: Logger;
+}
+
+/**
+ * Makes the parts of a bridge and ties them together. Nothing connects, listens or runs yet.
+ * @throws RouteError when the routes file cannot be served
+ */
+export function assemble(
+  settings: Settings,
+  {
+    log,
+    now = Date.now,
+    monotonicMs = () => performance.now(),
+    shares = new LoopShares(),
+    droppedLogLines = () => 0,
+  }: BridgeDeps,
+): Parts {
+  const routes = servedRoutes(settings.routesFile);
+  const names = new RedisNames(settings.channelPrefix);
+  const bridgeId = randomBytes(8).toString('hex');
+  const isRelayed = relayedChannels(routes, names);
+  const links = redisLinks({ settings, bridgeId, names, isRelayed, ...listenersOf(() => parts), log });
+  const { commands, publishRelay } = links;
+  const metrics = createMetrics({
+    routes: routes.map((route) => route.name),
+    held: heldOf(settings, links, () => parts, droppedLogLines),
+    maxTenants: settings.metricsMaxTenants,
+  });
+  const clocks = { now, monotonicMs };
+  const wheel = new TimerWheel(WHEEL_TICK_MS, WHEEL_SLOTS, monotonicMs(), shares);
+  const resumption = createResumption({
+    settings,
+    bridgeId,
+    links,
+    names,
+    wheel,
+    shares,
+    monotonicMs,
+    firstOffset: MAX_RING_FRAMES,
+    metrics,
+    log,
+  });
+  const served: Served = {
+    routes,
+    names,
+    keys: [],
+    links,
+    wheel,
+    tokenEnds: new TokenEnds(WHEEL_TICK_MS, WHEEL_SLOTS, clocks, shares),
+    shares,
+    unsentBudget: new UnsentBudget({
+      totalBytes: settings.bufferTotalBytes,
+      tenantBytes: settings.bufferTenantBytes,
+    }),
+    resumption,
+    inbound: createInbound({
+      settings,
+      routes,
+      commands,
+      names,
+      publishRelay,
+      proveRelays: () => links.proveRelays(),
+      metrics,
+      monotonicMs,
+    }),
+    sessions: new Sessions(redisSessionStore(commands, settings.sessionTtlMs), names),
+    quota: new ConnectionQuota(redisQuotaStore(commands, bridgeId, settings.connectionLeaseMs), names, {
+      tenant: settings.maxConnectionsPerTenant,
+      user: settings.maxConnectionsPerUser,
+    }),
+    heartbeat: new Heartbeat(settings.pingIntervalMs, shares),
+    metrics,
+    ...clocks,
+    log,
+  };
+  const parts: Parts = {
+    ...served,
+    bridgeId,
+    isRelayed,
+    relaysUp: new LastUp(RELAYS_AWAY_MS, monotonicMs),
+    upgradeHandler: upgradeHandlerOf(settings, served),
+  };
+  return parts;
+}
+
+/** Who hears what the connections to Redis have to tell. */
+function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'listener'> {
+  return {
+    onProbe: (connection, outcome, seconds) => {
+      parts().metrics.probe(connection, outcome, seconds);
+    },
+    listener: {
+      lost: (channels) => {
+        parts().resumption.replayLogs.interrupt(channels);
+      },
+      restored: () => {
+        parts().resumption.replayLogs.restore();
+      },
+    },
+  };
+}
+
+/** The parts that serve a connection. */
+type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler'>;
+
+function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
+  const { routes, names, keys, links, resumption, inbound, metrics, now, monotonicMs, log } = parts;
+  return new UpgradeHandler({
+    policy: {
+      routes,
+      names,
+      headers: settings.headers,
+      keys,
+      assertionPath: settings.assertionPath,
+      replayGuard: new ReplayGuard(settings.maxSeenAssertions),
+      now,
+      monotonicMs,
+      newSession: randomUUID,
+    },
+    context: {
+      subscriptions: links.subscribers.subscriptions,
+      replayLogs: resumption.replayLogs,
+      handover: resumption.handover,
+      sessions: parts.sessions,
+      quota: parts.quota,
+      heartbeat: parts.heartbeat,
+      wheel: parts.wheel,
+      tokenEnds: parts.tokenEnds,
+      shares: parts.shares,
+      scheduler: schedulerOf(settings, metrics, parts.shares),
+      sink: inbound.sink,
+      messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
+      byteOwners: inbound.byteOwners,
+      maxCommandValues: settings.maxCommandValues,
+      messageTimeoutMs: settings.messageTimeoutMs,
+      maxPendingMessages: settings.maxPendingMessages,
+      maxBufferBytes: settings.maxBufferBytes,
+      unsentBudget: parts.unsentBudget,
+      now,
+      monotonicMs,
+      log,
+    },
+    metrics,
+    log,
+    maxConnections: settings.maxConnections,
+    messageSizes: inbound.messageSizes,
+    maxFragments: settings.maxFragments,
+    subprotocols: settings.subprotocols,
+    handshakeTimeoutMs: settings.handshakeTimeoutMs,
+  });
+}
+
+function schedulerOf({ maxCoalesceMs }: Settings, { writeLag }: Metrics, shares: LoopShares): FlushScheduler {
+  return new FlushScheduler(
+    new FlushDelay(maxCoalesceMs, loopUtilization()),
+    (lagMs) => {
+      writeLag.observe(lagMs / 1000);
+    },
+    shares,
+  );
+}
+
+/** What the metrics read on each scrape. */
+function heldOf(
+  settings: Settings,
+  links: RedisLinks,
+  parts: () => Parts,
+  droppedLogLines: () => number,
+): Held {
+  return {
+    version: packageVersion(),
+    subscriptions: () => links.subscribers.subscriptions.size,
+    streams: () => parts().resumption.replayLogs.size,
+    ringBytes: () => parts().resumption.ringBudget.bytes,
+    unsentBytes: () => parts().unsentBudget.bytes,
+    lingeringStreams: () => parts().resumption.ringBudget.lingering,
+    sessions: () => parts().sessions.size,
+    droppedLogLines,
+    undecidedUpgrades: () => parts().upgradeHandler.undecided,
+    relayBacklogBytes: () => parts().inbound.relayLag.bytes,
+    redis: () => links.health,
+    delivers: () => links.delivers,
+    accepting: () => parts().upgradeHandler.isAccepting,
+    caps: {
+      connections: settings.maxConnections,
+      subscriptions: settings.maxSubscriptions,
+      ringBytes: settings.ringTotalBytes,
+      unsentBytes: settings.bufferTotalBytes,
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { createServer, type Server } from 'node:http';
+import { answerHealthCheck, isHealthCheck } from '../http/health-check';
+import type { Readiness } from '../http/readiness';
+import { EXPECTATION_FAILED, NO_PROXY, respond } from '../http/refusal';
+import { httpOptions } from '../http/server';
+import type { Route } from '../routes/route';
+import { judgePlainRequest } from './admission';
+import type { UpgradeHandler } from './upgrade-handler';
+
+/** What an operator sets for requests. */
+export interface TrafficSettings {
+  readonly handshakeTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+}
+
+/** The port that a gateway sends traffic to: upgrades, its balancer's checks, and whatever else comes. Nothing listens yet. */
+export function createTrafficServer(
+  { handshakeTimeoutMs, maxHeaderBytes }: TrafficSettings,
+  routes: readonly Route[],
+  upgradeHandler: UpgradeHandler,
+  readiness: () => Readiness,
+): Server {
+  const server = createServer(httpOptions(handshakeTimeoutMs, maxHeaderBytes), (request, response) => {
+    request.resume();
+    if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
+    else respond(response, judgePlainRequest(request, routes));
+  });
+  // All of them are judged, so none may be left out: their bytes are bounded.
+  server.maxHeadersCount = 0;
+  server.on('upgrade', (request, socket, head) => {
+    void upgradeHandler.handle(request, socket, head);
+  });
+  // Node would answer these by itself, and nobody would know.
+  server.on('clientError', (error, socket) => {
+    upgradeHandler.refuseUnread(error, socket);
+  });
+  server.on('connect', (request, socket) => {
+    upgradeHandler.refuse(NO_PROXY, socket, request);
+  });
+  server.on('checkExpectation', (request) => {
+    upgradeHandler.refuse(EXPECTATION_FAILED, request.socket, request);
+  });
+  return server;
+}

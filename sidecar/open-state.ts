@@ -1,0 +1,55 @@
+import type { Parts } from './assemble';
+
+/** How many of each thing a bridge holds: all 0 when no client is there. */
+export interface OpenState {
+  readonly connections: number;
+  readonly undecidedUpgrades: number;
+  readonly channels: number;
+  /** Held by bridge.v1 clients, or lingering for them. */
+  readonly streams: number;
+  /** What their rings hold, and of how many tenants. */
+  readonly ringBytes: number;
+  readonly ringTenants: number;
+  /** What waits for clients that take no more. */
+  readonly unsentBytes: number;
+  /** What is due later: ends of tokens and of lingering streams. */
+  readonly deadlines: number;
+  readonly sessions: number;
+  /** Tokens and tenants by which open sockets are found when they are revoked. */
+  readonly revocable: number;
+  /** Users and tenants whose connections are counted. */
+  readonly cappedCallers: number;
+  /** Users and tenants with sockets that sent something. */
+  readonly meteredCallers: number;
+  /** Asked of other bridges, and given to them. */
+  readonly handovers: number;
+  /** Markers that are waited for. */
+  readonly marks: number;
+  readonly heartbeats: number;
+  /** Listeners on the Redis connections beyond the bridge's own. */
+  readonly redisListeners: number;
+}
+
+/** @param ownListeners on the Redis connections, of the bridge itself */
+export function openState(parts: Parts, ownListeners: number): OpenState {
+  const { links, inbound, resumption, upgradeHandler } = parts;
+  const { byteOwners } = inbound;
+  return {
+    connections: upgradeHandler.connections.size,
+    undecidedUpgrades: upgradeHandler.undecided,
+    channels: links.subscribers.subscriptions.size,
+    streams: resumption.replayLogs.size,
+    ringBytes: resumption.ringBudget.bytes,
+    ringTenants: resumption.ringBudget.tenants,
+    unsentBytes: parts.unsentBudget.bytes,
+    deadlines: parts.wheel.size + parts.tokenEnds.size,
+    sessions: parts.sessions.size,
+    revocable: upgradeHandler.connections.revocable,
+    cappedCallers: parts.quota.size,
+    meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
+    handovers: resumption.handover.size,
+    marks: resumption.markers.size,
+    heartbeats: parts.heartbeat.size,
+    redisListeners: links.listenerCount - ownListeners,
+  };
+}

@@ -1,0 +1,82 @@
+import type { Logger } from 'pino';
+import type { LoopShares } from '../../lib/loop-shares';
+import type { TimerWheel } from '../../lib/timer-wheel';
+import type { Metrics } from '../../metrics/metrics';
+import type { RedisLinks } from '../../pubsub/redis-links';
+import type { RedisNames } from '../../redis/names';
+import { ReplayLogs } from '../replay-logs';
+import { RingBudget } from '../ring-budget';
+import { redisHandoverStore } from './context';
+import { Handover } from './handover';
+import { Markers } from './markers';
+
+/** What an operator sets for clients that come back. */
+export interface ResumptionSettings {
+  readonly ringMaxFrames: number;
+  readonly ringMaxBytes: number;
+  readonly ringTotalBytes: number;
+  readonly ringTenantBytes: number;
+  readonly lingerMs: number;
+  readonly handoverTimeoutMs: number;
+}
+
+/** What is needed to keep frames for clients that come back, to this bridge or to another one. */
+export interface ResumptionContext {
+  readonly settings: ResumptionSettings;
+  readonly bridgeId: string;
+  readonly links: RedisLinks;
+  readonly names: RedisNames;
+  readonly wheel: TimerWheel;
+  readonly shares: LoopShares;
+  readonly monotonicMs: () => number;
+  /** The offset of a stream's first frame. */
+  readonly firstOffset: number;
+  readonly metrics: Pick<Metrics, 'ringGivenUp' | 'handover'>;
+  readonly log: Logger;
+}
+
+/** The frames that are kept, and the ways between bridges. */
+export interface Resumption {
+  readonly ringBudget: RingBudget;
+  readonly replayLogs: ReplayLogs;
+  readonly markers: Markers;
+  readonly handover: Handover;
+}
+
+/** Makes what keeps frames for clients that come back, and hands them over. */
+export function createResumption(context: ResumptionContext): Resumption {
+  const { settings, bridgeId, links, names, wheel, shares, monotonicMs, firstOffset, metrics, log } = context;
+  const { subscribers } = links;
+  const ringBudget = new RingBudget(
+    { totalBytes: settings.ringTotalBytes, tenantBytes: settings.ringTenantBytes },
+    (bound, victim) => {
+      metrics.ringGivenUp(bound, victim);
+    },
+  );
+  const replayLogs = new ReplayLogs({
+    subscriptions: subscribers.subscriptions,
+    wheel,
+    shares,
+    monotonicMs,
+    bridgeId,
+    limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
+    budget: ringBudget,
+    firstOffset,
+    lingerMs: settings.lingerMs,
+  });
+  const markers = new Markers((channel) => subscribers.registryOf(channel), names);
+  const handover = new Handover({
+    bridgeId,
+    names,
+    replayLogs,
+    markers,
+    store: redisHandoverStore(links.commands, links.publish, links.publishMark),
+    inOneOrder: (channels) => subscribers.inOneOrder(channels),
+    timeoutMs: settings.handoverTimeoutMs,
+    onOutcome: (side, outcome) => {
+      metrics.handover(side, outcome);
+    },
+    log,
+  });
+  return { ringBudget, replayLogs, markers, handover };
+}
