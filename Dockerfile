@@ -61,7 +61,7 @@ ENV KONG_PLUGINS=bundled,ws-gatekeeper \
 
 FROM runtime AS bridge
 COPY --from=build /app/dist/sidecar ./dist/sidecar
-# What `ws-bridge tail` connects with.
+# `ws-bridge tail` connects with it.
 COPY --from=build /app/client/package.json ./client/
 COPY --from=build /app/client/dist ./client/dist
 RUN chmod +x dist/sidecar/bin/ws-bridge.js && ln -s /app/dist/sidecar/bin/ws-bridge.js /usr/local/bin/ws-bridge

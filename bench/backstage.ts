@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker, type Calls } from './worker';
 
-/** What a trial is built on: all of it goes when the trial has ended. */
+/** A trial is built on these: all of them go when the trial has ended. */
 export interface Backstage {
   /** A folder of the trial's own. */
   readonly folder: string;

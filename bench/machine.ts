@@ -8,7 +8,7 @@ export interface Machine {
   readonly memoryGb: number;
   readonly kernel: string;
   readonly node: string;
-  /** Of the last minute, before the bench began: above 0 others were at work as well. */
+  /** The load of the last minute, before the bench began: above 0 others were at work as well. */
   readonly load: number;
 }
 

@@ -12,10 +12,10 @@ import { count } from './options';
 import { profileFlags } from './profile';
 import { progress } from './report';
 
-/*
- * What tenant B of a bridge meets while tenant A does its worst: within its limits, then beyond them. Each attack has a bridge,
- * with the shipped settings, and a Redis of its own. The gatekeeper is not in the path: the bench signs assertions itself, with
- * the code of protocol/, and A keeps to the upgrades that the gatekeeper would let it have.
+/**
+ * Measures tenant B of a bridge while tenant A does its worst: within its limits, then beyond them. Each attack has a
+ * bridge, with the shipped settings, and a Redis of its own. The gatekeeper is not in the path: the bench signs
+ * assertions itself, with the code of protocol/. A keeps to the upgrades that the gatekeeper would let it have.
  */
 
 const SECONDS = 10;
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
 
 function readOptions(): Options {
   return new Command('bench:neighbour')
-    .description(`What one tenant meets while another attacks.\n\n${attackList()}`)
+    .description(`Measures one tenant while another attacks.\n\n${attackList()}`)
     .option('--seconds <count>', 'of each phase: calm, within the limits, over them', count, SECONDS)
     .option('--only <names>', 'attacks, with commas between them', readAttacks, ATTACKS)
     .option('--strict', 'ends with 1 when a verdict is not good')

@@ -9,7 +9,7 @@ import { openAll } from './stage';
 import type { Topic } from './topic';
 import type { Worker } from './worker';
 
-/** What a relay is put to. */
+/** The load that a relay is put to. */
 export interface Offer {
   /** Published to in turn. */
   readonly topics: readonly Topic[];
@@ -30,7 +30,7 @@ export interface Players<N extends string> {
   readonly processes: Readonly<Record<N, readonly number[]>>;
 }
 
-/** What came of it: the CPU time is that of the measured seconds. */
+/** The outcome: the CPU time is that of the measured seconds. */
 export interface Outcome<N extends string> {
   readonly counts: Counts;
   readonly spent: Spent<N | 'load'>;

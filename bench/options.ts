@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { PEER_NAMES } from './all-peers';
 
-/** What every bench can be told. */
+/** The options of every bench. */
 export interface BenchOptions {
   readonly rounds: number;
   /** Measured seconds a trial. */

@@ -20,7 +20,7 @@ export interface Peer {
   start(place: Place): Promise<ServerProcess>;
   /** How the client with this number connects in order to hear the topic. */
   client(topic: Topic, number: number): Promise<Pick<ClientPlan, 'path' | 'headers' | 'dialogue'>>;
-  /** What is published in Redis so that `payload` comes out: the channel and the message. */
+  /** The channel and the message to publish in Redis so that `payload` comes out. */
   publication(topic: Topic, payload: string): readonly [channel: string, message: Buffer];
   /** Where messages are posted to the server itself, for one that cannot be fed through Redis. */
   readonly postPath?: (topic: Topic) => string;

@@ -9,12 +9,12 @@ export interface Column {
   readonly digits?: number;
 }
 
-/** What a bench found. */
+/** The findings of a bench. */
 export interface Findings {
   /** Its name, as in `npm run bench:NAME`. */
   readonly bench: string;
   readonly machine: Machine;
-  /** What it was run with. */
+  /** The options that it was run with. */
   readonly settings: Readonly<Record<string, number | string>>;
   /** Figures of each contestant, round by round. */
   readonly results: ReadonlyMap<string, readonly Figures[]>;

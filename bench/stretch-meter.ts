@@ -2,13 +2,13 @@
 export interface Stretch {
   /** By the clock: what other processes took of the processor counts as well. */
   readonly wallMs: number;
-  /** Of processor time, with that of the collector's threads. */
+  /** Processor time, with that of the collector's threads. */
   readonly cpuMs: number;
 }
 
 /**
- * Finds the longest stretch of this process' event loop: a timer that is due all the time runs once an iteration, and no two
- * of its runs are further apart than one of them is long.
+ * Finds the longest stretch of this process' event loop. A timer that is due all the time runs once an iteration. So no
+ * two of its runs are further apart than one iteration is long.
  */
 export class StretchMeter {
   #longest: Stretch = { wallMs: 0, cpuMs: 0 };

@@ -31,10 +31,10 @@ const MIB = 2 ** 20;
 const PUBLISH_LARGE = `for _, channel in ipairs({unpack(ARGV, 3)}) do
   for _ = 1, ARGV[1] do redis.call('PUBLISH', channel, string.rep('x', ARGV[2])) end
 end`;
-/** What is not over by then is not waited for. */
+/** A stretch that is not over by then is not waited for. */
 const MOST_MS = 60_000;
 
-/** What happens to a bridge while its loop is watched. */
+/** A case: something that happens to a bridge while its loop is watched. */
 interface Case {
   readonly name: string;
   readonly topics: (sockets: number) => readonly Topic[];
@@ -50,7 +50,7 @@ interface Scene {
   readonly bridge: Bridge;
   readonly port: number;
   readonly adminPort: number;
-  /** What {@link Case.prepare} returned. */
+  /** The value that {@link Case.prepare} returned. */
   readonly prepared: string;
   readonly redis: Redis;
   readonly sockets: number;
@@ -69,7 +69,7 @@ interface Scene {
 }
 
 const one = (): readonly Topic[] => [dashboard('bench')];
-/** Of one tenant. */
+/** The sessions of one tenant. */
 const sessions = (sockets: number): readonly Topic[] =>
   chats(sockets).map((topic) => ({ ...topic, tenant: 'acme' }));
 const gone = async ({ bridge }: Scene): Promise<void> => until(() => bridge.openState().connections === 0);

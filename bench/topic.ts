@@ -1,4 +1,4 @@
-/** What sockets hear: a Redis channel, and the path on which the bridge serves it. */
+/** A topic that sockets hear: a Redis channel, and the path on which the bridge serves it. */
 export interface Topic {
   readonly channel: string;
   readonly path: string;

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What a worker answers to: each call takes one argument. */
+/** The calls that a worker answers: each takes one argument. */
 export type Calls<C> = { readonly [K in keyof C]: (argument: never) => Promise<unknown> };
 
 interface Call {

@@ -17,7 +17,7 @@ export interface Load {
   readonly inFlight: number;
 }
 
-/** What came of it. */
+/** The outcome of a call. */
 export interface Decisions {
   readonly decided: number;
   readonly refused: number;
@@ -28,7 +28,7 @@ export interface Decisions {
   readonly p99Ms: number;
 }
 
-/** What the process that stands for Kong does when it is called. */
+/** The calls of the process that stands for Kong. */
 export interface KongCalls {
   start(instance: Instance): Promise<void>;
   /** Asks for so many decisions that do not count: a server's code is compiled while it runs. */

@@ -3,7 +3,7 @@ import { decode, encode } from '@msgpack/msgpack';
 import { stepMethod } from '../../kong-stand-in/msgpack/values';
 import { UPSTREAM_PATH, type Decided, type KongWorker, type Upgrade } from './worker';
 
-/** What the server answers: a PDK call, or `ret` when the plugin is through. */
+/** The server's answer: a PDK call, or `ret` when the plugin is through. */
 interface Step {
   readonly Data: 'ret' | { readonly Method: string; readonly Args: readonly unknown[] };
   readonly EventId: number;

@@ -1,7 +1,7 @@
 /** The request headers of an upgrade: the rest of it is the same for all. */
 export type Upgrade = Readonly<Record<string, string>>;
 
-/** What a decision took. */
+/** The cost of a decision. */
 export interface Decided {
   readonly admitted: boolean;
   /** PDK calls that the server made. */

@@ -7,7 +7,7 @@ export type Pace = { readonly atOnce: number } | { readonly perSecond: number };
 /** Clients that are to connect. */
 export type OpenRequest = { readonly clients: readonly ClientPlan[] } & Pace;
 
-/** What became of them. */
+/** The outcome for them. */
 export interface Opened {
   readonly open: number;
   /** From the first connect to the last that was ready. */
@@ -19,7 +19,7 @@ export interface Opened {
   readonly refusals: readonly string[];
 }
 
-/** What the load process does when it is called. */
+/** The calls of the load process. */
 export interface LoadCalls {
   open(request: OpenRequest): Promise<Opened>;
   watch(window: Window): Promise<void>;

@@ -11,7 +11,7 @@ import {
   OPCODE_TEXT,
 } from './frame-reader';
 
-/** What a client says beyond the WebSocket handshake, for servers with a protocol of their own. */
+/** A client's words beyond the WebSocket handshake, for servers with a protocol of their own. */
 export interface Dialogue {
   /** Sent once the socket is open. */
   readonly hello: string;
@@ -50,7 +50,7 @@ export interface ClientPlan {
 /** All clients read into this one: a chunk is used up before the next is read. */
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** What a refusal's body says, without what is different in each. */
+/** The text of a refusal's body, without the parts that differ from one to the next. */
 const MESSAGE = /"message":\s*"([^"]*)"/;
 
 /** One WebSocket client on a bare socket: it counts frames and does nothing else. */

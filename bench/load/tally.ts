@@ -7,11 +7,11 @@ export interface Window {
   readonly endUs: number;
 }
 
-/** What the load has counted. */
+/** The counts of the load. */
 export interface Counts {
   /** Frames that came within the window, on all sockets. */
   readonly delivered: number;
-  /** Of the messages made within the window, in milliseconds; NaN when none came. */
+  /** Latencies of the messages made within the window, in milliseconds; NaN when none came. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   /** Messages that were published and had not come when it was asked. */

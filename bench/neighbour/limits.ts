@@ -5,7 +5,7 @@ import { parseSettings, type Settings } from '../../sidecar/settings/settings';
 import { ASSERTION_SECRET } from '../peers/ws-bridge';
 import type { Rate } from './pursue';
 
-/** What a message is for: the two have byte rates of their own. */
+/** The use of a message: the two have byte rates of their own. */
 export type MessageKind = 'command' | 'relay';
 
 /** Sockets of one tenant that all send as much. */
@@ -14,7 +14,7 @@ export interface Crowd {
   readonly users: number;
 }
 
-/** What the bridge's documents let one client do, as shipped. */
+/** The limits of one client by the bridge's documents, as shipped. */
 export interface Limits {
   readonly settings: Settings;
   /** The largest command, relayed message and message on a one-way route, in bytes. */

@@ -2,21 +2,21 @@ import { LatencyHistogram } from '../latency-histogram';
 import type { Figures } from '../median';
 import { phaseAt, PHASES, type Phase, type Schedule } from './schedule';
 
-/** What can go wrong for tenant B, each counted. */
+/** The faults that tenant B may meet, each counted. */
 export const FAULTS = ['lost', 'doubled', 'gaps', 'closed'] as const;
 export type Fault = (typeof FAULTS)[number];
-/** What takes B its time. */
+/** The acts of B that are timed. */
 export const LATENCIES = ['token', 'ack', 'connect'] as const;
 export type Latency = (typeof LATENCIES)[number];
 
 /** One phase of tenant B, as it crosses from process to process. */
 export interface PhaseFigures {
   readonly figures: Figures;
-  /** What B was refused, and why, with how often. */
+  /** The refusals of B, why, and how often. */
   readonly refusals: Readonly<Record<string, number>>;
 }
 
-/** What tenant B met, phase by phase: each thing counts to the phase in which it began. */
+/** Tenant B's observations, phase by phase: each thing counts to the phase in which it began. */
 export class Observations {
   readonly #schedule: Schedule;
   readonly #phases: Readonly<Record<Phase, PhaseNotes>>;
@@ -26,7 +26,7 @@ export class Observations {
     this.#phases = { calm: new PhaseNotes(), within: new PhaseNotes(), over: new PhaseNotes() };
   }
 
-  /** What begins after the last phase is not timed. */
+  /** An act that begins after the last phase is not timed. */
   latency(kind: Latency, beganUs: number, endedUs: number): void {
     if (beganUs >= this.#schedule.endUs) return;
     this.#at(beganUs)?.latencies[kind].record(endedUs - beganUs);

@@ -8,7 +8,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** Of what a limit allows, who is clever takes so much: the bridge's clock and ours differ by what the way takes. */
+/** A clever client takes this part of its limit: the bridge's clock and ours differ by the time of the way. */
 const SHARE = 0.9;
 
 /** When the next is due of those that stay just within a rate, in microseconds after the first. */

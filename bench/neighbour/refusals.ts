@@ -1,4 +1,4 @@
-/** What a bridge has done to those that are over their rates. */
+/** A bridge's acts against clients that are over their rates. */
 export interface RateRefusals {
   /** Messages that were answered with TOO_MANY_MESSAGES. */
   readonly messages: number;

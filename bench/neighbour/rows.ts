@@ -2,7 +2,7 @@ import { medians, type Figures } from '../median';
 import { cell, table } from '../table';
 import { ratio } from './verdict';
 
-/** What B met in one phase of one attack. */
+/** B's observations in one phase of one attack. */
 export interface Result {
   readonly name: string;
   readonly calm: Figures;

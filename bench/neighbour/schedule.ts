@@ -1,4 +1,4 @@
-/** What tenant B goes through, one after the other: nobody beside it, A within its limits, A beyond them. */
+/** The phases that tenant B goes through: nobody beside it, A within its limits, A beyond them. */
 export const PHASES = ['calm', 'within', 'over'] as const;
 export type Phase = (typeof PHASES)[number];
 /** A phase in which A attacks. */

@@ -6,7 +6,7 @@ import { ROOT } from '../peers/node-server';
 const MANIFEST = 'deploy/kubernetes/bridge.yaml';
 const CONTAINER = 'ws-bridge';
 
-/** What the deployment files give a bridge's container, in bytes. */
+/** The memory that the deployment files give a bridge's container, in bytes. */
 export function shippedMemoryBytes(): number {
   return memoryLimitOf(readFileSync(join(ROOT, MANIFEST), 'utf8'), CONTAINER);
 }

@@ -31,19 +31,22 @@ const REST_MS = 3000;
 
 /** How a trial is run. */
 export interface TrialOptions {
-  /** Of each phase. */
+  /** Seconds of each phase. */
   readonly seconds: number;
   readonly nodeFlags: readonly string[];
 }
 
-/** What one attack did. */
+/** The outcome of one attack. */
 export interface TrialOutcome {
-  /** What B met, with the bridge's memory and the cores of bridge and A. */
+  /** B's observations, with the bridge's memory and the cores of bridge and A. */
   readonly phases: Readonly<Record<Phase, PhaseFigures>>;
   readonly deeds: Readonly<Record<Strength, Deeds>>;
 }
 
-/** Milliseconds that what A left is kept for it: as long as A attacks, so that no less of it adds up than with 60 seconds. */
+/**
+ * Milliseconds that the bridge keeps A's frames after A left. It is as long as A attacks, so that no less adds up than
+ * with 60 seconds.
+ */
 export function lingerMs(seconds: number): number {
   return 2 * seconds * 1000;
 }

@@ -13,7 +13,7 @@ export interface Bounds {
 const MOST_RATIO = 2;
 /** The longest that /livez may take, in milliseconds. */
 const MOST_LIVEZ_MS = 200;
-/** What may stay of the memory that A cost, in MB: a heap does not shrink to what it was. */
+/** The part that may stay of the memory that A cost, in MB: a heap does not shrink to its old size. */
 const MOST_STAYING_MB = 128;
 
 /** How many times as long as in the calm phase; NaN when either was not measured. */
@@ -21,7 +21,7 @@ export function ratio(calm: number | undefined, beside: number | undefined): num
   return (beside ?? NaN) / (calm ?? NaN);
 }
 
-/** What is over a bound while A attacks, each as a few words; empty when all is well. */
+/** The bounds that are passed while A attacks, each as a few words; empty when all is well. */
 export function verdictOf(calm: Figures, beside: Figures, { memoryMb, coalesceMs }: Bounds): string[] {
   const figure = (name: string): number => beside[name] ?? NaN;
   const counted = ['lost', 'doubled', 'gaps', 'closed', 'refused'].filter((name) => figure(name) > 0);
@@ -37,7 +37,7 @@ export function verdictOf(calm: Figures, beside: Figures, { memoryMb, coalesceMs
   ];
 }
 
-/** What is later by no more than a busy bridge gathers frames for is as it should be, however little it is late when calm. */
+/** A frame may be later by the time for which a busy bridge gathers frames, however little it is late when calm. */
 function isSlow(calmMs = NaN, besideMs: number, coalesceMs: number): boolean {
   // None at all: everything was refused, or had no answer.
   if (Number.isNaN(besideMs)) return true;

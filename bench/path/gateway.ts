@@ -8,7 +8,7 @@ export interface GatewayPlace {
   readonly socketPath: string;
   /** The plugin's description, for `query_cmd`. */
   readonly infoFile: string;
-  /** What kong.yml's `{vault://env/…}` names. */
+  /** The variables that kong.yml's `{vault://env/…}` names. */
   readonly env: Readonly<Record<string, string>>;
   readonly nodeFlags: readonly string[];
 }

@@ -3,7 +3,7 @@ import type { Gateway } from './gateway';
 import { kong } from './kong';
 import { standIn } from './stand-in';
 
-/** What `--gateway` takes. */
+/** The values of `--gateway`. */
 export const GATEWAY_NAMES = ['kong', 'stand-in'] as const;
 export type GatewayName = (typeof GATEWAY_NAMES)[number];
 

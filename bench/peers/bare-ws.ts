@@ -5,7 +5,7 @@ import { ASSERTION_SECRET, assertedHeaders } from './ws-bridge';
 /** Who verifies the assertion: jose, as one would write it, or the bridge's own code, which is quicker. */
 export type Verifier = 'jose' | 'bridge';
 
-/** What an upgrade costs at least: ws, and the same assertion verified. It relays nothing and asks no Redis. */
+/** The least that an upgrade costs: ws, and the same assertion verified. It relays nothing and asks no Redis. */
 export const bareWs = (verifier: Verifier): Peer => ({
   name: `ws, assertion verified by ${verifier}`,
   prepare: () => Promise.resolve(undefined),

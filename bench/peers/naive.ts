@@ -2,7 +2,7 @@ import type { Peer } from '../peer';
 import { channelPath } from './channel-of';
 import { nodeServer, peerEnvironment } from './node-server';
 
-/** What one writes first: ws and ioredis, one `send` a frame, nobody is asked who he is. */
+/** A first try: ws and ioredis, one `send` a frame, nobody is asked who he is. */
 export const naive: Peer = {
   name: 'ws + ioredis',
   prepare: () => Promise.resolve(undefined),

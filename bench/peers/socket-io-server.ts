@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { Redis } from 'ioredis';
 import { load } from './installed';
 
-/** What is used of Socket.IO and its adapter. */
+/** The part of Socket.IO and its adapter that is used. */
 interface SocketIo {
   readonly Server: new (server: ReturnType<typeof createServer>, options: { adapter: unknown }) => Server;
 }

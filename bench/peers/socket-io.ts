@@ -3,7 +3,7 @@ import { channelPath } from './channel-of';
 import { install, load, NOTEPACK, SOCKET_IO, SOCKET_IO_REDIS_ADAPTER } from './installed';
 import { nodeServer, peerEnvironment } from './node-server';
 
-/** What is used of notepack.io. */
+/** The part of notepack.io that is used. */
 interface Notepack {
   encode(value: unknown): Buffer;
 }

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { load } from './installed';
 
-/** What is used of uWebSockets.js. */
+/** The part of uWebSockets.js that is used. */
 interface UWebSockets {
   App(): App;
 }

@@ -13,7 +13,7 @@ import { Worker } from '../worker';
 import { TOKEN_SECRET } from './config';
 import type { PluginServerPlan } from './plans';
 
-/** What a plugin server is put to. */
+/** The load that a plugin server is put to. */
 export interface Work {
   /** Users, each with a token of its own, asked about in turn. */
   readonly users: number;

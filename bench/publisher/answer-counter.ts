@@ -4,7 +4,7 @@ const BEGINNING = Buffer.from('HTTP/1.');
 /** Counts the answers in what an HTTP server sends, however it is cut. Their bodies hold no such beginning. */
 export class AnswerCounter {
   count = 0;
-  /** What may be the first part of a beginning. */
+  /** Text that may be the first part of a beginning. */
   #rest: Buffer = Buffer.alloc(0);
 
   push(chunk: Buffer): void {

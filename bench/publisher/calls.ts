@@ -7,7 +7,7 @@ export interface Feed {
   readonly messages: readonly Buffer[];
 }
 
-/** What is published, in turn and at a steady rate. */
+/** The messages to publish, in turn and at a steady rate. */
 export interface PublishRequest extends Feed {
   readonly messagesPerSecond: number;
   /** Microseconds of `clockUs`. */
@@ -15,13 +15,13 @@ export interface PublishRequest extends Feed {
   readonly endUs: number;
 }
 
-/** What was published. */
+/** The messages that were published. */
 export interface Published {
   /** Messages, a channel. */
   readonly counts: readonly number[];
 }
 
-/** What the publisher process does when it is called. */
+/** The calls of the publisher process. */
 export interface PublisherCalls {
   publish(request: PublishRequest): Promise<Published>;
 }

@@ -32,7 +32,7 @@ async function publish(request: PublishRequest): Promise<Published> {
       if (message === undefined) throw new RangeError('no such channel');
       const index = counts[channel] ?? 0;
       counts[channel] = index + 1;
-      // What had to wait for room here has waited since it was due.
+      // A message that had to wait for room here has waited since it was due.
       const dueUs = startUs + Math.floor((sent * 1_000_000) / messagesPerSecond);
       writeStamp(message, offsets[channel] ?? -1, index, isBounded ? dueUs : nowUs);
       batch.push(Buffer.from(message));

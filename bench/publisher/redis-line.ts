@@ -6,7 +6,7 @@ import { REPLIED, REPLY_OFF, REPLY_ON } from './resp';
 /** Commands for Redis, pipelined, with the answers left out. */
 export class RedisLine implements Line {
   readonly #socket: Socket;
-  /** What Redis has not taken yet waits in this process. */
+  /** Bytes that Redis has not taken yet wait in this process. */
   readonly room = Infinity;
 
   private constructor(socket: Socket) {

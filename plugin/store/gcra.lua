@@ -1,20 +1,21 @@
 -- GCRA (ITU-T I.371), several limits at once: admitted by all of them, or charged to none.
 --
--- KEYS[i]      the limit's key; holds its theoretical arrival time (TAT), microseconds since the epoch ARGV[2i-1]
--- emission interval, microseconds: window / limit, rounded up, so that no window gets more ARGV[2i]     burst: how many
--- may come ahead of the sustained rate
+-- KEYS[i]      the limit's key; holds its theoretical arrival time (TAT), microseconds since the epoch
+-- ARGV[2i-1]   emission interval, microseconds: window / limit, rounded up, so that no window gets more
+-- ARGV[2i]     burst: how many may come ahead of the sustained rate
 --
 -- When a tenant's tier chooses among a limit's figures, these follow behind those of the n limits:
 --
--- KEYS[n+j]    the key of another choice ARGV[…]      four for each: the number of its limit, the tier that chooses it
--- ('' for any, goes first), interval, burst KEYS[last]   the key that holds the tenant's tier, of which 257 bytes are
--- read at most ARGV[last]   n
+-- KEYS[n+j]    the key of another choice
+-- ARGV[…]      four for each: the number of its limit, the tier that chooses it ('' for any, goes first), interval, burst
+-- KEYS[last]   the key that holds the tenant's tier, of which 257 bytes are read at most
+-- ARGV[last]   n
 --
--- Returns {admitted, remaining, retry_after_us, reset_us, ...}. `admitted` is 1 or 0. Then come the three figures of
--- each limit in turn. When there are choices, a number behind them says what the tier's key held. It is 0 for nothing
--- and j for a tier that chooses KEYS[n+j]. It is -1 for a tier that no limit names, and -2 for no text, or nothing that
--- may be read. Time is this server's own, so that all gatekeepers share one clock. gcra.ts is its twin for a process's
--- memory.
+-- Returns {admitted, remaining, retry_after_us, reset_us, ...}. `admitted` is 1 or 0. Then come the three figures of each
+-- limit in turn. When there are choices, a number behind them says what the tier's key held. It is 0 for nothing and j for
+-- a tier that chooses KEYS[n+j]. It is -1 for a tier that no limit names, and -2 for no text, or nothing that may be read.
+-- Time is this server's own, so that all gatekeepers share one clock.
+-- gcra.ts is its twin for a process's memory.
 
 local has_choices = #ARGV ~= 2 * #KEYS
 local n = has_choices and tonumber(ARGV[#ARGV]) or #KEYS

@@ -9,7 +9,7 @@ export const TOKEN_VARIABLE = 'WS_TOKEN';
 // RFC 7515 §7.1: parts in base64url between dots. A WebSocket's subprotocol, in which `tail` sends it, takes these as well.
 const TOKEN = /^[\w.-]+$/;
 
-/** What `--help` says of it. */
+/** The text of `--help` about it. */
 export const TOKEN_HELP = `the user's token, with or without "Bearer", or - to read it from standard input; ${TOKEN_VARIABLE} when left out`;
 
 /**

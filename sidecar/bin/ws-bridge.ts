@@ -99,7 +99,7 @@ async function run(): Promise<void> {
 }
 
 async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags): Promise<void> {
-  // What runs the bridge alone need not load it.
+  // A command line that only runs the bridge need not load it.
   const [{ diagnose }, { findingLine }] = await Promise.all([
     import('../doctor/doctor.js'),
     import('../doctor/finding.js'),

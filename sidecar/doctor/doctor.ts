@@ -4,7 +4,7 @@ import { holds, type Finding } from './finding';
 import { checkRedis } from './redis-checks';
 import { checkSettings } from './settings-checks';
 
-/** What `ws-bridge doctor` is told. */
+/** The arguments of `ws-bridge doctor`. */
 export interface DoctorOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The gateway to go through; only what needs no gateway is checked when undefined. */
@@ -15,7 +15,7 @@ export interface DoctorOptions {
   readonly now: () => number;
 }
 
-/** Checks one after the other, each told as soon as it is known. What builds on a failed one is left out. */
+/** Checks one after the other, each told as soon as it is known. A check that builds on a failed one is left out. */
 export async function* diagnose({ env, gateway, timeoutMs, now }: DoctorOptions): AsyncGenerator<Finding> {
   const { findings, settings, routes } = await checkSettings(env);
   yield* findings;

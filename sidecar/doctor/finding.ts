@@ -1,13 +1,13 @@
 import { visibleLines } from '../../stdio/visible';
 
-/** What one check found. */
+/** The finding of one check. */
 export interface Finding {
-  /** What was checked, in a word. */
+  /** The thing that was checked, in a word. */
   readonly subject: string;
   readonly ok: boolean;
   /** It can be used so, and means something that its operator should know. */
   readonly isDoubtful?: boolean;
-  /** What holds, or what is wrong and what to do about it. Quotes no secret. */
+  /** The fact that holds, or the fault and the way to mend it. Quotes no secret. */
   readonly text: string;
 }
 

@@ -17,16 +17,16 @@ import { connectOnce } from './redis-connect';
 import { matchRoute } from '../routes/match';
 import type { RedisSettings } from '../redis/settings';
 
-/** What the way through the gateway is tried with. */
+/** The way through the gateway is tried with these. */
 export interface GatewayCheck {
   /** `wss://gateway.example`, with the path under which it serves the routes, if there is one. */
   readonly url: URL;
   readonly token: string;
   /** A route with a session of its own, so that nobody else sees what is published; with or without a query. */
   readonly path: string;
-  /** Where what is published goes. */
+  /** The Redis that messages are published to. */
   readonly redis: RedisSettings;
-  /** What it is called there. */
+  /** The names in it. */
   readonly names: RedisNames;
   readonly routes: readonly Route[];
   /** For each step, in milliseconds. */
@@ -72,9 +72,9 @@ function sessionRoute({ routes, path }: GatewayCheck): Route | undefined {
 
 /** How an upgrade ended. */
 interface Upgraded {
-  /** What came instead of an open socket. */
+  /** The finding where no socket opened. */
   readonly refused: Finding | undefined;
-  /** What is known of the Kong that answered. */
+  /** The findings about the Kong that answered. */
   readonly kong: readonly Finding[];
 }
 

@@ -3,7 +3,7 @@ import { doubts, type Finding } from './finding';
 
 const KONG = /\bkong\/(\d+)\.(\d+)(?:\.\d+)*/i;
 
-/** What a Kong that is too old means, as far as `Via` (RFC 9110 §7.6.3) or `Server` tells it. */
+/** The finding about a Kong that is too old, as far as `Via` (RFC 9110 §7.6.3) or `Server` tells its version. */
 export function kongFinding({ via, server }: IncomingHttpHeaders): readonly Finding[] {
   const match = KONG.exec(String(via)) ?? KONG.exec(String(server));
   if (match === null) return [];

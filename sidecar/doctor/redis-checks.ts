@@ -45,7 +45,7 @@ async function connectAnywhere(commands: Commands, settings: RedisSettings, log:
   } catch (error) {
     const [node] = redisTarget(settings).nodes;
     if (!(commands instanceof Cluster) || node === undefined) throw error;
-    // Of a cluster's nodes ioredis says only that none could be asked; one says itself why.
+    // ioredis says of a cluster's nodes only that none could be asked; one says itself why.
     const redis = shardConnection('subscriber', node, settings, log);
     await connectOnce(redis, settings.redisTimeoutMs).finally(() => disconnect(redis));
     throw error;

@@ -14,7 +14,7 @@ import { doubts, fails, holds, type Finding } from './finding';
 import { RouteError } from '../routes/compile';
 import { redisTarget } from '../redis/settings';
 
-/** What the settings came to. */
+/** The outcome of the check of the settings. */
 export interface SettingsCheck {
   readonly findings: readonly Finding[];
   /** Undefined when they cannot be used. */

@@ -1,7 +1,10 @@
 import { batchLength, batchOf, type WriteBatch } from './write-batch';
 import type { Outgoing } from './frame';
 
-/** What waits for a socket that does not take more now: not written yet, so it is still ours to replace. */
+/**
+ * The messages that wait for a socket that does not take more now. They are not written yet, so they are still ours to
+ * replace.
+ */
 export class BackpressureQueue {
   #items: Outgoing[] = [];
   #start = 0;
@@ -9,12 +12,12 @@ export class BackpressureQueue {
   #noteBytes = 0;
   #frames = 0;
 
-  /** Of all that waits. */
+  /** The bytes of all messages that wait. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Of what can not be replaced. */
+  /** The bytes of messages that cannot be replaced. */
   get noteBytes(): number {
     return this.#noteBytes;
   }
@@ -47,8 +50,8 @@ export class BackpressureQueue {
   }
 
   /**
-   * Leaves out all data, and with it the gaps before the new one, which says from where the client counts on.
-   * What else waits stays, in order; the gap goes where the first of what is left out was.
+   * Leaves out all data, and with it the gaps before the new one, which says from where the client counts on. Other
+   * messages stay, in order. The gap goes where the first message was that is left out.
    * @param gap undefined for a client that is not told of gaps
    */
   leaveOut(gap: Outgoing | undefined): void {

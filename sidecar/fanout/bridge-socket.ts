@@ -13,9 +13,9 @@ export interface SocketOwner {
 }
 
 /**
- * A WebSocket of ws beside which the bridge writes whole frames of its own to the same stream. That is sound
- * because ws (without compression) writes its own frames, those of pings, pongs and closing, to that stream at
- * once and whole, and because every close frame of ws, also the answer to a client's, goes through `close`.
+ * A WebSocket of ws beside which the bridge writes whole frames of its own to the same stream. That is sound for two
+ * reasons. ws (without compression) writes its own frames, those of pings, pongs and closing, to that stream at once
+ * and whole. Every close frame of ws, also the answer to a client's, goes through `close`.
  */
 export class BridgeSocket extends WebSocket {
   /** Called before a close frame is sent: the last chance to write. */
@@ -40,7 +40,7 @@ export class BridgeSocket extends WebSocket {
         this.owner?.closed(args[0] as number);
         return true;
       case 'error':
-        // What is wrong is in the close code; without a listener it would end the process.
+        // The close code says the fault; without a listener it would end the process.
         return true;
       default:
         return super.emit(event, ...args);
@@ -53,8 +53,8 @@ export class BridgeSocket extends WebSocket {
   }
 
   /**
-   * Cuts the connection with a reset (RFC 9293 §3.10.7): a client that reads nothing would not notice an orderly end, and
-   * what it left in the kernel would stay there for minutes.
+   * Cuts the connection with a reset (RFC 9293 §3.10.7). A client that reads nothing would not notice an orderly end.
+   * The bytes that it left in the kernel would stay there for minutes.
    */
   reset(): void {
     const { _socket: socket } = this as unknown as { readonly _socket?: Socket };

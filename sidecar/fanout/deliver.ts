@@ -18,8 +18,8 @@ export function tellRefused(receivers: Members<Receiver>): void {
 }
 
 /**
- * Hands a message of a channel to each of its receivers: what a service published as it is, text when it is
- * valid UTF-8 (RFC 6455 §5.6) and binary otherwise; what a peer sent as it came, to every other peer.
+ * Delivers a message of a channel to each of its receivers. A service's message goes out as it is: as text when it is
+ * valid UTF-8 (RFC 6455 §5.6), else as binary. A peer's message goes out as it came, to every other peer.
  */
 export function deliver(message: Buffer, receivers: Members<Receiver>): void {
   const binary = !isUtf8(message);

@@ -3,16 +3,16 @@ export type UtilizationMeter = () => number;
 
 /** Between two looks at the loop's utilisation, in milliseconds. */
 export const SAMPLE_INTERVAL_MS = 50;
-/** A loop busier than this is given longer turns… */
+/** A loop busier than this flushes later… */
 export const BUSY_UTILIZATION = 0.6;
 /** …until it is less busy than this. */
 export const CALM_UTILIZATION = 0.4;
-/** While the loop is busy a turn waits so many times as long as the writes of the last one took. */
+/** While the loop is busy a flush waits so many times as long as the writes of the last one took. */
 export const WAIT_PER_WRITE_TIME = 3;
 
 /**
- * Decides how long a turn gathers frames before they are written. While the loop has time, not at all. Once it is
- * busy, in proportion to what writing costs: so that all writes together take a bounded part of its time.
+ * Decides how long a flush gathers frames before it writes them. While the loop has time, not at all. Once it is busy,
+ * in proportion to the cost of writing: so that all writes together take a bounded part of its time.
  */
 export class FlushDelay {
   readonly #maxDelayMs: number;
@@ -36,7 +36,7 @@ export class FlushDelay {
     return Math.max(0, wanted - (nowMs - this.#wroteAtMs));
   }
 
-  /** A turn's frames were written, from one moment to the other. */
+  /** A flush's frames were written, from one moment to the other. */
   wrote(fromMs: number, toMs: number): void {
     this.#writeMs = toMs - fromMs;
     this.#wroteAtMs = toMs;

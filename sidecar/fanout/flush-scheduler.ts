@@ -4,7 +4,7 @@ import { LoopShares, type Owner, type Steps } from '../lib/loop-shares';
 import type { FlushDelay } from './flush-delay';
 import { FrameList } from './frame-list';
 
-/** Something that frames wait in until the turn ends. */
+/** Something that frames wait in until the flush. */
 export interface Waiting {
   /** Whose it is. */
   readonly owner: Owner;
@@ -15,24 +15,24 @@ export interface Waiting {
 }
 
 /**
- * So many small writes at a stretch. By number and not by time: on a busy machine turns would be cut that are short, and gathered
- * less each frame costs more.
+ * So many small writes at a stretch. They are bounded by number and not by time: on a busy machine short flushes would
+ * be cut. Frames that are gathered less cost more.
  */
 export const MAX_SMALL_WRITES = 1024;
 
 /**
- * Gathers what comes for sockets and ends with one write for each: at the end of the event loop's turn when the
- * loop has time, later when it is busy. Large writes, and small ones for very many sockets, go out in the loop's shares: frames
- * for many sockets of one tenant hold up nobody else.
+ * Gathers the frames for sockets, and flushes each socket with one write. It flushes at the end of the event loop's
+ * turn when the loop has time, later when it is busy. Large writes, and small ones for very many sockets, go out in the
+ * loop's shares. So frames for many sockets of one tenant hold up nobody else.
  */
 export class FlushScheduler {
-  /** What its sockets hold back. */
+  /** Counts the messages that its sockets hold back. */
   readonly heldCount = new HeldCount();
   readonly #flushDelay: FlushDelay;
   readonly #onWritten: (lagMs: number) => void;
   readonly #shares: LoopShares;
   readonly #nowMs: () => number;
-  /** Of what takes no time. */
+  /** The owner of steps that take no time. */
   readonly #owner = Symbol('turn');
   #waiting: Waiting[] = [];
   #empty = FrameList.empty();
@@ -40,7 +40,7 @@ export class FlushScheduler {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param onWritten told of the time from a turn's first frame to the last of its writes, in milliseconds
+   * @param onWritten told of the time from a flush's first frame to the last of its writes, in milliseconds
    * @param nowMs milliseconds of a clock that nobody sets
    */
   constructor(
@@ -55,7 +55,7 @@ export class FlushScheduler {
     this.#nowMs = nowMs;
   }
 
-  /** Asks for {@link Waiting.flush} at the end of the turn. @returns the empty list, shared by all in this turn */
+  /** Asks for {@link Waiting.flush} at the next flush. @returns the empty list, shared by all in this turn */
   join(waiting: Waiting): FrameList {
     if (this.#waiting.push(waiting) === 1) this.#begin();
     return this.#empty;
@@ -66,11 +66,11 @@ export class FlushScheduler {
     this.#shares.once(owner, step);
   }
 
-  /** Ends the turn now: writes what is small, for not too many sockets, and leaves the rest to the shares. */
+  /** Flushes now: writes small amounts, for not too many sockets, and leaves the rest to the shares. */
   end(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    // What was put together is not kept longer than its turn.
+    // Frames that were put together are not kept longer than until their flush.
     this.#empty = FrameList.empty();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -92,7 +92,10 @@ export class FlushScheduler {
     else this.#share(left, beganAtMs);
   }
 
-  /** What is left of a turn: each owner's goes on by itself. What comes for one that is left is written with it. */
+  /**
+   * Leaves the sockets that are left of a flush to the shares: each owner's go on by themselves. Frames that come for
+   * one of them meanwhile are written with it.
+   */
   #share(left: readonly Waiting[], beganAtMs: number): void {
     const byOwner = new Map<Owner, Waiting[]>();
     for (const each of left) {

@@ -2,11 +2,11 @@ import { batchLength, batchOf, type WriteBatch } from './write-batch';
 import type { Outgoing } from './frame';
 
 /**
- * What came for a socket in one turn, in order: a list that is never changed. Sockets that got the same items in
- * the same turn hold the same list, so what is written to them is put together once.
+ * The frames that came for a socket since the last flush, in order: a list that is never changed. Sockets that got the
+ * same items since hold the same list, so the bytes to write are put together once.
  */
 export class FrameList {
-  /** Of all its items on the wire. */
+  /** The bytes of all its items on the wire. */
   readonly bytes: number;
   readonly #previous: FrameList | undefined;
   readonly #item: Outgoing | undefined;
@@ -19,7 +19,7 @@ export class FrameList {
     this.bytes = (previous?.bytes ?? 0) + (item?.wire.length ?? 0);
   }
 
-  /** The empty list, from which a turn's others grow. */
+  /** The empty list, from which a flush's others grow. */
   static empty(): FrameList {
     return new FrameList(undefined, undefined);
   }

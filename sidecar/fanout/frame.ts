@@ -2,7 +2,7 @@ import { CONTROL_FRAME_PREFIX } from '../../protocol/frames';
 import { BUFFER_OVERHEAD_BYTES, Keepers } from '../lib/keepers';
 import { isBinary, payloadBytesAt, encodeFrame } from './frame-encoding';
 
-/** What goes out on sockets: one whole frame of RFC 6455, shared by all that it goes to. */
+/** One whole frame of RFC 6455, shared by all sockets that it goes to. */
 export interface Outgoing {
   readonly wire: Buffer;
   /** The payload is at the wire's end. */

@@ -1,11 +1,11 @@
 import type { Outgoing } from './frame';
 
 /**
- * All sockets of a bridge together hold back so much at most, in bytes. What is over that is written at once, however long it
- * takes: the loop's time is worth less than the bridge's memory.
+ * All sockets of a bridge together hold back so much at most, in bytes. Messages over that are written at once, however
+ * long it takes: the loop's time is worth less than the bridge's memory.
  */
 export const MAX_HELD_BYTES = 33_554_432;
-/** What a message costs each socket that holds it back, besides its own bytes. */
+/** The bytes that a message costs each socket that holds it back, besides its own. */
 const ENTRY_BYTES = 64;
 
 /** Counts what sockets hold back: a message that many of them hold takes its memory once. */
@@ -42,7 +42,10 @@ export class HeldCount {
   }
 }
 
-/** What a socket holds back until the loop has time for what came before it, in order. Whether its client is too slow is not known before. */
+/**
+ * The messages that a socket holds back until the loop has time for those before them, in order. Whether its client is
+ * too slow is not known before.
+ */
 export class HeldBack<Entry extends { readonly item: Outgoing }> {
   readonly #count: HeldCount;
   #entries: Entry[] = [];

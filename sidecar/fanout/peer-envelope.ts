@@ -1,4 +1,4 @@
-/** What a collaboration message begins with on its way between bridges: 0xFF, `ws-bridge/peer`, version 1. */
+/** The beginning of a collaboration message on its way between bridges: 0xFF, `ws-bridge/peer`, version 1. */
 export const ENVELOPE_MAGIC = Buffer.concat([
   Buffer.of(0xff),
   Buffer.from('ws-bridge/peer', 'latin1'),

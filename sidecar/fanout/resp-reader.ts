@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** What a {@link RespReader} hands on, in the order in which Redis sent it. */
+/** A {@link RespReader} hands bytes on to it, in the order in which Redis sent them. */
 export interface MessageListener {
   /** A message of a channel. The payload is a view of what was read: copy what is kept. */
   message(channel: string, payload: Buffer): void;
@@ -8,7 +8,7 @@ export interface MessageListener {
   others(bytes: Buffer): void;
 }
 
-/** What a message begins with after its first byte, which is `*` in RESP2 and `>` in RESP3. */
+/** The beginning of a message after its first byte, which is `*` in RESP2 and `>` in RESP3. */
 const HEADS = ['3\r\n$7\r\nmessage\r\n$', '3\r\n$8\r\nsmessage\r\n$'].map((head) =>
   Buffer.from(head, 'latin1'),
 );
@@ -17,8 +17,8 @@ const [ARRAY, PUSH, BULK, MAP, SET, ATTRIBUTE, VERBATIM, BULK_ERROR] = Buffer.fr
 const INCOMPLETE = -1;
 
 /**
- * Tells messages apart from all else that Redis sends on a subscribed connection (RESP2 and RESP3), with as little
- * work a message as can be: a busy bridge reads more messages than anything else.
+ * Tells messages apart from all else that Redis sends on a subscribed connection (RESP2 and RESP3). It does so with as
+ * little work a message as can be: a busy bridge reads more messages than anything else.
  */
 export class RespReader {
   readonly #listener: MessageListener;
@@ -160,8 +160,8 @@ function numberAt(bytes: Buffer, at: number): number {
 }
 
 /**
- * Hands the messages of a connection's channels to `onMessage` as they are read, past ioredis, which gets the rest
- * of what Redis sends: half of a message's cost is in ioredis's making of replies and events.
+ * Hands the messages of a connection's channels to `onMessage` as they are read, past ioredis. ioredis gets all else
+ * that Redis sends. Half of a message's cost would be ioredis's making of replies and events.
  */
 export function tapMessages(redis: Redis, onMessage: MessageListener['message']): void {
   // ioredis listens to the new stream by now, and nothing was read from it yet.

@@ -13,11 +13,11 @@ import type { FlushScheduler, Waiting } from './flush-scheduler';
 import type { Unsent } from './unsent-budget';
 import type { UnsentBound } from '../metrics/outcomes';
 
-/** What a send queue does about a client that does not take its frames. */
+/** A send queue's policy for a client that does not take its frames. */
 export interface SendQueuePolicy {
   /** Whose writes they are: those of one owner hold up no other's. */
   readonly owner: Owner;
-  /** Of what waits for the client; past that it is too slow. */
+  /** The most bytes that may wait for the client; past that it is too slow. */
   readonly maxBufferBytes: number;
   readonly slowConsumer: SlowConsumerPolicy;
   /** Makes the count of what waits for the client beside that of all others; asked once something waits. */
@@ -26,7 +26,7 @@ export interface SendQueuePolicy {
   readonly onTooSlow: () => void;
 }
 
-/** What a send queue counts. */
+/** The counters of a send queue. */
 export type SendQueueMetrics = Pick<RouteMetrics, 'traffic' | 'slowConsumer'>;
 
 /** Who counts a client's data frames, and so can say that some were left out. */
@@ -43,10 +43,10 @@ interface Held {
 }
 
 /**
- * What goes out on one socket, in order: one write a turn with all that came in it, and no more once the kernel
- * takes no more. What waits then is bounded by the limit, one message and one write. What is more than that only because the
- * loop had no time yet is held back: whether the client is too slow shows when the write comes. After the socket has begun
- * to close nothing is sent.
+ * Sends the frames of one socket, in order. It makes one write a flush with all frames that came since the last, and
+ * none once the kernel takes no more. The frames that wait then are bounded by the limit, one message and one write.
+ * Frames over the limit only because the loop had no time yet are held back. Whether the client is too slow shows when
+ * the write comes. After the socket has begun to close nothing is sent.
  */
 export class SendQueue implements Waiting {
   readonly #socket: UnderlyingSocket;
@@ -54,11 +54,11 @@ export class SendQueue implements Waiting {
   readonly #scheduler: FlushScheduler;
   readonly #metrics: SendQueueMetrics;
   readonly #policy: SendQueuePolicy;
-  /** What came in this turn. */
+  /** The frames that came since the last flush. */
   #run: FrameList | undefined;
-  /** What came since the stream takes no more. */
+  /** The frames that came since the stream takes no more. */
   #backpressure: BackpressureQueue | undefined;
-  /** What came since more than the limit waits for the loop's time. */
+  /** The frames that came since more than the limit waits for the loop's time. */
   #held: HeldBack<Held> | undefined;
   /** Made when the stream took no more for the first time. */
   #unsent: Unsent | undefined;
@@ -144,7 +144,7 @@ export class SendQueue implements Waiting {
     return !this.#isSealed && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  /** Whether more than the limit waits for the client. What only waits for the turn's end does not count. */
+  /** Whether more than the limit waits for the client. Frames that only wait for the flush do not count. */
   get #isOverfull(): boolean {
     return this.#unsentBytes > this.#policy.maxBufferBytes || this.#unsent?.over !== undefined;
   }
@@ -242,7 +242,7 @@ export class SendQueue implements Waiting {
   #tooSlow(): false {
     const bound = this.#bound;
     this.#metrics.slowConsumer('closed', bound);
-    // What is to be freed is not written to a client that does not read.
+    // Bytes that are to be freed are not written to a client that does not read.
     if (bound !== 'socket') this.discard();
     this.#policy.onTooSlow();
     return false;

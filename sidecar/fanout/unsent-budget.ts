@@ -1,13 +1,13 @@
 import type { UnsentBound } from '../metrics/outcomes';
 
-/** What may wait for all clients of a bridge that take no more, in bytes. */
+/** The most bytes that may wait for all clients of a bridge that take no more. */
 export interface UnsentLimits {
   readonly totalBytes: number;
   /** One tenant's. */
   readonly tenantBytes: number;
 }
 
-/** What waits for one client. */
+/** The bytes that wait for one client. */
 export class Unsent {
   readonly #budget: UnsentBudget;
   readonly #tenant: string;
@@ -32,9 +32,10 @@ export class Unsent {
 }
 
 /**
- * Counts by tenant what waits in a bridge for clients that take no more. A tenant over its share meets it with every client that
- * something waits for. When it is too much of all together, those do that have more than an equal part of it: a tenant with less
- * never pays for another. A frame that waits for many counts for each of them, though uncopied it takes memory once.
+ * Counts by tenant what waits in a bridge for clients that take no more. A tenant over its share meets it with every
+ * client that something waits for. When all together have too much, tenants with more than an equal part of it meet it.
+ * A tenant with less never pays for another. A frame that waits for many counts for each of them, though uncopied it
+ * takes memory once.
  */
 export class UnsentBudget {
   readonly #limits: UnsentLimits;
@@ -45,7 +46,7 @@ export class UnsentBudget {
     this.#limits = limits;
   }
 
-  /** Of all clients. */
+  /** The bytes of all clients. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -3,7 +3,7 @@ import type { Outgoing } from './frame';
 /** A write of several frames is up to so many bytes; a larger frame is a write of its own. */
 export const MAX_BATCH_BYTES = 65_536;
 
-/** What is written at once. */
+/** The bytes of one write. */
 export interface WriteBatch {
   readonly wire: Buffer;
   readonly items: readonly Outgoing[];

@@ -4,8 +4,8 @@ import { adminTimeouts, boundAdminServer, type AdminBounds } from '../../protoco
 import { sendJson, sendReadiness, type Readiness } from './readiness';
 
 /**
- * The admin port: `/livez` (the process answers), `/readyz` (200 when all of `readiness` is true, else 503;
- * the body says which is not) and `/metrics` (Prometheus text).
+ * The admin port. `/livez` says that the process answers. `/readyz` is 200 when all of `readiness` is true, else 503;
+ * the body says which is not. `/metrics` is Prometheus text.
  */
 export function createAdminServer(
   readiness: () => Readiness,

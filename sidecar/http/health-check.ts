@@ -3,8 +3,9 @@ import { sendJson, sendReadiness, type Readiness } from './readiness';
 import { HEALTH_PATH } from '../routes/health-path';
 
 /**
- * Whether a plain request is a balancer's check. What a gateway passes on is somebody's request and no check: a route that
- * leads here must not look healthy while the gatekeeper before it is dead, nor tell clients how the bridge is.
+ * Whether a plain request is a balancer's check. A request that a gateway passes on is somebody's and no check. A route
+ * that leads here must not look healthy while the gatekeeper before it is dead. Nor may it tell clients how the bridge
+ * is.
  */
 export function isHealthCheck({ url = '', headers }: Pick<IncomingMessage, 'url' | 'headers'>): boolean {
   return url.split('?', 1)[0] === HEALTH_PATH && headers['x-forwarded-for'] === undefined;

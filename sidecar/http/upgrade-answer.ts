@@ -4,7 +4,7 @@ import { visible } from '../../stdio/visible';
 /** An answer to an upgrade that is not 101, for a person to read. */
 export interface UpgradeAnswer {
   readonly status: number;
-  /** Of its JSON body; empty when it has none. */
+  /** The message in its JSON body; empty when it has none. */
   readonly message: string;
 }
 
@@ -22,7 +22,7 @@ export async function refusalOf(response: IncomingMessage): Promise<UpgradeAnswe
       if (body.length > MAX_BODY_BYTES) break;
     }
   } catch {
-    // What was read is enough.
+    // The bytes that were read are enough.
   }
   return { status: response.statusCode ?? 0, message: printable(messageOf(body)) };
 }

@@ -17,7 +17,7 @@
 -- Returns 0 when the command was added, -1 when it was before, or for how many milliseconds the share has no room for it. Time is this
 -- server's own, so that all bridges share one clock.
 
--- What an entry takes beside its own bytes, and an id.
+-- The bytes that an entry takes beside its own, and those of an id.
 local ENTRY, ID = 64, 64
 local stream, ledger, share, ids = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local bytes = ENTRY
@@ -39,7 +39,8 @@ if max_share > 0 then
   local before = math.min(found, now + window)
   free_at = before + bytes * window / max_share
   if before > now and free_at > now + window then
-    -- Of a command that is not added, so that nothing is written before the entry; a full Redis is to tell it all the same.
+    -- Written only for a command that is not added, so that nothing is written before the entry. A full Redis shall
+    -- answer all the same.
     if found > before then redis.pcall('SET', share, string.format('%.3f', before), 'PX', window) end
     return math.ceil(math.min(free_at - window, before) - now)
   end
@@ -57,8 +58,9 @@ local function is_later(one, other)
   if ms ~= other_ms then return tonumber(ms) > tonumber(other_ms) end
   return tonumber(seq) > tonumber(other_seq)
 end
--- Nothing is ever taken off the total, so no entry that services delete or trim makes it wrong: what the stream has from one entry on is
--- at most what was added from there on. The ledger names an entry for every 64th of the stream's bytes.
+-- Nothing is ever taken off the total, so no entry that services delete or trim makes it wrong. From one entry on the
+-- stream has at most the bytes that were added from there on. The ledger names an entry for every 64th of the stream's
+-- bytes.
 local max_bytes = tonumber(ARGV[2])
 local step = max_bytes / 64
 local total = tonumber(redis.call('ZINCRBY', ledger, bytes, 'total'))

@@ -27,7 +27,7 @@ export interface CommandToAdd {
   readonly entry: readonly string[];
   readonly tenantId: string;
   readonly session: string;
-  /** What it is remembered by in its session; undefined adds it however often it comes. */
+  /** The id by which its session remembers it; undefined adds it however often it comes. */
   readonly onceId: string | undefined;
 }
 
@@ -70,8 +70,8 @@ export class CommandStream {
   }
 
   /**
-   * Adds a command. All that goes with it is done in one step, so that a command whose answer was lost can be sent again and is not
-   * run twice.
+   * Adds a command, with all that goes with it in one step. So a command whose answer was lost can be sent again and is
+   * not run twice.
    * @throws when Redis does not confirm it
    */
   async add({ entry, tenantId, session, onceId }: CommandToAdd): Promise<AddOutcome> {

@@ -35,7 +35,7 @@ export function parseCommand(text: string, maxValues: number): ParsedCommand | C
   if (members === 'too deep') return { fault: EXPECTED_DEPTH, id: edgeId(text) };
   if (members === 'too many values') return { fault: expectedValues(maxValues), id: edgeId(text) };
   const { texts, repeated, hasOthers } = members;
-  // Of two ids none is the command's.
+  // When there are two ids, none is the command's.
   const id = repeated.has('id') ? undefined : stringOf(texts.get('id'), MAX_ID_LENGTH);
   const type = stringOf(texts.get('type'), MAX_TYPE_LENGTH);
   if (repeated.size > 0) return { fault: `expected "${[...repeated].join('", "')}" once`, id };
@@ -68,7 +68,7 @@ export interface CommandOrigin {
   readonly roles: readonly string[];
   readonly session: string;
   readonly requestId: string;
-  /** Of the upgrade, so that what the command causes is part of its trace. */
+  /** The trace of the upgrade, so that the command's effects are part of it. */
   readonly trace: TraceContext | undefined;
 }
 

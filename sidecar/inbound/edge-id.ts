@@ -16,7 +16,7 @@ export function edgeId(first: string, last = first): string | undefined {
     LEADING.exec(first.slice(0, ID_WINDOW))?.[1],
     TRAILING.exec(last.slice(-ID_WINDOW))?.[1],
   ];
-  // Of two ids none is the command's.
+  // When there are two ids, none is the command's.
   return leading !== undefined && trailing !== undefined && leading !== trailing
     ? undefined
     : (leading ?? trailing);

@@ -12,8 +12,8 @@ export interface OverVerdict {
 }
 
 /**
- * What one socket may still send: its messages, its bytes, and those of its user and its tenant. All of them are asked
- * before one is charged, so that what is refused takes nothing from anybody.
+ * The allowance of one socket: the messages and bytes that it may still send, and those of its user and its tenant. All
+ * of them are asked before one is charged, so that what is refused takes nothing from anybody.
  */
 export class MessageAllowance {
   readonly #messages: RateLimiter;

@@ -19,7 +19,7 @@ export class MessageProgress {
   #lengthBytesLeft = 0;
   #length = 0;
   #masked = false;
-  /** Of the mask and the payload. */
+  /** The bytes of the mask and the payload that are still to come. */
   #bytesLeft = 0;
   #isFragmented = false;
   #continuations = 0;
@@ -84,7 +84,7 @@ export class MessageProgress {
   }
 }
 
-/** What deadlines for messages work with. */
+/** Deadlines for messages work with these. */
 export interface MessageTimeoutContext {
   readonly wheel: TimerWheel;
   /** The wheel's clock, in milliseconds. */
@@ -119,7 +119,7 @@ export class MessageTimeout {
     this.#reader = reader;
   }
 
-  /** What the client sent, as it comes. */
+  /** Reads the client's bytes, as they come. */
   read(chunk: Buffer): void {
     this.#progress.read(chunk);
     const { isUnfinished, finished } = this.#progress;

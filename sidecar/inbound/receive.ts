@@ -7,7 +7,7 @@ import type { MessagePolicy } from '../routes/route';
 import { errorFrame, type BridgeErrorCode, type ControlFrame } from '../../protocol/frames';
 import type { RefusedBytes } from '../metrics/outcomes';
 
-/** What the bridge has to say about a client's message. */
+/** The bridge's answer to a client's message. */
 export type Answer =
   | { readonly kind: 'taken'; readonly id: string }
   | {
@@ -23,8 +23,8 @@ export function refusedMessage(code: BridgeErrorCode, message: string, id?: stri
 }
 
 /**
- * An answer as its client reads it: an `error` frame or nothing for a plain client (PROTOCOL.md §3), a control
- * frame for one of `bridge.v1` (§5).
+ * An answer as its client reads it. A plain client gets an `error` frame or nothing (PROTOCOL.md §3), one of
+ * `bridge.v1` a control frame (§5).
  */
 export function answerText(answer: Answer, bridgeV1: boolean): string | undefined {
   if (!bridgeV1) {
@@ -64,8 +64,8 @@ export interface Sender {
 }
 
 /**
- * Takes a message from a client. What leads to Redis is sent before this returns, so that a socket's messages
- * keep their order.
+ * Takes a message from a client. A message for Redis is sent before this returns, so that a socket's messages keep
+ * their order.
  * @param timeMs milliseconds since the epoch
  * @returns what to answer, or undefined
  */

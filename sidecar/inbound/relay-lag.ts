@@ -3,22 +3,22 @@ import { deferred } from '../lib/promises';
 /** Once this share of the bytes that may be unheard is there, it is proven that they arrive. */
 const PROVEN_SHARE = 1 / 4;
 
-/** What one tenant has on the way, in bytes. */
+/** The bytes that one tenant has on the way. */
 interface OfTenant {
   bytes: number;
-  /** What of it the proof that is being made is about. */
+  /** Those of them that the proof under way is about. */
   asked: number;
 }
 
 /**
- * How far the bridge is behind with what its clients send to their peers: the bytes that it has published and that may still wait
- * in Redis to be read by it. Redis cuts a subscriber that too much waits for. So a tenant that has more than its share of too
- * much on the way is held until it has arrived.
+ * How far the bridge is behind with its clients' messages to their peers. It counts the bytes that the bridge has
+ * published, and that may still wait in Redis to be read by it. Redis cuts a subscriber that too much waits for. So a
+ * tenant that has more than its share of too much on the way is held until it has arrived.
  */
 export class RelayLag {
   readonly #maxBytes: number;
   readonly #prove: () => Promise<void>;
-  /** Of those who have some. */
+  /** The tenants that have some. */
   readonly #tenants = new Map<string, OfTenant>();
   #bytes = 0;
   #isProving = false;

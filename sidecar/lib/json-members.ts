@@ -10,7 +10,7 @@ import {
 
 /** The members of a JSON object by their own text. */
 export interface JsonMembers<Name extends string> {
-  /** Of those that were asked for, as they stand in the text; of one that stands there twice, the first. */
+  /** The members that were asked for, as they stand in the text. When one stands there twice, the first counts. */
   readonly texts: ReadonlyMap<Name, string>;
   /** Those that stand there more than once. */
   readonly repeated: ReadonlySet<Name>;
@@ -64,7 +64,7 @@ export function jsonMembers<Name extends string>(
   return isWhole(text, at + 1) ? { texts, repeated, hasOthers } : undefined;
 }
 
-/** What is no object is not worth reading further than its bounds: it is none either way. */
+/** A text that is no object is not worth reading further than its bounds: it is none either way. */
 function otherThanObject(text: string, start: number, bounds: JsonBounds): 'other' | undefined {
   const extent = jsonExtent(text, start, bounds);
   if (typeof extent !== 'object') return extent === undefined ? undefined : 'other';
@@ -95,7 +95,7 @@ function nameAmong<Name extends string>(names: readonly Name[], quoted: string):
   const isEscaped = quoted.includes('\\');
   return names.find((name) => {
     if (!isEscaped) return quoted.length === name.length + 2 && quoted.startsWith(name, 1);
-    // What is longer is not worth reading.
+    // A longer text is not worth reading.
     return quoted.length <= MAX_ESCAPED_LENGTH * name.length + 2 && JSON.parse(quoted) === name;
   });
 }

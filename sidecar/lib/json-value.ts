@@ -26,7 +26,7 @@ export interface JsonBounds {
   readonly values: number;
 }
 
-/** What a JSON text has too much of. */
+/** The bound that a JSON text passes. */
 export type JsonExcess = 'too deep' | 'too many values';
 
 /** Where a JSON value ends in a text, and how much it holds. */
@@ -37,9 +37,9 @@ export interface JsonExtent {
 }
 
 /**
- * Finds the end of the JSON value (RFC 8259) that begins at `start`, white space before it included. It makes nothing of
- * it, looks at each character once and does not recurse, so that its time is linear in the length whatever the shape. Where
- * a bound is passed it ends: the rest may be no JSON.
+ * Finds the end of the JSON value (RFC 8259) that begins at `start`, white space before it included. It makes nothing
+ * of it, looks at each character once and does not recurse. So its time is linear in the length, whatever the shape.
+ * Where a bound is passed it ends: the rest may be no JSON.
  * @returns undefined when what stands there is no JSON
  */
 export function jsonExtent(
@@ -47,7 +47,7 @@ export function jsonExtent(
   start: number,
   bounds: JsonBounds,
 ): JsonExtent | JsonExcess | undefined {
-  // What ends each array and object that is open.
+  // The closing character of each array and object that is open.
   const closers: number[] = [];
   let values = 0;
   let at = start;
@@ -132,7 +132,7 @@ export function stringEnd(text: string, start: number): number {
   }
 }
 
-/** What a string does not simply go on with; its `lastIndex` is set before each use. */
+/** The characters with which a string does not simply go on; its `lastIndex` is set before each use. */
 // eslint-disable-next-line no-control-regex -- control characters are what JSON's strings may not hold
 const STOP = /["\\\u0000-\u001f]/g;
 const ESCAPED = /["\\/bfnrt]|u[0-9a-fA-F]{4}/y;

@@ -8,12 +8,12 @@ export interface ByteAccount extends ByteCount {
   readonly whole: ByteCount;
 }
 
-/** What a Buffer of its own costs besides its bytes, with the object around it (measured: 300 to 450). */
+/** The bytes that a Buffer costs besides its own, with the object around it (measured: 300 to 450). */
 export const BUFFER_OVERHEAD_BYTES = 400;
 
 /**
- * Who keeps something that many may keep. Its bytes are counted once for each owner, however often that one keeps it, and
- * once in the whole: kept a thousand times it takes no more memory than once.
+ * Who keeps something that many may keep. Its bytes are counted once for each owner, however often that one keeps it,
+ * and once in the whole. Kept a thousand times it takes no more memory than once.
  */
 export class Keepers {
   readonly #bytes: number;

@@ -42,7 +42,7 @@ class Lane {
     try {
       isOver = steps.next().done;
     } finally {
-      // What threw is over as well: the rest goes on.
+      // A step that threw is over as well: the others go on.
       if (isOver === true) this.#next();
     }
   }
@@ -56,15 +56,16 @@ class Lane {
 }
 
 /**
- * Shares the event loop's time. Work that may be long is cut into slices, between which sockets are read, upgrades decided and
- * timers run; within a slice all owners who have work take turns, so that nobody waits for all of another's. What one owner
- * asks for is done in that order. Work begins at once while nobody waits and the slice has time left.
+ * Shares the event loop's time. Work that may be long is cut into slices. Between them sockets are read, upgrades
+ * decided and timers run. Within a slice all owners who have work take turns, so that nobody waits for all of
+ * another's. One owner's work is done in the order of its calls. Work begins at once while nobody waits and the slice
+ * has time left.
  */
 export class LoopShares {
   readonly #clock: LoopClock;
   readonly #sliceMs: number;
   readonly #lanes = new Map<Owner, Lane>();
-  /** Of the slice that belongs to this turn of the loop. */
+  /** The time spent of the slice that belongs to this turn of the loop. */
   #spentMs = 0;
   #isArmed = false;
   #isServing = false;

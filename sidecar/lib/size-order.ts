@@ -11,7 +11,7 @@ export interface SizePlace<Item> {
 
 /**
  * Items by size, to within a fifth: the largest is found, and an item moved, at the same cost however many there are.
- * Of equal ones the one that has been so large for longest comes first.
+ * Among equal ones the one that has been so large for longest comes first.
  */
 export class SizeOrder<Item> {
   readonly #steps: (Chain<Item> | undefined)[] = [];

@@ -7,7 +7,7 @@ export interface Members<Item> extends Iterable<Item> {
 const MAX_LISTED = 8;
 
 /**
- * A set that has one item most of the time: an empty Set alone takes 200 bytes, and a bridge has several for each
+ * A set that has one item most of the time. An empty Set alone takes 200 bytes, and a bridge has several sets for each
  * of its sockets. It may be changed while somebody goes through it, who then may or may not see the change.
  */
 export class SmallSet<Item> implements Members<Item> {

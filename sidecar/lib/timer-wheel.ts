@@ -23,8 +23,8 @@ class Entry implements Timer {
 }
 
 /**
- * Many deadlines behind one timer: a hashed wheel. It has no clock of its own: whoever drives it says what time
- * it is, and what is due by then runs, at most one tick late, or later when very much is due at once.
+ * Many deadlines behind one timer: a hashed wheel. It has no clock of its own: its driver tells it the time. Deadlines
+ * that are due by then run, at most one tick late, or later when very many are due at once.
  */
 export class TimerWheel {
   readonly #tickMs: number;
@@ -84,7 +84,7 @@ export class TimerWheel {
     for (let tick = first; tick <= target; tick += 1) {
       const slot = this.#slotOf(tick);
       for (const entry of slot) {
-        // What ran before it may have cancelled it.
+        // An entry that ran before it may have cancelled it.
         if (entry.dueTick > target || !slot.delete(entry)) continue;
         this.#size -= 1;
         entry.run();

@@ -2,22 +2,22 @@ import { performance } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
-/** What the bridge knows of itself when it is asked: read on each scrape. */
+/** The values that the bridge holds: read on each scrape. */
 export interface Held {
   /** This package's. */
   readonly version: string;
   readonly subscriptions: () => number;
   readonly streams: () => number;
-  /** What the rings of all streams hold. */
+  /** The bytes that the rings of all replay logs hold. */
   readonly ringBytes: () => number;
-  /** What waits for clients that take no more. */
+  /** The bytes that wait for clients that take no more. */
   readonly unsentBytes: () => number;
   /** Streams that linger and still have their frames. */
   readonly lingeringStreams: () => number;
   readonly sessions: () => number;
   /** Upgrades that are not decided yet. */
   readonly undecidedUpgrades: () => number;
-  /** What clients sent to their peers and is not known to have come back from Redis. */
+  /** The bytes that clients sent to their peers and that are not known to have come back from Redis. */
   readonly relayBacklogBytes: () => number;
   /** By connection to Redis, whether it is up. */
   readonly redis: () => Readonly<Partial<Record<ConnectionName, boolean>>>;
@@ -41,27 +41,27 @@ export function registerHeld(held: Held, registry: Registry): void {
   gauge('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
   gauge(
     'ws_bridge_streams',
-    'Streams whose recent frames are kept for clients that come back.',
+    'Replay logs: their recent frames are kept for clients that come back.',
     held.streams,
   );
   gauge(
     'ws_bridge_ring_bytes',
-    'What the recent frames of all streams take. A frame that several streams keep counts once.',
+    'Bytes of the recent frames of all replay logs. A frame that several of them keep counts once.',
     held.ringBytes,
   );
   gauge('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', () => held.caps.ringBytes);
-  gauge('ws_bridge_unsent_bytes', 'What waits for clients that take no more.', held.unsentBytes);
+  gauge('ws_bridge_unsent_bytes', 'Bytes that wait for clients that take no more.', held.unsentBytes);
   gauge('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', () => held.caps.unsentBytes);
   gauge(
     'ws_bridge_lingering_streams',
-    'Streams without a socket that still have their frames.',
+    'Replay logs without a socket that still have their frames.',
     held.lingeringStreams,
   );
   gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
   gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
   gauge(
     'ws_bridge_relay_backlog_bytes',
-    'What clients sent to their peers and may still wait in Redis for this bridge: up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
+    'Bytes that clients sent to their peers and that may still wait in Redis for this bridge. Up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
     held.relayBacklogBytes,
   );
   byConnection(

@@ -20,13 +20,13 @@ import type { SubscriberName } from '../redis/connection-names';
 
 export type { RouteMetrics } from './route-metrics';
 
-/** What the bridge counts, in a registry of its own. */
+/** The bridge's metrics, in a registry of their own. */
 export interface Metrics {
   readonly registry: Registry;
   /** Counts an upgrade that took so many seconds, if it could be read; a route that does not exist is "none". */
   upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds?: number): void;
   ofRoute(route: string): RouteMetrics;
-  /** Takes seconds from a turn's first frame to its last write. For one a turn at most: it costs 0.4 µs. */
+  /** Takes the seconds from a flush's first frame to its last write. Call it once a flush at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
   /** Counts a handover between bridges by this one's side of it. */
   handover(side: 'taken' | 'given', outcome: HandoverOutcome): void;
@@ -46,7 +46,7 @@ const NO_ROUTE = 'none';
 /** Seconds. */
 const LAG_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** What metrics are made of. */
+/** Metrics are made of these. */
 export interface MetricsContext {
   /** The routes' names: each is a label from the start. */
   readonly routes: readonly string[];
@@ -76,7 +76,7 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
   });
   const writeLag = new Histogram({
     name: 'ws_bridge_write_lag_seconds',
-    help: 'What frames waited in the bridge for their write, from the first of a turn to its last write.',
+    help: 'Time that frames waited in the bridge for their write, from the first of a flush to its last write.',
     buckets: LAG_BUCKETS,
     registers,
   });
@@ -118,7 +118,7 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
   });
   const ringGivenUps = new Counter({
     name: 'ws_bridge_ring_evictions_total',
-    help: 'Times that a lingering stream gave up its frames, or an open one its oldest, because rings together held more than a tenant may or all may.',
+    help: 'Times that a lingering replay log dropped its frames, or an open one its oldest. Rings together held more than a tenant may, or than all may.',
     labelNames: ['bound', 'streams'],
     registers,
   });

@@ -1,7 +1,7 @@
 import { BRIDGE_REFUSALS, type BridgeOutcome } from '../../protocol/refusals';
 import type { GapReason } from '../../protocol/frames';
 
-/** What came of a handover. */
+/** The outcome of a handover. */
 export type HandoverOutcome = 'done' | 'failed' | GapReason;
 
 /** Which bound was passed. */
@@ -16,7 +16,7 @@ export type RingVictim = (typeof RING_VICTIMS)[number];
 export const UNSENT_BOUNDS = ['socket', 'tenant', 'total'] as const;
 export type UnsentBound = (typeof UNSENT_BOUNDS)[number];
 
-/** What comes of an upgrade, as its log line and its counter name it. */
+/** The outcome of an upgrade, as its log line and its counter name it. */
 export type UpgradeOutcome = BridgeOutcome | 'admitted' | 'client_gone';
 export const UPGRADE_OUTCOMES: readonly UpgradeOutcome[] = [
   ...(Object.keys(BRIDGE_REFUSALS) as BridgeOutcome[]),
@@ -24,19 +24,21 @@ export const UPGRADE_OUTCOMES: readonly UpgradeOutcome[] = [
   'client_gone',
 ];
 
-/** What comes of a probe of delivery: heard, published and not heard, or not even published. */
+/** The outcome of a probe of delivery: heard, published and not heard, or not even published. */
 export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
 export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];
 
-/** What comes of a command: taken over, known already by its id, over its tenant's share, or not confirmed by Redis. */
+/**
+ * The outcome of a command: taken over, known already by its id, over its tenant's share, or not confirmed by Redis.
+ */
 export const COMMAND_OUTCOMES = ['added', 'repeated', 'over_share', 'unconfirmed'] as const;
 export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
 
-/** What comes of a message to a route's other peers. */
+/** The outcome of a message to a route's other peers. */
 export const RELAY_OUTCOMES = ['published', 'unconfirmed'] as const;
 export type RelayOutcome = (typeof RELAY_OUTCOMES)[number];
 
-/** What becomes of a client that does not take its frames: closed with 4408, or older frames are replaced by newer ones. */
+/** The end of a client that does not take its frames: it is closed with 4408, or newer frames replace older ones. */
 export const SLOW_CONSUMER_ACTIONS = ['closed', 'replaced'] as const;
 export type SlowConsumerAction = (typeof SLOW_CONSUMER_ACTIONS)[number];
 

@@ -12,7 +12,7 @@ import {
   type RefusedBytes,
 } from './outcomes';
 
-/** One route's counts, made once a route. What rises with every frame is in `traffic`. */
+/** One route's counts, made once a route. Counters that rise with every frame are in `traffic`. */
 export interface RouteMetrics {
   readonly traffic: Traffic;
   opened(tenant: string): void;
@@ -92,7 +92,7 @@ export function createRouteMetrics(
   );
   const slowConsumers = new Counter({
     name: 'ws_bridge_slow_consumer_actions_total',
-    help: 'What was done because a client did not take its frames in time, and by which bound too much waited.',
+    help: 'Closes and dropped frames because a client did not take its frames in time, by the bound over which too much waited.',
     labelNames: ['route', 'action', 'bound'],
     registers: [registry],
   });

@@ -4,8 +4,8 @@ import { Gauge, type Registry } from 'prom-client';
 export const OTHER_TENANTS = 'other';
 
 /**
- * Open connections by tenant, for at most `maxTenants` of them at a time: a tenant has a label of its own from its first
- * connection to its last, when one was free then.
+ * Open connections by tenant, for at most `maxTenants` of them at a time. A tenant has a label of its own from its
+ * first connection to its last, when one was free then.
  */
 export class TenantConnections {
   readonly #maxTenants: number;

@@ -1,14 +1,14 @@
 import { Counter, type Registry } from 'prom-client';
 
-/** What rises with every frame and message of a route: plain numbers, read when Prometheus asks. */
+/** Counters that rise with every frame and message of a route: plain numbers, read when Prometheus asks. */
 export interface Traffic {
   /** Messages from clients. */
   messagesReceived: number;
-  /** Of their payloads. */
+  /** The bytes of their payloads. */
   bytesReceived: number;
   /** Data frames to clients. */
   framesSent: number;
-  /** Of their payloads. */
+  /** The bytes of their payloads. */
   bytesSent: number;
 }
 

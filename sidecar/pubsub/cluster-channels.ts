@@ -15,7 +15,7 @@ export interface ShardLink {
   reset(): void;
 }
 
-/** What a registry tells of. */
+/** The events of a registry. */
 export interface ClusterChannelEvents<Member> {
   /** The subscriptions of these channels are lost. */
   lost(channels: readonly string[]): void;
@@ -45,8 +45,8 @@ const NOBODY: ReadonlySet<never> = new Set<never>();
 
 /**
  * Who wants which sharded channel of a cluster. Each channel is subscribed at the master of its slot, and again
- * wherever that slot goes. A message counts only from the connection that its channel belongs to, and between losing
- * one and having the next the channel is lost, so that nothing is heard twice and nothing missed untold.
+ * wherever that slot goes. A message counts only from the connection that its channel belongs to. Between losing one
+ * and having the next, the channel is lost. So nothing is heard twice, and nothing is missed untold.
  */
 export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   readonly #events: ClusterChannelEvents<Member>;
@@ -197,7 +197,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     const [channel, entry] = first;
     entry.state = 'lost';
     entry.link = undefined;
-    // Whoever joins after that asks anew.
+    // A member that joins after that asks anew.
     if (!entry.pinned) this.#entries.delete(channel);
     this.#events.notAllowed(channel, entry.members, reason);
   }

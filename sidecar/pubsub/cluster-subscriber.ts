@@ -15,7 +15,7 @@ export const VIEW_WAIT_MS = 500;
 /** Between two looks at the cluster while a part of it is away, in milliseconds. */
 export const SEARCH_INTERVAL_MS = 250;
 
-/** What the subscriber of a cluster works with. */
+/** The subscriber of a cluster works with these. */
 export interface ClusterSubscriberContext extends SubscriberContext {
   readonly commands: Cluster;
 }
@@ -71,7 +71,7 @@ export class ClusterSubscriber implements Subscriber {
     return this.#shards.size > 0 && [...this.#shards.values()].every((shard) => shard.delivers);
   }
 
-  /** Of what one slot holds, wherever that slot goes. */
+  /** True for channels of one slot, wherever that slot goes. */
   inOneOrder(channels: readonly string[]): boolean {
     return new Set(channels.map(keySlot)).size === 1;
   }
@@ -131,7 +131,7 @@ export class ClusterSubscriber implements Subscriber {
     } while (await this.#isAskedAgain());
   }
 
-  /** Whoever keeps telling of something does not make it ask in a tight loop. */
+  /** A node that keeps telling of something does not make it ask in a tight loop. */
   async #isAskedAgain(): Promise<boolean> {
     if (!this.#lookAgain || this.#stopped) return false;
     await sleep(LOOK_AGAIN_MS);

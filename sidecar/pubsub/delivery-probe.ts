@@ -3,12 +3,12 @@ import type { Frame } from '../fanout/frame';
 import type { ProbeOutcome } from '../metrics/outcomes';
 
 /**
- * How much longer than its time a probe is listened for, in milliseconds. A timer runs before sockets are read: when
- * the bridge itself stalled, what proves delivery is there and was not read yet, or was not even sent.
+ * How much longer than its time a probe is listened for, in milliseconds. A timer runs before sockets are read. When
+ * the bridge itself stalled, the proof of delivery is there and was not read yet, or was not even sent.
  */
 export const PROBE_GRACE_MS = 250;
 
-/** What a probe works with. */
+/** A probe works with these. */
 export interface ProbeContext {
   /** Publishes to the channel that the probe hears. Rejects when Redis does not take it. */
   readonly publish: (message: string) => Promise<unknown>;
@@ -74,8 +74,8 @@ export class DeliveryProbe implements Receiver {
   }
 
   /**
-   * Resolves once all that was published before, on the connection that probes are published on, was heard on this one, or will
-   * never be: a probe that is sent from now on has settled, or the connection is lost.
+   * Resolves once all messages that were published before, on the connection of probes, were heard on this one, or
+   * never will be. By then a probe that is sent from now on has settled, or the connection is lost.
    */
   prove(): Promise<void> {
     if (!this.#subscribed) return Promise.resolve();

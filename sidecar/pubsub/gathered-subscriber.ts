@@ -16,7 +16,7 @@ export interface SubscriberConnection {
 
 interface Command {
   readonly verb: 'subscribe' | 'unsubscribe';
-  /** Whoever is not wanted any more before Redis has answered is taken out. */
+  /** A channel that is not wanted any more before Redis has answered is taken out. */
   readonly channels: Set<string>;
   readonly done: Promise<RefusedChannels>;
   readonly send: () => void;
@@ -25,8 +25,8 @@ interface Command {
 const NONE: RefusedChannels = new Map();
 
 /**
- * A subscriber that sends one command for what follows on another of its kind in a turn of the event loop: a storm of
- * upgrades costs a few of them. What it is asked for takes effect in the order of the calls, as before. A command that Redis
+ * A subscriber that sends one command for all calls of one kind that follow each other in a turn of the event loop. So
+ * a storm of upgrades costs a few commands. The calls take effect in their order, as before. A command that Redis
  * refuses for one of its channels is taken apart, so that only that channel is refused.
  */
 export function gatherCommands(connection: SubscriberConnection): SubscribeCommands {

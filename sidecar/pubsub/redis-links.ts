@@ -13,7 +13,7 @@ import type { Commands } from '../../redis/options';
 import type { RedisSettings } from '../redis/settings';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
 
-/** What the ways to Redis are made of. */
+/** The ways to Redis are made of these. */
 export interface RedisLinksContext {
   readonly settings: RedisSettings & SubscriberSettings & { readonly maxSubscriptions: number };
   readonly bridgeId: string;
@@ -29,8 +29,9 @@ export interface RedisLinksContext {
 export type LinkHealth = Readonly<Partial<Record<ConnectionName, boolean>>>;
 
 /**
- * A bridge's ways to Redis. Messages that clients send to one another go out and come in over connections of their own, which
- * are there only when a route relays: a flood of them waits for itself, and can get only its own connections cut.
+ * A bridge's ways to Redis. Messages that clients send to one another go out and come in over connections of their own.
+ * These are there only when a route relays. A flood of such messages waits for itself, and can get only its own
+ * connections cut.
  */
 export interface RedisLinks {
   /** For whatever is no message of a client to its peers. */
@@ -42,7 +43,7 @@ export interface RedisLinks {
   readonly publishRelay: Publish;
   /** Resolves once what {@link RedisLinks.publishRelay} sent before has come in, or never will. Never rejects. */
   proveRelays(): Promise<void>;
-  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  /** Publishes a marker among the messages of `channel`, behind all that clients sent there through this bridge. */
   readonly publishMark: Publish;
   readonly health: LinkHealth;
   /** Whether relayed messages go out and come in now; true when no route relays. */

@@ -6,7 +6,7 @@ import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
 import { DeliveryProbe, type ProbeContext } from './delivery-probe';
 import type { RedisNames } from '../redis/names';
 
-/** What a shard works with. */
+/** A shard's connection works with these. */
 export interface ShardContext {
   /** Not connected yet. */
   readonly redis: Redis;
@@ -22,7 +22,7 @@ export interface ShardContext {
   readonly log: Logger;
 }
 
-/** What a shard tells of. */
+/** The events of a shard's connection. */
 export interface ShardEvents {
   /** It can be subscribed to; nothing is subscribed. */
   ready(): void;
@@ -109,7 +109,7 @@ export class ShardConnection {
     this.#closed = true;
     this.#probe.stop();
     this.#redis.removeAllListeners();
-    // What is said on its way out is nobody's concern.
+    // Errors on its way out are nobody's concern.
     this.#redis.on('error', () => undefined);
     this.#redis.disconnect();
   }
@@ -131,8 +131,8 @@ export class ShardConnection {
   }
 
   /**
-   * How many channels Redis holds for this connection, at this place in the order of commands: a repeated
-   * subscription changes nothing and is answered with the count.
+   * How many channels Redis holds for this connection, at this place in the order of commands. A repeated subscription
+   * changes nothing and is answered with the count.
    * @returns undefined when there is no telling
    */
   async count(): Promise<number | undefined> {

@@ -20,9 +20,9 @@ const PINNED_RETRY_MS = 2000;
 const NOBODY: Members<never> = new SmallSet<never>();
 
 /**
- * Who wants which channel. A channel is subscribed once however many members it has, and unsubscribed when the
- * last one leaves. Every change is sent at once and in order on one connection, so what Redis holds in the
- * end follows membership, whatever is still in flight.
+ * Who wants which channel. A channel is subscribed once however many members it has, and unsubscribed when the last one
+ * leaves. Every change is sent at once and in order on one connection. So the subscriptions that Redis holds in the end
+ * follow membership, whatever is still in flight.
  *
  * A member joins a channel at most once in its life.
  */

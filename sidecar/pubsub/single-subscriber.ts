@@ -21,10 +21,10 @@ export interface SubscriberSettings {
   readonly redisTopologyIntervalMs: number;
 }
 
-/** What a subscriber works with. */
+/** A subscriber works with these. */
 export interface SubscriberContext {
   readonly settings: RedisSettings & SubscriberSettings;
-  /** What its connections are called. */
+  /** The name of its connections. */
   readonly connection: SubscriberName;
   /** Names its probes' channels: no other subscriber, of any bridge, has the same. */
   readonly probeId: string;

@@ -21,9 +21,9 @@ export interface SlotRange {
 export type SlotMap = readonly (string | undefined)[];
 
 /**
- * One map out of what several nodes say. They learn of a failover or a moved slot one after the other; the claim
- * with the greatest configuration epoch is the newest (Redis Cluster specification, "Hash slots configuration
- * propagation"), so that a node that is cut off from the others is not believed.
+ * One map out of what several nodes say. They learn of a failover or a moved slot one after the other. The claim with
+ * the greatest configuration epoch is the newest (Redis Cluster specification, "Hash slots configuration propagation").
+ * So a node that is cut off from the others is not believed.
  */
 export function mergeViews(views: readonly ClusterView[]): SlotMap {
   const owners = new Array<string | undefined>(SLOT_COUNT).fill(undefined);

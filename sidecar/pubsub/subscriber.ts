@@ -1,7 +1,7 @@
 import type { Receiver } from '../fanout/deliver';
 import type { ChannelRegistry } from './channel-registry';
 
-/** What brings in the messages of Redis channels. */
+/** Brings in the messages of Redis channels. */
 export interface Subscriber {
   readonly subscriptions: ChannelRegistry<Receiver>;
   /** Whether every subscription can be had. */

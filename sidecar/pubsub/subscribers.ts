@@ -10,9 +10,9 @@ export interface RelaySubscriber {
 }
 
 /**
- * All that a bridge hears of Redis, over two subscribers: services' channels and the bridges' own on one, the channels that
- * clients' messages are relayed on, if any, on another. Redis cuts a connection that too much waits for, and what clients
- * cause must not cut what services publish.
+ * All that a bridge hears of Redis, over two subscribers. One has services' channels and the bridges' own. Another, if
+ * any, has the channels that clients' messages are relayed on. Redis cuts a connection that too much waits for, and
+ * clients' messages must not cut services'.
  */
 export class Subscribers {
   /** Every channel, wherever it is subscribed; those that are pinned are the services' subscriber's. */

@@ -14,12 +14,15 @@ export interface ByteRates {
 }
 
 /**
- * What a message counts for its user and its tenant beside its own bytes: the shortest one costs a call of Redis, its entry and its
- * answer as well. A socket has a rate of messages for that.
+ * The bytes that a message counts for its user and its tenant beside its own. The shortest one costs a call of Redis,
+ * its entry and its answer as well. A socket has a rate of messages for that.
  */
 export const MESSAGE_OVERHEAD_BYTES = 256;
 
-/** What each frame of a message counts beside its bytes, but for the first: the shortest one must be read like any other. */
+/**
+ * The bytes that each frame of a message but the first counts beside its own: the shortest one must be read like any
+ * other.
+ */
 export const FRAME_OVERHEAD_BYTES = 64;
 
 /** The same rates, with bursts that let the largest message through. */
@@ -41,7 +44,7 @@ interface Owner {
   holders: number;
 }
 
-/** What a socket's user and tenant have sent, from {@link ByteOwners.join}. */
+/** The meters of a socket's user and tenant, from {@link ByteOwners.join}. */
 export interface ByteAccount {
   readonly user: ByteMeter;
   readonly tenant: ByteMeter;

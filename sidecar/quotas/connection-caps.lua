@@ -1,16 +1,16 @@
--- Open connections counted over all bridges: a hash a limit, in it a field a bridge. Each bridge writes its own
--- field only, and always the whole number, so that what was lost or said twice is mended by the next call.
+-- Open connections counted over all bridges: a hash a limit, in it a field a bridge. Each bridge writes its own field
+-- only, and always the whole number. So the next call mends a call that was lost or made twice.
 --
 -- KEYS[i]      the limit's hash: bridge id -> "<connections> <end of its lease, milliseconds since the epoch>"
 -- ARGV[1]      the bridge that calls
--- ARGV[2]      how long what it says counts, milliseconds
--- ARGV[3]      1 to write it down, 0 for a Redis that takes no writes: the other bridges hear of it with a later call
+-- ARGV[2]      how long its numbers count, milliseconds
+-- ARGV[3]      1 to write them down, 0 for a Redis that takes no writes: the other bridges hear of it with a later call
 -- ARGV[2i+2]   how many connections this bridge holds of KEYS[i], without those that are asked for
 -- ARGV[2i+3]   how many all bridges may hold together
--- then two for each place that is asked for: the numbers of its limits, the second 0 when it has one only
+-- ARGV[…]      then two for each permit that is asked for: the numbers of its limits, the second 0 when it has one only
 --
--- Returns for each place 0, or the number of its first limit without room; then it takes a place in none. They are given
--- in their order. Time is this server's own, so that all bridges share one clock.
+-- Returns for each permit 0, or the number of its first limit without room. Then it takes none of any limit. Permits are
+-- given in their order. Time is this server's own, so that all bridges share one clock.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -12,8 +12,8 @@ export function announceIntervalMs(leaseMs: number): number {
 const UNLIMITED: Permit = { release: () => undefined };
 
 /**
- * Caps on open connections, counted over all bridges. A bridge says what it holds with every change and once in a
- * while; what a dead bridge held is free again when its lease is over.
+ * Caps on open connections, counted over all bridges. A bridge says how many it holds with every change and once in a
+ * while. The permits of a dead bridge are free again when its lease is over.
  */
 export class ConnectionQuota {
   readonly #store: QuotaStore;
@@ -27,13 +27,13 @@ export class ConnectionQuota {
     this.#limits = limits;
   }
 
-  /** How many limits this bridge holds places in, or asks for one. */
+  /** How many limits this bridge holds permits of, or asks for one. */
   get size(): number {
     return [...this.#byTenant.values()].reduce((sum, tenant) => sum + tenant.size, 0);
   }
 
   /**
-   * Takes a place for a connection.
+   * Takes a permit for a connection.
    * @returns whose limit has no room, when one has none
    * @throws when Redis is unreachable
    */

@@ -9,7 +9,8 @@ const CONNECTION_CAPS_LUA = readFileSync(join(__dirname, 'connection-caps.lua'),
 type ConnectionCapsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number[]>;
 
 /**
- * The counts in Redis. While it takes no writes, places are given by what this bridge holds and what the others said last.
+ * The counts in Redis. While it takes no writes, permits are given by this bridge's own counts and those that the
+ * others said last.
  * @param bridgeId under what this bridge counts; no other bridge may have it
  * @param leaseMs how long what it says counts, in milliseconds
  */

@@ -1,7 +1,7 @@
 /** Whose connections are counted. */
 export type QuotaScope = 'user' | 'tenant';
 
-/** A limit that a connection has to have a place in. */
+/** A limit of which a connection has to have a permit. */
 export interface QuotaLimit {
   readonly scope: QuotaScope;
   /** The Redis key that it is counted under. All keys of a tenant are in one slot of a cluster. */
@@ -10,7 +10,7 @@ export interface QuotaLimit {
   readonly max: number;
 }
 
-/** What this bridge holds of one limit. */
+/** The permits that this bridge holds of one limit. */
 export interface HeldCount {
   readonly key: string;
   readonly held: number;
@@ -20,9 +20,9 @@ export interface HeldCount {
 /** The counts that all bridges share. */
 export interface QuotaStore {
   /**
-   * Says what this bridge holds of some limits of one tenant, and then takes a place for each of `asks`: the indices
-   * of its one or two limits.
-   * @returns for each, the index of its first limit without room, and then it takes a place in none; else undefined
+   * Says how many permits this bridge holds of some limits of one tenant. Then it takes a permit for each of `asks`:
+   * the indices of its one or two limits.
+   * @returns for each, the index of its first limit without room, and then it takes a permit of none; else undefined
    * @throws when Redis is unreachable
    */
   put(
@@ -31,7 +31,7 @@ export interface QuotaStore {
   ): Promise<readonly (number | undefined)[]>;
 }
 
-/** A connection's place in its limits. */
+/** A connection's permit, in each of its limits. */
 export interface Permit {
   /** Gives it back; once, however often it is called. */
   release(): void;
@@ -42,7 +42,7 @@ export const MAX_COUNTS_PER_CALL = 200;
 
 interface Count extends QuotaLimit {
   held: number;
-  /** Who asks for a place in it and has no answer yet. */
+  /** How many ask for a permit of it and have no answer yet. */
   asking: number;
 }
 
@@ -69,14 +69,14 @@ class HeldPermit implements Permit {
 }
 
 /**
- * The places of one tenant's connections. One call to Redis is under way at a time, and what comes meanwhile goes with
- * the next: calls take effect in their order, and a storm of upgrades or of closed sockets costs a few of them.
+ * The permits of one tenant's connections. One call to Redis is under way at a time, and changes meanwhile go with the
+ * next. Calls take effect in their order. A storm of upgrades or of closed sockets costs a few of them.
  */
 export class TenantQuota {
   readonly #store: QuotaStore;
   readonly #onEmpty: () => void;
   readonly #counts = new Map<string, Count>();
-  /** What Redis is to hear of. */
+  /** The counts that Redis has yet to hear of. */
   readonly #changed = new Set<Count>();
   #asks: Ask[] = [];
   readonly #giveBack = (counts: readonly Count[]): void => {
@@ -94,13 +94,13 @@ export class TenantQuota {
     this.#onEmpty = onEmpty;
   }
 
-  /** How many limits this bridge holds places in, or asks for one. */
+  /** How many limits this bridge holds permits of, or asks for one. */
   get size(): number {
     return [...this.#counts.values()].filter(({ held, asking }) => held + asking > 0).length;
   }
 
   /**
-   * Takes a place in one or two limits.
+   * Takes a permit of one or two limits.
    * @returns the scope of the first that has no room, when one has none
    * @throws when Redis is unreachable
    */
@@ -191,7 +191,7 @@ export class TenantQuota {
       }
       fail(reason);
     }
-    // What else it was to hear it hears with the next announcement; what is held no more ends with its lease.
+    // Redis hears of the other counts with the next announcement. Permits that are held no more end with their lease.
   }
 
   #countOf(limit: QuotaLimit): Count {

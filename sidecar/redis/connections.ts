@@ -29,9 +29,9 @@ const DISCONNECT_TIMEOUT_MS = 500;
 const letGo = new WeakSet<Commands>();
 
 /**
- * What commands go over: one connection, or in a cluster one to each master. It fails fast: a command is sent now or
- * rejected, never queued for later, and what was in flight when the connection was lost is rejected and not sent
- * again. It reconnects by itself. It connects when `connect` is called.
+ * The connection of commands: one, or in a cluster one to each master. It fails fast: a command is sent now or
+ * rejected, never queued for later. A command in flight when the connection was lost is rejected and not sent again. It
+ * reconnects by itself. It connects when `connect` is called.
  * @throws Node's error for a TLS file that cannot be read
  */
 export function redisCommands(name: CommandsName, settings: RedisSettings, log: Logger): Commands {
@@ -123,7 +123,7 @@ function connectionTo(target: RedisTarget, name: string, settings: RedisSettings
   }
 }
 
-/** Of any connection, also to a node of a cluster. */
+/** The options of any connection, also to a node of a cluster. */
 function commonOptions(name: string, { redisTimeoutMs }: RedisSettings, log: Logger): ConnectionSettings {
   return {
     lazyConnect: true,
@@ -141,7 +141,7 @@ function commonOptions(name: string, { redisTimeoutMs }: RedisSettings, log: Log
   };
 }
 
-/** Of one that reconnects by itself. */
+/** The options of a connection that reconnects by itself. */
 function lastingOptions(name: string, settings: RedisSettings, log: Logger): ConnectionSettings {
   return {
     ...commonOptions(name, settings, log),

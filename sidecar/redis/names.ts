@@ -51,8 +51,8 @@ export class RedisNames {
   }
 
   /**
-   * The channel for markers between the messages of another one. The two share a slot of a Redis Cluster: the other's hash
-   * tag is this one's too, and where it has none all of its name, which then holds no braces, is the tag.
+   * The channel for markers between the messages of another one. The two share a slot of a Redis Cluster: the other's
+   * hash tag is this one's too. Where it has none, its name holds no braces, and all of it is the tag.
    * @param channel with its prefix
    */
   mark(channel: string): string {

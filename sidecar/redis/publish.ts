@@ -5,8 +5,8 @@ import type { Commands } from '../../redis/options';
 export type Publish = (channel: string, message: string | Buffer) => Promise<number>;
 
 /**
- * Publishes as the topology wants it: with PUBLISH, in a cluster with SPUBLISH, which goes to the master of the
- * channel's slot alone and so keeps the order of what one publisher sends.
+ * Publishes as the topology wants it: with PUBLISH, in a cluster with SPUBLISH. That goes to the master of the
+ * channel's slot alone, and so keeps the order of one publisher's messages.
  */
 export function publisher(commands: Commands): Publish {
   if (commands instanceof Cluster)

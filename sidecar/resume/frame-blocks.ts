@@ -21,7 +21,7 @@ export interface FrameBlock {
 }
 
 /**
- * Frames that nobody else has, as copies of their bytes: kept as objects each would outlive the young generation, and
+ * Frames that nobody else has, as copies of their bytes. Kept as objects, each would outlive the young generation, and
  * hold on to the slab that it was cut from.
  */
 export class ByteBlock implements FrameBlock {

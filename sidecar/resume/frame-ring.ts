@@ -6,18 +6,18 @@ import type { Droppable, TenantRings } from './ring-budget';
 /** How much a {@link FrameRing} keeps. */
 export interface RingLimits {
   readonly maxItems: number;
-  /** Of the frames' payloads. */
+  /** The bytes of the frames' payloads. */
   readonly maxBytes: number;
 }
 
-/** The first block is small, for the many streams that carry little; each further one as large as all before it. */
+/** The first block is small, for the many replay logs that carry little; each further one as large as all before it. */
 const MIN_BLOCK_BYTES = 1024;
 const MAX_BLOCK_BYTES = 32_768;
 
 /**
- * The most recent frames of a sequence, counted by offset: `start` is the oldest that is kept, `end` the one that
- * comes next. It keeps at most `maxItems` of them and at most `maxBytes`. What its blocks hold is counted in its tenant's
- * account, which may make it give up the oldest.
+ * The most recent frames of a sequence, counted by offset: `start` is the oldest that is kept, `end` the one that comes
+ * next. It keeps at most `maxItems` of them and at most `maxBytes`. Its blocks' bytes are counted in its tenant's
+ * account, which may make it drop the oldest.
  */
 export class FrameRing implements Droppable {
   readonly #limits: RingLimits;

@@ -5,30 +5,30 @@ import type { TenantRings } from './ring-budget';
 import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume-point';
 import { SmallSet } from '../lib/small-set';
 
-/** One socket on a stream. */
+/** One socket on a replay log. */
 export interface ReplayListener {
-  /** A frame, and its offset in the stream's epoch. */
+  /** A frame, and its offset in the replay log's epoch. */
   deliver(frame: Frame, offset: number): void;
   /** Frames were lost with the connection to Redis; a new epoch counts on. */
   lost(): void;
-  /** Redis does not allow a channel of the stream any longer. */
+  /** Redis does not allow a channel of the replay log any longer. */
   refused(): void;
 }
 
-/** What makes a stream. */
+/** The identity of a replay log. */
 export interface ReplayIdentity {
   /** Whose share of the memory its frames take. */
   readonly tenant: string;
   /** Whose it is and what it hears: a resume point counts for nobody else. */
   readonly owner: string;
   readonly channels: readonly string[];
-  /** Set on a route that relays between peers: what the stream's client sent itself is not part of it. */
+  /** Set on a route that relays between peers: what the replay log's client sent itself is not part of it. */
   readonly senderId: Buffer | undefined;
 }
 
 /**
- * What a set of channels carries for one (tenant, user), in one order and counted, with its most recent frames
- * kept for those who come back.
+ * The frames of a set of channels for one (tenant, user), in one order and counted. It keeps the most recent ones for
+ * clients that come back.
  */
 export class ReplayLog implements Receiver {
   readonly owner: string;
@@ -58,7 +58,7 @@ export class ReplayLog implements Receiver {
     this.#ring = new FrameRing(limits, rings, firstOffset);
   }
 
-  /** Set on a route that relays between peers: what goes out under it is not part of the stream. */
+  /** Set on a route that relays between peers: what goes out under it is not part of the replay log. */
   get senderId(): Buffer | undefined {
     return this.#senderId;
   }
@@ -78,13 +78,13 @@ export class ReplayLog implements Receiver {
     return this.#interrupted;
   }
 
-  /** What was missed since `point`. */
+  /** The frames that were missed since `point`. */
   replay(point: ResumePoint): Replay<Frame> | Gap<'unknown' | 'expired'> {
     return replayFrom(point, this.#epoch, this.#ring);
   }
 
   /**
-   * Another bridge's frames end here, and this stream's begin.
+   * Another bridge's frames end here, and this replay log's begin.
    * @param senderId the client's on the other bridge, which it keeps
    */
   cut(senderId: Buffer | undefined): ResumePoint {

@@ -8,7 +8,7 @@ import { ReplayLog, type ReplayIdentity } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 
-/** What streams live by. */
+/** Replay logs live by these. */
 export interface ReplayLogsContext {
   readonly subscriptions: ChannelRegistry<Receiver>;
   readonly wheel: TimerWheel;
@@ -18,15 +18,15 @@ export interface ReplayLogsContext {
   /** Begins every epoch of this bridge: 16 hexadecimal digits. */
   readonly bridgeId: string;
   readonly limits: RingLimits;
-  /** What the frames of all streams may take together. */
+  /** The most that the frames of all replay logs may take together. */
   readonly budget: RingBudget;
-  /** The offset of a stream's first frame. */
+  /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
-  /** How long a stream is kept after its last holder left, in milliseconds. */
+  /** How long a replay log is kept after its last holder left, in milliseconds. */
   readonly lingerMs: number;
 }
 
-/** Somebody who needs a stream, by identity. */
+/** Somebody who needs a replay log, by identity. */
 export type ReplayLogHolder = object;
 
 interface Entry {
@@ -41,7 +41,7 @@ interface Entry {
 }
 
 /**
- * The streams of the clients that can resume. Those of one owner share a stream, except where each client has its
+ * The replay logs of the clients that can resume. Those of one owner share a replay log, except where each client has its
  * own, because what it sent itself is left out of it.
  */
 export class ReplayLogs {
@@ -59,13 +59,13 @@ export class ReplayLogs {
     this.#context = context;
   }
 
-  /** How many streams are held or linger. */
+  /** How many replay logs are held or linger. */
   get size(): number {
     return this.#byStream.size;
   }
 
   /**
-   * Holds the stream that `point` names when it is the owner's, else the one that the owner's clients share,
+   * Holds the replay log that `point` names when it is the owner's, else the one that the owner's clients share,
    * else a new one. Subscribing begins at once: await {@link subscribed}.
    * @throws SubscriptionError while lost subscriptions are being made again
    */
@@ -76,13 +76,13 @@ export class ReplayLogs {
     return log;
   }
 
-  /** The owner's stream with this epoch. */
+  /** The owner's replay log with this epoch. */
   find({ epoch, owner }: { readonly epoch: string; readonly owner: string }): ReplayLog | undefined {
     const log = this.#byEpoch.get(epoch);
     return log?.owner === owner ? log : undefined;
   }
 
-  /** Holds a stream that is there. */
+  /** Holds a replay log that is there. */
   keep(log: ReplayLog, holder: ReplayLogHolder): void {
     const entry = this.#entryOf(log);
     stopLingering(entry);
@@ -91,21 +91,21 @@ export class ReplayLogs {
   }
 
   /**
-   * Resolves once whatever is published reaches the stream.
+   * Resolves once whatever is published reaches the replay log.
    * @throws SubscriptionError when Redis is unreachable
    */
   async subscribed(log: ReplayLog): Promise<void> {
     await this.#entryOf(log).subscribed;
   }
 
-  /** A client of the stream is open, and may come back to it. */
+  /** A client of the replay log is open, and may come back to it. */
   use(log: ReplayLog): void {
     const entry = this.#byStream.get(log);
     if (entry !== undefined) entry.wasUsed = true;
   }
 
   /**
-   * Lets go of a stream. It then lingers when a client of it was ever open: a handshake that is refused leaves none behind. Does
+   * Lets go of a replay log. It then lingers when a client of it was ever open: a handshake that is refused leaves none behind. Does
    * nothing for who does not hold it.
    */
   release(log: ReplayLog, holder: ReplayLogHolder): void {
@@ -122,7 +122,7 @@ export class ReplayLogs {
     entry.linger = { end, turn: budget.linger(log, entry.rings) };
   }
 
-  /** Forgets a stream and its frames now. */
+  /** Forgets a replay log and its frames now. */
   discard(log: ReplayLog): void {
     const entry = this.#byStream.get(log);
     if (entry === undefined) return;
@@ -138,12 +138,12 @@ export class ReplayLogs {
     if (this.#byStream.size === 0) for (const notify of this.#onEmpty.splice(0)) notify();
   }
 
-  /** Resolves when no stream is left. */
+  /** Resolves when no replay log is left. */
   async allGone(): Promise<void> {
     if (this.#byStream.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** The subscriptions of these channels are lost. What only lingers is given up. */
+  /** The subscriptions of these channels are lost. A replay log that only lingers is given up. */
   interrupt(channels: Iterable<string>): void {
     const streams = [...this.#streamsOn(channels)];
     // At once: what comes for them from now on is not counted.
@@ -154,12 +154,12 @@ export class ReplayLogs {
     this.#context.shares.run(this.#owner, this.#giveUp(streams));
   }
 
-  /** Lost subscriptions are back: counts on where all of a stream's are. One that has to wait for it stays interrupted. */
+  /** Lost subscriptions are back: counts on where all of a replay log's are. One that has to wait for it stays interrupted. */
   restore(): void {
     this.#context.shares.run(this.#owner, this.#restore([...this.#interrupted]));
   }
 
-  /** Forgets every stream. */
+  /** Forgets every replay log. */
   clear(): void {
     for (const log of [...this.#byStream.keys()]) this.discard(log);
   }
@@ -209,7 +209,7 @@ export class ReplayLogs {
     const subscribed = joined.then(() => {
       log.open();
     });
-    // Whoever awaits it hears of it; nobody may be left to.
+    // A caller that waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const holders = new SmallSet<ReplayLogHolder>();
     this.#byStream.set(log, { log, rings, holders, subscribed, wasUsed: false, linger: undefined });

@@ -34,7 +34,7 @@ export interface Gap<Reason extends GapReason = GapReason> {
 /** How a connection begins: `fresh` when nothing was asked for. */
 export type Beginning<Item> = { readonly kind: 'fresh' } | Replay<Item> | Gap;
 
-/** What is kept of a sequence: FrameRing has it so. */
+/** The items that are kept of a sequence: FrameRing has it so. */
 export interface Kept<Item> {
   /** The offset of the item that comes next. */
   readonly end: number;
@@ -42,7 +42,7 @@ export interface Kept<Item> {
   since(offset: number): readonly Item[] | undefined;
 }
 
-/** What was missed since `point`, in a count named `epoch`. */
+/** The items that were missed since `point`, in a count named `epoch`. */
 export function replayFrom<Item>(
   point: ResumePoint,
   epoch: string,

@@ -3,7 +3,7 @@ import type { ByteAccount, ByteCount } from '../lib/keepers';
 import { SizeOrder, type SizePlace } from '../lib/size-order';
 import type { RingBound, RingVictim } from '../metrics/outcomes';
 
-/** What all rings of a bridge may hold, in bytes as they are allocated. */
+/** The most that all rings of a bridge may hold, in bytes as they are allocated. */
 export interface RingBudgetLimits {
   readonly totalBytes: number;
   /** One tenant's. */
@@ -16,13 +16,13 @@ export interface Droppable {
   dropOldest(): void;
 }
 
-/** A stream that lingers. */
+/** A replay log that lingers. */
 export interface Lingerer {
   /** Forgets its frames, and keeps no more of them. */
   stopKeeping(): void;
 }
 
-/** What one tenant's rings hold: a frame that several of them keep counts once. */
+/** The bytes of one tenant's rings: a frame that several of them keep counts once. */
 export class TenantRings implements ByteAccount {
   readonly whole: ByteCount;
   /** Their blocks, the oldest first: each stands for its ring. */
@@ -65,7 +65,7 @@ export class TenantRings implements ByteAccount {
   }
 }
 
-/** A stream's stay in the order in which those that linger give up their frames. */
+/** A replay log's stay in the order in which those that linger give up their frames. */
 export class Lingering {
   readonly stream: Lingerer;
   readonly #rings: TenantRings;
@@ -89,10 +89,11 @@ export class Lingering {
 }
 
 /**
- * What the rings of a bridge hold together, never more than it may be once a frame was kept. When it is more, the frames
- * of streams that linger without a socket go first, those whose last client left first; of the tenant when it is over its
- * share, of all when the whole is too much. Then rings of streams with sockets give up their oldest frames: those of the
- * tenant that is over its share, or that holds most. Whatever is pushed, this costs no more than what went cost to keep.
+ * The bytes that the rings of a bridge hold together, never more than it may be once a frame was kept. When it is more,
+ * replay logs that linger without a socket drop their frames first, those whose last client left first. They are the
+ * tenant's when it is over its share, and anybody's when the whole is too much. Then rings of replay logs with sockets
+ * drop their oldest frames: those of the tenant that is over its share, or that holds most. This costs no more than it
+ * cost to keep the frames that went.
  */
 export class RingBudget {
   readonly #limits: RingBudgetLimits;
@@ -110,7 +111,7 @@ export class RingBudget {
     rings.place = this.#bySize.put(rings, rings.bytes, rings.place);
   };
 
-  /** @param onGivenUp told each time that a lingering stream, or a block of an open one, gives up its frames */
+  /** @param onGivenUp told each time that a lingering replay log, or a block of an open one, gives up its frames */
   constructor(
     limits: RingBudgetLimits,
     onGivenUp: (bound: RingBound, victim: RingVictim) => void = () => undefined,
@@ -119,22 +120,22 @@ export class RingBudget {
     this.#onGivenUp = onGivenUp;
   }
 
-  /** What all rings hold. A frame that several keep counts once. */
+  /** The bytes of all rings. A frame that several keep counts once. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many streams linger and still have their frames. */
+  /** How many replay logs linger and still have their frames. */
   get lingering(): number {
     return this.#lingering.size;
   }
 
-  /** How many tenants have streams. */
+  /** How many tenants have replay logs. */
   get tenants(): number {
     return this.#byTenant.size;
   }
 
-  /** The account of a tenant's rings, for one stream more. */
+  /** The account of a tenant's rings, for one replay log more. */
   open(tenant: string): TenantRings {
     let rings = this.#byTenant.get(tenant);
     if (rings === undefined) {
@@ -145,13 +146,13 @@ export class RingBudget {
     return rings;
   }
 
-  /** A stream is gone, with all its frames: once for each {@link open}. */
+  /** A replay log is gone, with all its frames: once for each {@link open}. */
   close(rings: TenantRings): void {
     rings.streams -= 1;
     if (rings.streams === 0) this.#byTenant.delete(rings.tenant);
   }
 
-  /** A stream's last client left. */
+  /** A replay log's last client left. */
   linger(stream: Lingerer, rings: TenantRings): Lingering {
     return new Lingering(stream, rings, this.#lingering);
   }

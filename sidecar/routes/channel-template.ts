@@ -54,7 +54,7 @@ export function channelName(template: ChannelTemplate, values: ChannelValues): s
       if ('literal' in segment) return segment.literal;
       const value = values[segment.placeholder];
       if (value === undefined) throw new TypeError(`no value for {${segment.placeholder}}`);
-      // What is escaped has no braces.
+      // An escaped value has no braces.
       return segment.tagged ? `{${escapeSegment(value)}}` : escapeSegment(value);
     })
     .join(':');
@@ -64,7 +64,7 @@ export function channelName(template: ChannelTemplate, values: ChannelValues): s
 export function namePattern({ segments }: ChannelTemplate): RegExp {
   const patterns = segments.map((segment) => {
     if ('literal' in segment) return segment.literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-    // What is escaped has no colon and no braces.
+    // An escaped value has no colon and no braces.
     return segment.tagged ? '\\{[^:{}]*\\}' : '[^:{}]*';
   });
   return new RegExp(`^${patterns.join(':')}$`);
@@ -76,8 +76,9 @@ export function isShared(template: ChannelTemplate): boolean {
 }
 
 /**
- * Whether two templates can spell one name for two different owners: no two literals keep them apart, and what
- * says whose the channel is, {session} or {tenant} (and {user} where either has it), is not at the same place. Two that are shared have no owner but a user.
+ * Whether two templates can spell one name for two different owners. They can when no two literals keep them apart, and
+ * the owner is not at the same place in both. The owner is {session} or {tenant} (and {user} where either has it). Two
+ * that are shared have no owner but a user.
  */
 export function canCrossOwners(a: ChannelTemplate, b: ChannelTemplate): boolean {
   if (a.segments.length !== b.segments.length) return false;

@@ -17,7 +17,7 @@ export class RouteError extends Error {
 const PATH_PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 // RFC 3986 §3.3: what a path segment may hold without percent-encoding.
 const PATH_LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
-/** What the names of the bridge's own channels begin with. */
+/** The beginning of the names of the bridge's own channels. */
 const OWN_CHANNELS = 'ws';
 const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
 

@@ -5,7 +5,7 @@ import type { Route } from './route';
 /** Bytes of UTF-8 in one path parameter, at most. */
 export const MAX_PARAM_BYTES = 256;
 
-/** What a path leads to. */
+/** The end that a path leads to. */
 export type RouteMatch =
   | {
       readonly kind: 'route';

@@ -1,6 +1,6 @@
 import type { ChannelTemplate } from './channel-template';
 
-/** What a route does with messages from the client. */
+/** A route's policy for messages from the client. */
 export type MessagePolicy =
   /** Adds them to the command stream. */
   | 'commands'
@@ -9,11 +9,11 @@ export type MessagePolicy =
   /** Publishes them to every other peer of the route's one channel. */
   | 'relay';
 
-/** What happens to a client that does not take its frames, once too much waits for it. */
+/** A route's policy for a client that does not take its frames, once too much waits for it. */
 export type SlowConsumerPolicy =
   /** It is closed with 4408, and comes back to resume. */
   | 'close'
-  /** What it was not sent yet is left out for the newest frame: for routes whose every frame says all. */
+  /** Frames that it was not sent yet are dropped for the newest: for routes whose every frame says all. */
   | 'latest';
 
 /** A route as an operator writes it. */
@@ -86,7 +86,7 @@ export interface Route {
   readonly echoAfterMs: number;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
-  /** Of {@link channels} those that every tenant's users hear. */
+  /** Those of {@link channels} that every tenant's users hear. */
   readonly sharedChannels: readonly string[];
 }
 

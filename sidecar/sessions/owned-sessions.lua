@@ -1,13 +1,13 @@
--- Says whose sessions are, and makes no claim: for a handshake that may yet be refused, and for a Redis that takes none. A claim
--- that is the claimant's is renewed where that may be done: a Redis without room still takes an expiry, one that cannot save
--- does not.
+-- Says whose sessions are, and makes no claim: for a handshake that may yet be refused, and for a Redis that takes
+-- none. A claim that is the claimant's is renewed where that may be done. A Redis without room still takes an expiry.
+-- One that cannot save does not.
 --
 -- KEYS[i]     the session: its owner
 -- ARGV[1]     how long a claim lasts, milliseconds
 -- ARGV[i+1]   who claims KEYS[i]
 --
--- Returns for each 1 when it is the claimant's, 0 when it is somebody else's, -1 when it is nobody's. A key that holds no text is
--- nobody's to have.
+-- Returns for each 1 when it is the claimant's, 0 when it is somebody else's, -1 when it is nobody's. A key that holds no
+-- text is nobody's to have.
 
 local answers = {}
 for i, key in ipairs(KEYS) do

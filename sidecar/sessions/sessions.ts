@@ -5,8 +5,8 @@ import { SmallSet } from '../lib/small-set';
 export const SESSION_PATTERN = /^[A-Za-z0-9_-]{1,128}$/;
 
 /**
- * Longest time between two renewals, in milliseconds, whatever the TTL: for so long at most two owners hear one session when
- * Redis lost the claim, and the second came to another bridge.
+ * Longest time between two renewals, in milliseconds, whatever the TTL. When Redis lost the claim, and a second owner
+ * came to another bridge, both hear the session for so long at most.
  */
 export const MAX_RENEW_INTERVAL_MS = 10_000;
 
@@ -20,7 +20,7 @@ export class UnclaimableSessionError extends Error {
   }
 }
 
-/** What the sessions need of Redis. */
+/** The sessions need these of Redis. */
 export interface SessionStore {
   /**
    * Looks a claim up, and makes none.
@@ -54,8 +54,8 @@ interface Use {
 }
 
 /**
- * Who owns which AI chat session: the first (tenant, user) that opens it, for as long as it is used, and as long
- * after that as the store keeps a claim.
+ * Who owns which AI chat session. The first (tenant, user) that opens it owns it while it is used, and as long after
+ * that as the store keeps a claim.
  */
 export class Sessions {
   readonly #store: SessionStore;
@@ -94,8 +94,8 @@ export class Sessions {
   }
 
   /**
-   * Keeps a claimed session renewed until it is released. Whoever held it for another owner, whose claim must
-   * have ended unseen, is evicted.
+   * Keeps a claimed session renewed until it is released. Holders for another owner, whose claim must have ended
+   * unseen, are evicted.
    */
   hold(session: string, tenantId: string, userId: string, holder: SessionHolder): void {
     const claim = this.#claimOf(session, tenantId, userId);
@@ -117,8 +117,9 @@ export class Sessions {
   }
 
   /**
-   * Renews all claims in use, and makes those anew that Redis has lost. Whoever holds a session that somebody
-   * else claimed meanwhile is evicted, so that no two tenants share one. While Redis takes no claims, those that it lost wait.
+   * Renews all claims in use, and makes those anew that Redis has lost. A holder of a session that somebody else
+   * claimed meanwhile is evicted, so that no two tenants share one. While Redis takes no claims, those that it lost
+   * wait.
    * @throws when Redis is unreachable
    */
   async renew(): Promise<void> {

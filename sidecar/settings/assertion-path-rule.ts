@@ -1,4 +1,4 @@
-/** What the path in an assertion counts for, as `BRIDGE_ASSERTION_PATH` says. */
+/** The rules for the path in an assertion, as `BRIDGE_ASSERTION_PATH` names them. */
 export const ASSERTION_PATH_RULES = [
   /** It must be the upgrade's. An assertion without one counts for every path: a gatekeeper of the minor version before signs none. */
   'checked',

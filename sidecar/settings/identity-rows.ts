@@ -4,7 +4,7 @@ import { ownHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_HEADER_NAMES } from '../../protocol/headers';
 import { ASSERTION_PATH_RULES, readAssertionPathRule } from './assertion-path-rule';
 
-/** What assertions are verified with (at least one of the keys is required), and where they count. */
+/** The keys that verify assertions (at least one is required), and where assertions count. */
 export const ASSERTION_ROWS = {
   assertionSecret: secret(
     'BRIDGE_ASSERTION_SECRET',

@@ -1,6 +1,6 @@
 import { integer, MAX_TIMER_MS } from './row';
 
-/** What clients, tenants and the bridge itself may take. */
+/** The limits on clients, tenants and the bridge itself. */
 export const LIMIT_ROWS = {
   pingIntervalMs: integer(
     'BRIDGE_PING_INTERVAL_MS',

@@ -3,7 +3,7 @@ import { integer, MAX_TIMER_MS } from './row';
 /** Frames in a ring, at most: more than that no setting allows. */
 export const MAX_RING_FRAMES = 1_000_000;
 
-/** What is kept for bridge.v1 clients that come back. */
+/** The frames that are kept for bridge.v1 clients that come back. */
 export const RESUME_ROWS = {
   ringMaxFrames: integer(
     'BRIDGE_RING_MAX_FRAMES',

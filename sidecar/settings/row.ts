@@ -10,7 +10,7 @@ export interface SettingRow {
 /** A {@link SettingRow} and how its value is read. */
 export interface Row<T, Default extends string | undefined = string | undefined> extends SettingRow {
   readonly default: Default;
-  /** What a value must be, for the error message. */
+  /** The values that it may have, for the error message. */
   readonly expected: string;
   /** Why a value cannot be used, where there is more to say than what was expected. */
   readonly faultOf?: (text: string) => string | undefined;

@@ -8,7 +8,7 @@ export { LOG_LEVELS, type LogLevel } from '../../stdio/log-level';
 export { MAX_RING_FRAMES } from './resume-rows';
 export type { SettingRow } from './row';
 
-/** What the rows of a table, and of the tables in it, are read as. */
+/** The values of a table's rows, and of the tables in it, once read. */
 type Read<Table> = {
   readonly [Name in keyof Table]: Table[Name] extends Row<infer Value, infer Default>
     ? Value | (Default extends undefined ? undefined : never)

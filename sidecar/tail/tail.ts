@@ -4,12 +4,12 @@ import { visible } from '../../stdio/visible';
 import { ResumeCounter } from './resume-counter';
 import { printable } from '../http/upgrade-answer';
 
-/** What `ws-bridge tail` is told. */
+/** The arguments of `ws-bridge tail`. */
 export interface TailOptions {
   /** `wss://gateway.example/ws/notifications` */
   readonly url: URL;
   readonly token: string;
-  /** Where to go on: what an earlier tail said at its end. */
+  /** Where to go on: the resume point that an earlier tail said at its end. */
   readonly resume: string | undefined;
   /** Data frames, one a line; what they hold of control characters is made visible. */
   readonly out: (line: string) => void;

@@ -7,8 +7,8 @@ export interface Attack {
   readonly does: string;
   /** Arguments of its redis-server. */
   readonly redis?: readonly string[];
-  /** What A's clients do, until the arena is over. */
+  /** The acts of A's clients, until the arena is over. */
   readonly clients: (arena: Arena) => Promise<void>;
-  /** What a service does meanwhile that publishes to A. */
+  /** The acts meanwhile of a service that publishes to A. */
   readonly service?: (arena: Arena) => Promise<void>;
 }

@@ -15,20 +15,20 @@ export interface AttackOrder {
   readonly endUs: number;
 }
 
-/** What A did: it shows that an attack took place. */
+/** The acts of A: they show that an attack took place. */
 export interface Deeds {
   readonly sockets: number;
   readonly refused: number;
   /** Sockets that the bridge closed. */
   readonly cut: number;
-  /** What was written to the bridge, or to Redis. */
+  /** Writes to the bridge, or to Redis, and their bytes. */
   readonly writes: number;
   readonly megabytes: number;
-  /** What the bridge wrote to A. */
+  /** Bytes that the bridge wrote to A. */
   readonly megabytesRead: number;
 }
 
-/** What a process of tenant A does when it is called. */
+/** The calls of a process of tenant A. */
 export interface TenantACalls {
   attack(order: AttackOrder): Promise<Deeds>;
 }

@@ -12,7 +12,7 @@ export interface TenantBPlan {
   readonly tokensPerSecond: number;
 }
 
-/** What tenant B's process does when it is called. */
+/** The calls of tenant B's process. */
 export interface TenantBCalls {
   /** Opens the chats' sockets, and from `schedule.beginUs` on sends commands, connects and asks for /livez. */
   begin(plan: TenantBPlan): Promise<void>;

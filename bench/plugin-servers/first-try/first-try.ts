@@ -20,7 +20,7 @@ interface Kong {
 
 const WINDOW_SECONDS = 60;
 
-/** What one writes first with kong-pdk: verify the token, count the tenant in Redis, set the headers. */
+/** A first try with kong-pdk: verify the token, count the tenant in Redis, set the headers. */
 export class Plugin {
   readonly #config: Config;
   readonly #secret: Uint8Array;

@@ -16,11 +16,11 @@ export function redisHandoverStore(redis: Commands, publish: Publish, publishMar
   };
 }
 
-/** What a handover needs of Redis. Each call rejects when Redis is unreachable. */
+/** A handover needs these of Redis. Each call rejects when Redis is unreachable. */
 export interface HandoverStore {
   /** @returns how many heard it */
   publish(channel: string, message: string): Promise<number>;
-  /** Publishes a mark among the messages of `channel`, behind whatever clients sent there through this bridge. */
+  /** Publishes a marker among the messages of `channel`, behind all that clients sent there through this bridge. */
   publishMark(channel: string, mark: string): Promise<unknown>;
   /** Keeps a value for `ttlMs`. */
   put(key: string, value: Buffer, ttlMs: number): Promise<unknown>;
@@ -28,7 +28,7 @@ export interface HandoverStore {
   take(key: string): Promise<Buffer | null>;
 }
 
-/** What handovers work with. */
+/** Handovers work with these. */
 export interface HandoverContext {
   readonly bridgeId: string;
   readonly names: RedisNames;

@@ -10,9 +10,9 @@ import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
 /**
- * Hands over the streams of clients that come from another bridge (PROTOCOL.md §7). The two agree on a cut: a mark
- * that Redis puts at one place among the messages for both. Up to it the old bridge's frames count, from there on
- * the new one's own.
+ * Hands over the replay logs of clients that come from another bridge (PROTOCOL.md §7). The two agree on a cut: a
+ * marker that Redis puts at one place among the messages for both. Up to it the old bridge's frames count, from there
+ * on the new one's own.
  */
 export class Handover implements Receiver {
   readonly senderId = undefined;

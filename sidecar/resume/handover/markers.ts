@@ -32,7 +32,7 @@ export class Markers {
   }
 
   /**
-   * Waits for the mark `id` among the messages of `channel`. Resolves once it cannot be missed; `onMark` is called
+   * Waits for the marker `id` among the messages of `channel`. Resolves once it cannot be missed; `onMark` is called
    * between the message before it and the one after it.
    * @throws SubscriptionError when Redis is unreachable
    */
@@ -61,7 +61,7 @@ export class Markers {
       },
     };
     const subscribed = this.#registryOf(channel).join(this.#names.mark(channel), receiver);
-    // Whoever waits hears of it; nobody may be left to.
+    // A caller that waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const entry = { receiver, subscribed, waiting: 0 };
     this.#entries.set(channel, entry);

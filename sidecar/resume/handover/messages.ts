@@ -11,9 +11,9 @@ const REQUEST = z.strictObject({
   from: ID,
   epoch: ID,
   offset: OFFSET,
-  /** Whose the stream must be, and what it must hear. */
+  /** Whose the replay log must be, and what it must hear. */
   owner: z.string(),
-  /** The channel whose messages the mark is to stand between. */
+  /** The channel whose messages the marker shall stand between. */
   channel: z.string(),
 });
 const HANDED = z.strictObject({
@@ -31,9 +31,9 @@ const MESSAGE = z.discriminatedUnion('type', [REQUEST, HANDED, REFUSED]);
 
 /** Another bridge's client came here: what it missed is asked for. */
 export type HandoverRequest = z.infer<typeof REQUEST>;
-/** What came of a {@link HandoverRequest}. */
+/** The outcome of a {@link HandoverRequest}. */
 export type HandoverAnswer = z.infer<typeof HANDED> | z.infer<typeof REFUSED>;
-/** What bridges tell one another (PROTOCOL.md §7). */
+/** A message of one bridge to another (PROTOCOL.md §7). */
 export type BridgeMessage = HandoverRequest | HandoverAnswer;
 
 /** Parses a message of a bridge's own channel. @returns undefined when it is none */

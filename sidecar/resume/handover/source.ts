@@ -65,7 +65,7 @@ export class HandoverSource {
     return { type: 'handed', id, count: replay.missed.length };
   }
 
-  /** The mark comes from this bridge so that it follows what the client itself sent through it. */
+  /** The marker comes from this bridge so that it follows the client's own messages through it. */
   async #replayToCut(log: ReplayLog, request: HandoverRequest): Promise<Cut> {
     const { markers, store } = this.#context;
     const { id, channel } = request;

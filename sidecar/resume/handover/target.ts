@@ -31,7 +31,7 @@ export class HandoverTarget {
     const { bridgeId, inOneOrder, onOutcome } = this.#context;
     const from = bridgeOf(point.epoch);
     if (from === undefined || from === bridgeId) return 'unknown';
-    // One mark cannot stand between the messages of several orders.
+    // One marker cannot stand between the messages of several orders.
     if (!inOneOrder(log.channels)) return 'unknown';
     try {
       const outcome = await this.#askBridge(from, log, point);

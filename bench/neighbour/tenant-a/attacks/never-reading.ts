@@ -6,7 +6,7 @@ const SOCKETS = 100;
 const PAYLOAD = `{"type":"token","data":{"token":"${'x'.repeat(65_500)}"}}`;
 /** Who reads nothing does not see that it was cut: it comes back after this. */
 const STAY_MS = 5000;
-/** Of 64 KiB, to all sockets in turn: 6 and 25 MiB a second. */
+/** Messages of 64 KiB, to all sockets in turn: 6 and 25 MiB a second. */
 const PER_SECOND = { within: 100, over: 400 };
 
 /** Sockets that hear a session each. @param reading how fast each takes what comes */

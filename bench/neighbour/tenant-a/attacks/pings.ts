@@ -2,7 +2,7 @@ import { OPCODE_PING } from '../../../load/frame-reader';
 import type { Attack } from '../attack';
 import { maskedFrame } from '../../masked-frame';
 
-/** Of one user, as many as it may have. */
+/** The sockets of one user, as many as it may have. */
 const SOCKETS = 100;
 /** The most that a control frame carries (RFC 6455 §5.5). */
 const PAYLOAD_BYTES = 125;

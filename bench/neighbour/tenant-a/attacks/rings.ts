@@ -7,9 +7,9 @@ import { maskedFrame, OPCODE_BINARY } from '../../masked-frame';
 const AT_ONCE = 8;
 /** Each user has a document at a time. */
 const USERS = 50;
-/** Of a client's frame, at most. */
+/** The header of a client's frame, at most. */
 const HEADER_BYTES = 14;
-/** What was refused is not heard: who waits for it goes on after this. */
+/** A refused message is not heard: its sender goes on after this. */
 const PATIENCE_MS = 1000;
 
 export const rings: Attack = {

@@ -1,7 +1,7 @@
 import type { Attack } from '../attack';
 import { commandFrame } from '../commands';
 
-/** Of one user, as many as it may have. */
+/** The sockets of one user, as many as it may have. */
 const SOCKETS = 100;
 
 export const smallCommands: Attack = {
