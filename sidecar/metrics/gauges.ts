@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
+import { counter, gauge, gaugeByConnection } from './read-on-scrape';
 
 /** The values that the bridge holds: read on each scrape. */
 export interface Held {
@@ -32,100 +33,85 @@ export interface Held {
 
 /** Registers what is read when Prometheus asks. */
 export function registerHeld(held: Held, registry: Registry): void {
+  registerProcess(held, registry);
+  registerState(held, registry);
+  registerRedis(held, registry);
+  registerLimits(held, registry);
+}
+
+function registerProcess(held: Held, registry: Registry): void {
   new Gauge({
     name: 'ws_bridge_build_info',
     help: '1, with the versions of ws-bridge and of Node as labels.',
     labelNames: ['version', 'node'],
     registers: [registry],
   }).set({ version: held.version, node: process.version }, 1);
-  gauge('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
-  gauge(
-    'ws_bridge_streams',
-    'Replay logs: their recent frames are kept for clients that come back.',
-    held.streams,
-  );
-  gauge(
-    'ws_bridge_ring_bytes',
-    'Bytes of the recent frames of all replay logs. A frame that several of them keep counts once.',
-    held.ringBytes,
-  );
-  gauge('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', () => held.caps.ringBytes);
-  gauge('ws_bridge_unsent_bytes', 'Bytes that wait for clients that take no more.', held.unsentBytes);
-  gauge('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', () => held.caps.unsentBytes);
-  gauge(
-    'ws_bridge_lingering_streams',
-    'Replay logs without a socket that still have their frames.',
-    held.lingeringStreams,
-  );
-  gauge('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
-  gauge('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
-  gauge(
-    'ws_bridge_relay_backlog_bytes',
-    'Bytes that clients sent to their peers and that may still wait in Redis for this bridge. Up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
-    held.relayBacklogBytes,
-  );
-  byConnection(
-    'ws_bridge_delivery_up',
-    '1 when the latest probe that was published was heard.',
-    held.delivers,
-  );
-  gauge('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
-    Number(!held.accepting()),
-  );
-  gauge(
-    'ws_bridge_max_connections',
-    'BRIDGE_MAX_CONNECTIONS, 0 for any number.',
-    () => held.caps.connections,
-  );
-  gauge(
-    'ws_bridge_max_subscriptions',
-    'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.',
-    () => held.caps.subscriptions,
-  );
-  byConnection('ws_bridge_redis_up', '1 when the connection to Redis is up.', held.redis);
   counter(
+    registry,
     'ws_bridge_log_lines_dropped_total',
     'Log lines that were dropped because standard output was not read.',
     held.droppedLogLines,
   );
   counter(
+    registry,
     'ws_bridge_event_loop_active_seconds_total',
     'Time that the event loop worked, in seconds: its rate is the loop’s utilisation.',
     () => performance.eventLoopUtilization().active / 1000,
   );
+}
 
-  function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  }
+/** Registers how much of each thing there is. */
+function registerState(held: Held, registry: Registry): void {
+  const state = (name: string, help: string, read: () => number): void => {
+    gauge(registry, name, help, read);
+  };
+  state('ws_bridge_subscriptions', 'Redis channels with at least one socket.', held.subscriptions);
+  state(
+    'ws_bridge_streams',
+    'Replay logs: their recent frames are kept for clients that come back.',
+    held.streams,
+  );
+  state(
+    'ws_bridge_ring_bytes',
+    'Bytes of the recent frames of all replay logs. A frame that several of them keep counts once.',
+    held.ringBytes,
+  );
+  state('ws_bridge_unsent_bytes', 'Bytes that wait for clients that take no more.', held.unsentBytes);
+  state(
+    'ws_bridge_lingering_streams',
+    'Replay logs without a socket that still have their frames.',
+    held.lingeringStreams,
+  );
+  state('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
+  state('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
+  state('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
+    Number(!held.accepting()),
+  );
+}
 
-  function byConnection(name: string, help: string, read: () => Readonly<Record<string, boolean>>): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['connection'],
-      registers: [registry],
-      collect() {
-        for (const [connection, up] of Object.entries(read())) this.set({ connection }, Number(up));
-      },
-    });
-  }
+function registerRedis(held: Held, registry: Registry): void {
+  gauge(
+    registry,
+    'ws_bridge_relay_backlog_bytes',
+    'Bytes that clients sent to their peers and that may still wait in Redis for this bridge. Up to a quarter of BRIDGE_MAX_RELAY_BACKLOG_BYTES is not looked for.',
+    held.relayBacklogBytes,
+  );
+  gaugeByConnection(
+    registry,
+    'ws_bridge_delivery_up',
+    '1 when the latest probe that was published was heard.',
+    held.delivers,
+  );
+  gaugeByConnection(registry, 'ws_bridge_redis_up', '1 when the connection to Redis is up.', held.redis);
+}
 
-  function counter(name: string, help: string, read: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  }
+/** Registers the limits that what there is stays below. */
+function registerLimits({ caps }: Held, registry: Registry): void {
+  const limit = (name: string, help: string, max: number): void => {
+    gauge(registry, name, help, () => max);
+  };
+  limit('ws_bridge_max_connections', 'BRIDGE_MAX_CONNECTIONS, 0 for any number.', caps.connections);
+  limit('ws_bridge_max_subscriptions', 'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.', caps.subscriptions);
+  limit('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', caps.ringBytes);
+  limit('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', caps.unsentBytes);
 }

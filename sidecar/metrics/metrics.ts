@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry, type Counter } from 'prom-client';
+import { closedCounter, type ClosedCounter } from './closed-counter';
 import { registerHeld, type Held } from './gauges';
 import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
 import {
@@ -58,110 +59,108 @@ export interface MetricsContext {
 /** Makes the bridge's metrics. Labels take values of closed sets only, but for tenants, which are capped. */
 export function createMetrics({ routes, held, maxTenants }: MetricsContext): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
   registerHeld(held, registry);
-  const upgrades = new Counter({
-    name: 'ws_bridge_upgrades_total',
-    help: 'Upgrade requests by what came of them.',
-    labelNames: ['route', 'outcome'],
-    registers,
-  });
-  const upgradeSeconds = new Histogram({
-    name: 'ws_bridge_upgrade_seconds',
-    help: 'From an upgrade request to its answer.',
-    labelNames: ['result'],
-    buckets: LAG_BUCKETS,
-    registers,
-  });
-  const writeLag = new Histogram({
-    name: 'ws_bridge_write_lag_seconds',
-    help: 'Time that frames waited in the bridge for their write, from the first of a flush to its last write.',
-    buckets: LAG_BUCKETS,
-    registers,
-  });
-  const handovers = new Counter({
-    name: 'ws_bridge_handovers_total',
-    help: 'Clients that came from another bridge (taken) or went to one (given), by what came of it.',
-    labelNames: ['side', 'outcome'],
-    registers,
-  });
-  const probes = new Counter({
-    name: 'ws_bridge_delivery_probes_total',
-    help: 'Probes of delivery by what came of them.',
-    labelNames: ['connection', 'outcome'],
-    registers,
-  });
-  const probeSeconds = new Histogram({
-    name: 'ws_bridge_delivery_probe_seconds',
-    help: 'From publishing a probe to hearing it on the subscribed connection: the way of a message through Redis.',
-    labelNames: ['connection'],
-    buckets: LAG_BUCKETS,
-    registers,
-  });
-  const commands = new Counter({
-    name: 'ws_bridge_commands_total',
-    help: 'Commands on their way to the stream by what came of them.',
-    labelNames: ['outcome'],
-    registers,
-  });
-  const relayed = new Counter({
-    name: 'ws_bridge_relayed_messages_total',
-    help: "Messages from clients on their way to a route's other peers by what came of them.",
-    labelNames: ['outcome'],
-    registers,
-  });
-  const revocations = new Counter({
-    name: 'ws_bridge_revocations_total',
-    help: 'Revocations that came on ws:control.',
-    registers,
-  });
-  const ringGivenUps = new Counter({
-    name: 'ws_bridge_ring_evictions_total',
-    help: 'Times that a lingering replay log dropped its frames, or an open one its oldest. Rings together held more than a tenant may, or than all may.',
-    labelNames: ['bound', 'streams'],
-    registers,
-  });
-  for (const bound of RING_BOUNDS)
-    for (const streams of RING_VICTIMS) ringGivenUps.inc({ bound, streams }, 0);
-  for (const route of [...routes, NO_ROUTE]) {
-    for (const outcome of UPGRADE_OUTCOMES) upgrades.inc({ route, outcome }, 0);
-  }
-  for (const outcome of ['done', 'failed', ...GAP_REASONS]) {
-    for (const side of ['taken', 'given']) handovers.inc({ side, outcome }, 0);
-  }
-  for (const connection of Object.keys(held.delivers())) {
-    for (const outcome of PROBE_OUTCOMES) probes.inc({ connection, outcome }, 0);
-  }
-  for (const outcome of COMMAND_OUTCOMES) commands.inc({ outcome }, 0);
-  for (const outcome of RELAY_OUTCOMES) relayed.inc({ outcome }, 0);
+  const counters = createCounters([...routes, NO_ROUTE], Object.keys(held.delivers()), registry);
+  const { upgradeSeconds, probeSeconds, writeLag } = createHistograms(registry);
   return {
     registry,
     writeLag,
     ofRoute: createRouteMetrics(routes, maxTenants, registry),
     upgrade: (route, outcome, seconds) => {
-      upgrades.inc({ route: route ?? NO_ROUTE, outcome });
+      counters.upgrades.inc({ route: route ?? NO_ROUTE, outcome });
       if (seconds === undefined) return;
       upgradeSeconds.observe({ result: outcome === 'admitted' ? 'admitted' : 'refused' }, seconds);
     },
     probe: (connection, outcome, seconds) => {
-      probes.inc({ connection, outcome });
+      counters.probes.inc({ connection, outcome });
       if (seconds !== undefined) probeSeconds.observe({ connection }, seconds);
     },
     command: (outcome) => {
-      commands.inc({ outcome });
+      counters.commands.inc({ outcome });
     },
     relayed: (outcome) => {
-      relayed.inc({ outcome });
+      counters.relayed.inc({ outcome });
     },
     ringGivenUp: (bound, streams) => {
-      ringGivenUps.inc({ bound, streams });
+      counters.ringEvictions.inc({ bound, streams });
     },
     revocation: () => {
-      revocations.inc();
+      counters.revocations.inc();
     },
     handover: (side, outcome) => {
-      handovers.inc({ side, outcome });
+      counters.handovers.inc({ side, outcome });
     },
+  };
+}
+
+type Counters = Readonly<
+  Record<
+    'upgrades' | 'handovers' | 'probes' | 'commands' | 'relayed' | 'ringEvictions' | 'revocations',
+    Counter
+  >
+>;
+
+function createCounters(
+  routes: readonly string[],
+  connections: readonly string[],
+  registry: Registry,
+): Counters {
+  const counter = <Label extends string>(
+    name: string,
+    help: string,
+    labels: ClosedCounter<Label>['labels'],
+  ): Counter<Label> => closedCounter({ name, help, labels }, registry);
+  return {
+    upgrades: counter('ws_bridge_upgrades_total', 'Upgrade requests by what came of them.', {
+      route: routes,
+      outcome: UPGRADE_OUTCOMES,
+    }),
+    handovers: counter(
+      'ws_bridge_handovers_total',
+      'Clients that came from another bridge (taken) or went to one (given), by what came of it.',
+      { side: ['taken', 'given'], outcome: ['done', 'failed', ...GAP_REASONS] },
+    ),
+    probes: counter('ws_bridge_delivery_probes_total', 'Probes of delivery by what came of them.', {
+      connection: connections,
+      outcome: PROBE_OUTCOMES,
+    }),
+    commands: counter(
+      'ws_bridge_commands_total',
+      'Commands on their way to the stream by what came of them.',
+      { outcome: COMMAND_OUTCOMES },
+    ),
+    relayed: counter(
+      'ws_bridge_relayed_messages_total',
+      "Messages from clients on their way to a route's other peers by what came of them.",
+      { outcome: RELAY_OUTCOMES },
+    ),
+    ringEvictions: counter(
+      'ws_bridge_ring_evictions_total',
+      'Times that a lingering replay log dropped its frames, or an open one its oldest. Rings together held more than a tenant may, or than all may.',
+      { bound: RING_BOUNDS, streams: RING_VICTIMS },
+    ),
+    revocations: counter('ws_bridge_revocations_total', 'Revocations that came on ws:control.', {}),
+  };
+}
+
+type Histograms = Readonly<Record<'upgradeSeconds' | 'probeSeconds' | 'writeLag', Histogram>>;
+
+function createHistograms(registry: Registry): Histograms {
+  const histogram = (name: string, help: string, labelNames: string[] = []): Histogram =>
+    new Histogram({ name, help, labelNames, buckets: LAG_BUCKETS, registers: [registry] });
+  return {
+    upgradeSeconds: histogram('ws_bridge_upgrade_seconds', 'From an upgrade request to its answer.', [
+      'result',
+    ]),
+    probeSeconds: histogram(
+      'ws_bridge_delivery_probe_seconds',
+      'From publishing a probe to hearing it on the subscribed connection: the way of a message through Redis.',
+      ['connection'],
+    ),
+    writeLag: histogram(
+      'ws_bridge_write_lag_seconds',
+      'Time that frames waited in the bridge for their write, from the first of a flush to its last write.',
+    ),
   };
 }

@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Gauge, type Counter, type Registry } from 'prom-client';
 import { CLOSE_CODES } from '../../protocol/close-codes';
 import { BRIDGE_ERRORS, type BridgeErrorCode, type GapReason } from '../../protocol/frames';
+import { closedCounter, type ClosedCounter } from './closed-counter';
 import { TenantConnections } from './tenant-connections';
 import { createTraffic, type Traffic } from './traffic-counters';
 import {
@@ -63,55 +64,8 @@ export function createRouteMetrics(
 ): (route: string) => RouteMetrics {
   const trafficOf = createTraffic(routes, registry);
   const tenants = new TenantConnections(maxTenants, registry);
-  const connections = new Gauge({
-    name: 'ws_bridge_connections',
-    help: 'Open WebSocket connections.',
-    labelNames: ['route'],
-    registers: [registry],
-  });
-  const counter = (name: string, help: string, label: string, values: Iterable<string>): Counter => {
-    const made = new Counter({ name, help, labelNames: ['route', label], registers: [registry] });
-    for (const route of routes) for (const value of values) made.inc({ route, [label]: value }, 0);
-    return made;
-  };
-  const closes = counter('ws_bridge_closes_total', 'Closed connections by close code.', 'code', [
-    ...KNOWN_CODES,
-    OTHER_CODES,
-  ]);
-  const refusals = counter(
-    'ws_bridge_messages_refused_total',
-    'Messages from clients that were answered with an error frame, by its code.',
-    'code',
-    Object.keys(BRIDGE_ERRORS),
-  );
-  const refusedBytes = counter(
-    'ws_bridge_refused_bytes_total',
-    'Bytes of messages from clients that were refused by a rate, a share or their route, by why.',
-    'reason',
-    REFUSED_BYTES,
-  );
-  const slowConsumers = new Counter({
-    name: 'ws_bridge_slow_consumer_actions_total',
-    help: 'Closes and dropped frames because a client did not take its frames in time, by the bound over which too much waited.',
-    labelNames: ['route', 'action', 'bound'],
-    registers: [registry],
-  });
-  for (const route of routes)
-    for (const action of SLOW_CONSUMER_ACTIONS)
-      for (const bound of UNSENT_BOUNDS) slowConsumers.inc({ route, action, bound }, 0);
-  const resumes = counter(
-    'ws_bridge_resumes_total',
-    'Resume points that clients came back with, by what came of them: resumed, or the reason of the gap.',
-    'outcome',
-    ['resumed', ...GAP_REASONS],
-  );
-  const gaps = counter(
-    'ws_bridge_gaps_total',
-    'Gaps that clients were told of, by reason.',
-    'reason',
-    GAP_REASONS,
-  );
-
+  const connections = createConnections(routes, registry);
+  const counters = createCounters(routes, registry);
   const make = (route: string): RouteMetrics => ({
     traffic: trafficOf(route),
     opened: (tenant) => {
@@ -121,29 +75,76 @@ export function createRouteMetrics(
     closed: (tenant, code) => {
       connections.dec({ route });
       tenants.closed(tenant);
-      closes.inc({ route, code: KNOWN_CODES.has(`${code}`) ? `${code}` : OTHER_CODES });
+      counters.closes.inc({ route, code: KNOWN_CODES.has(`${code}`) ? `${code}` : OTHER_CODES });
     },
     messageRefused: (code) => {
-      refusals.inc({ route, code });
+      counters.refusals.inc({ route, code });
     },
     bytesRefused: (reason, bytes) => {
-      refusedBytes.inc({ route, reason }, bytes);
+      counters.refusedBytes.inc({ route, reason }, bytes);
     },
     slowConsumer: (action, bound) => {
-      slowConsumers.inc({ route, action, bound });
+      counters.slowConsumers.inc({ route, action, bound });
     },
     resume: (outcome) => {
-      resumes.inc({ route, outcome });
+      counters.resumes.inc({ route, outcome });
     },
     gap: (reason) => {
-      gaps.inc({ route, reason });
+      counters.gaps.inc({ route, reason });
     },
   });
-  for (const route of routes) connections.inc({ route }, 0);
   const made = new Map(routes.map((route) => [route, make(route)]));
   return (route) => {
     const metrics = made.get(route);
     if (metrics === undefined) throw new RangeError(`expected a route of the table, got "${route}"`);
     return metrics;
+  };
+}
+
+function createConnections(routes: readonly string[], registry: Registry): Gauge<'route'> {
+  const connections = new Gauge({
+    name: 'ws_bridge_connections',
+    help: 'Open WebSocket connections.',
+    labelNames: ['route'],
+    registers: [registry],
+  });
+  for (const route of routes) connections.inc({ route }, 0);
+  return connections;
+}
+
+type Counters = Readonly<
+  Record<'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'gaps', Counter>
+>;
+
+function createCounters(routes: readonly string[], registry: Registry): Counters {
+  const counter = (name: string, help: string, labels: ClosedCounter<string>['labels']): Counter =>
+    closedCounter({ name, help, labels: { route: routes, ...labels } }, registry);
+  return {
+    closes: counter('ws_bridge_closes_total', 'Closed connections by close code.', {
+      code: [...KNOWN_CODES, OTHER_CODES],
+    }),
+    refusals: counter(
+      'ws_bridge_messages_refused_total',
+      'Messages from clients that were answered with an error frame, by its code.',
+      { code: Object.keys(BRIDGE_ERRORS) },
+    ),
+    refusedBytes: counter(
+      'ws_bridge_refused_bytes_total',
+      'Bytes of messages from clients that were refused by a rate, a share or their route, by why.',
+      { reason: REFUSED_BYTES },
+    ),
+    slowConsumers: counter(
+      'ws_bridge_slow_consumer_actions_total',
+      'Closes and dropped frames because a client did not take its frames in time, by the bound over which too much waited.',
+      { action: SLOW_CONSUMER_ACTIONS, bound: UNSENT_BOUNDS },
+    ),
+    resumes: counter(
+      'ws_bridge_resumes_total',
+      'Resume points that clients came back with, by what came of them: resumed, or the reason of the gap.',
+      { outcome: ['resumed', ...GAP_REASONS] },
+    ),
+    gaps: counter('ws_bridge_gaps_total', 'Gaps that clients were told of, by reason.', {
+      reason: GAP_REASONS,
+    }),
   };
 }
