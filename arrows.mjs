@@ -15,7 +15,7 @@ export const ARROWS = {
   'plugin/schema': ['plugin/lib', 'protocol', 'redis'],
   'plugin/config': ['plugin/lib', 'plugin/schema', 'protocol', 'redis'],
   'plugin/request': ['plugin/config', 'protocol'],
-  'plugin/metrics': ['plugin/lib', 'plugin/request', 'protocol', 'stdio'],
+  'plugin/metrics': ['plugin/lib', 'protocol', 'stdio'],
   'plugin/keys': ['plugin/config', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/token': ['plugin/config', 'plugin/keys', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/store': ['plugin/config', 'plugin/lib', 'plugin/metrics', 'plugin/schema', 'protocol', 'redis'],
