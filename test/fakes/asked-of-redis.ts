@@ -11,18 +11,26 @@ export interface Recording {
   stop(): void;
 }
 
+/** What is sent, while it is sent. */
+export interface SentRecording extends Recording {
+  /** Whether a command of this name, in lower case, was sent. */
+  readonly hasAsked: (name: string) => boolean;
+}
+
 /** What scripts asked is not in it: see {@link askedByScripts}. */
-export function recordAsked(username: string): Recording {
+export function recordAsked(username: string): SentRecording {
   const spy = jest.spyOn(Redis.prototype, 'sendCommand');
+  const commands = (): Command[] =>
+    spy.mock.calls
+      .filter((_, index) => (spy.mock.contexts[index] as Redis).options.username === username)
+      .map(([command]) => command);
   return {
+    hasAsked: (asked) => commands().some(({ name }) => name.toLowerCase() === asked),
     asked: () => {
-      const calls = spy.mock.calls.filter(
-        (_, index) => (spy.mock.contexts[index] as Redis).options.username === username,
-      );
       // Redis looks at no right for what may be asked before a login.
       return unique(
-        calls
-          .map(([command]) => written(command))
+        commands()
+          .map(written)
           .filter(([name]) => !/^(?:hello|auth|quit)$/.test(name ?? '')),
       );
     },

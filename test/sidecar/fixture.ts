@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingHttpHeaders } from 'node:http';
+import { setImmediate, setInterval } from 'node:timers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
@@ -307,7 +309,26 @@ export const EMPTY: OpenState = {
   redisListeners: 0,
 };
 
-/** Asks again, a turn of the event loop at a time, until the answer holds; the test's timeout ends it. */
+/** Milliseconds between two questions whose answer no event of this process announces. */
+const ASK_AGAIN_MS = 5;
+
+/**
+ * Asks again until the answer holds; the test's timeout ends it. What this process knows is asked after each turn of
+ * its event loop in which something happened, what others know every few milliseconds. The loop rests in between:
+ * one that spins takes a core from the servers that are waited for, and looks like a bridge under load.
+ */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+  const wakes = setInterval(() => undefined, ASK_AGAIN_MS);
+  try {
+    for (let answer = holds(); !(await answer); answer = holds()) {
+      await (typeof answer === 'boolean' ? nextBusyTurn() : sleep(ASK_AGAIN_MS));
+    }
+  } finally {
+    clearInterval(wakes);
+  }
+}
+
+/** Resolves in the next turn of the event loop in which something happens: an immediate that does not wake the loop. */
+function nextBusyTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve).unref());
 }

@@ -8,7 +8,7 @@ import { appliedLimits } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import { redisStore } from '../../../plugin/store/redis-store';
 import type { StoreAnswer } from '../../../plugin/store/store';
-import { askedByScripts, needlessRules, recordAsked, type Recording } from '../../fakes/asked-of-redis';
+import { askedByScripts, needlessRules, recordAsked, type SentRecording } from '../../fakes/asked-of-redis';
 import { documentedUser } from '../../fakes/documented-user';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startSentinels } from '../../fakes/redis-sentinel';
@@ -40,8 +40,8 @@ async function asker(changes: Partial<RedisSettings>) {
 }
 
 /** A connection that nobody asks anything is asked by itself, after a while. */
-async function pinged(sent: Recording): Promise<void> {
-  while (!sent.asked().some(([name]) => name === 'ping')) await sleep(25);
+async function pinged(sent: SentRecording): Promise<void> {
+  while (!sent.hasAsked('ping')) await sleep(25);
 }
 
 const CREDENTIALS = { username: 'ws-gatekeeper', password: 'secret' };
@@ -126,7 +126,7 @@ describe('the documented user of a gatekeeper', () => {
     expect(await ask('acme', 'moving')).toMatchObject({ admitted: true });
     await cluster.moveSlot('blacklist:moving', to);
     await cluster.failOver('{acme}');
-    while (!sent.asked().some(([name]) => name === 'readwrite')) {
+    while (!sent.hasAsked('readwrite')) {
       await ask('acme', 'good').catch(() => undefined);
       await sleep(25);
     }
@@ -148,7 +148,7 @@ describe('the documented user of a gatekeeper', () => {
     const sentinel = { sentinelUsername: 'ws-sentinel', sentinelPassword: 'secret' };
     const ask = await asker({ url: setup.url, ...sentinel });
     expect(await ask('acme', 'good')).toMatchObject({ admitted: true, revoked: false });
-    while (!sent.asked().some(([name]) => name === 'subscribe')) await sleep(25);
+    while (!sent.hasAsked('subscribe')) await sleep(25);
     const before = await setup.master();
     await setup.failOver();
     while ((await setup.master()) === before) await sleep(25);

@@ -136,8 +136,8 @@ describe.each([
     expect(await other.closed).toBe(4401);
     await Promise.all([inbox.close(), board.close(), peer.close()]);
 
-    await eventually(() => sent.asked().some(([name]) => name === 'ping'));
-    await setup.disturb(here, () => sent.asked().some(([name]) => name === 'readwrite'));
+    await eventually(() => sent.hasAsked('ping'));
+    await setup.disturb(here, () => sent.hasAsked('readwrite'));
     for (const { bridge } of [here, there]) {
       await bridge.close();
       assert.deepEqual(bridge.openState(), EMPTY);
