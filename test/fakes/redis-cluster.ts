@@ -38,7 +38,7 @@ export interface RedisCluster {
   moveSlot(key: string, to: ClusterNode): Promise<void>;
   /** `CLUSTER FAILOVER` to a replica of the node that serves a key, asked for until Redis does it. */
   failOver(key: string): Promise<FailedOver>;
-  /** Resolves once every node that runs sees all slots served. */
+  /** Resolves once all nodes that run agree on who serves which slot, reach each other, and follow their masters. */
   settled(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -132,14 +132,27 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
       for (const one of keys) await from.redis.migrate('127.0.0.1', to.port, one, 0, 5000);
       for (const node of [to, from]) await node.redis.cluster('SETSLOT', slot, 'NODE', to.id);
     },
-    settled: () => allSee(running(), 'cluster_state:ok'),
+    settled: () => settled(running()),
     stop: async () => {
+      await untilRefreshed(client);
       client.disconnect();
       for (const { redis } of nodes) redis.disconnect();
       await Promise.all(nodes.map((node) => node.kill()));
       await folder.remove();
     },
   };
+}
+
+/**
+ * Resolves once the client is not reading its map of slots. ioredis does that over a connection of its own, and keeps this
+ * process alive for 2 seconds when the node dies meanwhile.
+ */
+function untilRefreshed(client: Cluster): Promise<void> {
+  return new Promise((resolve) => {
+    client.refreshSlotsCache(() => {
+      resolve();
+    });
+  });
 }
 
 async function startNode(folder: string, { args, connection }: ClusterOptions): Promise<ClusterNode> {
@@ -150,7 +163,9 @@ async function startNode(folder: string, { args, connection }: ClusterOptions): 
         ...['--cluster-config-file', `nodes-${port}.conf`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
         // A replica that lost its master a while ago may still take over; no replica leaves its master.
         ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
-        ...['--repl-diskless-sync-delay', '0', '--dbfilename', `dump-${port}.rdb`],
+        // A replica counts once it has heard of its master: by default that takes up to 10 seconds where nobody writes.
+        ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
+        ...['--dbfilename', `dump-${port}.rdb`],
         ...(args?.(port) ?? ['--port', `${port}`]),
       ],
       folder,
@@ -207,14 +222,7 @@ async function meet(nodes: readonly ClusterNode[]): Promise<void> {
     const master = nodes[index - MASTERS];
     if (master !== undefined) await redis.cluster('REPLICATE', master.id);
   }
-  await allSee(nodes, 'cluster_state:ok');
-  for (const { redis } of nodes) {
-    while ((await slotRow(redis, 0)).ids.length < 2 || (await slotRow(redis, SLOTS - 1)).ids.length < 2)
-      await sleep(ROUND_MS);
-  }
-  for (const { redis } of nodes.slice(MASTERS)) {
-    while (!(await redis.info('replication')).includes('master_link_status:up')) await sleep(ROUND_MS);
-  }
+  await settled(nodes);
 }
 
 async function allSee(nodes: readonly ClusterNode[], line: string): Promise<void> {
@@ -223,14 +231,58 @@ async function allSee(nodes: readonly ClusterNode[], line: string): Promise<void
   }
 }
 
+async function settled(nodes: readonly ClusterNode[]): Promise<void> {
+  for (;;) {
+    const views = await Promise.all(nodes.map(viewOf));
+    const [first] = views;
+    const isWhole = ({ isSound, serving }: ClusterView): boolean =>
+      isSound && nodes.every(({ id }) => serving.includes(id));
+    if (views.every((view) => isWhole(view) && view.serving === first?.serving)) return;
+    await sleep(ROUND_MS);
+  }
+}
+
+/** What a node sees of its cluster. */
+interface ClusterView {
+  /** Whether all slots are served, every node is reached, and it follows its master if it has one. */
+  readonly isSound: boolean;
+  /** `CLUSTER SLOTS`: who serves which slots. A replica is in it once it has something of its master's. */
+  readonly serving: string;
+}
+
+async function viewOf({ redis }: ClusterNode): Promise<ClusterView> {
+  const [info, nodes, replication, slots] = await Promise.all([
+    redis.cluster('INFO'),
+    redis.cluster('NODES') as Promise<string>,
+    redis.info('replication'),
+    redis.cluster('SLOTS'),
+  ]);
+  const isReached = nodes
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .every(([, , flags = '', , , , , link]) => link === 'connected' && !/fail|handshake|noaddr/.test(flags));
+  const follows = /role:master|master_link_status:up/.test(replication);
+  return {
+    isSound: info.includes('cluster_state:ok') && follows && isReached,
+    serving: slots
+      .map(([from, to, ...served]) => {
+        const [master, ...replicas] = served.map(([, , id]) => id);
+        return [from, to, master, ...replicas.sort()].join(' ');
+      })
+      .sort()
+      .join('\n'),
+  };
+}
+
 /** Who serves a slot: the master's id, then its replicas'. */
 interface SlotRow {
   readonly ids: readonly string[];
 }
 
 async function slotRow(redis: Redis, slot: number): Promise<SlotRow> {
-  const rows = (await redis.cluster('SLOTS')) as unknown as [number, number, ...[string, number, string][]][];
+  const rows = await redis.cluster('SLOTS');
   const row = rows.find(([from, to]) => from <= slot && slot <= to);
-  const [, , ...served] = row ?? [0, 0];
+  const [, , ...served] = row ?? [];
   return { ids: served.map(([, , id]) => id) };
 }
