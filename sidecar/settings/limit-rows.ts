@@ -98,7 +98,7 @@ export const LIMIT_ROWS = {
     30_000,
     [100, MAX_TIMER_MS],
     'ms',
-    'what a bridge that died held counts against a tenant and a user so long at most',
+    'permits of a bridge that died count against a tenant and a user so long at most',
   ),
   maxSubscriptions: integer(
     'BRIDGE_MAX_SUBSCRIPTIONS',
