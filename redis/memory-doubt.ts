@@ -55,8 +55,8 @@ function bytesOf(name: string, info: string): number | undefined {
 
 const LOSSES: Readonly<Record<KeptKeys, string | undefined>> = {
   all:
-    'a revoked token (blacklist:…) may be admitted again, an AI session (ai:session:…) go to whoever asks next, a command run twice: ' +
-    'use noeviction, or a Redis of its own, for revoked tokens revocation.redis of the plugin',
+    'a revoked token (blacklist:…) may be admitted again, an AI session (ai:session:…) get another owner, a command run twice. ' +
+    'Use noeviction, or a Redis of its own. For revoked tokens that is revocation.redis of the plugin',
   revocations: 'a revoked token (blacklist:…) may be admitted again: use noeviction',
   limits: undefined,
 };

@@ -22,8 +22,8 @@ export function isNamePrefix(text: string): boolean {
 
 /** The meaning of {@link unscopedDatabase}, for a log and a terminal. */
 export const UNSCOPED_DATABASE =
-  'a database number does not separate Pub/Sub: environments on one Redis hear each other whatever their databases are, ' +
-  'revocations included; give each a prefix of its own, BRIDGE_CHANNEL_PREFIX and the same in redis.prefix of the plugin';
+  "a database number does not separate Pub/Sub: environments on one Redis get each other's messages, revocations included. " +
+  'Give each a prefix of its own: BRIDGE_CHANNEL_PREFIX, and the same in redis.prefix of the plugin';
 
 /**
  * The database that somebody counts on to keep environments apart, which it does not. Pub/Sub knows no databases, and

@@ -10,7 +10,7 @@ export const EXIT_CODES = {
 
 /** The text of a command's `--help` about them. */
 export const EXIT_CODES_HELP = `
-Ends with ${EXIT_CODES.done} when all is well, with ${EXIT_CODES.refused} when something is wrong or refused, with ${EXIT_CODES.usage} when the command line or a file cannot be used.`;
+Ends with ${EXIT_CODES.done} when all is well, and with ${EXIT_CODES.refused} when something is wrong or refused. Ends with ${EXIT_CODES.usage} when the command line or a file cannot be used.`;
 
 /** A command that cannot be done as it was asked for. */
 export class UsageError extends Error {

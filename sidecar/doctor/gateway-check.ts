@@ -103,7 +103,7 @@ async function upgraded(socket: WebSocket, url: URL): Promise<Upgraded> {
 function remedyFor(status: number, url: URL): string {
   switch (status) {
     case 401:
-      return 'ask ws-gatekeeper verify what is wrong with the token; if it finds nothing, the reason is in the line "upgrade" of the bridge: another assertion key than the gatekeeper has, or a path that was rewritten behind it';
+      return 'ask ws-gatekeeper verify for the fault of the token. If it finds none, the line "upgrade" in the log of the bridge has the reason. It may be another assertion key than the gatekeeper has, or a path that was rewritten behind it';
     case 403:
       return "look at the plugin's allowed_origins and tenant_claim";
     case 404:

@@ -13,8 +13,8 @@ export function kongFinding({ via, server }: IncomingHttpHeaders): readonly Find
   return [
     doubts(
       'kong',
-      `${version} lets upgrades through when the plugin server fails, with the client's own headers: the bridge answers them with 401, ` +
-        'anything else behind this plugin would not. Kong 3.8 or newer answers 500',
+      `${version} lets upgrades through when the plugin server fails, with the client's own headers. The bridge answers them with 401. ` +
+        'Any other server behind this plugin would not. Kong 3.8 or newer answers 500',
     ),
   ];
 }

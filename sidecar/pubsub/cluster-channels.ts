@@ -107,7 +107,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     if (entry !== undefined) this.#remove(channel, entry, member);
   }
 
-  /** Which link serves which slot, from now on: what is subscribed elsewhere is given up there. */
+  /** Which link serves which slot, from now on: channels that are subscribed elsewhere are unsubscribed there. */
   route(linkOf: (slot: number) => ShardLink | undefined): void {
     this.#linkOf = linkOf;
     this.#lose((entry) => entry.link !== undefined && entry.link !== linkOf(entry.slot));

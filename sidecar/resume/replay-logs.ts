@@ -143,7 +143,7 @@ export class ReplayLogs {
     if (this.#byStream.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** The subscriptions of these channels are lost. A replay log that only lingers is given up. */
+  /** The subscriptions of these channels are lost. A replay log that only lingers is dropped. */
   interrupt(channels: Iterable<string>): void {
     const streams = [...this.#streamsOn(channels)];
     // At once: what comes for them from now on is not counted.
@@ -174,7 +174,7 @@ export class ReplayLogs {
 
   *#restore(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
     for (const log of streams) {
-      // Since it was listed they may be lost again, or it may be restored or given up.
+      // Since it was listed they may be lost again, or it may be restored or dropped.
       if (!this.#interrupted.has(log)) continue;
       if (!log.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
       this.#interrupted.delete(log);

@@ -10,7 +10,7 @@ export interface RingBudgetLimits {
   readonly tenantBytes: number;
 }
 
-/** A ring, as what can give up frames. */
+/** A ring, as something that can drop frames. */
 export interface Droppable {
   /** Forgets its oldest block. */
   dropOldest(): void;
@@ -59,13 +59,13 @@ export class TenantRings implements ByteAccount {
     this.add(bytes);
   }
 
-  /** To be called once a frame was kept: gives up others as long as there are too many. */
+  /** To be called once a frame was kept: drops others as long as there are too many. */
   settle(): void {
     this.#budget.settle(this);
   }
 }
 
-/** A replay log's stay in the order in which those that linger give up their frames. */
+/** A replay log's stay in the order in which those that linger drop their frames. */
 export class Lingering {
   readonly stream: Lingerer;
   readonly #rings: TenantRings;
@@ -111,7 +111,7 @@ export class RingBudget {
     rings.place = this.#bySize.put(rings, rings.bytes, rings.place);
   };
 
-  /** @param onGivenUp told each time that a lingering replay log, or a block of an open one, gives up its frames */
+  /** @param onGivenUp told each time that a lingering replay log, or a block of an open one, drops its frames */
   constructor(
     limits: RingBudgetLimits,
     onGivenUp: (bound: RingBound, victim: RingVictim) => void = () => undefined,
@@ -164,7 +164,7 @@ export class RingBudget {
     while (this.#bytes > totalBytes && this.#giveUp('total', this.#lingering, this.#bySize.largest));
   }
 
-  /** @returns whether there was anything to give up */
+  /** @returns whether there was anything to drop */
   #giveUp(bound: RingBound, lingering: Chain<Lingering>, open: TenantRings | undefined): boolean {
     const first = lingering.first;
     const oldest = first === undefined ? open?.blocks.first : undefined;

@@ -16,7 +16,9 @@ export const ROUTE_MEMBERS = z.strictObject({
     ),
   channels: z
     .array(z.string())
-    .describe('The Redis channels that its sockets hear, at least one, with placeholders between colons.'),
+    .describe(
+      'The Redis channels whose messages its sockets get, at least one, with placeholders between colons.',
+    ),
   messages: z
     .enum(['commands', 'refuse', 'relay'])
     .describe(
@@ -54,7 +56,7 @@ export const ROUTE_MEMBERS = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Whether a channel may have neither `{tenant}` nor `{session}`. Users of every tenant hear it then, and only the gateway decides who may open the route.',
+      'Whether a channel may have neither `{tenant}` nor `{session}`. Users of every tenant get its messages then, and only the gateway decides who may open the route.',
     ),
 });
 

@@ -36,7 +36,7 @@ export interface RouteEntry {
   readonly echoAfterSeconds?: number | undefined;
   /** Largest message from a client, in bytes; that of the setting for `messages` by default. */
   readonly maxMessageBytes?: number | undefined;
-  /** Whether it may have channels that no tenant and no session owns: every tenant's users hear them. Not, by default. */
+  /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
   readonly shared?: boolean | undefined;
 }
 
@@ -86,7 +86,7 @@ export interface Route {
   readonly echoAfterMs: number;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
-  /** Those of {@link channels} that every tenant's users hear. */
+  /** Those of {@link channels} whose messages every tenant's users get. */
   readonly sharedChannels: readonly string[];
 }
 
