@@ -1,6 +1,6 @@
 /** One row of the gatekeeper's table. */
 export interface GatekeeperRefusal {
-  /** Of the HTTP answer. */
+  /** The status of the HTTP answer. */
   readonly status: number;
   readonly meaning: string;
 }

@@ -35,7 +35,7 @@ const WHEEL_SLOTS = 512;
 /** A bridge whose relays are away this long is unready, in milliseconds; until then only what needs them is refused. */
 export const RELAYS_AWAY_MS = 30_000;
 
-/** What a bridge takes from outside. */
+/** A bridge takes these from outside. */
 export interface BridgeDeps {
   readonly log: Logger;
   /** Milliseconds since the epoch; Date.now by default. */
@@ -48,7 +48,7 @@ export interface BridgeDeps {
   readonly droppedLogLines?: () => number;
 }
 
-/** What a bridge is made of. */
+/** The parts of a bridge. */
 export interface Parts {
   readonly routes: readonly Route[];
   readonly names: RedisNames;
@@ -234,7 +234,7 @@ function schedulerOf({ maxCoalesceMs }: Settings, { writeLag }: Metrics, shares:
   );
 }
 
-/** What the metrics read on each scrape. */
+/** The values that the metrics read on each scrape. */
 function heldOf(
   settings: Settings,
   links: RedisLinks,

@@ -96,9 +96,10 @@ export class Bridge {
   }
 
   /**
-   * Ends gently: unready and the traffic port closed at once, so that a balancer goes elsewhere; upgrades on TCP connections
-   * taken before admitted; sockets closed with 1012 spread over `BRIDGE_DRAIN_MS`, what they sent finished; what their
-   * clients missed is handed over for `BRIDGE_LINGER_MS`; then as {@link close}.
+   * Ends gently. The bridge is unready and closes its traffic port at once, so that a balancer goes elsewhere. It still
+   * admits upgrades on TCP connections that it took before. It closes sockets with 1012, spread over `BRIDGE_DRAIN_MS`,
+   * and finishes their messages. It hands over the frames that their clients missed for `BRIDGE_LINGER_MS`. Then it
+   * ends as {@link close} does.
    */
   async drain(): Promise<void> {
     const { handshakeTimeoutMs, drainMs, lingerMs } = this.#settings;

@@ -2,13 +2,16 @@ import { WHEEL_TICK_MS, type Parts } from './assemble';
 import { announceIntervalMs } from './quotas/connection-quota';
 import { renewIntervalMs } from './sessions/sessions';
 
-/** What an operator sets for what is renewed. */
+/** An operator's settings for claims and counts that are renewed. */
 export interface HousekeepingSettings {
   readonly sessionTtlMs: number;
   readonly connectionLeaseMs: number;
 }
 
-/** What a bridge does by the clock, whoever is there: it notices deadlines, forgets who is gone, and renews what it holds in Redis. */
+/**
+ * Works by the clock, whoever is there. It notices deadlines, forgets callers who are gone, and renews the bridge's
+ * claims and counts in Redis.
+ */
 export class Housekeeping {
   readonly #parts: Parts;
   readonly #settings: HousekeepingSettings;

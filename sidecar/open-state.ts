@@ -7,7 +7,7 @@ export interface OpenState {
   readonly channels: number;
   /** Held by bridge.v1 clients, or lingering for them. */
   readonly streams: number;
-  /** What their rings hold, and of how many tenants. */
+  /** The bytes of their rings, and of how many tenants. */
   readonly ringBytes: number;
   readonly ringTenants: number;
   /** What waits for clients that take no more. */

@@ -2,8 +2,8 @@ import type { Parts } from './assemble';
 import type { Readiness } from './http/readiness';
 
 /**
- * Which parts the bridge needs, and whether each is ready. Relays that are away for a moment make only that unready which needs
- * them: a flood of relayed messages may cut them, and must not take the bridge from everybody else.
+ * Which parts the bridge needs, and whether each is ready. Relays that are away for a moment make unready only the
+ * routes that need them. A flood of relayed messages may cut them, and must not take the bridge from everybody else.
  */
 export function readinessOf({ links, isRelayed, relaysUp, upgradeHandler }: Parts): Readiness {
   const redisCommands = links.health.commands === true;

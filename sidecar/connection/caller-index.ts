@@ -11,8 +11,8 @@ export interface OfCaller {
 }
 
 /**
- * What belongs to callers, found by whom a revocation means: it looks at what is meant and at nothing else, however much else
- * there is. A storm of revocations of one tenant would otherwise hold the event loop for all of them.
+ * Finds the items of the callers that a revocation means. It looks at those items and at nothing else, however many
+ * others there are. A storm of revocations of one tenant would otherwise hold the event loop for all of them.
  */
 export class CallerIndex<Item extends OfCaller> {
   readonly #byToken = new MultiMap<string, Item>();

@@ -126,7 +126,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
 
   /**
    * Serves the socket until it closes.
-   * @param stream what the socket is made on
+   * @param stream the stream that the socket is made on
    */
   open(socket: BridgeSocket, stream: Duplex, onClosed: (connection: Connection, code: number) => void): void {
     this.#socket = socket;
@@ -201,8 +201,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
   }
 
   /**
-   * Closes the socket with a code and its name as the reason: no message reaches it from now on, nor comes from it, and the close
-   * frame is sent when its tenant has a share of the loop's time.
+   * Closes the socket with a code and its name as the reason. No message reaches it from now on, nor comes from it. The
+   * close frame is sent when its tenant has a share of the loop's time.
    */
   close({ code, name }: CloseCode): void {
     if (!this.isOpen) return;

@@ -5,9 +5,8 @@ export const MAX_WAITING_PONGS = 256;
 export type SendPong = (payload: Buffer, onWritten: () => void) => void;
 
 /**
- * The answers to a client's pings. Bounded, whatever the client takes: "If an endpoint receives a Ping frame and has not yet
- * sent Pong frame(s) in response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most
- * recently processed Ping frame" (RFC 6455 §5.5.3).
+ * The answers to a client's pings. They are bounded, whatever the client takes. An endpoint behind with its pongs "MAY
+ * elect to send a Pong frame for only the most recently processed Ping frame" (RFC 6455 §5.5.3).
  */
 export class Pongs {
   readonly #send: SendPong;

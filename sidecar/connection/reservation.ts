@@ -15,8 +15,8 @@ export interface ReservationContext {
 }
 
 /**
- * Takes of Redis all that a connection needs before it is open, and gives it back: a permit of the quota, a subscription, the
- * claim of a session.
+ * Takes of Redis all that a connection needs before it is open, and gives it back. It takes a permit of the quota, a
+ * subscription and the claim of a session.
  */
 export class Reservation {
   readonly #admission: Admission;

@@ -8,7 +8,7 @@ import type { Beginning, ResumePoint } from '../resume/resume-point';
 import type { ReplayLog, ReplayIdentity, ReplayListener } from '../resume/replay-log';
 import type { ReplayLogs } from '../resume/replay-logs';
 
-/** What a client of `bridge.v1` asked for. */
+/** The request of a client of `bridge.v1`. */
 export interface ResumableRequest {
   readonly identity: ReplayIdentity;
   readonly point: ResumePoint | undefined;
@@ -19,8 +19,8 @@ export interface ResumableRequest {
 }
 
 /**
- * The subscription of a client of `bridge.v1` (PROTOCOL.md §5): `bridge.ready`, what it missed or the gap that stands for
- * it, then what is live, every frame counted.
+ * The subscription of a client of `bridge.v1` (PROTOCOL.md §5). It sends `bridge.ready`, then the frames that the
+ * client missed or the gap that stands for them. Live frames follow, every one counted.
  */
 export class ResumableSubscription implements Subscription, ReplayListener, FrameCounter {
   readonly #replayLogs: ReplayLogs;
@@ -29,7 +29,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   readonly #metrics: RouteMetrics;
   #log: ReplayLog | undefined;
   #sendQueue: SendQueue | undefined;
-  /** Where to begin in the count of the stream, or why that cannot be. */
+  /** Where to begin in the count of the replay log, or why that cannot be. */
   #point: ResumePoint | GapReason | undefined;
 
   constructor(replayLogs: ReplayLogs, handover: Handover, request: ResumableRequest, metrics: RouteMetrics) {
@@ -47,7 +47,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   readonly heardAtMs = undefined;
 
   echo(): void {
-    // What its client sent is not in its stream, and would be counted there.
+    // Its client's own messages are not in its replay log, and would be counted there.
   }
 
   async join(): Promise<void> {

@@ -10,8 +10,8 @@ export interface TokenClocks {
 }
 
 /**
- * The ends of tokens: each by the clock that its issuer reads, and no later than as long after it was added as it had left
- * then. A clock that is set back lengthens nothing.
+ * The ends of tokens. Each comes by the clock that its issuer reads. It comes no later than the time that the token had
+ * left when it was added. A clock that is set back lengthens nothing.
  */
 export class TokenEnds {
   readonly #clocks: TokenClocks;

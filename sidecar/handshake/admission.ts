@@ -23,7 +23,7 @@ import type { ReplayGuard } from './replay-guard';
 import { splitTarget, type RawRequest, type UpgradeRequest } from './upgrade-request';
 import { verifyCaller, type CallerPolicy } from './verify-caller';
 
-/** What an upgrade is judged by. */
+/** An upgrade is judged by these. */
 export interface AdmissionPolicy extends CallerPolicy {
   readonly routes: readonly Route[];
   readonly names: RedisNames;
@@ -35,7 +35,7 @@ export interface AdmissionPolicy extends CallerPolicy {
   readonly newSession: () => string;
 }
 
-/** What came of an upgrade: as much as is known of it, for its log line, when it is refused. */
+/** The outcome of an upgrade. When it is refused, it has as much as is known of the upgrade, for the log line. */
 export type Verdict =
   | { readonly admitted: true; readonly admission: Admission }
   | {
@@ -112,7 +112,7 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   if (request.subprotocols === undefined) {
     return badRequest('expected Sec-WebSocket-Protocol to list subprotocols, each once');
   }
-  // What follows the head would be read as frames.
+  // Bytes that follow the head would be read as frames.
   return request.hasContent ? badRequest('expected an upgrade without content') : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What a {@link ReplayGuard} makes of an id. */
+/** The verdict of a {@link ReplayGuard} on an id. */
 export type ReplayVerdict =
   | 'first'
   /** It was accepted before. */
@@ -13,9 +13,9 @@ interface End {
 }
 
 /**
- * Accepts each id once for as long as it is valid, by whichever clock that is longer: the wall clock may be set on and back
- * again, and would find valid what it had forgotten.
- * It remembers at most `maxEntries` ids and would rather refuse than forget one.
+ * Accepts each id once for as long as it is valid, by whichever clock that is longer. The wall clock may be set on and
+ * back again. It would find ids valid then that the guard had forgotten. It remembers at most `maxEntries` ids and
+ * would rather refuse than forget one.
  */
 export class ReplayGuard {
   readonly #maxEntries: number;

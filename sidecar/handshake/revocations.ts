@@ -63,8 +63,9 @@ export class RecentRevocations {
 
   /**
    * Whether one of them may have come after the gatekeeper admitted this caller. A token that was revoked stays so,
-   * whenever that was; a tenant or a user may log in again, so that time decides there. When one was heard is told by
-   * its age and the clock as it is now: of a clock that was set back since, it would stay ahead of whoever logs in again.
+   * whenever that was; a tenant or a user may log in again, so that time decides there. The time when one came is told
+   * by its age and the clock as it is now. When a clock was set back since, an absolute time would stay ahead of a user
+   * who logs in again.
    * @param nowMs since the epoch
    * @param monotonicMs that of {@link add}
    */

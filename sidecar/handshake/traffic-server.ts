@@ -7,7 +7,7 @@ import type { Route } from '../routes/route';
 import { judgePlainRequest } from './admission';
 import type { UpgradeHandler } from './upgrade-handler';
 
-/** What an operator sets for requests. */
+/** An operator's settings for requests. */
 export interface TrafficSettings {
   readonly handshakeTimeoutMs: number;
   readonly maxHeaderBytes: number;

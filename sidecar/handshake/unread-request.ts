@@ -3,7 +3,10 @@ import { badRequest, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, type Refusal } from '..
 /** Why Node emits `clientError`, and nothing was said yet to the one who is there. */
 const GONE = ['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'];
 
-/** What a client gets whose request Node could not read or did not wait for; undefined when nobody waits for an answer. */
+/**
+ * The refusal for a client whose request Node could not read or did not wait for; undefined when nobody waits for an
+ * answer.
+ */
 export function unreadRefusal({ code = '' }: NodeJS.ErrnoException): Refusal | undefined {
   if (GONE.includes(code)) return undefined;
   switch (code) {

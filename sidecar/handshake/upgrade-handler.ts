@@ -107,8 +107,8 @@ export class UpgradeHandler {
   }
 
   /**
-   * Closes every socket with 1012, spread evenly over `drainMs`. An upgrade on a TCP connection that was taken before is
-   * admitted still: to refuse it would be final, behind a gateway that sends it elsewhere only when nobody answers.
+   * Closes every socket with 1012, spread evenly over `drainMs`. An upgrade on a TCP connection that was taken before
+   * is admitted still. To refuse it would be final behind a gateway that sends it elsewhere only when nobody answers.
    */
   drain(drainMs: number, nowMs: number): void {
     this.connections.drain(drainMs, nowMs);

@@ -10,7 +10,7 @@ import type { MessageSink } from './receive';
 import { RelayLag } from './relay-lag';
 import { countedSink } from './sink';
 
-/** What an operator sets for messages from clients. */
+/** An operator's settings for messages from clients. */
 export interface InboundSettings extends CommandStreamSettings {
   readonly maxFrameBytes: number;
   readonly maxCommandBytes: number;
@@ -20,7 +20,7 @@ export interface InboundSettings extends CommandStreamSettings {
   readonly maxRelayBacklogBytes: number;
 }
 
-/** What messages from clients go through and to. */
+/** Messages from clients go through these. */
 export interface InboundContext {
   readonly settings: InboundSettings;
   readonly routes: readonly Route[];
@@ -34,7 +34,7 @@ export interface InboundContext {
   readonly monotonicMs: () => number;
 }
 
-/** What a bridge does with messages from clients, and what it counts of them. */
+/** A bridge's handling of messages from clients, and its counts of them. */
 export interface Inbound {
   readonly sink: MessageSink;
   readonly relayLag: RelayLag;

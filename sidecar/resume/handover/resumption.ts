@@ -10,7 +10,7 @@ import { redisHandoverStore } from './context';
 import { Handover } from './handover';
 import { Markers } from './markers';
 
-/** What an operator sets for clients that come back. */
+/** An operator's settings for clients that come back. */
 export interface ResumptionSettings {
   readonly ringMaxFrames: number;
   readonly ringMaxBytes: number;
@@ -20,7 +20,7 @@ export interface ResumptionSettings {
   readonly handoverTimeoutMs: number;
 }
 
-/** What is needed to keep frames for clients that come back, to this bridge or to another one. */
+/** The parts that keep frames for clients that come back, to this bridge or to another one. */
 export interface ResumptionContext {
   readonly settings: ResumptionSettings;
   readonly bridgeId: string;
@@ -29,7 +29,7 @@ export interface ResumptionContext {
   readonly wheel: TimerWheel;
   readonly shares: LoopShares;
   readonly monotonicMs: () => number;
-  /** The offset of a stream's first frame. */
+  /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
   readonly metrics: Pick<Metrics, 'ringGivenUp' | 'handover'>;
   readonly log: Logger;
