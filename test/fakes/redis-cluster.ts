@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { refreshSlots } from '../../redis/slot-refresh';
 import { keySlot } from '../../redis/key-slot';
+import { NodeConnector } from '../../redis/node-connector';
+import { refreshSlots } from '../../redis/slot-refresh';
 import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
@@ -75,7 +76,7 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
   const ports = nodes.map(({ port }) => port);
   const client = new Cluster(
     ports.map((port) => ({ host: '127.0.0.1', port })),
-    { redisOptions: { commandTimeout: 500, ...options.connection } },
+    { redisOptions: { Connector: NodeConnector, commandTimeout: 500, ...options.connection } },
   );
   refreshSlots(client, 500);
   client.on('error', () => undefined);
@@ -134,25 +135,12 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
     },
     settled: () => settled(running()),
     stop: async () => {
-      await untilRefreshed(client);
       client.disconnect();
       for (const { redis } of nodes) redis.disconnect();
       await Promise.all(nodes.map((node) => node.kill()));
       await folder.remove();
     },
   };
-}
-
-/**
- * Resolves once the client is not reading its map of slots. ioredis does that over a connection of its own, and keeps this
- * process alive for 2 seconds when the node dies meanwhile.
- */
-function untilRefreshed(client: Cluster): Promise<void> {
-  return new Promise((resolve) => {
-    client.refreshSlotsCache(() => {
-      resolve();
-    });
-  });
 }
 
 async function startNode(folder: string, { args, connection }: ClusterOptions): Promise<ClusterNode> {
@@ -177,6 +165,7 @@ async function startNode(folder: string, { args, connection }: ClusterOptions): 
     port,
     retryStrategy: () => ROUND_MS,
     maxRetriesPerRequest: null,
+    Connector: NodeConnector,
     ...connection,
   });
   redis.on('error', () => undefined);

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { NodeConnector } from '../../redis/node-connector';
+import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { makeOwnFolder } from './own-folder';
 import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 import { startRedis, type RedisServer } from './redis-server';
@@ -29,17 +31,6 @@ export interface SentinelSetup {
   stop(): Promise<void>;
 }
 
-/**
- * Resolves once no timer is left of connections to sentinels: ioredis gives each two seconds to close, also one that
- * has closed, and keeps the process for so long.
- */
-export function sentinelTimersOver(): Promise<void> {
-  return sleep(DISCONNECT_TIMEOUT_MS);
-}
-
-/** ioredis's default `disconnectTimeout`, which it does not take for sentinels. */
-const DISCONNECT_TIMEOUT_MS = 2000;
-
 /** Starts them and resolves once the sentinels know one another and the replica. */
 export async function startSentinels(): Promise<SentinelSetup> {
   const folder = makeOwnFolder('redis-sentinel-');
@@ -57,7 +48,9 @@ export async function startSentinels(): Promise<SentinelSetup> {
       processes.push(await runSentinel(folder.path, tried, first.port));
       return tried;
     });
-    sentinels.push(new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null }));
+    sentinels.push(
+      new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: null, Connector: NodeConnector }),
+    );
   }
   for (const sentinel of sentinels) {
     sentinel.on('error', () => undefined);
@@ -67,6 +60,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
   const client = new Redis({
     sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
     name: MASTER_NAME,
+    Connector: LiveSentinelConnector,
     commandTimeout: 500,
     failoverDetector: true,
     maxRetriesPerRequest: 0,

@@ -8,7 +8,7 @@ import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 import { LastingConnection } from '../../plugin/store/lasting-connection';
 import { disconnect, redisCommands, redisConnection, shardConnection } from '../../sidecar/redis/connections';
 import { startRedisCluster } from '../fakes/redis-cluster';
-import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
+import { startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 
 const TIMEOUT_MS = 300;
@@ -24,8 +24,6 @@ function deafen({ stream }: Redis): Socket {
 function event(emitter: EventEmitter, name: string): Promise<void> {
   return new Promise((resolve) => emitter.once(name, resolve));
 }
-
-afterAll(sentinelTimersOver);
 
 describe('a connection that goes silent', () => {
   it('is given up with the reason, and opened anew', async () => {

@@ -5,7 +5,7 @@ import { decide } from '../../../plugin/decision/decide';
 import { readyFor, type Ready } from '../../../plugin/prepare';
 import { closeStores } from '../../../plugin/store/held-stores';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
-import { sentinelTimersOver, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
+import { startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 import { ConfigError } from '../../../plugin/schema/config-error';
 
@@ -174,7 +174,6 @@ describe('a gatekeeper on a cluster, asked all the time', () => {
 describe('a gatekeeper on sentinels, asked all the time', () => {
   let setup: SentinelSetup;
   let upgrades: Upgrades;
-  afterAll(sentinelTimersOver);
   beforeEach(async () => {
     setup = await startSentinels();
     upgrades = new Upgrades(await gatekeeperOn(setup.url));

@@ -7,7 +7,7 @@ import { parseConfig } from '../../../plugin/config/parse';
 import { closeStores, holdStores } from '../../../plugin/store/held-stores';
 import { appliedLimits } from '../../../plugin/store/limits';
 import type { StoreAnswer } from '../../../plugin/store/store';
-import { DOWN_AFTER_MS, sentinelTimersOver, startSentinels } from '../../fakes/redis-sentinel';
+import { DOWN_AFTER_MS, startSentinels } from '../../fakes/redis-sentinel';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { startRedisProxy } from '../../sidecar/redis-proxy';
 import { rawConfig } from '../fixture';
@@ -236,8 +236,6 @@ describe('behind one address, a server that is the master no more', () => {
 });
 
 describe('sentinels', () => {
-  afterAll(sentinelTimersOver);
-
   it('that refuse the password are told of once, in their own words', async () => {
     const setup = await startSentinels();
     const { ask, told } = await gatekeeperOn(setup.url, {

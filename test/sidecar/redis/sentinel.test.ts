@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { jest } from '@jest/globals';
 import { publisher } from '../../../sidecar/redis/publish';
-import {
-  DOWN_AFTER_MS,
-  sentinelTimersOver,
-  startSentinels,
-  type SentinelSetup,
-} from '../../fakes/redis-sentinel';
+import { DOWN_AFTER_MS, startSentinels, type SentinelSetup } from '../../fakes/redis-sentinel';
 import { connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
 import { expectBackInTime, faultsOf, Heard, publishNumbered, type Traffic } from './traffic';
 
@@ -20,7 +15,6 @@ let bridge: TestBridge;
 let traffic: Traffic;
 let heard: Heard;
 
-afterAll(sentinelTimersOver);
 beforeEach(async () => {
   setup = await startSentinels();
   bridge = await startBridge(setup.url, {
