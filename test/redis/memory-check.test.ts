@@ -6,7 +6,7 @@ import { closeStores, holdStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { WITHOUT_ROOM } from '../fakes/refused-writes';
 import { rawConfig } from '../plugin/fixture';
-import { eventually, startBridge, type TestBridge } from '../sidecar/fixture';
+import { askUpgrade, eventually, headersFor, startBridge, type TestBridge } from '../sidecar/fixture';
 
 const ABOUT_MEMORY = /^maxmemory|^whether Redis evicts/;
 const [INFO, WARN] = [30, 40];
@@ -35,21 +35,44 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** What a program has logged of Redis's memory so far. */
-type About = () => readonly Line[];
+/** A program that was started. */
+interface Started {
+  /** What it has logged of Redis's memory so far. */
+  readonly told: () => readonly Line[];
+  /** Asks Redis for something over the connection whose memory is told of. @throws when that is not there */
+  readonly ask: () => Promise<unknown>;
+}
 
-function about(lines: readonly string[]): About {
+function about(lines: readonly string[]): () => readonly Line[] {
   return () => lines.map((line) => JSON.parse(line) as Line).filter(({ msg }) => ABOUT_MEMORY.test(msg));
 }
 
+/** Resolves once the program's connections were lost and are there again: what is told with each of them is told by then. */
+async function reconnected({ ask }: Started): Promise<void> {
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  const isThere = (): Promise<boolean> =>
+    ask().then(
+      () => true,
+      () => false,
+    );
+  await eventually(isThere);
+  // Redis answers in order: what was asked before is answered, and the line is written within this turn.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** The gatekeeper connects with its configuration, the bridge with its start. */
-const PROGRAMS: readonly [string, (url: string) => Promise<About>][] = [
+const PROGRAMS: readonly [string, (url: string) => Promise<Started>][] = [
   [
     'ws-bridge',
     async (url) => {
       const started = await startBridge(url);
       bridges.push(started);
-      return about(started.logLines);
+      const chat = `${started.url}/ws/ai/chat?session=s1`;
+      const ask = async (): Promise<void> => {
+        const { status } = await askUpgrade(chat, await headersFor({ tenant: 'acme', user: 'alice' }));
+        if (status !== 101) throw new Error(`expected 101, got ${status}`);
+      };
+      return { told: about(started.logLines), ask };
     },
   ],
   [
@@ -57,8 +80,9 @@ const PROGRAMS: readonly [string, (url: string) => Promise<About>][] = [
     async (url) => {
       const lines: string[] = [];
       const { redis } = (await parseConfig(rawConfig())).config;
-      holdStores({ ...redis, url }, pino({ level: 'debug' }, { write: (line) => void lines.push(line) }));
-      return about(lines);
+      const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) });
+      const { shared } = holdStores({ ...redis, url }, log);
+      return { told: about(lines), ask: () => shared.ask({ limits: [], revocationKey: 'blacklist:j' }) };
     },
   ],
 ];
@@ -66,8 +90,10 @@ const PROGRAMS: readonly [string, (url: string) => Promise<About>][] = [
 describe.each(PROGRAMS)('%s at its start', (_, start) => {
   it('warns once of a Redis that evicts, and of what that means for tokens and sessions', async () => {
     await admin.config('SET', 'maxmemory-policy', 'volatile-lru', 'maxmemory', '1gb');
-    const told = await start(server.url);
+    const started = await start(server.url);
+    const { told } = started;
     await eventually(() => told().length > 0);
+    await reconnected(started);
     expect(told()).toEqual([
       expect.objectContaining({
         level: WARN,
@@ -78,7 +104,7 @@ describe.each(PROGRAMS)('%s at its start', (_, start) => {
 
   it('warns of a Redis that evicts nothing and has no room left', async () => {
     await WITHOUT_ROOM.begin(admin);
-    const told = await start(server.url);
+    const { told } = await start(server.url);
     await eventually(() => told().length > 0);
     expect(told()).toEqual([
       expect.objectContaining({
@@ -90,8 +116,10 @@ describe.each(PROGRAMS)('%s at its start', (_, start) => {
 
   it('says once and in passing that it may not read it, where the ACL denies INFO', async () => {
     await admin.acl('SETUSER', 'uninformed', 'on', '>secret', '~*', '&*', '+@all', '-info');
-    const told = await start(server.url.replace('://', '://uninformed:secret@'));
+    const started = await start(server.url.replace('://', '://uninformed:secret@'));
+    const { told } = started;
     await eventually(() => told().length > 0);
+    await reconnected(started);
     expect(told()).toEqual([
       expect.objectContaining({
         level: INFO,
@@ -106,7 +134,7 @@ describe.each(PROGRAMS)('%s at its start', (_, start) => {
       ...['--maxmemory', '1gb', '--maxmemory-policy', 'allkeys-lru'],
     ]);
     await away.stop();
-    const told = await start(away.url);
+    const { told } = await start(away.url);
     expect(told()).toEqual([]);
     await away.restart();
     await eventually(() => told().length > 0);

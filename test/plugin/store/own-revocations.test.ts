@@ -166,9 +166,12 @@ describe('a Redis of its own for revoked tokens', () => {
     for (const one of [ofLimits, ofTokens]) {
       await one.config('SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1gb');
     }
-    const { lines } = await gatekeeper();
+    const { lines, upgrade } = await gatekeeper();
     const about = () => lines.filter(({ msg }) => msg.startsWith('maxmemory'));
     await eventually(() => about().length > 0);
+    // Both are asked: what either says of its memory has come by then.
+    expect(await upgrade()).toBe('admitted');
+    await new Promise((resolve) => setImmediate(resolve));
     expect(about()).toEqual([
       expect.objectContaining({
         redis: 'revocation',
