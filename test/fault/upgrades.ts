@@ -3,7 +3,7 @@ import { signToken } from '../plugin/fixture';
 import { wait } from './until';
 
 /** Between two upgrades of a tenant, in milliseconds. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
 
 /** Upgrades of many tenants at once, each with a good token and a revoked one by turns, and what became of them. */
 export class Upgrades {

@@ -20,6 +20,9 @@ jest.setTimeout(90_000);
 /** How long Redis has in these tests: short for a hung master, long for a noisy machine. */
 const TIMEOUT_MS = 1000;
 
+/** Between two upgrades of a tenant, in milliseconds. */
+const PAUSE_MS = 20;
+
 /** Upgrades of each tenant, one after the other, and what came of them. */
 class Upgrades {
   readonly statuses = new Map<string, number[]>(TENANTS.map((tenant) => [tenant, []]));
@@ -37,7 +40,7 @@ class Upgrades {
       const path = count % 5 === 4 ? FEW : '/ws';
       const verdict = await decide({ ...request, path, upstreamPath: path }, config, context, NOW);
       this.statuses.get(tenant)?.push(verdict.outcome === 'admitted' ? 101 : verdict.status);
-      await sleep(5);
+      await sleep(PAUSE_MS);
     }
   }
 
