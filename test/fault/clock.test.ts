@@ -105,6 +105,7 @@ describe.each(WHOSE)('%s, set under traffic', (whose, set) => {
         damaged: 0,
       });
       expect(await stage.commands()).toMatchObject({ lost: 0, twice: 0 });
+      await stage.endLingering();
     },
     TIMEOUT_MS,
   );

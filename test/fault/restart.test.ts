@@ -23,8 +23,8 @@ beforeAll(async () => {
     plan,
     env: {
       BRIDGE_DRAIN_MS: isLong ? '10000' : '1000',
-      // A client whose connection is cut half-open before it is greeted waits 30 s for it.
-      BRIDGE_LINGER_MS: isLong ? '60000' : '45000',
+      // A client whose connection is cut half-open before it is greeted waits 30 s for it, in a short run 8 s.
+      BRIDGE_LINGER_MS: isLong ? '60000' : '25000',
       BRIDGE_PING_INTERVAL_MS: isLong ? '10000' : '1500',
       // A noisy machine must not look like a bridge that is gone.
       BRIDGE_HANDOVER_TIMEOUT_MS: '15000',
@@ -33,7 +33,7 @@ beforeAll(async () => {
     },
     times: isLong
       ? { tokenLifetimeMs: 40_000, renewBeforeMs: 8000, idleTimeoutMs: 10_000 }
-      : { tokenLifetimeMs: 4000, renewBeforeMs: 1000, idleTimeoutMs: 1500 },
+      : { tokenLifetimeMs: 4000, renewBeforeMs: 1000, idleTimeoutMs: 1500, connectTimeoutMs: 8000 },
   });
 }, TIMEOUT_MS);
 afterAll(async () => {

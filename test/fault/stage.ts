@@ -43,6 +43,8 @@ export class Stage {
   readonly bridges: BridgeProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #stopped: BridgeProcess[] = [];
+  /** How those ended that were told to before the end. */
+  readonly #exits: (number | NodeJS.Signals)[] = [];
   /** How far the bridges' clocks are from the truth; undefined when they cannot be set. */
   #clockMs: number | undefined;
   readonly #done: Record<string, number> = {};
@@ -240,7 +242,14 @@ export class Stage {
   async stopBridges(signal: 'SIGTERM' | 'SIGINT'): Promise<readonly (number | NodeJS.Signals)[]> {
     const bridges = [...this.#stopped, ...this.bridges.splice(0)];
     for (const bridge of bridges) bridge.signal(signal);
-    return Promise.all(bridges.map(({ ended }) => ended));
+    return [...this.#exits, ...(await Promise.all(bridges.map(({ ended }) => ended)))];
+  }
+
+  /** Ends those that linger after SIGTERM: everybody has what they kept. {@link stopBridges} tells how they ended. */
+  async endLingering(): Promise<void> {
+    const bridges = this.#stopped.splice(0);
+    for (const bridge of bridges) bridge.signal('SIGINT');
+    this.#exits.push(...(await Promise.all(bridges.map(({ ended }) => ended))));
   }
 
   /** The names of the connections that Redis has, apart from the publisher's and its own; waits as {@link clientChannels} does. */
