@@ -10,9 +10,9 @@ export interface OpenState {
   /** The bytes of their rings, and of how many tenants. */
   readonly ringBytes: number;
   readonly ringTenants: number;
-  /** What waits for clients that take no more. */
+  /** The bytes that wait for clients that take no more. */
   readonly unsentBytes: number;
-  /** What is due later: ends of tokens and of lingering streams. */
+  /** Deadlines to come: ends of tokens and of lingering replay logs. */
   readonly deadlines: number;
   readonly sessions: number;
   /** Tokens and tenants by which open sockets are found when they are revoked. */
