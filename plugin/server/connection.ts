@@ -122,7 +122,9 @@ export class Connection {
         this.#return(sequence);
         return;
       case undefined:
-        throw new ProtocolError('expected start_instance, close_instance or handle_event');
+        throw new ProtocolError(
+          'RpcCall: expected cmd_start_instance, cmd_close_instance or cmd_handle_event, got none of them',
+        );
     }
   }
 

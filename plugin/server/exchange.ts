@@ -162,7 +162,7 @@ export function kongIsGone(): ExchangeEndedError {
 
 const NO_RESULT: Awaiting = {
   take(frame) {
-    if (frame.length > 0) throw new ProtocolError('expected an empty answer');
+    if (frame.length > 0) throw new ProtocolError(`expected an empty answer, got ${frame.length} bytes`);
   },
   fail: () => undefined,
 };

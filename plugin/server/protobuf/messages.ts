@@ -1,7 +1,7 @@
 import type { HeaderLists, HeaderSelection } from '../../request/header-selection';
 import type { MatchedRoute } from '../../kong';
 import type { FrameWriter } from './frame-writer';
-import { ProtocolError } from './frame';
+import type { MessageName } from './message-fields';
 import { WireReader } from './wire-reader';
 import { DELIMITED, FIXED64, tag, VARINT } from './wire-type';
 
@@ -39,11 +39,11 @@ const ROUTE = { id: tag(1, DELIMITED), name: tag(4, DELIMITED), service: tag(18,
 
 /** Reads an RpcCall. @throws ProtocolError when it is none */
 export function readRpcCall(frame: Buffer): RpcCall {
-  const reader = new WireReader(frame);
+  const reader = new WireReader(frame, 'RpcCall');
   let sequence: number | bigint = 0;
   let command: RpcCommand | undefined;
   while (reader.position < frame.length) {
-    const field = reader.uint32();
+    const field = reader.tag();
     switch (field) {
       case CALL.sequence:
         sequence = reader.uint64();
@@ -52,10 +52,10 @@ export function readRpcCall(frame: Buffer): RpcCall {
         command = readStartInstance(reader);
         break;
       case CALL.closeInstance:
-        command = { name: 'close_instance', instance: readInstanceId(reader) };
+        command = { name: 'close_instance', instance: readInstanceId(reader, 'CmdCloseInstance') };
         break;
       case CALL.handleEvent:
-        command = { name: 'handle_event', instance: readInstanceId(reader) };
+        command = { name: 'handle_event', instance: readInstanceId(reader, 'CmdHandleEvent') };
         break;
       default:
         reader.skip(field);
@@ -65,28 +65,28 @@ export function readRpcCall(frame: Buffer): RpcCall {
 }
 
 function readStartInstance(reader: WireReader): RpcCommand {
-  const end = reader.enter();
+  const end = reader.enterMessage('CmdStartInstance');
   let plugin = '';
   let config: Buffer = Buffer.alloc(0);
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(1, DELIMITED)) plugin = reader.text();
     else if (field === tag(2, DELIMITED)) config = reader.shared();
     else reader.skip(field);
   }
-  reader.leave(end);
+  reader.leave(end, 'RpcCall');
   return { name: 'start_instance', plugin, config };
 }
 
-function readInstanceId(reader: WireReader): number {
-  const end = reader.enter();
+function readInstanceId(reader: WireReader, message: MessageName): number {
+  const end = reader.enterMessage(message);
   let id = 0;
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(1, VARINT)) id = reader.int32();
     else reader.skip(field);
   }
-  reader.leave(end);
+  reader.leave(end, 'RpcCall');
   return id;
 }
 
@@ -159,15 +159,16 @@ function writeFields(out: FrameWriter, headers: Headers): void {
 
 /** Reads a `String` result. @throws ProtocolError when it is none */
 export function readString(frame: Buffer): string {
-  return readFirstText(frame);
+  const reader = new WireReader(frame, 'String');
+  return readFirstText(reader, frame.length);
 }
 
 /** Reads a `Number` result. @throws ProtocolError when it is none */
 export function readNumber(frame: Buffer): number {
-  const reader = new WireReader(frame);
+  const reader = new WireReader(frame, 'Number');
   let number = 0;
   while (reader.position < frame.length) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(1, FIXED64)) number = reader.double();
     else reader.skip(field);
   }
@@ -176,25 +177,31 @@ export function readNumber(frame: Buffer): number {
 
 /** Reads what is used of a `Route`. @throws ProtocolError when it is none */
 export function readRoute(frame: Buffer): MatchedRoute {
-  const reader = new WireReader(frame);
+  const reader = new WireReader(frame, 'Route');
   let id = '';
   let name = '';
   let service: MatchedRoute['service'];
   while (reader.position < frame.length) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === ROUTE.id) id = reader.text();
     else if (field === ROUTE.name) name = reader.text();
-    else if (field === ROUTE.service) service = { id: readFirstText(reader.shared()) };
+    else if (field === ROUTE.service) service = readService(reader);
     else reader.skip(field);
   }
   return { id, name, service };
 }
 
-function readFirstText(frame: Buffer): string {
-  const reader = new WireReader(frame);
+function readService(reader: WireReader): { readonly id: string } {
+  const end = reader.enterMessage('Service');
+  const id = readFirstText(reader, end);
+  reader.leave(end, 'Route');
+  return { id };
+}
+
+function readFirstText(reader: WireReader, end: number): string {
   let text = '';
-  while (reader.position < frame.length) {
-    const field = reader.uint32();
+  while (reader.position < end) {
+    const field = reader.tag();
     if (field === tag(1, DELIMITED)) text = reader.text();
     else reader.skip(field);
   }
@@ -208,9 +215,9 @@ function readFirstText(frame: Buffer): string {
  */
 export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderLists {
   const headers = Object.create(null) as HeaderLists;
-  const reader = new WireReader(frame);
+  const reader = new WireReader(frame, 'Struct');
   while (reader.position < frame.length) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(STRUCT_FIELDS, DELIMITED)) readEntry(reader, selection, headers);
     else reader.skip(field);
   }
@@ -218,12 +225,12 @@ export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderL
 }
 
 function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): void {
-  const end = reader.enter();
+  const end = reader.enterMessage('Struct.FieldsEntry');
   let keyAt = end;
   let keyEnd = end;
   let valueAt = -1;
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(1, DELIMITED)) {
       keyEnd = reader.enter();
       keyAt = reader.position;
@@ -233,54 +240,54 @@ function readEntry(reader: WireReader, selection: HeaderSelection | undefined, h
       reader.skip(field);
     }
   }
-  reader.leave(end);
+  reader.leave(end, 'Struct');
   const { bytes } = reader;
   const name =
     selection === undefined ? bytes.toString('utf8', keyAt, keyEnd) : selection.find(bytes, keyAt, keyEnd);
   if (name === undefined) return;
-  if (valueAt === -1) throw new ProtocolError('expected text in a header');
-  reader.position = valueAt;
+  reader.goTo(valueAt === -1 ? end : valueAt, 'Struct.FieldsEntry', tag(2, DELIMITED));
+  if (valueAt === -1) throw reader.fault('expected a value, got none');
   headers[name] = readValue(reader);
-  reader.position = end;
+  reader.goTo(end, 'Struct', tag(STRUCT_FIELDS, DELIMITED));
 }
 
 const VALUE = { text: tag(VALUE_TEXT, DELIMITED), list: tag(6, DELIMITED) } as const;
 
 function readValue(reader: WireReader): readonly string[] {
-  const end = reader.enter();
+  const end = reader.enterMessage('Value');
   let texts: readonly string[] | undefined;
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === VALUE.text) texts = [reader.text()];
     else if (field === VALUE.list) texts = readList(reader);
     else reader.skip(field);
   }
-  reader.leave(end);
-  if (texts === undefined) throw new ProtocolError('expected text in a header');
+  if (texts === undefined) throw reader.fault('expected string_value or list_value, got neither');
+  reader.leave(end, 'Struct.FieldsEntry');
   return texts;
 }
 
 function readList(reader: WireReader): readonly string[] {
-  const end = reader.enter();
+  const end = reader.enterMessage('ListValue');
   const texts: string[] = [];
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === tag(1, DELIMITED)) texts.push(readText(reader));
     else reader.skip(field);
   }
-  reader.leave(end);
+  reader.leave(end, 'Value');
   return texts;
 }
 
 function readText(reader: WireReader): string {
-  const end = reader.enter();
+  const end = reader.enterMessage('Value');
   let text: string | undefined;
   while (reader.position < end) {
-    const field = reader.uint32();
+    const field = reader.tag();
     if (field === VALUE.text) text = reader.text();
     else reader.skip(field);
   }
-  reader.leave(end);
-  if (text === undefined) throw new ProtocolError('expected text in a header');
+  if (text === undefined) throw reader.fault('expected string_value, got none');
+  reader.leave(end, 'ListValue');
   return text;
 }

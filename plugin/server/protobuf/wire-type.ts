@@ -18,3 +18,8 @@ export function tag(field: number, wireType: number): number {
 export function wireTypeOf(fieldTag: number): number {
   return fieldTag & ((1 << WIRE_TYPE_BITS) - 1);
 }
+
+/** The field number of a tag. */
+export function fieldOf(fieldTag: number): number {
+  return fieldTag >>> WIRE_TYPE_BITS;
+}

@@ -280,6 +280,76 @@ describe('what is no message', () => {
     expect(() => read(Buffer.from(hex, 'hex'))).toThrow(ProtocolError);
   });
 
+  it.each<[string, (frame: Buffer) => unknown, string]>([
+    ['0a', readString, 'String.v (field 1), byte 1: expected 1 more byte, got 0'],
+    ['08', readRpcCall, 'RpcCall.sequence (field 1), byte 1: expected 1 more byte, got 0'],
+    ['80', readRpcCall, 'RpcCall, byte 1: expected 1 more byte, got 0'],
+    [
+      `08${'ff'.repeat(10)}`,
+      readRpcCall,
+      'RpcCall.sequence (field 1), byte 11: expected a varint of at most 64 bits, got more',
+    ],
+    ['ffffffffff01', readRpcCall, 'RpcCall, byte 5: expected a varint of at most 32 bits, got more'],
+    [
+      '8a02050a026162',
+      readRpcCall,
+      'RpcCall.cmd_start_instance (field 33), byte 3: expected 5 more bytes, got 4',
+    ],
+    [
+      '8a020212056162',
+      readRpcCall,
+      'CmdStartInstance.config (field 2), byte 5: expected 5 more bytes, got 2',
+    ],
+    [
+      '8a02030a0261626364',
+      readRpcCall,
+      'CmdStartInstance.name (field 1), byte 7: expected CmdStartInstance to end at byte 6',
+    ],
+    [
+      '9a02030880',
+      readRpcCall,
+      'RpcCall.cmd_close_instance (field 35), byte 3: expected 3 more bytes, got 2',
+    ],
+    ['a2020208ff', readRpcCall, 'CmdHandleEvent.instance_id (field 1), byte 5: expected 1 more byte, got 0'],
+    // What comes behind a message in a field is the outer one's again.
+    ['080180', readRpcCall, 'RpcCall, byte 3: expected 1 more byte, got 0'],
+    ['8a02020a0008', readRpcCall, 'RpcCall.sequence (field 1), byte 6: expected 1 more byte, got 0'],
+    ['a20202080108', readRpcCall, 'RpcCall.sequence (field 1), byte 6: expected 1 more byte, got 0'],
+    ['9201020a000a', readRoute, 'Route.id (field 1), byte 6: expected 1 more byte, got 0'],
+    ['0a080a016112031a01620a', readHeaders, 'Struct.fields (field 1), byte 11: expected 1 more byte, got 0'],
+    [
+      '0a080a0161120332001a',
+      readHeaders,
+      'Value.string_value (field 3), byte 10: expected 1 more byte, got 0',
+    ],
+    [
+      '0a0d0a0161120832060a031a01620a',
+      readHeaders,
+      'ListValue.values (field 1), byte 15: expected 1 more byte, got 0',
+    ],
+    ['13', readRpcCall, 'field 2 of RpcCall, byte 1: expected wire type 0, 1, 2 or 5, got 3'],
+    ['15000000', readRpcCall, 'field 2 of RpcCall, byte 1: expected 4 more bytes, got 3'],
+    ['0900000000', readNumber, 'Number.v (field 1), byte 1: expected 8 more bytes, got 4'],
+    ['0a0161220562', readRoute, 'Route.name (field 4), byte 5: expected 5 more bytes, got 1'],
+    ['9201030a0462', readRoute, 'Service.id (field 1), byte 5: expected 4 more bytes, got 1'],
+    ['9201020a0162', readRoute, 'Service.id (field 1), byte 6: expected Service to end at byte 5'],
+    ['0a030a0161', readHeaders, 'Struct.FieldsEntry.value (field 2), byte 5: expected a value, got none'],
+    [
+      '0a0e0a016112091100000000000000f03f',
+      readHeaders,
+      'field 2 of Value, byte 16: expected string_value or list_value, got neither',
+    ],
+    ['0a050a01611200', readHeaders, 'Value, byte 7: expected string_value or list_value, got neither'],
+    ['0a090a0161120432020a00', readHeaders, 'Value, byte 11: expected string_value, got none'],
+    [
+      '0a090a016112041a05787a',
+      readHeaders,
+      'Value.string_value (field 3), byte 9: expected 5 more bytes, got 2',
+    ],
+  ])('%s is refused with the message, the field and the byte', (hex, read, message) => {
+    expect(() => read(Buffer.from(hex, 'hex'))).toThrow(new ProtocolError(message));
+  });
+
   it('bytes that are no UTF-8 spoil only the header that has them', () => {
     const frame = encoded('google.protobuf.Struct', structOf({ 'user-agent': 'caf_', origin: 'x' }));
     frame[frame.indexOf('_')] = 0xe9;
