@@ -22,14 +22,14 @@ export const ARROWS = {
   'plugin/decision': [...['config', 'lib', 'request', 'store', 'token'].map(ofPlugin), ...['protocol']],
   'plugin/admin': ['plugin/metrics', 'protocol'],
   'plugin/server/protobuf': ['plugin', 'plugin/request'],
-  'plugin/server': ['plugin', 'plugin/request', 'plugin/schema', 'plugin/server/protobuf'],
+  'plugin/server': ['plugin', 'plugin/request', 'plugin/schema', 'plugin/server/protobuf', 'protocol'],
   'plugin/verify': [
     ...['config', 'decision', 'request', 'schema', 'store'].map(ofPlugin),
     ...['plugin', 'protocol', 'redis', 'stdio'],
   ],
   'plugin/bin': [
     ...['admin', 'decision', 'lib', 'metrics', 'server', 'store', 'verify'].map(ofPlugin),
-    ...['plugin', 'stdio'],
+    ...['plugin', 'protocol', 'stdio'],
   ],
   'plugin/kong-pdk': ['plugin'],
 

@@ -1,4 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { quoted } from './quoted';
 
 /** RFC 7518 §3.3: "A key of size 2048 bits or larger MUST be used". */
 const MIN_RSA_BITS = 2048;
@@ -8,6 +9,9 @@ const MAX_RSA_BITS = 16_384;
  * The most bits of a public exponent: a larger one makes each verification that much slower (OPENSSL_RSA_MAX_PUBEXP_BITS).
  */
 const MAX_RSA_EXPONENT_BITS = 64;
+
+/** RFC 7517 §4.3 has no more. */
+const MAX_SHOWN_OPERATIONS = 8;
 
 const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 const EC_ALGORITHMS: Readonly<Record<string, string>> = {
@@ -29,18 +33,21 @@ export function fitKey(key: KeyObject): Fit {
       return fitRsa(key);
     case 'ec': {
       const algorithm = EC_ALGORITHMS[key.asymmetricKeyDetails?.namedCurve ?? ''];
-      return algorithm === undefined ? UNSUPPORTED : { algorithms: [algorithm] };
+      return algorithm === undefined ? unsupported(key) : { algorithms: [algorithm] };
     }
     case 'ed25519':
       return fitEd25519(key);
     default:
-      return UNSUPPORTED;
+      return unsupported(key);
   }
 }
 
-const UNSUPPORTED: Fit = {
-  fault: `expected an RSA key of at least ${MIN_RSA_BITS} bits, an EC key on P-256, P-384 or P-521, or Ed25519`,
-};
+function unsupported({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): Fit {
+  const got = details?.namedCurve === undefined ? type : `${type} on ${details.namedCurve}`;
+  return {
+    fault: `expected an RSA key of at least ${MIN_RSA_BITS} bits, an EC key on P-256, P-384 or P-521, or Ed25519, got ${got}`,
+  };
+}
 
 function fitRsa(key: KeyObject): Fit {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
@@ -49,8 +56,12 @@ function fitRsa(key: KeyObject): Fit {
   }
   // RFC 8017 §3.1: an odd integer of at least 3.
   const isExponent = publicExponent >= 3n && publicExponent % 2n === 1n;
-  if (!isExponent || publicExponent >> BigInt(MAX_RSA_EXPONENT_BITS) > 0n) {
-    return { fault: `expected an odd RSA exponent from 3, of at most ${MAX_RSA_EXPONENT_BITS} bits` };
+  const isLong = publicExponent >> BigInt(MAX_RSA_EXPONENT_BITS) > 0n;
+  if (!isExponent || isLong) {
+    const got = isLong ? `one of ${publicExponent.toString(2).length}` : String(publicExponent);
+    return {
+      fault: `expected an odd RSA exponent from 3, of at most ${MAX_RSA_EXPONENT_BITS} bits, got ${got}`,
+    };
   }
   return { algorithms: RSA_ALGORITHMS };
 }
@@ -86,11 +97,17 @@ function fitEd25519(key: KeyObject): Fit {
 export function narrowByJwk(fit: Fit, jwk: JsonWebKey, operation: 'sign' | 'verify'): Fit {
   if ('fault' in fit) return fit;
   const { use, key_ops: operations, alg } = jwk;
-  if (use !== undefined && use !== 'sig') return { fault: 'expected a JWK whose "use" is "sig"' };
+  if (use !== undefined && use !== 'sig')
+    return { fault: `expected a JWK whose "use" is "sig", got ${quoted(use)}` };
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes(operation))) {
-    return { fault: `expected a JWK whose "key_ops" has "${operation}"` };
+    const got = Array.isArray(operations)
+      ? operations.map(quoted).slice(0, MAX_SHOWN_OPERATIONS).join(', ')
+      : quoted(operations);
+    return { fault: `expected a JWK whose "key_ops" has "${operation}", got ${got === '' ? 'none' : got}` };
   }
   if (alg === undefined) return fit;
   const algorithms = fit.algorithms.filter((algorithm) => algorithm === alg);
-  return algorithms.length > 0 ? { algorithms } : { fault: 'expected a JWK whose "alg" fits its kind' };
+  return algorithms.length > 0
+    ? { algorithms }
+    : { fault: `expected a JWK whose "alg" is one of ${fit.algorithms.join(', ')}, got ${quoted(alg)}` };
 }

@@ -25,7 +25,7 @@ export interface FittedKey {
   readonly secret?: KeyObject;
 }
 
-/** Key material that cannot be used. The message says what was expected, never what was given. */
+/** Key material that cannot be used. The message says what was expected and of what kind it is, and shows nothing of a key. */
 export class KeyError extends Error {
   override readonly name = 'KeyError';
   readonly code = 'ERR_KEY_INVALID';

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { quoted } from '../../protocol/quoted';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
 import {
   DEFAULT_MAX_REFUSED_ADDRESSES,
@@ -79,11 +80,11 @@ export const VARIABLES: readonly Variable[] = [
 export function environmentFault(env: Environment): string | undefined {
   const level = env['GATEKEEPER_LOG_LEVEL'] ?? '';
   if (level !== '' && readLogLevel(level) === undefined) {
-    return `GATEKEEPER_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}`;
+    return `GATEKEEPER_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}, got ${quoted(level)}`;
   }
   const addresses = env['GATEKEEPER_MAX_REFUSED_ADDRESSES'] ?? '';
   if (readMaxRefusedAddresses(addresses) !== undefined) return undefined;
-  return `GATEKEEPER_MAX_REFUSED_ADDRESSES: expected ${MAX_REFUSED_ADDRESSES_EXPECTED}`;
+  return `GATEKEEPER_MAX_REFUSED_ADDRESSES: expected ${MAX_REFUSED_ADDRESSES_EXPECTED}, got ${quoted(addresses)}`;
 }
 
 /** Variables of an environment that begin as those above and are none of them. */

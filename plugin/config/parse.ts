@@ -1,5 +1,6 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
+import { quoted } from '../../protocol/quoted';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
@@ -29,12 +30,15 @@ function describe(issue: { readonly path: readonly PropertyKey[]; readonly messa
 
 function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): void {
   const lower = Object.values<string>({ ...names }).map((name) => name.toLowerCase());
-  if (new Set(lower).size !== lower.length) {
-    throw new ConfigError('config.*_header: expected five different header names');
+  const twice = lower.find((name, index) => lower.indexOf(name) < index);
+  if (twice !== undefined) {
+    throw new ConfigError(
+      `config.*_header: expected five different header names, got ${quoted(twice)} twice`,
+    );
   }
   const both = lower.find((name) => tokenHeaders.includes(name));
   if (both !== undefined) {
-    throw new ConfigError(`config.header_names: expected none of the *_header fields, got ${both}`);
+    throw new ConfigError(`config.header_names: expected none of the *_header fields, got ${quoted(both)}`);
   }
 }
 

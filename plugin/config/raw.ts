@@ -9,6 +9,7 @@ import {
   OPTIONAL_CLAIMS,
 } from '../schema';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
+import { quoted } from '../../protocol/quoted';
 import { DEFAULT_IPV6_PREFIX_BITS } from '../lib/client-network';
 import { canonicalOrigin } from './origins';
 
@@ -17,25 +18,32 @@ const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((val
 const optionalText = optional(z.string());
 const texts = z.array(z.string().min(1));
 const claimPath = texts.min(1);
+/** What is said of a value that is no secret and no URL, which may hold one. */
+const expected = (form: string) => ({
+  error: ({ input }: { readonly input?: unknown }) => `expected ${form}, got ${quoted(input)}`,
+});
 const headerName = (faultOf: (name: string) => string | undefined) =>
   z.string().superRefine((name, context) => {
     const message = faultOf(name);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
+    if (message !== undefined)
+      context.addIssue({ code: 'custom', message: `${message}, got ${quoted(name)}` });
   });
 const ownHeader = headerName(ownHeaderFault);
 // RFC 9110 §5.6.2.
-const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected characters of an HTTP token');
+const token = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, expected('characters of an HTTP token'));
 const origin = z.string().transform((text, context) => {
   const canonical = canonicalOrigin(text);
   if (canonical !== undefined) return canonical;
-  const message = 'expected an Origin like https://app.example.com or https://*.example.com, or * for any';
-  context.addIssue({ code: 'custom', message });
+  const form = 'an Origin like https://app.example.com or https://*.example.com, or * for any';
+  // With a user and a password in it, it is none.
+  const got = text.includes('@') ? '' : `, got ${quoted(text)}`;
+  context.addIssue({ code: 'custom', message: `expected ${form}${got}` });
   return z.NEVER;
 });
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
   .refine((text) => URL.parse(text)?.username === '', 'expected a URL without user and password');
-const pathPrefix = z.string().regex(/^\/[^?#\s]*$/, 'expected a path that begins with a slash');
+const pathPrefix = z.string().regex(/^\/[^?#\s]*$/, expected('a path that begins with a slash'));
 const redisUrl = z.string().superRefine((text, context) => {
   const message = redisUrlFault(text);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
@@ -46,17 +54,17 @@ const tierKey = z
   .string()
   .regex(
     /^[^{}]*(?:\{tenant\}|\{\{tenant\}\})[^{}]*$/,
-    'expected a Redis key with {tenant} in it once, like tier:{tenant}',
+    expected('a Redis key with {tenant} in it once, like tier:{tenant}'),
   );
 /** The upgrades that a limit counts: those with a good token and, by address, refused ones; or refused ones alone. */
 const counts = optional(z.enum(['all', 'refused'])).transform((given) => given ?? 'all');
 const tenantPrefix = z
   .string()
-  .regex(/^[!-~]*$/, 'expected visible ASCII')
+  .regex(/^[!-~]*$/, expected('visible ASCII'))
   .max(MAX_TENANT_PREFIX_BYTES);
 const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
 
-const namePrefix = z.string().refine(isNamePrefix, `expected ${NAME_PREFIX_FORM}`);
+const namePrefix = z.string().refine(isNamePrefix, expected(NAME_PREFIX_FORM));
 const redisConnection = {
   url: redisUrl.nullish().transform((url) => url ?? undefined),
   host: z.string().min(1),
@@ -81,7 +89,7 @@ const revocationRedis = z.preprocess(
     if (given.some(([name]) => name === 'url' || name === 'host')) {
       return { ...CONNECTION_DEFAULTS, ...Object.fromEntries(given) };
     }
-    context.addIssue({ code: 'custom', message: 'expected url or host' });
+    context.addIssue({ code: 'custom', message: 'expected url or host, got neither' });
     return z.NEVER;
   },
   optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
@@ -121,7 +129,7 @@ export const rawConfig = z.object({
   maximum_expiration: z.int().nonnegative(),
   maximum_token_bytes: z.int().positive(),
   token_cache_size: z.int().nonnegative(),
-  realm: z.string().regex(/^[ -~]+$/, 'expected printable ASCII'),
+  realm: z.string().regex(/^[ -~]+$/, expected('printable ASCII')),
   tenant_header: ownHeader,
   user_header: ownHeader,
   roles_header: ownHeader,
@@ -129,7 +137,7 @@ export const rawConfig = z.object({
   assertion_header: ownHeader,
   health_path: z
     .string()
-    .regex(/^\/[^?#]*$/, 'expected a path that begins with /')
+    .regex(/^\/[^?#]*$/, expected('a path that begins with /'))
     .nullish()
     .transform((path) => path ?? undefined),
   assertion_secret: optionalText,

@@ -1,3 +1,4 @@
+import { quoted } from '../../protocol/quoted';
 import type { TenantPrefixes } from './config';
 import type { RawConfig } from './raw';
 import { ConfigError } from '../schema/config-error';
@@ -30,12 +31,12 @@ function requireOneEach(issuers: readonly string[], byIssuer: ReadonlyMap<string
   const without = issuers.find((issuer) => !byIssuer.has(issuer));
   if (without !== undefined) {
     throw new ConfigError(
-      `config.tenant_prefixes: expected a prefix for each of config.issuers, the same where they share their tenants; ${without} has none`,
+      `config.tenant_prefixes: expected a prefix for each of config.issuers, the same where they share their tenants; ${quoted(without)} has none`,
     );
   }
   const unknown = [...byIssuer.keys()].find((issuer) => !issuers.includes(issuer));
   if (unknown === undefined) return;
-  throw new ConfigError(`config.tenant_prefixes: expected issuers of config.issuers, got ${unknown}`);
+  throw new ConfigError(`config.tenant_prefixes: expected issuers of config.issuers, got ${quoted(unknown)}`);
 }
 
 function requireNoneBegins(prefixes: readonly string[]): void {
@@ -43,7 +44,7 @@ function requireNoneBegins(prefixes: readonly string[]): void {
     const longer = prefixes.find((other) => other !== prefix && other.startsWith(prefix));
     if (longer === undefined) continue;
     throw new ConfigError(
-      `config.tenant_prefixes: expected no prefix that begins another, got "${prefix}" and "${longer}"`,
+      `config.tenant_prefixes: expected no prefix that begins another, got ${quoted(prefix)} and ${quoted(longer)}`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonWebKey } from 'node:crypto';
+import { kindOf } from '../../protocol/quoted';
 import { KeyError, readPublicJwk, type FittedKey } from '../../protocol/keys';
 
 /** A key of a set that cannot be used, and why. */
@@ -24,12 +25,14 @@ const MAX_SHOWN_KID = 64;
  */
 export function readJwkSet(document: unknown): JwkSet {
   const { keys: jwks } = Object(document) as { readonly keys?: unknown };
-  if (!Array.isArray(jwks)) throw new TypeError('expected a JWK Set: an object whose "keys" is an array');
+  if (!Array.isArray(jwks)) {
+    throw new TypeError(`expected a JWK Set: an object whose "keys" is an array, got ${kindOf(jwks)} there`);
+  }
   const keys: FittedKey[] = [];
   const leftOut: LeftOut[] = [];
   for (const jwk of jwks as readonly unknown[]) {
     try {
-      if (!isObject(jwk)) throw new KeyError('expected a JWK, which is an object');
+      if (!isObject(jwk)) throw new KeyError(`expected a JWK, which is an object, got ${kindOf(jwk)}`);
       keys.push(readPublicJwk(jwk));
     } catch (cause) {
       leftOut.push({ kid: shownKid(jwk), reason: (cause as Error).message });

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { quoted } from '../../protocol/quoted';
 import { Exchange, kongIsGone, type Awaiting, type ExchangeTransport, type FrameSource } from './exchange';
 import { FrameReader, ProtocolError } from './protobuf/frame';
 import { FrameWriter } from './protobuf/frame-writer';
@@ -130,7 +131,7 @@ export class Connection {
 
   #startInstance(sequence: RpcCall['sequence'], name: string, config: Buffer): void {
     if (name !== this.#context.pluginName)
-      throw new ProtocolError(`expected the plugin ${this.#context.pluginName}`);
+      throw new ProtocolError(`expected the plugin ${this.#context.pluginName}, got ${quoted(name)}`);
     const id = this.#context.instances.add(this.#start(parseJson(config)));
     this.#context.log.debug({ instance: id }, 'instance started');
     this.#return(sequence, { name, id });

@@ -92,7 +92,7 @@ async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions):
   const own = `${path}.${randomBytes(OWN_SUFFIX_BYTES).toString('hex')}`;
   if (Buffer.byteLength(own) > MAX_PATH_BYTES) {
     throw new Error(
-      `expected a socket path of at most ${MAX_PATH_BYTES - String(process.pid).length - 1} bytes`,
+      `expected a socket path of at most ${MAX_PATH_BYTES - String(process.pid).length - 1} bytes, got ${Buffer.byteLength(path)}`,
     );
   }
   await new Promise<void>((resolve, reject) => {

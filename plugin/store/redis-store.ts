@@ -159,7 +159,9 @@ async function charge(redis: GatekeeperRedis, group: readonly AppliedLimit[], ti
   const states = group.map((limit, i): LimitState => {
     const [remaining, retryAfterUs, resetUs] = figures.slice(3 * i, 3 * i + 3);
     if (remaining === undefined || retryAfterUs === undefined || resetUs === undefined) {
-      throw new TypeError('expected three figures a limit from gcra.lua');
+      throw new TypeError(
+        `expected three figures a limit from gcra.lua, got ${figures.length} for ${group.length}`,
+      );
     }
     return { limit: chargeOf(limit, found?.tier).rate.limit, remaining, retryAfterUs, resetUs };
   });

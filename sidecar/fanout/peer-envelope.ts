@@ -24,7 +24,7 @@ export interface PeerMessage {
 /** Wraps a peer's message for its way between bridges (PROTOCOL.md §3). */
 export function sealEnvelope({ sender, binary, payload }: PeerMessage): Buffer {
   if (sender.length !== SENDER_ID_BYTES)
-    throw new RangeError(`expected ${SENDER_ID_BYTES} bytes of sender id`);
+    throw new RangeError(`expected ${SENDER_ID_BYTES} bytes of sender id, got ${sender.length}`);
   return Buffer.concat([ENVELOPE_MAGIC, sender, Buffer.of(binary ? OPCODE_BINARY : OPCODE_TEXT), payload]);
 }
 

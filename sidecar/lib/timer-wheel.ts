@@ -95,7 +95,7 @@ export class TimerWheel {
 
   #slotOf(tick: number): Set<Entry> {
     const slot = this.#slots[tick % this.#slots.length];
-    if (slot === undefined) throw new RangeError('expected a time from 0');
+    if (slot === undefined) throw new RangeError(`expected a time from 0, got tick ${tick}`);
     return slot;
   }
 }

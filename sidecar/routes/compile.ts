@@ -1,3 +1,4 @@
+import { quoted } from '../../protocol/quoted';
 import {
   canCrossOwners,
   isShared,
@@ -29,7 +30,8 @@ const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
 export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] {
   const names = new Set<string>();
   const routes = entries.map((entry) => {
-    if (names.has(entry.name)) throw fault(entry, 'expected a name of its own');
+    if (names.has(entry.name))
+      throw fault(entry, 'expected a name of its own, got that of a route before it');
     names.add(entry.name);
     return compileRoute(entry);
   });
@@ -42,22 +44,27 @@ function compileRoute(entry: RouteEntry): Route {
     throw fault(entry, `expected another path: ${HEALTH_PATH} is the bridge's own`);
   const segments = compilePath(entry);
   const params = segments.flatMap((segment) => ('param' in segment ? [segment.param] : []));
-  if (new Set(params).size < params.length) throw fault(entry, 'expected each path parameter once');
-  if (params.some((param) => OWN_PLACEHOLDERS.includes(param))) {
-    throw fault(entry, 'expected path parameters other than {tenant}, {user} and {session}');
+  const twice = params.find((param, index) => params.indexOf(param) < index);
+  if (twice !== undefined) throw fault(entry, `expected each path parameter once, got {${twice}} twice`);
+  const own = params.find((param) => OWN_PLACEHOLDERS.includes(param));
+  if (own !== undefined) {
+    throw fault(entry, `expected path parameters other than {tenant}, {user} and {session}, got {${own}}`);
   }
-  if (entry.channels.length === 0) throw fault(entry, 'expected at least one channel');
+  if (entry.channels.length === 0) throw fault(entry, 'expected at least one channel, got none');
   if (entry.messages === 'commands' && !entry.session) {
     throw fault(entry, 'expected "session": true, because commands name the session that is answered');
   }
   if (entry.messages === 'relay' && entry.channels.length !== 1) {
-    throw fault(entry, 'expected exactly one channel, because messages are relayed to it');
+    throw fault(
+      entry,
+      `expected exactly one channel, because messages are relayed to it, got ${entry.channels.length}`,
+    );
   }
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
   const channels = entry.channels.map((text) => compileChannel(entry, text, known));
   const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
   if (echoAfterSeconds > 0 && messages !== 'relay') {
-    throw fault(entry, 'expected "echoAfterSeconds" only beside "messages": "relay"');
+    throw fault(entry, `expected "echoAfterSeconds" only beside "messages": "relay", got "${messages}"`);
   }
   const sharedChannels = channels.filter(isShared).map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
@@ -73,7 +80,7 @@ function compilePath(entry: RouteEntry): readonly PathSegment[] {
     return PATH_LITERAL.test(segment) ? { literal: segment } : undefined;
   });
   if (root !== '' || !segments.every((segment) => segment !== undefined)) {
-    throw fault(entry, `expected a path of literal segments and {param}s, got "${entry.path}"`);
+    throw fault(entry, `expected a path of literal segments and {param}s, got ${quoted(entry.path)}`);
   }
   return segments;
 }
@@ -81,19 +88,22 @@ function compilePath(entry: RouteEntry): readonly PathSegment[] {
 function compileChannel(entry: RouteEntry, text: string, known: ReadonlySet<string>): ChannelTemplate {
   const template = parseChannelTemplate(text);
   if (template === undefined) {
-    throw fault(entry, `expected each {placeholder} to fill a place between colons in channel "${text}"`);
+    throw fault(
+      entry,
+      `expected each {placeholder} to fill a place between colons in channel ${quoted(text)}`,
+    );
   }
   const names = placeholders(template);
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined) {
     const expected = [...known].map((name) => `{${name}}`).join(', ');
-    throw fault(entry, `expected only ${expected} in channel "${text}", got {${unknown}}`);
+    throw fault(entry, `expected only ${expected} in channel ${quoted(text)}, got {${unknown}}`);
   }
   if (!isShared(template)) return template;
   if (entry.shared !== true) {
     throw fault(
       entry,
-      `expected {tenant} or {session} in channel "${text}", so that no tenant hears another's, or "shared": true, ` +
+      `expected {tenant} or {session} in channel ${quoted(text)}, so that no tenant hears another's, or "shared": true, ` +
         "which lets every tenant's users hear it",
     );
   }
@@ -101,7 +111,7 @@ function compileChannel(entry: RouteEntry, text: string, known: ReadonlySet<stri
   if (first === undefined || !('literal' in first) || first.literal === OWN_CHANNELS) {
     throw fault(
       entry,
-      `expected shared channel "${text}" to begin with a word, other than "${OWN_CHANNELS}", so that it is none of the bridge's own`,
+      `expected shared channel ${quoted(text)} to begin with a word, other than "${OWN_CHANNELS}", so that it is none of the bridge's own`,
     );
   }
   return template;
@@ -113,7 +123,7 @@ function refuseCrossing(routes: readonly Route[]): void {
     const b = templates.slice(index + 1).find((other) => canCrossOwners(a, other));
     if (b === undefined) continue;
     throw new RouteError(
-      `channels "${a.text}" and "${b.text}": expected names that cannot be the same for two owners`,
+      `channels ${quoted(a.text)} and ${quoted(b.text)}: expected names that cannot be the same for two owners`,
     );
   }
 }

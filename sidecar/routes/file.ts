@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { quoted } from '../../protocol/quoted';
 import { DEFAULT_ROUTES, type Route } from './route';
 import { compileRoutes, RouteError } from './compile';
 
@@ -7,7 +8,9 @@ import { compileRoutes, RouteError } from './compile';
 export const ROUTE_MEMBERS = z.strictObject({
   name: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 letters, digits, "_" or "-"')
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, {
+      error: ({ input }) => `expected 1 to 64 letters, digits, "_" or "-", got ${quoted(input)}`,
+    })
     .describe('Its name in logs and metrics, which no other route has: 1 to 64 letters, digits, `_` or `-`.'),
   path: z
     .string()

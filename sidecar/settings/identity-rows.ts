@@ -16,6 +16,8 @@ export const ASSERTION_ROWS = {
   ),
   assertionPublicKey: row('BRIDGE_ASSERTION_PUBLIC_KEY', undefined, 'a public key in PEM or JWK', readKey, {
     description: "the gatekeeper's public key, in PEM or JWK",
+    faultOf: keyFault,
+    isSecret: true,
   }),
   assertionPath: row(
     'BRIDGE_ASSERTION_PATH',
@@ -32,15 +34,22 @@ export const ASSERTION_ROWS = {
 function secret(name: string, description: string): Row<string, undefined> {
   const read = (value: string): string | undefined =>
     Buffer.byteLength(value) >= MIN_SECRET_BYTES ? value : undefined;
-  return row(name, undefined, `at least ${MIN_SECRET_BYTES} bytes`, read, { description });
+  const expected = `at least ${MIN_SECRET_BYTES} bytes`;
+  const faultOf = (value: string) => `expected ${expected}, got ${Buffer.byteLength(value)}`;
+  return row(name, undefined, expected, read, { description, faultOf, isSecret: true });
 }
 
 function readKey(value: string): string | undefined {
+  return keyFault(value) === undefined ? value : undefined;
+}
+
+/** Why a text is no public key that verifies assertions. It may be a private one, so nothing of it is shown. */
+function keyFault(value: string): string | undefined {
   try {
     parsePublicKey(value);
-    return value;
+    return undefined;
   } catch (error) {
-    if (error instanceof KeyError) return undefined;
+    if (error instanceof KeyError) return error.message;
     throw error;
   }
 }

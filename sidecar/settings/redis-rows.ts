@@ -7,6 +7,7 @@ export const REDIS_ROWS = {
   redisUrl: row('REDIS_URL', 'redis://127.0.0.1:6379', REDIS_URL_FORMS, readRedisUrl, {
     description: `where services publish and commands go: ${REDIS_URL_FORMS}`,
     faultOf: redisUrlFault,
+    isSecret: true,
   }),
   redisTimeoutMs: integer(
     'BRIDGE_REDIS_TIMEOUT_MS',

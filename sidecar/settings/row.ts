@@ -14,6 +14,8 @@ export interface Row<T, Default extends string | undefined = string | undefined>
   readonly expected: string;
   /** Why a value cannot be used, where there is more to say than what was expected. */
   readonly faultOf?: (text: string) => string | undefined;
+  /** Nothing of its value is shown, because it is a secret or may hold one. */
+  readonly isSecret?: boolean;
   /** Undefined when the text is not what was expected. */
   readonly read: (text: string) => T | undefined;
 }
@@ -27,7 +29,7 @@ export function row<T, Default extends string | undefined>(
   fallback: Default,
   expected: string,
   read: (text: string) => T | undefined,
-  more: { description: string; unit?: string; faultOf?: (text: string) => string | undefined },
+  more: Pick<Row<T>, 'description' | 'faultOf' | 'isSecret'> & { unit?: string },
 ): Row<T, Default> {
   const { unit, ...rest } = more;
   return { name, default: fallback, expected, read, unit, ...rest };

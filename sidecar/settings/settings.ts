@@ -1,4 +1,5 @@
 import type { HeaderNames } from '../../protocol/headers';
+import { quoted } from '../../protocol/quoted';
 import { isServiceAddress } from '../../stdio/service-links';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../../stdio/unknown-variables';
 import type { Row, SettingRow } from './row';
@@ -52,7 +53,7 @@ export function unknownSettings(
 /**
  * Reads the settings from an environment. A variable that is unset or empty takes its default.
  * @returns a frozen object
- * @throws SettingsError that names every bad variable and what was expected
+ * @throws SettingsError that names every bad variable, what was expected, and what it is unless it is a secret
  */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const faults: string[] = [];
@@ -106,11 +107,12 @@ function readTable(table: Table, valueOf: (row: AnyRow) => unknown): Readonly<Re
   return Object.freeze(Object.fromEntries(entries) as Record<string, unknown>);
 }
 
-function faultOf({ expected, faultOf: own }: AnyRow, value: string): string {
+function faultOf({ expected, faultOf: own, isSecret = false }: AnyRow, value: string): string {
   if (isServiceAddress(value)) {
     return `expected ${expected}, got the address that Kubernetes sets for a Service of that name: give the Service another name, or its pods enableServiceLinks: false`;
   }
-  return own?.(value) ?? `expected ${expected}`;
+  const fault = own?.(value) ?? `expected ${expected}`;
+  return isSecret ? fault : `${fault}, got ${quoted(value)}`;
 }
 
 /** One tenant must not push out of the stream what others have added a moment ago. */
@@ -126,6 +128,7 @@ function shareFaults({ commandTenantBytes: share, commandStreamMaxBytes: all }: 
 /** Two kinds of header under one name could not both be checked. */
 function sharedHeaderFaults(headers: HeaderNames): readonly string[] {
   const names = Object.values(headers).map((name: string | undefined) => name?.toLowerCase());
-  if (names.includes(undefined) || new Set(names).size === names.length) return [];
-  return ['BRIDGE_*_HEADER: expected five different header names'];
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (names.includes(undefined) || twice === undefined) return [];
+  return [`BRIDGE_*_HEADER: expected five different header names, got ${quoted(twice)} twice`];
 }

@@ -108,12 +108,13 @@ describe('ws-gatekeeper', () => {
     const loud = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOG_LEVEL: 'loud' });
     expect(await firstLine(loud)).toMatchObject({
       level: 60,
-      reason: 'GATEKEEPER_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+      reason:
+        'GATEKEEPER_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace, got "loud"',
     });
     const many = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_MAX_REFUSED_ADDRESSES: 'many' });
     expect(await firstLine(many)).toMatchObject({
       level: 60,
-      reason: 'GATEKEEPER_MAX_REFUSED_ADDRESSES: expected a whole number from 1 to 10000000',
+      reason: 'GATEKEEPER_MAX_REFUSED_ADDRESSES: expected a whole number from 1 to 10000000, got "many"',
     });
   });
 

@@ -41,20 +41,34 @@ describe('a key', () => {
   it('is refused when it is too weak or of an unsupported kind', () => {
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const other = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
-    expect(() => parsePublicKey(pem(weak.publicKey, 'spki'))).toThrow('2048');
-    expect(() => parsePrivateKey(pem(other.privateKey, 'pkcs8'))).toThrow(KeyError);
+    expect(() => parsePublicKey(pem(weak.publicKey, 'spki'))).toThrow(
+      new KeyError('expected an RSA key of 2048 to 16384 bits, got 1024'),
+    );
+    expect(() => parsePrivateKey(pem(other.privateKey, 'pkcs8'))).toThrow(
+      new KeyError(
+        'expected an RSA key of at least 2048 bits, an EC key on P-256, P-384 or P-521, or Ed25519, got ec on secp256k1',
+      ),
+    );
+    const foreign = generateKeyPairSync('x25519');
+    expect(() => parsePublicKey(pem(foreign.publicKey, 'spki'))).toThrow(/or Ed25519, got x25519$/);
   });
 
   it('of RSA has an odd exponent from 3: with e = 1 everybody can sign', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const jwk = publicKey.export({ format: 'jwk' });
     const withExponent = (e: string) => () => parsePublicKey(JSON.stringify({ ...jwk, e }));
-    for (const e of ['AA', 'AQ', 'Ag', 'BA', Buffer.alloc(9, 0xff).toString('base64url')]) {
-      expect(withExponent(e)).toThrow(KeyError);
+    const long = Buffer.alloc(9, 0xff).toString('base64url');
+    for (const [e, got] of Object.entries({ AQ: '1', Ag: '2', BA: '4', [long]: 'one of 72' })) {
+      expect(withExponent(e)).toThrow(
+        new KeyError(`expected an odd RSA exponent from 3, of at most 64 bits, got ${got}`),
+      );
     }
+    expect(withExponent('AA')).toThrow(KeyError);
     expect(withExponent('Aw')().algorithms).toContain('RS256');
     const pemOfOne = createPublicKey({ key: { ...jwk, e: 'AQ' }, format: 'jwk' });
-    expect(() => parsePublicKey(pem(pemOfOne, 'spki'))).toThrow('expected an odd RSA exponent');
+    expect(() => parsePublicKey(pem(pemOfOne, 'spki'))).toThrow(
+      'expected an odd RSA exponent from 3, of at most 64 bits, got 1',
+    );
   });
 
   it.each([
@@ -77,8 +91,16 @@ describe('a key', () => {
     const read = (more: object) =>
       parsePublicKey(JSON.stringify({ ...publicKey.export({ format: 'jwk' }), ...more }));
     expect(read({ use: 'sig', key_ops: ['verify'], alg: 'PS256' }).algorithms).toEqual(['PS256']);
-    for (const other of [{ use: 'enc' }, { key_ops: ['encrypt'] }, { key_ops: 'verify' }, { alg: 'ES256' }]) {
-      expect(() => read(other)).toThrow(KeyError);
+    const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512';
+    for (const [other, message] of [
+      [{ use: 'enc' }, 'expected a JWK whose "use" is "sig", got "enc"'],
+      [{ use: 'e\u001b' }, 'expected a JWK whose "use" is "sig", got "e\\u001b"'],
+      [{ key_ops: ['encrypt', 1] }, 'expected a JWK whose "key_ops" has "verify", got "encrypt", 1'],
+      [{ key_ops: [] }, 'expected a JWK whose "key_ops" has "verify", got none'],
+      [{ key_ops: 'verify' }, 'expected a JWK whose "key_ops" has "verify", got "verify"'],
+      [{ alg: 'ES256' }, `expected a JWK whose "alg" is one of ${algorithms}, got "ES256"`],
+    ] as const) {
+      expect(() => read(other)).toThrow(new KeyError(message));
     }
   });
 

@@ -81,9 +81,13 @@ describe('the configuration', () => {
     [
       'a header name with a space',
       { tenant_header: 'X Tenant' },
-      'config.tenant_header: expected an HTTP field name',
+      'config.tenant_header: expected an HTTP field name, got "X Tenant"',
     ],
-    ['one header for two things', { tenant_header: 'x-user-id' }, 'expected five different header names'],
+    [
+      'one header for two things',
+      { tenant_header: 'x-user-id' },
+      'expected five different header names, got "x-user-id" twice',
+    ],
     ['a jwks_uri that is none', { jwks_uri: 'file:///etc/passwd' }, 'config.jwks_uri: expected an http'],
     [
       'only a jwks_uri for a secret’s algorithm',
@@ -93,7 +97,7 @@ describe('the configuration', () => {
     [
       'an Origin with a path',
       { allowed_origins: ['https://a.example/x'] },
-      'config.allowed_origins[0]: expected an Origin',
+      'config.allowed_origins[0]: expected an Origin like https://app.example.com or https://*.example.com, or * for any, got "https://a.example/x"',
     ],
     [
       'a star for a host',
@@ -128,6 +132,18 @@ describe('the configuration', () => {
     const redis = { ...(rawConfig()['redis'] as object), url: 'redis+cluster://u:hunter2@h/1' };
     await expect(parseConfig(rawConfig({ redis }))).rejects.toThrow('config.redis.url');
     await expect(parseConfig(rawConfig({ redis }))).rejects.not.toThrow('hunter2');
+    for (const changes of [
+      { allowed_origins: ['https://u:hunter2@a.example'] },
+      { jwks_uri: 'https://u:hunter2@a.example/jwks' },
+      { jwks_uri: 'hunter2' },
+      { assertion_private_key: 'hunter2' },
+      { public_keys: [{ key: 'hunter2' }] },
+      { redis: { ...redis, url: undefined, password: ['hunter2'] } },
+    ]) {
+      const refused = parseConfig(rawConfig(changes));
+      await expect(refused).rejects.toThrow(ConfigError);
+      await expect(refused).rejects.not.toThrow('hunter2');
+    }
   });
 
   it('is taken from a Kong that read the schema of an earlier gatekeeper, without the fields that came later', async () => {
@@ -142,7 +158,7 @@ describe('the configuration', () => {
     'names a tier_key without one {tenant}: %j',
     async (tierKey) => {
       await expect(parseConfig(rawConfig({ tier_key: tierKey }))).rejects.toThrow(
-        /^config\.tier_key: expected a Redis key with \{tenant\}/,
+        `config.tier_key: expected a Redis key with {tenant} in it once, like tier:{tenant}, got "${tierKey}"`,
       );
     },
   );

@@ -133,13 +133,13 @@ describe('two issuers in one configuration', () => {
   });
 
   it.each([
-    [{ issuers: ['a', 'b', 'c'], tenant_prefixes: { a: 'a~', b: 'b~' } }, 'c has none'],
-    [{ issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~', c: 'c~' } }, 'got c'],
+    [{ issuers: ['a', 'b', 'c'], tenant_prefixes: { a: 'a~', b: 'b~' } }, '"c" has none'],
+    [{ issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~', c: 'c~' } }, 'got "c"'],
     [{ issuers: ['a', 'b'], tenant_prefixes: { a: 'x', b: 'xy' } }, 'got "x" and "xy"'],
     [{ issuers: ['a', 'b'], tenant_prefixes: { a: '', b: 'b~' } }, 'got "" and "b~"'],
     [{ ...TWO, optional_claims: ['iss'] }, 'config.optional_claims: expected no iss'],
     [{ ...TWO, tenant_prefix: 'x' }, 'config.tenant_prefix: expected this or config.tenant_prefixes'],
-    [{ tenant_prefix: 'a b' }, 'config.tenant_prefix: expected visible ASCII'],
+    [{ tenant_prefix: 'a b' }, 'config.tenant_prefix: expected visible ASCII, got "a b"'],
     [{ tenant_prefix: 'x'.repeat(65) }, 'config.tenant_prefix'],
   ])('are refused with %j', async (changes, reason) => {
     expect(await prefixesOf(changes)).toMatch(reason);

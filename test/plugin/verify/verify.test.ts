@@ -219,9 +219,30 @@ describe('ws-gatekeeper verify', () => {
                 decision_timeout: soon`);
     await expect(reportOf({ configFile: file })).rejects.toThrow(
       [
-        'config.rate_limits[0].limit: expected a number from 1 to 1000000',
-        'config.rate_limits[1].by: expected one of tenant, user, route, ip',
-        'config.decision_timeout: expected a whole number',
+        'config.rate_limits[0].limit: expected a number from 1 to 1000000, got 1000001',
+        'config.rate_limits[1].by: expected one of tenant, user, route, ip, got "planet"',
+        'config.decision_timeout: expected a whole number, got text',
+      ].join('; '),
+    );
+  });
+
+  it('names the kind alone of what a secret is, also of a password of digits that YAML takes for a number', async () => {
+    const file = fileWith(`
+      services:
+        - routes: [{ paths: [/] }]
+          plugins:
+            - name: ws-gatekeeper
+              config:
+                secret: [hunter2]
+                token_cache_size: '7'
+                realm: 5
+                redis: { password: 12345678 }`);
+    await expect(reportOf({ configFile: file })).rejects.toThrow(
+      [
+        'config.secret: expected text, got a list',
+        'config.token_cache_size: expected a whole number, got text',
+        'config.realm: expected text, got 5',
+        'config.redis.password: expected text, got a number',
       ].join('; '),
     );
   });

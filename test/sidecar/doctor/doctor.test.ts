@@ -66,8 +66,8 @@ describe('ws-bridge doctor', () => {
   it('names every setting at fault, and goes no further', async () => {
     const found = await findings({ BRIDGE_PORT: 'x', BRIDGE_ASSERTION_SECRET: 'short' });
     expect(found.map(findingLine)).toEqual([
-      'FAIL  settings   BRIDGE_PORT: expected a whole number from 0 to 65535: see ws-bridge --help',
-      'FAIL  settings   BRIDGE_ASSERTION_SECRET: expected at least 32 bytes: see ws-bridge --help',
+      'FAIL  settings   BRIDGE_PORT: expected a whole number from 0 to 65535, got "x": see ws-bridge --help',
+      'FAIL  settings   BRIDGE_ASSERTION_SECRET: expected at least 32 bytes, got 5: see ws-bridge --help',
     ]);
   });
 

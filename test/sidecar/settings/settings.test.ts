@@ -103,12 +103,12 @@ describe('settings', () => {
       REDIS_URL: 'http://redis',
     });
     expect(faults).toEqual([
-      'BRIDGE_PORT: expected a whole number from 0 to 65535',
+      'BRIDGE_PORT: expected a whole number from 0 to 65535, got "65536"',
       'REDIS_URL: expected redis://, redis+sentinel://host:port,…/master-name or redis+cluster://host:port,…, with rediss for TLS',
-      'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647',
-      'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824',
-      'BRIDGE_USER_HEADER: expected an HTTP field name',
-      'BRIDGE_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace',
+      'BRIDGE_PING_INTERVAL_MS: expected a whole number from 1 to 2147483647, got "0"',
+      'BRIDGE_MAX_FRAME_BYTES: expected a whole number from 1 to 1073741824, got "1e6"',
+      'BRIDGE_USER_HEADER: expected an HTTP field name, got "X User"',
+      'BRIDGE_LOG_LEVEL: expected one of silent, fatal, error, warn, info, debug, trace, got "loud"',
     ]);
   });
 
@@ -123,7 +123,7 @@ describe('settings', () => {
   ])('take %s for none of the headers of the gatekeeper, as the plugin does', (name) => {
     const headers = ['TENANT', 'USER', 'ROLES', 'REQUEST_ID', 'ASSERTION'].map((of) => `BRIDGE_${of}_HEADER`);
     const faults = faultsOf(Object.fromEntries(headers.map((header) => [header, name])));
-    const said = 'expected a header that is no part of HTTP, of the handshake or of the gateway';
+    const said = `expected a header that is no part of HTTP, of the handshake or of the gateway, got "${name}"`;
     expect(faults).toEqual(expect.arrayContaining(headers.map((header) => `${header}: ${said}`)));
   });
 
@@ -133,14 +133,16 @@ describe('settings', () => {
       BRIDGE_ASSERTION_PUBLIC_KEY: 'not-a-key',
       REDIS_URL: 'tcp://user:password@redis',
     }).join();
-    expect(faults).toContain('BRIDGE_ASSERTION_SECRET: expected at least 32 bytes');
+    expect(faults).toContain('BRIDGE_ASSERTION_SECRET: expected at least 32 bytes, got 12,');
     expect(faults).toContain('BRIDGE_ASSERTION_PUBLIC_KEY: expected a public key in PEM or JWK');
     expect(faults).not.toMatch(/short-secret|not-a-key|password/);
   });
 
   it('refuse one name for two kinds of header, whatever its case', () => {
     const faults = faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_USER_HEADER: 'x-tenant-id' });
-    expect(faults).toEqual(['BRIDGE_*_HEADER: expected five different header names']);
+    expect(faults).toEqual([
+      'BRIDGE_*_HEADER: expected five different header names, got "x-tenant-id" twice',
+    ]);
   });
 
   it.each([
