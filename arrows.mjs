@@ -38,7 +38,7 @@ export const ARROWS = {
   'sidecar/routes': ['protocol'],
   'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
-  'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'redis'],
+  'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'protocol', 'redis'],
   'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
   'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],

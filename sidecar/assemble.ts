@@ -19,6 +19,8 @@ import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/re
 import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
 import { ConnectionQuota } from './quotas/connection-quota';
 import { redisQuotaStore } from './quotas/redis-quota-store';
+import { redisReturnStore } from './quotas/redis-return-store';
+import { Returns } from './quotas/returns';
 import { RedisNames } from './redis/names';
 import { createResumption, type Resumption } from './resume/handover/resumption';
 import { servedRoutes } from './routes/file';
@@ -67,6 +69,7 @@ export interface Parts {
   readonly inbound: Inbound;
   readonly sessions: Sessions;
   readonly quota: ConnectionQuota;
+  readonly returns: Returns;
   readonly heartbeat: Heartbeat;
   readonly metrics: Metrics;
   readonly upgradeHandler: UpgradeHandler;
@@ -142,6 +145,9 @@ export function assemble(
       tenant: settings.maxConnectionsPerTenant,
       user: settings.maxConnectionsPerUser,
     }),
+    returns: new Returns(redisReturnStore(commands), names, (error) => {
+      log.warn({ err: error }, 'returns not granted');
+    }),
     heartbeat: new Heartbeat(settings.pingIntervalMs, shares),
     metrics,
     ...clocks,
@@ -197,6 +203,8 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
       handover: resumption.handover,
       sessions: parts.sessions,
       quota: parts.quota,
+      returns: parts.returns,
+      returnAfterMs: settings.returnAfterMs,
       heartbeat: parts.heartbeat,
       wheel: parts.wheel,
       tokenEnds: parts.tokenEnds,

@@ -124,7 +124,7 @@ export class Bridge {
 
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
   async close(): Promise<void> {
-    const { upgradeHandler, heartbeat, links, shares, resumption, quota } = this.#parts;
+    const { upgradeHandler, heartbeat, links, shares, resumption, quota, returns } = this.#parts;
     upgradeHandler.stop();
     this.#housekeeping.stop();
     heartbeat.stop();
@@ -143,7 +143,7 @@ export class Bridge {
     this.#adminServer.closeAllConnections();
     await closed;
     resumption.replayLogs.clear();
-    await quota.settled();
+    await Promise.all([quota.settled(), returns.settled()]);
     await links.disconnect();
   }
 

@@ -132,6 +132,8 @@ export interface GatekeeperConfig {
   readonly ipv6PrefixBits: number;
   /** Whether the limits hold in this process's memory while Redis is away. */
   readonly faultTolerant: boolean;
+  /** What goes before the keys of returns; undefined when none are taken. */
+  readonly returnPrefix: string | undefined;
   readonly hideClientHeaders: boolean;
   readonly rateLimitReset: RateLimitReset;
   /** The Redis key with a tenant's tier, with `{tenant}` in it. */

@@ -70,6 +70,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     overLimitVerifications: raw.over_limit_verifications,
     ipv6PrefixBits: raw.ipv6_prefix,
     faultTolerant: raw.fault_tolerant,
+    returnPrefix: raw.returns ? prefix : undefined,
     hideClientHeaders: raw.hide_client_headers,
     rateLimitReset: raw.rate_limit_reset,
     tierKey: raw.tier_key === undefined ? undefined : prefix + raw.tier_key,

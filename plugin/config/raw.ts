@@ -162,6 +162,7 @@ export const rawConfig = z.object({
     (given) => given ?? DEFAULT_OVER_LIMIT_VERIFICATIONS,
   ),
   fault_tolerant: z.boolean(),
+  returns: optional(z.boolean()).transform((given) => given ?? true),
   hide_client_headers: z.boolean(),
   rate_limit_reset: optional(z.enum(['seconds', 'timestamp'])).transform((reset) => reset ?? 'seconds'),
   revocation: z.object({

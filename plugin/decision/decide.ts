@@ -15,6 +15,7 @@ import {
   type UpgradeRequest,
 } from '../request/request';
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
+import { returnKey } from '../../protocol/return-key';
 import { appliedLimits, tierKeyOf } from '../store/limits';
 import {
   StoreUnreachableError,
@@ -193,7 +194,7 @@ function tooManyRefused({ limit, state }: OverLimit, config: GatekeeperConfig, n
 }
 
 function queryOf(
-  request: UpgradeRequest,
+  request: RoutedUpgrade,
   config: GatekeeperConfig,
   { identity, tier, jti }: VerifiedToken,
 ): StoreQuery {
@@ -203,9 +204,20 @@ function queryOf(
   return {
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
+    returnKey: returnKeyOf(request, config, identity),
     revocationKey:
       config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
   };
+}
+
+/** A bridge names a return by the path that the assertion is for. */
+function returnKeyOf(
+  { upstreamPath }: RoutedUpgrade,
+  { returnPrefix }: GatekeeperConfig,
+  { tenantId, userId }: Identity,
+): string | undefined {
+  if (returnPrefix === undefined) return undefined;
+  return returnKey(returnPrefix, tenantId, userId, upstreamPath);
 }
 
 async function askStore(

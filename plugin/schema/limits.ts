@@ -168,6 +168,15 @@ export const limitFields: readonly SchemaField[] = [
     },
   },
   {
+    returns: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        'Whether a user whose socket was cut comes back without a charge to the limits (PROTOCOL.md, section 9). False where the bridges have another Redis or prefix.',
+    },
+  },
+  {
     fault_tolerant: {
       type: 'boolean',
       required: true,

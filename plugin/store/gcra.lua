@@ -11,14 +11,25 @@
 -- KEYS[last]   the key that holds the tenant's tier, of which 257 bytes are read at most
 -- ARGV[last]   n
 --
+-- When the user may have returns to take (PROTOCOL.md §9), two more come at the very end:
+--
+-- KEYS[last]   the key of the returns: a list of "<end, milliseconds since the epoch> <count>", oldest first
+-- ARGV[last]   'return'
+--
+-- An upgrade that takes a return is admitted, and no limit is charged.
+--
 -- Returns {admitted, remaining, retry_after_us, reset_us, ...}. `admitted` is 1 or 0. Then come the three figures of each
 -- limit in turn. When there are choices, a number behind them says what the tier's key held. It is 0 for nothing and j for
 -- a tier that chooses KEYS[n+j]. It is -1 for a tier that no limit names, and -2 for no text, or nothing that may be read.
 -- Time is this server's own, so that all gatekeepers share one clock.
--- gcra.ts is its twin for a process's memory.
+-- gcra.ts is its twin for a process's memory, which knows no returns.
 
-local has_choices = #ARGV ~= 2 * #KEYS
-local n = has_choices and tonumber(ARGV[#ARGV]) or #KEYS
+local last_key, last_arg, return_key = #KEYS, #ARGV, nil
+if ARGV[last_arg] == 'return' then
+  return_key, last_key, last_arg = KEYS[last_key], last_key - 1, last_arg - 1
+end
+local has_choices = last_arg ~= 2 * last_key
+local n = has_choices and tonumber(ARGV[last_arg]) or last_key
 local keys, intervals, bursts = {}, {}, {}
 local function choose(i, key, at)
   keys[i], intervals[i], bursts[i] = key, tonumber(ARGV[at]), tonumber(ARGV[at + 1])
@@ -27,10 +38,10 @@ for i = 1, n do choose(i, KEYS[i], 2 * i - 1) end
 
 local found = 0
 if has_choices then
-  local tier = redis.pcall('GETRANGE', KEYS[#KEYS], 0, 256)
+  local tier = redis.pcall('GETRANGE', KEYS[last_key], 0, 256)
   if type(tier) ~= 'string' then found = -2 elseif tier ~= '' then found = -1 end
   if found ~= 0 then
-    for j = 1, #KEYS - n - 1 do
+    for j = 1, last_key - n - 1 do
       local at = 2 * n + 4 * j - 3
       local name = ARGV[at + 1]
       if name == '' or name == tier then choose(tonumber(ARGV[at]), KEYS[n + j], at + 2) end
@@ -42,6 +53,26 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
+-- Takes one of what a bridge left for a socket that it cut. What may not be read or written holds none.
+local function takes_return()
+  local oldest = return_key and redis.pcall('LINDEX', return_key, 0)
+  while type(oldest) == 'string' do
+    local ends, count = string.match(oldest, '^(%d+) (%d+)$')
+    local is_good = ends and tonumber(ends) * 1000 > now
+    local taken
+    if is_good and tonumber(count) > 1 then
+      taken = redis.pcall('LSET', return_key, 0, string.format('%s %d', ends, count - 1))
+    else
+      taken = redis.pcall('LPOP', return_key)
+    end
+    if type(taken) == 'table' and taken.err then return false end
+    if is_good then return true end
+    oldest = redis.pcall('LINDEX', return_key, 0)
+  end
+  return false
+end
+
+local is_free = takes_return()
 local tats, admitted = {}, 1
 for i, key in ipairs(keys) do
   local interval, burst = intervals[i], bursts[i]
@@ -51,7 +82,7 @@ for i, key in ipairs(keys) do
   if tat > now + tolerance + interval then tat = now + tolerance end
   if tat < now then tat = now end
   tats[i] = tat
-  if tat - tolerance > now then admitted = 0 end
+  if tat - tolerance > now and not is_free then admitted = 0 end
 end
 
 local reply = { admitted }
@@ -59,7 +90,7 @@ for i, key in ipairs(keys) do
   local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
   local tat = tats[i]
-  if admitted == 1 then
+  if admitted == 1 and not is_free then
     tat = tat + interval
     redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
   end

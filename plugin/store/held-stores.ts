@@ -76,7 +76,12 @@ function makeStores(settings: RedisSettings, log: Logger): Stores {
   // Where nothing but revoked tokens is kept no environment publishes, and keys are told apart by databases.
   if (database !== undefined && settings.keeps !== 'revocations') log.warn({ database }, UNSCOPED_DATABASE);
   const tiers = new KnownTiers(() => performance.now());
-  const store = timed(redisStore(redisFor(settings, log), tiers, logUnreadableTiers(log)));
+  const redis = redisFor(settings, log);
+  const store = timed(
+    redisStore(redis, tiers, logUnreadableTiers(log), (reason) => {
+      log.warn({ reason }, 'redis denies the keys of returns: limits are charged without them');
+    }),
+  );
   const memory = memoryStore(() => performance.now() * 1000, MAX_MEMORY_LIMITS, tiers);
   const isCluster = target?.kind === 'cluster';
   const teller = breakerTeller(log);

@@ -8,6 +8,9 @@ import type { GatekeeperRedis } from './gatekeeper-redis';
 /** Told when a tier's key holds no text, or may not be read: the limits' own figures hold then. */
 type OnUnreadable = (tierKey: string) => void;
 
+/** Told once when Redis does not let this user take returns: the limits are charged without them from then on. */
+type OnReturnsDenied = (reason: string) => void;
+
 /**
  * Limits and revocations in Redis, shared by every gatekeeper. One question is one round trip, whose calls are sent
  * together. One atomic call has the limits of a slot and the tenant's tier, another those of another slot. The look-up
@@ -19,7 +22,9 @@ export function redisStore(
   redis: GatekeeperRedis,
   known = new KnownTiers(() => performance.now()),
   onUnreadable: OnUnreadable = () => undefined,
+  onReturnsDenied: OnReturnsDenied = () => undefined,
 ): Store {
+  let mayTakeReturns = true;
   return {
     async ask(query): Promise<StoreAnswer> {
       const { revocationKey, tierKey } = query;
@@ -29,7 +34,7 @@ export function redisStore(
       const groups = bySlot(limits.filter((limit) => limit !== undefined));
       const [revoked, ...charged] = await Promise.all([
         revocation,
-        ...groups.map((group) => outcomeOf(charge(redis, group, tierKey))),
+        ...groups.map((group) => outcomeOf(chargeOrReturn(group, query))),
       ]);
       const silence = silenceOf([revoked, tier, ...charged].filter((outcome) => outcome !== undefined));
       if (silence !== undefined) throw silence;
@@ -43,6 +48,30 @@ export function redisStore(
       };
     },
   };
+
+  /** Takes a return of the user's, or charges the limits of a slot. */
+  async function chargeOrReturn(
+    group: readonly AppliedLimit[],
+    { tierKey, returnKey }: StoreQuery,
+  ): Promise<Charged> {
+    if (returnKey === undefined || !mayTakeReturns || group[0]?.slot !== hashTag(returnKey)) {
+      return charge(redis, group, tierKey);
+    }
+    try {
+      return await charge(redis, group, tierKey, returnKey);
+    } catch (fault) {
+      if (!(fault instanceof StoreRefusedError && fault.message.startsWith('NOPERM '))) throw fault;
+      const charged = await charge(redis, group, tierKey);
+      denyReturns(fault.message);
+      return charged;
+    }
+  }
+
+  function denyReturns(reason: string): void {
+    if (!mayTakeReturns) return;
+    mayTakeReturns = false;
+    onReturnsDenied(reason);
+  }
 
   /** The tier, where a cluster keeps it in another slot than limits that it decides on; undefined where it is read with them. */
   async function tierBefore({ limits, tierKey }: StoreQuery): Promise<Outcome<KnownTier> | undefined> {
@@ -138,7 +167,18 @@ function countedOf(
   };
 }
 
-async function charge(redis: GatekeeperRedis, group: readonly AppliedLimit[], tierKey: string | undefined) {
+interface Charged {
+  readonly admitted: boolean;
+  readonly states: readonly LimitState[];
+  readonly found: FoundTier | undefined;
+}
+
+async function charge(
+  redis: GatekeeperRedis,
+  group: readonly AppliedLimit[],
+  tierKey: string | undefined,
+  returnKey?: string,
+): Promise<Charged> {
   const choices = tierKey === undefined ? [] : choicesOf(group);
   const keys = [...group, ...choices.map((choice) => choice.charge)].map(({ key }) => key);
   const args: (number | string)[] = group.flatMap(({ rate }) => [emissionIntervalUs(rate), rate.burst]);
@@ -153,6 +193,10 @@ async function charge(redis: GatekeeperRedis, group: readonly AppliedLimit[], ti
       ]),
       group.length,
     );
+  }
+  if (returnKey !== undefined) {
+    keys.push(returnKey);
+    args.push('return');
   }
   const [admitted, ...figures] = await redis.gcra(keys, args);
   const found = choices.length === 0 ? undefined : foundTier(figures[3 * group.length], choices);

@@ -18,6 +18,8 @@ export interface StoreQuery {
   readonly revocationKey: string | undefined;
   /** The key with the tenant's tier, which chooses among a limit's charges. */
   readonly tierKey?: string | undefined;
+  /** The key of the user's returns, of which one is taken in place of a charge; in the slot of the tenant's limits. */
+  readonly returnKey?: string | undefined;
 }
 
 /** The store's answer. A question that it does not answer takes nothing from the answers to the others. */

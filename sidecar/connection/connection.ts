@@ -14,10 +14,12 @@ import type { Sender } from '../inbound/receive';
 import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
+import type { Returns } from '../quotas/returns';
 import type { SessionHolder } from '../sessions/sessions';
 import type { Admission } from './admission';
 import { chooseSubscription, type SubscriptionContext } from './choose-subscription';
 import type { Heartbeat, Pulse } from './heartbeat';
+import { mayReturn } from './may-return';
 import { Pongs } from './pongs';
 import { Reservation, type ReservationContext } from './reservation';
 import type { Subscription } from './subscription';
@@ -44,6 +46,10 @@ export interface ConnectionContext
   readonly maxBufferBytes: number;
   /** The bytes that all clients together have not taken. */
   readonly unsentBudget: UnsentBudget;
+  /** For users whose sockets the bridge cut. */
+  readonly returns: Returns;
+  /** A socket has to live so long for that, in milliseconds; 0 when there are no returns. */
+  readonly returnAfterMs: number;
   /** The clock of durations, and of `wheel`, in milliseconds. */
   readonly monotonicMs: () => number;
 }
@@ -68,6 +74,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
   #pongs: Pongs | undefined;
   /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
   #isEnding = false;
+  /** The bridge closed it with this. */
+  #closedWith: CloseCode | undefined;
+  #isRevoked = false;
+  /** When it was opened, of the clock of durations. */
+  #openedMs = 0;
   /** The client sent so many after that. */
   #bytesSinceEnd = 0;
 
@@ -131,12 +142,13 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
   open(socket: BridgeSocket, stream: Duplex, onClosed: (connection: Connection, code: number) => void): void {
     this.#socket = socket;
     this.#onClosed = onClosed;
+    this.#openedMs = this.#context.monotonicMs();
     socket.owner = this;
     this.#sendQueue = this.#sendQueueOn(socket, stream);
     this.#metrics.opened(this.caller.identity.tenantId);
     this.#context.heartbeat.watch(this);
     this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, () => {
-      this.expire();
+      this.close(CLOSE_CODES.tokenExpired);
     });
     stream.on('data', (chunk: Buffer) => {
       this.#read(chunk);
@@ -161,6 +173,7 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
 
   closed(code: number): void {
     this.#metrics.closed(this.caller.identity.tenantId, code);
+    this.#grantReturn(code);
     this.release();
     this.#sendQueue?.discard();
     this.#onClosed?.(this, code);
@@ -204,9 +217,11 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
    * Closes the socket with a code and its name as the reason. No message reaches it from now on, nor comes from it. The
    * close frame is sent when its tenant has a share of the loop's time.
    */
-  close({ code, name }: CloseCode): void {
+  close(closeCode: CloseCode): void {
     if (!this.isOpen) return;
+    const { code, name } = closeCode;
     this.#isEnding = true;
+    this.#closedWith = closeCode;
     this.#sendQueue?.seal();
     const { wheel, monotonicMs, shares } = this.#context;
     this.#deadline?.cancel();
@@ -229,8 +244,9 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
     });
   }
 
-  /** Its token has ended: the client comes back with a new one. */
-  expire(): void {
+  /** Its token was revoked: the client comes back with a new one, if it gets one. */
+  revoke(): void {
+    this.#isRevoked = true;
     this.close(CLOSE_CODES.tokenExpired);
   }
 
@@ -240,6 +256,16 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
     this.#reservation.forfeit();
     this.#sendQueue?.discard();
     this.close(CLOSE_CODES.forbidden);
+  }
+
+  /** Lets its user come back without a charge, when it was not the client that ended it. */
+  #grantReturn(code: number): void {
+    const { returns, returnAfterMs, monotonicMs } = this.#context;
+    const { identity, path } = this.caller;
+    const livedMs = monotonicMs() - this.#openedMs;
+    const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs };
+    if (path === undefined || !mayReturn(end, returnAfterMs)) return;
+    if (returns.grant(identity.tenantId, identity.userId, path)) this.#metrics.returnGranted();
   }
 
   /** Lets go of what it has on this bridge. */

@@ -3,8 +3,8 @@ import { CallerIndex, type OfCaller, type Revocation } from './caller-index';
 
 /** An open connection, as far as it is ended together with others. */
 export interface OpenConnection extends OfCaller {
-  /** Its token has ended. */
-  expire(): void;
+  /** Its token was revoked. */
+  revoke(): void;
   /** It is closed at `dueMs` of the clock of durations, in milliseconds, once what it sent is finished. */
   retireAt(dueMs: number): void;
   close(code: CloseCode): void;
@@ -57,7 +57,7 @@ export class OpenConnections {
   /** Ends those that are meant as if their token had ended. @returns how many it met */
   revoke(revocation: Revocation): number {
     const meant = this.#byCaller.take(revocation);
-    for (const connection of meant) connection.expire();
+    for (const connection of meant) connection.revoke();
     return meant.length;
   }
 

@@ -27,6 +27,8 @@ export interface RouteMetrics {
   slowConsumer(action: SlowConsumerAction, bound: UnsentBound): void;
   /** A client asked to resume: `resumed`, or the reason of the gap that it got. */
   resume(outcome: 'resumed' | GapReason): void;
+  /** A user may come back without a charge to the gatekeeper's limits. */
+  returnGranted(): void;
   /** A `bridge.gap` was sent. */
   gap(reason: GapReason): void;
 }
@@ -89,6 +91,9 @@ export function createRouteMetrics(
     resume: (outcome) => {
       counters.resumes.inc({ route, outcome });
     },
+    returnGranted: () => {
+      counters.returns.inc({ route });
+    },
     gap: (reason) => {
       counters.gaps.inc({ route, reason });
     },
@@ -113,7 +118,7 @@ function createConnections(routes: readonly string[], registry: Registry): Gauge
 }
 
 type Counters = Readonly<
-  Record<'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'gaps', Counter>
+  Record<'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'returns' | 'gaps', Counter>
 >;
 
 function createCounters(routes: readonly string[], registry: Registry): Counters {
@@ -142,6 +147,11 @@ function createCounters(routes: readonly string[], registry: Registry): Counters
       'ws_bridge_resumes_total',
       'Resume points that clients came back with, by what came of them: resumed, or the reason of the gap.',
       { outcome: ['resumed', ...GAP_REASONS] },
+    ),
+    returns: counter(
+      'ws_bridge_returns_granted_total',
+      'Sockets whose users may come back without a charge to the limits of upgrades.',
+      {},
     ),
     gaps: counter('ws_bridge_gaps_total', 'Gaps that clients were told of, by reason.', {
       reason: GAP_REASONS,

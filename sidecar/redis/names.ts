@@ -1,5 +1,6 @@
 import { escapeSegment } from '../../protocol/channels';
 import { channelName, type ChannelTemplate, type ChannelValues } from '../routes/channel-template';
+import { returnKey } from '../../protocol/return-key';
 import { hashTag } from '../../redis/key-slot';
 
 const CONTROL = 'ws:control';
@@ -78,6 +79,11 @@ export class RedisNames {
   /** The key with the connections of a user, in the slot of the tenant's. */
   userConnections(tenantId: string, userId: string): string {
     return `${this.tenantConnections(tenantId)}:${escapeSegment(userId)}`;
+  }
+
+  /** The key with a user's returns to a path, in the slot of the tenant's; undefined for a path that is too long. */
+  returns(tenantId: string, userId: string, path: string): string | undefined {
+    return returnKey(this.#prefix, tenantId, userId, path);
   }
 
   /** The stream that commands are added to. */

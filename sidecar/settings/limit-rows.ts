@@ -100,6 +100,13 @@ export const LIMIT_ROWS = {
     'ms',
     'permits of a bridge that died count against a tenant and a user so long at most',
   ),
+  returnAfterMs: integer(
+    'BRIDGE_RETURN_AFTER_MS',
+    30_000,
+    [0, MAX_TIMER_MS],
+    'ms',
+    'life of a socket whose user, once it is cut, comes back without a charge; 0 where the gatekeeper has another Redis',
+  ),
   maxSubscriptions: integer(
     'BRIDGE_MAX_SUBSCRIPTIONS',
     100_000,

@@ -87,6 +87,11 @@ export class Client {
     return code;
   }
 
+  /** Cuts the TCP connection, without a closing handshake. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
   async close(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return;
     const closed = once(this.#socket, 'close');

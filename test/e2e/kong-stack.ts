@@ -41,6 +41,7 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
       BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
       BRIDGE_ADMIN_HOST: '0.0.0.0',
       ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: `${SHARED}/${plan.routesFile}` }),
+      ...plan.bridgeEnv,
     })
     .withCommand(['node', `${APP}/dist/sidecar/bin/ws-bridge.js`])
     .withExposedPorts(9090)

@@ -47,6 +47,8 @@ export interface StackOptions {
   readonly example?: string;
   /** Changes to the plugin's configuration in kong.yml. */
   readonly config?: Record<string, unknown>;
+  /** Additions to the bridge's environment. */
+  readonly bridgeEnv?: Readonly<Record<string, string>>;
   /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
   readonly routeConfigs?: Readonly<Record<string, Record<string, unknown>>>;
   /** Further routes to the bridge, each with a service of its own. */
@@ -75,6 +77,7 @@ export interface StackPlan {
   readonly configFile: string;
   /** The bridge's, by its name in `folder`; undefined for the built-in routes. */
   readonly routesFile: string | undefined;
+  readonly bridgeEnv: Readonly<Record<string, string>>;
   readonly stockServer: boolean;
   readonly pluginServerTimeoutMs: number;
 }

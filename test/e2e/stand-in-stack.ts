@@ -91,6 +91,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
       REDIS_URL: redisServer.url,
       BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
       ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),
+      ...plan.bridgeEnv,
     },
     '"listening"',
     logs,

@@ -15,6 +15,7 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
     folder,
     configFile,
     routesFile: copiedRoutes(options, folder),
+    bridgeEnv: options.bridgeEnv ?? {},
     stockServer: options.pluginServer === 'kong-js-pluginserver',
     pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
   };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Redis } from 'ioredis';
+import { Redis, type Cluster } from 'ioredis';
 import { pino } from 'pino';
 import type { RateLimit, RedisSettings } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
@@ -35,8 +35,15 @@ async function asker(changes: Partial<RedisSettings>) {
   return (tenantId: string, jti: string): Promise<StoreAnswer> => {
     const subject = { tenantId, userId: 'u1', ip: '192.0.2.1', tier: undefined, path: '/', routeId: 'r1' };
     const limits = appliedLimits([limit('tenant'), limit('user'), limit('ip')], subject, settings.keyPrefix);
-    return store.ask({ limits, revocationKey: `blacklist:${jti}` });
+    return store.ask({ limits, revocationKey: `blacklist:${jti}`, returnKey: RETURN_KEY });
   };
+}
+
+const RETURN_KEY = 'ws:return:{acme}:u1:%2F';
+
+/** Three returns, in two entries: so each of what the script may do with them is done. */
+async function leaveReturns(admin: Redis | Cluster): Promise<void> {
+  await admin.rpush(RETURN_KEY, `${Date.now() + 60_000} 2`, `${Date.now() + 60_000} 1`);
 }
 
 /** A connection that nobody asks anything is asked by itself, after a while. */
@@ -55,6 +62,7 @@ describe('the documented user of a gatekeeper', () => {
     const [sent, scripts] = [recordAsked('ws-gatekeeper'), await askedByScripts(admin)];
     const ask = await asker({ url: server.url, ...CREDENTIALS });
     await admin.set('blacklist:revoked', '1');
+    await leaveReturns(admin);
     expect(await ask('acme', 'good')).toMatchObject({ admitted: true, revoked: false });
     expect(await ask('acme', 'revoked')).toMatchObject({ admitted: true, revoked: true });
     await pinged(sent);
@@ -116,6 +124,7 @@ describe('the documented user of a gatekeeper', () => {
     const sent = recordAsked('ws-gatekeeper');
     const ask = await asker({ url: cluster.url, ...CREDENTIALS });
     await cluster.client.set('blacklist:revoked', '1');
+    await leaveReturns(cluster.client);
     expect(await ask('acme', 'good')).toMatchObject({ admitted: true, revoked: false });
     expect(await ask('acme', 'revoked')).toMatchObject({ admitted: true, revoked: true });
 

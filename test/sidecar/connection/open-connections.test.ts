@@ -11,8 +11,8 @@ class FakeConnection implements OpenConnection {
     this.caller = { identity: { tenantId: 'acme', userId, roles: [] }, tokenJti: `jti of ${userId}` };
   }
 
-  expire(): void {
-    this.done.push('expire');
+  revoke(): void {
+    this.done.push('revoke');
   }
 
   retireAt(dueMs: number): void {
@@ -56,7 +56,7 @@ describe('open connections', () => {
     const { open, connections, done } = opened('a', 'b');
     expect(open.revoke({ tenant: 'acme', user: 'b' })).toBe(1);
     expect(open.revoke({ jti: 'jti of b' })).toBe(0);
-    expect(done()).toEqual([[], ['expire']]);
+    expect(done()).toEqual([[], ['revoke']]);
     expect(open.size).toBe(2);
     for (const connection of connections) open.delete(connection);
     expect([open.size, open.revocable]).toEqual([0, 0]);

@@ -1,0 +1,33 @@
+import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
+
+/** The end of a socket. */
+export interface SocketEnd {
+  /** The bridge closed it with this; undefined when it did not. */
+  readonly closedWith: CloseCode | undefined;
+  /** RFC 6455 §7.1.5. */
+  readonly code: number;
+  /** Whether its token or its user's was revoked. */
+  readonly isRevoked: boolean;
+  /** How long it was open, in milliseconds. */
+  readonly livedMs: number;
+}
+
+/** RFC 6455 §7.1.5: the TCP connection ended without a close frame. */
+const ABNORMAL = 1006;
+
+/**
+ * Whether its user may come back without a charge to the gatekeeper's limits (PROTOCOL.md §9). A bridge that ends is reason
+ * enough. Every other reason can be a client's own doing, so that its socket must have lived for a while: who cuts itself in a
+ * loop gains nothing.
+ * @param returnAfterMs that a socket has to live, in milliseconds; 0 when nobody may
+ */
+export function mayReturn(
+  { closedWith, code, isRevoked, livedMs }: SocketEnd,
+  returnAfterMs: number,
+): boolean {
+  if (returnAfterMs === 0) return false;
+  if (closedWith === CLOSE_CODES.serviceRestart) return true;
+  if (livedMs < returnAfterMs || isRevoked) return false;
+  if (closedWith === undefined) return code === ABNORMAL;
+  return closedWith === CLOSE_CODES.tokenExpired || closedWith === CLOSE_CODES.tooSlow;
+}

@@ -1,0 +1,16 @@
+-- Lets users come back without a charge to their limits (PROTOCOL.md, section 9).
+--
+-- KEYS[i]      a user's returns to a path: a list of "<end, milliseconds since the epoch> <count>", oldest first
+-- ARGV[1]      how long they are good, milliseconds
+-- ARGV[i+1]    how many
+--
+-- Time is this server's own, as the gatekeeper's script has it.
+
+local time = redis.call('TIME')
+local lifetime = tonumber(ARGV[1])
+local ends = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + lifetime
+for i, key in ipairs(KEYS) do
+  redis.call('RPUSH', key, string.format('%.0f %d', ends, ARGV[i + 1]))
+  redis.call('PEXPIRE', key, lifetime)
+end
+return #KEYS

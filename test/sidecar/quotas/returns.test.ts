@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { RETURN_LIFETIME_MS } from '../../../protocol/return-key';
+import { redisReturnStore } from '../../../sidecar/quotas/redis-return-store';
+import { MAX_KEYS_PER_CALL, Returns, type Grants } from '../../../sidecar/quotas/returns';
+import { RedisNames } from '../../../sidecar/redis/names';
+import { startRedis, type RedisServer } from '../../fakes/redis-server';
+
+const NAMES = new RedisNames('staging:');
+
+/** Returns whose calls are kept. */
+function recorded(fault?: Error) {
+  const [calls, faults]: [Grants[], unknown[]] = [[], []];
+  const store = {
+    grant: (grants: Grants): Promise<void> => {
+      calls.push(new Map(grants));
+      return fault === undefined ? Promise.resolve() : Promise.reject(fault);
+    },
+  };
+  return { calls, faults, returns: new Returns(store, NAMES, (error) => faults.push(error)) };
+}
+
+describe('returns', () => {
+  it('of a tenant that are granted in one turn are one call', async () => {
+    const { calls, returns } = recorded();
+    for (const user of ['a', 'b', 'a']) expect(returns.grant('acme', user, '/ws')).toBe(true);
+    returns.grant('other', 'a', '/ws');
+    expect(calls).toEqual([]);
+    await new Promise(setImmediate);
+    expect(calls).toEqual([
+      new Map([
+        ['staging:ws:return:{acme}:a:%2Fws', 2],
+        ['staging:ws:return:{acme}:b:%2Fws', 1],
+      ]),
+      new Map([['staging:ws:return:{other}:a:%2Fws', 1]]),
+    ]);
+  });
+
+  it('go out in calls of a bounded size', async () => {
+    const { calls, returns } = recorded();
+    for (let i = 0; i <= MAX_KEYS_PER_CALL; i += 1) returns.grant('acme', `u${i}`, '/ws');
+    await returns.settled();
+    expect(calls.map((grants) => grants.size)).toEqual([MAX_KEYS_PER_CALL, 1]);
+  });
+
+  it('that Redis does not take are told of, and lost', async () => {
+    const fault = new Error('OOM');
+    const { calls, faults, returns } = recorded(fault);
+    returns.grant('acme', 'a', '/ws');
+    await returns.settled();
+    await returns.settled();
+    expect(calls).toHaveLength(1);
+    expect(faults).toEqual([fault]);
+  });
+
+  it('to a path that is too long are none', async () => {
+    const { calls, returns } = recorded();
+    expect(returns.grant('acme', 'a', `/${'x'.repeat(1000)}`)).toBe(false);
+    await returns.settled();
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('returns in Redis', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+  });
+  beforeEach(() => redis.flushall());
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it('are good for two minutes by its clock, and their key no longer', async () => {
+    const returns = new Returns(redisReturnStore(redis), NAMES, (error) => {
+      throw error;
+    });
+    const [from] = await redis.time();
+    for (let i = 0; i < 3; i += 1) returns.grant('acme', 'a', '/ws');
+    await returns.settled();
+    const [until] = await redis.time();
+    const key = 'staging:ws:return:{acme}:a:%2Fws';
+    const [end, count] = ((await redis.lindex(key, 0)) ?? '').split(' ').map(Number);
+    expect(count).toBe(3);
+    expect(end).toBeGreaterThanOrEqual(Number(from) * 1000 + RETURN_LIFETIME_MS);
+    expect(end).toBeLessThan((Number(until) + 1) * 1000 + RETURN_LIFETIME_MS);
+    const lifetimeMs = await redis.pttl(key);
+    expect(lifetimeMs).toBeGreaterThan(0);
+    expect(lifetimeMs).toBeLessThanOrEqual(RETURN_LIFETIME_MS);
+  });
+});
