@@ -167,7 +167,8 @@ export function tapMessages(redis: Redis, onMessage: MessageListener['message'])
   // ioredis listens to the new stream by now, and nothing was read from it yet.
   redis.on('connect', () => {
     const { stream } = redis;
-    const listeners = stream.listeners('data');
+    // Raw, so that one that listens once is called once.
+    const listeners = stream.rawListeners('data');
     stream.removeAllListeners('data');
     const reader = new RespReader({
       message: onMessage,

@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import fc from 'fast-check';
-import { RespReader } from '../../../sidecar/fanout/resp-reader';
+import type { Redis } from 'ioredis';
+import { RespReader, tapMessages } from '../../../sidecar/fanout/resp-reader';
 
 type Read = readonly ['message', channel: string, payload: string] | readonly ['others', bytes: string];
 
@@ -97,5 +99,25 @@ describe('a reader of what a subscribed connection gets', () => {
       Buffer.concat([Buffer.from('>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\n'), payload, Buffer.from('\r\n')]),
     );
     expect(got?.equals(payload)).toBe(true);
+  });
+});
+
+describe('a tap on a connection', () => {
+  it('leaves all that is no message to who listened before, and calls who listens once only once', () => {
+    const stream = new EventEmitter();
+    const redis = Object.assign(new EventEmitter(), { stream });
+    const [messages, always, once]: [string[], string[], string[]] = [[], [], []];
+    tapMessages(redis as unknown as Redis, (_, payload) => messages.push(payload.toString()));
+    stream.on('data', (bytes: Buffer) => always.push(bytes.toString()));
+    stream.once('data', (bytes: Buffer) => once.push(bytes.toString()));
+    redis.emit('connect');
+    for (const chunk of ['+OK\r\n', message('c', 'hello'), '+PONG\r\n']) {
+      stream.emit('data', Buffer.from(chunk));
+    }
+    expect({ messages, always, once }).toEqual({
+      messages: ['hello'],
+      always: ['+OK\r\n', '+PONG\r\n'],
+      once: ['+OK\r\n'],
+    });
   });
 });
