@@ -9,7 +9,7 @@ import { claimAt } from './claims';
  * may be absent (docs/adr/0009).
  * @throws Refusal 401
  */
-export function checkProvenance(payload: JWTPayload, rules: TokenRules): void {
+export function checkIssuerAudienceType(payload: JWTPayload, rules: TokenRules): void {
   const { issuers, audiences, tokenTypes, tokenTypeClaim } = rules;
   check('iss', issuers, payload.iss, 'wrong_issuer', 'issuer');
   check('aud', audiences, payload.aud, 'wrong_audience', 'audience');

@@ -7,7 +7,7 @@ import type { KeySource } from '../keys/key-source';
 import { Refusal } from '../request/refusal';
 import { claimAt, rolesFrom } from './claims';
 import { verifyJwt } from './hmac';
-import { checkProvenance } from './provenance';
+import { checkIssuerAudienceType } from './issuer-audience-type';
 import { tenantName } from './tenant-name';
 
 /** The facts that a verified token states. */
@@ -46,7 +46,7 @@ export async function verifyToken(
   now: number,
 ): Promise<VerifiedToken> {
   const payload = await verifySignature(token, rules, sources, now);
-  checkProvenance(payload, rules);
+  checkIssuerAudienceType(payload, rules);
   checkTimes(payload, rules, now);
   checkRequired(payload, rules);
   return verified(payload, rules);

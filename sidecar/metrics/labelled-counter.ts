@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 
 /** A counter whose labels take values of closed sets only. */
-export interface ClosedCounter<Label extends string> {
+export interface LabelledCounter<Label extends string> {
   readonly name: string;
   readonly help: string;
   /** Each label with every value that it may take. */
@@ -9,8 +9,8 @@ export interface ClosedCounter<Label extends string> {
 }
 
 /** Registers a counter. Each series of it is there from the start, so that a first event is an increase. */
-export function closedCounter<Label extends string>(
-  { name, help, labels }: ClosedCounter<Label>,
+export function labelledCounter<Label extends string>(
+  { name, help, labels }: LabelledCounter<Label>,
   registry: Registry,
 ): Counter<Label> {
   const labelNames = Object.keys(labels) as Label[];

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Histogram, Registry, type Counter } from 'prom-client';
-import { closedCounter, type ClosedCounter } from './closed-counter';
+import { labelledCounter, type LabelledCounter } from './labelled-counter';
 import { registerHeld, type Held } from './gauges';
 import { createRouteMetrics, GAP_REASONS, type RouteMetrics } from './route-metrics';
 import {
@@ -109,8 +109,8 @@ function createCounters(
   const counter = <Label extends string>(
     name: string,
     help: string,
-    labels: ClosedCounter<Label>['labels'],
-  ): Counter<Label> => closedCounter({ name, help, labels }, registry);
+    labels: LabelledCounter<Label>['labels'],
+  ): Counter<Label> => labelledCounter({ name, help, labels }, registry);
   return {
     upgrades: counter('ws_bridge_upgrades_total', 'Upgrade requests by what came of them.', {
       route: routes,

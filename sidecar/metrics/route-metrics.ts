@@ -1,7 +1,7 @@
 import { Gauge, type Counter, type Registry } from 'prom-client';
 import { CLOSE_CODES } from '../../protocol/close-codes';
 import { BRIDGE_ERRORS, type BridgeErrorCode, type GapReason } from '../../protocol/frames';
-import { closedCounter, type ClosedCounter } from './closed-counter';
+import { labelledCounter, type LabelledCounter } from './labelled-counter';
 import { TenantConnections } from './tenant-connections';
 import { createTraffic, type Traffic } from './traffic-counters';
 import {
@@ -122,8 +122,8 @@ type Counters = Readonly<
 >;
 
 function createCounters(routes: readonly string[], registry: Registry): Counters {
-  const counter = (name: string, help: string, labels: ClosedCounter<string>['labels']): Counter =>
-    closedCounter({ name, help, labels: { route: routes, ...labels } }, registry);
+  const counter = (name: string, help: string, labels: LabelledCounter<string>['labels']): Counter =>
+    labelledCounter({ name, help, labels: { route: routes, ...labels } }, registry);
   return {
     closes: counter('ws_bridge_closes_total', 'Closed connections by close code.', {
       code: [...KNOWN_CODES, OTHER_CODES],
