@@ -10,6 +10,9 @@ export const CONTROL_TYPE_PREFIX = 'bridge.';
 /** The text of every control frame begins with exactly this, and no data frame's does. */
 export const CONTROL_FRAME_PREFIX = '{"type":"bridge.';
 
+/** A client asks for a sign of life with exactly this text (PROTOCOL.md §3). */
+export const PING_MESSAGE = '{"type":"bridge.ping"}';
+
 /** With this code a client closes a connection whose peer broke the rules of {@link SUBPROTOCOL}. */
 export const PROTOCOL_ERROR_CLOSE = 4400;
 
@@ -69,8 +72,17 @@ export interface BridgeErrorFrame {
   readonly data: { readonly code: BridgeErrorCode; readonly message: string; readonly id?: string };
 }
 
+/** The answer to {@link PING_MESSAGE}, for plain clients as well. */
+export interface PongFrame {
+  readonly type: 'bridge.pong';
+  readonly data: Readonly<Record<string, never>>;
+}
+
+/** {@link PongFrame}, ready to send. */
+export const PONG_FRAME = JSON.stringify({ type: 'bridge.pong', data: {} } satisfies PongFrame);
+
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
-export type ControlFrame = ReadyFrame | AckFrame | GapFrame | BridgeErrorFrame;
+export type ControlFrame = ReadyFrame | AckFrame | GapFrame | BridgeErrorFrame | PongFrame;
 
 /** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
 export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;

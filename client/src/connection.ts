@@ -1,5 +1,6 @@
 import {
   CONTROL_FRAME_PREFIX,
+  PING_MESSAGE,
   PROTOCOL_ERROR_CLOSE,
   SUBPROTOCOL,
   type AckFrame,
@@ -19,7 +20,6 @@ import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
-const PROBE = `${CONTROL_FRAME_PREFIX}ping"}`;
 
 /** How a connection ended. */
 export interface Ending {
@@ -56,8 +56,6 @@ export class Connection {
   #session: string | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
-  /** How many questions for a sign of life have had no answer of their own. */
-  #asked = 0;
   #over = false;
   /** Why it will end, when that is known before it does. */
   #failure: unknown;
@@ -94,11 +92,10 @@ export class Connection {
     return true;
   }
 
-  /** Asks for a sign of life: on every route the bridge refuses at once what begins as only its own frames may. */
+  /** Asks for a sign of life: the bridge answers at once on every route. */
   ask(): void {
     this.askedAtMs = this.#settings.monotonicNow();
-    this.#asked += 1;
-    this.send(PROBE);
+    this.send(PING_MESSAGE);
   }
 
   /** Closes the connection. Nothing is heard of it any more. */
@@ -162,8 +159,7 @@ export class Connection {
     else if (frame.type === 'bridge.ready') this.#greet(frame.data);
     else if (!this.#ready) this.#break('a control frame before bridge.ready');
     else if (frame.type === 'bridge.gap') this.#gap(this.#ready, frame);
-    else if (this.#asked && isNameless(frame)) this.#asked -= 1;
-    else this.#events.control(frame);
+    else if (frame.type !== 'bridge.pong') this.#events.control(frame);
   }
 
   #greet(ready: ReadyFrame['data']): void {
@@ -220,11 +216,6 @@ export class Connection {
     const why = message ?? `closed with ${closeCode} ${reason}`.trimEnd();
     return new ConnectError('HANDSHAKE_FAILED', `cannot connect: ${why}`, { closeCode, cause });
   }
-}
-
-/** Whether it refuses a message that is no command, and was not even tried. */
-function isNameless({ type, data }: ControlFrame): boolean {
-  return type === 'bridge.error' && data.id === undefined && data.code !== 'UNAVAILABLE';
 }
 
 function addressOf(url: URL, session: string | undefined, point: string | undefined): string {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
+import { PONG_FRAME } from '../../protocol/frames';
 import { frameOf, type Frame } from '../fanout/frame';
 import type { TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
@@ -9,7 +10,16 @@ import type { Route } from '../routes/route';
 import { MessageAllowance } from './message-allowance';
 import type { MessageTimeout } from './message-timeout';
 import { RateLimiter, type MessageRate } from './rate-limiter';
-import { answerText, receive, refuse, type Answer, type MessageSink, type Sender } from './receive';
+import {
+  answerText,
+  isPing,
+  receive,
+  refuse,
+  tooMany,
+  type Answer,
+  type MessageSink,
+  type Sender,
+} from './receive';
 
 /** A client as its messages see it. */
 export interface MessageClient {
@@ -101,6 +111,10 @@ export class MessageHandler {
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
     const bytes = payload.length + this.#frames.takeContinuations() * FRAME_OVERHEAD_BYTES;
+    if (isPing(payload, binary)) {
+      this.#pong(payload.length, bytes);
+      return;
+    }
     const overrun = this.#judge(bytes);
     if (overrun !== undefined) {
       this.#refuse(payload.length, overrun, () => refuse(payload, binary, this.#sender, overrun.over));
@@ -119,6 +133,13 @@ export class MessageHandler {
     } finally {
       this.#countPending(-1);
     }
+  }
+
+  /** Answers a client that cannot see WebSocket pings. It counts as a message, and on every route as one that is taken. */
+  #pong(length: number, bytes: number): void {
+    const overrun = this.#allowed().take(bytes, this.#context.monotonicMs());
+    if (overrun === undefined) this.#client.send(PONG_FRAME);
+    else this.#refuse(length, overrun, () => tooMany(overrun.over));
   }
 
   /** Counts a ping as a message of so many bytes. @returns whether it is to be answered */

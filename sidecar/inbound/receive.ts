@@ -4,7 +4,7 @@ import { isReserved } from '../fanout/frame';
 import { refusedCommandId } from './command-id';
 import { sealEnvelope } from '../fanout/peer-envelope';
 import type { MessagePolicy } from '../routes/route';
-import { errorFrame, type BridgeErrorCode, type ControlFrame } from '../../protocol/frames';
+import { errorFrame, PING_MESSAGE, type BridgeErrorCode, type ControlFrame } from '../../protocol/frames';
 import type { RefusedBytes } from '../metrics/outcomes';
 
 /** The bridge's answer to a client's message. */
@@ -95,6 +95,18 @@ export async function receive(
   }
 }
 
+const PING = Buffer.from(PING_MESSAGE);
+
+/** Whether a message asks for a sign of life alone (PROTOCOL.md §3). */
+export function isPing(payload: Buffer, binary: boolean): boolean {
+  return !binary && payload.length === PING.length && payload.equals(PING);
+}
+
+/** The answer to a message that is over a rate: it is not even looked at. */
+export function tooMany(over: RefusedBytes, id?: string): Answer {
+  return refusedMessage('TOO_MANY_MESSAGES', TOO_MANY[over] ?? TOO_MANY.message_rate, id);
+}
+
 /** The answer to a message that is not taken: its route takes none, or it is over its socket's rate. */
 export function refuse(
   payload: Buffer,
@@ -104,7 +116,7 @@ export function refuse(
 ): Answer {
   if (messages === 'refuse') return refusedMessage('READ_ONLY', 'this route takes no messages');
   const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
-  return refusedMessage('TOO_MANY_MESSAGES', TOO_MANY[over] ?? TOO_MANY.message_rate, id);
+  return tooMany(over, id);
 }
 
 const TOO_MANY: Readonly<Partial<Record<RefusedBytes, string>>> & { readonly message_rate: string } = {

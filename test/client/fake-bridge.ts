@@ -1,5 +1,5 @@
 import {
-  CONTROL_FRAME_PREFIX,
+  PING_MESSAGE,
   SUBPROTOCOL,
   type BridgeErrorCode,
   type ControlFrame,
@@ -51,7 +51,7 @@ export class FakeBridge {
   /** Peers in the order in which they came, gone ones too. */
   readonly greeted: Peer[] = [];
   gapsSent = 0;
-  /** Messages that began as only a control frame may, and were refused. */
+  /** How often it was asked for a sign of life. */
   probes = 0;
   readonly #log: Payload[] = [];
   readonly #epochs = new Map<string, number>();
@@ -135,10 +135,9 @@ export class FakeBridge {
 
   /** A message came from the client. */
   receive(peer: Peer, message: Payload): void {
-    if (typeof message === 'string' && message.startsWith(CONTROL_FRAME_PREFIX)) {
+    if (message === PING_MESSAGE) {
       this.probes += 1;
-      const code = this.session === undefined ? 'RESERVED' : 'INVALID_COMMAND';
-      control(peer, { type: 'bridge.error', data: { code, message: 'only the bridge may begin so' } });
+      control(peer, { type: 'bridge.pong', data: {} });
       return;
     }
     this.messages.push(message);

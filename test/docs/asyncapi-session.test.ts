@@ -61,6 +61,8 @@ describe('the schemas of docs/asyncapi.yaml take what a bridge really sends', ()
     await expectNext(chat, 'bridge.gap');
     socket.send(exampleOf('command'));
     await expectNext(chat, 'bridge.ack');
+    socket.send('{"type":"bridge.ping"}');
+    await expectNext(chat, 'bridge.pong');
     socket.send('{"type":"bridge.x","id":"c2"}');
     await expectNext(chat, 'bridge.error');
     for (const message of ['token', 'complete', 'error']) {

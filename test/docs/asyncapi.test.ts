@@ -34,6 +34,7 @@ const CONTROL_FRAMES = {
   'bridge.ack': true,
   'bridge.gap': true,
   'bridge.error': true,
+  'bridge.pong': true,
 } satisfies Record<ControlFrame['type'], true>;
 const DATA_FRAMES = { token: true, complete: true, error: true } satisfies Record<DataFrame['type'], true>;
 
@@ -94,7 +95,9 @@ describe('docs/asyncapi.yaml', () => {
       Object.keys(CONTROL_FRAMES),
     );
     for (const [name] of on('gateway'))
-      expect(names(name)).toEqual(expect.arrayContaining(['bridge.ready', 'bridge.gap', 'bridge.error']));
+      expect(names(name)).toEqual(
+        expect.arrayContaining(['bridge.ready', 'bridge.gap', 'bridge.error', 'bridge.pong']),
+      );
   });
 
   it('has the codes and reasons of protocol/frames.ts', () => {

@@ -146,6 +146,41 @@ describe('a client with messages on their way', () => {
   });
 });
 
+describe('a client that asks for a sign of life', () => {
+  const PING = Buffer.from('{"type":"bridge.ping"}');
+  const PONG = { type: 'bridge.pong', data: {} };
+
+  it.each(['commands', 'relay', 'refuse'] as const)(
+    'gets it where messages are for %s, and nothing else is done',
+    async (messages) => {
+      const { client, handler, arrive, state } = handling(messages);
+      await handler.take(PING, false);
+      await arrive();
+      expect(client.sent).toEqual([PONG]);
+      expect(state.refusedBytes).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['bytes', PING, true],
+    ['another text', Buffer.from('{"type":"bridge.pong"}'), false],
+    ['a longer one', Buffer.concat([PING, Buffer.from(' ')]), false],
+  ])('does not get it for %s', async (_, payload, binary) => {
+    const { client, handler } = handling('refuse');
+    await handler.take(payload, binary);
+    expect(client.sent).toEqual([expect.objectContaining({ type: 'bridge.error' })]);
+  });
+
+  it('is refused over its rate, and then closed', async () => {
+    const { client, handler } = handling('refuse', { perSecond: 1 });
+    for (let count = 0; count < BURST + 1; count += 1) await handler.take(PING, false);
+    expect(client.sent.slice(0, BURST)).toEqual(Array.from({ length: BURST }, () => PONG));
+    expect(client.sent.at(-1)).toMatchObject({ type: 'bridge.error', data: { code: 'TOO_MANY_MESSAGES' } });
+    for (let count = 0; count < BURST; count += 1) await handler.take(PING, false);
+    expect(client.codes).toEqual([CLOSE_CODES.tooManyMessages.code]);
+  });
+});
+
 describe('a client that goes on with what is refused', () => {
   const LINE = { msg: 'closed for flooding', tenant: 'acme', user: 'alice', requestId: 'r1' };
 
