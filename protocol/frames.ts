@@ -66,6 +66,13 @@ export interface GapFrame {
   readonly data: { readonly reason: GapReason; readonly epoch: string; readonly offset: number };
 }
 
+/** The newest frame of the channel, from before its subscription; it counts nothing. */
+export interface StateFrame {
+  readonly type: 'bridge.state';
+  /** Its bytes: as they are, or in base64 when they are no UTF-8. */
+  readonly data: { readonly text: string } | { readonly base64: string };
+}
+
 /** The bridge refuses something that this client sent. */
 export interface BridgeErrorFrame {
   readonly type: 'bridge.error';
@@ -82,7 +89,7 @@ export interface PongFrame {
 export const PONG_FRAME = JSON.stringify({ type: 'bridge.pong', data: {} } satisfies PongFrame);
 
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
-export type ControlFrame = ReadyFrame | AckFrame | GapFrame | BridgeErrorFrame | PongFrame;
+export type ControlFrame = ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PongFrame;
 
 /** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
 export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;

@@ -16,6 +16,7 @@ export interface Channel {
   readonly messages: Readonly<Record<string, Ref>>;
   readonly bindings?: Ref | Bindings;
   readonly 'x-echo-after-seconds'?: number;
+  readonly 'x-state-key'?: string;
 }
 
 interface Bindings {

@@ -76,6 +76,20 @@ describe('the schemas of docs/asyncapi.yaml take what a bridge really sends', ()
     expectTaken('entry', entry);
   });
 
+  it('to a bridge.v1 client of a dashboard that has a state, of text or not', async () => {
+    const examples = DOCUMENT.components.messages['bridge.state']?.examples ?? [];
+    const states = [Buffer.from('{"type":"refresh","data":{}}'), Buffer.of(0xff)];
+    expect(examples).toHaveLength(states.length);
+    for (const [index, { payload }] of examples.entries()) {
+      await publisher.set(`acme:dashboard:state:${index}`, states[index] ?? '');
+      const board = await connect(`${bridge.url}/ws/bi/dashboards/${index}`, ALICE, ['bridge.v1']);
+      await expectNext(board, 'bridge.ready');
+      const state = await board.nextJson();
+      expectTaken('bridge.state', state);
+      expect(state).toEqual(payload);
+    }
+  });
+
   it('to plain clients that it refuses something', async () => {
     const board = await connect(`${bridge.url}/ws/bi/dashboards/d`, ALICE);
     board.socket.send('x');

@@ -33,6 +33,7 @@ const CONTROL_FRAMES = {
   'bridge.ready': true,
   'bridge.ack': true,
   'bridge.gap': true,
+  'bridge.state': true,
   'bridge.error': true,
   'bridge.pong': true,
 } satisfies Record<ControlFrame['type'], true>;
@@ -89,7 +90,9 @@ describe('docs/asyncapi.yaml', () => {
   it('has the control frames, and the data frames of an AI chat, on its routes', () => {
     const names = (channel: string): string[] =>
       Object.keys(channels[channel]?.messages ?? {}).filter((name) => name !== 'refusal');
-    const frames = [...Object.keys(DATA_FRAMES), ...Object.keys(CONTROL_FRAMES)];
+    const frames = [...Object.keys(DATA_FRAMES), ...Object.keys(CONTROL_FRAMES)].filter(
+      (name) => name !== 'bridge.state',
+    );
     expect(names('ai-chat').sort()).toEqual([...frames, 'command'].sort());
     expect(Object.keys(components.messages).filter((name) => name.startsWith('bridge.'))).toEqual(
       Object.keys(CONTROL_FRAMES),
@@ -125,14 +128,18 @@ describe('docs/asyncapi.yaml', () => {
       query: queryOf(channel),
       received: received(name),
       echoAfterSeconds: channel['x-echo-after-seconds'],
+      initial: channel['x-state-key'],
+      hasState: 'bridge.state' in channel.messages,
     }));
     expect(documented).toEqual(
-      DEFAULT_ROUTES.map(({ name, path, session, messages, echoAfterSeconds }) => ({
+      DEFAULT_ROUTES.map(({ name, path, session, messages, echoAfterSeconds, initial }) => ({
         name,
         path,
-        query: session ? ['session', 'resume'] : ['resume'],
+        query: [...(session ? ['session'] : []), 'resume', ...(initial === undefined ? [] : ['state'])],
         received: taken[messages],
         echoAfterSeconds,
+        initial,
+        hasState: initial !== undefined,
       })),
     );
   });
