@@ -43,6 +43,7 @@ export const ARROWS = {
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
   'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],
   'sidecar/pubsub': [...['fanout', 'lib', 'metrics', 'redis', 'routes'].map(ofSidecar), ...['redis']],
+  'sidecar/states': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['redis']],
   'sidecar/resume': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['protocol']],
   'sidecar/resume/handover': [
     ...['fanout', 'lib', 'metrics', 'pubsub', 'redis', 'resume'].map(ofSidecar),
@@ -54,7 +55,7 @@ export const ARROWS = {
   ],
   'sidecar/connection': [
     ...['fanout', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
-    ...['resume', 'resume/handover', 'routes', 'sessions'].map(ofSidecar),
+    ...['resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/handshake': [
@@ -64,7 +65,8 @@ export const ARROWS = {
   ],
   sidecar: [
     ...['connection', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
-    ...['quotas', 'redis', 'resume', 'resume/handover', 'routes', 'sessions', 'settings'].map(ofSidecar),
+    ...['quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
+    ...['sessions', 'settings', 'states'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],
   ],
   'sidecar/doctor': [

@@ -24,13 +24,16 @@ export async function routesDoc(): Promise<string> {
 const INTRODUCTION = `\`BRIDGE_ROUTES_FILE\` names a JSON file, \`{"routes": [...]}\`, that replaces the built-in table whole: copy what you keep of it. The
 bridge reads it at start and refuses one that it cannot serve, with the route and what was expected; \`ws-bridge doctor\` says the same
 before. Unknown members are refused. A route of the bridge also needs a route of the gateway that leads there (kong.yml). Its
-channels need a right of the bridge's Redis user ([redis.md](redis.md)).`;
+channels and its key need rights of the bridge's Redis user ([redis.md](redis.md)).`;
 
 const PLACEHOLDERS = `## Placeholders
 
 A placeholder fills a whole place between two colons of a channel. \`{tenant}\` and \`{user}\` are those of the verified assertion,
 \`{session}\` that of a route with sessions, every other is a parameter of the path. A channel has \`{tenant}\` or \`{session}\`, so that no
 tenant hears another's. No two channels of the table may spell one name for two owners.
+
+The same holds for the key of \`initial\`, which services set before they publish ([redis.md](redis.md), "States of channels"). No two keys
+of the table may spell one name for two owners.
 
 Each value is escaped: every byte outside \`A-Z a-z 0-9 - . _ ~\` is written \`%XX\`, upper-case hex, of its UTF-8. For the tenant
 \`a:b\`, \`{tenant}:notifications\` is \`a%3Ab:notifications\`, and services publish there. A parameter of the path is percent-decoded once

@@ -25,6 +25,7 @@ import { RedisNames } from './redis/names';
 import { createResumption, type Resumption } from './resume/handover/resumption';
 import { servedRoutes } from './routes/file';
 import type { Route } from './routes/route';
+import { ChannelStates, type ChannelStatesContext } from './states/channel-states';
 import { redisSessionStore } from './sessions/session-store';
 import { Sessions } from './sessions/sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings/settings';
@@ -66,6 +67,8 @@ export interface Parts {
   readonly shares: LoopShares;
   readonly unsentBudget: UnsentBudget;
   readonly resumption: Resumption;
+  /** Undefined when no route has states. */
+  readonly channelStates: ChannelStates | undefined;
   readonly inbound: Inbound;
   readonly sessions: Sessions;
   readonly quota: ConnectionQuota;
@@ -130,6 +133,7 @@ export function assemble(
       tenantBytes: settings.bufferTenantBytes,
     }),
     resumption,
+    channelStates: channelStatesOf(settings, routes, links, { shares, monotonicMs, log }),
     inbound: createInbound({
       settings,
       routes,
@@ -172,9 +176,11 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
     listener: {
       lost: (channels) => {
         parts().resumption.replayLogs.interrupt(channels);
+        parts().channelStates?.lost(channels);
       },
       restored: () => {
         parts().resumption.replayLogs.restore();
+        parts().channelStates?.restored();
       },
     },
   };
@@ -201,6 +207,7 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
       subscriptions: links.subscribers.subscriptions,
       replayLogs: resumption.replayLogs,
       handover: resumption.handover,
+      channelStates: parts.channelStates,
       sessions: parts.sessions,
       quota: parts.quota,
       returns: parts.returns,
@@ -229,6 +236,22 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
     maxFragments: settings.maxFragments,
     subprotocols: settings.subprotocols,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
+  });
+}
+
+function channelStatesOf(
+  { maxStateBytes }: Settings,
+  routes: readonly Route[],
+  { commands, subscribers }: RedisLinks,
+  surroundings: Pick<ChannelStatesContext, 'shares' | 'monotonicMs' | 'log'>,
+): ChannelStates | undefined {
+  if (routes.every(({ initial }) => initial === undefined)) return undefined;
+  return new ChannelStates({
+    registry: subscribers.subscriptions,
+    // Not GET: whatever is there, no more than one byte too much is read.
+    read: (key) => commands.getrangeBuffer(key, 0, maxStateBytes),
+    maxStateBytes,
+    ...surroundings,
   });
 }
 

@@ -12,6 +12,8 @@ export interface Admission {
   /** The bridge made its id for this upgrade: it has no owner yet. */
   readonly isNewSession: boolean;
   readonly channels: readonly string[];
+  /** The key of the channel's state, where its route has one. */
+  readonly stateKey: string | undefined;
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
   /** The upgrade's, when its `traceparent` is valid. */
@@ -21,4 +23,6 @@ export interface Admission {
 /** The request of a client that speaks `bridge.v1` (PROTOCOL.md §5). */
 export interface BridgeV1Request {
   readonly point: ResumePoint | undefined;
+  /** Whether it has been sent neither a frame nor a state since its stream began. */
+  readonly lacksState: boolean;
 }

@@ -4,6 +4,8 @@ import type { RouteMetrics } from '../metrics/metrics';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
 import type { Handover } from '../resume/handover/handover';
 import type { ReplayLogs } from '../resume/replay-logs';
+import type { ChannelStates } from '../states/channel-states';
+import { StateView } from '../states/state-view';
 import type { Admission } from './admission';
 import { ResumableSubscription } from './resumable-subscription';
 import { LiveSubscription, type Subscription } from './subscription';
@@ -14,6 +16,8 @@ export interface SubscriptionContext {
   readonly replayLogs: ReplayLogs;
   readonly handover: Handover;
   readonly wheel: TimerWheel;
+  /** Undefined when no route has states. */
+  readonly channelStates: ChannelStates | undefined;
 }
 
 /**
@@ -22,14 +26,16 @@ export interface SubscriptionContext {
  * @param onRefused told when Redis does not allow one of the channels any longer
  */
 export function chooseSubscription(
-  { caller, session, channels, bridgeV1 }: Admission,
-  { subscriptions, replayLogs, handover, wheel }: SubscriptionContext,
+  admission: Admission,
+  { subscriptions, replayLogs, handover, wheel, channelStates }: SubscriptionContext,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
   onRefused: () => void,
 ): Subscription {
+  const { caller, session, channels, bridgeV1 } = admission;
+  const view = channelStates && viewOf(admission, channelStates, metrics);
   if (bridgeV1 === undefined) {
-    return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused);
+    return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused, view);
   }
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
@@ -37,7 +43,19 @@ export function chooseSubscription(
     identity: { tenant: tenantId, owner, channels, senderId },
     point: bridgeV1.point,
     session,
+    lacksState: bridgeV1.lacksState,
+    view,
     onRefused,
   };
   return new ResumableSubscription(replayLogs, handover, request, metrics);
+}
+
+function viewOf(
+  { route, caller, channels: [channel], stateKey: key }: Admission,
+  states: ChannelStates,
+  metrics: RouteMetrics,
+): StateView | undefined {
+  if (channel === undefined || key === undefined) return undefined;
+  const identity = { place: { channel, key }, route: route.name, owner: caller.identity.tenantId };
+  return new StateView(states, identity, metrics);
 }

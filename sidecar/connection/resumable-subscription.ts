@@ -1,8 +1,11 @@
 import type { ControlFrame, GapReason } from '../../protocol/frames';
+import type { ChannelState } from '../fanout/channel-state';
 import type { Frame } from '../fanout/frame';
 import type { Subscription } from './subscription';
 import type { Handover } from '../resume/handover/handover';
 import type { RouteMetrics } from '../metrics/metrics';
+import type { StateOutcome } from '../metrics/outcomes';
+import type { StateView } from '../states/state-view';
 import type { FrameCounter, SendQueue } from '../fanout/send-queue';
 import type { Beginning, ResumePoint } from '../resume/resume-point';
 import type { ReplayLog, ReplayIdentity, ReplayListener } from '../resume/replay-log';
@@ -14,6 +17,10 @@ export interface ResumableRequest {
   readonly point: ResumePoint | undefined;
   /** The AI chat's session, for `bridge.ready`. */
   readonly session: string | undefined;
+  /** Whether it has been sent neither a frame nor a state since its stream began. */
+  readonly lacksState: boolean;
+  /** Where the channel has a state. */
+  readonly view: StateView | undefined;
   /** Told when Redis does not allow one of the channels any longer. */
   readonly onRefused: () => void;
 }
@@ -80,6 +87,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
           this.deliver(frame, beginning.offset + index);
     }
     log.listen(this);
+    if (this.#lacksState(beginning)) this.#askState();
   }
 
   deliver(frame: Frame, offset: number): void {
@@ -93,6 +101,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
 
   lost(): void {
     this.#gap('redis', this.#log?.end ?? 0);
+    this.#askState();
   }
 
   refused(): void {
@@ -100,6 +109,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   }
 
   leave(): void {
+    this.#request.view?.forget();
     if (this.#log === undefined) return;
     this.#log.unlisten(this);
     this.#replayLogs.release(this.#log, this);
@@ -108,6 +118,24 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   forget(): void {
     this.leave();
     if (this.#log !== undefined) this.#replayLogs.discard(this.#log);
+  }
+
+  /** A client that resumes has what it had, and frames that it missed say all. */
+  #lacksState(beginning: Beginning<Frame>): boolean {
+    return beginning.kind !== 'resumed' || (this.#request.lacksState && beginning.missed.length === 0);
+  }
+
+  #askState(): void {
+    this.#request.view?.ask((state) => this.#show(state));
+  }
+
+  #show(state: ChannelState): StateOutcome {
+    const log = this.#log;
+    // The gap that follows is followed by another look.
+    if (log === undefined || log.interrupted) return 'unread';
+    if (state.frame.reserved) return 'reserved';
+    this.#sendQueue?.state(state, this, log.end);
+    return 'sent';
   }
 
   #ready(offset: number, resumed: boolean): void {

@@ -3,6 +3,7 @@ import type { Frame } from '../fanout/frame';
 import type { SendQueue } from '../fanout/send-queue';
 import type { TimerWheel } from '../lib/timer-wheel';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
+import type { StateView } from '../states/state-view';
 
 /** How a connection hears its channels. */
 export interface Subscription {
@@ -35,18 +36,24 @@ export class LiveSubscription implements Subscription, Receiver {
   readonly #channels: readonly string[];
   readonly #wheel: TimerWheel;
   readonly #onRefused: () => void;
+  readonly #view: StateView | undefined;
   #heardAtMs = 0;
   #sendQueue: SendQueue | undefined;
 
-  /** @param onRefused told when Redis does not allow one of the channels any longer */
+  /**
+   * @param onRefused told when Redis does not allow one of the channels any longer
+   * @param view where the channel has a state
+   */
   constructor(
     subscriptions: ChannelRegistry<Receiver>,
     channels: readonly string[],
     senderId: Buffer | undefined,
     wheel: TimerWheel,
     onRefused: () => void,
+    view: StateView | undefined,
   ) {
     this.#wheel = wheel;
+    this.#view = view;
     this.#onRefused = onRefused;
     this.#subscriptions = subscriptions;
     this.#channels = channels;
@@ -64,6 +71,7 @@ export class LiveSubscription implements Subscription, Receiver {
   start(sendQueue: SendQueue): void {
     this.#sendQueue = sendQueue;
     this.#heardAtMs = this.#wheel.nowMs;
+    this.#askState();
   }
 
   deliver(frame: Frame): void {
@@ -79,11 +87,23 @@ export class LiveSubscription implements Subscription, Receiver {
     this.#onRefused();
   }
 
+  restored(): void {
+    if (this.#sendQueue !== undefined) this.#askState();
+  }
+
   leave(): void {
+    this.#view?.forget();
     for (const channel of this.#channels) this.#subscriptions.leave(channel, this);
   }
 
   forget(): void {
     this.leave();
+  }
+
+  #askState(): void {
+    this.#view?.ask(({ frame }) => {
+      this.deliver(frame);
+      return 'sent';
+    });
   }
 }

@@ -10,6 +10,8 @@ export interface Receiver {
   deliver(frame: Frame): void;
   /** Redis does not allow a channel of it any longer: nothing more comes. */
   refused?(): void;
+  /** Its channel's subscription was lost and is back: a message may have been missed. */
+  restored?(): void;
 }
 
 /** Tells everybody who heard a channel that Redis does not allow any longer. */

@@ -8,14 +8,14 @@ export interface Outgoing {
   /** The payload is at the wire's end. */
   readonly payloadBytes: number;
   /**
-   * `data`: published, and counted by a client of `bridge.v1`; `gap`: says from where it counts on; `note`:
-   * anything else of the bridge's own.
+   * `data`: published, and counted by a client of `bridge.v1`; `gap`: says from where it counts on; `state`: says all, like
+   * data, and is not counted; `note`: anything else of the bridge's own.
    */
-  readonly kind: 'data' | 'gap' | 'note';
+  readonly kind: 'data' | 'gap' | 'state' | 'note';
 }
 
 /** A text message of the bridge's own. */
-export function outgoingText(text: string, kind: 'gap' | 'note'): Outgoing {
+export function outgoingText(text: string, kind: 'gap' | 'state' | 'note'): Outgoing {
   const payload = Buffer.from(text);
   return { wire: encodeFrame(payload, false), payloadBytes: payload.length, kind };
 }

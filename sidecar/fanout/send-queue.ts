@@ -3,6 +3,7 @@ import type { ControlFrame } from '../../protocol/frames';
 import { BackpressureQueue } from './backpressure-queue';
 import { batchOf, type WriteBatch } from './write-batch';
 import type { FrameStream, UnderlyingSocket } from './bridge-socket';
+import type { ChannelState } from './channel-state';
 import { type Frame, outgoingText, type Outgoing } from './frame';
 import { HeldBack } from './held-back';
 import type { Owner } from '../lib/loop-shares';
@@ -94,6 +95,14 @@ export class SendQueue implements Waiting {
   /** Sends a control frame of `bridge.v1`. */
   control(frame: ControlFrame): void {
     this.#send(outgoingText(JSON.stringify(frame), frame.type === 'bridge.gap' ? 'gap' : 'note'));
+  }
+
+  /**
+   * Sends a state to a client that counts its data frames.
+   * @param offset of the frame that comes next
+   */
+  state({ control }: ChannelState, counter: FrameCounter, offset: number): void {
+    this.#send(control, counter, offset);
   }
 
   /** Sends a text message that is no data frame. */
@@ -218,7 +227,8 @@ export class SendQueue implements Waiting {
   }
 
   #admits(item: Outgoing, counter: FrameCounter | undefined, offset: number): boolean {
-    return item.kind === 'data' ? this.#replace(counter, offset) : this.#tolerates(item);
+    const saysAll = item.kind === 'data' || item.kind === 'state';
+    return saysAll ? this.#replace(counter, offset) : this.#tolerates(item);
   }
 
   /** Makes room for a newer frame by leaving out those that wait. @returns whether it may be sent */

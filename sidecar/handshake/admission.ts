@@ -65,16 +65,22 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;
   const session = isNewSession ? policy.newSession() : asked;
-  const channels = channelsOf(route, params, caller, session, policy.names);
-  if (channels.some((channel) => policy.names.isOwnChannel(channel)))
+  const { names } = policy;
+  const values = valuesOf(params, caller, session);
+  const channels = channelsOf(route, values, names);
+  if (channels.some((channel) => names.isOwnChannel(channel)))
     return refused(forbidden("the channel is the bridges' own"), route, caller);
+  const stateKey = route.initial && names.state(route.initial, values);
+  if (stateKey !== undefined && names.isOwnKey(stateKey))
+    return refused(forbidden("the key is the bridges' own"), route, caller);
   const bridgeV1 = request.subprotocols?.has(SUBPROTOCOL) === true ? readResume(request.query) : undefined;
   if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);
   const replay = replayFault(caller, policy);
   if (replay !== undefined) return refused(replay, route, caller);
 
   const { trace } = request;
-  return { admitted: true, admission: { route, caller, session, isNewSession, channels, bridgeV1, trace } };
+  const admission = { route, caller, session, isNewSession, channels, stateKey, bridgeV1, trace };
+  return { admitted: true, admission };
 }
 
 /** Judges a request that asks for no upgrade: it never gets more than a refusal. */
@@ -116,15 +122,17 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   return request.hasContent ? badRequest('expected an upgrade without content') : undefined;
 }
 
-/** The Redis channels of an upgrade, each once. */
-function channelsOf(
-  route: Route,
+/** The values of an upgrade's placeholders. */
+function valuesOf(
   params: ChannelValues,
   { identity: { tenantId: tenant, userId: user } }: Assertion,
   session: string | undefined,
-  names: RedisNames,
-): readonly string[] {
-  const values = { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
+): ChannelValues {
+  return { ...params, tenant, user, ...(session === undefined ? {} : { session }) };
+}
+
+/** The Redis channels of an upgrade, each once. */
+function channelsOf(route: Route, values: ChannelValues, names: RedisNames): readonly string[] {
   const channels = route.channels.map((template) => names.channel(template, values));
   return channels.length > 1 ? [...new Set(channels)] : channels;
 }
@@ -137,10 +145,12 @@ function readSession(query: string): string | undefined | Refusal {
 }
 
 function readResume(query: string): BridgeV1Request | Refusal {
-  const [text, ...others] = new URLSearchParams(query).getAll('resume');
-  if (text === undefined) return { point: undefined };
+  const parameters = new URLSearchParams(query);
+  const [text, ...others] = parameters.getAll('resume');
+  const lacksState = parameters.get('state') === 'missing';
+  if (text === undefined) return { point: undefined, lacksState };
   const point = parseResumePoint(text);
-  if (others.length === 0 && point !== undefined) return { point };
+  if (others.length === 0 && point !== undefined) return { point, lacksState };
   return badRequest('expected one resume point, <epoch>.<offset>');
 }
 

@@ -52,3 +52,10 @@ export const REFUSED_BYTES = [
   'read_only',
 ] as const;
 export type RefusedBytes = (typeof REFUSED_BYTES)[number];
+
+/**
+ * The outcome of looking for a channel's state for a socket: sent, not there, or left out. It was left out for a newer frame that
+ * came meanwhile, for its size, because it is reserved text, or because it could not be read.
+ */
+export const STATE_OUTCOMES = ['sent', 'absent', 'superseded', 'too_large', 'reserved', 'unread'] as const;
+export type StateOutcome = (typeof STATE_OUTCOMES)[number];

@@ -11,6 +11,8 @@ import {
   type SlowConsumerAction,
   REFUSED_BYTES,
   type RefusedBytes,
+  STATE_OUTCOMES,
+  type StateOutcome,
 } from './outcomes';
 
 /** One route's counts, made once a route. Counters that rise with every frame are in `traffic`. */
@@ -31,6 +33,8 @@ export interface RouteMetrics {
   returnGranted(): void;
   /** A `bridge.gap` was sent. */
   gap(reason: GapReason): void;
+  /** The channel's state was looked for, for a socket. */
+  state(outcome: StateOutcome): void;
 }
 
 // Records, so that the compiler misses none.
@@ -97,6 +101,9 @@ export function createRouteMetrics(
     gap: (reason) => {
       counters.gaps.inc({ route, reason });
     },
+    state: (outcome) => {
+      counters.states.inc({ route, outcome });
+    },
   });
   const made = new Map(routes.map((route) => [route, make(route)]));
   return (route) => {
@@ -118,7 +125,10 @@ function createConnections(routes: readonly string[], registry: Registry): Gauge
 }
 
 type Counters = Readonly<
-  Record<'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'returns' | 'gaps', Counter>
+  Record<
+    'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'returns' | 'gaps' | 'states',
+    Counter
+  >
 >;
 
 function createCounters(routes: readonly string[], registry: Registry): Counters {
@@ -156,5 +166,10 @@ function createCounters(routes: readonly string[], registry: Registry): Counters
     gaps: counter('ws_bridge_gaps_total', 'Gaps that clients were told of, by reason.', {
       reason: GAP_REASONS,
     }),
+    states: counter(
+      'ws_bridge_states_total',
+      "Looks for a channel's state, one for each socket that is to get it, by what came of them.",
+      { outcome: STATE_OUTCOMES },
+    ),
   };
 }

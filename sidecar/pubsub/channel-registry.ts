@@ -27,6 +27,12 @@ export interface ChannelRegistry<Member> {
   leave(channel: string, member: Member): void;
   /** Whether nothing stands between Redis and the channel's members: its subscription is neither lost nor being made again. */
   isLive(channel: string): boolean;
+  /**
+   * Resolves once all that was published to a channel before has reached its members: it asks on the connection that carries
+   * the messages, behind which the answer comes.
+   * @throws SubscriptionError when the subscription is lost, or was lost meanwhile
+   */
+  arrived(channel: string): Promise<void>;
 }
 
 /** The bridge is subscribed to as many channels as it may be. */
@@ -64,5 +70,6 @@ export function withChannelCap<Member>(
       registry.leave(channel, member);
     },
     isLive: (channel) => registry.isLive(channel),
+    arrived: (channel) => registry.arrived(channel),
   };
 }

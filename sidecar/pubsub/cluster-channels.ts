@@ -9,6 +9,8 @@ export interface ShardLink {
   /** Subscribes to channels of one slot. Rejects when Redis does not confirm it. */
   subscribe(channels: readonly string[]): Promise<unknown>;
   unsubscribe(channel: string): void;
+  /** Resolves with an answer that comes behind all that was published before. */
+  ping(): Promise<unknown>;
   /** How many channels Redis holds for this connection; undefined when there is no telling. */
   count(): Promise<number | undefined>;
   /** Gives the connection up for a new one. */
@@ -80,6 +82,22 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
 
   isLive(channel: string): boolean {
     return this.#entries.get(channel)?.state === 'live';
+  }
+
+  async arrived(channel: string): Promise<void> {
+    const entry = this.#entries.get(channel);
+    if (entry?.state !== 'live' || entry.link === undefined) {
+      throw new SubscriptionError('the subscription is not back yet');
+    }
+    const { link, acknowledged } = entry;
+    try {
+      await link.ping();
+    } catch (cause) {
+      throw new SubscriptionError('Redis did not answer on the connection of messages', { cause });
+    }
+    // It may have been lost and made anew meanwhile.
+    const isSame = this.#entries.get(channel) === entry && entry.acknowledged === acknowledged;
+    if (!isSame || !this.isLive(channel)) throw new SubscriptionError('the subscription was lost');
   }
 
   pin(channel: string, member: Member): void {

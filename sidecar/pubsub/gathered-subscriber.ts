@@ -1,3 +1,4 @@
+import { onceATurn } from '../lib/once-a-turn';
 import { halves, isOfOneItem } from '../../redis/refused-item';
 import { MAX_CHANNELS_PER_SUBSCRIBE } from './channel-registry';
 import type { RefusedChannels, SubscribeCommands } from './subscribe-commands';
@@ -11,6 +12,7 @@ import { giveUp } from '../../redis/give-up-silent';
 export interface SubscriberConnection {
   subscribe(channels: readonly string[]): Promise<unknown>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;
+  ping(): Promise<unknown>;
   reset(): void;
 }
 
@@ -59,6 +61,7 @@ export function gatherCommands(connection: SubscriberConnection): SubscribeComma
       for (const command of sent) for (const channel of channels) command.channels.delete(channel);
       return ask('unsubscribe', channels);
     },
+    ping: onceATurn(() => connection.ping()),
     reset: () => {
       connection.reset();
     },
@@ -107,6 +110,7 @@ export function redisSubscriber(redis: Redis): SubscriberConnection {
   return {
     subscribe: (channels) => redis.subscribe(...channels),
     unsubscribe: (channels) => redis.unsubscribe(...channels),
+    ping: () => redis.ping(),
     reset: () => {
       giveUp(redis, 'its subscriptions are not what they should be');
     },

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { giveUp } from '../../redis/give-up-silent';
 import { frameOf } from '../fanout/frame';
+import { onceATurn } from '../lib/once-a-turn';
 import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
 import { DeliveryProbe, type ProbeContext } from './delivery-probe';
 import type { RedisNames } from '../redis/names';
@@ -129,6 +130,9 @@ export class ShardConnection {
     // A failure means that the subscription is lost with its connection or its slot.
     if (this.isReady) this.#redis.sunsubscribe(channel).catch(() => undefined);
   }
+
+  /** Resolves with an answer that comes behind all that its node has published before. */
+  readonly ping = onceATurn(() => this.#redis.ping());
 
   /**
    * How many channels Redis holds for this connection, at this place in the order of commands. A repeated subscription

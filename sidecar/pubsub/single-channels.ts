@@ -58,6 +58,17 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     return this.#restored;
   }
 
+  async arrived(): Promise<void> {
+    const connection = this.#connection;
+    if (!this.#restored) throw new SubscriptionError('the subscription is not back yet');
+    try {
+      await this.#subscriber.ping();
+    } catch (cause) {
+      throw new SubscriptionError('Redis did not answer on the connection of messages', { cause });
+    }
+    if (this.#connection !== connection) throw new SubscriptionError('the subscription was lost');
+  }
+
   /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
   pin(channel: string, member: Member): void {
     const acknowledged = Promise.resolve<RefusedChannels>(new Map());

@@ -11,6 +11,8 @@ export interface SubscribeCommands {
   /** @returns those that Redis refused; to the others it is subscribed */
   subscribe(channels: readonly string[]): Promise<RefusedChannels>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Resolves with an answer that comes behind all that was published before. */
+  ping(): Promise<unknown>;
   /** Gives the connection up for a new one: what Redis is subscribed to is no longer known. */
   reset(): void;
 }

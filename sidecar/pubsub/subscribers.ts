@@ -94,6 +94,7 @@ export class Subscribers {
         this.registryOf(channel).leave(channel, member);
       },
       isLive: (channel) => this.registryOf(channel).isLive(channel),
+      arrived: (channel) => this.registryOf(channel).arrived(channel),
     };
   }
 }

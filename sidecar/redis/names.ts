@@ -10,6 +10,7 @@ const MARK = 'ws:mark:';
 const HANDOVER = 'ws:handover:';
 const CONNECTIONS = 'ws:conn:';
 const SESSION = 'ai:session:';
+const RETURN = 'ws:return:';
 
 /**
  * Every name that a bridge uses in Redis, of channels, keys and streams, each with the prefix before it (PROTOCOL.md §8).
@@ -29,6 +30,11 @@ export class RedisNames {
   /** The channel of a route's template for these values. @throws TypeError when a placeholder has no value */
   channel(template: ChannelTemplate, values: ChannelValues): string {
     return this.#prefix + channelName(template, values);
+  }
+
+  /** The key of a channel's state, of a route's template for these values. @throws TypeError when a placeholder has no value */
+  state(template: ChannelTemplate, values: ChannelValues): string {
+    return this.channel(template, values);
   }
 
   /** A channel's name as its template spells it. */
@@ -123,5 +129,11 @@ export class RedisNames {
   isOwnChannel(name: string): boolean {
     const own = [PROBE, BRIDGE, MARK].map((beginning) => this.#prefix + beginning);
     return name === this.control || own.some((beginning) => name.startsWith(beginning));
+  }
+
+  /** Whether a key holds what the bridges alone may read. Their others are no strings, which a client could be shown. */
+  isOwnKey(name: string): boolean {
+    const own = [CONNECTIONS, HANDOVER, SESSION, RETURN].map((beginning) => this.#prefix + beginning);
+    return own.some((beginning) => name.startsWith(beginning));
   }
 }

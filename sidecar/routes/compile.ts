@@ -18,14 +18,14 @@ export class RouteError extends Error {
 const PATH_PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
 // RFC 3986 §3.3: what a path segment may hold without percent-encoding.
 const PATH_LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
-/** The beginning of the names of the bridge's own channels. */
-const OWN_CHANNELS = 'ws';
+/** The beginning of the names of the bridge's own channels and keys. */
+const OWN_NAMES = 'ws';
 const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
 
 /**
  * Compiles a table once.
- * @throws RouteError for the first entry that cannot be served, or whose channels could carry one tenant's
- *   messages to another
+ * @throws RouteError for the first entry that cannot be served, or whose channels or keys could carry one
+ *   tenant's messages to another
  */
 export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] {
   const names = new Set<string>();
@@ -35,7 +35,7 @@ export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] 
     names.add(entry.name);
     return compileRoute(entry);
   });
-  refuseCrossing(routes);
+  refuseCrossings(routes);
   return Object.freeze(routes);
 }
 
@@ -61,15 +61,18 @@ function compileRoute(entry: RouteEntry): Route {
     );
   }
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
-  const channels = entry.channels.map((text) => compileChannel(entry, text, known));
+  const channels = entry.channels.map((text) => compileName(entry, 'channel', text, known));
+  const initial = compileInitial(entry, known);
   const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
   if (echoAfterSeconds > 0 && messages !== 'relay') {
     throw fault(entry, `expected "echoAfterSeconds" only beside "messages": "relay", got "${messages}"`);
   }
-  const sharedChannels = channels.filter(isShared).map(({ text }) => text);
+  const sharedChannels = [...channels, ...(initial ? [initial] : [])]
+    .filter(isShared)
+    .map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
   const policies = { messages, session, slowConsumer, echoAfterMs, maxMessageBytes };
-  return Object.freeze({ name, segments, channels, sharedChannels, ...policies });
+  return Object.freeze({ name, segments, channels, initial, sharedChannels, ...policies });
 }
 
 function compilePath(entry: RouteEntry): readonly PathSegment[] {
@@ -85,45 +88,78 @@ function compilePath(entry: RouteEntry): readonly PathSegment[] {
   return segments;
 }
 
-function compileChannel(entry: RouteEntry, text: string, known: ReadonlySet<string>): ChannelTemplate {
+function compileInitial(entry: RouteEntry, known: ReadonlySet<string>): ChannelTemplate | undefined {
+  if (entry.initial === undefined) return undefined;
+  if (entry.messages === 'relay') {
+    throw fault(entry, 'expected no "initial" beside "messages": "relay", because no peer sets a state');
+  }
+  if (entry.channels.length !== 1) {
+    throw fault(
+      entry,
+      `expected exactly one channel beside "initial", because its frames replace the state, got ${entry.channels.length}`,
+    );
+  }
+  return compileName(entry, 'key', entry.initial, known);
+}
+
+/** Compiles the name of a channel, or of a state's key: the same may be in both, and the same must. */
+function compileName(
+  entry: RouteEntry,
+  kind: 'channel' | 'key',
+  text: string,
+  known: ReadonlySet<string>,
+): ChannelTemplate {
   const template = parseChannelTemplate(text);
   if (template === undefined) {
     throw fault(
       entry,
-      `expected each {placeholder} to fill a place between colons in channel ${quoted(text)}`,
+      `expected each {placeholder} to fill a place between colons in ${kind} ${quoted(text)}`,
     );
   }
   const names = placeholders(template);
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined) {
     const expected = [...known].map((name) => `{${name}}`).join(', ');
-    throw fault(entry, `expected only ${expected} in channel ${quoted(text)}, got {${unknown}}`);
+    throw fault(entry, `expected only ${expected} in ${kind} ${quoted(text)}, got {${unknown}}`);
   }
-  if (!isShared(template)) return template;
-  if (entry.shared !== true) {
-    throw fault(
-      entry,
-      `expected {tenant} or {session} in channel ${quoted(text)}, so that no tenant hears another's, or "shared": true, ` +
-        "which lets every tenant's users hear it",
-    );
-  }
-  const [first] = template.segments;
-  if (first === undefined || !('literal' in first) || first.literal === OWN_CHANNELS) {
-    throw fault(
-      entry,
-      `expected shared channel ${quoted(text)} to begin with a word, other than "${OWN_CHANNELS}", so that it is none of the bridge's own`,
-    );
-  }
+  if (isShared(template)) refuseUnlessShared(entry, kind, template);
   return template;
 }
 
-function refuseCrossing(routes: readonly Route[]): void {
-  const templates = routes.flatMap((route) => route.channels);
+function refuseUnlessShared(
+  entry: RouteEntry,
+  kind: 'channel' | 'key',
+  { text, segments: [first] }: ChannelTemplate,
+): void {
+  if (entry.shared !== true) {
+    throw fault(
+      entry,
+      `expected {tenant} or {session} in ${kind} ${quoted(text)}, so that no tenant hears another's, or "shared": true, ` +
+        "which lets every tenant's users hear it",
+    );
+  }
+  if (first === undefined || !('literal' in first) || first.literal === OWN_NAMES) {
+    throw fault(
+      entry,
+      `expected shared ${kind} ${quoted(text)} to begin with a word, other than "${OWN_NAMES}", so that it is none of the bridge's own`,
+    );
+  }
+}
+
+/** Channels and keys have names apart from each other. */
+function refuseCrossings(routes: readonly Route[]): void {
+  const channels = routes.flatMap((route) => route.channels);
+  const keys = routes.flatMap(({ initial }) => initial ?? []);
+  refuseCrossing('channels', channels);
+  refuseCrossing('keys', keys);
+}
+
+function refuseCrossing(kind: string, templates: readonly ChannelTemplate[]): void {
   for (const [index, a] of templates.entries()) {
     const b = templates.slice(index + 1).find((other) => canCrossOwners(a, other));
     if (b === undefined) continue;
     throw new RouteError(
-      `channels ${quoted(a.text)} and ${quoted(b.text)}: expected names that cannot be the same for two owners`,
+      `${kind} "${a.text}" and "${b.text}": expected names that cannot be the same for two owners`,
     );
   }
 }

@@ -22,6 +22,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'The Redis channels whose messages its sockets get, at least one, with placeholders between colons.',
     ),
+  initial: z
+    .string()
+    .optional()
+    .describe(
+      'The Redis key in which services keep the newest frame of the one channel, with placeholders as in channels. A client gets its value first, and again when a lost subscription is back. Not on a route that relays.',
+    ),
   messages: z
     .enum(['commands', 'refuse', 'relay'])
     .describe(

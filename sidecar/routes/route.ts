@@ -24,6 +24,8 @@ export interface RouteEntry {
   readonly path: string;
   /** Redis channels, with {tenant}, {user}, {session} and the path's parameters. */
   readonly channels: readonly string[];
+  /** The Redis key with the newest frame of its one channel, which a client gets first; with the placeholders of channels. */
+  readonly initial?: string | undefined;
   readonly messages: MessagePolicy;
   /** Whether `?session=` names a session that has one owner. */
   readonly session: boolean;
@@ -53,6 +55,7 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
     name: 'dashboard',
     path: '/ws/bi/dashboards/{id}',
     channels: ['{tenant}:dashboard:refresh:{id}'],
+    initial: '{tenant}:dashboard:state:{id}',
     messages: 'refuse',
     session: false,
     slowConsumer: 'latest',
@@ -80,13 +83,15 @@ export interface Route {
   readonly name: string;
   readonly segments: readonly PathSegment[];
   readonly channels: readonly ChannelTemplate[];
+  /** The key of the state of its one channel. */
+  readonly initial: ChannelTemplate | undefined;
   readonly messages: MessagePolicy;
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly echoAfterMs: number;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
-  /** Those of {@link channels} whose messages every tenant's users get. */
+  /** Those of {@link channels}, and {@link initial}, whose messages every tenant's users get. */
   readonly sharedChannels: readonly string[];
 }
 

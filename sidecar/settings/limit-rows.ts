@@ -16,6 +16,13 @@ export const LIMIT_ROWS = {
     'bytes',
     'largest message from a client on any route; a larger one closes its socket with 1009',
   ),
+  maxStateBytes: integer(
+    'BRIDGE_MAX_STATE_BYTES',
+    1_048_576,
+    [1, 2 ** 29],
+    'bytes',
+    'largest state of a channel that is sent to who connects (`initial` of a route); a larger one is left out, with a log line',
+  ),
   maxCommandBytes: integer(
     'BRIDGE_MAX_COMMAND_BYTES',
     65_536,

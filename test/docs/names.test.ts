@@ -5,7 +5,7 @@ import { SERVE_OPTIONS, VARIABLES } from '../../plugin/bin/options';
 import { SCHEMA, type SchemaField } from '../../plugin/schema/index';
 import { GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 import { SETTING_ROWS } from '../../sidecar/settings/settings';
-import { UPGRADE_OUTCOMES, REFUSED_BYTES } from '../../sidecar/metrics/outcomes';
+import { UPGRADE_OUTCOMES, REFUSED_BYTES, STATE_OUTCOMES } from '../../sidecar/metrics/outcomes';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -55,6 +55,7 @@ const known = new Set<string>([
   ...Object.keys(GATEKEEPER_REFUSALS),
   ...UPGRADE_OUTCOMES,
   ...REFUSED_BYTES,
+  ...STATE_OUTCOMES,
   ...NAMES_OF_OTHERS,
 ]);
 const variables = new Set([...SETTING_ROWS, ...VARIABLES].map(({ name }) => name));

@@ -233,6 +233,8 @@ describe('1,000 sockets on one channel', () => {
     for (let batch = 0; batch < 10; batch += 1) {
       clients.push(...(await Promise.all(Array.from({ length: 100 }, () => connect(url, ALICE)))));
     }
+    // The channel has none, which each of them looks for.
+    await eventually(() => a.bridge.openState().states === 0);
     expect(a.bridge.openState()).toEqual({
       ...EMPTY,
       connections: 1000,

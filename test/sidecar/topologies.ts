@@ -12,11 +12,14 @@ export interface TestRedis {
   /** For the bridge. */
   readonly url: string;
   readonly publish: Publish;
+  set(key: string, value: string | Buffer): Promise<unknown>;
   xlen(key: string): Promise<number>;
   /** How many connections are subscribed to a channel. */
   subscribers(channel: string): Promise<number>;
   /** The channels that clients' sockets are subscribed to, on all bridges. */
   clientChannels(): Promise<readonly string[]>;
+  /** Cuts every connection over which a bridge hears services. */
+  cutSubscribers(): Promise<void>;
   /** Every key like this pattern. */
   keys(pattern: string): Promise<readonly string[]>;
   /** Forgets every key. */
@@ -30,9 +33,11 @@ async function oneServer(): Promise<TestRedis> {
   return {
     url: server.url,
     publish: publisher(client),
+    set: (key, value) => client.set(key, value),
     xlen: (key) => client.xlen(key),
     subscribers: async (channel) => Number((await client.pubsub('NUMSUB', channel))[1]),
     clientChannels: () => clientChannels(client),
+    cutSubscribers: () => cutSubscribersOf(client),
     keys: (pattern) => client.keys(pattern),
     flush: async () => {
       await client.flushall();
@@ -55,6 +60,7 @@ async function cluster(): Promise<TestRedis> {
   return {
     url: nodes.url,
     publish: publisher(nodes.client),
+    set: (key, value) => nodes.client.set(key, value),
     xlen: (key) => nodes.client.xlen(key),
     subscribers: async (channel) => {
       const { redis } = await nodes.ownerOf(channel);
@@ -63,6 +69,9 @@ async function cluster(): Promise<TestRedis> {
     clientChannels: async () => {
       const channels = await Promise.all(nodes.nodes.map(({ redis }) => redis.pubsub('SHARDCHANNELS')));
       return (channels.flat() as string[]).filter((name) => !UNPREFIXED.isOwnChannel(name)).sort();
+    },
+    cutSubscribers: async () => {
+      await Promise.all((await masters()).map(cutSubscribersOf));
     },
     keys: async (pattern) => {
       const keys = await Promise.all((await masters()).map((redis) => redis.keys(pattern)));
@@ -73,6 +82,12 @@ async function cluster(): Promise<TestRedis> {
     },
     stop: () => nodes.stop(),
   };
+}
+
+async function cutSubscribersOf(redis: Redis): Promise<void> {
+  const lines = String(await redis.client('LIST')).split('\n');
+  const named = lines.filter((line) => line.includes(' name=ws-bridge:subscriber '));
+  for (const line of named) await redis.client('KILL', 'ID', Number(/^id=(\d+)/.exec(line)?.[1]));
 }
 
 /** What a test of behaviour that must not depend on the topology runs on. */

@@ -136,6 +136,14 @@ describe('a prefix', () => {
     expect(told + JSON.stringify(refused)).not.toContain('staging');
   });
 
+  it("goes before the key of a channel's state", async () => {
+    const bridge = await bridgeOf(0, 'staging:');
+    await redis.set('acme:dashboard:state:d', 'of nobody');
+    await redis.set('staging:acme:dashboard:state:d', 'of staging');
+    const board = await connect(`${bridge.url}/ws/bi/dashboards/d`, ALICE);
+    expect(await board.nextText()).toBe('of staging');
+  });
+
   it('goes before the channels of an operator and before another command stream', async () => {
     const bridge = await bridgeOf(0, 'staging/', { BRIDGE_COMMAND_STREAM: 'jobs' });
     const chat = await connectCounting(`${bridge.url}/ws/ai/chat?session=x`, ALICE);

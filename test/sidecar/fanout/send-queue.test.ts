@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../../protocol/frames';
 import type { FrameStream, UnderlyingSocket } from '../../../sidecar/fanout/bridge-socket';
+import { ChannelState } from '../../../sidecar/fanout/channel-state';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { MAX_HELD_BYTES } from '../../../sidecar/fanout/held-back';
 import { SendQueue, type SendQueueMetrics } from '../../../sidecar/fanout/send-queue';
@@ -470,6 +471,51 @@ describe('a send queue', () => {
     expect(stream.texts).toEqual(['first']);
     close();
     expect(stream.texts).toEqual(['first', 'second']);
+  });
+});
+
+describe('the state of a channel, in a send queue whose client takes no more', () => {
+  const [OLD, NEW] = [frameOf(Buffer.from('old'.repeat(50)), false), frameOf(Buffer.from('new'), false)];
+  const STATE = new ChannelState(Buffer.from('state'));
+  const SHOWN = '{"type":"bridge.state","data":{"text":"state"}}';
+  const gapAt = (offset: number): string => JSON.stringify(counter.slowGap(offset));
+
+  /** One that too much waits in, on a route for the latest: its stream has the first frame. */
+  function full(): Rig {
+    const made = rig('latest', 100, 0);
+    for (let offset = 0; offset < 3; offset += 1) {
+      made.sendQueue.data(OLD, counter, offset);
+      made.scheduler.end();
+    }
+    return made;
+  }
+
+  function restOf({ stream, scheduler }: Rig): readonly string[] {
+    stream.drain(Infinity);
+    scheduler.end();
+    return stream.texts.slice(1);
+  }
+
+  it('takes the place of the frames that wait, behind the gap that stands for them', () => {
+    const made = full();
+    made.sendQueue.state(STATE, counter, 3);
+    expect(restOf(made)).toEqual([gapAt(3), SHOWN]);
+  });
+
+  it('is left out itself for newer frames', () => {
+    const made = full();
+    made.sendQueue.state(STATE, counter, 3);
+    made.sendQueue.data(OLD, counter, 3);
+    made.sendQueue.data(NEW, counter, 4);
+    expect(restOf(made)).toEqual([gapAt(4), 'new']);
+  });
+
+  it('closes the client where the route says so', () => {
+    const made = rig('close', 100, 0);
+    made.sendQueue.data(OLD);
+    made.scheduler.end();
+    made.sendQueue.state(STATE, counter, 1);
+    expect([made.closings(), made.actions]).toEqual([1, ['closed: socket']]);
   });
 });
 

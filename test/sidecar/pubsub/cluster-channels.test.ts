@@ -24,6 +24,15 @@ class FakeLink implements ShardLink {
     });
   }
 
+  ping(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#settle.push((answer) => {
+        if (answer === 'yes') resolve('PONG');
+        else reject(new Error('Connection is closed.'));
+      });
+    });
+  }
+
   unsubscribe(channel: string): void {
     this.channels.delete(channel);
   }
@@ -135,5 +144,38 @@ describe('sharded subscriptions', () => {
     subscriptions.route(() => a);
     expect([subscriptions.size, subscriptions.isLive('x')]).toEqual([0, false]);
     expect([...subscriptions.receivers('x', b)]).toEqual([]);
+  });
+});
+
+describe('whether all that was published to a channel has arrived', () => {
+  it('is known when its master answers behind it', async () => {
+    await joined('x');
+    let known = false;
+    const arrived = subscriptions.arrived('x').then(() => (known = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(known).toBe(false);
+    await a.answer();
+    expect(await arrived).toBe(true);
+  });
+
+  it('is not known where nobody listens, or the master does not answer', async () => {
+    await expect(subscriptions.arrived('x')).rejects.toThrow(SubscriptionError);
+    await joined('x');
+    const arrived = Promise.allSettled([subscriptions.arrived('x')]);
+    await a.answer('moved');
+    expect(await arrived).toMatchObject([{ reason: { name: 'SubscriptionError' } }]);
+  });
+
+  it('is not known of a subscription that was lost meanwhile, though it is back where it was', async () => {
+    await joined('x');
+    const arrived = Promise.allSettled([subscriptions.arrived('x')]);
+    subscriptions.route(() => b);
+    await expect(subscriptions.arrived('x')).rejects.toThrow(SubscriptionError);
+    subscriptions.route(() => a);
+    await a.answer();
+    expect([subscriptions.isLive('x'), await arrived]).toMatchObject([
+      true,
+      [{ reason: { name: 'SubscriptionError' } }],
+    ]);
   });
 });

@@ -25,6 +25,7 @@ function gathered(
   const subscriber = gatherCommands({
     subscribe: take('SUBSCRIBE'),
     unsubscribe: take('UNSUBSCRIBE'),
+    ping: () => Promise.resolve(commands.push('PING')),
     reset: () => commands.push('reset'),
   });
   return { commands, subscriber };
@@ -36,6 +37,15 @@ describe('a subscriber that gathers', () => {
     await Promise.all([subscriber.subscribe(['a']), subscriber.subscribe(['b', 'c'])]);
     await subscriber.subscribe(['d']);
     expect(commands).toEqual(['SUBSCRIBE a b c', 'SUBSCRIBE d']);
+  });
+
+  it('asks once for all that want to know in one turn whether messages have arrived', async () => {
+    const { commands, subscriber } = gathered();
+    const asked = [subscriber.ping(), subscriber.ping()];
+    expect(commands).toEqual([]);
+    await Promise.all(asked);
+    await subscriber.ping();
+    expect(commands).toEqual(['PING', 'PING']);
   });
 
   it('keeps the order of subscribing and unsubscribing', async () => {

@@ -4,7 +4,7 @@ import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 import type { RefusedChannels, SubscribeCommands } from '../../../sidecar/pubsub/subscribe-commands';
 
 interface Sent {
-  readonly change: 'subscribe' | 'unsubscribe';
+  readonly change: 'subscribe' | 'unsubscribe' | 'ping';
   readonly channels: readonly string[];
   readonly settle: { resolve: () => void; reject: (error: Error) => void };
 }
@@ -25,6 +25,9 @@ class SlowRedis implements SubscribeCommands {
   }
   unsubscribe(channels: readonly string[]): Promise<void> {
     return this.#send('unsubscribe', channels);
+  }
+  ping(): Promise<void> {
+    return this.#send('ping', []);
   }
   reset(): void {
     this.resets += 1;
@@ -269,6 +272,44 @@ describe('subscriptions', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('whether all that was published has arrived', () => {
+  async function restored(): Promise<ReturnType<typeof connected>> {
+    const made = connected();
+    await settled();
+    return made;
+  }
+
+  it('is known when Redis answers behind it', async () => {
+    const { redis, subscriptions } = await restored();
+    let known = false;
+    const arrived = subscriptions.arrived().then(() => (known = true));
+    await settled();
+    expect([known, redis.log]).toEqual([false, ['ping ']]);
+    redis.answerNext();
+    expect(await arrived).toBe(true);
+  });
+
+  it('is not known before the subscriptions are back, nor when the connection is lost', async () => {
+    const { redis, subscriptions } = connected();
+    await expect(subscriptions.arrived()).rejects.toThrow(SubscriptionError);
+    await settled();
+    const arrived = Promise.allSettled([subscriptions.arrived()]);
+    redis.lose();
+    subscriptions.down();
+    expect(await arrived).toMatchObject([{ reason: { name: 'SubscriptionError' } }]);
+    await expect(subscriptions.arrived()).rejects.toThrow(SubscriptionError);
+  });
+
+  it('is not known of another connection than it was asked on', async () => {
+    const { redis, subscriptions } = await restored();
+    const arrived = Promise.allSettled([subscriptions.arrived()]);
+    subscriptions.down();
+    void subscriptions.up();
+    redis.answerAll();
+    expect(await arrived).toMatchObject([{ reason: { name: 'SubscriptionError' } }]);
   });
 });
 

@@ -10,6 +10,7 @@ function fakeIntake(): Subscriber & { readonly subscriptions: SingleChannels<Rec
   const subscriptions = new SingleChannels<Receiver>({
     subscribe: () => Promise.resolve(new Map()),
     unsubscribe: () => Promise.resolve(),
+    ping: () => Promise.resolve(),
     reset: () => undefined,
   });
   return {

@@ -55,7 +55,7 @@ async function sixNodes(prefix: string): Promise<Setup> {
 /** The same rights over names with a prefix and no others, as docs/redis.md says it. */
 function withPrefix(rules: readonly string[], prefix: string): readonly string[] {
   return rules.map((rule) =>
-    rule.replace('{ai:commands}', `{${prefix}ai:commands}`).replace(/^[~&]/, (kind) => kind + prefix),
+    rule.replace('{ai:commands}', `{${prefix}ai:commands}`).replace(/^(?:%R)?[~&]/, (kind) => kind + prefix),
   );
 }
 
@@ -173,6 +173,36 @@ async function masterOf(servers: readonly Redis[]): Promise<Redis> {
   for (const server of servers) if ((await server.info('replication')).includes('role:master')) return server;
   throw new Error('expected a master');
 }
+
+describe('the documented user of a service that keeps the states of dashboards', () => {
+  it('may set and publish in one step, and needs every rule', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const user = documentedUser('dashboards', '+publish');
+    await admin.call('ACL', 'SETUSER', ...user);
+    const bridge = await startBridge(redis.url);
+    const sent = recordAsked('dashboards');
+    const service = new Redis({
+      port: redis.port,
+      username: 'dashboards',
+      password: 'secret',
+      enableReadyCheck: false,
+      disableClientInfo: true,
+    });
+    const url = `${bridge.url}/ws/bi/dashboards/d1`;
+    const early = await connect(url, ALICE);
+    const step = service.multi().set('acme:dashboard:state:d1', 'figures', 'EX', 60);
+    await step.publish('acme:dashboard:refresh:d1', 'figures').exec();
+    const late = await connect(url, BOB);
+    expect([await early.nextText(), await late.nextText()]).toEqual(['figures', 'figures']);
+    expect(await admin.acl('LOG')).toEqual([]);
+    expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
+    await bridge.bridge.close();
+    for (const connection of [service, admin]) connection.disconnect();
+    sent.stop();
+    await redis.stop();
+  });
+});
 
 describe('the documented user of a service that answers AI chats', () => {
   it('may read commands and publish answers, and needs every rule', async () => {

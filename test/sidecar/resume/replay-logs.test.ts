@@ -19,6 +19,7 @@ async function streamsOn(shares = LoopShares.uncut()) {
       return acknowledged.promise;
     },
     unsubscribe: () => Promise.resolve(),
+    ping: () => Promise.resolve(),
     reset: () => undefined,
   });
   await subscriptions.up();

@@ -36,6 +36,7 @@ class FakeRedis {
       join: (channel, member) => Promise.resolve(void members(channel).add(member)),
       leave: (channel, member) => void members(channel).delete(member),
       isLive: () => true,
+      arrived: () => Promise.resolve(),
     };
   }
 
