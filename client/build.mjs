@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-// 6 KB: what an application's bundler takes from the default entry, minified and gzipped.
-const MAX_GZIP_BYTES = 6144;
+// 6.25 KB: what an application's bundler takes from the default entry, minified and gzipped.
+const MAX_GZIP_BYTES = 6400;
 
 const here = import.meta.dirname;
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(here, 'dist') } } });

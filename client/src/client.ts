@@ -16,7 +16,7 @@ import { initialState, reduce, type ConnectionState, type State, type StateEvent
 export interface ClientEvents<Frame> {
   /** The state changed to this, or the next attempt of it was decided. */
   readonly state: [state: ConnectionState, info: StateInfo];
-  /** A data frame of JSON: an object with `type` and `data`. */
+  /** A data frame of JSON: an object with `type` and `data`. The newest one from before the connection comes first where it is kept. */
   readonly frame: [frame: Frame];
   /** Every data frame as it came, those of `frame` too. */
   readonly message: [message: string | ArrayBuffer];
@@ -266,8 +266,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
         control: (frame) => {
           this.#control(frame);
         },
-        data: (data) => {
-          this.#data(data);
+        data: (data, isState) => {
+          this.#data(data, isState);
         },
         closed: (ending) => {
           this.#closed(connection, ending);
@@ -317,9 +317,11 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (this.#breaches > 1 && !this.#current) this.#cursor.giveUp();
   }
 
-  #data(data: string | ArrayBuffer): void {
-    this.#next?.cursor.overtake();
-    this.#breaches = 0;
+  #data(data: string | ArrayBuffer, isState = false): void {
+    if (!isState) {
+      this.#next?.cursor.overtake();
+      this.#breaches = 0;
+    }
     this.#emitter.emit('message', data);
     const frame = typeof data === 'string' ? parseObject(data) : undefined;
     if (!frame) return;

@@ -8,6 +8,7 @@ import {
   type ControlFrame,
   type GapFrame,
   type ReadyFrame,
+  type StateFrame,
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
 import { ConnectError } from './errors.ts';
@@ -35,8 +36,8 @@ export interface ConnectionEvents {
   opened(ready: ReadyFrame['data']): void;
   /** A control frame other than those that open it. */
   control(frame: AckFrame | GapFrame | BridgeErrorFrame): void;
-  /** A data frame, told once over all connections. */
-  data(data: string | ArrayBuffer): void;
+  /** A data frame, told once over all connections, or the channel's state, which belongs to no count. */
+  data(data: string | ArrayBuffer, isState?: boolean): void;
   /** It is gone; the last that is heard of it. */
   closed(ending: Ending): void;
 }
@@ -113,7 +114,7 @@ export class Connection {
       this.token = checkedToken(await Promise.resolve().then(token), bearerPrefix);
       if (this.#over) return;
       [this.cursor, this.#session] = resumeFrom();
-      const address = addressOf(url, this.#session, this.cursor.point);
+      const address = addressOf(url, this.#session, this.cursor);
       this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]));
     } catch (cause) {
       this.#failure = cause;
@@ -159,7 +160,17 @@ export class Connection {
     else if (frame.type === 'bridge.ready') this.#greet(frame.data);
     else if (!this.#ready) this.#break('a control frame before bridge.ready');
     else if (frame.type === 'bridge.gap') this.#gap(this.#ready, frame);
+    else if (frame.type === 'bridge.state') this.#show(frame.data);
     else if (frame.type !== 'bridge.pong') this.#events.control(frame);
+  }
+
+  #show(state: StateFrame['data']): void {
+    if (!this.#isOpen) {
+      this.#break('a data frame before its time');
+      return;
+    }
+    this.cursor.lacksState = false;
+    this.#events.data('text' in state ? state.text : bytesOf(state.base64), true);
   }
 
   #greet(ready: ReadyFrame['data']): void {
@@ -218,9 +229,20 @@ export class Connection {
   }
 }
 
-function addressOf(url: URL, session: string | undefined, point: string | undefined): string {
+function bytesOf(base64: string): ArrayBuffer {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)).buffer;
+}
+
+function addressOf(
+  url: URL,
+  session: string | undefined,
+  { point, lacksState }: Pick<ResumeCursor, 'point' | 'lacksState'>,
+): string {
   const address = new URL(url);
   if (session !== undefined) address.searchParams.set('session', session);
-  if (point !== undefined) address.searchParams.set('resume', point);
+  if (point !== undefined) {
+    address.searchParams.set('resume', point);
+    if (lacksState) address.searchParams.set('state', 'missing');
+  }
   return address.href;
 }

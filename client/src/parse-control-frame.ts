@@ -18,6 +18,9 @@ function isSound(type: unknown, data: Data): boolean {
       return isPoint(data) && typeof data['resumed'] === 'boolean' && isOptional(data['session']);
     case 'bridge.gap':
       return isPoint(data) && isText(data['reason']);
+    case 'bridge.state':
+      // What is no base64 is thrown.
+      return isText(data['text'] ?? atob(data['base64'] as string));
     case 'bridge.ack':
       return isText(data['id']);
     case 'bridge.error':

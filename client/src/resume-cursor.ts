@@ -17,6 +17,8 @@ export class ResumeCursor {
   #ahead = 0;
   #overtaken = false;
   #isBroken = false;
+  /** Whether neither a frame nor a state came since the stream began. */
+  lacksState = true;
 
   /** `<epoch>.<offset>`; undefined before the first ready, and after {@link giveUp}. */
   get point(): string | undefined {
@@ -35,6 +37,7 @@ export class ResumeCursor {
     next.#offset = this.#offset;
     next.#ahead = this.#ahead;
     next.#isBroken = this.#isBroken;
+    next.lacksState = this.lacksState;
     return next;
   }
 
@@ -64,6 +67,7 @@ export class ResumeCursor {
   /** A connection begins with a gap: the bridge could not resume, so nothing is repeated. */
   begin(point: ResumePoint): void {
     this.#ahead = 0;
+    this.lacksState = true;
     this.#adopt(point);
   }
 
@@ -73,6 +77,7 @@ export class ResumeCursor {
    */
   restart(point: ResumePoint): void {
     const skipped = point.epoch === this.#epoch ? point.offset - this.#offset : -1;
+    this.lacksState = true;
     this.#ahead = skipped < 0 ? 0 : Math.max(0, this.#ahead - skipped);
     this.#adopt(point);
   }
@@ -83,6 +88,7 @@ export class ResumeCursor {
    */
   count(): boolean {
     this.#offset += 1;
+    this.lacksState = false;
     if (this.#ahead === 0) return true;
     this.#ahead -= 1;
     return false;

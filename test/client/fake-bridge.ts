@@ -4,6 +4,7 @@ import {
   type BridgeErrorCode,
   type ControlFrame,
   type GapReason,
+  type StateFrame,
 } from '../../protocol/frames';
 
 type Payload = string | Uint8Array;
@@ -116,6 +117,11 @@ export class FakeBridge {
     this.#keptFrom = this.#log.length;
     const live = new Set([...this.peers].map((peer) => this.#epochOf.get(peer)));
     for (const epoch of this.#epochs.keys()) if (!live.has(epoch)) this.#epochs.delete(epoch);
+  }
+
+  /** Sends one peer the channel's state, in text or base64. */
+  state(peer: Peer, data: StateFrame['data']): void {
+    control(peer, { type: 'bridge.state', data });
   }
 
   /** Tells one peer of a gap. */

@@ -226,7 +226,7 @@ describe('reconnect()', () => {
     rig.client.reconnect();
     await settled();
     expect(rig.network.sockets.map(({ readyState }) => readyState)).toEqual([3, 1]);
-    expect(rig.network.last.url.search).toBe('?session=s1&resume=e1-0.7');
+    expect(rig.network.last.url.search).toBe('?session=s1&resume=e1-0.7&state=missing');
     expect(rig.told).toEqual(['open']);
   });
 
