@@ -6,6 +6,8 @@ import { DEMO_DASHBOARD, DEMO_TENANTS, type NotificationFrame, type RefreshFrame
 
 /** Milliseconds between two refreshes of a dashboard. */
 const REFRESH_INTERVAL_MS = 1_000;
+/** How long a dashboard shows its last figures when no more come. */
+const STATE_SECONDS = 3_600;
 /** Milliseconds between two notifications. */
 const NOTIFICATION_INTERVAL_MS = 20_000;
 
@@ -28,12 +30,15 @@ void redis.ping().then(() => {
 });
 
 function refreshDashboard(tenant: string): void {
-  const channel = `${escapeSegment(tenant)}:dashboard:refresh:${escapeSegment(DEMO_DASHBOARD)}`;
+  const name = (kind: 'refresh' | 'state'): string =>
+    `${escapeSegment(tenant)}:dashboard:${kind}:${escapeSegment(DEMO_DASHBOARD)}`;
   let figures = firstFigures(Math.random);
-  setInterval(() => {
+  const refresh = (): void => {
+    keep(name('state'), name('refresh'), { type: 'refresh', data: figures });
     figures = nextFigures(figures, Math.random);
-    publish(channel, { type: 'refresh', data: figures });
-  }, REFRESH_INTERVAL_MS);
+  };
+  refresh();
+  setInterval(refresh, REFRESH_INTERVAL_MS);
 }
 
 function notify(tenant: string): void {
@@ -48,8 +53,19 @@ function notify(tenant: string): void {
   }, NOTIFICATION_INTERVAL_MS);
 }
 
-function publish(channel: string, frame: RefreshFrame | NotificationFrame): void {
-  redis.publish(demoName(channel), JSON.stringify(frame)).catch((cause: unknown) => {
+function publish(channel: string, frame: NotificationFrame): void {
+  redis.publish(demoName(channel), JSON.stringify(frame)).catch(complainOf(channel));
+}
+
+/** Publishes a frame and keeps it for who comes later, in one step (PROTOCOL.md §3). */
+function keep(key: string, channel: string, frame: RefreshFrame): void {
+  const text = JSON.stringify(frame);
+  const step = redis.multi().set(demoName(key), text, 'EX', STATE_SECONDS);
+  step.publish(demoName(channel), text).exec().catch(complainOf(channel));
+}
+
+function complainOf(channel: string): (cause: unknown) => void {
+  return (cause) => {
     console.error(JSON.stringify({ channel, error: cause instanceof Error ? cause.message : String(cause) }));
-  });
+  };
 }

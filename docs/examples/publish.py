@@ -21,12 +21,33 @@ import redis
 # Sends a text to a channel, and returns how many bridges heard it.
 Send = Callable[[str, str], int]
 
+# Keeps a text in a key, then sends it to a channel, and returns how many bridges heard it.
+Keep = Callable[[str, str, str], int]
 
-def sender(url: str, cluster: bool) -> Send:
+# So long a dashboard that nothing is published for shows what it showed last.
+STATE_SECONDS = 86_400
+
+
+def connect(url: str, cluster: bool) -> tuple[Send, Keep]:
     """PUBLISH on one server or the master of sentinels, SPUBLISH on a cluster."""
     if cluster:
-        return redis.RedisCluster.from_url(url).spublish
-    return redis.Redis.from_url(url).publish
+        nodes = redis.RedisCluster.from_url(url)
+
+        def keep_first(key: str, channel: str, text: str) -> int:
+            # The two are at different masters: the state is there before anybody hears of it.
+            nodes.set(key, text, ex=STATE_SECONDS)
+            return nodes.spublish(channel, text)
+
+        return nodes.spublish, keep_first
+    server = redis.Redis.from_url(url)
+
+    def keep_at_once(key: str, channel: str, text: str) -> int:
+        step = server.pipeline(transaction=True)
+        step.set(key, text, ex=STATE_SECONDS)
+        step.publish(channel, text)
+        return step.execute()[-1]
+
+    return server.publish, keep_at_once
 
 
 def escape(value: str) -> str:
@@ -38,13 +59,24 @@ def escape(value: str) -> str:
 PREFIX = os.environ.get("BRIDGE_CHANNEL_PREFIX", "")
 
 
+def text_of(frame: dict) -> str:
+    """A frame's text; no `type` of a service begins with `bridge.`."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
 def publish(send: Send, channel: list[str], frame: dict) -> None:
-    """Publishes a frame; no `type` of a service begins with `bridge.`."""
-    text = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+    """Publishes a frame."""
     name = PREFIX + ":".join(channel)
     # 0 says that nobody is connected, which is no fault.
-    heard = send(name, text)
+    heard = send(name, text_of(frame))
     print(f"{name}: {heard}")
+
+
+def refresh(keep: Keep, tenant: str, dashboard: str, figures: dict) -> None:
+    """Publishes the figures of a dashboard, and keeps them for who opens it later (PROTOCOL.md, section 3)."""
+    names = [PREFIX + ":".join([escape(tenant), "dashboard", kind, escape(dashboard)]) for kind in ("state", "refresh")]
+    heard = keep(*names, text_of({"type": "refresh", "data": figures}))
+    print(f"{names[1]}: {heard}")
 
 
 def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, pause_seconds: float = 0.02) -> None:
@@ -57,19 +89,17 @@ def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, paus
     publish(send, channel, {"type": "complete", "data": complete})
 
 
-def main(send: Send, tenant: str, user: str, dashboard: str, session: str | None) -> None:
+def main(send: Send, keep: Keep, tenant: str, user: str, dashboard: str, session: str | None) -> None:
     everyone = [escape(tenant), "notifications"]
     publish(send, everyone, {"type": "notification", "data": {"text": "The import is done", "to": "everyone"}})
     publish(send, [*everyone, escape(user)], {"type": "notification", "data": {"text": "Your report is ready", "to": "user"}})
-    publish(
-        send,
-        [escape(tenant), "dashboard", "refresh", escape(dashboard)],
+    refresh(
+        keep,
+        tenant,
+        dashboard,
         {
-            "type": "refresh",
-            "data": {
-                "ordersPerMinute": [90, 110, 130],
-                "revenueByRegion": [{"region": "North", "revenue": 1.7}, {"region": "East", "revenue": 1.1}],
-            },
+            "ordersPerMinute": [90, 110, 130],
+            "revenueByRegion": [{"region": "North", "revenue": 1.7}, {"region": "East", "revenue": 1.1}],
         },
     )
     if session is not None:
@@ -86,5 +116,5 @@ if __name__ == "__main__":
     parser.add_argument("session", nargs="?")
     parser.add_argument("--cluster", action="store_true", help="REDIS_URL is a node of a Redis Cluster")
     given = parser.parse_args()
-    connection = sender(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), given.cluster)
-    main(connection, given.tenant, given.user, given.dashboard, given.session)
+    send, keep = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), given.cluster)
+    main(send, keep, given.tenant, given.user, given.dashboard, given.session)

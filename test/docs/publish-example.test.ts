@@ -28,6 +28,9 @@ class Recorder:
         return 1
     def publish(self, channel, text): return self.record("publish", channel, text)
     def spublish(self, channel, text): return self.record("spublish", channel, text)
+    def set(self, key, text, ex): return self.record("set", key, text)
+    def pipeline(self, transaction): return Recorder("MULTI " + self.kind)
+    def execute(self): return [True, 1]
 class Redis:
     from_url = staticmethod(lambda url: Recorder("Redis"))
 class RedisCluster:
@@ -75,13 +78,30 @@ const frameOf = ([, , , text]: Call): Frame => JSON.parse(text) as Frame;
 describeWithPython('docs/examples/publish.py', () => {
   it('publishes to the channels of PROTOCOL.md §2, each value escaped', async () => {
     const calls = await recorded('a:b', 'ana', 'sales', 's1');
-    expect([...new Set(calls.map(([kind, name]) => `${kind}.${name}`))]).toEqual(['Redis.publish']);
-    expect([...new Set(calls.map(([, , channel]) => channel))]).toEqual([
+    const published = calls.filter(([, name]) => name !== 'set');
+    expect([...new Set(published.map(([kind, name]) => `${kind}.${name}`))]).toEqual([
+      'Redis.publish',
+      'MULTI Redis.publish',
+    ]);
+    expect([...new Set(published.map(([, , channel]) => channel))]).toEqual([
       'a%3Ab:notifications',
       'a%3Ab:notifications:ana',
       'a%3Ab:dashboard:refresh:sales',
       'ai:stream:s1',
     ]);
+  });
+
+  it.each([
+    ['one step', [], ['MULTI Redis.set', 'MULTI Redis.publish']],
+    ['a cluster, before it', ['--cluster'], ['RedisCluster.set', 'RedisCluster.spublish']],
+  ])('keeps the state of a dashboard beside what it publishes: in %s', async (_, options, expected) => {
+    const calls = await recorded(...options, 'a:b', 'ana', 'sales');
+    const at = calls.findIndex(([, name]) => name === 'set');
+    const pair = calls.slice(at, at + 2);
+    expect(pair.map(([kind, name]) => `${kind}.${name}`)).toEqual(expected);
+    const [[, , key, state] = [], [, , channel, text] = []] = pair;
+    expect([key, channel]).toEqual(['a%3Ab:dashboard:state:sales', 'a%3Ab:dashboard:refresh:sales']);
+    expect(state).toBe(text);
   });
 
   it('publishes under the prefix that the bridges have (PROTOCOL.md §8)', async () => {
@@ -105,7 +125,10 @@ describeWithPython('docs/examples/publish.py', () => {
 
   it('uses SPUBLISH on a cluster, for everything', async () => {
     const calls = await recorded('--cluster', 'acme', 'ana', 'sales', 's1');
-    expect([...new Set(calls.map(([kind, name]) => `${kind}.${name}`))]).toEqual(['RedisCluster.spublish']);
+    expect([...new Set(calls.map(([kind, name]) => `${kind}.${name}`))]).toEqual([
+      'RedisCluster.spublish',
+      'RedisCluster.set',
+    ]);
   });
 
   it('names the fields that the React example reads', async () => {
