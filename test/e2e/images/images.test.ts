@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getContainerRuntimeClient } from 'testcontainers';
+import { getContainerRuntimeClient, Wait } from 'testcontainers';
 import { attempt, Client, open, refused, token } from '../client';
 import { startLoad } from '../load';
 import { requireNoSecrets } from '../stack';
@@ -96,7 +96,7 @@ describe("the bridge's image", () => {
 describe("the gatekeeper's image", () => {
   it('is healthy once its socket listens, writes what Kong asks for, and ends with 0 on SIGTERM', async () => {
     const image = await buildImage('gatekeeper');
-    const gatekeeper = await image.withStartupTimeout(60_000).start();
+    const gatekeeper = await image.withWaitStrategy(Wait.forHealthCheck()).withStartupTimeout(60_000).start();
     const { container } = await getContainerRuntimeClient();
     const handle = container.getById(gatekeeper.getId());
     const health = await gatekeeper.exec([
