@@ -62,6 +62,14 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** The upgrades that a limit charges once, as those of one page. */
+export interface PageRule {
+  /** How long after the one that was charged. */
+  readonly seconds: number;
+  /** How many at most, each to another path. */
+  readonly upgrades: number;
+}
+
 /** The property of an upgrade by which a limit counts. */
 export type LimitedBy = 'tenant' | 'user' | 'route' | 'ip';
 
@@ -73,6 +81,8 @@ export interface RateLimit {
   readonly paths: readonly string[];
   /** Other figures by the token's tier. */
   readonly tiers: ReadonlyMap<string, Rate>;
+  /** Not there where each upgrade is charged. */
+  readonly page?: PageRule | undefined;
 }
 
 /** The form of X-RateLimit-Reset: seconds until it, or its Unix timestamp. */

@@ -128,7 +128,12 @@ function jwksTimes(raw: RawConfig) {
 
 function toLimit({ by, paths, tiers, ...figures }: RawConfig['rate_limits'][number]): RateLimit {
   const rates = Object.entries(tiers).map(([tier, tierFigures]) => [tier, toRate(tierFigures)] as const);
-  return { by, rate: toRate(figures), paths: paths.map(canonicalPath), tiers: new Map(rates) };
+  const page = toPage(figures.page_seconds, figures.page_upgrades);
+  return { by, rate: toRate(figures), paths: paths.map(canonicalPath), tiers: new Map(rates), page };
+}
+
+function toPage(seconds: number, upgrades: number): RateLimit['page'] {
+  return seconds === 0 ? undefined : { seconds, upgrades };
 }
 
 function toRate(figures: { limit: number; window_seconds: number; burst: number }): Rate {

@@ -5,6 +5,9 @@ import {
   ALGORITHMS,
   CONNECTION_DEFAULTS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
+  DEFAULT_PAGE_UPGRADES,
+  MAX_PAGE_SECONDS,
+  MAX_PAGE_UPGRADES,
   MAX_TENANT_PREFIX_BYTES,
   OPTIONAL_CLAIMS,
 } from '../schema';
@@ -151,6 +154,14 @@ export const rawConfig = z.object({
         ...rate,
         paths: z.array(pathPrefix),
         tiers: z.record(z.string(), z.object(rate)),
+        page_seconds: optional(z.int().nonnegative().max(MAX_PAGE_SECONDS)).transform((given) => given ?? 0),
+        page_upgrades: optional(z.int().min(2).max(MAX_PAGE_UPGRADES)).transform(
+          (given) => given ?? DEFAULT_PAGE_UPGRADES,
+        ),
+      })
+      .refine((limit) => limit.page_seconds === 0 || limit.by !== 'ip', {
+        path: ['page_seconds'],
+        message: "expected 0 where `by` is `ip`: a page is one user's",
       })
       .refine((limit) => limit.counts === 'all' || limit.by === 'ip', {
         path: ['counts'],

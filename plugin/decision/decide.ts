@@ -199,8 +199,8 @@ function queryOf(
   { identity, tier, jti }: VerifiedToken,
 ): StoreQuery {
   const { tenantId, userId } = identity;
-  const { path, routeId } = request;
-  const subject = { tenantId, userId, tier, path, routeId, ip: addressOf(request, config) };
+  const { path, upstreamPath, routeId } = request;
+  const subject = { tenantId, userId, tier, path, upstreamPath, routeId, ip: addressOf(request, config) };
   return {
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),

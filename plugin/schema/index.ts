@@ -7,7 +7,12 @@ import { tokenFields } from './token';
 import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
-export { DEFAULT_OVER_LIMIT_VERIFICATIONS } from './limits';
+export {
+  DEFAULT_OVER_LIMIT_VERIFICATIONS,
+  DEFAULT_PAGE_UPGRADES,
+  MAX_PAGE_SECONDS,
+  MAX_PAGE_UPGRADES,
+} from './limits';
 export { CONNECTION_DEFAULTS } from './redis';
 export { MAX_TENANT_PREFIX_BYTES, OPTIONAL_CLAIMS } from './token';
 export { CONFIG_CHECKS } from './checks';

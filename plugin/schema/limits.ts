@@ -6,6 +6,13 @@ import { revocationRedis } from './redis';
 /** How many unknown tokens a second are verified for an address over a limit, unless an operator says otherwise. */
 export const DEFAULT_OVER_LIMIT_VERIFICATIONS = 100;
 
+/** How many upgrades one page has at most, unless an operator says otherwise. */
+export const DEFAULT_PAGE_UPGRADES = 4;
+/** The most that one may have: whoever opens sockets to as many paths in turn gets so many times what a limit charges. */
+export const MAX_PAGE_UPGRADES = 32;
+/** The longest time that a page may last. */
+export const MAX_PAGE_SECONDS = 60;
+
 const rateFields: readonly SchemaField[] = [
   {
     limit: {
@@ -47,6 +54,15 @@ const limitField: FieldRule = {
         then_err: 'counts: refused upgrades have no tenant and no user: expected by: ip',
       },
     },
+    {
+      conditional: {
+        if_field: 'page_seconds',
+        if_match: { gt: 0 },
+        then_field: 'by',
+        then_match: { one_of: ['tenant', 'user', 'route'] },
+        then_err: "page_seconds: a page is one user's: expected by: tenant, user or route",
+      },
+    },
   ],
   fields: [
     {
@@ -81,6 +97,26 @@ const limitField: FieldRule = {
       },
     },
     {
+      page_seconds: {
+        type: 'integer',
+        required: true,
+        between: [0, MAX_PAGE_SECONDS],
+        default: 0,
+        description:
+          'How long a page lasts after the upgrade that was charged for it, in seconds. Further ones of the same user, each to another path, are of the page: this limit neither charges nor refuses them. 0 charges each upgrade.',
+      },
+    },
+    {
+      page_upgrades: {
+        type: 'integer',
+        required: true,
+        between: [2, MAX_PAGE_UPGRADES],
+        default: DEFAULT_PAGE_UPGRADES,
+        description:
+          'How many upgrades one page has at most, the charged one among them. So a limit with page_seconds admits at most so many times the upgrades that it charges.',
+      },
+    },
+    {
       tiers: {
         type: 'map',
         required: true,
@@ -107,6 +143,8 @@ export const limitFields: readonly SchemaField[] = [
           limit: 60,
           window_seconds: 60,
           burst: 10,
+          page_seconds: 10,
+          page_upgrades: DEFAULT_PAGE_UPGRADES,
           paths: [],
           tiers: {
             free: { limit: 60, window_seconds: 60, burst: 10 },
@@ -114,7 +152,7 @@ export const limitFields: readonly SchemaField[] = [
             enterprise: { limit: 1000, window_seconds: 60, burst: 200 },
           },
         },
-        { by: 'tenant', limit: 30, window_seconds: 60, burst: 10, paths: ['/ws/ai/chat'], tiers: {} },
+        { by: 'tenant', limit: 30, window_seconds: 60, burst: 30, paths: ['/ws/ai/chat'], tiers: {} },
       ],
       description:
         'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',

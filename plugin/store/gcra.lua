@@ -11,22 +11,40 @@
 -- KEYS[last]   the key that holds the tenant's tier, of which 257 bytes are read at most
 -- ARGV[last]   n
 --
+-- When limits charge the upgrades of one page once (docs/adr/0019), one key follows for each of these m limits:
+--
+-- KEYS[…]      the key of the user's page: the paths of its upgrades, each between spaces
+-- ARGV[…]      three for each: the number of its limit, milliseconds that a page lasts, upgrades that it has at most
+-- ARGV[…]      the path of this upgrade, without a space; m; 'page'
+--
 -- When the user may have returns to take (PROTOCOL.md §9), two more come at the very end:
 --
 -- KEYS[last]   the key of the returns: a list of "<end, milliseconds since the epoch> <count>", oldest first
 -- ARGV[last]   'return'
 --
--- An upgrade that takes a return is admitted, and no limit is charged.
+-- An upgrade that takes a return is admitted, and no limit is charged. One of a page that a limit has charged is neither
+-- charged nor refused by this limit.
 --
 -- Returns {admitted, remaining, retry_after_us, reset_us, ...}. `admitted` is 1 or 0. Then come the three figures of each
 -- limit in turn. When there are choices, a number behind them says what the tier's key held. It is 0 for nothing and j for
 -- a tier that chooses KEYS[n+j]. It is -1 for a tier that no limit names, and -2 for no text, or nothing that may be read.
 -- Time is this server's own, so that all gatekeepers share one clock.
--- gcra.ts is its twin for a process's memory, which knows no returns.
+-- gcra.ts and memory-pages.ts are its twins for a process's memory, which knows no returns.
 
 local last_key, last_arg, return_key = #KEYS, #ARGV, nil
 if ARGV[last_arg] == 'return' then
   return_key, last_key, last_arg = KEYS[last_key], last_key - 1, last_arg - 1
+end
+local pages, path = {}, nil
+if ARGV[last_arg] == 'page' then
+  local m = tonumber(ARGV[last_arg - 1])
+  path = ' ' .. ARGV[last_arg - 2] .. ' '
+  last_key, last_arg = last_key - m, last_arg - 3 * m - 3
+  for j = 1, m do
+    local at = last_arg + 3 * j - 2
+    local page = { key = KEYS[last_key + j], lifetime = ARGV[at + 1], max = tonumber(ARGV[at + 2]) }
+    pages[tonumber(ARGV[at])] = page
+  end
 end
 local has_choices = last_arg ~= 2 * last_key
 local n = has_choices and tonumber(ARGV[last_arg]) or last_key
@@ -72,8 +90,25 @@ local function takes_return()
   return false
 end
 
+-- Whether the limit has charged the page that this upgrade belongs to: one with room, which has not had this path yet.
+local function belongs_to(page)
+  page.paths = redis.call('GET', page.key)
+  if not page.paths or string.find(page.paths, path, 1, true) then return false end
+  local _, spaces = string.gsub(page.paths, ' ', '')
+  return spaces <= page.max
+end
+
+-- A charged upgrade is the first of a page, another one the next. The page ends when it would have anyway.
+local function keep(page, is_first)
+  if is_first then
+    redis.call('SET', page.key, path, 'PX', page.lifetime)
+  else
+    redis.call('SET', page.key, page.paths .. string.sub(path, 2), 'KEEPTTL')
+  end
+end
+
 local is_free = takes_return()
-local tats, admitted = {}, 1
+local tats, is_charged, admitted = {}, {}, 1
 for i, key in ipairs(keys) do
   local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
@@ -82,7 +117,8 @@ for i, key in ipairs(keys) do
   if tat > now + tolerance + interval then tat = now + tolerance end
   if tat < now then tat = now end
   tats[i] = tat
-  if tat - tolerance > now and not is_free then admitted = 0 end
+  is_charged[i] = not is_free and not (pages[i] and belongs_to(pages[i]))
+  if tat - tolerance > now and is_charged[i] then admitted = 0 end
 end
 
 local reply = { admitted }
@@ -90,10 +126,11 @@ for i, key in ipairs(keys) do
   local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
   local tat = tats[i]
-  if admitted == 1 and not is_free then
+  if admitted == 1 and is_charged[i] then
     tat = tat + interval
     redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
   end
+  if admitted == 1 and pages[i] and not is_free then keep(pages[i], is_charged[i]) end
   reply[#reply + 1] = math.max(0, math.floor((now + tolerance - tat) / interval) + 1)
   reply[#reply + 1] = math.max(0, tat - tolerance - now)
   reply[#reply + 1] = tat - now

@@ -8,6 +8,12 @@ export function emissionIntervalUs(rate: Rate): number {
   return Math.ceil((rate.windowSeconds * MICROSECONDS) / rate.limit);
 }
 
+/** A limit's figures for one upgrade. */
+export interface PayableRate extends Rate {
+  /** Whether the upgrade was paid for: it is of a page that the limit has charged already. */
+  readonly isPaid?: boolean;
+}
+
 /** The outcome of {@link gcra}. */
 export interface GcraOutcome {
   readonly admitted: boolean;
@@ -19,11 +25,12 @@ export interface GcraOutcome {
 /**
  * GCRA (ITU-T I.371) over several limits at once: admitted by all of them, or charged to none. The twin of gcra.lua,
  * for this process's memory; a test holds the two together.
+ * @param rates the limits, of which those that are `isPaid` neither refuse nor are charged
  * @param tats theoretical arrival times, undefined for a limit that was never used
  * @param nowUs microseconds of any clock that runs on
  */
 export function gcra(
-  rates: readonly Rate[],
+  rates: readonly PayableRate[],
   tats: readonly (number | undefined)[],
   nowUs: number,
 ): GcraOutcome {
@@ -35,8 +42,13 @@ export function gcra(
     if (tat > nowUs + tolerance + interval) tat = nowUs + tolerance;
     return { rate, interval, tolerance, tat: Math.max(tat, nowUs) };
   });
-  const admitted = before.every(({ tat, tolerance }) => tat - tolerance <= nowUs);
-  const after = before.map((limit) => ({ ...limit, tat: admitted ? limit.tat + limit.interval : limit.tat }));
+  const admitted = before.every(
+    ({ rate, tat, tolerance }) => rate.isPaid === true || tat - tolerance <= nowUs,
+  );
+  const after = before.map((limit) => ({
+    ...limit,
+    tat: admitted && !limit.rate.isPaid ? limit.tat + limit.interval : limit.tat,
+  }));
   const states = after.map(({ rate, interval, tolerance, tat }) => ({
     limit: rate.limit,
     remaining: Math.max(0, Math.floor((nowUs + tolerance - tat) / interval) + 1),

@@ -7,6 +7,8 @@ export interface LimitSubject {
   readonly userId: string;
   readonly tier: string | undefined;
   readonly path: string | undefined;
+  /** The path that the assertion is for, by which a page's upgrades are told apart. */
+  readonly upstreamPath?: string;
   readonly routeId: string | undefined;
   readonly ip: string | undefined;
 }
@@ -18,8 +20,24 @@ export interface Charge {
   readonly rate: Rate;
 }
 
+/** The page of a user's that an upgrade may belong to. A limit charges its first upgrade alone. */
+export interface Page {
+  /** Where the paths of its upgrades are kept, in the slot of its limit. */
+  readonly key: string;
+  readonly lifetimeMs: number;
+  /** How many upgrades it has at most. */
+  readonly maxUpgrades: number;
+  /** The path of this upgrade, escaped: each belongs to it once. */
+  readonly path: string;
+}
+
+/** A charge that may have been made for the upgrade's page already. */
+export interface PageCharge extends Charge {
+  readonly page?: Page | undefined;
+}
+
 /** One limit that an upgrade is counted against, by the token's tier. */
-export interface AppliedLimit extends Charge {
+export interface AppliedLimit extends PageCharge {
   /** Equal for limits that are charged together: their keys' hash tag. */
   readonly slot: string;
   /** The entry of the configuration that it is of, for the log. */
@@ -50,6 +68,9 @@ export function tierKeyOf(template: string, tenantId: string): string {
   return template.replace('{tenant}', () => escapeSegment(tenantId));
 }
 
+/** A longer path belongs to no page, in characters: what is kept of a page has to be short. */
+export const MAX_PAGE_PATH_LENGTH = 512;
+
 /**
  * The limits that count this upgrade. A key carries the hash tag of the tenant, or of the address (Redis Cluster
  * specification, "Hash tags"). It names the limit's figures, so that different limits never mix. Escaping leaves no
@@ -73,11 +94,13 @@ export function appliedLimits(
         key: `${keyPrefix}rl:${slot}:${nameOf(limit, figures, subject)}`,
         rate: figures,
       });
-      if (!tierInRedis || limit.tiers.size === 0) return { ...charge(rate), slot, entry: limit };
+      const page = pageOf(limit, subject, `${keyPrefix}rl:${slot}`);
+      if (!tierInRedis || limit.tiers.size === 0) return { ...charge(rate), slot, page, entry: limit };
       const tiers = [...limit.tiers].map(([name, figures]) => [name, charge(figures)] as const);
       return {
         ...charge(rate),
         slot,
+        page,
         entry: limit,
         choices: { own: charge(limit.rate), tiers: new Map(tiers) },
       };
@@ -86,6 +109,21 @@ export function appliedLimits(
 
 function counts(limit: RateLimit, path: string | undefined): boolean {
   return limit.paths.length === 0 || limit.paths.some((prefix) => path?.startsWith(prefix));
+}
+
+/** A page has one key whichever tier's figures its limit is charged by. */
+function pageOf(limit: RateLimit, subject: LimitSubject, begin: string): Page | undefined {
+  const { page, rate } = limit;
+  const { upstreamPath = '', userId } = subject;
+  if (page === undefined || upstreamPath === '' || upstreamPath.length > MAX_PAGE_PATH_LENGTH)
+    return undefined;
+  const figures = `${page.seconds}:${page.upgrades}`;
+  return {
+    key: `${begin}:page:${escapeSegment(userId)}:${figures}:${nameOf(limit, rate, subject)}`,
+    lifetimeMs: page.seconds * 1000,
+    maxUpgrades: page.upgrades,
+    path: escapeSegment(upstreamPath),
+  };
 }
 
 function nameOf(limit: RateLimit, rate: Rate, subject: LimitSubject): string {

@@ -17,7 +17,7 @@ export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS, known?
   return {
     ask({ limits, tierKey }): Promise<StoreAnswer> {
       const tier = tierKey === undefined ? undefined : known?.get(tierKey)?.tier;
-      const outcome = states.charge(limits.map((limit) => chargeOf(limit, tier)));
+      const outcome = states.charge(limits.map((limit) => ({ ...chargeOf(limit, tier), page: limit.page })));
       return Promise.resolve({ admitted: outcome.admitted, states: outcome.states, revoked: false });
     },
   };

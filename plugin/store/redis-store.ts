@@ -130,7 +130,7 @@ function withTier(limit: AppliedLimit, tier: Outcome<KnownTier>): AppliedLimit |
   const known = valueOf(tier);
   if (known === undefined) return limit.choices === undefined ? limit : undefined;
   const { key, rate } = chargeOf(limit, known.tier);
-  return { key, rate, slot: limit.slot };
+  return { key, rate, slot: limit.slot, page: limit.page };
 }
 
 function foundText(text: string): FoundTier {
@@ -194,6 +194,7 @@ async function charge(
       group.length,
     );
   }
+  pushPages(group, keys, args);
   if (returnKey !== undefined) {
     keys.push(returnKey);
     args.push('return');
@@ -210,6 +211,20 @@ async function charge(
     return { limit: chargeOf(limit, found?.tier).rate.limit, remaining, retryAfterUs, resetUs };
   });
   return { admitted: admitted === 1, states, found };
+}
+
+/** Names the pages to gcra.lua behind all that they do not concern. */
+function pushPages(group: readonly AppliedLimit[], keys: string[], args: (number | string)[]): void {
+  let path: string | undefined;
+  let count = 0;
+  for (const [i, { page }] of group.entries()) {
+    if (page === undefined) continue;
+    keys.push(page.key);
+    args.push(i + 1, page.lifetimeMs, page.maxUpgrades);
+    path = page.path;
+    count += 1;
+  }
+  if (path !== undefined) args.push(path, count, 'page');
 }
 
 /** One choice of a limit, whose number counts from one as Lua does. */

@@ -48,9 +48,10 @@ function lines(texts: readonly string[]): string {
   return texts.map(visible).join('\n');
 }
 
-function limitText({ by, paths, rate, ofTier }: CountingLimit, tier: string | undefined): string {
+function limitText({ by, paths, rate, page, ofTier }: CountingLimit, tier: string | undefined): string {
   const { limit, windowSeconds, burst } = rate;
   const figures = `${limit} upgrades in ${windowSeconds} s and ${burst} ahead, by ${by}`;
   const where = paths.length === 0 ? '' : ` on ${paths.join(', ')}`;
-  return `${figures}${where}${ofTier ? `, of tier ${JSON.stringify(tier)}` : ''}`;
+  const once = page === undefined ? '' : `, ${page.upgrades} of a page within ${page.seconds} s as one`;
+  return `${figures}${where}${once}${ofTier ? `, of tier ${JSON.stringify(tier)}` : ''}`;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
-import type { LimitedBy, Rate, RateLimit } from '../config/config';
+import type { LimitedBy, PageRule, Rate, RateLimit } from '../config/config';
 import { parseConfig } from '../config/parse';
 import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
 import { verifierFor } from '../prepare';
@@ -38,6 +38,8 @@ export interface CountingLimit {
   readonly by: LimitedBy;
   readonly paths: readonly string[];
   readonly rate: Rate;
+  /** Not there where it charges each upgrade. */
+  readonly page?: PageRule | undefined;
   /** Whether the figures are those of the token's tier. */
   readonly ofTier: boolean;
 }
@@ -120,8 +122,8 @@ function checked(declared: Readonly<Record<string, unknown>>): Record<string, un
 function countingLimits(limits: readonly RateLimit[], subject: LimitSubject): readonly CountingLimit[] {
   return limits.flatMap((limit) =>
     appliedLimits([limit], subject, '').map(({ rate }) => {
-      const { by, paths } = limit;
-      return { by, paths, rate, ofTier: subject.tier !== undefined && limit.tiers.has(subject.tier) };
+      const { by, paths, page } = limit;
+      return { by, paths, rate, page, ofTier: subject.tier !== undefined && limit.tiers.has(subject.tier) };
     }),
   );
 }

@@ -31,8 +31,9 @@ describe('the configuration', () => {
           ['professional', rate(300, 50)],
           ['enterprise', rate(1000, 200)],
         ]),
+        page: { seconds: 10, upgrades: 4 },
       },
-      { by: 'tenant', rate: rate(30, 10), paths: ['/ws/ai/chat'], tiers: new Map() },
+      { by: 'tenant', rate: rate(30, 30), paths: ['/ws/ai/chat'], tiers: new Map() },
     ]);
     expect(config.tokenLocations).toEqual({
       headerNames: ['authorization'],

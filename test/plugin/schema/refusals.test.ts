@@ -187,6 +187,17 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ],
   ['refused upgrades of a tenant', { rate_limits: [{ ...LIMIT, counts: 'refused' }] }, 'expected by: ip'],
   [
+    'a page of an address, which has many users',
+    { rate_limits: [{ ...LIMIT, by: 'ip', page_seconds: 10 }] },
+    'page_seconds',
+  ],
+  [
+    'a page that lasts',
+    { rate_limits: [{ ...LIMIT, page_seconds: 61 }] },
+    'config.rate_limits[0].page_seconds',
+  ],
+  ['a page of one', { rate_limits: [{ ...LIMIT, page_upgrades: 1 }] }, 'config.rate_limits[0].page_upgrades'],
+  [
     'something else that counts',
     { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'admitted' }] },
     'config.rate_limits[0].counts',
@@ -367,6 +378,8 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['two issuers that share their tenants', { issuers: ['a', 'b'], tenant_prefixes: { a: '', b: '' } }],
     ['tokens of any issuer', { issuers: [] }],
     ['refused upgrades of an address', { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'refused' }] }],
+    ['a page', { rate_limits: [{ ...LIMIT, by: 'route', page_seconds: 60, page_upgrades: 32 }] }],
+    ['an address without pages', { rate_limits: [{ ...LIMIT, by: 'ip', page_seconds: 0 }] }],
     ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
   ])('takes %s, as the gatekeeper does', async (_, changes) => {
     const config = { ...GOOD, ...changes };

@@ -55,6 +55,38 @@ describe('the limits of an upgrade', () => {
     expect(slots).toEqual(['{acme}', '{acme}', '{ip:192.0.2.1}']);
   });
 
+  describe('that charge a page once', () => {
+    const page = { seconds: 10, upgrades: 4 };
+    const pageFor = (changes: Partial<LimitSubject> = {}, of: Partial<RateLimit> = {}) =>
+      appliedLimits([limit({ page, ...of })], { ...subject, upstreamPath: '/up', ...changes }, 'gk:')[0]
+        ?.page;
+
+    it('keep it for a tenant’s user, in the slot of the limit, and apart from other limits’', () => {
+      expect(pageFor()).toEqual({
+        key: 'gk:rl:{acme}:page:u1:10:4:tenant:60:60:5',
+        lifetimeMs: 10_000,
+        maxUpgrades: 4,
+        path: '%2Fup',
+      });
+      const others = [
+        pageFor({}, { by: 'route' }),
+        pageFor({}, { rate: rate(61) }),
+        pageFor({}, { paths: ['/ws'] }),
+      ];
+      expect(new Set([pageFor(), ...others].map((other) => other?.key)).size).toBe(4);
+    });
+
+    it('keep one page whichever tier the user’s token has', () => {
+      const tiers = new Map([['gold', rate(1000)]]);
+      expect(pageFor({ tier: 'gold' }, { tiers })?.key).toBe(pageFor({}, { tiers })?.key);
+    });
+
+    it('charge a path that is too long by itself, and each upgrade where they are not told to', () => {
+      expect(pageFor({ upstreamPath: `/${'x'.repeat(512)}` })).toBeUndefined();
+      expect(pageFor({}, { page: undefined })).toBeUndefined();
+    });
+  });
+
   it('never share a key between two tenants, users or addresses, whatever they are called', () => {
     const text = fc.string({ unit: fc.constantFrom('a', ':', '{', '}', '%', 'ip:') });
     const limits = (['tenant', 'user', 'ip'] as const).map((by) => limit({ by }));

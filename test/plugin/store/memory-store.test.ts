@@ -40,6 +40,55 @@ describe('a limit in memory', () => {
     );
   });
 
+  it('with pages admits, in any window, no more upgrades than those of the pages that it may charge', async () => {
+    const pageRule = fc.record({
+      seconds: fc.integer({ min: 1, max: 60 }),
+      upgrades: fc.integer({ min: 2, max: 5 }),
+    });
+    const step = fc.record({ pause: fc.nat(3_000_000), user: fc.nat(2), path: fc.nat(6) });
+    await fc.assert(
+      fc.asyncProperty(rateOf, pageRule, fc.array(step, { maxLength: 300 }), async (rate, page, steps) => {
+        let now = 1e15;
+        const store = memoryStore(() => now);
+        const admitted: { readonly at: number; readonly path: number }[] = [];
+        for (const { pause, user, path } of steps) {
+          now += pause % 3 === 0 ? 0 : pause;
+          const of = { key: `u${user}`, path: `p${path}`, lifetimeMs: page.seconds * 1000 };
+          const limits = [{ ...applied('k', rate), page: { ...of, maxUpgrades: page.upgrades } }];
+          if ((await store.ask({ limits, revocationKey: undefined })).admitted)
+            admitted.push({ at: now, path });
+        }
+        const window = rate.windowSeconds * 1e6;
+        // A window has the pages that were charged in it, and those that are open when it begins.
+        const before = Math.ceil((page.seconds * 1e6) / emissionIntervalUs(rate));
+        const charges = rate.limit + rate.burst + before;
+        for (const { at: start } of admitted) {
+          const inWindow = admitted.filter(({ at }) => at >= start && at < start + window);
+          expect(inWindow.length).toBeLessThanOrEqual(page.upgrades * charges);
+        }
+      }),
+    );
+  });
+
+  it('with pages gives a client in a loop nothing more', async () => {
+    const page = { key: 'u', path: 'p', lifetimeMs: 10_000, maxUpgrades: 4 };
+    await fc.assert(
+      fc.asyncProperty(rateOf, fc.array(fc.nat(3_000_000), { maxLength: 200 }), async (rate, pauses) => {
+        let now = 1e15;
+        const [withPages, without] = [memoryStore(() => now), memoryStore(() => now)];
+        for (const pause of pauses) {
+          now += pause;
+          const limit = applied('k', rate);
+          const answers = [
+            await withPages.ask({ limits: [{ ...limit, page }], revocationKey: undefined }),
+            await without.ask({ limits: [limit], revocationKey: undefined }),
+          ];
+          expect(answers[0]).toEqual(answers[1]);
+        }
+      }),
+    );
+  });
+
   it('never refuses an idle tenant, also after a clock that jumped either way', async () => {
     await fc.assert(
       fc.asyncProperty(

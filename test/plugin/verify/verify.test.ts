@@ -79,8 +79,8 @@ describe('ws-gatekeeper verify', () => {
         'user: "u1"',
         'roles: "analyst", "admin"',
         'tier: none',
-        'limit: 60 upgrades in 60 s and 10 ahead, by tenant',
-        'limit: 30 upgrades in 60 s and 10 ahead, by tenant on /ws/ai/chat',
+        'limit: 60 upgrades in 60 s and 10 ahead, by tenant, 4 of a page within 10 s as one',
+        'limit: 30 upgrades in 60 s and 30 ahead, by tenant on /ws/ai/chat',
         'not asked: Redis (revocation, rate limits)',
       ].join('\n'),
     );
@@ -187,7 +187,7 @@ describe('ws-gatekeeper verify', () => {
     });
     expect(text.split('\n').filter((line) => /^(tier|limit)/.test(line))).toEqual([
       'tier: "professional"',
-      'limit: 300 upgrades in 60 s and 50 ahead, by tenant, of tier "professional"',
+      'limit: 300 upgrades in 60 s and 50 ahead, by tenant, 4 of a page within 10 s as one, of tier "professional"',
     ]);
   });
 
