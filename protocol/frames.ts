@@ -86,7 +86,7 @@ export interface PongFrame {
 }
 
 /** {@link PongFrame}, ready to send. */
-export const PONG_FRAME = JSON.stringify({ type: 'bridge.pong', data: {} } satisfies PongFrame);
+export const PONG_FRAME = /* @__PURE__ */ JSON.stringify({ type: 'bridge.pong', data: {} } satisfies PongFrame);
 
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
 export type ControlFrame = ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PongFrame;

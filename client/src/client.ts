@@ -3,55 +3,17 @@ import { Alarm } from './alarm.ts';
 import { Answers, type Completion } from './answers.ts';
 import { afterClose } from './after-close.ts';
 import { CommandQueue } from './command-queue.ts';
-import { Connection, type Ending } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
-import { BridgeClientError, ConnectError } from './errors.ts';
+import { connectErrorOf, reasonOf, type Ending } from './ending.ts';
+import { BridgeClientError } from './errors.ts';
+import type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
 import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
+import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
-
-/** The events of a client, by name: the arguments of its listeners. */
-export interface ClientEvents<Frame> {
-  /** The state changed to this, or the next attempt of it was decided. */
-  readonly state: [state: ConnectionState, info: StateInfo];
-  /** A data frame of JSON: an object with `type` and `data`. The newest one from before the connection comes first where it is kept. */
-  readonly frame: [frame: Frame];
-  /** Every data frame as it came, those of `frame` too. */
-  readonly message: [message: string | ArrayBuffer];
-  /** Frames were lost or may have been. Ask anew for all that was shown. */
-  readonly gap: [gap: GapFrame['data']];
-  /** The bridge refused something that is no waiting command, such as a message. */
-  readonly refused: [error: BridgeErrorFrame['data']];
-  /**
-   * An attempt failed, or the peer broke the protocol. The cause is a `ConnectError`, the error of the token function,
-   * a TypeError when that gave no token, or the error of the WebSocket's constructor. It is tried again. Nothing is
-   * thrown when nobody listens.
-   */
-  readonly error: [cause: unknown];
-  /**
-   * The state is `closed`: with 1000 by `close()`, else with the close code that said so, or with that of the last of
-   * `maxAttempts`. Nothing is told after it.
-   */
-  readonly close: [info: CloseInfo];
-}
-
-/** The attempt and the delay that belong to a state. */
-export interface StateInfo {
-  /** Which attempt comes next or is under way, from 1 on since there was an open connection; 0 when none is. */
-  readonly attempt: number;
-  /** In how many milliseconds it begins; 0 when it is under way, undefined when there is none. */
-  readonly delayMs: number | undefined;
-  /** Why the connection or the attempt before it ended; empty at the first, and when it is open. */
-  readonly reason: string;
-}
-
-/** How it ended. */
-export interface CloseInfo {
-  readonly code: number;
-  readonly reason: string;
-}
 
 /** A connection to one route of the bridge that comes back by itself and misses nothing, or says what. */
 export class BridgeClient<Frame extends AnyFrame = DataFrame> {
@@ -61,7 +23,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   readonly #answers: Answers;
   readonly #retry: Alarm;
   readonly #renewal: Alarm;
-  readonly #patience: Alarm;
+  readonly #patience: Patience;
   readonly #listening = new AbortController();
   #state: State;
   #current: Connection | undefined;
@@ -73,8 +35,6 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #reason = '';
   /** How often in a row the peer broke the protocol without a data frame in between. */
   #breaches = 0;
-  /** When the patience that was set is over. */
-  #suspectAtMs: number | undefined;
 
   /** @throws TypeError when an option is missing or is none */
   constructor(options: ClientOptions) {
@@ -90,14 +50,19 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#renewal = alarm(() => {
       this.#dispatch({ type: 'renew' });
     });
-    this.#patience = alarm(() => {
-      this.#lookAfter();
+    this.#patience = new Patience(settings, {
+      current: () => this.#current,
+      waitingSinceMs: () => this.#commands.waitingSinceMs,
+      cares: () => settings.surroundings.visible || this.#answers.expected,
+      lost: () => {
+        this.#dispatch({ type: 'renew' });
+      },
     });
     settings.surroundings.listen((change) => {
       // One in the making was begun on a network that was not there.
       if (change === 'online') this.#dropNext();
       this.#dispatch({ type: change });
-      this.#beginPatience();
+      this.#patience.begin();
     }, this.#listening.signal);
     this.#state = initialState(settings.surroundings.online);
     this.#follow();
@@ -246,7 +211,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#current?.drop();
     this.#current = undefined;
     this.#renewal.set(undefined);
-    this.#patience.set(undefined);
+    this.#patience.begin();
     this.#commands.refuseAll(this.#closedError());
     this.#answers.end(this.#closedError());
   }
@@ -292,7 +257,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   #closed(connection: Connection, ending: Ending): void {
     const { code, error } = ending;
-    const loss = { then: afterClose(code), retryAfterMs: refusalOf(error)?.retryAfterMs };
+    const loss = { then: afterClose(code), retryAfterMs: connectErrorOf(error)?.retryAfterMs };
     if (connection === this.#next) {
       this.#next = undefined;
       this.#mistrust(error);
@@ -302,7 +267,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#current = undefined;
     this.#renewal.set(undefined);
     this.#answers.listen(false);
-    this.#beginPatience();
+    this.#patience.begin();
     this.#mistrust(error);
     this.#dispatch({ type: 'lost', ...loss }, ending);
   }
@@ -312,7 +277,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    * better than never to come past it.
    */
   #mistrust(error: unknown): void {
-    if (refusalOf(error)?.code !== 'PROTOCOL') return;
+    if (connectErrorOf(error)?.code !== 'PROTOCOL') return;
     this.#breaches += 1;
     if (this.#breaches > 1 && !this.#current) this.#cursor.giveUp();
   }
@@ -357,46 +322,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (!connection) return;
     if (this.#session === undefined) this.#commands.refuseAll(new BridgeClientError('NO_COMMANDS'));
     this.#commands.flush((text) => connection.send(text), again);
-    this.#beginPatience();
+    this.#patience.begin();
   }
-
-  /** Sees to it that a peer that died is noticed: a browser is not told of pings. */
-  #beginPatience(): void {
-    const atMs = (this.#suspectAtMs = this.#current && this.#patienceEndsMs(this.#current));
-    this.#patience.set(atMs === undefined ? undefined : atMs - this.#settings.monotonicNow());
-  }
-
-  #patienceEndsMs({ heardAtMs, askedAtMs }: Connection): number {
-    const { idleTimeoutMs, ackTimeoutMs } = this.#settings;
-    const sinceMs = this.#commands.waitingSinceMs ?? askedAtMs;
-    return sinceMs === undefined
-      ? heardAtMs + idleTimeoutMs
-      : sinceMs + Math.min(ackTimeoutMs, idleTimeoutMs);
-  }
-
-  /** Patience is over, unless something happened since it was set. */
-  #lookAfter(): void {
-    const connection = this.#current;
-    if (connection && this.#suspectAtMs === this.#patienceEndsMs(connection)) {
-      if ((this.#commands.waitingSinceMs ?? connection.askedAtMs) !== undefined) {
-        this.#dispatch({ type: 'renew' });
-        return;
-      }
-      if (!this.#settings.surroundings.visible && !this.#answers.expected) return;
-      connection.ask();
-    }
-    this.#beginPatience();
-  }
-}
-
-function refusalOf(error: unknown): ConnectError | undefined {
-  return error instanceof ConnectError ? error : undefined;
-}
-
-/** In a few words, for a person. */
-function reasonOf({ code, reason, error }: Ending): string {
-  if (error === undefined) return `closed with ${code} ${reason}`.trimEnd();
-  return error instanceof Error ? error.message : 'the token function threw no Error';
 }
 
 /**

@@ -19,6 +19,6 @@ export const SYSTEM_CLOCK: Clock = {
 
 /** The clock's monotonic time; that of the page or process where it has none. */
 export function monotonicNow(clock: Clock): number {
-  const { performance } = globalThis as { readonly performance?: { now(): number } };
-  return clock.monotonicNow?.() ?? performance?.now() ?? Date.now();
+  const { performance = Date } = globalThis as { readonly performance?: { now(): number } };
+  return clock.monotonicNow?.() ?? performance.now();
 }

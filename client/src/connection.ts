@@ -11,6 +11,7 @@ import {
   type StateFrame,
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
+import type { Ending } from './ending.ts';
 import { ConnectError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { parseControlFrame } from './parse-control-frame.ts';
@@ -21,14 +22,6 @@ import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
-
-/** How a connection ended. */
-export interface Ending {
-  readonly code: number;
-  readonly reason: string;
-  /** Why it did not become ready, or was given up for what its peer sent; undefined when it was open and is gone. */
-  readonly error: unknown;
-}
 
 /** The events of a connection, for its client. */
 export interface ConnectionEvents {

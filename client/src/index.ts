@@ -1,7 +1,8 @@
-export { BridgeClient, connect, type ClientEvents, type CloseInfo, type StateInfo } from './client.ts';
+export { BridgeClient, connect } from './client.ts';
 export type { Clock } from './clock.ts';
 export type { Completion } from './answers.ts';
 export { BridgeClientError, ConnectError } from './errors.ts';
+export type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
 export type { ClientOptions } from './options.ts';
 export type { AnyFrame, AnyObject } from './parse-frame.ts';
 export type { ConnectionState } from './state.ts';

@@ -27,21 +27,15 @@ export function surroundingsOf(globals: Globals): Surroundings {
     },
     listen(listener, signal) {
       for (const change of ['online', 'offline'] as const) {
-        globals.addEventListener?.(
-          change,
-          () => {
-            listener(change);
-          },
-          { signal },
-        );
+        const tell = (): void => {
+          listener(change);
+        };
+        globals.addEventListener?.(change, tell, { signal });
       }
-      document?.addEventListener(
-        'visibilitychange',
-        () => {
-          if (this.visible) listener('visible');
-        },
-        { signal },
-      );
+      const look = (): void => {
+        if (this.visible) listener('visible');
+      };
+      document?.addEventListener('visibilitychange', look, { signal });
     },
   };
 }
