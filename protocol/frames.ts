@@ -16,28 +16,63 @@ export const PING_MESSAGE = '{"type":"bridge.ping"}';
 /** With this code a client closes a connection whose peer broke the rules of {@link SUBPROTOCOL}. */
 export const PROTOCOL_ERROR_CLOSE = 4400;
 
-/** One token of an answer, as the AI service publishes it. */
-export interface TokenFrame {
-  readonly type: 'token';
-  readonly data: { readonly token: string; readonly index: number };
+/** Whatever else a service says in a frame. */
+type Further = Readonly<Record<string, unknown>>;
+
+/** A frame of an answer (PROTOCOL.md §3). */
+interface AnswerFrame<Type extends string, Data> {
+  readonly type: Type;
+  /** That of the command which it answers, from a service that tells its answers apart. */
+  readonly id?: string;
+  readonly data: Data;
 }
+
+/** An answer begins. */
+export type StartFrame = AnswerFrame<'start', Further>;
+
+/** One token of an answer, as the AI service publishes it. */
+export type TokenFrame = AnswerFrame<'token', { readonly token: string; readonly index: number }>;
+
+/** A piece of an answer. */
+export type ChunkFrame = AnswerFrame<'chunk', Further>;
+
+/** The text of an answer, or a part of it. */
+export type ContentFrame = AnswerFrame<'content', Further>;
+
+/** How far the service has come. */
+export type ProgressFrame = AnswerFrame<'progress', Further>;
+
+/** What the service does now. */
+export type StatusFrame = AnswerFrame<'status', Further>;
+
+/** A step of the answer begins. */
+export type StepStartFrame = AnswerFrame<'step_start', Further>;
+
+/** A step of the answer is done. */
+export type StepCompleteFrame = AnswerFrame<'step_complete', Further>;
+
+/** The service calls a tool. */
+export type ToolCallFrame = AnswerFrame<'tool_call', Further>;
+
+/** The tool has answered. */
+export type ToolResultFrame = AnswerFrame<'tool_result', Further>;
 
 /** The end of an answer. */
-export interface CompleteFrame {
-  readonly type: 'complete';
-  readonly data: { readonly sql?: string; readonly chartConfig?: Readonly<Record<string, unknown>> };
-}
+export type CompleteFrame = AnswerFrame<
+  'complete',
+  { readonly sql?: string; readonly chartConfig?: Readonly<Record<string, unknown>> }
+>;
 
 /** A failure, from a service or from the bridge itself ({@link BridgeErrorCode}). */
-export interface ErrorFrame {
-  readonly type: 'error';
-  readonly data: {
+export type ErrorFrame = AnswerFrame<
+  'error',
+  {
     readonly code: string;
     readonly message: string;
     /** The refused command's `id`, when it had one. */
     readonly id?: string;
-  };
-}
+  }
+>;
 
 /** Why frames were lost, or may have been (PROTOCOL.md §5). */
 export type GapReason = 'unknown' | 'expired' | 'timeout' | 'redis' | 'slow' | 'reserved';
@@ -86,13 +121,28 @@ export interface PongFrame {
 }
 
 /** {@link PongFrame}, ready to send. */
-export const PONG_FRAME = /* @__PURE__ */ JSON.stringify({ type: 'bridge.pong', data: {} } satisfies PongFrame);
+export const PONG_FRAME = /* @__PURE__ */ JSON.stringify({
+  type: 'bridge.pong',
+  data: {},
+} satisfies PongFrame);
 
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
 export type ControlFrame = ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PongFrame;
 
 /** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
-export type DataFrame = TokenFrame | CompleteFrame | ErrorFrame;
+export type DataFrame =
+  | StartFrame
+  | TokenFrame
+  | ChunkFrame
+  | ContentFrame
+  | ProgressFrame
+  | StatusFrame
+  | StepStartFrame
+  | StepCompleteFrame
+  | ToolCallFrame
+  | ToolResultFrame
+  | CompleteFrame
+  | ErrorFrame;
 
 /** A message that a client sends on an AI chat. */
 export interface Command {
@@ -102,6 +152,13 @@ export interface Command {
   readonly data?: unknown;
   /** Chosen by the client, 1 to 128 characters, quoted in an error frame about this command. */
   readonly id?: string;
+}
+
+/** The command that stops an answer. */
+export interface CancelCommand extends Command {
+  readonly type: 'cancel';
+  /** The `id` of the command whose answer is wanted no longer. */
+  readonly data: { readonly id: string };
 }
 
 /** Every code of the bridge's own error frames, and why it is sent. */

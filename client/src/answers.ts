@@ -1,139 +1,141 @@
-import type { CompleteFrame, ErrorFrame } from '../../protocol/frames.ts';
-import { Alarm } from './alarm.ts';
+import type { ErrorFrame } from '../../protocol/frames.ts';
+import { Answer, type Completion, type Tokens } from './answer.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 
-/**
- * The result at the end of an answer: the data of a `complete` frame, or all of another one that `isEnd` takes for the end.
- */
-export type Completion = CompleteFrame['data'] & AnyObject;
-
-/** One answer on its way. */
-class Answer {
+/** The ways in which answers need their client. */
+export interface Asking {
+  /** Sends the command of this id; fulfilled once it was taken over. */
   readonly start: () => Promise<void>;
-  /** Its command was taken over: from then on something of it should come. */
-  taken = false;
-  readonly #tokens: string[] = [];
-  /** Returns the completion or throws why there is none. Once there is an outcome, tokens are nobody's. */
-  #outcome: (() => Completion) | undefined;
-  #wake: (() => void) | undefined;
-
-  constructor(start: () => Promise<void>) {
-    this.start = start;
-  }
-
-  take(token: string): void {
-    if (this.#outcome) return;
-    this.#tokens.push(token);
-    this.#wake?.();
-  }
-
-  /** The first outcome counts. */
-  settle(outcome: () => Completion): void {
-    this.#outcome ??= outcome;
-    this.#wake?.();
-  }
-
-  async *read(): AsyncGenerator<string, Completion, undefined> {
-    for (;;) {
-      const token = this.#tokens.shift();
-      if (token !== undefined) yield token;
-      else if (this.#outcome) return this.#outcome();
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
+  /** The answer is wanted no longer. */
+  readonly cancel: () => void;
 }
 
 /**
- * The answers of one session, one after the other. Frames do not say which command they answer, so the next command waits
- * until the answer before it is over. It waits even for an answer whose reader broke off or was told of a gap. It waits no
- * longer once nothing of that answer has come for `answerTimeoutMs`.
+ * The answers of one session. A service may say with the `id` of a frame which command it answers: then answers run side by
+ * side. Frames without one do not say it: then answers come one after the other, and the next command waits until the answer
+ * before it is over. It waits even for an answer whose reader broke off or was told of a gap. It waits no longer once
+ * nothing of that answer has come for `answerTimeoutMs`.
  */
 export class Answers {
   readonly #settings: Settings;
-  readonly #queue: Answer[] = [];
-  readonly #silence: Alarm;
+  /** By their commands' ids, in the order of their commands. */
+  readonly #running = new Map<string, Answer>();
+  readonly #waiting: (() => void)[] = [];
+  /** Whether the newest frame that belonged to an answer said to which. */
+  #areNamed = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#silence = new Alarm(settings.clock, () => {
-      this.end(new BridgeClientError('TIMEOUT'));
-    });
   }
 
   /** Whether something should come. */
   get expected(): boolean {
-    return this.#queue.length > 0;
+    return this.#running.size > 0;
   }
 
-  /** Waits its turn, calls `start`, and iterates the tokens until the answer is complete. */
-  ask(start: () => Promise<void>): AsyncGenerator<string, Completion, undefined> {
-    const answer = new Answer(start);
-    if (this.#queue.push(answer) === 1) this.#start(answer);
+  /** Waits its turn, starts, and iterates the tokens until the answer is complete. */
+  ask(id: string, { start, cancel }: Asking, signal?: AbortSignal): Tokens {
+    const answer = new Answer(id, this.#settings, () => {
+      this.#fail(answer, new BridgeClientError('TIMEOUT'));
+    });
+    const abort = (): void => {
+      answer.fail(signal?.reason);
+      if (this.#running.get(id) !== answer) return;
+      cancel();
+      // The rest comes under its id and is nobody's. A rest without id is waited for.
+      if (answer.isNamed) this.#leave(answer);
+    };
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { signal: answer.settled });
+    this.#waiting.push(() => {
+      if (!answer.settled.aborted) this.#start(answer, start);
+    });
+    this.#next();
     return answer.read();
   }
 
-  /** Gives an object that a service published to the answer on its way. An `error` frame always ends it. */
+  /** Gives an object that a service published to its answer. An `error` frame always ends it. */
   take(frame: AnyObject): void {
-    const [answer] = this.#queue;
+    const answer = this.#answerOf(frame);
     if (!answer) return;
     if (isFrame(frame) && frame.type === 'error') {
       const { code, message } = frame.data as ErrorFrame['data'];
-      this.end(new BridgeClientError(code, message));
+      this.#fail(answer, new BridgeClientError(code, message));
       return;
     }
+    const { tokenOf, isEnd } = this.#settings;
     try {
-      const token = this.#settings.tokenOf(frame);
+      const token = tokenOf(frame);
       if (token !== undefined) answer.take(token);
-      if (this.#settings.isEnd(frame)) this.#finish(() => completionOf(frame));
-      else if (token !== undefined) this.listen();
+      if (token !== undefined || answer.isNamed) answer.listen();
+      if (!isEnd(frame)) return;
+      answer.settle(() => completionOf(frame));
+      this.#leave(answer);
     } catch (cause) {
-      this.end(cause);
+      this.#fail(answer, cause);
     }
   }
 
   /** Frames come from now on, or do not: then no answer is expected. */
   listen(hears = true): void {
-    this.#silence.set(hears && this.#queue[0]?.taken ? this.#settings.answerTimeoutMs : undefined);
+    for (const answer of this.#running.values()) answer.listen(hears);
   }
 
-  /** Tells the reader of the answer on its way that it cannot be had whole. The rest of it is still to come. */
+  /** Tells the readers of the answers on their way that they cannot be had whole. The rest of them is still to come. */
   interrupt(cause: BridgeClientError): void {
-    this.#queue[0]?.settle(thrower(cause));
+    for (const answer of this.#running.values()) answer.fail(cause);
   }
 
-  /** Ends the answer on its way. */
-  end(cause: unknown): void {
-    this.#finish(thrower(cause));
+  /** Ends every answer. */
+  end(cause: BridgeClientError): void {
+    // Those that waited are begun meanwhile, and ended as well.
+    for (const answer of this.#running.values()) this.#fail(answer, cause);
   }
 
-  #start(answer: Answer): void {
-    answer.start().then(
+  #answerOf(frame: AnyObject): Answer | undefined {
+    const id = isFrame(frame) ? frame['id'] : undefined;
+    const isNamed = typeof id === 'string';
+    const answer = isNamed
+      ? this.#running.get(id)
+      : [...this.#running.values()].find((running) => !running.isNamed);
+    if (!answer) return undefined;
+    answer.isNamed = this.#areNamed = isNamed;
+    this.#next();
+    return answer;
+  }
+
+  /** Sends the commands that need not wait any longer. */
+  #next(): void {
+    const most = this.#areNamed ? this.#settings.maxPendingCommands : 1;
+    while (this.#running.size < most && this.#waiting.length > 0) this.#waiting.shift()?.();
+  }
+
+  #start(answer: Answer, start: () => Promise<void>): void {
+    this.#running.set(answer.id, answer);
+    start().then(
       () => {
-        answer.taken = true;
-        this.listen();
+        if (this.#running.get(answer.id) === answer) answer.begin();
       },
       (cause: unknown) => {
-        if (this.#queue[0] === answer) this.end(cause);
+        this.#fail(answer, cause);
       },
     );
   }
 
-  #finish(outcome: () => Completion): void {
-    this.#queue.shift()?.settle(outcome);
-    this.listen();
-    const [next] = this.#queue;
-    if (next) this.#start(next);
+  #fail(answer: Answer, cause: unknown): void {
+    answer.fail(cause);
+    this.#leave(answer);
+  }
+
+  #leave(answer: Answer): void {
+    answer.listen(false);
+    this.#running.delete(answer.id);
+    this.#next();
   }
 }
 
 function completionOf(frame: AnyObject): Completion {
   return (frame.type === 'complete' && isFrame(frame) ? frame.data : frame) as Completion;
-}
-
-function thrower(cause: unknown): () => never {
-  return () => {
-    throw cause;
-  };
 }

@@ -1,6 +1,14 @@
-import type { AckFrame, BridgeErrorFrame, DataFrame, GapFrame, ReadyFrame } from '../../protocol/frames.ts';
+import type {
+  AckFrame,
+  BridgeErrorFrame,
+  CancelCommand,
+  DataFrame,
+  GapFrame,
+  ReadyFrame,
+} from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
-import { Answers, type Completion } from './answers.ts';
+import type { Tokens } from './answer.ts';
+import { Answers } from './answers.ts';
 import { afterClose } from './after-close.ts';
 import { CommandQueue } from './command-queue.ts';
 import { Connection } from './connection.ts';
@@ -14,6 +22,12 @@ import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
+
+/** How to ask. */
+export interface AskOptions {
+  /** Stops the answer once it is aborted: the service is told, and its reader gets the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** A connection to one route of the bridge that comes back by itself and misses nothing, or says what. */
 export class BridgeClient<Frame extends AnyFrame = DataFrame> {
@@ -113,17 +127,22 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   /**
    * Sends a command and iterates over the tokens of its answer, up to its end. It returns the end: the data of `complete`, or
-   * the whole frame where `isEnd` takes another. One answer at a time: the next command is sent when the answer before it is
-   * over.
+   * the whole frame where `isEnd` takes another. Answers run side by side where the service says with the `id` of its frames
+   * which command they answer. Otherwise the next command is sent when the answer before it is over.
    * @throws BridgeClientError at an `error` frame, at a gap, when nothing comes for `answerTimeoutMs`, or when the command
-   *   fails
+   *   fails; the reason of the signal, an AbortError unless it was given another, once that is aborted
    * @example
-   * for await (const token of client.ask('message', { text: 'Revenue by region?' })) {
+   * for await (const token of client.ask('message', { text: 'Revenue by region?' }, { signal: stop.signal })) {
    *   output.append(token);
    * }
    */
-  ask(type: string, data?: unknown): AsyncGenerator<string, Completion, undefined> {
-    return this.#answers.ask(() => this.send(type, data));
+  ask(type: string, data?: unknown, { signal }: AskOptions = {}): Tokens {
+    const id = this.#settings.newId();
+    const start = (): Promise<void> => this.send(type, data, id);
+    const cancel = (): void => {
+      this.#cancel(id);
+    };
+    return this.#answers.ask(id, { start, cancel }, signal);
   }
 
   /**
@@ -156,6 +175,13 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    */
   close(): void {
     this.#dispatch({ type: 'close' });
+  }
+
+  /** What was never sent need not be stopped. */
+  #cancel(id: string): void {
+    if (this.#commands.withdraw(id, new BridgeClientError('CLOSED'))) return;
+    // Nobody waits for it: an answer that goes on is nobody's either.
+    this.send('cancel', { id } satisfies CancelCommand['data']).catch(() => undefined);
   }
 
   /** @param ending that of the connection which the event is about */

@@ -101,6 +101,15 @@ export class CommandQueue {
     return true;
   }
 
+  /**
+   * Rejects a command that was never sent.
+   * @returns whether it was one
+   */
+  withdraw(id: string, cause: BridgeClientError): boolean {
+    const command = this.#pending.get(id);
+    return command !== undefined && !command.firstSent && this.#settle(id, cause);
+  }
+
   /** Rejects every command. */
   refuseAll(cause: BridgeClientError): void {
     this.#hold(undefined);

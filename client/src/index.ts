@@ -1,6 +1,6 @@
-export { BridgeClient, connect } from './client.ts';
+export { BridgeClient, connect, type AskOptions } from './client.ts';
 export type { Clock } from './clock.ts';
-export type { Completion } from './answers.ts';
+export type { Completion, Tokens } from './answer.ts';
 export { BridgeClientError, ConnectError } from './errors.ts';
 export type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
 export type { ClientOptions } from './options.ts';
@@ -11,10 +11,20 @@ export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
 export type {
   BridgeErrorCode,
   BridgeErrorFrame,
+  CancelCommand,
+  ChunkFrame,
   CompleteFrame,
+  ContentFrame,
   DataFrame,
   ErrorFrame,
   GapFrame,
   GapReason,
+  ProgressFrame,
+  StartFrame,
+  StatusFrame,
+  StepCompleteFrame,
+  StepStartFrame,
   TokenFrame,
+  ToolCallFrame,
+  ToolResultFrame,
 } from '../../protocol/frames.ts';

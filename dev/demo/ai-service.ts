@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { escapeSegment } from '../../protocol/channels';
+import type { DataFrame } from '../../protocol/frames';
 import { demoName } from './names';
-import { demoAnswer, questionIn } from './answer';
+import { CANCELLED, demoAnswer, idIn, questionIn } from './answer';
 
 /** The stream that the bridge writes commands to (PROTOCOL.md §3). */
 const COMMANDS = demoName('ai:commands');
@@ -18,7 +19,9 @@ const publisher = new Redis(url);
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 let stopping = false;
-/** The last answer of each session: frames do not say which command they answer, so one follows the other. */
+/** What stops each answer that has an id, by session and id. */
+const stops = new Map<string, AbortController>();
+/** The last answer without an id of each session: its frames do not say which command they answer, so one follows the other. */
 const answers = new Map<string, Promise<void>>();
 
 void main();
@@ -32,14 +35,34 @@ async function main(): Promise<void> {
     for (const [, entries] of streams ?? []) {
       for (const [id, fields] of entries) {
         after = id;
-        enqueue(toRecord(fields));
+        take(toRecord(fields));
       }
     }
   }
 }
 
-function enqueue(command: Readonly<Record<string, string>>): void {
-  const session = command['session'] ?? '';
+type CommandEntry = Readonly<Record<string, string>>;
+
+function take(command: CommandEntry): void {
+  const { type, session = '', id, data = 'null' } = command;
+  if (type === 'cancel') stops.get(nameOf(session, idIn(data)))?.abort();
+  else if (id === undefined) enqueue(session, command);
+  else void answerNamed(nameOf(session, id), command);
+}
+
+/** A session has no space. */
+function nameOf(session: string, id: string): string {
+  return `${session} ${id}`;
+}
+
+async function answerNamed(name: string, command: CommandEntry): Promise<void> {
+  const stop = new AbortController();
+  stops.set(name, stop);
+  await answer(command, stop.signal);
+  stops.delete(name);
+}
+
+function enqueue(session: string, command: CommandEntry): void {
   const answered = (answers.get(session) ?? Promise.resolve()).then(() => answer(command));
   answers.set(session, answered);
   void answered.finally(() => {
@@ -47,13 +70,19 @@ function enqueue(command: Readonly<Record<string, string>>): void {
   });
 }
 
-async function answer(command: Readonly<Record<string, string>>): Promise<void> {
+async function answer(command: CommandEntry, stop?: AbortSignal): Promise<void> {
   const channel = demoName(`ai:stream:${escapeSegment(command['session'] ?? '')}`);
+  const { tenant, user, roles, id } = command;
+  const publish = (frame: DataFrame): Promise<number> =>
+    publisher.publish(channel, JSON.stringify(id === undefined ? frame : { ...frame, id }));
   for (const frame of demoAnswer(questionIn(command['data'] ?? 'null'))) {
-    await publisher.publish(channel, JSON.stringify(frame));
-    await delay(tokenIntervalMs);
+    if (stop?.aborted) {
+      await publish(CANCELLED);
+      break;
+    }
+    await publish(frame);
+    await delay(tokenIntervalMs, undefined, { signal: stop }).catch(() => undefined);
   }
-  const { tenant, user, roles } = command;
   console.log(JSON.stringify({ answered: channel, tenant, user, roles }));
 }
 

@@ -1,4 +1,4 @@
-import type { CompleteFrame, DataFrame, TokenFrame } from '../../protocol/frames';
+import type { CompleteFrame, DataFrame, ErrorFrame, TokenFrame } from '../../protocol/frames';
 import type { BarChartConfig } from './frames';
 
 const ANSWER =
@@ -17,6 +17,12 @@ const CHART = {
     { region: 'West', revenue: 0.6 },
   ],
 } satisfies BarChartConfig;
+
+/** The end of an answer that its reader wanted no longer (PROTOCOL.md §3). */
+export const CANCELLED: ErrorFrame = {
+  type: 'error',
+  data: { code: 'CANCELLED', message: 'the answer was cancelled' },
+};
 
 /** The frames of a canned answer to any question: a token a word, then the end. */
 export function demoAnswer(question: string): DataFrame[] {
@@ -40,6 +46,13 @@ export function questionIn(dataJson: string): string {
   if (typeof data !== 'object' || data === null) return '';
   const texts = Object.values(data).filter((value): value is string => typeof value === 'string');
   return texts[0] ?? '';
+}
+
+/** The id in the `data` of a `cancel`. */
+export function idIn(dataJson: string): string {
+  const data: unknown = parse(dataJson);
+  const id: unknown = typeof data === 'object' && data !== null && 'id' in data ? data.id : undefined;
+  return typeof id === 'string' ? id : '';
 }
 
 function parse(json: string): unknown {

@@ -1,18 +1,6 @@
-import type { DataFrame } from '../../protocol/frames';
 import type { BarChartConfig, NotificationFrame, RefreshFrame, RegionFigure } from '../demo/frames';
 
 // The frames of services that a pane can show: anything may come, and what is not understood is undefined here.
-
-/** A frame of an answer. */
-export function readAnswerFrame(value: unknown): DataFrame | undefined {
-  if (!isRecord(value) || !isRecord(value['data'])) return undefined;
-  const { type, data } = value;
-  const known =
-    (type === 'token' && typeof data['token'] === 'string' && isCount(data['index'])) ||
-    (type === 'complete' && (data['sql'] === undefined || typeof data['sql'] === 'string')) ||
-    (type === 'error' && typeof data['message'] === 'string');
-  return known ? (value as unknown as DataFrame) : undefined;
-}
 
 /** The chart of an answer. */
 export function isBarChart(config: unknown): config is BarChartConfig {
@@ -43,10 +31,6 @@ function areRegions(value: unknown): value is readonly RegionFigure[] {
 
 function isFigure(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

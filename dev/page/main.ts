@@ -1,7 +1,7 @@
 import type { AnyFrame } from 'ws-bridge-client';
 import type { DataFrame } from '../../protocol/frames';
 import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo/frames';
-import { Chat } from './chat';
+import { showChat } from './chat';
 import { showDashboard } from './dashboard';
 import { order } from './demo-api';
 import { showDocument } from './document';
@@ -16,7 +16,7 @@ const log = new EventLog(find(document, '#log ol', HTMLElement));
 const section = (id: string): HTMLElement => find(document, `#${id}`, HTMLElement);
 
 greet(visitor);
-new Chat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log));
+showChat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log));
 showDashboard(
   new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log),
 );

@@ -37,7 +37,20 @@ const CONTROL_FRAMES = {
   'bridge.error': true,
   'bridge.pong': true,
 } satisfies Record<ControlFrame['type'], true>;
-const DATA_FRAMES = { token: true, complete: true, error: true } satisfies Record<DataFrame['type'], true>;
+const DATA_FRAMES = {
+  start: true,
+  token: true,
+  chunk: true,
+  content: true,
+  progress: true,
+  status: true,
+  step_start: true,
+  step_complete: true,
+  tool_call: true,
+  tool_result: true,
+  complete: true,
+  error: true,
+} satisfies Record<DataFrame['type'], true>;
 
 function on(server: string): [string, Channel][] {
   return Object.entries(channels).filter(([, { servers }]) =>

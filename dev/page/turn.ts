@@ -1,0 +1,57 @@
+import { BridgeClientError, type Completion, type Tokens } from 'ws-bridge-client';
+import { barChart } from './charts';
+import { make } from './elements';
+import { isBarChart } from './known-frames';
+
+/** A question, and its answer as it comes. */
+export class Turn {
+  readonly element: HTMLElement;
+  readonly #text = make('p', 'answer');
+  readonly #stop = make('button', 'stop', 'Stop');
+
+  /** @param stop called when its reader wants no more of it; none when it is not this page's to stop */
+  constructor(question: string, stop?: () => void) {
+    this.element = make('li', 'turn', make('p', 'question', question), this.#text);
+    this.element.setAttribute('aria-busy', 'true');
+    if (stop === undefined) return;
+    this.#stop.type = 'button';
+    this.#stop.addEventListener('click', stop);
+    this.element.append(this.#stop);
+  }
+
+  /** Shows the answer to its end. */
+  async show(tokens: Tokens, shown: () => void): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await tokens.next();
+        if (done === true) {
+          this.#complete(value);
+          break;
+        }
+        this.#text.append(value);
+        shown();
+      }
+    } catch (cause) {
+      this.#fail(cause);
+    }
+    this.#stop.remove();
+    this.element.removeAttribute('aria-busy');
+    shown();
+  }
+
+  #complete({ sql, chartConfig }: Completion): void {
+    if (typeof sql === 'string') this.element.append(make('pre', 'sql', make('code', '', sql)));
+    if (isBarChart(chartConfig)) this.element.append(barChart(chartConfig.data, 'Revenue in millions'));
+  }
+
+  /** Says in the text itself where some of it is missing. */
+  #fail(cause: unknown): void {
+    if (cause instanceof BridgeClientError && ['GAP', 'TIMEOUT'].includes(cause.code)) {
+      this.#text.append(make('span', 'lost', ' [the rest of this answer was lost]'));
+    } else if (cause instanceof Error && cause.name === 'AbortError') {
+      this.#text.append(make('span', 'lost', ' [stopped]'));
+    } else {
+      this.element.append(make('p', 'failure', cause instanceof Error ? cause.message : String(cause)));
+    }
+  }
+}
