@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 // 6.25 KB: what an application's bundler takes from the default entry, minified and gzipped.
-const MAX_GZIP_BYTES = 6400;
+const MAX_GZIP_BYTES = 7168;
 
 const here = import.meta.dirname;
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(here, 'dist') } } });

@@ -38,6 +38,8 @@ const NAMES_OF_OTHERS = new Set([
   ...['key_ops', 'tenant_id', 'user_id', 'api_key', 'token_exp', 'token_jti'],
   // Of a stream's entries (PROTOCOL.md).
   'request_id',
+  // Of an answer's frames (PROTOCOL.md §3).
+  ...['step_start', 'step_complete', 'tool_call', 'tool_result'],
 ]);
 
 /** A field's name, and its path within `config`. */

@@ -49,9 +49,10 @@ function answerTo(question: string): string {
 }
 
 async function ask(tab: Tab, question: string) {
+  const turns = tab.pane('chat').locator('.turn');
+  const turn = turns.nth(await turns.count());
   await tab.page.getByRole('textbox', { name: 'Question' }).fill(question);
   await tab.press('chat', 'Ask');
-  const turn = tab.pane('chat').locator('.turn').last();
   const complete = turn.and(tab.page.locator(':not([aria-busy])'));
   return { turn, complete, text: turn.locator('.answer') };
 }
@@ -106,6 +107,21 @@ describe('the demo page, open in two tabs', () => {
     expect(await turn.locator('.chart').getAttribute('aria-label')).toContain('North 1.70 million');
     expect(await turn.locator('.chart .bar').count()).toBe(4);
     expect(await ana.shown('chat', 'frames')).toBe(String(demoAnswer('How was revenue?').length));
+  });
+
+  it('shows two answers at once, and stops one of them while the other goes on to its end', async () => {
+    const [first, second] = [await ask(ana, 'One?'), await ask(ana, 'Two?')];
+    for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
+    expect(await first.turn.getAttribute('aria-busy')).toBe('true');
+    await first.turn.getByRole('button', { name: 'Stop' }).click();
+    await first.complete.waitFor();
+    const stopped = (await first.text.textContent()) ?? '';
+    expect(stopped).toMatch(/^You asked: “One\?”\..* \[stopped\]$/);
+    expect(answerTo('One?').startsWith(stopped.replace(' [stopped]', ''))).toBe(true);
+    await second.complete.waitFor();
+    expect(await second.text.textContent()).toBe(answerTo('Two?'));
+    expect(await first.text.textContent()).toBe(stopped);
+    expect(await ana.pane('chat').getByRole('button', { name: 'Stop' }).count()).toBe(0);
   });
 
   it('draws each refresh of the dashboard', async () => {
