@@ -7,16 +7,10 @@ import { isBarChart } from './known-frames';
 export class Turn {
   readonly element: HTMLElement;
   readonly #text = make('p', 'answer');
-  readonly #stop = make('button', 'stop', 'Stop');
 
-  /** @param stop called when its reader wants no more of it; none when it is not this page's to stop */
-  constructor(question: string, stop?: () => void) {
+  constructor(question: string) {
     this.element = make('li', 'turn', make('p', 'question', question), this.#text);
     this.element.setAttribute('aria-busy', 'true');
-    if (stop === undefined) return;
-    this.#stop.type = 'button';
-    this.#stop.addEventListener('click', stop);
-    this.element.append(this.#stop);
   }
 
   /** Shows the answer to its end. */
@@ -34,7 +28,6 @@ export class Turn {
     } catch (cause) {
       this.#fail(cause);
     }
-    this.#stop.remove();
     this.element.removeAttribute('aria-busy');
     shown();
   }

@@ -25,6 +25,12 @@ const DASHBOARD = 'acme:dashboard:refresh:sales';
 const PATIENCE_MS = 45_000;
 jest.setTimeout(2 * PATIENCE_MS);
 
+/** As much of a frame as tells answers apart. */
+interface Published {
+  readonly id: string;
+  readonly data: { readonly code?: string };
+}
+
 let demo: Demo | undefined;
 let browser: Browser | undefined;
 let ana: Tab;
@@ -109,19 +115,25 @@ describe('the demo page, open in two tabs', () => {
     expect(await ana.shown('chat', 'frames')).toBe(String(demoAnswer('How was revenue?').length));
   });
 
-  it('shows two answers at once, and stops one of them while the other goes on to its end', async () => {
+  it('shows two answers at once, and stops one in the service while the other goes on to its end', async () => {
+    const redis = new Redis(demo?.redisUrl ?? '');
+    const frames: Published[] = [];
+    redis.on('pmessage', (_pattern, _channel, text: string) => frames.push(JSON.parse(text) as Published));
+    await redis.psubscribe('ai:stream:*');
     const [first, second] = [await ask(ana, 'One?'), await ask(ana, 'Two?')];
     for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
-    expect(await first.turn.getAttribute('aria-busy')).toBe('true');
-    await first.turn.getByRole('button', { name: 'Stop' }).click();
-    await first.complete.waitFor();
-    const stopped = (await first.text.textContent()) ?? '';
-    expect(stopped).toMatch(/^You asked: “One\?”\..* \[stopped\]$/);
-    expect(answerTo('One?').startsWith(stopped.replace(' [stopped]', ''))).toBe(true);
+    await ana.press('chat', 'Stop');
     await second.complete.waitFor();
-    expect(await second.text.textContent()).toBe(answerTo('Two?'));
-    expect(await first.text.textContent()).toBe(stopped);
-    expect(await ana.pane('chat').getByRole('button', { name: 'Stop' }).count()).toBe(0);
+    const stopped = (await second.text.textContent()) ?? '';
+    expect(stopped).toMatch(/^You asked: “Two\?”\..* \[stopped\]$/);
+    expect(answerTo('Two?').startsWith(stopped.replace(' [stopped]', ''))).toBe(true);
+    expect(await first.turn.getAttribute('aria-busy')).toBe('true');
+    await first.complete.waitFor();
+    expect(await first.text.textContent()).toBe(answerTo('One?'));
+    expect(await ana.pane('chat').getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+    const end = frames.find(({ data }) => data.code === 'CANCELLED');
+    expect(frames.filter(({ id }) => id === end?.id).at(-1)).toBe(end);
+    redis.disconnect();
   });
 
   it('draws each refresh of the dashboard', async () => {
