@@ -1,4 +1,5 @@
 import { SignJWT, type JWTPayload } from 'jose';
+import { readAccess, type Access } from './access';
 import { REQUEST_ID_PATTERN } from './headers';
 import { identityFault, type Identity } from './identity';
 import { signHs256, verifyJws, type JwsFault, type VerifiedJws } from './jws';
@@ -11,6 +12,8 @@ export const ASSERTION_ISSUER = 'ws-gatekeeper';
 export const ASSERTION_AUDIENCE = 'ws-bridge';
 /** `typ` of every assertion: explicit typing (RFC 8725 §3.11) keeps it apart from users' tokens. */
 export const ASSERTION_TYPE = 'gateway-assertion+jwt';
+/** `typ` of a reader's: a bridge that does not know readers refuses it. */
+export const READER_ASSERTION_TYPE = 'gateway-reader-assertion+jwt';
 /** How long an assertion lives, in seconds: an upgrade follows its decision at once. */
 export const ASSERTION_LIFETIME_SECONDS = 30;
 /** How far the gatekeeper's and the bridge's clocks may differ, in seconds. */
@@ -30,6 +33,8 @@ export interface AssertedCaller {
    * Undefined in an assertion of a gatekeeper that did not sign it yet.
    */
   readonly path: string | undefined;
+  /** The access that rules decided there; undefined where none decided, which counts as `write`. */
+  readonly access?: Access | undefined;
 }
 
 /** A verified assertion. */
@@ -74,9 +79,11 @@ export async function signAssertion(
   };
   if (caller.tokenJti !== undefined) payload['token_jti'] = caller.tokenJti;
   if (caller.path !== undefined) payload['path'] = caller.path;
+  if (caller.access !== undefined) payload['access'] = caller.access;
   const alg = key.algorithms[0];
   if (alg === undefined) throw new TypeError('a signing key fits at least one algorithm');
-  const header = { alg, typ: ASSERTION_TYPE, ...(key.kid === undefined ? {} : { kid: key.kid }) };
+  const typ = typeFor(caller.access);
+  const header = { alg, typ, ...(key.kid === undefined ? {} : { kid: key.kid }) };
   if (alg === 'HS256' && key.secret !== undefined) return signHs256(header, payload, key.secret);
   return new SignJWT(payload).setProtectedHeader(header).sign(key.key);
 }
@@ -95,6 +102,10 @@ export async function verifyAssertion(
   const { header, payload } = await verifyWithAny(jws, keys);
   requireClaims(header, payload, now);
   return toAssertion(payload, now);
+}
+
+function typeFor(access: Access | undefined): string {
+  return access === 'read' ? READER_ASSERTION_TYPE : ASSERTION_TYPE;
 }
 
 const FAULTS: Readonly<Record<JwsFault, string>> = {
@@ -120,7 +131,9 @@ async function verifyWithAny(jws: string, keys: readonly FittedKey[]): Promise<V
 /** Checks that it is an assertion, and a present one (RFC 7519 §4.1, RFC 8725 §3.11). */
 function requireClaims(header: VerifiedJws['header'], payload: VerifiedJws['payload'], now: number): void {
   const { iss, aud, exp, nbf } = payload;
-  if (header['typ'] !== ASSERTION_TYPE) throw notAccepted('typ');
+  const { access } = payload;
+  if (access !== undefined && readAccess(access) === undefined) throw malformed('access');
+  if (header['typ'] !== typeFor(readAccess(access))) throw notAccepted('typ');
   if (iss !== ASSERTION_ISSUER) throw notAccepted('iss');
   if (aud !== ASSERTION_AUDIENCE) throw notAccepted('aud');
   if (!isNumericDate(exp)) throw malformed('exp');
@@ -146,7 +159,8 @@ function toAssertion(payload: VerifiedJws['payload'], now: number): Assertion {
   const identity: Identity = Object.freeze({ tenantId, userId: sub, roles: Object.freeze([...roles]) });
   const fault = identityFault(identity);
   if (fault !== undefined) throw new AssertionError(`the assertion's ${fault}`);
-  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, path, jti, iat, exp });
+  const access = readAccess(payload['access']);
+  return Object.freeze({ identity, requestId: rid, tokenJti, tokenExp, path, access, jti, iat, exp });
 }
 
 function notAccepted(claim: string): AssertionError {

@@ -164,7 +164,7 @@ export interface CancelCommand extends Command {
 /** Every code of the bridge's own error frames, and why it is sent. */
 export const BRIDGE_ERRORS = {
   INVALID_COMMAND: 'the message is no command',
-  READ_ONLY: 'the route takes no messages',
+  READ_ONLY: 'the route takes no messages, or none of this client',
   RESERVED: 'the message begins as only a control frame may',
   TOO_MANY_MESSAGES: 'the message is over a rate or a share',
   UNAVAILABLE: 'Redis did not confirm the message',

@@ -198,6 +198,7 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
       headers: settings.headers,
       keys,
       assertionPath: settings.assertionPath,
+      assertionAccess: settings.assertionAccess,
       replayGuard: new ReplayGuard(settings.maxSeenAssertions),
       now,
       monotonicMs,

@@ -323,6 +323,7 @@ function senderOf(
   const { tenantId, userId, roles } = caller.identity;
   return {
     messages: route.messages,
+    isReader: caller.access === 'read',
     bridgeV1: bridgeV1 !== undefined,
     origin: { tenantId, userId, roles, session, requestId: caller.requestId, trace },
     channel: channels[0] ?? '',

@@ -18,6 +18,8 @@ import { matchRoute } from '../routes/match';
 import type { Route } from '../routes/route';
 import { SESSION_PATTERN } from '../sessions/sessions';
 import type { AssertionPathRule } from '../settings/assertion-path-rule';
+import type { AssertionAccessRule } from '../settings/assertion-access-rule';
+import { assertionAccessFault } from './assertion-access';
 import { assertionPathFault } from './assertion-path';
 import type { ReplayGuard } from './replay-guard';
 import { splitTarget, type RawRequest, type UpgradeRequest } from './upgrade-request';
@@ -28,6 +30,7 @@ export interface AdmissionPolicy extends CallerPolicy {
   readonly routes: readonly Route[];
   readonly names: RedisNames;
   readonly assertionPath: AssertionPathRule;
+  readonly assertionAccess: AssertionAccessRule;
   readonly replayGuard: ReplayGuard;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonicMs: () => number;
@@ -61,6 +64,8 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if ('outcome' in caller) return refused(caller, route);
   const elsewhere = assertionPathFault(caller, match.path, policy.assertionPath);
   if (elsewhere !== undefined) return refused(elsewhere, route, caller);
+  const undecided = assertionAccessFault(caller, policy.assertionAccess);
+  if (undecided !== undefined) return refused(undecided, route, caller);
   const asked = route.session ? readSession(request.query) : undefined;
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;

@@ -10,9 +10,11 @@ import type { Route } from '../routes/route';
 import { MessageAllowance } from './message-allowance';
 import type { MessageTimeout } from './message-timeout';
 import { RateLimiter, type MessageRate } from './rate-limiter';
+import { isSyncStep1 } from './sync-step';
 import {
   answerText,
   isPing,
+  readOnly,
   receive,
   refuse,
   tooMany,
@@ -64,6 +66,9 @@ export type MessageMetrics = Pick<RouteMetrics, 'traffic' | 'messageRefused' | '
 /** Where a client is in the message that it sends. */
 export type MessageFrames = Pick<MessageTimeout, 'takeContinuations' | 'restart'>;
 
+/** How often a reader may ask: each peer answers to all, and the answers are charged to the peers. */
+const QUESTION_RATE: MessageRate = { perSecond: 1, burst: 10 };
+
 /** Why a message is not taken, and whether its sender is to be closed. */
 interface Overrun {
   readonly over: RefusedBytes;
@@ -85,6 +90,8 @@ export class MessageHandler {
   /** Made with the first message that a rate is asked about. */
   #allowance: MessageAllowance | undefined;
   #account: ByteAccount | undefined;
+  /** Made with a reader's first question. */
+  #questions: RateLimiter | undefined;
   #pending = 0;
   #onFinished: (() => void) | undefined;
 
@@ -118,6 +125,10 @@ export class MessageHandler {
     const overrun = this.#judge(bytes);
     if (overrun !== undefined) {
       this.#refuse(payload.length, overrun, () => refuse(payload, binary, this.#sender, overrun.over));
+      return;
+    }
+    if (this.#sender.isReader && !this.#mayAsk(payload, binary)) {
+      this.#refuseReader(payload, binary);
       return;
     }
     const answered = receive(payload, binary, this.#sender, sink, now());
@@ -190,6 +201,25 @@ export class MessageHandler {
     this.#account = owners.join(tenantId, userId);
     this.#allowance = new MessageAllowance(this.#rateLimiter, owners.rates.socket, this.#account);
     return this.#allowance;
+  }
+
+  /** Whether a reader's message asks its peers for what it missed, and changes nothing (PROTOCOL.md §3). */
+  #mayAsk(payload: Buffer, binary: boolean): boolean {
+    if (this.#route.readersMayAsk !== 'yjs' || !binary || !isSyncStep1(payload)) return false;
+    this.#questions ??= new RateLimiter(QUESTION_RATE);
+    return this.#questions.take(this.#context.monotonicMs()) === 'taken';
+  }
+
+  /** The parser of a plain client that sends binary messages may take no text: it gets its sign of life instead. */
+  #refuseReader(payload: Buffer, binary: boolean): void {
+    this.#metrics.bytesRefused('read_only', payload.length);
+    const answer = readOnly(payload, binary, this.#sender);
+    if (this.#sender.bridgeV1 || !binary) {
+      this.#answer(answer);
+      return;
+    }
+    this.#metrics.messageRefused('READ_ONLY');
+    this.#echoWhenQuiet(payload, binary);
   }
 
   /** Over its tenant's share of the command stream a client floods as it would over its own rate. */

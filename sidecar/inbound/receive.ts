@@ -52,6 +52,8 @@ export interface MessageSink {
 /** The sender of a message, as much of it as its route needs. */
 export interface Sender {
   readonly messages: MessagePolicy;
+  /** Whether it may only listen (PROTOCOL.md §1). */
+  readonly isReader: boolean;
   /** Whether a command's id counts once a session (PROTOCOL.md §5). */
   readonly bridgeV1: boolean;
   readonly origin: CommandOrigin;
@@ -117,6 +119,12 @@ export function refuse(
   if (messages === 'refuse') return refusedMessage('READ_ONLY', 'this route takes no messages');
   const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
   return tooMany(over, id);
+}
+
+/** The answer to a reader's message, whatever it is. */
+export function readOnly(payload: Buffer, binary: boolean, { messages }: Sender): Answer {
+  const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
+  return refusedMessage('READ_ONLY', 'you may read here, and not write', id);
 }
 
 const TOO_MANY: Readonly<Partial<Record<RefusedBytes, string>>> & { readonly message_rate: string } = {

@@ -6,7 +6,8 @@ import {
   placeholders,
   type ChannelTemplate,
 } from './channel-template';
-import type { RouteEntry, Route, PathSegment } from './route';
+import { paramNames, parsePathTemplate, type PathTemplate } from '../../protocol/path-template';
+import type { RouteEntry, Route } from './route';
 import { HEALTH_PATH } from './health-path';
 
 /** A table that cannot be served. The message names the entry and what was expected. */
@@ -15,9 +16,6 @@ export class RouteError extends Error {
   readonly code = 'ERR_ROUTE_INVALID';
 }
 
-const PATH_PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
-// RFC 3986 §3.3: what a path segment may hold without percent-encoding.
-const PATH_LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
 /** The beginning of the names of the bridge's own channels and keys. */
 const OWN_NAMES = 'ws';
 const OWN_PLACEHOLDERS = ['tenant', 'user', 'session'];
@@ -42,8 +40,8 @@ export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] 
 function compileRoute(entry: RouteEntry): Route {
   if (entry.path === HEALTH_PATH)
     throw fault(entry, `expected another path: ${HEALTH_PATH} is the bridge's own`);
-  const segments = compilePath(entry);
-  const params = segments.flatMap((segment) => ('param' in segment ? [segment.param] : []));
+  const template = compilePath(entry);
+  const params = paramNames(template);
   const twice = params.find((param, index) => params.indexOf(param) < index);
   if (twice !== undefined) throw fault(entry, `expected each path parameter once, got {${twice}} twice`);
   const own = params.find((param) => OWN_PLACEHOLDERS.includes(param));
@@ -64,6 +62,10 @@ function compileRoute(entry: RouteEntry): Route {
   const channels = entry.channels.map((text) => compileName(entry, 'channel', text, known));
   const initial = compileInitial(entry, known);
   const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
+  const { readersMayAsk } = entry;
+  if (readersMayAsk !== undefined && messages !== 'relay') {
+    throw fault(entry, `expected "readersMayAsk" only beside "messages": "relay", got "${messages}"`);
+  }
   if (echoAfterSeconds > 0 && messages !== 'relay') {
     throw fault(entry, `expected "echoAfterSeconds" only beside "messages": "relay", got "${messages}"`);
   }
@@ -71,21 +73,14 @@ function compileRoute(entry: RouteEntry): Route {
     .filter(isShared)
     .map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
-  const policies = { messages, session, slowConsumer, echoAfterMs, maxMessageBytes };
-  return Object.freeze({ name, segments, channels, initial, sharedChannels, ...policies });
+  const policies = { messages, session, slowConsumer, echoAfterMs, readersMayAsk, maxMessageBytes };
+  return Object.freeze({ name, template, channels, initial, sharedChannels, ...policies });
 }
 
-function compilePath(entry: RouteEntry): readonly PathSegment[] {
-  const [root, ...rest] = entry.path.split('/');
-  const segments = rest.map((segment): PathSegment | undefined => {
-    const param = PATH_PARAM.exec(segment)?.[1];
-    if (param !== undefined) return { param };
-    return PATH_LITERAL.test(segment) ? { literal: segment } : undefined;
-  });
-  if (root !== '' || !segments.every((segment) => segment !== undefined)) {
-    throw fault(entry, `expected a path of literal segments and {param}s, got ${quoted(entry.path)}`);
-  }
-  return segments;
+function compilePath(entry: RouteEntry): PathTemplate {
+  const template = parsePathTemplate(entry.path);
+  if (template !== undefined) return template;
+  throw fault(entry, `expected a path of literal segments and {param}s, got ${quoted(entry.path)}`);
 }
 
 function compileInitial(entry: RouteEntry, known: ReadonlySet<string>): ChannelTemplate | undefined {

@@ -53,6 +53,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Beside `relay` only: a plain client that was sent nothing for so many seconds gets its own next message back. 0 for never, 3600 at most. Needed by y-websocket, which closes a connection on which it hears nothing for 30 seconds.',
     ),
+  readersMayAsk: z
+    .enum(['yjs'])
+    .optional()
+    .describe(
+      "Beside `relay` only: a question that is relayed for readers, too (PROTOCOL.md, section 3). `yjs` is y-protocols' sync step 1, with which a client asks the peers for the document. Without it a reader sees only what others write while it is there.",
+    ),
   maxMessageBytes: z
     .int()
     .min(1)

@@ -1,3 +1,4 @@
+import type { PathTemplate } from '../../protocol/path-template';
 import type { ChannelTemplate } from './channel-template';
 
 /** A route's policy for messages from the client. */
@@ -15,6 +16,9 @@ export type SlowConsumerPolicy =
   | 'close'
   /** Frames that it was not sent yet are dropped for the newest: for routes whose every frame says all. */
   | 'latest';
+
+/** Messages that ask for something and change nothing: `yjs` is y-protocols' sync step 1. */
+export type ReaderQuestions = 'yjs';
 
 /** A route as an operator writes it. */
 export interface RouteEntry {
@@ -36,6 +40,8 @@ export interface RouteEntry {
    * 0, the default, for never.
    */
   readonly echoAfterSeconds?: number | undefined;
+  /** On a route that relays: the questions of readers that are relayed all the same; none by default. */
+  readonly readersMayAsk?: ReaderQuestions | undefined;
   /** Largest message from a client, in bytes; that of the setting for `messages` by default. */
   readonly maxMessageBytes?: number | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
@@ -75,13 +81,15 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
     session: false,
     // y-websocket takes 30 seconds without a message for a dead connection, and renews its awareness every 15.
     echoAfterSeconds: 10,
+    // No bridge keeps a document: who may not ask the peers for it never sees it.
+    readersMayAsk: 'yjs',
   },
 ];
 
 /** A route ready to match. */
 export interface Route {
   readonly name: string;
-  readonly segments: readonly PathSegment[];
+  readonly template: PathTemplate;
   readonly channels: readonly ChannelTemplate[];
   /** The key of the state of its one channel. */
   readonly initial: ChannelTemplate | undefined;
@@ -89,10 +97,9 @@ export interface Route {
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly echoAfterMs: number;
+  readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
   /** Those of {@link channels}, and {@link initial}, whose messages every tenant's users get. */
   readonly sharedChannels: readonly string[];
 }
-
-export type PathSegment = { readonly literal: string } | { readonly param: string };

@@ -2,6 +2,7 @@ import { KeyError, MIN_SECRET_BYTES, parsePublicKey } from '../../protocol/keys'
 import { row, type Row } from './row';
 import { ownHeaderFault } from '../../protocol/header-names';
 import { DEFAULT_HEADER_NAMES } from '../../protocol/headers';
+import { ASSERTION_ACCESS_RULES, readAssertionAccessRule } from './assertion-access-rule';
 import { ASSERTION_PATH_RULES, readAssertionPathRule } from './assertion-path-rule';
 
 /** The keys that verify assertions (at least one is required), and where assertions count. */
@@ -27,6 +28,16 @@ export const ASSERTION_ROWS = {
     {
       description:
         'checked: an assertion counts for its own path, or for every one if it names none; required: it must name one; ignored: for every one',
+    },
+  ),
+  assertionAccess: row(
+    'BRIDGE_ASSERTION_ACCESS',
+    'checked',
+    `one of ${ASSERTION_ACCESS_RULES.join(', ')}`,
+    readAssertionAccessRule,
+    {
+      description:
+        'checked: an assertion that says no access counts as write; required: it must say one, so that rules of the gatekeeper (authorization) decided every upgrade',
     },
   ),
 } as const;

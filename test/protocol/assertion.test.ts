@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeProtectedHeader, SignJWT } from 'jose';
+import type { Access } from '../../protocol/access';
 import {
   AssertionError,
   signAssertion,
@@ -53,6 +54,35 @@ describe('an assertion', () => {
       iat: NOW,
       exp: NOW + 30,
     });
+  });
+
+  it.each(['read', 'write'] as const)('says the access that rules decided: %s', async (access) => {
+    const jws = await signAssertion({ ...caller, access }, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [key], NOW)).resolves.toMatchObject({ access });
+  });
+
+  it('of a reader has a type of its own, which a bridge that knows no readers refuses', async () => {
+    const typOf = async (access: Access | undefined) =>
+      decodeProtectedHeader(await signAssertion({ ...caller, access }, key, NOW, 'j')).typ;
+    expect(await typOf(undefined)).toBe('gateway-assertion+jwt');
+    expect(await typOf('write')).toBe('gateway-assertion+jwt');
+    expect(await typOf('read')).toBe('gateway-reader-assertion+jwt');
+  });
+
+  it.each([
+    ['gateway-assertion+jwt', 'read'],
+    ['gateway-reader-assertion+jwt', 'write'],
+    ['gateway-reader-assertion+jwt', undefined],
+    ['gateway-assertion+jwt', 'admin'],
+    ['gateway-assertion+jwt', ''],
+    ['gateway-assertion+jwt', null],
+    ['gateway-assertion+jwt', true],
+    ['gateway-assertion+jwt', ['read']],
+    ['gateway-reader-assertion+jwt', 'READ'],
+    ['gateway-reader-assertion+jwt', ['read']],
+  ])('of type %s is refused with the access %j', async (typ, access) => {
+    const jws = await sign({ ...claims, access }, { typ });
+    await expect(verifyAssertion(jws, [key], NOW)).rejects.toThrow(AssertionError);
   });
 
   it('with a shared secret is byte for byte what jose signs, with a key id and without', async () => {

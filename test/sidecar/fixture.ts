@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
+import type { Access } from '../../protocol/access';
 import { signAssertion, type AssertedCaller } from '../../protocol/assertion';
 import { CONTROL_FRAME_PREFIX, type ControlFrame, type ReadyFrame } from '../../protocol/frames';
 import { importSecret } from '../../protocol/keys';
@@ -71,6 +72,8 @@ export interface Caller {
   readonly exp?: number;
   /** What the assertion counts for; every path by default, as an older gatekeeper signs it. */
   readonly path?: string;
+  /** What rules decided; nothing by default. */
+  readonly access?: Access;
 }
 
 /** The headers that the gatekeeper sets for a caller, as bytes that Node's client takes (latin1). */
@@ -83,6 +86,7 @@ export async function headersFor(caller: Caller, nowMs = Date.now()): Promise<Re
     tokenJti: caller.jti,
     tokenExp: caller.exp ?? nowMs / 1000 + 900,
     path: caller.path,
+    access: caller.access,
   };
   const key = await importSecret(SECRET, 'HS256');
   const assertion = await signAssertion(asserted, key, nowMs / 1000, randomUUID());

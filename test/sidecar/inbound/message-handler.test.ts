@@ -48,13 +48,17 @@ class FakeClient implements MessageClient {
 }
 
 /** The messages of one client of a route that does this with them, and what becomes of them. */
-function handling(messages: MessagePolicy, { perSecond = 1000, senderId = Buffer.alloc(16, 1) } = {}) {
+function handling(
+  messages: MessagePolicy,
+  { perSecond = 1000, senderId = Buffer.alloc(16, 1), isReader = false, bridgeV1 = true } = {},
+) {
   const client = new FakeClient();
   const route = ROUTES.find((other) => other.messages === messages);
   if (route === undefined) throw new Error(`expected a default route with ${messages}`);
   const sender: Sender = {
     messages,
-    bridgeV1: true,
+    isReader,
+    bridgeV1,
     origin: { tenantId: 'acme', userId: 'alice', roles: [], session: 's', requestId: 'r1', trace: undefined },
     channel: 'acme:collaboration:d1',
     senderId,
@@ -263,5 +267,21 @@ describe('a message', () => {
     await arrive();
     handler.release();
     expect(byteOwners.relay.inUse).toBe(0);
+  });
+});
+
+describe('a plain reader that sends binary messages alone', () => {
+  it('gets no answer, which its parser might not take, and its own message back when it hears nothing', () => {
+    const { client, handler, state } = handling('relay', { isReader: true, bridgeV1: false });
+    client.heardAtMs = 1;
+    void handler.take(Buffer.of(1, 2), true);
+    expect([client.sent, client.echoed]).toEqual([[], []]);
+    client.heardAtMs = 0;
+    void handler.take(Buffer.of(1, 3), true);
+    expect([client.sent, client.echoed]).toEqual([[], ['\u0001\u0003']]);
+    expect(state.refusedBytes).toEqual([
+      ['read_only', 2],
+      ['read_only', 2],
+    ]);
   });
 });

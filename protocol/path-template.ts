@@ -1,0 +1,75 @@
+/** A segment of a path between two slashes: as it stands, or a whole parameter. */
+export type PathSegment = { readonly literal: string } | { readonly param: string };
+
+/** A path with `{param}` for a whole segment: `/ws/bi/dashboards/{id}`. */
+export type PathTemplate = readonly PathSegment[];
+
+/** The values of a path's parameters by name, each percent-decoded once. */
+export type PathParams = Readonly<Record<string, string>>;
+
+/** Bytes of UTF-8 in one parameter, at most. */
+export const MAX_PARAM_BYTES = 256;
+
+const PARAM = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
+// RFC 3986 §3.3: what a path segment may hold without percent-encoding.
+const LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
+
+/** Parses a template. @returns undefined for what is none */
+export function parsePathTemplate(text: string): PathTemplate | undefined {
+  const [root, ...rest] = text.split('/');
+  const segments = rest.map((segment): PathSegment | undefined => {
+    const param = PARAM.exec(segment)?.[1];
+    if (param !== undefined) return { param };
+    return LITERAL.test(segment) ? { literal: segment } : undefined;
+  });
+  if (root !== '' || !segments.every((segment) => segment !== undefined)) return undefined;
+  return segments;
+}
+
+/** The names of a template's parameters, in their order. */
+export function paramNames(template: PathTemplate): readonly string[] {
+  return template.flatMap((segment) => ('param' in segment ? [segment.param] : []));
+}
+
+/** The segments of a path in its one spelling (path.ts); undefined for one that does not begin with a slash. */
+export function pathSegments(path: string): readonly string[] | undefined {
+  const [root, ...segments] = path.split('/');
+  return root === '' ? segments : undefined;
+}
+
+/** Whether these segments have a template's shape, whatever stands in the places of its parameters. */
+export function fitsTemplate(template: PathTemplate, segments: readonly string[]): boolean {
+  if (segments.length !== template.length) return false;
+  for (let index = 0; index < template.length; index += 1) {
+    const segment = template[index];
+    if (segment !== undefined && 'literal' in segment && segment.literal !== segments[index]) return false;
+  }
+  return true;
+}
+
+/**
+ * The parameters of segments that fit a template.
+ * @returns `malformed` when one is not percent-encoded UTF-8; `nowhere` when one is empty or has more than {@link MAX_PARAM_BYTES}
+ */
+export function paramsOf(
+  template: PathTemplate,
+  segments: readonly string[],
+): PathParams | 'malformed' | 'nowhere' {
+  const params: Record<string, string> = {};
+  for (const [index, segment] of template.entries()) {
+    if (!('param' in segment)) continue;
+    const value = percentDecode(segments[index] ?? '');
+    if (value === undefined) return 'malformed';
+    if (value === '' || Buffer.byteLength(value) > MAX_PARAM_BYTES) return 'nowhere';
+    params[segment.param] = value;
+  }
+  return params;
+}
+
+function percentDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
