@@ -8,7 +8,18 @@ export const ARROWS = {
   redis: [],
 
   plugin: [
-    ...['config', 'decision', 'keys', 'lib', 'metrics', 'request', 'schema', 'store', 'token'].map(ofPlugin),
+    ...[
+      'config',
+      'consumer',
+      'decision',
+      'keys',
+      'lib',
+      'metrics',
+      'request',
+      'schema',
+      'store',
+      'token',
+    ].map(ofPlugin),
     ...['protocol', 'stdio'],
   ],
   'plugin/lib': ['stdio'],
@@ -19,12 +30,23 @@ export const ARROWS = {
   'plugin/keys': ['plugin/config', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/token': ['plugin/config', 'plugin/keys', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/store': ['plugin/config', 'plugin/lib', 'plugin/metrics', 'plugin/schema', 'protocol', 'redis'],
-  'plugin/decision': [...['config', 'lib', 'request', 'store', 'token'].map(ofPlugin), ...['protocol']],
+  'plugin/consumer': [...['config', 'lib', 'request', 'token'].map(ofPlugin), 'protocol'],
+  'plugin/decision': [
+    ...['config', 'consumer', 'lib', 'request', 'store', 'token'].map(ofPlugin),
+    ...['protocol'],
+  ],
   'plugin/admin': ['plugin/metrics', 'protocol'],
-  'plugin/server/protobuf': ['plugin', 'plugin/request'],
-  'plugin/server': ['plugin', 'plugin/request', 'plugin/schema', 'plugin/server/protobuf', 'protocol'],
+  'plugin/server/protobuf': ['plugin', 'plugin/consumer', 'plugin/request'],
+  'plugin/server': [
+    'plugin',
+    'plugin/consumer',
+    'plugin/request',
+    'plugin/schema',
+    'plugin/server/protobuf',
+    'protocol',
+  ],
   'plugin/verify': [
-    ...['config', 'decision', 'request', 'schema', 'store'].map(ofPlugin),
+    ...['config', 'consumer', 'decision', 'request', 'schema', 'store'].map(ofPlugin),
     ...['plugin', 'protocol', 'redis', 'stdio'],
   ],
   'plugin/bin': [
@@ -83,7 +105,7 @@ export const ARROWS = {
   'kong-stand-in/http': ['kong-stand-in/declarative', 'kong-stand-in/lib'],
   'kong-stand-in/plugin-config': ['kong-stand-in/declarative', 'kong-stand-in/lib'],
   'kong-stand-in/rpc': ['http', 'lib', 'plugin-config'].map(ofStandIn),
-  'kong-stand-in/pdk': ['kong-stand-in/http', 'kong-stand-in/lib'],
+  'kong-stand-in/pdk': ['declarative', 'http', 'lib'].map(ofStandIn),
   'kong-stand-in/msgpack': ['http', 'lib', 'pdk', 'plugin-config', 'rpc'].map(ofStandIn),
   'kong-stand-in/protobuf': ['http', 'lib', 'pdk', 'plugin-config', 'rpc'].map(ofStandIn),
   'kong-stand-in': ['declarative', 'http', 'lib', 'msgpack', 'plugin-config', 'protobuf', 'rpc'].map(

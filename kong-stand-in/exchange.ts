@@ -4,6 +4,8 @@ import type { Client } from './http/client';
 import type { Service } from './declarative/entities';
 import { HeaderList } from './lib/header-list';
 import type { Log } from './lib/log';
+import type { LuaTable } from './lib/lua';
+import { logEntry } from './http/log-entry';
 import type { GatewayRequest } from './http/request';
 import { ownHeaders, relayedHeaders } from './http/response-headers';
 import type { Match } from './http/router';
@@ -19,6 +21,7 @@ export interface ExchangeOptions {
   readonly worker: Worker;
   readonly resolve: ResolveMap;
   readonly log: Log;
+  readonly onRequestOver: (entry: LuaTable) => void;
   /** 32 hex digits, new each time. */
   readonly newRequestId: () => string;
   /** Milliseconds of a clock. */
@@ -67,8 +70,9 @@ class Exchange {
     const request = this.#toRequest(match, host);
     const answer = await this.#options.worker.access(request);
     if (gone.aborted) return;
-    if (answer === undefined) await this.#proxy(request, match.prefix);
-    else this.#send(answer, request.responseHeaders);
+    const status = answer === undefined ? await this.#proxy(request, match.prefix) : answer.status;
+    if (answer !== undefined) this.#send(answer, request.responseHeaders);
+    this.#options.onRequestOver(logEntry(request, status));
   }
 
   #toRequest(match: Match, host: string): GatewayRequest {
@@ -83,6 +87,8 @@ class Exchange {
       nginxRequestId: this.#options.newRequestId(),
       route: match.route,
       service: match.service,
+      consumers: this.#options.worker.consumers,
+      ...{ consumer: undefined, credential: undefined },
       shared: new Map(),
       serializeValues: new Map(),
       clientGone: this.#client.gone,
@@ -94,11 +100,12 @@ class Exchange {
     };
   }
 
-  async #proxy(request: GatewayRequest, prefix: string | undefined): Promise<void> {
+  /** Resolves with the answer's status once it is relayed, and the tunnel behind a 101 closed. */
+  async #proxy(request: GatewayRequest, prefix: string | undefined): Promise<number> {
     const { service, method } = request;
     if (service === undefined) {
       this.#send(errorAnswer(503, this.#errorContext, 'no Service found with those values'));
-      return;
+      return 503;
     }
     const body = await readBody(this.#client.incoming);
     const result = await callUpstream({
@@ -108,15 +115,15 @@ class Exchange {
       headers: upstreamHeaders(request, service, prefix, body?.length),
       clientGone: this.#client.gone,
     });
-    if (result.kind === 'failed') this.#fail(result.reason, result.detail);
-    else this.#relay(request, service, result);
+    if (result.kind === 'failed') return this.#fail(result.reason, result.detail);
+    return this.#relay(request, service, result);
   }
 
-  #relay(
+  async #relay(
     request: GatewayRequest,
     service: Service,
     result: Exclude<UpstreamResult, { kind: 'failed' }>,
-  ): void {
+  ): Promise<number> {
     const headers = relayedHeaders({
       upstream: HeaderList.fromRaw(result.response.rawHeaders).lines,
       plugins: request.responseHeaders,
@@ -126,22 +133,24 @@ class Exchange {
     });
     if (result.kind === 'response') {
       this.#client.relay(result.response, headers);
-      return;
+      return result.response.statusCode ?? 0;
     }
     const socket = this.#client.upgrade(headers);
     if (socket === undefined) {
       result.socket.destroy();
-      this.#fail('broken', 'it upgraded a connection whose client named no upgrade in Connection');
-      return;
+      return this.#fail('broken', 'it upgraded a connection whose client named no upgrade in Connection');
     }
     if (result.head.length > 0) result.socket.unshift(result.head);
     const { read_timeout: readTimeoutMs, write_timeout: writeTimeoutMs } = service;
-    void joinTunnel({ client: socket, upstream: result.socket, readTimeoutMs, writeTimeoutMs });
+    await joinTunnel({ client: socket, upstream: result.socket, readTimeoutMs, writeTimeoutMs });
+    return 101;
   }
 
-  #fail(reason: UpstreamFailure, detail: string): void {
+  #fail(reason: UpstreamFailure, detail: string): number {
     this.#options.log('err', `upstream ${reason}: ${detail}`);
-    if (!this.#client.gone.aborted) this.#send(failureAnswer(reason, this.#errorContext));
+    const answer = failureAnswer(reason, this.#errorContext);
+    if (!this.#client.gone.aborted) this.#send(answer);
+    return answer.status;
   }
 
   #send(own: Answer, plugins = new HeaderList()): void {

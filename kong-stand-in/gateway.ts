@@ -8,6 +8,7 @@ import { httpClient, upgradeClient, type Client } from './http/client';
 import { parseDeclaration } from './declarative/file';
 import { serve } from './exchange';
 import type { Log } from './lib/log';
+import type { LuaTable } from './lib/lua';
 import { pluginConfig } from './plugin-config/config';
 import { queryPlugin } from './plugin-config/plugin-dump';
 import { PRODUCT } from './lib/product';
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   readonly workers?: number;
   /** Takes what Kong would write to its error log. Default: nothing is written. */
   readonly log?: Log;
+  /** Takes what Kong's log plugins would write of each request that had a route, once it is over: byte strings. */
+  readonly onRequestOver?: (entry: LuaTable) => void;
 }
 
 /** A gateway that is listening. */
@@ -101,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     serve(client, {
       worker: generations.pick(),
       resolve: options.resolve ?? {},
-      log,
+      ...{ log, onRequestOver: options.onRequestOver ?? (() => undefined) },
       newRequestId: () => randomBytes(16).toString('hex'),
       now: () => performance.now(),
     }).catch((cause: unknown) => {

@@ -1,5 +1,5 @@
 import { raisedAnswer, type Answer } from './http/answer';
-import type { DeclaredPlugin, Declaration } from './declarative/entities';
+import type { Consumer, DeclaredPlugin, Declaration } from './declarative/entities';
 import type { Log } from './lib/log';
 import { LuaError } from './lib/lua';
 import { MsgpackClient } from './msgpack/client';
@@ -34,6 +34,7 @@ export interface WorkerOptions {
 /** One of Kong's workers: its own connections to the plugin server and its own instances. */
 export class Worker {
   readonly route: Router;
+  readonly consumers: readonly Consumer[];
   readonly #client: PluginServerClient;
   readonly #log: Log;
   readonly #plugins: readonly ConfiguredPlugin[];
@@ -44,6 +45,7 @@ export class Worker {
     const { declaration, info, socketPath, timeoutMs, log } = options;
     this.#log = log;
     this.route = createRouter(declaration);
+    this.consumers = declaration.consumers;
     const Client = info.protocol === 'ProtoBuf:1' ? ProtobufClient : MsgpackClient;
     const onReset = options.resetEverywhere;
     this.#client = new Client({ pluginName: info.name, socketPath, timeoutMs, log, onReset });

@@ -44,6 +44,18 @@ export interface Route {
   readonly ws_id: string;
 }
 
+/** A consumer, with Kong's field names (kong/db/schema/entities/consumers.lua). */
+export interface Consumer {
+  readonly id: string;
+  readonly username: string | null;
+  readonly custom_id: string | null;
+  readonly tags: readonly string[] | null;
+  /** Seconds since the epoch. */
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly ws_id: string;
+}
+
 /** A plugin's configuration as it was declared: not yet checked against the plugin's schema. */
 export interface DeclaredPlugin {
   readonly id: string;
@@ -64,6 +76,7 @@ export interface Declaration {
   readonly services: readonly Service[];
   readonly routes: readonly Route[];
   readonly plugins: readonly DeclaredPlugin[];
+  readonly consumers: readonly Consumer[];
 }
 
 /** A configuration that Kong would not start with, or that the stand-in cannot serve. */

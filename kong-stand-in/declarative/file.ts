@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DEFAULT_WORKSPACE_ID, entityId, pluginId } from './ids';
 import {
   DeclarationError,
+  type Consumer,
   type Declaration,
   type DeclaredPlugin,
   type Route,
@@ -65,6 +66,17 @@ const serviceSchema = z.strictObject({
   tags,
 });
 
+const consumerSchema = z
+  .strictObject({
+    id: name.optional(),
+    username: name.nullish(),
+    custom_id: name.nullish(),
+    tags,
+  })
+  .refine(({ username, custom_id: customId }) => (username ?? customId ?? null) !== null, {
+    message: "at least one of these fields must be non-empty: 'custom_id', 'username'",
+  });
+
 const fileSchema = z.strictObject({
   _format_version: z.enum(['3.0', '2.1', '1.1']),
   _transform: z.literal(true).optional(),
@@ -72,6 +84,7 @@ const fileSchema = z.strictObject({
   services: z.array(serviceSchema).default([]),
   routes: z.array(routeSchema).default([]),
   plugins: z.array(pluginSchema).default([]),
+  consumers: z.array(consumerSchema).default([]),
 });
 
 type DeclaredService = z.infer<typeof serviceSchema>;
@@ -95,6 +108,9 @@ export function parseDeclaration(text: string, nowSeconds: number): Declaration 
   });
   file.plugins.forEach((plugin, i) => {
     gathered.addPlugin(plugin, {}, `plugins[${i}]`);
+  });
+  file.consumers.forEach((consumer, i) => {
+    gathered.addConsumer(consumer, `consumers[${i}]`);
   });
   return gathered;
 }
@@ -124,6 +140,7 @@ class Gathered implements Declaration {
   readonly services: Service[] = [];
   readonly routes: Route[] = [];
   readonly plugins: DeclaredPlugin[] = [];
+  readonly consumers: Consumer[] = [];
   readonly #nowSeconds: number;
 
   constructor(nowSeconds: number) {
@@ -133,11 +150,7 @@ class Gathered implements Declaration {
   addService(declared: DeclaredService, at: string): void {
     const { url, routes, plugins, ...fields } = declared;
     const id = declared.id ?? entityId('services', declared.name ?? at);
-    const stamps = {
-      created_at: this.#nowSeconds,
-      updated_at: this.#nowSeconds,
-      ws_id: DEFAULT_WORKSPACE_ID,
-    };
+    const stamps = this.#stamps();
     const target = url === undefined ? ownTarget(fields, at) : urlTarget(url);
     const name = declared.name ?? null;
     this.services.push({ ...fields, ...target, ...stamps, id, name, tags: declared.tags ?? null });
@@ -156,11 +169,7 @@ class Gathered implements Declaration {
       throw new DeclarationError(`${at}: must set one of 'methods', 'hosts', 'paths'`);
     const id = declared.id ?? entityId('routes', declared.name ?? at);
     const owner = serviceId ?? this.#find(this.services, service, `${at}.service`);
-    const stamps = {
-      created_at: this.#nowSeconds,
-      updated_at: this.#nowSeconds,
-      ws_id: DEFAULT_WORKSPACE_ID,
-    };
+    const stamps = this.#stamps();
     this.routes.push({
       ...fields,
       ...stamps,
@@ -182,6 +191,20 @@ class Gathered implements Declaration {
     const { name: pluginName, enabled, protocols: served } = entry;
     const common = { id, name: pluginName, enabled, protocols: served, routeId, serviceId, at };
     this.plugins.push({ ...common, instance_name: entry.instance_name ?? null, config: entry.config ?? {} });
+  }
+
+  addConsumer(declared: z.infer<typeof consumerSchema>, at: string): void {
+    const { username = null, custom_id = null, tags: consumerTags = null } = declared;
+    const id = declared.id ?? entityId('consumers', username ?? at);
+    const isTaken = this.consumers.some(
+      (other) => other.id === id || (username !== null && other.username === username),
+    );
+    if (isTaken) throw new DeclarationError(`${at}: uniqueness violation: the consumer is there already`);
+    this.consumers.push({ id, username, custom_id, tags: consumerTags, ...this.#stamps() });
+  }
+
+  #stamps(): { readonly created_at: number; readonly updated_at: number; readonly ws_id: string } {
+    return { created_at: this.#nowSeconds, updated_at: this.#nowSeconds, ws_id: DEFAULT_WORKSPACE_ID };
   }
 
   #find(

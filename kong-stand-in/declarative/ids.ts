@@ -7,7 +7,7 @@ export const DEFAULT_WORKSPACE_ID = '0dc6f45b-8f8d-40d2-a504-473544ee190b';
 const ENTITIES_NAMESPACE = 'fd02801f-0957-4a15-a55a-c8d9606f30b5';
 
 /** The id that Kong gives to a named entity of a declarative configuration. */
-export function entityId(kind: 'services' | 'routes', name: string): string {
+export function entityId(kind: 'services' | 'routes' | 'consumers', name: string): string {
   return uuidV5(uuidV5(ENTITIES_NAMESPACE, kind), name);
 }
 

@@ -7,8 +7,11 @@ const REDACTED = ['authorization', 'proxy-authorization'];
 /** lua-nginx-module reads 100 headers and arguments unless told otherwise. */
 const MAX_ITEMS = 100;
 
-/** The part of `kong.log.serialize` (kong/pdk/log.lua) that says what the client asked for: what log plugins write. */
-export function logEntry(request: GatewayRequest): LuaTable {
+/**
+ * The part of `kong.log.serialize` (kong/pdk/log.lua) that says what the client asked for and got: what log plugins write.
+ * @param status of the answer
+ */
+export function logEntry(request: GatewayRequest, status: number): LuaTable {
   const headers: Record<string, LuaValue> = { ...request.headers.toTable(MAX_ITEMS) };
   for (const name of REDACTED) if (headers[name] !== undefined) headers[name] = 'REDACTED';
   const { target, query, upstreamPath, kongRequestId } = request;
@@ -21,10 +24,22 @@ export function logEntry(request: GatewayRequest): LuaTable {
       method: request.method,
       headers,
     },
+    response: { status },
+    ...authenticated(request),
     upstream_uri: query === '' ? upstreamPath : `${upstreamPath}?${query}`,
   };
   for (const [key, value] of request.serializeValues) setAt(entry, key.split('.'), value);
   return entry;
+}
+
+/** `build_authenticated_entity`, and the consumer beside it. */
+function authenticated({ consumer, credential }: GatewayRequest): LuaTable {
+  return {
+    ...(credential && {
+      authenticated_entity: { id: credential['id'], consumer_id: credential['consumer_id'] },
+    }),
+    ...(consumer && { consumer }),
+  };
 }
 
 /** `edit_result`: each dot of a key leads into a table, which is made where there is none. */

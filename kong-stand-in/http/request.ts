@@ -1,6 +1,6 @@
-import type { Route, Service } from '../declarative/entities';
+import type { Consumer, Route, Service } from '../declarative/entities';
 import type { HeaderList } from '../lib/header-list';
-import type { LuaValue } from '../lib/lua';
+import type { LuaTable, LuaValue } from '../lib/lua';
 
 /** One client request while it is inside the gateway: what nginx's variables and `ngx.ctx` hold. */
 export interface GatewayRequest {
@@ -25,6 +25,8 @@ export interface GatewayRequest {
   readonly route: Route;
   /** Undefined for a route without a service, which ends in 503 after the plugins. */
   readonly service: Service | undefined;
+  /** `kong.db.consumers`. */
+  readonly consumers: readonly Consumer[];
   /** `kong.ctx.shared`. */
   readonly shared: Map<string, LuaValue>;
   /** `ngx.ctx.serialize_values`: what Kong's log plugins write in place of what they would. */
@@ -32,6 +34,10 @@ export interface GatewayRequest {
   /** Aborted when the client's socket is gone. */
   readonly clientGone: AbortSignal;
 
+  /** `ngx.ctx.authenticated_consumer`. */
+  consumer: LuaTable | undefined;
+  /** `ngx.ctx.authenticated_credential`. */
+  credential: LuaTable | undefined;
   /** The headers that go upstream, changed by plugins. */
   readonly headers: HeaderList;
   /** `$upstream_uri`, without the query. */

@@ -1,8 +1,10 @@
 import { KONG_VERSION } from '../lib/product';
 import type { LogLevel } from '../lib/log';
-import { LuaError, luaToString, toText, type LuaTable, type LuaValue } from '../lib/lua';
+import { LuaError, luaToString, toText } from '../lib/lua';
 import type { PdkFunction, PdkTable } from './call';
+import { CLIENT } from './client';
 import { checkString } from './checks';
+import { withoutNulls } from './entity';
 import { NGINX, REQUEST } from './request';
 import { RESPONSE } from './response';
 import { SERVICE_REQUEST } from './service-request';
@@ -35,17 +37,19 @@ const REST: PdkTable = {
 };
 
 /** The part of Kong's PDK that the stand-in has. */
-export const PDK: PdkTable = { ...LOG, ...REST, ...REQUEST, ...NGINX, ...SERVICE_REQUEST, ...RESPONSE };
+export const PDK: PdkTable = {
+  ...LOG,
+  ...REST,
+  ...CLIENT,
+  ...REQUEST,
+  ...NGINX,
+  ...SERVICE_REQUEST,
+  ...RESPONSE,
+};
 
 /** Functions that Kong has and the stand-in does not: asking for one is an error, never a silent nothing. */
 export function notServed(name: string): PdkFunction {
   return () => {
     throw new LuaError(`the stand-in gateway does not have ${name}`);
   };
-}
-
-/** An entity as `kong.router` hands it out. */
-function withoutNulls(entity: object): LuaTable {
-  const members = Object.entries(entity) as [string, LuaValue | null][];
-  return Object.fromEntries(members.filter((member): member is [string, LuaValue] => member[1] !== null));
 }

@@ -5,14 +5,8 @@ import { normalizePath, rawPath } from '../lib/uri';
 import type { PdkTable } from './call';
 import { checkMax, checkString } from './checks';
 
-/** `kong.request` and `kong.client` (kong/pdk/request.lua, kong/pdk/client.lua). No address is trusted (`trusted_ips`). */
+/** `kong.request` (kong/pdk/request.lua). */
 export const REQUEST: PdkTable = {
-  'kong.client.get_ip': ({ request }) => request.clientAddress,
-  'kong.client.get_forwarded_ip': ({ request }) => request.clientAddress,
-  'kong.client.get_port': ({ request }) => request.clientPort,
-  'kong.client.get_forwarded_port': ({ request }) => request.clientPort,
-  'kong.client.get_consumer': () => undefined,
-  'kong.client.get_credential': () => undefined,
   'kong.request.get_scheme': () => 'http',
   'kong.request.get_host': ({ request }) => request.host,
   'kong.request.get_port': ({ request }) => request.serverPort,

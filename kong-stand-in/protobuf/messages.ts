@@ -58,8 +58,16 @@ const ROOT = Root.fromJSON({
       read_timeout: [12, 'int32'],
       tags: [13, 'bytes', 'repeated'],
     }),
-    Consumer: message({}),
-    AuthenticatedCredential: message({}),
+    ConsumerSpec: message({ id: [1, 'bytes'], by_username: [2, 'bool'] }),
+    Consumer: message({
+      id: [1, 'bytes'],
+      created_at: [2, 'int64'],
+      username: [3, 'bytes'],
+      custom_id: [4, 'bytes'],
+      tags: [5, 'bytes', 'repeated'],
+    }),
+    AuthenticatedCredential: message({ id: [1, 'bytes'], consumer_id: [2, 'bytes'] }),
+    AuthenticateArgs: message({ consumer: [1, 'Consumer'], credential: [2, 'AuthenticatedCredential'] }),
 
     Struct: message({ fields: [1, 'FieldsEntry', 'repeated'] }),
     FieldsEntry: message({ key: [1, 'bytes'], value: [2, 'Value'] }),

@@ -30,9 +30,30 @@ export function unwrap(type: string, message: Fields): LuaValue[] {
         text(message['body']),
         message['headers'] === undefined ? undefined : fromStruct(message['headers']),
       ];
+    case 'ConsumerSpec':
+      return [text(message['id']), message['by_username'] === true];
+    case 'AuthenticateArgs':
+      return [consumer(message['consumer']), credential(message['credential'])];
     default:
       throw new LuaError(`the stand-in gateway does not take ${type} as an argument`);
   }
+}
+
+/** A message that was not sent is nil; its fields that were not sent have proto3's defaults. */
+function consumer(message: unknown): LuaTable | undefined {
+  if (message === undefined) return undefined;
+  const { id, created_at: createdAt, username, custom_id: customId, tags } = message as Fields;
+  return {
+    ...{ id: text(id), created_at: Number(createdAt ?? 0), username: text(username) },
+    custom_id: text(customId),
+    tags: ((tags ?? []) as unknown[]).map(text),
+  };
+}
+
+function credential(message: unknown): LuaTable | undefined {
+  if (message === undefined) return undefined;
+  const { id, consumer_id: consumerId } = message as Fields;
+  return { id: text(id), consumer_id: text(consumerId) };
 }
 
 /** The message that carries a PDK function's result (`pb_wrap`), or undefined for an empty frame. */
@@ -53,6 +74,8 @@ export function wrap(type: string, result: LuaValue): Fields | undefined {
       return { v: result === undefined ? undefined : toBytes(expectType('string', result) as string) };
     case 'Route':
     case 'Service':
+    case 'Consumer':
+    case 'AuthenticatedCredential':
       return result === undefined ? undefined : entity(result as LuaTable);
     default:
       return undefined;

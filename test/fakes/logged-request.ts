@@ -20,7 +20,7 @@ export interface LoggedUpgrade {
   readonly entry: string;
 }
 
-const { services, routes } = parseDeclaration(
+const { services, routes, consumers } = parseDeclaration(
   JSON.stringify({
     _format_version: '3.0',
     services: [{ name: 'ws-bridge', url: 'http://ws-bridge:8080', routes: [{ name: 'any', paths: ['/'] }] }],
@@ -43,6 +43,7 @@ export async function loggedUpgrade(
   const request: GatewayRequest = {
     ...{ method: 'GET', target, httpVersion: '1.1', clientHeaders: new HeaderList(lines) },
     ...{ clientAddress: '192.0.2.1', clientPort: 999, serverPort: 8000, host: 'gateway.example' },
+    ...{ consumers, consumer: undefined, credential: undefined },
     ...{ kongRequestId: 'kong-id', nginxRequestId: 'nginx-id', route, service: services[0] },
     ...{ shared: new Map(), serializeValues: new Map(), clientGone: new AbortController().signal },
     ...{ headers: new HeaderList(lines), responseHeaders: new HeaderList() },
@@ -54,5 +55,5 @@ export async function loggedUpgrade(
   });
   const answer = await kong.access('plugin', config as PluginConfig, request);
   kong.close();
-  return { status: answer?.status, entry: JSON.stringify(logEntry(request)) };
+  return { status: answer?.status, entry: JSON.stringify(logEntry(request, answer?.status ?? 101)) };
 }

@@ -30,6 +30,20 @@ describe('kong.yml', () => {
     });
   });
 
+  it('a consumer has the id that Kong makes of its username, unless it has one', () => {
+    const { consumers } = declare({
+      consumers: [
+        { username: 'acme', custom_id: 'c1' },
+        { id: 'b', username: 'b' },
+      ],
+    });
+    // As a real Kong 3.9.3 says in its log.
+    expect(consumers).toMatchObject([
+      { id: '5fd13671-c5c4-56df-9b22-e5e826685754', username: 'acme', custom_id: 'c1', tags: null },
+      { id: 'b', username: 'b', custom_id: null },
+    ]);
+  });
+
   it.each([
     ['http://h', 80, null],
     ['https://h', 443, null],
@@ -41,7 +55,10 @@ describe('kong.yml', () => {
 
   it.each([
     [{ servises: [] }, 'top level: the stand-in gateway does not know "servises"'],
-    [{ consumers: [] }, 'top level: the stand-in gateway does not know "consumers"'],
+    [{ upstreams: [] }, 'top level: the stand-in gateway does not know "upstreams"'],
+    [{ consumers: [{}] }, 'consumers[0]: at least one of these fields must be non-empty'],
+    [{ consumers: [{ username: 'a', acls: [] }] }, 'consumers[0]: the stand-in gateway does not know "acls"'],
+    [{ consumers: [{ username: 'a' }, { username: 'a' }] }, 'consumers[1]: uniqueness violation'],
     [{ _format_version: '9' }, '_format_version: '],
     [{ services: [{ name: 's' }] }, 'services[0].host: required field missing'],
     [{ services: [{ ...SERVICE, read_timeout: 0 }] }, 'services[0].read_timeout: '],

@@ -9,8 +9,12 @@ import { unwrap, wrap } from '../../kong-stand-in/protobuf/values';
 import type { GatewayRequest } from '../../kong-stand-in/http/request';
 import { SERVICE } from './fixture';
 
-const { services, routes } = parseDeclaration(
-  JSON.stringify({ _format_version: '3.0', services: [{ ...SERVICE, routes: [{ paths: ['/'] }] }] }),
+const { services, routes, consumers } = parseDeclaration(
+  JSON.stringify({
+    _format_version: '3.0',
+    services: [{ ...SERVICE, routes: [{ paths: ['/'] }] }],
+    consumers: [{ username: 'acme', custom_id: 'c1' }, { username: 'bücher' }],
+  }),
   7,
 );
 
@@ -25,6 +29,7 @@ function request(
     ...{ method: 'GET', target, httpVersion: '1.1', clientHeaders: headers, headers: headers.copy() },
     ...{ clientAddress: '10.0.0.1', clientPort: 999, serverPort: 8000, host: 'a.example' },
     ...{ kongRequestId: 'kong-id', nginxRequestId: 'nginx-id', route, service, shared: new Map() },
+    ...{ consumers, consumer: undefined, credential: undefined },
     serializeValues: new Map(),
     clientGone: new AbortController().signal,
     ...{ upstreamPath: '/a', query: target.split('?')[1] ?? '', upstreamHost: undefined },
@@ -108,6 +113,31 @@ describe('kong.request', () => {
       ['X-A', '2'],
     ]);
     expect(call(on, 'nginx.get_var', name)).toBe(expected);
+  });
+});
+
+// kong/pdk/client.lua
+describe('kong.client', () => {
+  const [acme, bücher] = consumers;
+
+  it('load_consumer finds by id, and by username where that was asked for', () => {
+    const found = { id: acme?.id, username: 'acme', custom_id: 'c1' };
+    expect(call(request(), 'client.load_consumer', acme?.id)).toMatchObject(found);
+    expect(call(request(), 'client.load_consumer', 'acme', true)).toMatchObject(found);
+    expect(call(request(), 'client.load_consumer', 'b\xc3\xbccher', true)).toMatchObject({ id: bücher?.id });
+    expect(call(request(), 'client.load_consumer', 'nobody', true)).toBeUndefined();
+    expect(() => call(request(), 'client.load_consumer', 'acme')).toThrow('not a uuid');
+  });
+
+  it('authenticate sets both: one that is not given is cleared', () => {
+    const on = request();
+    call(on, 'client.authenticate', { id: 'a' }, { id: 'b', consumer_id: 'a' });
+    expect(call(on, 'client.get_consumer')).toEqual({ id: 'a' });
+    expect(call(on, 'client.get_credential')).toEqual({ id: 'b', consumer_id: 'a' });
+    call(on, 'client.authenticate', { id: 'a' });
+    expect(call(on, 'client.get_credential')).toBeUndefined();
+    expect(() => call(on, 'client.authenticate')).toThrow('either credential or consumer must be provided');
+    expect(() => call(on, 'client.authenticate', 'a')).toThrow('consumer must be a table or nil');
   });
 });
 
@@ -209,6 +239,16 @@ describe('values over ProtoBuf', () => {
     [{ struct_value: { fields: [] } }, {}],
   ])('%j is %j to Kong', (value, expected) => {
     expect(struct(value)).toEqual({ k: expected });
+  });
+
+  it('fields of a consumer and of a credential that were not sent have proto3’s defaults', () => {
+    const args = { consumer: { username: Buffer.from('acme') }, credential: { id: Buffer.from('c') } };
+    const sent = decode('AuthenticateArgs', encode('AuthenticateArgs', args));
+    expect(unwrap('AuthenticateArgs', sent)).toEqual([
+      { id: '', created_at: 0, username: 'acme', custom_id: '', tags: [] },
+      { id: 'c', consumer_id: '' },
+    ]);
+    expect(unwrap('AuthenticateArgs', {})).toEqual([undefined, undefined]);
   });
 
   it.each([
