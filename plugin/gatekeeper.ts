@@ -3,12 +3,14 @@ import type { Logger } from 'pino';
 import type { TokenLocations } from './config/config';
 import { givenLocations } from './config/given-locations';
 import { hasConnectionHeaders, headersFor } from './request/connection-headers';
+import type { Consumer } from './consumer/consumer';
 import { canonicalPath } from '../protocol/path';
 import { GATEKEEPER_REFUSALS } from '../protocol/refusals';
 import { readTraceContext } from '../protocol/trace-context';
 import { Configurations, fingerprint } from './configurations';
 import { decide, type Admit, type Reject } from './decision/decide';
 import type { HeaderLists, HeaderSelection } from './request/header-selection';
+import { tellAdmitted, tellDecided, REDACTED } from './kongs-words';
 import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
@@ -105,13 +107,16 @@ export class Gatekeeper {
     const request = await readRequest(kong, ready);
     upgrade.request = request;
     if (isHealthCheck(request, ready.config)) return ready.health.answer();
-    const decision = decide(request, ready.config, ready.context, Date.now() / 1000);
+    const decision = decide(request, ready.config, ready.context, Date.now() / 1000, (username) =>
+      consumerNamed(kong, username),
+    );
     return withDeadline(decision, ready.config.decisionTimeoutMs);
   }
 
   async #admit(kong: Kong, verdict: Admit, upgrade: Upgrade): Promise<void> {
     const { upstreamHeaders: setHeaders, clearHeaders, rawQuery } = verdict;
     await change(kong, { setHeaders, clearHeaders, rawQuery }, upgrade.request?.target);
+    await tellAdmitted(kong, verdict);
     if (Object.keys(verdict.responseHeaders).length > 0)
       await kong.response.setHeaders(verdict.responseHeaders);
     decisions.inc({ outcome: verdict.outcome });
@@ -120,10 +125,10 @@ export class Gatekeeper {
   }
 
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
-    const { requestId, status, outcome, message, responseHeaders, identity } = verdict;
+    const { status, outcome, message, responseHeaders, identity } = verdict;
     decisions.inc({ outcome });
     if (outcome === 'rate_limited' && identity !== undefined) countLimited(identity.tenantId);
-    await this.#withholdTokens(kong, upgrade, requestId);
+    await this.#tellLog(kong, verdict, upgrade);
     const type = { 'Content-Type': 'application/json; charset=utf-8' };
     const headers = await allowedHeaders(kong, { ...type, ...responseHeaders });
     // Asked in the write that exits, so that it costs no round trip.
@@ -140,9 +145,11 @@ export class Gatekeeper {
     this.#log.info({ requestId, kongRequestId, status, outcome, ...whom, ...where }, 'refused');
   }
 
-  async #withholdTokens(kong: Kong, upgrade: Upgrade, requestId: string): Promise<void> {
+  async #tellLog(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
+    const { requestId } = verdict;
     try {
       await change(kong, this.#withheld(upgrade), upgrade.request?.target);
+      await tellDecided(kong, verdict);
     } catch (cause) {
       // The refusal matters more.
       this.#log.error({ err: cause, requestId }, "a refused token may be in Kong's logs");
@@ -198,9 +205,6 @@ async function change(kong: Kong, changes: UpstreamChanges, target: string | und
   for (const key of ['request.uri', 'request.url']) await kong.log.setSerializeValue(key, logged);
 }
 
-/** As Kong writes in place of an Authorization header. */
-const REDACTED = 'REDACTED';
-
 function withQuery(target: string | undefined, rawQuery: string): string {
   if (target === undefined) return REDACTED;
   const [path = ''] = target.split('?', 1);
@@ -215,6 +219,12 @@ function answerHealthCheck(kong: Kong, { status, body }: HealthAnswer): Promise<
 async function allowedHeaders(kong: Kong, headers: Reject['responseHeaders']): Promise<typeof headers> {
   if (!hasConnectionHeaders(headers)) return headers;
   return headersFor(await kong.request.getHttpVersion().catch(() => undefined), headers);
+}
+
+/** Kong looks for an id first: a name that is somebody's id must not become that consumer. */
+async function consumerNamed({ client }: Kong, username: string): Promise<Consumer | undefined> {
+  const consumer = await client.loadConsumer(username, true);
+  return consumer?.username === username ? consumer : undefined;
 }
 
 /** Asks Kong, all at once, for what an assertion says and what some rule of the configuration needs. */

@@ -1,3 +1,4 @@
+import type { Consumer, Credential } from './consumer/consumer';
 import type { HeaderLists, HeaderSelection } from './request/header-selection';
 
 /**
@@ -12,6 +13,9 @@ export interface MatchedRoute {
   readonly name?: string | null | undefined;
   readonly service?: { readonly id: string } | null | undefined;
 }
+
+/** A value that Kong keeps for other plugins. */
+export type SharedValue = string | readonly string[] | Readonly<Record<string, string>>;
 
 /** The few calls of Kong's PDK that the gatekeeper makes, in kong-pdk's spelling; its own types pass no strict check. */
 export interface Kong {
@@ -32,6 +36,16 @@ export interface Kong {
   readonly client: {
     /** The client's address behind the proxies of Kong's `trusted_ips`. */
     getForwardedIp(): Promise<string>;
+    /** The consumer with this id or, when asked so, this username; nothing where there is none. */
+    loadConsumer(idOrUsername: string, byUsername: boolean): Promise<Consumer | null | undefined>;
+    /** Whom Kong's other plugins take for the caller from now on. */
+    authenticate(consumer: Consumer, credential: Credential | undefined): Promise<void>;
+  };
+  readonly ctx: {
+    readonly shared: {
+      /** Keeps a value of this request for the plugins that come after. */
+      set(key: string, value: SharedValue): Promise<void>;
+    };
   };
   readonly nginx: {
     /**
@@ -45,7 +59,7 @@ export interface Kong {
   };
   readonly log: {
     /** The value that Kong's log plugins write at this place of their entry (`request.uri`). */
-    setSerializeValue(key: string, value: string): Promise<void>;
+    setSerializeValue(key: string, value: SharedValue): Promise<void>;
   };
   readonly service: {
     readonly request: {

@@ -20,6 +20,15 @@ export const OTHERS_HEADERS = [
   ...['x-forwarded-*', 'x-kong-*', 'x-ratelimit-*', 'x-real-ip'],
 ] as const;
 
+/** In these Kong tells an upstream who the consumer is (kong/constants.lua): id, username and custom id come first. */
+export const CONSUMER_HEADERS = [
+  'X-Consumer-ID',
+  'X-Consumer-Username',
+  'X-Consumer-Custom-ID',
+  'X-Credential-Identifier',
+  'X-Anonymous-Consumer',
+] as const;
+
 /** Why a header cannot tell the upstream something of ours, or undefined when it can. */
 export function ownHeaderFault(name: string): string | undefined {
   return tokenHeaderFault(name) ?? (isAmong(OTHERS_HEADERS, name) ? taken : undefined);

@@ -53,6 +53,11 @@ export function identityFault(identity: Identity): string | undefined {
   }
 }
 
+/** The same of an id by itself. */
+export function idFault(what: string, id: string): string | undefined {
+  return textFault(what, id, IDENTITY_LIMITS.maxIdBytes);
+}
+
 function textFault(what: string, text: string, maxBytes: number): string | undefined {
   if (text === '') return `${what} is empty`;
   if (!text.isWellFormed()) return `${what} is not well-formed Unicode`;

@@ -37,6 +37,8 @@ export interface TokenRules {
   readonly userClaimFallback: readonly string[] | undefined;
   readonly rolesClaim: readonly string[];
   readonly tierClaim: readonly string[];
+  /** The claim with the username of the consumer; undefined where no claim names it. */
+  readonly consumerClaim: readonly string[] | undefined;
   readonly requiredClaims: readonly string[];
   /** Which of `iss`, `aud` and `type` a token may lack. */
   readonly optionalClaims: readonly string[];
@@ -83,6 +85,16 @@ export interface RateLimit {
   readonly tiers: ReadonlyMap<string, Rate>;
   /** Not there where each upgrade is charged. */
   readonly page?: PageRule | undefined;
+}
+
+/** The property of an upgrade that is its consumer's username. */
+export type ConsumerBy = 'tenant' | 'user' | 'claim';
+
+/** How an upgrade gets a consumer of Kong's. */
+export interface ConsumerRule {
+  readonly by: ConsumerBy;
+  /** Whether Kong has to have the consumer. */
+  readonly lookup: boolean;
 }
 
 /** The form of X-RateLimit-Reset: seconds until it, or its Unix timestamp. */
@@ -132,6 +144,8 @@ export interface GatekeeperConfig {
   readonly tokenCacheSize: number;
   readonly realm: string;
   readonly headerNames: HeaderNames;
+  /** Undefined where upgrades have no consumer. */
+  readonly consumer: ConsumerRule | undefined;
   /** Those that count upgrades with a good token. */
   readonly rateLimits: readonly RateLimit[];
   /** Those by address, which count refused upgrades. */

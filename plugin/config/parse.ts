@@ -4,6 +4,7 @@ import { quoted } from '../../protocol/quoted';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
+import { CONSUMER_HEADERS } from '../../protocol/header-names';
 import { tenantPrefixes } from './tenant-prefixes';
 import { ConfigError } from '../schema/config-error';
 
@@ -18,6 +19,7 @@ export async function parseConfig(
   if (!result.success) throw new ConfigError(result.error.issues.map(describe).join('; '));
   const config = deepFreeze(toConfig(result.data));
   requireDistinct(config.headerNames, config.tokenLocations.headerNames);
+  requireNamed(config);
   return { config, keys: await importKeys(result.data) };
 }
 
@@ -40,6 +42,18 @@ function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): v
   if (both !== undefined) {
     throw new ConfigError(`config.header_names: expected none of the *_header fields, got ${quoted(both)}`);
   }
+}
+
+function requireNamed({ consumer, token, headerNames }: GatekeeperConfig): void {
+  if (consumer === undefined) return;
+  if (consumer.by === 'claim' && token.consumerClaim === undefined) {
+    throw new ConfigError('config.consumer_by: claim needs the consumer_claim');
+  }
+  const kongs: readonly string[] = CONSUMER_HEADERS.map((name) => name.toLowerCase());
+  const both = Object.values<string>({ ...headerNames }).find((name) => kongs.includes(name.toLowerCase()));
+  if (both === undefined) return;
+  const expected = 'expected none of the headers in which Kong tells the consumer';
+  throw new ConfigError(`config.*_header: ${expected}, got ${quoted(both)}`);
 }
 
 /** Every key that the configuration names gets its prefix here. */
@@ -65,6 +79,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
       requestId: raw.request_id_header,
       assertion: raw.assertion_header,
     },
+    consumer: raw.consumer_by && { by: raw.consumer_by, lookup: raw.consumer_lookup },
     rateLimits: raw.rate_limits.filter(({ counts }) => counts !== 'refused').map(toLimit),
     refusedLimits: raw.rate_limits.filter(({ by }) => by === 'ip').map(toLimit),
     overLimitVerifications: raw.over_limit_verifications,
@@ -109,6 +124,7 @@ function tokenRules(raw: RawConfig): GatekeeperConfig['token'] {
     userClaimFallback: raw.user_claim_fallback,
     rolesClaim: raw.roles_claim,
     tierClaim: raw.tier_claim,
+    consumerClaim: raw.consumer_by === 'claim' ? raw.consumer_claim : undefined,
     requiredClaims: raw.required_claims,
     optionalClaims: raw.optional_claims,
     clockToleranceSeconds: raw.clock_tolerance_seconds,

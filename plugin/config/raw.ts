@@ -137,7 +137,10 @@ export const rawConfig = z.object({
   user_header: ownHeader,
   roles_header: ownHeader,
   request_id_header: ownHeader,
-  assertion_header: ownHeader,
+  assertion_header: ownHeader.refine((name) => !name.includes('.'), expected('no dot')),
+  consumer_by: optional(z.enum(['tenant', 'user', 'claim'])),
+  consumer_claim: optional(claimPath),
+  consumer_lookup: optional(z.boolean()).transform((given) => given ?? false),
   health_path: z
     .string()
     .regex(/^\/[^?#]*$/, expected('a path that begins with /'))

@@ -4,6 +4,10 @@ import { rolesText, type Identity } from '../../protocol/identity';
 import type { FittedKey } from '../../protocol/keys';
 import type { GatekeeperOutcome } from '../../protocol/refusals';
 import type { GatekeeperConfig } from '../config/config';
+import type { AuthenticatedConsumer, FindConsumer } from '../consumer/consumer';
+import { credentialOf, derivedConsumer } from '../consumer/derived';
+import { consumerHeaders } from '../consumer/headers';
+import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
@@ -32,6 +36,8 @@ export interface Admit {
   readonly outcome: 'admitted';
   readonly requestId: string;
   readonly identity: Identity;
+  /** Whom Kong's other plugins take for the caller; undefined where the configuration names nobody. */
+  readonly consumer: AuthenticatedConsumer | undefined;
   /** Set on the upstream request, all at once, over whatever the client sent. */
   readonly upstreamHeaders: Readonly<Record<string, string>>;
   /** Removed from the upstream request. */
@@ -40,6 +46,8 @@ export interface Admit {
   readonly rawQuery: string | undefined;
   /** Set on the response to the client. */
   readonly responseHeaders: Readonly<Record<string, string>>;
+  /** The upstream's header that no log may have, in lower case. */
+  readonly secretHeader: string;
 }
 
 /** The facts that were known of an upgrade when it was refused: for the log, never for the client. */
@@ -83,6 +91,7 @@ const RETRY_AFTER_UNREACHABLE_SECONDS = 1;
 /**
  * Decides one upgrade. Touches no clock and no gateway.
  * @param now seconds since the epoch
+ * @param findConsumer asked where the configuration wants a consumer that Kong has
  * @throws only what is no refusal: a fault of the gatekeeper itself
  */
 export async function decide(
@@ -90,12 +99,13 @@ export async function decide(
   config: GatekeeperConfig,
   context: DecisionContext,
   now: number,
+  findConsumer: FindConsumer = noKong,
 ): Promise<Admit | Reject> {
   const requestId = requestIdOf(request, config, context);
   const told: Told = {};
   const client = clientOf(request, config, context);
   try {
-    return await admit(request, config, context, now, { requestId, told, client });
+    return await admit(request, config, context, now, { requestId, told, client, findConsumer });
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause;
     const refusal = countedRefusal(cause, client, config, now, told);
@@ -109,6 +119,11 @@ interface Begun {
   readonly requestId: string;
   readonly told: Told;
   readonly client: ClientRefusals;
+  readonly findConsumer: FindConsumer;
+}
+
+function noKong(): never {
+  throw new Error('expected a Kong that can be asked for a consumer');
 }
 
 async function admit(
@@ -116,7 +131,7 @@ async function admit(
   config: GatekeeperConfig,
   context: DecisionContext,
   now: number,
-  { requestId, told, client }: Begun,
+  { requestId, told, client, findConsumer }: Begun,
 ): Promise<Admit> {
   if (!isWebSocketUpgrade(request)) {
     throw new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
@@ -129,10 +144,13 @@ async function admit(
   }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
+  const username = config.consumer && usernameOf(config.consumer, token);
   const query = queryOf(request, config, token);
   const answer = await askStore(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
   const limitHeaders = checkStore(answer, query, config, now, told);
+  const consumer =
+    username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
   const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath };
@@ -141,9 +159,24 @@ async function admit(
     outcome: 'admitted',
     requestId,
     identity,
-    ...upstreamChanges(config, presented, identity, requestId, assertion),
+    consumer,
+    ...upstreamChanges(config, presented, { identity, consumer }, requestId, assertion),
     responseHeaders: limitHeaders,
+    secretHeader: config.headerNames.assertion.toLowerCase(),
   };
+}
+
+async function consumerOf(
+  username: string,
+  { identity }: VerifiedToken,
+  { consumer: rule }: GatekeeperConfig,
+  findConsumer: FindConsumer,
+): Promise<AuthenticatedConsumer> {
+  // Kong's acl plugin must not pass over the roles for the groups of a consumer that Kong may not have.
+  if (rule?.lookup !== true) return { consumer: derivedConsumer(username), credential: undefined };
+  const consumer = await findConsumer(username);
+  if (consumer === undefined) throw new Refusal('no_consumer', 'No consumer is known for the token');
+  return { consumer, credential: credentialOf(identity, consumer) };
 }
 
 function clientOf(
@@ -301,20 +334,23 @@ function tellingHeaders(state: LimitState, config: GatekeeperConfig, now: number
 function upstreamChanges(
   config: GatekeeperConfig,
   { changes }: PresentedToken,
-  identity: Identity,
+  { identity, consumer }: Pick<Admit, 'identity' | 'consumer'>,
   requestId: string,
   assertion: string,
 ): Pick<Admit, 'upstreamHeaders' | 'clearHeaders' | 'rawQuery'> {
   const names = config.headerNames;
+  const kongs = consumer && consumerHeaders(consumer.consumer);
   const upstreamHeaders = {
     ...changes.setHeaders,
+    ...kongs?.set,
     [names.tenant]: identity.tenantId,
     [names.user]: identity.userId,
     [names.roles]: rolesText(identity.roles),
     [names.requestId]: requestId,
     [names.assertion]: assertion,
   };
-  return { upstreamHeaders, clearHeaders: changes.clearHeaders, rawQuery: changes.rawQuery };
+  const clearHeaders = kongs === undefined ? changes.clearHeaders : [...changes.clearHeaders, ...kongs.clear];
+  return { upstreamHeaders, clearHeaders, rawQuery: changes.rawQuery };
 }
 
 function requestIdOf(request: UpgradeRequest, config: GatekeeperConfig, context: DecisionContext): string {

@@ -35,5 +35,14 @@ export const CONFIG_CHECKS: readonly EntityCheck[] = [
         'issuers: two of them may have a tenant of the same name: expected tenant_prefixes with a prefix for each, the same where they share their tenants',
     },
   },
+  {
+    conditional: {
+      if_field: 'consumer_by',
+      if_match: { eq: 'claim' },
+      then_field: 'consumer_claim',
+      then_match: { required: true },
+      then_err: 'consumer_by: claim needs the consumer_claim',
+    },
+  },
   { distinct: ['tenant_header', 'user_header', 'roles_header', 'request_id_header', 'assertion_header'] },
 ];

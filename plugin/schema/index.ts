@@ -1,3 +1,4 @@
+import { consumerFields } from './consumer';
 import type { SchemaField } from './field';
 import { keyFields } from './keys';
 import { limitFields } from './limits';
@@ -24,6 +25,7 @@ export const SCHEMA: readonly SchemaField[] = [
   ...keyFields,
   ...tokenFields,
   ...upstreamFields,
+  ...consumerFields,
   ...limitFields,
   ...redisFields,
 ];

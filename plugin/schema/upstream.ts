@@ -46,10 +46,13 @@ export const upstreamFields: readonly SchemaField[] = [
     ),
   },
   {
-    assertion_header: headerName(
-      'The request header with the signed assertion for ws-bridge.',
-      DEFAULT_HEADER_NAMES.assertion,
-    ),
+    assertion_header: {
+      ...headerName(
+        "The request header with the signed assertion for ws-bridge. It has no dot: Kong's log plugins take one for a path, and could not redact it.",
+        DEFAULT_HEADER_NAMES.assertion,
+      ),
+      match_none: [...(ownHeader.match_none ?? []), { pattern: '%.', err: 'expected no dot' }],
+    },
   },
   {
     assertion_secret: {

@@ -1,11 +1,15 @@
 import type { HeaderLists, HeaderSelection } from '../request/header-selection';
-import type { Kong, MatchedRoute, PdkHeaders } from '../kong';
+import type { Consumer, Credential } from '../consumer/consumer';
+import type { Kong, MatchedRoute, PdkHeaders, SharedValue } from '../kong';
 import { constantFrame, type FrameWriter } from './protobuf/frame-writer';
 import {
+  readConsumer,
   readHeaders,
   readNumber,
   readRoute,
   readString,
+  writeAuthenticate,
+  writeConsumerSpec,
   writeExit,
   writeHeaders,
   writeInt,
@@ -23,6 +27,9 @@ const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
 const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
 const GET_HTTP_VERSION = constantFrame('kong.request.get_http_version');
 const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
+const LOAD_CONSUMER = constantFrame('kong.client.load_consumer');
+const AUTHENTICATE = constantFrame('kong.client.authenticate');
+const SET_SHARED = constantFrame('kong.ctx.shared.set');
 const GET_VAR = constantFrame('kong.nginx.get_var');
 const GET_ROUTE = constantFrame('kong.router.get_route');
 const SET_SERIALIZE_VALUE = constantFrame('kong.log.set_serialize_value');
@@ -46,7 +53,8 @@ export function pdkOf(calls: Calls): Kong {
   const asked = new AskedOfKong(calls);
   return {
     request: asked,
-    client: asked,
+    client: new Client(calls),
+    ctx: { shared: new SharedContext(calls) },
     nginx: asked,
     router: asked,
     log: new RequestLog(calls),
@@ -86,10 +94,6 @@ class AskedOfKong {
     return this.#calls.ask(withoutArgument(GET_HTTP_VERSION), readNumber);
   }
 
-  getForwardedIp(): Promise<string> {
-    return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
-  }
-
   getVar(name: string): Promise<string> {
     return this.#calls.ask((out) => {
       out.constant(GET_VAR);
@@ -102,6 +106,47 @@ class AskedOfKong {
   }
 }
 
+class Client {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  getForwardedIp(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
+  }
+
+  loadConsumer(idOrUsername: string, byUsername: boolean): Promise<Consumer | undefined> {
+    return this.#calls.ask((out) => {
+      out.constant(LOAD_CONSUMER);
+      writeConsumerSpec(out, idOrUsername, byUsername);
+    }, readConsumer);
+  }
+
+  authenticate(consumer: Consumer, credential: Credential | undefined): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(AUTHENTICATE);
+      writeAuthenticate(out, consumer, credential);
+    });
+  }
+}
+
+class SharedContext {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  set(key: string, value: SharedValue): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_SHARED);
+      writeKeyValue(out, key, value);
+    });
+  }
+}
+
 class RequestLog {
   readonly #calls: Calls;
 
@@ -109,7 +154,7 @@ class RequestLog {
     this.#calls = calls;
   }
 
-  setSerializeValue(key: string, value: string): Promise<void> {
+  setSerializeValue(key: string, value: SharedValue): Promise<void> {
     return this.#calls.tell((out) => {
       out.constant(SET_SERIALIZE_VALUE);
       writeKeyValue(out, key, value);

@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import { isCompactJws } from '../../protocol/compact-jws';
-import { identityFault, idFrom, type Identity } from '../../protocol/identity';
+import { idFault, identityFault, idFrom, type Identity } from '../../protocol/identity';
 import { isNumericDate } from '../../protocol/numeric-date';
 import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
@@ -18,6 +18,8 @@ export interface VerifiedToken {
   readonly exp: number;
   /** The tier claim, when it is text. */
   readonly tier: string | undefined;
+  /** The username that the consumer claim has; undefined where it has none. */
+  readonly consumer: string | undefined;
 }
 
 /** Verifies tokens. */
@@ -152,7 +154,16 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
   const fault = identityFault({ ...identity, tenantId: tenantClaim }) ?? identityFault(identity);
   if (fault !== undefined) throw new Refusal('bad_claim', `The token's identity is not accepted: ${fault}`);
   const tier = claimAt(payload, rules.tierClaim);
-  return Object.freeze({ identity, jti, exp, tier: typeof tier === 'string' ? tier : undefined });
+  return Object.freeze({
+    ...{ identity, jti, exp },
+    tier: typeof tier === 'string' ? tier : undefined,
+    consumer: consumerOf(payload, rules),
+  });
+}
+
+function consumerOf(payload: JWTPayload, { consumerClaim }: TokenRules): string | undefined {
+  const name = consumerClaim && idFrom(claimAt(payload, consumerClaim));
+  return name === undefined || idFault('consumer', name) !== undefined ? undefined : name;
 }
 
 /** A user claim that is there counts, whatever it is: only where there is none its fallback is looked at. */

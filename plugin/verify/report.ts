@@ -20,9 +20,15 @@ export function report(verification: Verification): string {
     `user: ${JSON.stringify(userId)}`,
     `roles: ${roles.length === 0 ? 'none' : roles.map((role) => JSON.stringify(role)).join(', ')}`,
     `tier: ${tier === undefined ? 'none' : JSON.stringify(tier)}`,
+    ...consumerLines(verdict.consumer?.consumer.username),
     ...limits.map((limit) => `limit: ${limitText(limit, tier)}`),
+    ...(verification.asksConsumer ? ['not asked: Kong (whether it has the consumer)'] : []),
     ...redisLines(verification),
   ]);
+}
+
+function consumerLines(username: string | undefined): readonly string[] {
+  return username === undefined ? [] : [`consumer: ${JSON.stringify(username)}`];
 }
 
 function redisLines(verification: Verification): readonly string[] {

@@ -4,6 +4,8 @@ import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
 import type { LimitedBy, PageRule, Rate, RateLimit } from '../config/config';
 import { parseConfig } from '../config/parse';
+import type { Consumer } from '../consumer/consumer';
+import { derivedConsumer } from '../consumer/derived';
 import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
 import { verifierFor } from '../prepare';
 import { RefusedUpgrades } from '../decision/refused-upgrades';
@@ -60,6 +62,8 @@ export interface Verification {
   readonly asksTier: boolean;
   /** The prefix of every key there. */
   readonly redisPrefix: string;
+  /** Whether Kong has to have the consumer, which is not asked here. */
+  readonly asksConsumer: boolean;
   /** A database that no prefix goes with. */
   readonly unscopedDatabase: number | undefined;
 }
@@ -83,7 +87,9 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     refused: new RefusedUpgrades(() => now * 1_000_000),
     newId: randomUUID,
   };
-  const verdict = await decide(upgradeWith(token, request.origin, path), firstPlace(config), context, now);
+  const upgrade = upgradeWith(token, request.origin, path);
+  const verdict = await decide(upgrade, firstPlace(config), context, now, anyConsumer);
+  const asksConsumer = config.consumer?.lookup === true;
   const { enabled, redis: ofTokens } = config.revocation;
   const asksRedis = config.rateLimits.length > 0 || (enabled && ofTokens === undefined);
   const revocationPrefix = enabled ? ofTokens?.namePrefix : undefined;
@@ -96,6 +102,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     redisPrefix,
     revocationPrefix,
     unscopedDatabase: asksRedis ? database : undefined,
+    asksConsumer,
   };
   if (verdict.outcome !== 'admitted') {
     const counting = countsRefusal(verdict.status) ? config.refusedLimits : [];
@@ -126,6 +133,10 @@ function countingLimits(limits: readonly RateLimit[], subject: LimitSubject): re
       return { by, paths, rate, page, ofTier: subject.tier !== undefined && limit.tiers.has(subject.tier) };
     }),
   );
+}
+
+function anyConsumer(username: string): Promise<Consumer> {
+  return Promise.resolve(derivedConsumer(username));
 }
 
 /** Where the token stands here, wherever clients put theirs. */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { SERVE_OPTIONS, VARIABLES } from '../../plugin/bin/options';
+import { LOGGED_AS } from '../../plugin/kongs-words';
 import { SCHEMA, type SchemaField } from '../../plugin/schema/index';
 import { GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 import { SETTING_ROWS } from '../../sidecar/settings/settings';
@@ -58,6 +59,7 @@ const known = new Set<string>([
   ...UPGRADE_OUTCOMES,
   ...REFUSED_BYTES,
   ...STATE_OUTCOMES,
+  LOGGED_AS,
   ...NAMES_OF_OTHERS,
 ]);
 const variables = new Set([...SETTING_ROWS, ...VARIABLES].map(({ name }) => name));

@@ -51,7 +51,8 @@ async function verdict(
     fallbackStore: store,
     newId: () => 'id',
   };
-  return decide({ headers, upstreamPath: '/ws/notifications' }, config, context, NOW);
+  const request = { headers, upstreamPath: '/ws/notifications' };
+  return decide(request, config, context, NOW, () => Promise.resolve(undefined));
 }
 
 /** kong.yml's plugin, with the secrets of the test. */
@@ -119,6 +120,14 @@ const CAUSES: Record<string, () => Parameters<typeof verdict> | Promise<Paramete
   ],
   'The token was revoked': async () => [await claims({}), {}, true],
   'The token names no tenant': async () => [await claims({ tenant_id: undefined }), {}],
+  'The token names no consumer': async () => [
+    await claims({}),
+    { consumer_by: 'claim', consumer_claim: ['client_id'] },
+  ],
+  'No consumer is known for the token': async () => [
+    await claims({}),
+    { consumer_by: 'tenant', consumer_lookup: true },
+  ],
   'A token in a cookie needs an allowed Origin': async () => [
     { ...upgradeHeaders(), cookie: [`session=${await signToken(goodClaims)}`] },
     { cookie_names: ['session'] },

@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
 import { addressOf, IMAGES, newNetwork, runtime, signal } from './containers';
 import {
   bridgeUpgrades,
+  KONG_LOG_FILE,
   requireNoSecrets,
   ROOT,
   SECRETS,
+  type KongLogEntry,
   type PluginServerControl,
   type Stack,
   type StackPlan,
@@ -16,7 +18,7 @@ import {
 
 /** Where the containers find the built files and what they share. */
 const APP = '/app';
-const SHARED = '/run/ws-gatekeeper';
+export const SHARED = '/run/ws-gatekeeper';
 
 /** The stack on real Kong and real Redis, in containers of the stock images with the built files mounted. */
 export async function startKongStack(plan: StackPlan): Promise<Stack> {
@@ -77,6 +79,7 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
       if (exitCode !== 0) throw new Error(`kong reload ended with ${exitCode}: ${output}`);
     },
     bridgeUpgrades: () => bridgeUpgrades(bridgeAdmin),
+    kongLog: () => Promise.resolve(kongLogEntries(join(plan.folder, KONG_LOG_FILE))),
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
@@ -87,6 +90,12 @@ export async function startKongStack(plan: StackPlan): Promise<Stack> {
       requireNoSecrets(logs);
     },
   };
+}
+
+function kongLogEntries(file: string): readonly KongLogEntry[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as KongLogEntry);
 }
 
 function nodeContainer(plan: StackPlan): GenericContainer {

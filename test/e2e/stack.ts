@@ -34,9 +34,20 @@ export interface Stack {
   reload(): Promise<void>;
   /** The bridge's counter of upgrades, by outcome. */
   bridgeUpgrades(): Promise<Record<string, number>>;
+  /** What the gateway's log plugin wrote of each request that is over, where {@link StackOptions.kongLog} asked for it. */
+  kongLog(): Promise<readonly KongLogEntry[]>;
   /** Everything that the bridge and the plugin server logged. */
   logs(): Promise<string>;
   stop(): Promise<void>;
+}
+
+/** What of a log plugin's entry specs look at. */
+export interface KongLogEntry {
+  readonly request: { readonly uri: string; readonly headers: Readonly<Record<string, unknown>> };
+  readonly response: { readonly status: number };
+  readonly consumer?: Readonly<Record<string, unknown>>;
+  readonly authenticated_entity?: Readonly<Record<string, unknown>>;
+  readonly ws_gatekeeper?: Readonly<Record<string, string>>;
 }
 
 /** What a spec may choose. */
@@ -51,6 +62,12 @@ export interface StackOptions {
   readonly bridgeEnv?: Readonly<Record<string, string>>;
   /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
   readonly routeConfigs?: Readonly<Record<string, Record<string, unknown>>>;
+  /** Plugins beside ours on some of kong.yml's routes, by name. Real Kong only: the stand-in runs none but ours. */
+  readonly routePlugins?: Readonly<Record<string, readonly object[]>>;
+  /** Consumers of Kong's. */
+  readonly consumers?: readonly Readonly<Record<string, unknown>>[];
+  /** Whether a log plugin writes what was requested; not, by default. */
+  readonly kongLog?: boolean;
   /** Further routes to the bridge, each with a service of its own. */
   readonly detours?: readonly Detour[];
   /** How long the gateway waits for a hung plugin server; real Kong's 60 seconds cannot be changed. */
@@ -69,6 +86,9 @@ export interface Detour {
   /** Whether the gatekeeper judges what comes this way. */
   readonly guarded: boolean;
 }
+
+/** Where a log plugin of Kong's writes, in the stack's folder. */
+export const KONG_LOG_FILE = 'kong-log.jsonl';
 
 /** What both kinds of stack are made from. */
 export interface StackPlan {

@@ -11,6 +11,7 @@ import {
   requireNoSecrets,
   ROOT,
   SECRETS,
+  type KongLogEntry,
   type PluginServerControl,
   type Stack,
   type StackPlan,
@@ -75,6 +76,7 @@ class Program {
 /** The stack on the stand-in gateway: real processes, a private Redis, loopback only. */
 export async function startStandInStack(plan: StackPlan): Promise<Stack> {
   const logs: string[] = [];
+  const entries: KongLogEntry[] = [];
   const redisServer = await startRedis();
   const socketPath = join(plan.folder, 'plugin.sock');
   const infoFile = join(plan.folder, 'plugin-info.json');
@@ -105,6 +107,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
     env: { ...SECRETS, REDIS_URL: redisServer.url },
     resolve: { 'ws-bridge:8080': `127.0.0.1:${listening.port}` },
     pluginServerTimeoutMs: plan.pluginServerTimeoutMs,
+    onRequestOver: (entry) => void entries.push(entryOf(entry)),
     workers: 2,
   });
   const redis = new Redis(redisServer.url);
@@ -133,6 +136,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
     pluginServer: control,
     reload: () => gateway.reload(),
     bridgeUpgrades: () => bridgeUpgrades(`http://127.0.0.1:${listening.adminPort}`),
+    kongLog: () => Promise.resolve(entries),
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
@@ -142,6 +146,11 @@ export async function startStandInStack(plan: StackPlan): Promise<Stack> {
       requireNoSecrets(logs);
     },
   };
+}
+
+/** As a log plugin writes it: bytes. */
+function entryOf(entry: object): KongLogEntry {
+  return JSON.parse(Buffer.from(JSON.stringify(entry), 'latin1').toString('utf8')) as KongLogEntry;
 }
 
 function pluginServerProgram(plan: StackPlan, socketPath: string, infoFile: string, logs: string[]): Program {

@@ -2,9 +2,11 @@ import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { startKongStack } from './kong-stack';
-import { ROOT, type Stack, type StackOptions, type StackPlan } from './stack';
+import { SHARED, startKongStack } from './kong-stack';
+import { KONG_LOG_FILE, ROOT, type Stack, type StackOptions, type StackPlan } from './stack';
 import { startStandInStack } from './stand-in-stack';
+
+const onKong = process.env['GATEWAY'] === 'kong';
 
 /** Starts the stack on the gateway that the environment variable GATEWAY names: `stand-in` (default) or `kong`. */
 export function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -19,11 +21,12 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
     stockServer: options.pluginServer === 'kong-js-pluginserver',
     pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
   };
-  return process.env['GATEWAY'] === 'kong' ? startKongStack(plan) : startStandInStack(plan);
+  return onKong ? startKongStack(plan) : startStandInStack(plan);
 }
 
 /** What of kong.yml a spec may change. */
 export interface Declarative {
+  consumers?: readonly object[];
   services: {
     name?: string;
     url?: string;
@@ -38,6 +41,9 @@ export function configuration({
   config,
   routeConfigs = {},
   detours = [],
+  routePlugins = {},
+  consumers,
+  kongLog = false,
 }: StackOptions): Declarative {
   const folder = example === undefined ? ROOT : join(ROOT, 'examples', example);
   const declarative = parse(readFileSync(join(folder, 'kong.yml'), 'utf8')) as Declarative;
@@ -48,7 +54,9 @@ export function configuration({
   for (const route of service.routes) {
     const own = routeConfigs[route.name];
     if (own !== undefined) route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...own } }];
+    if (onKong) route.plugins = [...(route.plugins ?? []), ...(routePlugins[route.name] ?? [])];
   }
+  if (consumers !== undefined) declarative.consumers = consumers;
   for (const { name, paths, stripPath, servicePath = '', unbuffered = false, guarded } of detours) {
     const buffering = { request_buffering: !unbuffered, response_buffering: !unbuffered };
     declarative.services.push({
@@ -59,6 +67,8 @@ export function configuration({
       plugins: guarded ? [plugin] : [],
     });
   }
+  if (kongLog && onKong)
+    service.plugins.push({ name: 'file-log', config: { path: `${SHARED}/${KONG_LOG_FILE}`, reopen: true } });
   return declarative;
 }
 

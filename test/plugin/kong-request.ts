@@ -1,4 +1,5 @@
-import type { Kong } from '../../plugin/kong';
+import type { AuthenticatedConsumer, Consumer } from '../../plugin/consumer/consumer';
+import type { Kong, SharedValue } from '../../plugin/kong';
 import type { PluginInstance } from '../../plugin/server/instances';
 
 /** Kong's own id of every request here. */
@@ -14,6 +15,8 @@ export interface KongRequest {
   readonly ip?: string;
   /** 1.1 by default. */
   readonly httpVersion?: number;
+  /** Kong's, by the text that they are asked for with. */
+  readonly consumers?: Readonly<Record<string, Consumer>>;
 }
 
 /** What a gatekeeper told Kong to do. */
@@ -23,6 +26,12 @@ export interface Told {
   readonly body: string | undefined;
   readonly responseHeaders: Readonly<Record<string, string>>;
   readonly upstreamHeaders: Readonly<Record<string, string>>;
+  readonly clearedHeaders: readonly string[];
+  /** `kong.ctx.shared`. */
+  readonly shared: Readonly<Record<string, SharedValue>>;
+  /** What log plugins write, by its place in their entry. */
+  readonly logged: Readonly<Record<string, SharedValue>>;
+  readonly authenticated: AuthenticatedConsumer | undefined;
 }
 
 /** Has a gatekeeper decide one request. */
@@ -36,11 +45,16 @@ export async function tellOf(gatekeeper: PluginInstance, request: KongRequest): 
 export function kongOf(request: KongRequest): { readonly kong: Kong; readonly told: Told } {
   const { headers, path = '/ws/notifications', rawQuery = '', ip = '192.0.2.1', httpVersion = 1.1 } = request;
   const upstreamUri = 'upstreamUri' in request ? request.upstreamUri : path;
+  const shared: Record<string, SharedValue> = {};
+  const logged: Record<string, SharedValue> = {};
+  const clearedHeaders: string[] = [];
   const told: { -readonly [name in keyof Told]: Told[name] } = {
     status: undefined,
     body: undefined,
     responseHeaders: {},
     upstreamHeaders: {},
+    authenticated: undefined,
+    ...{ shared, logged, clearedHeaders },
   };
   const variables: Record<string, string | undefined> = {
     upstream_uri: upstreamUri,
@@ -54,17 +68,40 @@ export function kongOf(request: KongRequest): { readonly kong: Kong; readonly to
       getPathWithQuery: () => Promise.resolve(rawQuery === '' ? path : `${path}?${rawQuery}`),
       getHttpVersion: () => Promise.resolve(httpVersion),
     },
-    client: { getForwardedIp: () => Promise.resolve(ip) },
+    client: {
+      getForwardedIp: () => Promise.resolve(ip),
+      loadConsumer: (wanted) => Promise.resolve(request.consumers?.[wanted]),
+      authenticate(consumer, credential) {
+        told.authenticated = { consumer, credential };
+        return Promise.resolve();
+      },
+    },
+    ctx: {
+      shared: {
+        set(key, value) {
+          shared[key] = value;
+          return Promise.resolve();
+        },
+      },
+    },
     nginx: { getVar: (name) => Promise.resolve(variables[name] ?? '') },
     router: { getRoute: () => Promise.resolve({ id: 'a route' }) },
-    log: { setSerializeValue: () => Promise.resolve() },
+    log: {
+      setSerializeValue(key, value) {
+        logged[key] = value;
+        return Promise.resolve();
+      },
+    },
     service: {
       request: {
         setHeaders(set) {
           told.upstreamHeaders = set;
           return Promise.resolve();
         },
-        clearHeader: () => Promise.resolve(),
+        clearHeader(name) {
+          clearedHeaders.push(name);
+          return Promise.resolve();
+        },
         setRawQuery: () => Promise.resolve(),
       },
     },

@@ -28,8 +28,9 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
       getHeaders: () => Promise.resolve(headers),
     },
     nginx: { getVar: () => Promise.resolve('/ws/notifications') },
-    log: { setSerializeValue: nothing },
-    client: { getForwardedIp: nothing },
+    log: { setSerializeValue: () => Promise.resolve() },
+    ctx: { shared: { set: () => Promise.resolve() } },
+    client: { getForwardedIp: nothing, loadConsumer: nothing, authenticate: nothing },
     router: { getRoute: nothing },
     service: {
       request: {

@@ -11,6 +11,7 @@ const MESSAGE_FIELDS = {
   Number: { 1: 'v' },
   Route: { 1: 'id', 4: 'name', 18: 'service' },
   Service: { 1: 'id' },
+  Consumer: { 1: 'id', 3: 'username', 4: 'custom_id', 5: 'tags' },
   Struct: { 1: 'fields' },
   'Struct.FieldsEntry': { 1: 'key', 2: 'value' },
   Value: { 3: 'string_value', 6: 'list_value' },

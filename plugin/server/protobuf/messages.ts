@@ -1,5 +1,6 @@
 import type { HeaderLists, HeaderSelection } from '../../request/header-selection';
-import type { MatchedRoute } from '../../kong';
+import type { Consumer, Credential } from '../../consumer/consumer';
+import type { MatchedRoute, SharedValue } from '../../kong';
 import type { FrameWriter } from './frame-writer';
 import type { MessageName } from './message-fields';
 import { WireReader } from './wire-reader';
@@ -25,8 +26,8 @@ export interface RpcCall {
 }
 
 const SEQUENCE = 1;
-/** `string_value` of a `google.protobuf.Value`. */
-const VALUE_TEXT = 3;
+/** `string_value`, `struct_value` and `list_value` of a `google.protobuf.Value`. */
+const [VALUE_TEXT, VALUE_STRUCT, VALUE_LIST] = [3, 5, 6] as const;
 const INSTANCE_STATUS = 33;
 const CALL = {
   sequence: tag(SEQUENCE, VARINT),
@@ -121,14 +122,90 @@ export function writeString(out: FrameWriter, v: string): void {
   out.endFrame();
 }
 
-/** A `KV` argument whose value is text. */
-export function writeKeyValue(out: FrameWriter, key: string, text: string): void {
+/** A `KV` argument. */
+export function writeKeyValue(out: FrameWriter, key: string, value: SharedValue): void {
   out.beginFrame();
   out.text(1, key);
   out.message(2, () => {
-    out.text(VALUE_TEXT, text);
+    writeValue(out, value);
   });
   out.endFrame();
+}
+
+function writeValue(out: FrameWriter, value: SharedValue): void {
+  if (typeof value === 'string') {
+    out.text(VALUE_TEXT, value);
+    return;
+  }
+  if (!isList(value)) {
+    out.message(VALUE_STRUCT, () => {
+      writeFields(out, value);
+    });
+    return;
+  }
+  out.message(VALUE_LIST, () => {
+    for (const item of value) {
+      out.message(LIST_VALUES, () => {
+        out.text(VALUE_TEXT, item);
+      });
+    }
+  });
+}
+
+const LIST_VALUES = 1;
+
+/** `Array.isArray` does not tell read-only lists. */
+function isList(value: SharedValue): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+const CONSUMER = { id: 1, username: 3, customId: 4, tags: 5 } as const;
+
+/** A `ConsumerSpec` argument. */
+export function writeConsumerSpec(out: FrameWriter, idOrUsername: string, byUsername: boolean): void {
+  out.beginFrame();
+  out.text(1, idOrUsername);
+  out.integer(2, byUsername ? 1 : 0);
+  out.endFrame();
+}
+
+/** An `AuthenticateArgs` argument. */
+export function writeAuthenticate(
+  out: FrameWriter,
+  consumer: Consumer,
+  credential: Credential | undefined,
+): void {
+  out.beginFrame();
+  out.message(1, () => {
+    out.text(CONSUMER.id, consumer.id);
+    out.text(CONSUMER.username, consumer.username);
+    if (consumer.custom_id) out.text(CONSUMER.customId, consumer.custom_id);
+    for (const tag of consumer.tags ?? []) out.text(CONSUMER.tags, tag);
+  });
+  if (credential !== undefined) {
+    out.message(2, () => {
+      out.text(1, credential.id);
+      out.text(2, credential.consumer_id);
+    });
+  }
+  out.endFrame();
+}
+
+/** Reads a `Consumer` result; undefined for an empty frame, which says that there is none. @throws ProtocolError when it is none */
+export function readConsumer(frame: Buffer): Consumer | undefined {
+  if (frame.length === 0) return undefined;
+  const reader = new WireReader(frame, 'Consumer');
+  const tags: string[] = [];
+  let [id, username, customId] = ['', '', ''];
+  while (reader.position < frame.length) {
+    const field = reader.tag();
+    if (field === tag(CONSUMER.id, DELIMITED)) id = reader.text();
+    else if (field === tag(CONSUMER.username, DELIMITED)) username = reader.text();
+    else if (field === tag(CONSUMER.customId, DELIMITED)) customId = reader.text();
+    else if (field === tag(CONSUMER.tags, DELIMITED)) tags.push(reader.text());
+    else reader.skip(field);
+  }
+  return { id, username, custom_id: customId, tags };
 }
 
 type Headers = Readonly<Record<string, string>>;

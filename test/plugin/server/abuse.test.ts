@@ -83,6 +83,7 @@ describe('an upgrade costs', () => {
       'no limit and no revocation',
       { rate_limits: [], revocation: { enabled: false, key_prefix: '', fault_tolerant: false } },
     ],
+    ['a derived consumer', { consumer_by: 'user' }],
   ])('two round trips with %s', async (_, changes) => {
     const kong = worker(changes);
     const { status, calls, writes } = await kong.upgrade(upgrade(await goodToken()));
@@ -119,6 +120,15 @@ describe('an upgrade costs', () => {
       ]),
     );
     expect(writes).toBe(2);
+  });
+
+  it('one more for a consumer that Kong is asked for', async () => {
+    const kong = worker({ consumer_by: 'tenant', consumer_lookup: true });
+    const { status, calls, writes } = await kong.upgrade(upgrade(await goodToken()));
+    kong.close();
+    // The double has no consumers, so the third write is the refusal.
+    expect({ status, writes }).toEqual({ status: 403, writes: 3 });
+    expect(calls).toContain('kong.client.load_consumer');
   });
 
   it('one round trip and the exit when it is refused', async () => {

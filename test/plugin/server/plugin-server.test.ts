@@ -72,9 +72,13 @@ function stringResult(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x0a, text.length]), Buffer.from(text)]);
 }
 
-/** Before the exit of a refusal: the headers that may hold a token go, and the line of the log asks what Kong knows. */
+/**
+ * Before the exit of a refusal: the headers that may hold a token go, Kong's log is told what was decided, and the line of our own
+ * asks what Kong knows.
+ */
 const BEFORE_EXIT: readonly unknown[] = [
-  ...['kong.service.request.clear_header', 'kong.nginx.get_var', 'kong.router.get_route'],
+  ...['kong.service.request.clear_header', 'kong.log.set_serialize_value'],
+  ...['kong.nginx.get_var', 'kong.router.get_route'],
 ];
 
 /** The arguments of the exit that a refusal ends with. */

@@ -3,7 +3,13 @@ import { cachingVerifier } from '../../../plugin/token/cache';
 import type { VerifiedToken } from '../../../plugin/token/verify';
 
 const identity = { tenantId: 'acme', userId: 'u1', roles: [] };
-const verified = (exp: number): VerifiedToken => ({ identity, jti: undefined, exp, tier: undefined });
+const verified = (exp: number): VerifiedToken => ({
+  identity,
+  jti: undefined,
+  exp,
+  tier: undefined,
+  consumer: undefined,
+});
 
 function counting(verify: (token: string) => Promise<VerifiedToken>) {
   const calls: string[] = [];

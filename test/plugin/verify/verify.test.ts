@@ -59,6 +59,7 @@ describe('ws-gatekeeper verify', () => {
       redisPrefix: '',
       revocationPrefix: undefined,
       unscopedDatabase: undefined,
+      asksConsumer: false,
     });
     expect(text.split('\n')).toEqual([
       'admitted',
@@ -177,6 +178,16 @@ describe('ws-gatekeeper verify', () => {
     expect(await reportOf({ ...settings, origin: 'https://app.example' })).toMatch(/^admitted\nroute: chat/);
     expect(await reportOf({ ...settings, origin: 'https://evil.example' })).toBe(
       'refused: 403 origin_not_allowed: The Origin is not allowed\nroute: chat',
+    );
+  });
+
+  it('names the consumer, and says that Kong was not asked for it', async () => {
+    const text = (await readFile(KONG_YML, 'utf8')).replace(
+      /^( +)health_path: .*$/m,
+      '$&\n$1consumer_by: user\n$1consumer_lookup: true',
+    );
+    expect((await reportOf({ configFile: fileWith(text) })).split('\n')).toEqual(
+      expect.arrayContaining(['consumer: "acme:u1"', 'not asked: Kong (whether it has the consumer)']),
     );
   });
 

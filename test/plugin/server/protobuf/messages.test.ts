@@ -5,14 +5,18 @@ import { HeaderSelection } from '../../../../plugin/request/header-selection';
 import { LENGTH_BYTES, ProtocolError } from '../../../../plugin/server/protobuf/frame';
 import { FrameWriter } from '../../../../plugin/server/protobuf/frame-writer';
 import {
+  readConsumer,
   readHeaders,
   readNumber,
   readRoute,
   readRpcCall,
   readString,
+  writeAuthenticate,
+  writeConsumerSpec,
   writeExit,
   writeHeaders,
   writeInt,
+  writeKeyValue,
   writeRpcReturn,
   writeString,
 } from '../../../../plugin/server/protobuf/messages';
@@ -46,6 +50,23 @@ const root = Root.fromJSON({
         name: { type: 'string', id: 4 },
         service: { type: 'Key', id: 18 },
       },
+    },
+    KV: {
+      fields: { k: { type: 'string', id: 1 }, v: { type: 'google.protobuf.Value', id: 2 } },
+    },
+    ConsumerSpec: { fields: { id: { type: 'string', id: 1 }, by_username: { type: 'bool', id: 2 } } },
+    Consumer: {
+      fields: {
+        id: { type: 'string', id: 1 },
+        created_at: { type: 'int64', id: 2 },
+        username: { type: 'string', id: 3 },
+        custom_id: { type: 'string', id: 4 },
+        tags: { type: 'string', id: 5, rule: 'repeated' },
+      },
+    },
+    Credential: { fields: { id: { type: 'string', id: 1 }, consumer_id: { type: 'string', id: 2 } } },
+    AuthenticateArgs: {
+      fields: { consumer: { type: 'Consumer', id: 1 }, credential: { type: 'Credential', id: 2 } },
     },
     ExitArgs: {
       fields: {
@@ -135,6 +156,44 @@ describe('what is written protobufjs reads:', () => {
     );
   });
 
+  it('a key with a text, a list of texts or texts by name', () => {
+    const record = headers.map((fields) => [fields, { structValue: structOf(fields) }] as const);
+    const other = fc.oneof(text, fc.array(text)).map((value) => [value, valueOf(value)] as const);
+    fc.assert(
+      fc.property(text, fc.oneof(other, record), (key, [value, message]) => {
+        const pair = written((frames) => {
+          writeKeyValue(frames, key, value);
+        });
+        expect(decoded('KV', pair)).toEqual(reread('KV', { k: key, v: message }));
+      }),
+    );
+  });
+
+  it('a consumer that is asked for, or authenticated', () => {
+    fc.assert(
+      fc.property(text, fc.boolean(), text, fc.array(text), (id, isName, name, tags) => {
+        const spec = written((frames) => {
+          writeConsumerSpec(frames, id, isName);
+        });
+        expect(decoded('ConsumerSpec', spec)).toEqual(reread('ConsumerSpec', { id, by_username: isName }));
+        const consumer = { id, username: name, custom_id: name, tags };
+        const credential = { id: name, consumer_id: id };
+        const args = written((frames) => {
+          writeAuthenticate(frames, consumer, credential);
+        });
+        expect(decoded('AuthenticateArgs', args)).toEqual(
+          reread('AuthenticateArgs', { consumer, credential }),
+        );
+        const alone = written((frames) => {
+          writeAuthenticate(frames, { id, username: name }, undefined);
+        });
+        expect(decoded('AuthenticateArgs', alone)).toEqual(
+          reread('AuthenticateArgs', { consumer: { id, username: name } }),
+        );
+      }),
+    );
+  });
+
   it('headers, and the arguments of exit', () => {
     fc.assert(
       fc.property(headers, fc.integer({ min: 200, max: 599 }), text, (fields, status, body) => {
@@ -201,6 +260,16 @@ describe('what protobufjs writes is read:', () => {
     );
   });
 
+  it('Consumer, and nothing for none', () => {
+    expect(readConsumer(Buffer.alloc(0))).toBeUndefined();
+    fc.assert(
+      fc.property(text, text, fc.array(text), (id, name, tags) => {
+        const consumer = { id, username: name, custom_id: name, tags };
+        expect(readConsumer(encoded('Consumer', { ...consumer, created_at: 7 }))).toEqual(consumer);
+      }),
+    );
+  });
+
   it('Number', () => {
     fc.assert(
       fc.property(fc.double(), (v) => {
@@ -247,6 +316,7 @@ describe('what is no message', () => {
     ['selected headers', (frame) => readHeaders(frame, new HeaderSelection(['a', '']))],
     ['a text', readString],
     ['a number', readNumber],
+    ['a consumer', readConsumer],
   ])('is refused as %s with ProtocolError, or read as far as it goes', (_, read) => {
     fc.assert(
       fc.property(frames, (bytes) => {
