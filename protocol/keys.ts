@@ -14,7 +14,9 @@ export const HMAC_ALGORITHMS = ['HS256', 'HS384', 'HS512'] as const;
 export type HmacAlgorithm = (typeof HMAC_ALGORITHMS)[number];
 
 /** RFC 7518 §3.2: "A key of the same size as the hash output (…) or larger MUST be used". */
-export const MIN_SECRET_BYTES = 32;
+const SECRET_BYTES: Readonly<Record<HmacAlgorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 };
+/** The least bytes of a shared secret, which is for HS256. */
+export const MIN_SECRET_BYTES = SECRET_BYTES.HS256;
 
 /** A key together with the only algorithms that it may be used with. */
 export interface FittedKey {
@@ -33,7 +35,7 @@ export class KeyError extends Error {
 
 /**
  * Makes a secret ready for one HMAC algorithm.
- * @throws KeyError when it is shorter than {@link MIN_SECRET_BYTES}.
+ * @throws KeyError when it is shorter than the algorithm's hash (RFC 7518 §3.2).
  */
 export async function importSecret(
   secret: string,
@@ -41,8 +43,10 @@ export async function importSecret(
   kid?: string,
 ): Promise<FittedKey> {
   const bytes = Buffer.from(secret, 'utf8');
-  if (bytes.length < MIN_SECRET_BYTES) {
-    throw new KeyError(`expected a secret of at least ${MIN_SECRET_BYTES} bytes, got ${bytes.length}`);
+  const least = SECRET_BYTES[algorithm];
+  if (bytes.length < least) {
+    const whose = algorithm === 'HS256' ? '' : ` for ${algorithm}`;
+    throw new KeyError(`expected a secret of at least ${least} bytes${whose}, got ${bytes.length}`);
   }
   const hash = `SHA-${algorithm.slice(2)}`;
   const key = await crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash }, false, ['sign', 'verify']);

@@ -7,7 +7,8 @@ export const keyFields: readonly SchemaField[] = [
     secret: {
       ...sharedSecret,
       type: 'string',
-      description: 'The shared secret for HS256, HS384 and HS512: at least 32 bytes (RFC 7518 §3.2).',
+      description:
+        'The shared secret for HS256, HS384 and HS512. It has at least 32, 48 or 64 bytes, for the longest hash that `algorithms` allows (RFC 7518 §3.2).',
     },
   },
   {

@@ -112,8 +112,17 @@ describe('a key', () => {
     },
   );
 
-  it('as a secret has at least 32 bytes (RFC 7518 §3.2)', async () => {
-    await expect(importSecret('x'.repeat(31), 'HS256')).rejects.toThrow('at least 32 bytes, got 31');
-    await expect(importSecret('x'.repeat(32), 'HS256')).resolves.toMatchObject({ algorithms: ['HS256'] });
-  });
+  it.each([
+    ['HS256', 32, 'at least 32 bytes, got 31'],
+    ['HS384', 48, 'at least 48 bytes for HS384, got 47'],
+    ['HS512', 64, 'at least 64 bytes for HS512, got 63'],
+  ] as const)(
+    'as a secret for %s has at least %d bytes (RFC 7518 §3.2)',
+    async (algorithm, least, message) => {
+      await expect(importSecret('x'.repeat(least - 1), algorithm)).rejects.toThrow(message);
+      await expect(importSecret('x'.repeat(least), algorithm)).resolves.toMatchObject({
+        algorithms: [algorithm],
+      });
+    },
+  );
 });

@@ -7,13 +7,18 @@ import { configuredKeys, type KeySource } from '../../../plugin/keys/key-source'
 import { Refusal } from '../../../plugin/request/refusal';
 import { verifyToken } from '../../../plugin/token/verify';
 import type { FittedKey } from '../../../protocol/keys';
-import { goodClaims, NOW, rawConfig, TOKEN_SECRET } from '../fixture';
+import { goodClaims, NOW, rawConfig } from '../fixture';
+
+/** Long enough for each hash. */
+const TOKEN_SECRET = 'the secret of the token issuer, which has at least sixty-four bytes';
 
 let config: GatekeeperConfig;
 let inPlace: KeySource;
 let byJose: KeySource;
 beforeAll(async () => {
-  const { config: parsed, keys } = await parseConfig(rawConfig({ algorithms: ['HS256', 'HS512'] }));
+  const { config: parsed, keys } = await parseConfig(
+    rawConfig({ algorithms: ['HS256', 'HS512'], secret: TOKEN_SECRET }),
+  );
   config = parsed;
   inPlace = configuredKeys(keys.token);
   byJose = configuredKeys(
