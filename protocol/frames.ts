@@ -86,6 +86,8 @@ export interface ReadyFrame {
     readonly resumed: boolean;
     /** On an AI chat. */
     readonly session?: string;
+    /** To a client that asked for the oldest frame: the offset of the first one that is not from before. */
+    readonly live?: number;
   };
 }
 

@@ -22,11 +22,12 @@ import { redisQuotaStore } from './quotas/redis-quota-store';
 import { redisReturnStore } from './quotas/redis-return-store';
 import { Returns } from './quotas/returns';
 import { RedisNames } from './redis/names';
-import { createResumption, type Resumption } from './resume/handover/resumption';
+import type { Keeping } from './resume/replay-log';
+import { createResumption, keepingOf, type Resumption } from './resume/handover/resumption';
 import { servedRoutes } from './routes/file';
 import type { Route } from './routes/route';
 import { ChannelStates, type ChannelStatesContext } from './states/channel-states';
-import { redisSessionStore } from './sessions/session-store';
+import { redisSessionStore, type SessionTimes } from './sessions/session-store';
 import { Sessions } from './sessions/sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings/settings';
 
@@ -144,7 +145,7 @@ export function assemble(
       metrics,
       monotonicMs,
     }),
-    sessions: new Sessions(redisSessionStore(commands, settings.sessionTtlMs), names),
+    sessions: new Sessions(redisSessionStore(commands, sessionTimes(settings, routes)), names, bridgeId),
     quota: new ConnectionQuota(redisQuotaStore(commands, bridgeId, settings.connectionLeaseMs), names, {
       tenant: settings.maxConnectionsPerTenant,
       user: settings.maxConnectionsPerUser,
@@ -207,6 +208,7 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
     context: {
       subscriptions: links.subscribers.subscriptions,
       replayLogs: resumption.replayLogs,
+      keepingOf: keepingsOf(settings, routes),
       handover: resumption.handover,
       channelStates: parts.channelStates,
       sessions: parts.sessions,
@@ -238,6 +240,21 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
     subprotocols: settings.subprotocols,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
   });
+}
+
+/** How much is kept of each route's frames, where it does not say itself by the settings. */
+function keepingsOf(settings: Settings, routes: readonly Route[]): (route: Route) => Keeping {
+  const common = keepingOf(settings);
+  const keepings = new Map(routes.map((route) => [route, { ...common, ...route.ring }]));
+  return (route) => keepings.get(route) ?? common;
+}
+
+/** So much longer than frames are kept their bridge is remembered, in milliseconds: it says where they are each 10 seconds. */
+const NOTED_LONGER_MS = 60_000;
+
+function sessionTimes(settings: Settings, routes: readonly Route[]): SessionTimes {
+  const lingersMs = routes.map(({ ring }) => ring.lingerMs ?? settings.lingerMs);
+  return { ttlMs: settings.sessionTtlMs, bridgesTtlMs: Math.max(...lingersMs) + NOTED_LONGER_MS };
 }
 
 function channelStatesOf(

@@ -1,6 +1,6 @@
 import type { Assertion } from '../../protocol/assertion';
 import type { TraceContext } from '../../protocol/trace-context';
-import type { ResumePoint } from '../resume/resume-point';
+import type { ResumeFrom } from '../resume/resume-point';
 import type { Route } from '../routes/route';
 
 /** An upgrade that may go on to Redis. */
@@ -22,7 +22,7 @@ export interface Admission {
 
 /** The request of a client that speaks `bridge.v1` (PROTOCOL.md §5). */
 export interface BridgeV1Request {
-  readonly point: ResumePoint | undefined;
+  readonly from: ResumeFrom;
   /** Whether it has been sent neither a frame nor a state since its stream began. */
   readonly lacksState: boolean;
 }

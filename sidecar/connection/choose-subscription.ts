@@ -2,6 +2,8 @@ import type { Receiver } from '../fanout/deliver';
 import type { TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
+import type { Keeping } from '../resume/replay-log';
+import type { Route } from '../routes/route';
 import type { Handover } from '../resume/handover/handover';
 import type { ReplayLogs } from '../resume/replay-logs';
 import type { ChannelStates } from '../states/channel-states';
@@ -14,6 +16,8 @@ import { LiveSubscription, type Subscription } from './subscription';
 export interface SubscriptionContext {
   readonly subscriptions: ChannelRegistry<Receiver>;
   readonly replayLogs: ReplayLogs;
+  /** How much is kept of a route's frames. */
+  readonly keepingOf: (route: Route) => Keeping;
   readonly handover: Handover;
   readonly wheel: TimerWheel;
   /** Undefined when no route has states. */
@@ -27,12 +31,12 @@ export interface SubscriptionContext {
  */
 export function chooseSubscription(
   admission: Admission,
-  { subscriptions, replayLogs, handover, wheel, channelStates }: SubscriptionContext,
+  { subscriptions, replayLogs, keepingOf, handover, wheel, channelStates }: SubscriptionContext,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
   onRefused: () => void,
 ): Subscription {
-  const { caller, session, channels, bridgeV1 } = admission;
+  const { route, caller, session, channels, bridgeV1 } = admission;
   const view = channelStates && viewOf(admission, channelStates, metrics);
   if (bridgeV1 === undefined) {
     return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused, view);
@@ -40,8 +44,8 @@ export function chooseSubscription(
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
   const request = {
-    identity: { tenant: tenantId, owner, channels, senderId },
-    point: bridgeV1.point,
+    identity: { tenant: tenantId, owner, channels, senderId, keeping: keepingOf(route) },
+    from: bridgeV1.from,
     session,
     lacksState: bridgeV1.lacksState,
     view,

@@ -1,12 +1,15 @@
 import { forbidden, tooManyConnections, type Refusal } from '../http/refusal';
 import type { ConnectionQuota } from '../quotas/connection-quota';
 import type { Permit } from '../quotas/tenant-quota';
-import type { SessionHolder, Sessions } from '../sessions/sessions';
+import type { SessionHolder, Sessions, Standing } from '../sessions/sessions';
 import type { Admission } from './admission';
 import type { Subscription } from './subscription';
 
 /** Why a connection is refused whose session somebody else has. */
 export const FOREIGN_SESSION = forbidden("the session is somebody else's");
+
+/** A session that this bridge has just made. */
+const NOBODYS: Standing = { isForeign: false, isNew: true, bridges: [] };
 
 /** Shared by all reservations of a bridge. */
 export interface ReservationContext {
@@ -58,13 +61,13 @@ export class Reservation {
    * @throws when Redis is unreachable, and TooManyChannelsError
    */
   async establish(isVain: () => boolean): Promise<Refusal | undefined> {
-    const [refusal, foreign] = await Promise.all([this.#takePermit(), this.#hasForeignSession()]);
+    const [refusal, standing] = await Promise.all([this.#takePermit(), this.#lookUpSession()]);
     if (refusal !== undefined) return refusal;
-    if (foreign) return FOREIGN_SESSION;
+    if (standing?.isForeign === true) return FOREIGN_SESSION;
     if (this.#isReleased) return undefined;
-    await this.#subscription.join();
+    await this.#subscription.join(standing);
     if (this.#isForfeited) return FOREIGN_SESSION;
-    return this.#isOver() || isVain() ? undefined : this.#claimSession();
+    return this.#isOver() || isVain() ? undefined : this.#claimSession(standing);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
@@ -98,23 +101,28 @@ export class Reservation {
   }
 
   /** An id that this bridge has just made is nobody's, and Redis is not asked. */
-  async #hasForeignSession(): Promise<boolean> {
+  async #lookUpSession(): Promise<Standing | undefined> {
     const { session, isNewSession, caller } = this.#admission;
-    if (session === undefined || isNewSession) return false;
+    if (session === undefined) return undefined;
+    if (isNewSession) return NOBODYS;
     const { tenantId, userId } = caller.identity;
-    return this.#context.sessions.isForeign(session, tenantId, userId);
+    return this.#context.sessions.lookUp(session, tenantId, userId, this.#subscription.keeps);
   }
 
-  async #claimSession(): Promise<Refusal | undefined> {
+  /** @param standing of the session, when it was looked up */
+  async #claimSession(standing: Standing | undefined): Promise<Refusal | undefined> {
     const { sessions } = this.#context;
     const { session, caller } = this.#admission;
     if (session === undefined) return undefined;
     const { tenantId, userId } = caller.identity;
-    if (!(await sessions.claim(session, tenantId, userId))) {
+    const { keeps } = this.#subscription;
+    const claimed = await sessions.claim(session, tenantId, userId, keeps);
+    if (claimed.isForeign) {
       this.#subscription.forget();
       return FOREIGN_SESSION;
     }
-    if (!this.#isReleased) sessions.hold(session, tenantId, userId, this.#holder);
+    if (!this.#isReleased) sessions.hold(session, tenantId, userId, this.#holder, keeps);
+    if (standing?.isNew === true && !claimed.isNew) await this.#subscription.forestalled(claimed.bridges);
     return this.#isForfeited ? FOREIGN_SESSION : undefined;
   }
 }

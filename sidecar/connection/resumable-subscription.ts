@@ -2,19 +2,21 @@ import type { ControlFrame, GapReason } from '../../protocol/frames';
 import type { ChannelState } from '../fanout/channel-state';
 import type { Frame } from '../fanout/frame';
 import type { Subscription } from './subscription';
+import { CatchUp, type CatchingUp } from './catch-up';
+import type { Keeps, Standing } from '../sessions/sessions';
 import type { Handover } from '../resume/handover/handover';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { StateOutcome } from '../metrics/outcomes';
 import type { StateView } from '../states/state-view';
 import type { FrameCounter, SendQueue } from '../fanout/send-queue';
-import type { Beginning, ResumePoint } from '../resume/resume-point';
-import type { ReplayLog, ReplayIdentity, ReplayListener } from '../resume/replay-log';
+import { OLDEST, type ResumeFrom } from '../resume/resume-point';
+import type { ReplayLog, ReplayIdentity } from '../resume/replay-log';
 import type { ReplayLogs } from '../resume/replay-logs';
 
 /** The request of a client of `bridge.v1`. */
 export interface ResumableRequest {
   readonly identity: ReplayIdentity;
-  readonly point: ResumePoint | undefined;
+  readonly from: ResumeFrom;
   /** The AI chat's session, for `bridge.ready`. */
   readonly session: string | undefined;
   /** Whether it has been sent neither a frame nor a state since its stream began. */
@@ -29,7 +31,7 @@ export interface ResumableRequest {
  * The subscription of a client of `bridge.v1` (PROTOCOL.md §5). It sends `bridge.ready`, then the frames that the
  * client missed or the gap that stands for them. Live frames follow, every one counted.
  */
-export class ResumableSubscription implements Subscription, ReplayListener, FrameCounter {
+export class ResumableSubscription implements Subscription, CatchingUp, FrameCounter {
   readonly #replayLogs: ReplayLogs;
   readonly #handover: Handover;
   readonly #request: ResumableRequest;
@@ -37,7 +39,12 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   #log: ReplayLog | undefined;
   #sendQueue: SendQueue | undefined;
   /** Where to begin in the count of the replay log, or why that cannot be. */
-  #point: ResumePoint | GapReason | undefined;
+  #from: ResumeFrom | GapReason;
+  #catchUp: CatchUp | undefined;
+  #isCaughtUp = false;
+  #owesState = false;
+  /** Its session was nobody's: the first frame of its replay log is the stream's. */
+  #isBeginning = false;
 
   constructor(replayLogs: ReplayLogs, handover: Handover, request: ResumableRequest, metrics: RouteMetrics) {
     this.#replayLogs = replayLogs;
@@ -57,12 +64,29 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
     // Its client's own messages are not in its replay log, and would be counted there.
   }
 
-  async join(): Promise<void> {
-    const { identity, point } = this.#request;
-    this.#log = this.#replayLogs.hold(identity, point, this);
-    await this.#replayLogs.subscribed(this.#log);
-    const isElsewhere = point !== undefined && point.epoch !== this.#log.epoch;
-    this.#point = isElsewhere ? await this.#handover.ask(this.#log, point) : point;
+  get keeps(): Keeps {
+    if (this.#request.identity.senderId !== undefined) return 'none';
+    return this.#isBeginning || this.#log?.hasAll !== true ? 'some' : 'all';
+  }
+
+  async join(standing: Standing | undefined): Promise<void> {
+    const { identity, from } = this.#request;
+    const isKnown = this.#replayLogs.shared(identity.owner) !== undefined;
+    const log = this.#replayLogs.hold(identity, from === OLDEST ? undefined : from, this);
+    this.#log = log;
+    const hasPoint = from !== undefined && from !== OLDEST;
+    this.#isBeginning = standing?.isNew === true && !hasPoint && !isKnown && identity.senderId === undefined;
+    if (this.#isBeginning) log.begin();
+    await this.#replayLogs.subscribed(log);
+    this.#from = await this.#bring(log, standing?.bridges ?? []);
+  }
+
+  async forestalled(bridges: readonly string[]): Promise<void> {
+    const log = this.#log;
+    // On this bridge the other shares its replay log.
+    if (log === undefined || !this.#isBeginning || this.#handover.isNotedIn(bridges)) return;
+    log.unbegin();
+    this.#from = await this.#bring(log, bridges);
   }
 
   start(sendQueue: SendQueue): void {
@@ -70,24 +94,25 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
     if (log === undefined) return;
     this.#replayLogs.use(log);
     this.#sendQueue = sendQueue;
-    const beginning = beginningOf(log, this.#point);
-    switch (beginning.kind) {
-      case 'fresh':
-        this.#ready(log.end, false);
-        break;
-      case 'gap':
-        this.#metrics.resume(beginning.reason);
-        this.#ready(log.end, false);
-        this.#gap(beginning.reason, log.end);
-        break;
-      case 'resumed':
-        this.#metrics.resume('resumed');
-        this.#ready(beginning.offset, true);
-        for (const [index, frame] of beginning.missed.entries())
-          this.deliver(frame, beginning.offset + index);
-    }
-    log.listen(this);
-    if (this.#lacksState(beginning)) this.#askState();
+    const { from: asked, lacksState } = this.#request;
+    const { offset, resumed, reason } = beginningOf(log, asked, this.#from);
+    if (asked !== undefined) this.#metrics.resume(reason ?? 'resumed');
+    this.#ready(offset, resumed);
+    if (reason !== undefined) this.#gap(reason, offset);
+    // Frames that follow say all. A client that resumes by its point has what it had.
+    const hasState = offset < log.end || (resumed && asked !== OLDEST && !lacksState);
+    this.#owesState = !hasState;
+    this.#catchUp = new CatchUp(log, this, sendQueue, offset);
+  }
+
+  expired(offset: number): void {
+    this.#gap('expired', offset);
+  }
+
+  caughtUp(): void {
+    this.#isCaughtUp = true;
+    this.#log?.listen(this);
+    if (this.#owesState) this.#askState();
   }
 
   deliver(frame: Frame, offset: number): void {
@@ -101,7 +126,9 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
 
   lost(): void {
     this.#gap('redis', this.#log?.end ?? 0);
-    this.#askState();
+    this.#owesState = true;
+    // What is still to be sent would be older than the state.
+    if (this.#isCaughtUp) this.#askState();
   }
 
   refused(): void {
@@ -111,6 +138,7 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   leave(): void {
     this.#request.view?.forget();
     if (this.#log === undefined) return;
+    this.#catchUp?.end();
     this.#log.unlisten(this);
     this.#replayLogs.release(this.#log, this);
   }
@@ -120,9 +148,14 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
     if (this.#log !== undefined) this.#replayLogs.discard(this.#log);
   }
 
-  /** A client that resumes has what it had, and frames that it missed say all. */
-  #lacksState(beginning: Beginning<Frame>): boolean {
-    return beginning.kind !== 'resumed' || (this.#request.lacksState && beginning.missed.length === 0);
+  /** Gets what the client asks for from the bridge that has it. @returns as {@link #from} */
+  async #bring(log: ReplayLog, bridges: readonly string[]): Promise<ResumeFrom | GapReason> {
+    const { identity, from } = this.#request;
+    if (from === undefined || (from !== OLDEST && from.epoch === log.epoch)) return from;
+    const mayLack = identity.senderId === undefined && !log.hasAll;
+    const others = mayLack ? this.#handover.othersOf(bridges, from) : [];
+    if (others.length > 0) return this.#handover.recall(log, others, from);
+    return from === OLDEST ? from : this.#handover.ask(log, from);
   }
 
   #askState(): void {
@@ -139,10 +172,11 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   }
 
   #ready(offset: number, resumed: boolean): void {
-    const { session } = this.#request;
-    const epoch = this.#log?.epoch ?? '';
+    const { session, from } = this.#request;
+    const { epoch = '', end = 0 } = this.#log ?? {};
     const named = session === undefined ? {} : { session };
-    this.#sendQueue?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named } });
+    const past = from === OLDEST ? { live: end } : {};
+    this.#sendQueue?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named, ...past } });
   }
 
   #gap(reason: GapReason, offset: number): void {
@@ -156,7 +190,28 @@ export class ResumableSubscription implements Subscription, ReplayListener, Fram
   }
 }
 
-function beginningOf(log: ReplayLog, point: ResumePoint | GapReason | undefined): Beginning<Frame> {
-  if (point === undefined) return { kind: 'fresh' };
-  return typeof point === 'string' ? { kind: 'gap', reason: point } : log.replay(point);
+/** How a connection begins. */
+interface Beginning {
+  /** Of the first frame that the client gets. */
+  readonly offset: number;
+  /** Whether it gets all that it asked for. */
+  readonly resumed: boolean;
+  /** Of the gap that stands for what it does not get. */
+  readonly reason: GapReason | undefined;
+}
+
+/** @param from where to begin in the count of `log`, or why that cannot be */
+function beginningOf(log: ReplayLog, asked: ResumeFrom, from: ResumeFrom | GapReason): Beginning {
+  if (asked === OLDEST)
+    return fromOldest(log, typeof from === 'string' && from !== OLDEST ? from : 'unknown');
+  if (from === undefined) return { offset: log.end, resumed: false, reason: undefined };
+  const reason = typeof from !== 'string' ? log.lack(from) : from === OLDEST ? undefined : from;
+  if (typeof from === 'string' || reason !== undefined) return { offset: log.end, resumed: false, reason };
+  return { offset: from.offset, resumed: true, reason };
+}
+
+/** @param reason why its beginning is not known, where it is not */
+function fromOldest(log: ReplayLog, reason: GapReason): Beginning {
+  if (log.isWhole) return { offset: log.start, resumed: true, reason: undefined };
+  return { offset: log.start, resumed: false, reason: log.isBegun ? 'expired' : reason };
 }

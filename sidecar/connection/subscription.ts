@@ -3,17 +3,27 @@ import type { Frame } from '../fanout/frame';
 import type { SendQueue } from '../fanout/send-queue';
 import type { TimerWheel } from '../lib/timer-wheel';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
+import type { Keeps, Standing } from '../sessions/sessions';
 import type { StateView } from '../states/state-view';
 
 /** How a connection hears its channels. */
 export interface Subscription {
   /** On a relay route: tells what this client sends from what every other does, on any bridge. 16 bytes. */
   readonly senderId: Buffer | undefined;
+  /** How this bridge keeps the frames of its session. */
+  readonly keeps: Keeps;
   /**
    * Subscribes: once this resolves nothing is missed.
+   * @param standing of its session, before that is claimed
    * @throws SubscriptionError when Redis is unreachable
    */
-  join(): Promise<void>;
+  join(standing: Standing | undefined): Promise<void>;
+  /**
+   * Its session was nobody's, and then another claimed it first, for the same owner.
+   * @param bridges that keep its frames
+   * @throws when Redis is unreachable
+   */
+  forestalled(bridges: readonly string[]): Promise<void>;
   /**
    * When the client was last sent a frame, or its socket opened, by the wheel's clock, in milliseconds. Undefined where that
    * does not matter: a `bridge.v1` client has other signs of life.
@@ -58,6 +68,12 @@ export class LiveSubscription implements Subscription, Receiver {
     this.#subscriptions = subscriptions;
     this.#channels = channels;
     this.senderId = senderId;
+  }
+
+  readonly keeps = 'none';
+
+  async forestalled(): Promise<void> {
+    // Nothing is kept for its client.
   }
 
   async join(): Promise<void> {

@@ -2,6 +2,8 @@
 const FIN = 0x80;
 const OPCODE_TEXT = 0x1;
 const OPCODE_BINARY = 0x2;
+/** In the second byte: no server masks what it sends. */
+const MASKED = 0x80;
 /** Payloads up to this have their length in the second byte; longer ones have it in 2 or 8 bytes after it. */
 const MAX_SHORT_BYTES = 125;
 const LENGTH_IN_2_BYTES = 126;
@@ -34,6 +36,15 @@ export function encodeFrame(payload: Uint8Array, binary: boolean, kept = false):
 /** How many bytes the frame at `at` takes, one of those that {@link encodeFrame} makes. */
 export function frameBytesAt(bytes: Buffer, at: number): number {
   return headerBytes(bytes[at + 1] ?? 0) + payloadBytesAt(bytes, at);
+}
+
+/** Whether one of the frames that {@link encodeFrame} makes is at `at`, whole. */
+export function isFrameAt(bytes: Buffer, at: number): boolean {
+  const opcode = (bytes[at] ?? 0) ^ FIN;
+  if (opcode !== OPCODE_TEXT && opcode !== OPCODE_BINARY) return false;
+  const length = bytes[at + 1] ?? MASKED;
+  if (length >= MASKED || at + headerBytes(length) > bytes.length) return false;
+  return at + frameBytesAt(bytes, at) <= bytes.length;
 }
 
 /** How many bytes the payload of the frame at `at` has. */

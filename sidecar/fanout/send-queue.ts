@@ -110,6 +110,19 @@ export class SendQueue implements Waiting {
     this.#send(outgoingText(message, 'note'));
   }
 
+  /** Writes what waits. Calls back when its owner has a share of the loop's time and nothing waits for the client to take more. */
+  flushed(callBack: () => void): void {
+    this.flush();
+    const again = (): void => {
+      this.#scheduler.once(this.owner, () => {
+        if (this.#backpressure === undefined && this.#held === undefined) callBack();
+        else this.flushed(callBack);
+      });
+    };
+    if (this.#backpressure === undefined) again();
+    else this.#stream.once('drain', again);
+  }
+
   /** Nothing more is sent but what waits now, before the close frame: the socket is to close as soon as there is time for it. */
   seal(): void {
     this.#isSealed = true;

@@ -12,7 +12,7 @@ import {
   type Refusal,
 } from '../http/refusal';
 import type { RedisNames } from '../redis/names';
-import { parseResumePoint } from '../resume/resume-point';
+import { OLDEST, parseResumePoint } from '../resume/resume-point';
 import type { ChannelValues } from '../routes/channel-template';
 import { matchRoute } from '../routes/match';
 import type { Route } from '../routes/route';
@@ -153,9 +153,9 @@ function readResume(query: string): BridgeV1Request | Refusal {
   const parameters = new URLSearchParams(query);
   const [text, ...others] = parameters.getAll('resume');
   const lacksState = parameters.get('state') === 'missing';
-  if (text === undefined) return { point: undefined, lacksState };
-  const point = parseResumePoint(text);
-  if (others.length === 0 && point !== undefined) return { point, lacksState };
+  if (text === undefined) return { from: undefined, lacksState };
+  const from = text === OLDEST ? OLDEST : parseResumePoint(text);
+  if (others.length === 0 && from !== undefined) return { from, lacksState };
   return badRequest('expected one resume point, <epoch>.<offset>');
 }
 

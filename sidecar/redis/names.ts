@@ -77,6 +77,11 @@ export class RedisNames {
     return `${this.#prefix}${SESSION}${session}`;
   }
 
+  /** The key with the bridges that keep a session's frames, in the slot of its owner's: a session has no braces. */
+  sessionBridges(session: string): string {
+    return `${this.#prefix}${SESSION}{${this.session(session)}}`;
+  }
+
   /** The key with the connections of a tenant. */
   tenantConnections(tenantId: string): string {
     return `${this.#prefix}${CONNECTIONS}{${escapeSegment(tenantId)}}`;

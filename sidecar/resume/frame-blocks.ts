@@ -12,8 +12,10 @@ export interface FrameBlock {
   append(frame: Frame): boolean;
   /** Forgets the oldest. @returns the bytes of its payload */
   drop(): number;
-  /** Its frames without the oldest `skipped`. */
-  frames(skipped: number): Frame[];
+  /** Its frames without the oldest `skipped`: so many that their payloads have `maxBytes`, and one at least. */
+  frames(skipped: number, maxBytes?: number): Frame[];
+  /** The bytes of its frames without the oldest `skipped`, in the parts that they are kept in. */
+  wires(skipped: number): Buffer[];
   /** Its place among all of its tenant's. */
   readonly link: Link<Droppable>;
   /** The ring has it no more: what is left in it is no longer counted. */
@@ -66,15 +68,34 @@ export class ByteBlock implements FrameBlock {
     return payloadBytesAt(this.bytes, at);
   }
 
-  frames(skipped: number): Frame[] {
+  /** Puts frames behind its own, which fit. */
+  fill(wires: Buffer, count: number): void {
+    this.bytes.set(wires, this.#to);
+    this.#to += wires.length;
+    this.#size += count;
+  }
+
+  frames(skipped: number, maxBytes = Infinity): Frame[] {
     const frames: Frame[] = [];
-    let left = skipped;
-    for (let at = this.#from; at < this.#to; left -= 1) {
+    let bytes = 0;
+    for (let at = this.#placeOf(skipped); at < this.#to && bytes < maxBytes;) {
       const end = at + frameBytesAt(this.bytes, at);
-      if (left <= 0) frames.push(new Frame(Buffer.from(this.bytes.subarray(at, end)), false));
+      const frame = new Frame(Buffer.from(this.bytes.subarray(at, end)), false);
+      frames.push(frame);
+      bytes += frame.payloadBytes;
       at = end;
     }
     return frames;
+  }
+
+  wires(skipped: number): Buffer[] {
+    return [this.bytes.subarray(this.#placeOf(skipped), this.#to)];
+  }
+
+  #placeOf(skipped: number): number {
+    let at = this.#from;
+    for (let left = skipped; left > 0 && at < this.#to; left -= 1) at += frameBytesAt(this.bytes, at);
+    return at;
   }
 }
 
@@ -114,8 +135,20 @@ export class SharedBlock implements FrameBlock {
     return frame?.payloadBytes ?? 0;
   }
 
-  frames(skipped: number): Frame[] {
-    return this.#frames.slice(this.#from + skipped).filter((frame) => frame !== undefined);
+  frames(skipped: number, maxBytes = Infinity): Frame[] {
+    const frames: Frame[] = [];
+    let bytes = 0;
+    for (let index = this.#from + skipped; index < this.#frames.length && bytes < maxBytes; index += 1) {
+      const frame = this.#frames[index];
+      if (frame === undefined) break;
+      frames.push(frame);
+      bytes += frame.payloadBytes;
+    }
+    return frames;
+  }
+
+  wires(skipped: number): Buffer[] {
+    return this.frames(skipped).map(({ wire }) => wire);
   }
 }
 

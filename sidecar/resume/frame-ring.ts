@@ -1,5 +1,6 @@
-import { Frame } from '../fanout/frame';
+import type { Frame } from '../fanout/frame';
 import { ByteBlock, SharedBlock, type FrameBlock } from './frame-blocks';
+import { FrameRun } from './frame-run';
 import { BUFFER_OVERHEAD_BYTES } from '../lib/keepers';
 import type { Droppable, TenantRings } from './ring-budget';
 
@@ -76,20 +77,18 @@ export class FrameRing implements Droppable {
   }
 
   /** Puts frames before the oldest, as many of them as there is room for, the most recent first. */
-  prepend(frames: readonly Frame[]): void {
+  prepend(run: FrameRun): void {
     const room = this.#limits.maxItems - (this.#end - this.#start);
-    let first = frames.length;
+    let first = run.size;
     let bytes = this.#bytes;
-    for (; first > 0 && frames.length - first < room; first -= 1) {
-      const more = bytes + (frames[first - 1]?.payloadBytes ?? 0);
+    for (; first > 0 && run.size - first < room; first -= 1) {
+      const more = bytes + run.payloadBytes(first - 1);
       if (more > this.#limits.maxBytes) break;
       bytes = more;
     }
-    const fitting = frames.slice(first);
-    if (fitting.length === 0) return;
-    this.#blocks.unshift(this.#blockOf(fitting));
-    this.#start -= fitting.length;
+    this.#start -= run.size - first;
     this.#bytes = bytes;
+    this.#blocks.unshift(...this.#blocksOf(run, first));
   }
 
   /** Every frame from `offset` on. @returns undefined when one of them is not kept or never was */
@@ -98,11 +97,29 @@ export class FrameRing implements Droppable {
     let skipped = offset - this.#start;
     const frames: Frame[] = [];
     for (const block of this.#blocks) {
-      const kept = block.frames(skipped);
+      const kept = skipped < block.size ? block.frames(skipped) : [];
       skipped = Math.max(0, skipped - block.size);
-      frames.push(...kept);
+      for (const frame of kept) frames.push(frame);
     }
     return frames;
+  }
+
+  /** Some frames from `offset` on: at most so many as have `maxBytes`, and one at least where one is kept. */
+  some(offset: number, maxBytes: number): readonly Frame[] {
+    let skipped = offset - this.#start;
+    for (const block of this.#blocks) {
+      if (skipped < block.size) return block.frames(skipped, maxBytes);
+      skipped -= block.size;
+    }
+    return [];
+  }
+
+  /** Every frame that is kept. */
+  run(): FrameRun {
+    return FrameRun.join(
+      this.#blocks.flatMap((block) => block.wires(0)),
+      this.#end - this.#start,
+    );
   }
 
   /** Forgets every frame. Counting goes on. */
@@ -132,12 +149,27 @@ export class FrameRing implements Droppable {
     return block;
   }
 
-  /** A block with just these frames, which came from another bridge: nobody else has them. */
-  #blockOf(frames: readonly Frame[]): FrameBlock {
-    const bytes = Buffer.allocUnsafeSlow(frames.reduce((sum, { wire }) => sum + wire.length, 0));
-    const block = new ByteBlock(bytes, this.#rings, this.#rings.blocks.prepend(this));
-    for (const { wire } of frames) block.append(new Frame(wire, false));
-    return block;
+  /** Blocks with the frames from `first` on, which came from another bridge: nobody else has them. */
+  #blocksOf(run: FrameRun, first: number): FrameBlock[] {
+    const blocks: FrameBlock[] = [];
+    // The newest first: each one's place in the budget is before those of all that are younger.
+    for (let end = run.size; end > first;) {
+      let begin = end - 1;
+      let bytes = run.wireBytes(begin);
+      while (begin > first && bytes + run.wireBytes(begin - 1) <= MAX_BLOCK_BYTES) {
+        begin -= 1;
+        bytes += run.wireBytes(begin);
+      }
+      const block = new ByteBlock(
+        Buffer.allocUnsafeSlow(bytes),
+        this.#rings,
+        this.#rings.blocks.prepend(this),
+      );
+      block.fill(run.slice(begin, end), end - begin);
+      blocks.push(block);
+      end = begin;
+    }
+    return blocks.reverse();
   }
 
   #bytesFor(wireBytes: number): Buffer {

@@ -1,8 +1,9 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
 import { FrameRing, type RingLimits } from './frame-ring';
+import type { FrameRun } from './frame-run';
 import type { TenantRings } from './ring-budget';
-import { replayFrom, type Gap, type Replay, type ResumePoint } from './resume-point';
+import { lackAt, replayFrom, type Gap, type Replay, type ResumePoint } from './resume-point';
 import { SmallSet } from '../lib/small-set';
 
 /** One socket on a replay log. */
@@ -24,6 +25,24 @@ export interface ReplayIdentity {
   readonly channels: readonly string[];
   /** Set on a route that relays between peers: what the replay log's client sent itself is not part of it. */
   readonly senderId: Buffer | undefined;
+  /** How much is kept, and how long after the last client left. */
+  readonly keeping: Keeping;
+}
+
+/** How much a replay log keeps. */
+export interface Keeping extends RingLimits {
+  /** How long it is kept after its last holder left, in milliseconds. */
+  readonly lingerMs: number;
+}
+
+/** All that a replay log keeps, at one place among its channels' messages. */
+export interface KeptFrames {
+  readonly run: FrameRun;
+  /** The count that they are in, and the offset behind the last of them. */
+  readonly epoch: string;
+  readonly end: number;
+  /** The offset of the stream's first frame in that count; it may be less than that of any frame. Undefined when not known. */
+  readonly beginning: number | undefined;
 }
 
 /**
@@ -41,21 +60,19 @@ export class ReplayLog implements Receiver {
   #isOpen = false;
   #interrupted = false;
   #keeps = true;
+  /** The offset of the first frame of its stream, once that is known. */
+  #beginning: number | undefined;
+  /** Nobody else has frames of its stream that are missing here. */
+  #hasAll = false;
 
   /** @param rings the tenant's account, which its frames are counted in until {@link stopKeeping} */
-  constructor(
-    identity: ReplayIdentity,
-    epoch: string,
-    limits: RingLimits,
-    rings: TenantRings,
-    firstOffset: number,
-  ) {
+  constructor(identity: ReplayIdentity, epoch: string, rings: TenantRings, firstOffset: number) {
     this.owner = identity.owner;
     this.channels = identity.channels;
     this.#senderId = identity.senderId;
     this.#epoch = epoch;
     this.#rings = rings;
-    this.#ring = new FrameRing(limits, rings, firstOffset);
+    this.#ring = new FrameRing(identity.keeping, rings, firstOffset);
   }
 
   /** Set on a route that relays between peers: what goes out under it is not part of the replay log. */
@@ -68,9 +85,29 @@ export class ReplayLog implements Receiver {
     return this.#epoch;
   }
 
+  /** The offset of the oldest frame that is kept. */
+  get start(): number {
+    return this.#ring.start;
+  }
+
   /** The offset of the next frame. */
   get end(): number {
     return this.#ring.end;
+  }
+
+  /** Whether its stream's beginning is known, here or by another bridge. */
+  get isBegun(): boolean {
+    return this.#beginning !== undefined;
+  }
+
+  /** Whether all of its stream is kept. */
+  get isWhole(): boolean {
+    return this.#beginning !== undefined && this.#ring.start <= this.#beginning;
+  }
+
+  /** Whether it has, or had, all frames of its stream that any bridge has: none need be asked. */
+  get hasAll(): boolean {
+    return this.#hasAll;
   }
 
   /** Whether its subscriptions were lost and are not all back. */
@@ -81,6 +118,38 @@ export class ReplayLog implements Receiver {
   /** The frames that were missed since `point`. */
   replay(point: ResumePoint): Replay<Frame> | Gap<'unknown' | 'expired'> {
     return replayFrom(point, this.#epoch, this.#ring);
+  }
+
+  /** Why not all frames since `point` are kept; undefined when they are. */
+  lack(point: ResumePoint): 'unknown' | 'expired' | undefined {
+    return lackAt(point, this.#epoch, this.#ring);
+  }
+
+  /** Some of the frames from `offset` on, which is kept: so many that they have `maxBytes`. */
+  some(offset: number, maxBytes: number): readonly Frame[] {
+    return this.#ring.some(offset, maxBytes);
+  }
+
+  /** All that is kept now. */
+  kept(): KeptFrames {
+    return { run: this.#ring.run(), epoch: this.#epoch, end: this.#ring.end, beginning: this.#beginning };
+  }
+
+  /** Nothing of its stream was published before: its first frame is the stream's. */
+  begin(): void {
+    this.#beginning = this.#ring.end;
+    this.#hasAll = true;
+  }
+
+  /** Something of its stream may have been published before after all. */
+  unbegin(): void {
+    this.#beginning = undefined;
+    this.#hasAll = false;
+  }
+
+  /** No other bridge has more of its stream. */
+  settle(): void {
+    this.#hasAll = true;
   }
 
   /**
@@ -98,13 +167,17 @@ export class ReplayLog implements Receiver {
 
   /**
    * Puts another bridge's frames before a {@link cut}, as far as they are not here already.
+   * @param before how many frames of the stream were before the first of them; undefined when that is not known
    * @returns the point of the first of them
    */
-  precede({ epoch, offset }: ResumePoint, frames: readonly Frame[]): ResumePoint {
-    const first = offset - frames.length;
+  precede({ epoch, offset }: ResumePoint, run: FrameRun, before?: number): ResumePoint {
+    const first = offset - run.size;
     // Once frames from behind the cut had to go, none from before it can follow on to what is kept.
-    if (epoch === this.#epoch && this.#ring.start <= offset)
-      this.#prepend(frames.slice(0, Math.max(0, this.#ring.start - first)));
+    if (epoch === this.#epoch && this.#ring.start <= offset) {
+      if (before !== undefined) this.#beginning = first - before;
+      const missing = Math.max(0, Math.min(run.size, this.#ring.start - first));
+      this.#prepend(run.first(missing));
+    }
     return { epoch, offset: first };
   }
 
@@ -148,8 +221,9 @@ export class ReplayLog implements Receiver {
     this.#ring.clear();
   }
 
-  #prepend(frames: readonly Frame[]): void {
-    this.#ring.prepend(frames);
+  #prepend(run: FrameRun): void {
+    if (!this.#keeps || run.size === 0) return;
+    this.#ring.prepend(run);
     this.#rings.settle();
   }
 
@@ -162,6 +236,8 @@ export class ReplayLog implements Receiver {
   restore(epoch: string): void {
     this.#interrupted = false;
     this.#epoch = epoch;
+    // Another bridge may have heard what was published meanwhile, and all before it.
+    this.unbegin();
     this.#ring.clear();
     for (const listener of this.#listeners) listener.lost();
   }

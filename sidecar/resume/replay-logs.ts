@@ -1,7 +1,6 @@
 import type { Receiver } from '../fanout/deliver';
 import type { LoopShares } from '../lib/loop-shares';
 import { type ResumePoint, epochOf } from './resume-point';
-import type { RingLimits } from './frame-ring';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
 import { ReplayLog, type ReplayIdentity } from './replay-log';
@@ -17,13 +16,10 @@ export interface ReplayLogsContext {
   readonly monotonicMs: () => number;
   /** Begins every epoch of this bridge: 16 hexadecimal digits. */
   readonly bridgeId: string;
-  readonly limits: RingLimits;
   /** The most that the frames of all replay logs may take together. */
   readonly budget: RingBudget;
   /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
-  /** How long a replay log is kept after its last holder left, in milliseconds. */
-  readonly lingerMs: number;
 }
 
 /** Somebody who needs a replay log, by identity. */
@@ -33,6 +29,7 @@ interface Entry {
   readonly log: ReplayLog;
   readonly rings: TenantRings;
   readonly holders: SmallSet<ReplayLogHolder>;
+  readonly lingerMs: number;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
   /** Whether a client of it was ever open. */
@@ -82,6 +79,11 @@ export class ReplayLogs {
     return log?.owner === owner ? log : undefined;
   }
 
+  /** The replay log that the owner's clients share. */
+  shared(owner: string): ReplayLog | undefined {
+    return this.#byOwner.get(owner);
+  }
+
   /** Holds a replay log that is there. */
   keep(log: ReplayLog, holder: ReplayLogHolder): void {
     const entry = this.#entryOf(log);
@@ -115,8 +117,8 @@ export class ReplayLogs {
       this.discard(log);
       return;
     }
-    const { wheel, monotonicMs, lingerMs, budget } = this.#context;
-    const end = wheel.add(monotonicMs() + lingerMs, () => {
+    const { wheel, monotonicMs, budget } = this.#context;
+    const end = wheel.add(monotonicMs() + entry.lingerMs, () => {
       this.discard(log);
     });
     entry.linger = { end, turn: budget.linger(log, entry.rings) };
@@ -202,9 +204,9 @@ export class ReplayLogs {
   }
 
   #create(identity: ReplayIdentity): ReplayLog {
-    const { subscriptions, limits, budget, firstOffset } = this.#context;
+    const { subscriptions, budget, firstOffset } = this.#context;
     const rings = budget.open(identity.tenant);
-    const log = new ReplayLog(identity, this.#newEpoch(), limits, rings, firstOffset);
+    const log = new ReplayLog(identity, this.#newEpoch(), rings, firstOffset);
     const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, log)));
     const subscribed = joined.then(() => {
       log.open();
@@ -212,7 +214,8 @@ export class ReplayLogs {
     // A caller that waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const holders = new SmallSet<ReplayLogHolder>();
-    this.#byStream.set(log, { log, rings, holders, subscribed, wasUsed: false, linger: undefined });
+    const { lingerMs } = identity.keeping;
+    this.#byStream.set(log, { log, rings, holders, lingerMs, subscribed, wasUsed: false, linger: undefined });
     this.#byEpoch.set(log.epoch, log);
     if (identity.senderId === undefined) this.#byOwner.set(identity.owner, log);
     return log;

@@ -31,11 +31,16 @@ export interface Gap<Reason extends GapReason = GapReason> {
   readonly reason: Reason;
 }
 
-/** How a connection begins: `fresh` when nothing was asked for. */
-export type Beginning<Item> = { readonly kind: 'fresh' } | Replay<Item> | Gap;
+/** Asks for all that is kept, in the place of a point. */
+export const OLDEST = 'oldest';
+
+/** From where a client asks for frames; undefined when it asks for none from before. */
+export type ResumeFrom = ResumePoint | typeof OLDEST | undefined;
 
 /** The items that are kept of a sequence: FrameRing has it so. */
 export interface Kept<Item> {
+  /** The offset of the oldest item that is kept. */
+  readonly start: number;
   /** The offset of the item that comes next. */
   readonly end: number;
   /** Every item from `offset` on, or undefined when one of them is not kept or never was. */
@@ -49,9 +54,19 @@ export function replayFrom<Item>(
   ring: Kept<Item>,
 ): Replay<Item> | Gap<'unknown' | 'expired'> {
   const { offset } = point;
-  if (point.epoch !== epoch || offset > ring.end) return { kind: 'gap', reason: 'unknown' };
-  const missed = ring.since(offset);
-  return missed === undefined ? { kind: 'gap', reason: 'expired' } : { kind: 'resumed', offset, missed };
+  const reason = lackAt(point, epoch, ring);
+  if (reason !== undefined) return { kind: 'gap', reason };
+  return { kind: 'resumed', offset, missed: ring.since(offset) ?? [] };
+}
+
+/** Why not all items since `point` are kept, in a count named `epoch`; undefined when they are. */
+export function lackAt(
+  point: ResumePoint,
+  epoch: string,
+  { start, end }: Pick<Kept<unknown>, 'start' | 'end'>,
+): 'unknown' | 'expired' | undefined {
+  if (point.epoch !== epoch || point.offset > end) return 'unknown';
+  return point.offset < start ? 'expired' : undefined;
 }
 
 const EPOCH = /^([0-9a-f]{16})_[0-9a-z]+$/;

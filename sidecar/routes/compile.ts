@@ -7,7 +7,7 @@ import {
   type ChannelTemplate,
 } from './channel-template';
 import { paramNames, parsePathTemplate, type PathTemplate } from '../../protocol/path-template';
-import type { RouteEntry, Route } from './route';
+import type { RouteEntry, Route, RouteRing } from './route';
 import { HEALTH_PATH } from './health-path';
 
 /** A table that cannot be served. The message names the entry and what was expected. */
@@ -73,8 +73,17 @@ function compileRoute(entry: RouteEntry): Route {
     .filter(isShared)
     .map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
-  const policies = { messages, session, slowConsumer, echoAfterMs, readersMayAsk, maxMessageBytes };
+  const ring = compileRing(entry);
+  const policies = { messages, session, slowConsumer, ring, echoAfterMs, readersMayAsk, maxMessageBytes };
   return Object.freeze({ name, template, channels, initial, sharedChannels, ...policies });
+}
+
+function compileRing({ ring: { frames, bytes, lingerSeconds } = {} }: RouteEntry): RouteRing {
+  return Object.freeze({
+    ...(frames === undefined ? {} : { maxItems: frames }),
+    ...(bytes === undefined ? {} : { maxBytes: bytes }),
+    ...(lingerSeconds === undefined ? {} : { lingerMs: lingerSeconds * 1000 }),
+  });
 }
 
 function compilePath(entry: RouteEntry): PathTemplate {

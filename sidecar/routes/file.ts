@@ -4,6 +4,9 @@ import { quoted } from '../../protocol/quoted';
 import { DEFAULT_ROUTES, type Route } from './route';
 import { compileRoutes, RouteError } from './compile';
 
+/** Frames in a replay log, at most: as many as BRIDGE_RING_MAX_FRAMES may be. */
+export const MAX_RING_FRAMES = 1_000_000;
+
 /** A route as the file has it. docs/routes.md is made of it. */
 export const ROUTE_MEMBERS = z.strictObject({
   name: z
@@ -66,6 +69,20 @@ export const ROUTE_MEMBERS = z.strictObject({
     .optional()
     .describe(
       'Largest message from a client, in bytes; a larger one closes its socket with 1009. Without it, that of `messages`: `BRIDGE_MAX_COMMAND_BYTES`, `BRIDGE_MAX_ONE_WAY_FRAME_BYTES` or `BRIDGE_MAX_RELAY_BYTES`. `BRIDGE_MAX_FRAME_BYTES` bounds it.',
+    ),
+  ring: z
+    .strictObject({
+      frames: z.int().min(1).max(MAX_RING_FRAMES).optional(),
+      bytes: z
+        .int()
+        .min(1)
+        .max(2 ** 30)
+        .optional(),
+      lingerSeconds: z.int().min(0).max(86_400).optional(),
+    })
+    .optional()
+    .describe(
+      'Bounds of each replay log for `bridge.v1` clients that come back: `frames`, `bytes`, and `lingerSeconds` after the last client left. A member that is not there is that of `BRIDGE_RING_MAX_FRAMES`, `BRIDGE_RING_MAX_BYTES` and `BRIDGE_LINGER_MS`. All replay logs together keep to `BRIDGE_RING_TENANT_BYTES` and `BRIDGE_RING_TOTAL_BYTES`.',
     ),
   shared: z
     .boolean()

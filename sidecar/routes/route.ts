@@ -44,8 +44,20 @@ export interface RouteEntry {
   readonly readersMayAsk?: ReaderQuestions | undefined;
   /** Largest message from a client, in bytes; that of the setting for `messages` by default. */
   readonly maxMessageBytes?: number | undefined;
+  /** How much its replay logs keep; each member is the setting's by default. */
+  readonly ring?: RingEntry | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
   readonly shared?: boolean | undefined;
+}
+
+/** How much a route's replay logs keep for clients of bridge.v1 that come back, as an operator writes it. */
+export interface RingEntry {
+  /** Frames in each, at most. */
+  readonly frames?: number | undefined;
+  /** Bytes of them, at most. */
+  readonly bytes?: number | undefined;
+  /** How long each is kept after its last client left. */
+  readonly lingerSeconds?: number | undefined;
 }
 
 /** The routes served unless an operator's file says otherwise. */
@@ -56,6 +68,8 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
     channels: ['ai:stream:{session}'],
     messages: 'commands',
     session: true,
+    // An answer that streams is there again after a page was loaded again. A token is a frame of 60 bytes.
+    ring: { frames: 131_072, bytes: 4_194_304, lingerSeconds: 600 },
   },
   {
     name: 'dashboard',
@@ -96,10 +110,18 @@ export interface Route {
   readonly messages: MessagePolicy;
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
+  readonly ring: RouteRing;
   readonly echoAfterMs: number;
   readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
   /** Those of {@link channels}, and {@link initial}, whose messages every tenant's users get. */
   readonly sharedChannels: readonly string[];
+}
+
+/** Those bounds of its replay logs that a route has of its own. */
+export interface RouteRing {
+  readonly maxItems?: number;
+  readonly maxBytes?: number;
+  readonly lingerMs?: number;
 }

@@ -1,25 +1,54 @@
--- Claims sessions for their owners, or renews the claims that they have.
+-- Claims sessions for their owners, or renews the claims that they have. Notes which bridges keep the frames of each.
 --
--- KEYS[i]     the session: its owner
--- ARGV[1]     how long a claim lasts, milliseconds
--- ARGV[i+1]   who claims KEYS[i]
+-- KEYS[i]        the session: its owner
+-- KEYS[n+i]      the bridges that keep its frames, with spaces between them
+-- ARGV[1]        how long a claim lasts, milliseconds
+-- ARGV[2]        how long the bridges are remembered, milliseconds
+-- ARGV[3i]       who claims KEYS[i]
+-- ARGV[3i+1]     the bridge that keeps its frames; empty for none
+-- ARGV[3i+2]     'alone' when that one has all that the others have, 'beside' otherwise
 --
--- Returns for each 1 when it is the claimant's now, 0 when it is somebody else's. A key that holds no text is nobody's to
--- have.
+-- Returns two items for each. The first is 2 when it was nobody's and is the claimant's now, 1 when it is the claimant's as
+-- before, 0 when it is somebody else's. A key that holds no text is nobody's to have. The second is the bridges as they
+-- were before, where one was named.
+
+-- Four ids of 16 characters.
+local MAX_NOTED = 4 * 17 - 1
+
+local function note(key, bridge, how, isNew)
+  local before = redis.pcall('GET', key)
+  -- Those of an earlier claim keep nothing of this one.
+  if isNew or type(before) ~= 'string' then before = '' end
+  local after = before
+  if how == 'alone' or before == '' then
+    after = bridge
+  elseif not string.find(before, bridge, 1, true) then
+    after = string.sub(before .. ' ' .. bridge, -MAX_NOTED)
+  end
+  -- Without it no session is refused: its frames are not found then.
+  redis.pcall('SET', key, after, 'PX', ARGV[2])
+  return before
+end
 
 local answers = {}
-for i, key in ipairs(KEYS) do
-  local before = redis.pcall('SET', key, ARGV[i + 1], 'NX', 'GET', 'PX', ARGV[1])
+local count = #KEYS / 2
+for i = 1, count do
+  local key, owner = KEYS[i], ARGV[3 * i]
+  local before = redis.pcall('SET', key, owner, 'NX', 'GET', 'PX', ARGV[1])
+  local owned = 0
   if type(before) == 'table' and before.err then
     if string.sub(before.err, 1, 9) ~= 'WRONGTYPE' then return before end
-    answers[i] = 0
   elseif before == false then
-    answers[i] = 1
-  elseif before == ARGV[i + 1] then
+    owned = 2
+  elseif before == owner then
     redis.call('PEXPIRE', key, ARGV[1])
-    answers[i] = 1
-  else
-    answers[i] = 0
+    owned = 1
+  end
+  answers[2 * i - 1] = owned
+  answers[2 * i] = ''
+  local bridge = ARGV[3 * i + 1]
+  if owned > 0 and bridge ~= '' then
+    answers[2 * i] = note(KEYS[count + i], bridge, ARGV[3 * i + 2], owned == 2)
   end
 end
 return answers

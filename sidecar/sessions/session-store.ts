@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cluster } from 'ioredis';
 import { isRefusedWrite } from '../../redis/refused-write';
-import { UnclaimableSessionError, type Claim, type SessionStore } from './sessions';
+import { UnclaimableSessionError, type Claim, type SessionStore, type Standing } from './sessions';
 import { halves, isOfOneItem } from '../../redis/refused-item';
 import type { Commands } from '../../redis/options';
 
@@ -61,28 +61,46 @@ export class GatheredCalls<Item, Answer> {
 const CLAIM_SESSIONS_LUA = readFileSync(join(__dirname, 'claim-sessions.lua'), 'utf8');
 const OWNED_SESSIONS_LUA = readFileSync(join(__dirname, 'owned-sessions.lua'), 'utf8');
 
+/** Whatever else stands there is no bridge, and no channel's name is made of it. */
+const BRIDGE_ID = /^[0-9a-f]{16}$/;
+
 /** Claims in one call to Redis, at most. */
 const MAX_CLAIMS_PER_CALL = 200;
 
-type SessionsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<number[]>;
+type SessionsCommand = (keyCount: number, ...rest: (string | number)[]) => Promise<(number | string)[]>;
 
-/** The claimant's own is 1, somebody else's 0, and nobody's -1: Redis takes no claim now. */
-type Owned = 1 | 0 | -1;
+/** Newly the claimant's is 2, the claimant's as before 1, somebody else's 0, and nobody's -1: Redis takes no claim now. */
+type Owned = 2 | 1 | 0 | -1;
+
+/** What a script says of a session. */
+interface Found {
+  readonly owned: Owned;
+  readonly bridges: readonly string[];
+}
+
+/** How long the store keeps something, in milliseconds. */
+export interface SessionTimes {
+  /** A claim that nobody renews. */
+  readonly ttlMs: number;
+  /** Where the frames of a session are, once no bridge says so any more. */
+  readonly bridgesTtlMs: number;
+}
 
 /**
  * The claims in Redis. While it takes no writes a session that has an owner is its owner's, and one that has none is nobody's.
- * @param ttlMs how long a claim lasts, in milliseconds
  */
-export function redisSessionStore(redis: Commands, ttlMs: number): SessionStore {
+export function redisSessionStore(redis: Commands, { ttlMs, bridgesTtlMs }: SessionTimes): SessionStore {
   redis.defineCommand('claimSessions', { lua: CLAIM_SESSIONS_LUA });
   redis.defineCommand('ownedSessions', { lua: OWNED_SESSIONS_LUA });
   const commands = redis as unknown as Readonly<Record<'claimSessions' | 'ownedSessions', SessionsCommand>>;
-  const run = async (name: keyof typeof commands, claims: readonly Claim[]): Promise<readonly Owned[]> => {
-    const args = [...claims.map(({ key }) => key), ttlMs, ...claims.map(({ owner }) => owner)];
-    return (await commands[name].call(redis, claims.length, ...args)) as Owned[];
+  const run = async (name: keyof typeof commands, claims: readonly Claim[]): Promise<readonly Found[]> => {
+    const keys = [...claims.map(({ key }) => key), ...claims.map(({ bridgesKey }) => bridgesKey)];
+    const items = claims.flatMap(({ owner, bridge, hasAll }) => [owner, bridge, hasAll ? 'alone' : 'beside']);
+    const answers = await commands[name].call(redis, keys.length, ...keys, ttlMs, bridgesTtlMs, ...items);
+    return claims.map((_, index) => foundOf(answers, index));
   };
-  const lookUp = (claims: readonly Claim[]): Promise<readonly Owned[]> => run('ownedSessions', claims);
-  const claimAll = async (claims: readonly Claim[]): Promise<readonly Owned[]> => {
+  const lookUp = (claims: readonly Claim[]): Promise<readonly Found[]> => run('ownedSessions', claims);
+  const claimAll = async (claims: readonly Claim[]): Promise<readonly Found[]> => {
     try {
       return await run('claimSessions', claims);
     } catch (error) {
@@ -95,11 +113,23 @@ export function redisSessionStore(redis: Commands, ttlMs: number): SessionStore 
   const lookUps = new GatheredCalls(lookUp, maxItems);
   const calls = new GatheredCalls(claimAll, maxItems);
   return {
-    isForeign: async (claim) => (await lookUps.ask(claim)) === 0,
+    lookUp: async (claim) => standingOf(await lookUps.ask(claim)),
     claim: async (claim) => {
-      const owned = await calls.ask(claim);
-      if (owned === -1) throw new UnclaimableSessionError();
-      return owned === 1;
+      const found = await calls.ask(claim);
+      if (found.owned === -1) throw new UnclaimableSessionError();
+      return standingOf(found);
     },
   };
+}
+
+function foundOf(answers: readonly (number | string)[], index: number): Found {
+  const bridges = String(answers[2 * index + 1]);
+  return {
+    owned: answers[2 * index] as Owned,
+    bridges: bridges === '' ? [] : bridges.split(' ').filter((bridge) => BRIDGE_ID.test(bridge)),
+  };
+}
+
+function standingOf({ owned, bridges }: Found): Standing {
+  return { isForeign: owned === 0, isNew: owned === 2 || owned === -1, bridges };
 }

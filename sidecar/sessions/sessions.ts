@@ -24,23 +24,40 @@ export class UnclaimableSessionError extends Error {
 export interface SessionStore {
   /**
    * Looks a claim up, and makes none.
-   * @returns whether the key is somebody else's
    * @throws when Redis is unreachable
    */
-  isForeign(claim: Claim): Promise<boolean>;
+  lookUp(claim: Claim): Promise<Standing>;
   /**
-   * Claims a key for its owner, or renews the claim that the owner has.
-   * @returns false when it is somebody else's
+   * Claims a key for its owner, or renews the claim that the owner has. Unless it is somebody else's, notes the bridge.
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
-  claim(claim: Claim): Promise<boolean>;
+  claim(claim: Claim): Promise<Standing>;
 }
 
 /** A key and the value that says whose it is. */
 export interface Claim {
   readonly key: string;
   readonly owner: string;
+  /** The key with the bridges that keep the session's frames; `key` itself where none is named. */
+  readonly bridgesKey: string;
+  /** The bridge that keeps them for the claimant; empty when the claimant needs none kept. */
+  readonly bridge: string;
+  /** Whether that one has all that the others have. */
+  readonly hasAll: boolean;
 }
+
+/** How a session stands, before it is claimed or just when it is. */
+export interface Standing {
+  /** It is somebody else's. */
+  readonly isForeign: boolean;
+  /** It was nobody's. */
+  readonly isNew: boolean;
+  /** Those that keep its frames, the one with the most first, for a claimant whose bridge keeps them too. */
+  readonly bridges: readonly string[];
+}
+
+/** How a claimant's bridge keeps a session's frames: not, beside others, or all that there are. */
+export type Keeps = 'none' | 'some' | 'all';
 
 /** Somebody who uses a session. */
 export interface SessionHolder {
@@ -49,9 +66,11 @@ export interface SessionHolder {
 }
 
 interface Use {
-  readonly claim: Claim;
+  claim: Claim;
   readonly holders: SmallSet<SessionHolder>;
 }
+
+const FOREIGN: Standing = { isForeign: true, isNew: false, bridges: [] };
 
 /**
  * Who owns which AI chat session. The first (tenant, user) that opens it owns it while it is used, and as long after
@@ -60,11 +79,13 @@ interface Use {
 export class Sessions {
   readonly #store: SessionStore;
   readonly #names: RedisNames;
+  readonly #bridgeId: string;
   readonly #inUse = new Map<string, Use>();
 
-  constructor(store: SessionStore, names: RedisNames) {
+  constructor(store: SessionStore, names: RedisNames, bridgeId: string) {
     this.#store = store;
     this.#names = names;
+    this.#bridgeId = bridgeId;
   }
 
   /** How many sessions are in use. */
@@ -73,35 +94,43 @@ export class Sessions {
   }
 
   /**
-   * Whether a session is somebody else's, for a handshake that may yet be refused and so claims nothing.
+   * How a session stands, for a handshake that may yet be refused and so claims nothing.
+   * @param keeps whether this bridge is to keep its frames
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
-  async isForeign(session: string, tenantId: string, userId: string): Promise<boolean> {
-    const claim = this.#claimOf(session, tenantId, userId);
-    return (await this.#isUsedByAnother(session, claim)) || this.#store.isForeign(claim);
+  async lookUp(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
+    const claim = this.#claimOf(session, tenantId, userId, keeps);
+    return (await this.#isUsedByAnother(session, claim)) ? FOREIGN : this.#store.lookUp(claim);
   }
 
   /**
    * Claims a session, or renews the claim that its owner already has. It then belongs to them for the whole TTL: whatever else a
    * handshake may be refused for comes before.
-   * @returns false when it is somebody else's
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
-  async claim(session: string, tenantId: string, userId: string): Promise<boolean> {
-    const claim = this.#claimOf(session, tenantId, userId);
-    if (await this.#isUsedByAnother(session, claim)) return false;
-    return this.#store.claim(claim);
+  async claim(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
+    const claim = this.#claimOf(session, tenantId, userId, keeps);
+    return (await this.#isUsedByAnother(session, claim)) ? FOREIGN : this.#store.claim(claim);
   }
 
   /**
    * Keeps a claimed session renewed until it is released. Holders for another owner, whose claim must have ended
    * unseen, are evicted.
+   * @param keeps whether this bridge keeps its frames for the holder: each renewal says so again
    */
-  hold(session: string, tenantId: string, userId: string, holder: SessionHolder): void {
-    const claim = this.#claimOf(session, tenantId, userId);
+  hold(
+    session: string,
+    tenantId: string,
+    userId: string,
+    holder: SessionHolder,
+    keeps: Keeps = 'none',
+  ): void {
+    // By the next renewal another bridge may have taken all of it over.
+    const claim = this.#claimOf(session, tenantId, userId, keeps === 'none' ? keeps : 'some');
     const use = this.#inUse.get(session);
     if (use?.claim.owner === claim.owner) {
       use.holders.add(holder);
+      if (keeps !== 'none') use.claim = claim;
       return;
     }
     this.#inUse.set(session, { claim, holders: new SmallSet([holder]) });
@@ -135,22 +164,26 @@ export class Sessions {
   async #isUsedByAnother(session: string, { owner }: Claim): Promise<boolean> {
     const use = this.#inUse.get(session);
     if (use === undefined || use.claim.owner === owner) return false;
-    if (await this.#store.claim(use.claim)) return true;
+    if (!(await this.#store.claim(use.claim)).isForeign) return true;
     evictAll(use);
     return false;
   }
 
   async #renewed(claim: Claim): Promise<boolean> {
     try {
-      return await this.#store.claim(claim);
+      return !(await this.#store.claim(claim)).isForeign;
     } catch (error) {
       if (error instanceof UnclaimableSessionError) return true;
       throw error;
     }
   }
 
-  #claimOf(session: string, tenantId: string, userId: string): Claim {
-    return { key: this.#names.session(session), owner: JSON.stringify([tenantId, userId]) };
+  #claimOf(session: string, tenantId: string, userId: string, keeps: Keeps): Claim {
+    const key = this.#names.session(session);
+    const owner = JSON.stringify([tenantId, userId]);
+    if (keeps === 'none') return { key, owner, bridgesKey: key, bridge: '', hasAll: false };
+    const bridgesKey = this.#names.sessionBridges(session);
+    return { key, owner, bridgesKey, bridge: this.#bridgeId, hasAll: keeps === 'all' };
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 import { BridgeProcess } from './bridge-process';
 import { setClock } from './stepped-date.cjs';
+import { withSettingsLinger } from './settings-linger';
 import { until } from './until';
 
 const HOUR_MS = 3_600_000;
@@ -34,7 +35,7 @@ const ENV = {
   BRIDGE_CONNECTION_LEASE_MS: '2000',
 };
 const ROUTES = {
-  routes: DEFAULT_ROUTES.map((route) =>
+  routes: DEFAULT_ROUTES.map(withSettingsLinger).map((route) =>
     route.messages === 'relay' ? { ...route, echoAfterSeconds: ECHO_MS / 1000 } : route,
   ),
 };

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { planFrom } from './plan';
+import { lingerOf } from './settings-linger';
 import { Stage } from './stage';
 import { wait } from './until';
 
@@ -19,7 +20,7 @@ it(
       plan,
       env: {
         BRIDGE_DRAIN_MS: '1000',
-        BRIDGE_LINGER_MS: '2000',
+        ...lingerOf(2000),
         BRIDGE_PING_INTERVAL_MS: '2000',
         BRIDGE_LOG_LEVEL: 'info',
       },

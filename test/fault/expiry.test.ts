@@ -9,6 +9,7 @@ import { Publisher } from './publisher';
 import { randomFrom } from './random';
 import { seatsFor, subjectsOf } from './seat';
 import { Tally } from './tally';
+import { lingerOf } from './settings-linger';
 import { until } from './until';
 
 const PROMPTLY_MS = 1000;
@@ -17,7 +18,7 @@ const EMPTY_WITHIN_MS = 30_000;
 const ENV = {
   BRIDGE_DRAIN_MS: '0',
   // Who was revoked is refused for as long as clocks may differ, and tries again meanwhile.
-  BRIDGE_LINGER_MS: '15000',
+  ...lingerOf(15_000),
 };
 
 let redis: RedisServer;

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { planFrom } from './plan';
+import { lingerOf } from './settings-linger';
 import { Stage } from './stage';
 import { wait } from './until';
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
     env: {
       BRIDGE_DRAIN_MS: isLong ? '10000' : '1000',
       // A client whose connection is cut half-open before it is greeted waits 30 s for it, in a short run 8 s.
-      BRIDGE_LINGER_MS: isLong ? '60000' : '25000',
+      ...lingerOf(isLong ? 60_000 : 25_000),
       BRIDGE_PING_INTERVAL_MS: isLong ? '10000' : '1500',
       // A noisy machine must not look like a bridge that is gone.
       BRIDGE_HANDOVER_TIMEOUT_MS: '15000',

@@ -1,4 +1,5 @@
 import { frameOf, type Frame } from '../../fanout/frame';
+import { FrameRun } from '../frame-run';
 
 /** Version 1, then for each frame: its kind, the payload's length in 4 bytes, the payload. */
 const VERSION = 1;
@@ -32,4 +33,17 @@ export function unpackFrames(packed: Buffer): readonly Frame[] | undefined {
     at = end;
   }
   return frames;
+}
+
+/** Version 2, then each frame as it goes to a client (RFC 6455 §5.2). */
+const WIRE_VERSION = 2;
+
+/** Packs all that is kept for its way from one bridge to another (PROTOCOL.md §7). */
+export function packRun({ bytes }: FrameRun): Buffer {
+  return Buffer.concat([Buffer.of(WIRE_VERSION), bytes]);
+}
+
+/** Unpacks what {@link packRun} packed. @returns undefined for anything but `count` frames */
+export function unpackRun(packed: Buffer, count: number): FrameRun | undefined {
+  return packed[0] === WIRE_VERSION ? FrameRun.parse(packed.subarray(1), count) : undefined;
 }

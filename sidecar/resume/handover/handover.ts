@@ -5,7 +5,7 @@ import type { Frame } from '../../fanout/frame';
 import { HandoverSource } from './source';
 import { parseBridgeMessage } from './messages';
 import { HandoverTarget } from './target';
-import type { ResumePoint } from '../resume-point';
+import { bridgeOf, OLDEST, type ResumePoint } from '../resume-point';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
@@ -19,8 +19,10 @@ export class Handover implements Receiver {
   readonly #source: HandoverSource;
   readonly #target: HandoverTarget;
   readonly #log: Logger;
+  readonly #bridgeId: string;
 
   constructor(context: HandoverContext) {
+    this.#bridgeId = context.bridgeId;
     this.#source = new HandoverSource(context);
     this.#target = new HandoverTarget(context);
     this.#log = context.log;
@@ -40,11 +42,39 @@ export class Handover implements Receiver {
     return this.#target.ask(log, point);
   }
 
+  /** Whether this bridge is one of them. */
+  isNotedIn(bridges: readonly string[]): boolean {
+    return bridges.includes(this.#bridgeId);
+  }
+
+  /** The bridges that can be asked for all that is kept: for a client with a point the one that it left. */
+  othersOf(bridges: readonly string[], from: ResumePoint | typeof OLDEST): readonly string[] {
+    const others = bridges.filter((id) => id !== this.#bridgeId);
+    if (from === OLDEST) return others;
+    const left = bridgeOf(from.epoch);
+    return others.filter((id) => id === left);
+  }
+
+  /**
+   * Gets all that other bridges keep of a session's stream, when one of them may have more of it than `log` has.
+   * @param bridges those that were said to have it
+   * @param from what the client asks for
+   * @returns the point in the count of `log` or OLDEST, or why the client is told of a gap
+   * @throws when Redis is unreachable
+   */
+  recall(
+    log: ReplayLog,
+    bridges: readonly string[],
+    from: ResumePoint | typeof OLDEST,
+  ): Promise<ResumePoint | typeof OLDEST | GapReason> {
+    return this.#target.recall(log, bridges, from);
+  }
+
   /** A message of this bridge's own channel. */
   deliver({ payload }: Frame): void {
     const message = parseBridgeMessage(payload);
     if (message === undefined) this.#log.warn('message to this bridge ignored: expected a handover');
-    else if (message.type === 'handover') void this.#source.give(message);
+    else if (message.type === 'handover' || message.type === 'oldest') void this.#source.give(message);
     else this.#target.hear(message);
   }
 }

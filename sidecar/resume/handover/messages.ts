@@ -16,25 +16,47 @@ const REQUEST = z.strictObject({
   /** The channel whose messages the marker shall stand between. */
   channel: z.string(),
 });
+const OLDEST_REQUEST = z.strictObject({
+  type: z.literal('oldest'),
+  id: ID,
+  from: ID,
+  owner: z.string(),
+  channel: z.string(),
+});
 const HANDED = z.strictObject({
   type: z.literal('handed'),
   id: ID,
   /** Frames under the handover's key. */
   count: OFFSET,
 });
+const KEPT = z.strictObject({
+  type: z.literal('kept'),
+  id: ID,
+  /** Frames under the handover's key. */
+  count: OFFSET,
+  /** The old bridge's count, and the offset behind the last of the frames. */
+  epoch: ID,
+  end: OFFSET,
+  /** The offset of the stream's first frame in that count, when it is known. */
+  beginning: z.int().optional(),
+});
 const REFUSED = z.strictObject({
   type: z.literal('refused'),
   id: ID,
   reason: z.enum(['unknown', 'expired']),
 });
-const MESSAGE = z.discriminatedUnion('type', [REQUEST, HANDED, REFUSED]);
+const MESSAGE = z.discriminatedUnion('type', [REQUEST, OLDEST_REQUEST, HANDED, KEPT, REFUSED]);
 
 /** Another bridge's client came here: what it missed is asked for. */
 export type HandoverRequest = z.infer<typeof REQUEST>;
-/** The outcome of a {@link HandoverRequest}. */
-export type HandoverAnswer = z.infer<typeof HANDED> | z.infer<typeof REFUSED>;
+/** All that is kept of a session's stream is asked for. */
+export type OldestRequest = z.infer<typeof OLDEST_REQUEST>;
+/** Everything that is kept, in the count of the bridge that kept it. */
+export type KeptAnswer = z.infer<typeof KEPT>;
+/** The outcome of a {@link HandoverRequest} or an {@link OldestRequest}. */
+export type HandoverAnswer = z.infer<typeof HANDED> | KeptAnswer | z.infer<typeof REFUSED>;
 /** A message of one bridge to another (PROTOCOL.md §7). */
-export type BridgeMessage = HandoverRequest | HandoverAnswer;
+export type BridgeMessage = HandoverRequest | OldestRequest | HandoverAnswer;
 
 /** Parses a message of a bridge's own channel. @returns undefined when it is none */
 export function parseBridgeMessage(message: Buffer): BridgeMessage | undefined {

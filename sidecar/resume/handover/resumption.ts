@@ -4,6 +4,7 @@ import type { TimerWheel } from '../../lib/timer-wheel';
 import type { Metrics } from '../../metrics/metrics';
 import type { RedisLinks } from '../../pubsub/redis-links';
 import type { RedisNames } from '../../redis/names';
+import type { Keeping } from '../replay-log';
 import { ReplayLogs } from '../replay-logs';
 import { RingBudget } from '../ring-budget';
 import { redisHandoverStore } from './context';
@@ -35,6 +36,11 @@ export interface ResumptionContext {
   readonly log: Logger;
 }
 
+/** How much a replay log keeps of a route that does not say. */
+export function keepingOf({ ringMaxFrames, ringMaxBytes, lingerMs }: ResumptionSettings): Keeping {
+  return { maxItems: ringMaxFrames, maxBytes: ringMaxBytes, lingerMs };
+}
+
 /** The frames that are kept, and the ways between bridges. */
 export interface Resumption {
   readonly ringBudget: RingBudget;
@@ -59,10 +65,8 @@ export function createResumption(context: ResumptionContext): Resumption {
     shares,
     monotonicMs,
     bridgeId,
-    limits: { maxItems: settings.ringMaxFrames, maxBytes: settings.ringMaxBytes },
     budget: ringBudget,
     firstOffset,
-    lingerMs: settings.lingerMs,
   });
   const markers = new Markers((channel) => subscribers.registryOf(channel), names);
   const handover = new Handover({

@@ -1,12 +1,18 @@
 import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
-import { packFrames } from './frame-codec';
-import { formatMarker, type HandoverAnswer, type HandoverRequest } from './messages';
-import type { Frame } from '../../fanout/frame';
-import type { Gap, Replay } from '../resume-point';
+import { packFrames, packRun } from './frame-codec';
+import { formatMarker, type HandoverAnswer, type HandoverRequest, type OldestRequest } from './messages';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
-type Cut = Replay<Frame> | Gap<'unknown' | 'expired'>;
+/** The other bridge asks for this. */
+type Request = HandoverRequest | OldestRequest;
+
+/** What is handed over, and the answer that says so. */
+interface Handed {
+  readonly answer: HandoverAnswer;
+  /** Undefined when nothing is. */
+  readonly value: Buffer | undefined;
+}
 
 /** So many times the timeout the frames are kept for the bridge that asked. */
 const KEPT_TIMEOUTS = 5;
@@ -26,12 +32,12 @@ export class HandoverSource {
   }
 
   /** Answers a request. Never rejects: the bridge that asked has a deadline of its own. */
-  async give(request: HandoverRequest): Promise<void> {
+  async give(request: Request): Promise<void> {
     const { store, names, onOutcome, log } = this.#context;
     this.#size += 1;
     try {
       const answer = await this.#answer(request);
-      onOutcome('given', answer.type === 'handed' ? 'done' : answer.reason);
+      onOutcome('given', answer.type === 'refused' ? answer.reason : 'done');
       await store.publish(names.bridge(request.from), JSON.stringify(answer));
     } catch (error) {
       onOutcome('given', error instanceof DeadlineError ? 'timeout' : 'failed');
@@ -41,10 +47,10 @@ export class HandoverSource {
     }
   }
 
-  async #answer(request: HandoverRequest): Promise<HandoverAnswer> {
+  async #answer(request: Request): Promise<HandoverAnswer> {
     const { replayLogs, markers, timeoutMs } = this.#context;
     const { id, channel } = request;
-    const log = replayLogs.find(request);
+    const log = request.type === 'oldest' ? replayLogs.shared(request.owner) : replayLogs.find(request);
     if (log?.channels[0] !== channel) return { type: 'refused', id, reason: 'unknown' };
     // Were it given up before the cut, frames would be missing that nobody counts.
     replayLogs.keep(log, request);
@@ -56,25 +62,40 @@ export class HandoverSource {
     }
   }
 
-  async #hand(log: ReplayLog, request: HandoverRequest): Promise<HandoverAnswer> {
+  async #hand(log: ReplayLog, request: Request): Promise<HandoverAnswer> {
     const { store, names, timeoutMs } = this.#context;
     const { id } = request;
-    const replay = await this.#replayToCut(log, request);
-    if (replay.kind === 'gap') return { type: 'refused', id, reason: replay.reason };
-    await store.put(names.handover(id), packFrames(replay.missed), timeoutMs * KEPT_TIMEOUTS);
-    return { type: 'handed', id, count: replay.missed.length };
+    const { answer, value } = await this.#atCut(log, request);
+    if (value !== undefined) await store.put(names.handover(id), value, timeoutMs * KEPT_TIMEOUTS);
+    return answer;
   }
 
   /** The marker comes from this bridge so that it follows the client's own messages through it. */
-  async #replayToCut(log: ReplayLog, request: HandoverRequest): Promise<Cut> {
+  async #atCut(log: ReplayLog, request: Request): Promise<Handed> {
     const { markers, store } = this.#context;
     const { id, channel } = request;
-    const cut = deferred<Cut>();
+    const cut = deferred<Handed>();
     await markers.expect(channel, id, () => {
-      // Between the loss of the connection and the new count frames are missing that nobody counts.
-      cut.resolve(log.interrupted ? { kind: 'gap', reason: 'unknown' } : log.replay(request));
+      cut.resolve(handedOf(log, request));
     });
     await store.publishMark(channel, formatMarker({ id, senderId: log.senderId }));
     return cut.promise;
   }
+}
+
+function handedOf(log: ReplayLog, request: Request): Handed {
+  const { id } = request;
+  // Between the loss of the connection and the new count frames are missing that nobody counts.
+  if (log.interrupted) return refused(id, 'unknown');
+  if (request.type === 'oldest') {
+    const { run, ...count } = log.kept();
+    return { answer: { type: 'kept', id, count: run.size, ...count }, value: packRun(run) };
+  }
+  const replay = log.replay(request);
+  if (replay.kind === 'gap') return refused(id, replay.reason);
+  return { answer: { type: 'handed', id, count: replay.missed.length }, value: packFrames(replay.missed) };
+}
+
+function refused(id: string, reason: 'unknown' | 'expired'): Handed {
+  return { answer: { type: 'refused', id, reason }, value: undefined };
 }

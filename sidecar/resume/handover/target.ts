@@ -1,10 +1,20 @@
 import type { GapReason } from '../../../protocol/frames';
 import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
-import { unpackFrames } from './frame-codec';
-import type { HandoverAnswer, HandoverRequest } from './messages';
-import { type ResumePoint, bridgeOf } from '../resume-point';
+import { unpackFrames, unpackRun } from './frame-codec';
+import type { HandoverAnswer, HandoverRequest, KeptAnswer, OldestRequest } from './messages';
+import { FrameRun } from '../frame-run';
+import { OLDEST, bridgeOf, type ResumePoint } from '../resume-point';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
+
+/** The outcome for a client: where it goes on, or why it is told of a gap. */
+type Outcome<From> = From | GapReason;
+
+/** An answer, and where the new bridge's frames begin. */
+interface Answered {
+  readonly answer: HandoverAnswer;
+  readonly cut: Promise<ResumePoint>;
+}
 
 /** The new bridge's part of a handover. */
 export class HandoverTarget {
@@ -27,54 +37,138 @@ export class HandoverTarget {
   }
 
   /** @see Handover.ask */
-  async ask(log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
-    const { bridgeId, inOneOrder, onOutcome } = this.#context;
+  async ask(log: ReplayLog, point: ResumePoint): Promise<Outcome<ResumePoint>> {
+    const { bridgeId, inOneOrder } = this.#context;
     const from = bridgeOf(point.epoch);
     if (from === undefined || from === bridgeId) return 'unknown';
     // One marker cannot stand between the messages of several orders.
     if (!inOneOrder(log.channels)) return 'unknown';
+    return this.#inTime(log, (ids) => this.#take(from, log, point, ids));
+  }
+
+  /** @see Handover.recall */
+  async recall(
+    log: ReplayLog,
+    bridges: readonly string[],
+    from: ResumePoint | typeof OLDEST,
+  ): Promise<Outcome<ResumePoint | typeof OLDEST>> {
+    if (!this.#context.inOneOrder(log.channels)) return 'unknown';
+    return this.#inTime(log, (ids) => this.#search(bridges, log, from, ids));
+  }
+
+  /** Counts what comes of it, and ends all that was waited for. @param act told where to put the ids of its questions */
+  async #inTime<From>(
+    log: ReplayLog,
+    act: (ids: string[]) => Promise<Outcome<From>>,
+  ): Promise<Outcome<From>> {
+    const { markers, timeoutMs, onOutcome } = this.#context;
+    const ids: string[] = [];
     try {
-      const outcome = await this.#askBridge(from, log, point);
-      onOutcome('taken', typeof outcome === 'string' ? outcome : 'done');
+      const outcome = await withDeadline(act(ids), timeoutMs);
+      onOutcome('taken', isGap(outcome) ? outcome : 'done');
       return outcome;
     } catch (error) {
-      onOutcome('taken', 'failed');
-      throw error;
-    }
-  }
-
-  async #askBridge(from: string, log: ReplayLog, point: ResumePoint): Promise<ResumePoint | GapReason> {
-    const { bridgeId, markers, timeoutMs } = this.#context;
-    const [channel = ''] = log.channels;
-    const id = `${bridgeId}_${(this.#count += 1).toString(36)}`;
-    const request = { type: 'handover', id, from: bridgeId, ...point, owner: log.owner, channel } as const;
-    try {
-      return await withDeadline(this.#take(from, log, request), timeoutMs);
-    } catch (error) {
-      if (error instanceof DeadlineError) return 'timeout';
+      const isLate = error instanceof DeadlineError;
+      onOutcome('taken', isLate ? 'timeout' : 'failed');
+      if (isLate) return 'timeout';
       throw error;
     } finally {
-      this.#onAnswer.delete(id);
-      markers.forget(channel, id);
+      for (const id of ids) {
+        this.#onAnswer.delete(id);
+        markers.forget(log.channels[0] ?? '', id);
+      }
     }
   }
 
-  async #take(from: string, log: ReplayLog, request: HandoverRequest): Promise<ResumePoint | GapReason> {
+  async #take(
+    from: string,
+    log: ReplayLog,
+    point: ResumePoint,
+    ids: string[],
+  ): Promise<Outcome<ResumePoint>> {
+    const request = { ...this.#request('handover', log), ...point } as const;
+    const answered = await this.#question(from, log, request, ids);
+    if (answered === undefined) return 'unknown';
+    const { answer, cut } = answered;
+    if (answer.type !== 'handed') return answer.type === 'refused' ? answer.reason : 'unknown';
+    const packed = await this.#takeValue(answer.id);
+    const frames = packed === null ? undefined : unpackFrames(packed);
+    if (frames?.length !== answer.count) return 'unknown';
+    return log.precede(await cut, FrameRun.of(frames));
+  }
+
+  /** Asks one bridge after the other, until one has it. */
+  async #search(
+    bridges: readonly string[],
+    log: ReplayLog,
+    from: ResumePoint | typeof OLDEST,
+    ids: string[],
+  ): Promise<Outcome<ResumePoint | typeof OLDEST>> {
+    for (const bridge of bridges) {
+      const request = this.#request('oldest', log);
+      const answered = await this.#question(bridge, log, request, ids);
+      if (answered?.answer.type !== 'kept') continue;
+      const { answer } = answered;
+      const packed = await this.#takeValue(answer.id);
+      const run = packed === null ? undefined : unpackRun(packed, answer.count);
+      if (run === undefined) continue;
+      const cut = await answered.cut;
+      log.precede(cut, run, lackOf(answer));
+      log.settle();
+      return from === OLDEST ? OLDEST : placeIn(cut, from, answer);
+    }
+    log.settle();
+    return 'unknown';
+  }
+
+  /** Asks a bridge. @returns undefined when it is gone */
+  async #question(
+    bridge: string,
+    log: ReplayLog,
+    request: HandoverRequest | OldestRequest,
+    ids: string[],
+  ): Promise<Answered | undefined> {
     const { markers, store, names } = this.#context;
     const { id, channel } = request;
     const cut = deferred<ResumePoint>();
     const answered = deferred<HandoverAnswer>();
+    ids.push(id);
     this.#onAnswer.set(id, answered.resolve);
     await markers.expect(channel, id, ({ senderId }) => {
       cut.resolve(log.cut(senderId));
     });
-    const heardBy = await store.publish(names.bridge(from), JSON.stringify(request));
-    if (heardBy === 0) return 'unknown';
-    const answer = await answered.promise;
-    if (answer.type === 'refused') return answer.reason;
-    const packed = await store.take(names.handover(id));
-    const frames = packed === null ? undefined : unpackFrames(packed);
-    if (frames?.length !== answer.count) return 'unknown';
-    return log.precede(await cut.promise, frames);
+    const heardBy = await store.publish(names.bridge(bridge), JSON.stringify(request));
+    return heardBy === 0 ? undefined : { answer: await answered.promise, cut: cut.promise };
   }
+
+  #request<Type extends string>(type: Type, { owner, channels: [channel = ''] }: ReplayLog) {
+    const { bridgeId } = this.#context;
+    const id = `${bridgeId}_${(this.#count += 1).toString(36)}`;
+    return { type, id, from: bridgeId, owner, channel };
+  }
+
+  #takeValue(id: string): Promise<Buffer | null> {
+    const { store, names } = this.#context;
+    return store.take(names.handover(id));
+  }
+}
+
+/** A client's point in the count of the bridge that it comes to, which the old one's ends at `cut` in. */
+function placeIn(
+  cut: ResumePoint,
+  point: ResumePoint,
+  { epoch, end, count }: KeptAnswer,
+): Outcome<ResumePoint> {
+  if (point.epoch !== epoch || point.offset > end) return 'unknown';
+  if (point.offset < end - count) return 'expired';
+  return { epoch: cut.epoch, offset: cut.offset - (end - point.offset) };
+}
+
+/** How many frames of the stream were before those that are kept; undefined when that is not known. */
+function lackOf({ beginning, end, count }: KeptAnswer): number | undefined {
+  return beginning === undefined ? undefined : end - count - beginning;
+}
+
+function isGap(outcome: unknown): outcome is GapReason {
+  return typeof outcome === 'string' && outcome !== OLDEST;
 }

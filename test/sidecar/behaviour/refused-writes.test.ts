@@ -52,6 +52,10 @@ function newCaps(limits: Readonly<Record<'tenant' | 'user', number>>): Connectio
   );
 }
 
+function newSessions(): Sessions {
+  return new Sessions(redisSessionStore(redis, { ttlMs: TTL_MS, bridgesTtlMs: TTL_MS }), UNPREFIXED, 'b1');
+}
+
 function held(answer: Permit | string): Permit {
   if (typeof answer === 'string') throw new Error(`expected a place, but the ${answer} has none`);
   return answer;
@@ -90,7 +94,7 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
     });
 
     it('a session is its owner’s, another’s to nobody, and one without an owner is refused alone', async () => {
-      const sessions = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
+      const sessions = newSessions();
       await sessions.claim('owned', 'acme', 'alice');
       await redis.rpush('ai:session:odd', 'x');
       await begin(redis);
@@ -102,15 +106,17 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
         sessions.claim('owned', 'acme', 'alice'),
       ]);
       expect(
-        outcomes.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).name)),
+        outcomes.map((one) =>
+          one.status === 'fulfilled' ? !one.value.isForeign : (one.reason as Error).name,
+        ),
       ).toEqual([true, UnclaimableSessionError.name, false, false, true]);
       await end(redis);
-      expect(await sessions.claim('nobody', 'acme', 'alice')).toBe(true);
-      expect(await sessions.claim('nobody', 'evil', 'eve')).toBe(false);
+      expect(await sessions.claim('nobody', 'acme', 'alice')).toMatchObject({ isForeign: false });
+      expect(await sessions.claim('nobody', 'evil', 'eve')).toMatchObject({ isForeign: true });
     });
 
     it('a renewal leaves a session that Redis lost to who uses it, and ends one that somebody else has', async () => {
-      const sessions = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
+      const sessions = newSessions();
       const evicted: string[] = [];
       for (const session of ['lost', 'stolen', 'owned']) {
         await sessions.claim(session, 'acme', 'alice');

@@ -67,7 +67,7 @@ describe('a handshake that is refused leaves no claim of its session, no stream 
     const before = await connectCounting(`${deaf.url}/ws/ai/chat?session=s1`, ALICE);
     await before.client.close();
     await eventually(() => deaf.bridge.openState().sessions === 0);
-    expect(await admin.del('ai:session:s1')).toBe(1);
+    expect(await admin.del('ai:session:s1', 'ai:session:{ai:session:s1}')).toBe(2);
     expect(proxy.mute('ws-bridge:subscriber')).toBe(1);
     const asked = startUpgrade(
       `${url}/ws/ai/chat?session=s1&resume=${before.point}`,

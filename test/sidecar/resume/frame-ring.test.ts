@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { parseResumePoint, replayFrom } from '../../../sidecar/resume/resume-point';
 import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
+import { FrameRun } from '../../../sidecar/resume/frame-run';
 import { FrameRing } from '../../../sidecar/resume/frame-ring';
 import { unboundedRings } from './rings';
 
@@ -75,7 +76,7 @@ describe('a ring', () => {
         const [before, after] = [older.map(sized), pushed.map(sized)];
         for (const frame of after) ring.push(frame);
         for (const frame of [...before, ...after]) whole.push(frame);
-        ring.prepend(ring.start === 1000 ? before : []);
+        ring.prepend(FrameRun.of(ring.start === 1000 ? before : []));
         expect([ring.start, ring.end, ring.bytes]).toEqual([whole.start, whole.end, whole.bytes]);
         expect(wires(ring.since(ring.start))).toEqual(wires(whole.since(whole.start)));
       }),

@@ -1,16 +1,19 @@
 import { frameOf } from '../../../sidecar/fanout/frame';
+import { FrameRun } from '../../../sidecar/resume/frame-run';
 import { ReplayLog } from '../../../sidecar/resume/replay-log';
 import { unboundedRings } from './rings';
 
 const frame = (text: string) => frameOf(Buffer.from(text), false);
+const run = (...texts: string[]) => FrameRun.of(texts.map(frame));
 const textsOf = (log: ReplayLog, offset: number): unknown => {
   const replay = log.replay({ epoch: 'e', offset });
   return replay.kind === 'gap' ? replay.reason : replay.missed.map(({ payload }) => payload.toString());
 };
 
 function openStream(maxBytes: number): ReplayLog {
-  const identity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
-  const log = new ReplayLog(identity, 'e', { maxItems: 8, maxBytes }, unboundedRings(), 1000);
+  const keeping = { maxItems: 8, maxBytes, lingerMs: 0 };
+  const identity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined, keeping };
+  const log = new ReplayLog(identity, 'e', unboundedRings(), 1000);
   log.open();
   return log;
 }
@@ -20,7 +23,7 @@ describe("another bridge's frames", () => {
     const log = openStream(100);
     const cut = log.cut(undefined);
     log.deliver(frame('live'));
-    expect(log.precede(cut, [frame('h1'), frame('h2')])).toEqual({ epoch: 'e', offset: 998 });
+    expect(log.precede(cut, run('h1', 'h2'))).toEqual({ epoch: 'e', offset: 998 });
     expect(textsOf(log, 998)).toEqual(['h1', 'h2', 'live']);
     expect(textsOf(log, 999)).toEqual(['h2', 'live']);
   });
@@ -29,7 +32,7 @@ describe("another bridge's frames", () => {
     const log = openStream(100);
     const cut = log.cut(undefined);
     for (const text of ['x1', 'x2', 'y'.repeat(99), 'z'.repeat(10)]) log.deliver(frame(text));
-    const first = log.precede(cut, [frame('h1'), frame('h2')]);
+    const first = log.precede(cut, run('h1', 'h2'));
     expect(textsOf(log, first.offset)).toBe('expired');
     // Another socket of the same owner, which got x1.
     expect(textsOf(log, 1001)).toBe('expired');

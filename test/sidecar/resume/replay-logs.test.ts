@@ -7,6 +7,8 @@ import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
 import { deferred } from '../../../sidecar/lib/promises';
 
+const KEEPING = { maxItems: 8, maxBytes: 1000, lingerMs: 1000 };
+
 /** Streams whose subscriptions are acknowledged when the test says so. */
 async function streamsOn(shares = LoopShares.uncut()) {
   const acknowledgements = new Map<string, () => void>();
@@ -29,10 +31,8 @@ async function streamsOn(shares = LoopShares.uncut()) {
     shares,
     monotonicMs: () => 0,
     bridgeId: '0123456789abcdef',
-    limits: { maxItems: 8, maxBytes: 1000 },
     budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
     firstOffset: 100,
-    lingerMs: 1000,
   });
   return {
     replayLogs,
@@ -48,7 +48,13 @@ describe('a stream of several channels', () => {
   it('counts nothing before all of them are acknowledged: frames of the others would be missing in between', async () => {
     const { replayLogs, acknowledge, publish } = await streamsOn();
     const holder = {};
-    const identity = { tenant: 'acme', owner: 'alice', channels: ['tenant', 'user'], senderId: undefined };
+    const identity = {
+      tenant: 'acme',
+      owner: 'alice',
+      channels: ['tenant', 'user'],
+      senderId: undefined,
+      keeping: KEEPING,
+    };
     const log = replayLogs.hold(identity, undefined, holder);
     acknowledge('tenant');
     publish('tenant', 'too early');
@@ -73,7 +79,13 @@ describe('streams whose restoring takes longer than a slice', () => {
     const told: string[] = [];
     const channels = Array.from({ length: 20 }, (_, index) => `c${index}`);
     for (const channel of channels) {
-      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      const identity = {
+        tenant: 'acme',
+        owner: channel,
+        channels: [channel],
+        senderId: undefined,
+        keeping: KEEPING,
+      };
       const log = replayLogs.hold(identity, undefined, {});
       acknowledge(channel);
       await replayLogs.subscribed(log);
@@ -105,7 +117,13 @@ describe('a stream that its last holder leaves', () => {
   ])('%s', async (_, wasOpen) => {
     const { replayLogs, acknowledge } = await streamsOn();
     const holder = {};
-    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const identity = {
+      tenant: 'acme',
+      owner: 'alice',
+      channels: ['user'],
+      senderId: undefined,
+      keeping: KEEPING,
+    };
     const log = replayLogs.hold(identity, undefined, holder);
     acknowledge('user');
     await replayLogs.subscribed(log);
@@ -117,7 +135,13 @@ describe('a stream that its last holder leaves', () => {
   it('lingers on when a handshake that found it is refused', async () => {
     const { replayLogs, acknowledge } = await streamsOn();
     const [open, refused] = [{}, {}];
-    const identity = { tenant: 'acme', owner: 'alice', channels: ['user'], senderId: undefined };
+    const identity = {
+      tenant: 'acme',
+      owner: 'alice',
+      channels: ['user'],
+      senderId: undefined,
+      keeping: KEEPING,
+    };
     const log = replayLogs.hold(identity, undefined, open);
     acknowledge('user');
     await replayLogs.subscribed(log);

@@ -29,12 +29,13 @@ function rig(totalBytes: number, tenantBytes: number, maxBytes = 1_000_000): Rig
   const budget = new RingBudget({ totalBytes, tenantBytes }, (bound, victim) => {
     made.given.push(`${bound}: ${victim === 'open' ? victim : made.emptied}`);
   });
+  const keeping = { maxItems: 100, maxBytes, lingerMs: 0 };
   const streams = TENANTS.flatMap((tenant) =>
     Array.from({ length: STREAMS_PER_TENANT }, (_, index) => {
       const rings = budget.open(tenant);
       const name = `${tenant} ${index}`;
-      const identity = { tenant, owner: name, channels: [name], senderId: undefined };
-      const log = new ReplayLog(identity, name, { maxItems: 100, maxBytes }, rings, FIRST);
+      const identity = { tenant, owner: name, channels: [name], senderId: undefined, keeping };
+      const log = new ReplayLog(identity, name, rings, FIRST);
       log.open();
       return { name, log, rings, lingering: undefined };
     }),

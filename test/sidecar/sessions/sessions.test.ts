@@ -10,6 +10,9 @@ import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { UNPREFIXED } from '../fixture';
 
 const TTL_MS = 60_000;
+const BRIDGES_TTL_MS = 5000;
+const BRIDGE = '00000000000000aa';
+const OTHER_BRIDGE = '00000000000000bb';
 
 let server: RedisServer;
 let redis: Redis;
@@ -21,12 +24,27 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  sessions = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
+  sessions = sessionsOf(BRIDGE);
 });
 afterAll(async () => {
   redis.disconnect();
   await server.stop();
 });
+
+/** The sessions of a bridge. */
+function sessionsOf(bridgeId: string): Sessions {
+  const store = redisSessionStore(redis, { ttlMs: TTL_MS, bridgesTtlMs: BRIDGES_TTL_MS });
+  return new Sessions(store, UNPREFIXED, bridgeId);
+}
+
+/** Whether a session is the claimant's then. */
+async function claims(session: string, tenant: string, user: string, by = sessions): Promise<boolean> {
+  return !(await by.claim(session, tenant, user)).isForeign;
+}
+
+async function isForeign(session: string, tenant: string, user: string): Promise<boolean> {
+  return (await sessions.lookUp(session, tenant, user)).isForeign;
+}
 
 function holder(): SessionHolder & { evicted: boolean } {
   return {
@@ -39,31 +57,31 @@ function holder(): SessionHolder & { evicted: boolean } {
 
 describe('a session', () => {
   it('is claimed by one owner, however their names are put together', async () => {
-    expect(await sessions.claim('s', 'a', 'b')).toBe(true);
-    expect(await sessions.claim('s', 'a', 'b')).toBe(true);
+    expect(await claims('s', 'a', 'b')).toBe(true);
+    expect(await claims('s', 'a', 'b')).toBe(true);
     for (const [tenant, user] of [
       ['a', 'c'],
       ['c', 'b'],
       ['a","b', ''],
       ['', 'a,b'],
     ] as const) {
-      expect(await sessions.claim('s', tenant, user)).toBe(false);
+      expect(await claims('s', tenant, user)).toBe(false);
     }
   });
 
   it('is looked up without a claim: what may yet be refused leaves no key', async () => {
     await sessions.claim('hers', 'acme', 'alice');
     await redis.rpush('ai:session:odd', 'x');
-    const asked = ['hers', 'nobody’s', 'odd'].map((session) => sessions.isForeign(session, 'acme', 'alice'));
+    const asked = ['hers', 'nobody’s', 'odd'].map((session) => isForeign(session, 'acme', 'alice'));
     expect(await Promise.all(asked)).toEqual([false, false, true]);
-    expect(await sessions.isForeign('hers', 'evil', 'eve')).toBe(true);
+    expect(await isForeign('hers', 'evil', 'eve')).toBe(true);
     expect((await redis.keys('*')).sort()).toEqual(['ai:session:hers', 'ai:session:odd']);
   });
 
   it('has one owner when all claim it at once', async () => {
     const users = Array.from({ length: 20 }, (_, index) => `u${index}`);
-    const claims = await Promise.all(users.map((user) => sessions.claim('s', 't', user)));
-    expect(claims.filter(Boolean)).toHaveLength(1);
+    const claimed = await Promise.all(users.map((user) => claims('s', 't', user)));
+    expect(claimed.filter(Boolean)).toHaveLength(1);
   });
 
   it('that Redis lost goes to nobody else while its owner uses it on this bridge', async () => {
@@ -71,10 +89,10 @@ describe('a session', () => {
     await sessions.claim('s', 'acme', 'alice');
     sessions.hold('s', 'acme', 'alice', alice);
     await redis.del('ai:session:s');
-    expect(await sessions.isForeign('s', 'evil', 'eve')).toBe(true);
+    expect(await isForeign('s', 'evil', 'eve')).toBe(true);
     expect(await redis.get('ai:session:s')).toBe('["acme","alice"]');
     await redis.del('ai:session:s');
-    expect(await sessions.claim('s', 'evil', 'eve')).toBe(false);
+    expect(await claims('s', 'evil', 'eve')).toBe(false);
     expect(alice.evicted).toBe(false);
     expect(await redis.get('ai:session:s')).toBe('["acme","alice"]');
   });
@@ -84,8 +102,8 @@ describe('a session', () => {
     await sessions.claim('s', 'acme', 'alice');
     sessions.hold('s', 'acme', 'alice', alice);
     await redis.del('ai:session:s');
-    const elsewhere = new Sessions(redisSessionStore(redis, TTL_MS), UNPREFIXED);
-    expect(await elsewhere.claim('s', 'evil', 'eve')).toBe(true);
+    const elsewhere = sessionsOf(OTHER_BRIDGE);
+    expect(await claims('s', 'evil', 'eve', elsewhere)).toBe(true);
     await sessions.renew();
     expect(alice.evicted).toBe(true);
     expect(renewIntervalMs(86_400_000)).toBe(10_000);
@@ -132,10 +150,10 @@ describe('a session', () => {
 
   it('whose key holds something else altogether is nobody’s', async () => {
     await redis.set('ai:session:s', '');
-    expect(await sessions.claim('s', 't', 'u')).toBe(false);
+    expect(await claims('s', 't', 'u')).toBe(false);
     await redis.del('ai:session:s');
     await redis.rpush('ai:session:s', 'x');
-    expect(await sessions.claim('s', 't', 'u')).toBe(false);
+    expect(await claims('s', 't', 'u')).toBe(false);
   });
 
   it('is renewed twice in its TTL, and every 10 seconds when that is sooner', () => {

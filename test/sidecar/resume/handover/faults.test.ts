@@ -14,8 +14,14 @@ import type { HandoverContext } from '../../../../sidecar/resume/handover/contex
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';
-const IDENTITY: ReplayIdentity = { tenant: 'acme', owner: 'alice', channels: ['c'], senderId: undefined };
 const LINGER_MS = 1000;
+const IDENTITY: ReplayIdentity = {
+  tenant: 'acme',
+  owner: 'alice',
+  channels: ['c'],
+  senderId: undefined,
+  keeping: { maxItems: 8, maxBytes: 1000, lingerMs: LINGER_MS },
+};
 
 /** A Redis in which whatever is published arrives at once, unless a test steps in before it. */
 class FakeRedis {
@@ -58,10 +64,8 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
     shares: LoopShares.uncut(),
     monotonicMs: () => 0,
     bridgeId,
-    limits: { maxItems: 8, maxBytes: 1000 },
     budget: new RingBudget({ totalBytes: 100_000, tenantBytes: 100_000 }),
     firstOffset: 100,
-    lingerMs: LINGER_MS,
   });
   const outcomes: string[] = [];
   const handover = new Handover({
