@@ -28,6 +28,7 @@ import {
   type StoreAnswer,
   type StoreQuery,
 } from '../store/store';
+import { bearerValues } from '../token/extractors';
 import { findToken, type PresentedToken } from '../token/locations';
 import type { TokenVerifier, VerifiedToken } from '../token/verify';
 
@@ -133,10 +134,11 @@ async function admit(
   now: number,
   { requestId, told, client, findConsumer }: Begun,
 ): Promise<Admit> {
-  if (!isWebSocketUpgrade(request)) {
-    throw new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
-  }
-  const { cookiesCount } = checkOrigin(request, config.origins);
+  const isUpgrade = isWebSocketUpgrade(request);
+  if (!isUpgrade && !asksForReason(request, config)) throw notAnUpgrade();
+  // A browser sends no Origin with a page's GET to its own.
+  const isOwn = !isUpgrade && request.headers['origin'] === undefined;
+  const { cookiesCount } = isOwn ? NO_COOKIES : checkOrigin(request, config.origins);
   const presented = findToken(request, config.tokenLocations, config.token.maximumTokenBytes, cookiesCount);
   const { over } = client;
   if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
@@ -145,12 +147,13 @@ async function admit(
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
   const username = config.consumer && usernameOf(config.consumer, token);
-  const query = queryOf(request, config, token);
+  const query = queryOf(request, config, token, !isUpgrade);
   const answer = await askStore(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
   const limitHeaders = checkStore(answer, query, config, now, told);
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
+  if (!isUpgrade) throw notAnUpgrade();
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
   const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath };
@@ -179,6 +182,15 @@ async function consumerOf(
   return { consumer, credential: credentialOf(identity, consumer) };
 }
 
+/** A page cannot read why its handshake was refused, so it asks by a request whose answer it can read (PROTOCOL.md §4). */
+function asksForReason(request: UpgradeRequest, { tokenLocations }: GatekeeperConfig): boolean {
+  return bearerValues(request, tokenLocations.headerNames).length > 0;
+}
+
+function notAnUpgrade(): Refusal {
+  return new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
+}
+
 function clientOf(
   request: UpgradeRequest,
   config: GatekeeperConfig,
@@ -189,6 +201,8 @@ function clientOf(
   const subject = { ...NOBODY, path: request.path, ip: addressOf(request, config) };
   return refused.of(appliedLimits(refusedLimits, subject, redis.keyPrefix), overLimitVerifications);
 }
+
+const NO_COOKIES = { cookiesCount: false };
 
 /** Whom a limit by address counts before a token was verified. */
 export const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };
@@ -230,6 +244,7 @@ function queryOf(
   request: RoutedUpgrade,
   config: GatekeeperConfig,
   { identity, tier, jti }: VerifiedToken,
+  isDryRun: boolean,
 ): StoreQuery {
   const { tenantId, userId } = identity;
   const { path, upstreamPath, routeId } = request;
@@ -238,6 +253,7 @@ function queryOf(
     limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
     returnKey: returnKeyOf(request, config, identity),
+    isDryRun,
     revocationKey:
       config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
   };

@@ -22,6 +22,10 @@
 -- KEYS[last]   the key of the returns: a list of "<end, milliseconds since the epoch> <count>", oldest first
 -- ARGV[last]   'return'
 --
+-- Who asks only how an upgrade would be answered adds one more behind all that. Then nothing is charged, taken or kept:
+--
+-- ARGV[last]   'dry run'
+--
 -- An upgrade that takes a return is admitted, and no limit is charged. One of a page that a limit has charged is neither
 -- charged nor refused by this limit.
 --
@@ -32,6 +36,8 @@
 -- gcra.ts and memory-pages.ts are its twins for a process's memory, which knows no returns.
 
 local last_key, last_arg, return_key = #KEYS, #ARGV, nil
+local is_dry_run = ARGV[last_arg] == 'dry run'
+if is_dry_run then last_arg = last_arg - 1 end
 if ARGV[last_arg] == 'return' then
   return_key, last_key, last_arg = KEYS[last_key], last_key - 1, last_arg - 1
 end
@@ -77,6 +83,7 @@ local function takes_return()
   while type(oldest) == 'string' do
     local ends, count = string.match(oldest, '^(%d+) (%d+)$')
     local is_good = ends and tonumber(ends) * 1000 > now
+    if is_good and is_dry_run then return true end
     local taken
     if is_good and tonumber(count) > 1 then
       taken = redis.pcall('LSET', return_key, 0, string.format('%s %d', ends, count - 1))
@@ -122,15 +129,16 @@ for i, key in ipairs(keys) do
 end
 
 local reply = { admitted }
+local is_counted = admitted == 1 and not is_dry_run
 for i, key in ipairs(keys) do
   local interval, burst = intervals[i], bursts[i]
   local tolerance = interval * burst
   local tat = tats[i]
-  if admitted == 1 and is_charged[i] then
+  if is_counted and is_charged[i] then
     tat = tat + interval
     redis.call('SET', key, string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
   end
-  if admitted == 1 and pages[i] and not is_free then keep(pages[i], is_charged[i]) end
+  if is_counted and pages[i] and not is_free then keep(pages[i], is_charged[i]) end
   reply[#reply + 1] = math.max(0, math.floor((now + tolerance - tat) / interval) + 1)
   reply[#reply + 1] = math.max(0, tat - tolerance - now)
   reply[#reply + 1] = tat - now

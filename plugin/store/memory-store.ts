@@ -15,9 +15,10 @@ export const MAX_MEMORY_LIMITS = 100_000;
 export function memoryStore(nowUs: () => number, max = MAX_MEMORY_LIMITS, known?: KnownTiers): Store {
   const states = new MemoryLimits(nowUs, max);
   return {
-    ask({ limits, tierKey }): Promise<StoreAnswer> {
+    ask({ limits, tierKey, isDryRun }): Promise<StoreAnswer> {
       const tier = tierKey === undefined ? undefined : known?.get(tierKey)?.tier;
-      const outcome = states.charge(limits.map((limit) => ({ ...chargeOf(limit, tier), page: limit.page })));
+      const charges = limits.map((limit) => ({ ...chargeOf(limit, tier), page: limit.page }));
+      const outcome = isDryRun ? states.look(charges) : states.charge(charges);
       return Promise.resolve({ admitted: outcome.admitted, states: outcome.states, revoked: false });
     },
   };

@@ -52,16 +52,17 @@ export function redisStore(
   /** Takes a return of the user's, or charges the limits of a slot. */
   async function chargeOrReturn(
     group: readonly AppliedLimit[],
-    { tierKey, returnKey }: StoreQuery,
+    query: StoreQuery,
   ): Promise<Charged> {
+    const { returnKey } = query;
     if (returnKey === undefined || !mayTakeReturns || group[0]?.slot !== hashTag(returnKey)) {
-      return charge(redis, group, tierKey);
+      return charge(redis, group, query);
     }
     try {
-      return await charge(redis, group, tierKey, returnKey);
+      return await charge(redis, group, query, returnKey);
     } catch (fault) {
       if (!(fault instanceof StoreRefusedError && fault.message.startsWith('NOPERM '))) throw fault;
-      const charged = await charge(redis, group, tierKey);
+      const charged = await charge(redis, group, query);
       denyReturns(fault.message);
       return charged;
     }
@@ -176,7 +177,7 @@ interface Charged {
 async function charge(
   redis: GatekeeperRedis,
   group: readonly AppliedLimit[],
-  tierKey: string | undefined,
+  { tierKey, isDryRun }: StoreQuery,
   returnKey?: string,
 ): Promise<Charged> {
   const choices = tierKey === undefined ? [] : choicesOf(group);
@@ -199,6 +200,7 @@ async function charge(
     keys.push(returnKey);
     args.push('return');
   }
+  if (isDryRun) args.push('dry run');
   const [admitted, ...figures] = await redis.gcra(keys, args);
   const found = choices.length === 0 ? undefined : foundTier(figures[3 * group.length], choices);
   const states = group.map((limit, i): LimitState => {

@@ -20,6 +20,8 @@ export interface StoreQuery {
   readonly tierKey?: string | undefined;
   /** The key of the user's returns, of which one is taken in place of a charge; in the slot of the tenant's limits. */
   readonly returnKey?: string | undefined;
+  /** Whether nothing is charged or taken: somebody asks how an upgrade would be answered. */
+  readonly isDryRun?: boolean | undefined;
 }
 
 /** The store's answer. A question that it does not answer takes nothing from the answers to the others. */

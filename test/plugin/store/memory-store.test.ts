@@ -40,6 +40,18 @@ describe('a limit in memory', () => {
     );
   });
 
+  it('is charged nothing by a dry run, which is answered as the upgrade would be', async () => {
+    const store = memoryStore(() => 1e15);
+    const ask = (isDryRun: boolean) =>
+      store.ask({
+        limits: [applied('k', { limit: 1, windowSeconds: 60, burst: 0 })],
+        revocationKey: undefined,
+        isDryRun,
+      });
+    const answers = [await ask(true), await ask(true), await ask(false), await ask(true), await ask(false)];
+    expect(answers.map(({ admitted }) => admitted)).toEqual([true, true, true, false, false]);
+  });
+
   it('with pages admits, in any window, no more upgrades than those of the pages that it may charge', async () => {
     const pageRule = fc.record({
       seconds: fc.integer({ min: 1, max: 60 }),

@@ -30,6 +30,7 @@ interface Upgrade {
   readonly user?: string;
   readonly path?: string;
   readonly limits?: readonly RateLimit[];
+  readonly isDryRun?: boolean;
 }
 
 /** A gatekeeper's store on this Redis, and the reasons for which it takes no returns. */
@@ -43,12 +44,14 @@ async function gatekeeper(url: string) {
     user = 'a',
     path = '/ws',
     limits = [limit('tenant')],
+    isDryRun,
   }: Upgrade = {}): Promise<StoreAnswer> => {
     const subject = { tenantId: tenant, userId: user, ip: '192.0.2.1', tier: undefined, path, routeId: 'r' };
     return store.ask({
       limits: appliedLimits(limits, subject, 'k:'),
       revocationKey: undefined,
       returnKey: returnKey('', tenant, user, path),
+      isDryRun,
     });
   };
   return { ask, denied };
@@ -103,6 +106,17 @@ describe.each(TOPOLOGIES)('a return in %s', (_, start) => {
       expect((await ask(upgrade)).admitted).toBe(false);
     }
     expect((await ask()).admitted).toBe(true);
+  });
+
+  it('is not taken by a dry run, which says that it is there', async () => {
+    const { ask } = await gatekeeper(redis.url);
+    const returns = bridge(redis.client);
+    await admitted(ask, {}, BURST + 1);
+    expect((await ask({ isDryRun: true })).admitted).toBe(false);
+    returns.grant('acme', 'a', '/ws');
+    await returns.settled();
+    expect(await admitted(ask, { isDryRun: true }, 3)).toBe(3);
+    expect(await admitted(ask, {}, 3)).toBe(1);
   });
 
   it('frees no address: that limit counts everybody', async () => {
