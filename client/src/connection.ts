@@ -11,13 +11,14 @@ import {
   type StateFrame,
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
+import { askedRefusal } from './asked-refusal.ts';
 import type { Ending } from './ending.ts';
 import { ConnectError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { parseControlFrame } from './parse-control-frame.ts';
-import { onRefusal } from './refusal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { checkedToken } from './token.ts';
+import { onRefusal } from './told-refusal.ts';
 import { OPEN, type WebSocketLike } from './web-socket.ts';
 
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
@@ -50,7 +51,8 @@ export class Connection {
   #session: string | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
-  #over = false;
+  #isHandshakeOver = false;
+  readonly #over = new AbortController();
   /** Why it will end, when that is known before it does. */
   #failure: unknown;
   /** The error that the socket reported of itself. */
@@ -94,7 +96,7 @@ export class Connection {
 
   /** Closes the connection. Nothing is heard of it any more. */
   drop(code = 1000): void {
-    this.#over = true;
+    this.#over.abort();
     this.#deadline.set(undefined);
     if (!this.#socket) return;
     this.#socket.onmessage = this.#socket.onclose = null;
@@ -105,24 +107,28 @@ export class Connection {
     try {
       const { WebSocket, bearerPrefix, token, url } = this.#settings;
       this.token = checkedToken(await Promise.resolve().then(token), bearerPrefix);
-      if (this.#over) return;
+      if (this.#over.signal.aborted) return;
       [this.cursor, this.#session] = resumeFrom();
       const address = addressOf(url, this.#session, this.cursor);
-      this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]));
+      this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]), address);
     } catch (cause) {
       this.#failure = cause;
       this.#end();
     }
   }
 
-  #listen(socket: WebSocketLike): void {
+  #listen(socket: WebSocketLike, address: string): void {
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => {
       this.#receive(data);
     };
+    socket.onopen = () => {
+      this.#isHandshakeOver = true;
+    };
     socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
-      this.#end(code, reason);
+      if (code !== ABNORMAL || this.#isHandshakeOver || this.#failure) this.#end(code, reason);
+      else void this.#askWhy(address);
     };
     // A close follows. ws throws when nobody listens.
     socket.onerror = (report: { readonly message?: string; readonly error?: unknown }) => {
@@ -137,6 +143,18 @@ export class Connection {
         if (isAll) this.#end();
       },
     );
+  }
+
+  /** Once a handshake: the answer is for the application, and for the delay before the next. */
+  async #askWhy(address: string): Promise<void> {
+    const { clock, fetch } = this.#settings;
+    this.#failure = this.#handshakeError(ABNORMAL, '');
+    if (fetch) {
+      const now = (): number => clock.now();
+      this.#failure =
+        (await askedRefusal(address, this.token, fetch, now, this.#over.signal)) ?? this.#failure;
+    }
+    this.#end();
   }
 
   #receive(data: string | ArrayBuffer): void {
@@ -209,7 +227,7 @@ export class Connection {
   }
 
   #end(code = ABNORMAL, reason = '', isFailure = !this.#isOpen): void {
-    if (this.#over) return;
+    if (this.#over.signal.aborted) return;
     this.drop(code === PROTOCOL_ERROR_CLOSE ? code : 1000);
     const error = this.#failure ?? (isFailure ? this.#handshakeError(code, reason) : undefined);
     this.#events.closed({ code, reason, error });

@@ -1,4 +1,5 @@
 export { BridgeClient, connect, type AskOptions } from './client.ts';
+export type { Fetch } from './asked-refusal.ts';
 export type { Clock } from './clock.ts';
 export type { Completion, Tokens } from './answer.ts';
 export { BridgeClientError, ConnectError } from './errors.ts';

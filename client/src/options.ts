@@ -1,6 +1,7 @@
 import type { TokenFrame } from '../../protocol/frames.ts';
 import { monotonicNow, SYSTEM_CLOCK, type Clock } from './clock.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
+import type { Fetch } from './asked-refusal.ts';
 import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
 import { described } from './token.ts';
 import type { WebSocketConstructor } from './web-socket.ts';
@@ -39,6 +40,13 @@ export interface ClientOptions {
    */
   readonly WebSocket?: WebSocketConstructor;
   /**
+   * Asks for the reason of a refused handshake, which a browser does not tell: the same URL, with the token in
+   * `Authorization`. It is called once for each handshake that failed, never for one that was refused over the WebSocket of
+   * `ws`, which tells. Where the gateway is of another origin, its CORS settings must allow it (client/README.md).
+   * @default globalThis.fetch
+   */
+  readonly fetch?: Fetch;
+  /**
    * The prefix of the token among the subprotocols, in which the token travels. Set it to the gateway's where an operator
    * changed that (`subprotocol_prefixes` of the plugin).
    * @default 'bearer.'
@@ -62,8 +70,7 @@ export interface ClientOptions {
    */
   readonly offlineRetryMs?: number;
   /**
-   * The most that a `Retry-After` can make the next attempt wait, in milliseconds. Only the WebSocket of `ws` tells the
-   * client which delay a refused handshake asks for.
+   * The most that a `Retry-After` can make the next attempt wait, in milliseconds.
    * @default 300_000
    */
   readonly retryAfterCapMs?: number;
@@ -165,7 +172,8 @@ export interface ClientOptions {
 }
 
 /** Options with nothing left open. */
-export type Settings = Required<Omit<ClientOptions, 'url' | 'path'>> & {
+export type Settings = Required<Omit<ClientOptions, 'url' | 'path' | 'fetch'>> & {
+  readonly fetch: Fetch | undefined;
   readonly url: URL;
   /** For durations. `clock.now` is for moments that others named. */
   readonly monotonicNow: () => number;
@@ -199,12 +207,16 @@ const DEFAULTS = {
  * @throws TypeError when an option is missing or none, or when there is no WebSocket
  */
 export function settingsOf(options: ClientOptions): Settings {
-  const globals = globalThis as Globals & { readonly WebSocket?: WebSocketConstructor };
+  const globals = globalThis as Globals & {
+    readonly WebSocket?: WebSocketConstructor;
+    readonly fetch?: Fetch;
+  };
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as ClientOptions;
   const settings = {
     WebSocket: globals.WebSocket,
+    fetch: globals.fetch,
     surroundings: surroundingsOf(globals),
     ...DEFAULTS,
     ...given,

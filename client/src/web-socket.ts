@@ -2,6 +2,7 @@
 export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
+  onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
   onerror: ((event: never) => void) | null;

@@ -55,6 +55,7 @@ export class FakeNetwork {
 export class FakeSocket implements WebSocketLike, Peer {
   binaryType = 'blob';
   readyState = 0;
+  onopen: ((event: never) => void) | null = null;
   onmessage: ((event: never) => void) | null = null;
   onclose: ((event: never) => void) | null = null;
   onerror: ((event: never) => void) | null = null;
@@ -156,7 +157,10 @@ export class FakeSocket implements WebSocketLike, Peer {
   }
 
   #handle(arrival: Arrival): void {
-    if (arrival.type === 'open') this.readyState = 1;
+    if (arrival.type === 'open') {
+      this.readyState = 1;
+      this.onopen?.(arrival as never);
+    }
     if (arrival.type === 'message') this.onmessage?.(arrival as never);
     if (arrival.type !== 'close') return;
     this.readyState = 3;

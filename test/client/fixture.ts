@@ -46,6 +46,8 @@ export async function startRig(
     url: 'wss://gateway.test/ws/ai/chat',
     token: () => Promise.resolve('token'),
     WebSocket: network.WebSocket,
+    // As where the gateway is away, or is another origin without CORS.
+    fetch: () => Promise.reject(new TypeError('Failed to fetch')),
     clock,
     surroundings,
     random: () => 0.5,

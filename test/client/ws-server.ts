@@ -13,6 +13,10 @@ export interface WsServer {
   readonly offered: string[];
   /** Answers so many upgrades with 401. */
   refusals: number;
+  /** How many requests came that are no upgrade. */
+  asked: number;
+  /** The answer to them. */
+  reason: { readonly status: number; readonly headers: Record<string, string>; readonly body: string };
   /** Resets every connection. */
   reset(): void;
   /** Resolves once no socket is open. */
@@ -23,11 +27,16 @@ export interface WsServer {
 /** Serves a bridge over real sockets, as it is behind the gatekeeper, which takes the bearer item away. */
 export async function serve(bridge: FakeBridge): Promise<WsServer> {
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
-  const http = createServer();
+  const http = createServer((_, response) => {
+    server.asked += 1;
+    response.writeHead(server.reason.status, server.reason.headers).end(server.reason.body);
+  });
   const server: WsServer = {
     url: '',
     offered: [],
     refusals: 0,
+    asked: 0,
+    reason: { status: 426, headers: { Upgrade: 'websocket' }, body: '' },
     reset: () => {
       for (const socket of sockets.clients) socket.terminate();
     },
