@@ -32,7 +32,14 @@ const NAMES_OF_OTHERS = new Set([
     'read_timeout',
     'real_ip_header',
   ],
-  ...['real_ip_recursive', 'tcp_failures', 'tracing_instrumentations', 'trusted_ips', 'upstream_uri'],
+  ...[
+    'real_ip_recursive',
+    'tcp_failures',
+    'tracing_instrumentations',
+    'trusted_ips',
+    'upstream_uri',
+    'exposed_headers',
+  ],
   // Compose's and Prometheus's.
   ...['depends_on', 'service_healthy', 'stop_grace_period', 'process_resident_memory_bytes', 'runbook_url'],
   // Of tokens and keys: RFC 7517, the issuers' claims, the assertion's.
