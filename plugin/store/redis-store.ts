@@ -50,10 +50,7 @@ export function redisStore(
   };
 
   /** Takes a return of the user's, or charges the limits of a slot. */
-  async function chargeOrReturn(
-    group: readonly AppliedLimit[],
-    query: StoreQuery,
-  ): Promise<Charged> {
+  async function chargeOrReturn(group: readonly AppliedLimit[], query: StoreQuery): Promise<Charged> {
     const { returnKey } = query;
     if (returnKey === undefined || !mayTakeReturns || group[0]?.slot !== hashTag(returnKey)) {
       return charge(redis, group, query);
