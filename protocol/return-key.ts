@@ -3,6 +3,12 @@ import { escapeSegment } from './channels';
 /** A return is good for so long, in milliseconds. */
 export const RETURN_LIFETIME_MS = 120_000;
 
+/**
+ * A socket leaves its return so long before its token expires, in milliseconds: a client that renews its token opens the next
+ * connection before that (PROTOCOL.md §9).
+ */
+export const RETURN_BEFORE_EXPIRY_MS = 60_000;
+
 /** A longer path has no returns, in characters: its key would be long as well. */
 export const MAX_RETURN_PATH_LENGTH = 512;
 

@@ -19,11 +19,11 @@ import type { SessionHolder } from '../sessions/sessions';
 import type { Admission } from './admission';
 import { chooseSubscription, type SubscriptionContext } from './choose-subscription';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { mayReturn } from './may-return';
+import { mayRenew, mayReturn } from './may-return';
 import { Pongs } from './pongs';
 import { Reservation, type ReservationContext } from './reservation';
 import type { Subscription } from './subscription';
-import type { TokenEnds } from './token-ends';
+import type { TokenEnds, TokenHolder } from './token-ends';
 
 /** How long a client has for its part of the closing handshake, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5000;
@@ -55,7 +55,9 @@ export interface ConnectionContext
 }
 
 /** One client: from its admission over its open socket to its end, when everything that it took is given back. */
-export class Connection implements Pulse, SessionHolder, SocketOwner, MessageReader, MessageClient {
+export class Connection
+  implements Pulse, SessionHolder, SocketOwner, MessageReader, MessageClient, TokenHolder
+{
   readonly #admission: Admission;
   readonly #context: ConnectionContext;
   readonly #metrics: RouteMetrics;
@@ -77,6 +79,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
   /** The bridge closed it with this. */
   #closedWith: CloseCode | undefined;
   #isRevoked = false;
+  /** Its user may come back in its place: one socket leaves one return. */
+  #hasReturn = false;
   /** When it was opened, of the clock of durations. */
   #openedMs = 0;
   /** The client sent so many after that. */
@@ -147,13 +151,20 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
     this.#sendQueue = this.#sendQueueOn(socket, stream);
     this.#metrics.opened(this.caller.identity.tenantId);
     this.#context.heartbeat.watch(this);
-    this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, () => {
-      this.close(CLOSE_CODES.tokenExpired);
-    });
+    this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, this);
     stream.on('data', (chunk: Buffer) => {
       this.#read(chunk);
     });
     this.#subscription.start(this.#sendQueue);
+  }
+
+  tokenNearsEnd(): void {
+    // A client that renews its token opens its next connection before this one ends.
+    if (mayRenew(this.#livedMs(), this.#context.returnAfterMs)) this.#grantReturn();
+  }
+
+  tokenEnded(): void {
+    this.close(CLOSE_CODES.tokenExpired);
   }
 
   pinged(payload: Buffer): void {
@@ -173,7 +184,8 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
 
   closed(code: number): void {
     this.#metrics.closed(this.caller.identity.tenantId, code);
-    this.#grantReturn(code);
+    const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs: this.#livedMs() };
+    if (mayReturn(end, this.#context.returnAfterMs)) this.#grantReturn();
     this.release();
     this.#sendQueue?.discard();
     this.#onClosed?.(this, code);
@@ -258,14 +270,16 @@ export class Connection implements Pulse, SessionHolder, SocketOwner, MessageRea
     this.close(CLOSE_CODES.forbidden);
   }
 
-  /** Lets its user come back without a charge, when it was not the client that ended it. */
-  #grantReturn(code: number): void {
-    const { returns, returnAfterMs, monotonicMs } = this.#context;
+  #livedMs(): number {
+    return this.#context.monotonicMs() - this.#openedMs;
+  }
+
+  /** Lets its user come back without a charge, once. */
+  #grantReturn(): void {
     const { identity, path } = this.caller;
-    const livedMs = monotonicMs() - this.#openedMs;
-    const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs };
-    if (path === undefined || !mayReturn(end, returnAfterMs)) return;
-    if (returns.grant(identity.tenantId, identity.userId, path)) this.#metrics.returnGranted();
+    if (path === undefined || this.#hasReturn) return;
+    this.#hasReturn = this.#context.returns.grant(identity.tenantId, identity.userId, path);
+    if (this.#hasReturn) this.#metrics.returnGranted();
   }
 
   /** Lets go of what it has on this bridge. */

@@ -12,6 +12,18 @@ export interface SocketEnd {
   readonly livedMs: number;
 }
 
+/**
+ * Whether its user may open the next socket without a charge while this one's token is about to expire: as for one that expired.
+ * @param returnAfterMs as for {@link mayReturn}
+ */
+export function mayRenew(livedMs: number, returnAfterMs: number): boolean {
+  const { tokenExpired } = CLOSE_CODES;
+  return mayReturn(
+    { closedWith: tokenExpired, code: tokenExpired.code, isRevoked: false, livedMs },
+    returnAfterMs,
+  );
+}
+
 /** RFC 6455 §7.1.5: the TCP connection ended without a close frame. */
 const ABNORMAL = 1006;
 

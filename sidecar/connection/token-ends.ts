@@ -1,3 +1,4 @@
+import { RETURN_BEFORE_EXPIRY_MS } from '../../protocol/return-key';
 import { LoopShares } from '../lib/loop-shares';
 import { TimerWheel, type Timer } from '../lib/timer-wheel';
 
@@ -7,6 +8,14 @@ export interface TokenClocks {
   readonly now: () => number;
   /** One that nobody sets. */
   readonly monotonicMs: () => number;
+}
+
+/** Something that lives no longer than a token. */
+export interface TokenHolder {
+  /** The token ends {@link RETURN_BEFORE_EXPIRY_MS} later: about now its client renews it. Not told of a token that had less left. */
+  tokenNearsEnd(): void;
+  /** It ended. */
+  tokenEnded(): void;
 }
 
 /**
@@ -31,24 +40,59 @@ export class TokenEnds {
   }
 
   /**
-   * Runs `run` when a token ends; it cancels what is returned.
-   * @param endsMs its `exp`, in milliseconds since the epoch
+   * Tells `holder` until it cancels what is returned.
+   * @param endsMs the token's `exp`, in milliseconds since the epoch
    */
-  add(endsMs: number, run: () => void): Timer {
+  add(endsMs: number, holder: TokenHolder): Timer {
     const { now, monotonicMs } = this.#clocks;
-    const moment = this.#moments.add(endsMs, run);
-    const duration = this.#durations.add(monotonicMs() + endsMs - now(), run);
-    return {
-      cancel: () => {
-        moment.cancel();
-        duration.cancel();
-      },
+    const leftMs = endsMs - now();
+    const end = new Deadline(this.#moments, this.#durations, endsMs, monotonicMs() + leftMs);
+    const ended = (): void => {
+      end.cancel();
+      holder.tokenEnded();
     };
+    if (leftMs <= RETURN_BEFORE_EXPIRY_MS) end.set(0, ended);
+    else {
+      end.set(RETURN_BEFORE_EXPIRY_MS, () => {
+        end.cancel();
+        end.set(0, ended);
+        holder.tokenNearsEnd();
+      });
+    }
+    return end;
   }
 
   /** Runs what is due. */
   advance(): void {
     this.#moments.advance(this.#clocks.now());
     this.#durations.advance(this.#clocks.monotonicMs());
+  }
+}
+
+/** One moment by two clocks, whichever is there first. */
+class Deadline implements Timer {
+  readonly #moments: TimerWheel;
+  readonly #durations: TimerWheel;
+  readonly #endsMs: number;
+  readonly #lastsUntilMs: number;
+  #moment: Timer | undefined;
+  #duration: Timer | undefined;
+
+  constructor(moments: TimerWheel, durations: TimerWheel, endsMs: number, lastsUntilMs: number) {
+    this.#moments = moments;
+    this.#durations = durations;
+    this.#endsMs = endsMs;
+    this.#lastsUntilMs = lastsUntilMs;
+  }
+
+  /** Runs `run` so long before it, in place of what was set. */
+  set(beforeMs: number, run: () => void): void {
+    this.#moment = this.#moments.add(this.#endsMs - beforeMs, run);
+    this.#duration = this.#durations.add(this.#lastsUntilMs - beforeMs, run);
+  }
+
+  cancel(): void {
+    this.#moment?.cancel();
+    this.#duration?.cancel();
   }
 }

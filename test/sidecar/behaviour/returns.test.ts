@@ -12,6 +12,7 @@ let redis: Redis;
 let bridge: TestBridge;
 /** The clock of durations. */
 let monotonicMs: number;
+let wallMs: number;
 
 beforeAll(async () => {
   server = await startRedis();
@@ -19,8 +20,8 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  monotonicMs = 0;
-  bridge = await startBridge(server.url, {}, { monotonicMs: () => monotonicMs });
+  [monotonicMs, wallMs] = [0, Date.now()];
+  bridge = await startBridge(server.url, {}, { monotonicMs: () => monotonicMs, now: () => wallMs });
 });
 afterEach(() => bridge.bridge.close());
 afterAll(async () => {
@@ -77,12 +78,65 @@ describe('the user of a socket that was cut', () => {
   });
 });
 
+describe('the user of a socket whose token is about to expire', () => {
+  function pass(ms: number): void {
+    monotonicMs += ms;
+    wallMs += ms;
+  }
+
+  const caller = (seconds: number): Caller => ({ ...ANA, exp: Math.floor(wallMs / 1000) + seconds });
+
+  it('may open the next one in the last minute, and not another one when it is closed or expires', async () => {
+    const [renewed, expired] = [await open(caller(100)), await open(caller(100))];
+    pass(39_000);
+    expect(await returns()).toBe(0);
+    pass(2000);
+    await eventually(async () => (await returns()) === 2);
+    await renewed.close();
+    pass(60_000);
+    expect(await expired.closed).toBe(4401);
+    await allOver();
+    await bridge.bridge.close();
+    expect(await returns()).toBe(2);
+  });
+
+  it('may only then come back when the socket had not lived for 30 s', async () => {
+    const [client, young] = [await open(caller(80)), await open(caller(25))];
+    pass(26_000);
+    expect(await young.closed).toBe(4401);
+    expect(await returns()).toBe(0);
+    pass(55_000);
+    expect(await client.closed).toBe(4401);
+    await allOver();
+    await bridge.bridge.close();
+    expect(await returns()).toBe(1);
+  });
+
+  it('may not open another one when the bridge ends', async () => {
+    await open(caller(100));
+    pass(41_000);
+    await eventually(async () => (await returns()) === 1);
+    await bridge.bridge.close();
+    expect(await returns()).toBe(1);
+  });
+});
+
 describe('the user of a socket of a bridge that ends', () => {
   it('may come back, however young the socket is, and Redis knows it when the bridge is closed', async () => {
     const client = await open();
     await bridge.bridge.close();
     expect(await client.closed).toBe(1012);
     expect(await returns()).toBe(1);
+  });
+
+  it('may come back when nothing else of the bridge waits for Redis: its end waits for the last returns', async () => {
+    await bridge.bridge.close();
+    const uncapped = { BRIDGE_MAX_CONNECTIONS_PER_USER: '0', BRIDGE_MAX_CONNECTIONS_PER_TENANT: '0' };
+    bridge = await startBridge(server.url, uncapped);
+    const clients = [await open(), await open()];
+    await bridge.bridge.close();
+    for (const client of clients) expect(await client.closed).toBe(1012);
+    expect(await returns()).toBe(2);
   });
 
   it('may not where there are no returns', async () => {

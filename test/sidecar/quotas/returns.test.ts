@@ -53,6 +53,19 @@ describe('returns', () => {
     expect(faults).toEqual([fault]);
   });
 
+  it('are settled when Redis has answered for all of them, not before', async () => {
+    let answer: (() => void) | undefined;
+    const store = { grant: () => new Promise<void>((resolve) => (answer = resolve)) };
+    const returns = new Returns(store, NAMES, () => undefined);
+    returns.grant('acme', 'a', '/ws');
+    let isSettled = false;
+    const settled = returns.settled().then(() => (isSettled = true));
+    await new Promise(setImmediate);
+    expect(isSettled).toBe(false);
+    answer?.();
+    await settled;
+  });
+
   it('to a path that is too long are none', async () => {
     const { calls, returns } = recorded();
     expect(returns.grant('acme', 'a', `/${'x'.repeat(1000)}`)).toBe(false);
