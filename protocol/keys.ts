@@ -38,11 +38,11 @@ export class KeyError extends Error {
  * @throws KeyError when it is shorter than the algorithm's hash (RFC 7518 §3.2).
  */
 export async function importSecret(
-  secret: string,
+  secret: string | Buffer,
   algorithm: HmacAlgorithm,
   kid?: string,
 ): Promise<FittedKey> {
-  const bytes = Buffer.from(secret, 'utf8');
+  const bytes = typeof secret === 'string' ? Buffer.from(secret, 'utf8') : secret;
   const least = SECRET_BYTES[algorithm];
   if (bytes.length < least) {
     const whose = algorithm === 'HS256' ? '' : ` for ${algorithm}`;

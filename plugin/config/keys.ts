@@ -7,6 +7,7 @@ import {
 } from '../../protocol/keys';
 import type { RawConfig } from './raw';
 import { ConfigError } from '../schema/config-error';
+import { readSecret, textSecret, type SharedSecret } from './secrets';
 
 /** The key material of a configuration. */
 export interface GatekeeperKeys {
@@ -21,22 +22,39 @@ export interface GatekeeperKeys {
  * @throws ConfigError naming the field
  */
 export async function importKeys(raw: RawConfig): Promise<GatekeeperKeys> {
-  const token = [...(await secretKeys(raw)), ...publicKeys(raw)];
+  const secrets = sharedSecrets(raw);
+  const token = [...(await secretKeys(secrets, raw.algorithms)), ...publicKeys(raw)];
   for (const algorithm of raw.algorithms) {
     if (token.some((key) => key.algorithms.includes(algorithm))) continue;
     if (raw.jwks_uri !== undefined && !algorithm.startsWith('HS')) continue;
     throw new ConfigError(`config.algorithms: ${algorithm} is allowed, but no key fits it`);
   }
-  return Object.freeze({ token: Object.freeze(token), assertion: await assertionKey(raw) });
+  return Object.freeze({ token: Object.freeze(token), assertion: await assertionKey(raw, secrets) });
 }
 
-async function secretKeys(raw: RawConfig): Promise<FittedKey[]> {
-  const { secret } = raw;
-  if (secret === undefined) return [];
-  const algorithms = HMAC_ALGORITHMS.filter((algorithm) => raw.algorithms.includes(algorithm));
-  return named('config.secret', () =>
-    Promise.all(algorithms.map((algorithm) => importSecret(secret, algorithm))),
-  );
+/** A secret, and the field that it stands in. */
+interface NamedSecret extends SharedSecret {
+  readonly field: string;
+}
+
+function sharedSecrets({ secret, secrets }: RawConfig): readonly NamedSecret[] {
+  const further = secrets.map(({ secret: text, kid }, index) => {
+    const field = `config.secrets[${index}].secret`;
+    try {
+      return { ...readSecret(text, kid), field };
+    } catch (cause) {
+      throw new ConfigError(`${field}: ${(cause as Error).message}`);
+    }
+  });
+  return secret === undefined ? further : [{ ...textSecret(secret), field: 'config.secret' }, ...further];
+}
+
+async function secretKeys(secrets: readonly NamedSecret[], allowed: readonly string[]): Promise<FittedKey[]> {
+  const keys = secrets.map(({ bytes, algorithms, kid, field }) => {
+    const fitting = HMAC_ALGORITHMS.filter((name) => allowed.includes(name) && algorithms.includes(name));
+    return named(field, () => Promise.all(fitting.map((algorithm) => importSecret(bytes, algorithm, kid))));
+  });
+  return (await Promise.all(keys)).flat();
 }
 
 function publicKeys(raw: RawConfig): FittedKey[] {
@@ -49,10 +67,11 @@ function publicKeys(raw: RawConfig): FittedKey[] {
   });
 }
 
-async function assertionKey(raw: RawConfig): Promise<FittedKey> {
+async function assertionKey(raw: RawConfig, others: readonly NamedSecret[]): Promise<FittedKey> {
   const { assertion_secret: secret, assertion_private_key: privateKey, assertion_key_id: kid } = raw;
-  if (secret !== undefined && secret === raw.secret) {
-    throw new ConfigError('config.assertion_secret: expected another secret than config.secret');
+  const same = others.find(({ bytes }) => secret !== undefined && bytes.equals(Buffer.from(secret)));
+  if (same !== undefined) {
+    throw new ConfigError(`config.assertion_secret: expected another secret than ${same.field}`);
   }
   if (privateKey !== undefined) {
     return named('config.assertion_private_key', () => Promise.resolve(parsePrivateKey(privateKey, kid)));

@@ -8,6 +8,7 @@ import {
   DEFAULT_PAGE_UPGRADES,
   MAX_PAGE_SECONDS,
   MAX_PAGE_UPGRADES,
+  MAX_SECRETS,
   MAX_TENANT_PREFIX_BYTES,
   OPTIONAL_CLAIMS,
 } from '../schema';
@@ -107,6 +108,9 @@ export const rawConfig = z.object({
   allowed_origins: z.array(origin),
   allow_absent_origin: z.boolean(),
   secret: optionalText,
+  secrets: optional(z.array(z.object({ kid: optionalText, secret: z.string() })).max(MAX_SECRETS)).transform(
+    (given) => given ?? [],
+  ),
   public_keys: z.array(z.object({ kid: optionalText, key: z.string().min(1) })),
   jwks_uri: httpUrl.nullish().transform((uri) => uri ?? undefined),
   jwks_cache_seconds: z.int().positive(),

@@ -5,7 +5,7 @@ import type { EntityCheck } from './field';
 /** One that has `algorithm` among `algorithms` needs a key of its kind. */
 function keyFor(algorithm: string): EntityCheck {
   const isShared = HMAC_ALGORITHMS.some((name) => name === algorithm);
-  const names = isShared ? ['secret'] : ['public_keys', 'jwks_uri'];
+  const names = isShared ? ['secret', 'secrets'] : ['public_keys', 'jwks_uri'];
   return {
     conditional_at_least_one_of: {
       if_field: 'algorithms',

@@ -14,6 +14,7 @@ export {
   MAX_PAGE_SECONDS,
   MAX_PAGE_UPGRADES,
 } from './limits';
+export { MAX_SECRETS } from './keys';
 export { CONNECTION_DEFAULTS } from './redis';
 export { MAX_TENANT_PREFIX_BYTES, OPTIONAL_CLAIMS } from './token';
 export { CONFIG_CHECKS } from './checks';

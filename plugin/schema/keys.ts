@@ -1,6 +1,9 @@
 import type { SchemaField } from './field';
 import { httpUrl, publicKey, sharedSecret } from './patterns';
 
+/** A token without a `kid` that names one is tried with each: so many bound what a forged one costs. */
+export const MAX_SECRETS = 8;
+
 /** The keys that verify tokens. */
 export const keyFields: readonly SchemaField[] = [
   {
@@ -9,6 +12,37 @@ export const keyFields: readonly SchemaField[] = [
       type: 'string',
       description:
         'The shared secret for HS256, HS384 and HS512. It has at least 32, 48 or 64 bytes, for the longest hash that `algorithms` allows (RFC 7518 §3.2).',
+    },
+  },
+  {
+    secrets: {
+      type: 'array',
+      required: true,
+      len_max: MAX_SECRETS,
+      default: [],
+      description:
+        'Further shared secrets, so that one replaces another without a refusal: a token is good if any of them, or `secret`, verifies it.',
+      elements: {
+        type: 'record',
+        fields: [
+          {
+            kid: {
+              type: 'string',
+              description:
+                'Used for tokens whose header has this `kid`, and for no other; without one, for any token, in the order of the list.',
+            },
+          },
+          {
+            secret: {
+              ...sharedSecret,
+              type: 'string',
+              required: true,
+              description:
+                'Required: as long as `secret` has to be, as it stands or in an `oct` JWK (RFC 7518 §6.4), whose `kid` and `alg` count too.',
+            },
+          },
+        ],
+      },
     },
   },
   {

@@ -26,6 +26,17 @@ export async function verifyJwt(
   return (await jwtVerify(token, key, { ...options, algorithms: [header.alg] })).payload;
 }
 
+/** Keys to try, the one first whose HMAC the token carries: one of several secrets costs no more than the first of them. */
+export function likeliestFirst(
+  token: string,
+  alg: string,
+  keys: readonly VerificationKey[],
+): readonly VerificationKey[] {
+  if (keys.length < 2) return keys;
+  const match = keys.find(({ secret }) => secret !== undefined && hasHmac(token, alg, secret));
+  return match === undefined || match === keys[0] ? keys : [match, ...keys.filter((key) => key !== match)];
+}
+
 // RFC 7515 §4.1.11, RFC 7797 §3.
 function hasExtensions(header: CheckedHeader): boolean {
   return 'crit' in header || 'b64' in header;

@@ -6,7 +6,7 @@ import type { TokenRules } from '../config/config';
 import type { KeySource } from '../keys/key-source';
 import { Refusal } from '../request/refusal';
 import { claimAt, rolesFrom } from './claims';
-import { verifyJwt } from './hmac';
+import { likeliestFirst, verifyJwt } from './hmac';
 import { checkIssuerAudienceType } from './issuer-audience-type';
 import { tenantName } from './tenant-name';
 
@@ -71,7 +71,8 @@ async function verifySignature(
   };
   let refusal = new Refusal('unknown_key', 'No key is known for the token');
   for (const source of sources) {
-    for (const key of await source.candidates(alg, typeof kid === 'string' ? kid : undefined)) {
+    const candidates = await source.candidates(alg, typeof kid === 'string' ? kid : undefined);
+    for (const key of likeliestFirst(token, alg, candidates)) {
       try {
         return await verifyJwt(token, { ...header, alg }, key, options);
       } catch (cause) {

@@ -5,7 +5,7 @@ import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import { SECRETS, type Stack } from './stack';
 
 /** A token as the platform issues it, for this stack's secret. */
-export function token(claims: Record<string, unknown> = {}): Promise<string> {
+export function token(claims: Record<string, unknown> = {}, secret = SECRETS.JWT_SECRET): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const payload = {
     iss: 'matih-platform',
@@ -19,7 +19,7 @@ export function token(claims: Record<string, unknown> = {}): Promise<string> {
     roles: ['analyst'],
     ...claims,
   };
-  return new SignJWT(payload).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(SECRETS.JWT_SECRET));
+  return new SignJWT(payload).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret));
 }
 
 /** What came of an upgrade that was not admitted. */

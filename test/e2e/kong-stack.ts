@@ -21,7 +21,7 @@ const APP = '/app';
 export const SHARED = '/run/ws-gatekeeper';
 
 /** The stack on real Kong and real Redis, in containers of the stock images with the built files mounted. */
-export async function startKongStack(plan: StackPlan): Promise<Stack> {
+export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reconfigure'>> {
   const network = await newNetwork();
   // Kong and Node run as users of their own, the test as anybody.
   chmodSync(plan.folder, 0o777);

@@ -32,6 +32,8 @@ export interface Stack {
   readonly pluginServer: PluginServerControl;
   /** Makes the gateway read its configuration again, as `kong reload` does. */
   reload(): Promise<void>;
+  /** Changes the plugin's configuration on top of what the stack was started with, and reloads. */
+  reconfigure(config: Readonly<Record<string, unknown>>): Promise<void>;
   /** The bridge's counter of upgrades, by outcome. */
   bridgeUpgrades(): Promise<Record<string, number>>;
   /** What the gateway's log plugin wrote of each request that is over, where {@link StackOptions.kongLog} asked for it. */

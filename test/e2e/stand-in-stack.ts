@@ -74,7 +74,7 @@ class Program {
 }
 
 /** The stack on the stand-in gateway: real processes, a private Redis, loopback only. */
-export async function startStandInStack(plan: StackPlan): Promise<Stack> {
+export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'reconfigure'>> {
   const logs: string[] = [];
   const entries: KongLogEntry[] = [];
   const redisServer = await startRedis();

@@ -9,7 +9,7 @@ import { startStandInStack } from './stand-in-stack';
 const onKong = process.env['GATEWAY'] === 'kong';
 
 /** Starts the stack on the gateway that the environment variable GATEWAY names: `stand-in` (default) or `kong`. */
-export function startStack(options: StackOptions = {}): Promise<Stack> {
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), 'ws-e2e-'));
   const configFile = join(folder, 'kong.yml');
   writeFileSync(configFile, stringify(configuration(options)));
@@ -21,7 +21,15 @@ export function startStack(options: StackOptions = {}): Promise<Stack> {
     stockServer: options.pluginServer === 'kong-js-pluginserver',
     pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
   };
-  return onKong ? startKongStack(plan) : startStandInStack(plan);
+  const stack = await (onKong ? startKongStack(plan) : startStandInStack(plan));
+  return {
+    ...stack,
+    reconfigure(config) {
+      const changed = configuration({ ...options, config: { ...options.config, ...config } });
+      writeFileSync(configFile, stringify(changed));
+      return stack.reload();
+    },
+  };
 }
 
 /** What of kong.yml a spec may change. */

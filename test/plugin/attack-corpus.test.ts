@@ -11,16 +11,20 @@ import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
 import { goodClaims, NOW, rawConfig, TOKEN_SECRET, upgradeHeaders } from './fixture';
 
-// A gatekeeper with a secret and an RSA key: what is an attack on one must not pass by the other.
+// A gatekeeper with secrets and an RSA key: what is an attack on one must not pass by another.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const RSA_PEM = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+const NAMED_SECRET = 'the secret of one kid alone, at least 32 bytes';
+const OCT_JWK = JSON.stringify({ kty: 'oct', k: randomBytes(32).toString('base64url'), kid: 'oct-1' });
 
 let config: GatekeeperConfig;
 let context: DecisionContext;
 beforeAll(async () => {
   const raw = rawConfig({
     algorithms: ['HS256', 'RS256'],
+    secrets: [{ kid: 'secret-1', secret: NAMED_SECRET }, { secret: OCT_JWK }],
     public_keys: [{ kid: 'rsa-1', key: RSA_PEM }],
     cookie_names: ['session'],
     uri_param_names: ['token'],
@@ -141,6 +145,33 @@ const signatures: Attack[] = [
     () => rs256({ alg: 'RS256', kid: 'rsa-1' }),
     401,
     'bad_signature',
+  ],
+  ['the secret of a kid under none', () => withHeader({}, NAMED_SECRET), 401, 'bad_signature'],
+  [
+    'the secret of a kid under another kid',
+    () => withHeader({ kid: 'oct-1' }, NAMED_SECRET),
+    401,
+    'bad_signature',
+  ],
+  [
+    'the secret of a kid under a list of kids',
+    () => withHeader({ kid: ['secret-1'] }, NAMED_SECRET),
+    401,
+    'bad_signature',
+  ],
+  [
+    "the RSA public key under a secret's kid",
+    () => withHeader({ kid: 'secret-1' }, RSA_PEM),
+    401,
+    'bad_signature',
+  ],
+  ["an oct JWK's text for its secret", () => withHeader({ kid: 'oct-1' }, OCT_JWK), 401, 'bad_signature'],
+  ["RS256 under a secret's kid", () => rs256({ alg: 'RS256', kid: 'secret-1' }), 401, 'unknown_key'],
+  [
+    'an HMAC claimed for RS256 under no kid',
+    () => withHeader({ alg: 'RS256' }, NAMED_SECRET),
+    401,
+    'unknown_key',
   ],
   ['RS256 claimed for an HMAC', () => withHeader({ alg: 'RS256', kid: 'rsa-1' }), 401, 'bad_signature'],
   [

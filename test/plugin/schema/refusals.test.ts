@@ -52,7 +52,14 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ['a consumer by a claim that is not named', { consumer_by: 'claim' }, 'the consumer_claim'],
   ['a consumer by something else', { consumer_by: 'role' }, 'config.consumer_by'],
   ['a dot in the header of the assertion', { assertion_header: 'X.Assertion' }, 'config.assertion_header'],
-  ['no key at all', { secret: null }, "HS256 needs the shared secret ('secret')"],
+  ['no key at all', { secret: null }, "HS256 needs the shared secret ('secret', 'secrets')"],
+  ['a short secret of several', { secrets: [{ secret: 'short' }] }, 'config.secrets[0].secret'],
+  [
+    'more secrets than are tried',
+    { secrets: Array.from({ length: 9 }, () => ({ secret: GOOD.secret })) },
+    'config.secrets',
+  ],
+  ['a secret without its text', { secrets: [{ kid: 'a' }] }, 'config.secrets[0].secret'],
   ['RS256 without a key', { algorithms: ['RS256'] }, "RS256 needs a key ('public_keys', 'jwks_uri')"],
   ['a further algorithm without a key', { algorithms: ['HS256', 'EdDSA'] }, 'EdDSA needs a key'],
   [
@@ -235,6 +242,16 @@ const UNSAYABLE: readonly [why: string, changes: Config, reason: string][] = [
     'RS256 is allowed, but no key fits it',
   ],
   [
+    'a JWK for a secret that is none',
+    { secrets: [{ secret: '{"kty":"RSA","n":"AAAAAAAAAAAAAAAAAAAA"}' }] },
+    'config.secrets[0].secret: expected a JWK whose "kty" is "oct"',
+  ],
+  [
+    'one secret for both, of several',
+    { secrets: [{ secret: GOOD.assertion_secret }] },
+    'config.assertion_secret: expected another secret than config.secrets[0].secret',
+  ],
+  [
     'a key in PEM that is damaged',
     { public_keys: [{ key: PUBLIC_PEM.replace(/\n.{10}/, '\n') }] },
     'config.public_keys[0].key: expected a public key',
@@ -381,6 +398,10 @@ describe("the schema, as Kong's validator reads it,", () => {
     ['two issuers that share their tenants', { issuers: ['a', 'b'], tenant_prefixes: { a: '', b: '' } }],
     ['tokens of any issuer', { issuers: [] }],
     ['refused upgrades of an address', { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'refused' }] }],
+    [
+      'several secrets alone',
+      { secret: null, secrets: [{ secret: GOOD.secret, kid: 'a' }, { secret: 'x'.repeat(32) }] },
+    ],
     ['a page', { rate_limits: [{ ...LIMIT, by: 'route', page_seconds: 60, page_upgrades: 32 }] }],
     ['an address without pages', { rate_limits: [{ ...LIMIT, by: 'ip', page_seconds: 0 }] }],
     ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
