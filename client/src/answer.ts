@@ -13,8 +13,8 @@ export type Tokens = AsyncGenerator<string, Completion, undefined>;
 
 /** One answer, and what has come of it. */
 export class Answer {
-  /** That of its command. */
-  readonly id: string;
+  /** That of its command; undefined where the frames of another's answer do not say it. */
+  readonly id: string | undefined;
   /** Its frames carry its id. */
   isNamed = false;
   readonly #silence: Alarm;
@@ -28,7 +28,7 @@ export class Answer {
   #wake: (() => void) | undefined;
 
   /** @param silent called when nothing of it came for `answerTimeoutMs` */
-  constructor(id: string, { clock, answerTimeoutMs }: Settings, silent: () => void) {
+  constructor(id: string | undefined, { clock, answerTimeoutMs }: Settings, silent: () => void) {
     this.id = id;
     this.#timeoutMs = answerTimeoutMs;
     this.#silence = new Alarm(clock, silent);

@@ -2,6 +2,7 @@ import type { ErrorFrame } from '../../protocol/frames.ts';
 import { Answer, type Completion, type Tokens } from './answer.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
+import { OthersAnswers } from './others-answers.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 
 /** The ways in which answers need their client. */
@@ -21,10 +22,15 @@ export interface Asking {
 export class Answers {
   readonly #settings: Settings;
   /** By their commands' ids, in the order of their commands. */
-  readonly #running = new Map<string, Answer>();
+  readonly #running = new Map<string | undefined, Answer>();
+  /** On their way as well, though nobody asked here. */
+  readonly #others = new Map<string | undefined, Answer>();
   readonly #waiting: (() => void)[] = [];
   /** Whether the newest frame that belonged to an answer said to which. */
   #areNamed = false;
+
+  /** Those whose commands are of others. */
+  readonly others = new OthersAnswers();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -37,9 +43,7 @@ export class Answers {
 
   /** Waits its turn, starts, and iterates the tokens until the answer is complete. */
   ask(id: string, { start, cancel }: Asking, signal?: AbortSignal): Tokens {
-    const answer = new Answer(id, this.#settings, () => {
-      this.#fail(answer, new BridgeClientError('TIMEOUT'));
-    });
+    const answer = this.#new(id);
     const abort = (): void => {
       answer.fail(signal?.reason);
       if (this.#running.get(id) !== answer) return;
@@ -58,9 +62,9 @@ export class Answers {
 
   /** Gives an object that a service published to its answer. An `error` frame always ends it. */
   take(frame: AnyObject): void {
-    const answer = this.#answerOf(frame);
+    const answer = this.#answerOf(frame) ?? this.#othersOf(frame);
     if (!answer) return;
-    if (isFrame(frame) && frame.type === 'error') {
+    if (isError(frame)) {
       const { code, message } = frame.data as ErrorFrame['data'];
       this.#fail(answer, new BridgeClientError(code, message));
       return;
@@ -80,23 +84,62 @@ export class Answers {
 
   /** Frames come from now on, or do not: then no answer is expected. */
   listen(hears = true): void {
-    for (const answer of this.#running.values()) answer.listen(hears);
+    for (const answer of this.#all()) answer.listen(hears);
   }
 
   /** Tells the readers of the answers on their way that they cannot be had whole. The rest of them is still to come. */
   interrupt(cause: BridgeClientError): void {
-    for (const answer of this.#running.values()) answer.fail(cause);
+    for (const answer of this.#all()) answer.fail(cause);
   }
 
   /** Ends every answer. */
   end(cause: BridgeClientError): void {
     // Those that waited are begun meanwhile, and ended as well.
     for (const answer of this.#running.values()) this.#fail(answer, cause);
+    for (const answer of this.#others.values()) this.#fail(answer, cause);
+    this.others.end();
+  }
+
+  /** Whether an object ends an answer. */
+  isEnd(frame: AnyObject): boolean {
+    try {
+      return isError(frame) || this.#settings.isEnd(frame);
+    } catch {
+      // It ends by that.
+      return true;
+    }
+  }
+
+  *#all(): Generator<Answer> {
+    yield* this.#running.values();
+    yield* this.#others.values();
+  }
+
+  #new(id: string | undefined): Answer {
+    const answer: Answer = new Answer(id, this.#settings, () => {
+      this.#fail(answer, new BridgeClientError('TIMEOUT'));
+    });
+    return answer;
+  }
+
+  /** The answer of others that a frame is of: one begins with a token, or with any frame that has an id. */
+  #othersOf(frame: AnyObject): Answer | undefined {
+    if (!this.others.isFollowed && !this.#settings.resume) return undefined;
+    const id = idOf(frame);
+    const known = this.#others.get(id);
+    const begins = !this.isEnd(frame) && (id !== undefined || this.#settings.tokenOf(frame) !== undefined);
+    if (known || !begins) return known;
+    const answer = this.#new(id);
+    answer.isNamed = id !== undefined;
+    this.#others.set(id, answer);
+    answer.begin();
+    this.others.add(answer);
+    return answer;
   }
 
   #answerOf(frame: AnyObject): Answer | undefined {
-    const id = isFrame(frame) ? frame['id'] : undefined;
-    const isNamed = typeof id === 'string';
+    const id = idOf(frame);
+    const isNamed = id !== undefined;
     const answer = isNamed
       ? this.#running.get(id)
       : [...this.#running.values()].find((running) => !running.isNamed);
@@ -131,9 +174,20 @@ export class Answers {
 
   #leave(answer: Answer): void {
     answer.listen(false);
-    this.#running.delete(answer.id);
+    if (this.#running.get(answer.id) === answer) this.#running.delete(answer.id);
+    else if (this.#others.delete(answer.id)) this.others.forget(answer);
     this.#next();
   }
+}
+
+/** That of the command which a frame answers, where it says one. */
+function idOf(frame: AnyObject): string | undefined {
+  const id = isFrame(frame) ? frame['id'] : undefined;
+  return typeof id === 'string' ? id : undefined;
+}
+
+function isError(frame: AnyObject): boolean {
+  return isFrame(frame) && frame.type === 'error';
 }
 
 function completionOf(frame: AnyObject): Completion {

@@ -11,13 +11,15 @@ import type { Tokens } from './answer.ts';
 import { Answers } from './answers.ts';
 import { afterClose } from './after-close.ts';
 import { CommandQueue } from './command-queue.ts';
-import { Connection } from './connection.ts';
+import { Connection, type DataKind } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { connectErrorOf, reasonOf, type Ending } from './ending.ts';
 import { BridgeClientError } from './errors.ts';
 import type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
+import { History, type Message } from './history.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
 import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
+import type { OthersAnswer } from './others-answers.ts';
 import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
@@ -35,6 +37,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   readonly #emitter = new Emitter<ClientEvents<Frame>>();
   readonly #commands: CommandQueue;
   readonly #answers: Answers;
+  readonly #history: History;
   readonly #retry: Alarm;
   readonly #renewal: Alarm;
   readonly #patience: Patience;
@@ -57,6 +60,13 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#flush();
     });
     this.#answers = new Answers(settings);
+    this.#session = settings.session;
+    this.#history = new History(
+      (object) => this.#answers.isEnd(object),
+      (message, isReplayed) => {
+        this.#tell(message, isReplayed);
+      },
+    );
     const alarm = (ring: () => void): Alarm => new Alarm(settings.clock, ring);
     this.#retry = alarm(() => {
       this.#dispatch({ type: 'retry' });
@@ -143,6 +153,18 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#cancel(id);
     };
     return this.#answers.ask(id, { start, cancel }, signal);
+  }
+
+  /**
+   * Iterates over the answers of the session whose commands this client did not send, as they begin: another tab did, or
+   * this page before it was loaded again. With `resume: 'oldest'` one that is on its way comes with its beginning. For one
+   * reader. It ends when the client is closed.
+   * @example
+   * const client = connect({ url, path: '/ws/ai/chat', token, session, resume: 'oldest' });
+   * for await (const { tokens } of client.answers()) void show(tokens);
+   */
+  answers(): AsyncGenerator<OthersAnswer, void, undefined> {
+    return this.#answers.others.read();
   }
 
   /**
@@ -257,8 +279,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
         control: (frame) => {
           this.#control(frame);
         },
-        data: (data, isState) => {
-          this.#data(data, isState);
+        data: (data, kind) => {
+          this.#data(data, kind);
         },
         closed: (ending) => {
           this.#closed(connection, ending);
@@ -275,6 +297,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#next = undefined;
     this.#cursor = connection.cursor;
     this.#session = ready.session;
+    this.#history.end();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
     this.#answers.listen();
     this.#flush(true);
@@ -283,6 +306,9 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   #closed(connection: Connection, ending: Ending): void {
     const { code, error } = ending;
+    // PROTOCOL.md §5: a bridge that does not know `oldest` yet takes it for malformed.
+    if (this.#cursor.isNew && connectErrorOf(error)?.status === 400)
+      this.#cursor.giveUp(this.#settings.resume !== undefined);
     const loss = { then: afterClose(code), retryAfterMs: connectErrorOf(error)?.retryAfterMs };
     if (connection === this.#next) {
       this.#next = undefined;
@@ -308,16 +334,22 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (this.#breaches > 1 && !this.#current) this.#cursor.giveUp();
   }
 
-  #data(data: string | ArrayBuffer, isState = false): void {
-    if (!isState) {
+  #data(data: string | ArrayBuffer, kind: DataKind): void {
+    if (kind !== 'state') {
       this.#next?.cursor.overtake();
       this.#breaches = 0;
     }
+    const message = { data, object: typeof data === 'string' ? parseObject(data) : undefined };
+    if (kind === 'past' || kind === 'last') this.#history.take(message);
+    if (kind === 'last' || kind === 'new') this.#history.end();
+    if (kind === 'new' || kind === 'state') this.#tell(message, false);
+  }
+
+  #tell({ data, object }: Message, replayed: boolean): void {
     this.#emitter.emit('message', data);
-    const frame = typeof data === 'string' ? parseObject(data) : undefined;
-    if (!frame) return;
-    if (isFrame(frame)) this.#emitter.emit('frame', frame as unknown as Frame);
-    this.#answers.take(frame);
+    if (!object) return;
+    if (isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
+    if (!replayed) this.#answers.take(object);
   }
 
   #control({ type, data }: AckFrame | GapFrame | BridgeErrorFrame): void {
@@ -332,6 +364,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#dropNext();
       this.#dispatch({ type: 'failed', then: 'resume' });
     }
+    this.#history.end();
     this.#emitter.emit('gap', gap);
     this.#answers.interrupt(new BridgeClientError('GAP', gap.reason));
   }

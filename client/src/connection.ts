@@ -24,6 +24,9 @@ import { OPEN, type WebSocketLike } from './web-socket.ts';
 // RFC 6455 §7.4.1: what a socket says that ended without a close frame.
 const ABNORMAL = 1006;
 
+/** The channel's state, a frame from before the connection, the last of these, or another. */
+export type DataKind = 'state' | 'past' | 'last' | 'new';
+
 /** The events of a connection, for its client. */
 export interface ConnectionEvents {
   /** It is ready. A gap follows when it could not resume. */
@@ -31,7 +34,7 @@ export interface ConnectionEvents {
   /** A control frame other than those that open it. */
   control(frame: AckFrame | GapFrame | BridgeErrorFrame): void;
   /** A data frame, told once over all connections, or the channel's state, which belongs to no count. */
-  data(data: string | ArrayBuffer, isState?: boolean): void;
+  data(data: string | ArrayBuffer, kind: DataKind): void;
   /** It is gone; the last that is heard of it. */
   closed(ending: Ending): void;
 }
@@ -51,6 +54,10 @@ export class Connection {
   #session: string | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
+  /** What it asked to begin with: a point, or all that is kept. */
+  #resume: string | undefined;
+  /** The offset of the first frame that is not from before. */
+  #live = 0;
   #isHandshakeOver = false;
   readonly #over = new AbortController();
   /** Why it will end, when that is known before it does. */
@@ -105,11 +112,12 @@ export class Connection {
 
   async #open(resumeFrom: () => [ResumeCursor, string | undefined]): Promise<void> {
     try {
-      const { WebSocket, bearerPrefix, token, url } = this.#settings;
+      const { WebSocket, bearerPrefix, token, url, resume } = this.#settings;
       this.token = checkedToken(await Promise.resolve().then(token), bearerPrefix);
       if (this.#over.signal.aborted) return;
       [this.cursor, this.#session] = resumeFrom();
-      const address = addressOf(url, this.#session, this.cursor);
+      this.#resume = this.cursor.isNew ? resume : this.cursor.point;
+      const address = addressOf(url, this.#session, this.#resume, this.cursor);
       this.#listen(new WebSocket(address, [SUBPROTOCOL, bearerPrefix + this.token]), address);
     } catch (cause) {
       this.#failure = cause;
@@ -163,7 +171,10 @@ export class Connection {
     if (typeof data === 'string' && data.startsWith(CONTROL_FRAME_PREFIX)) {
       this.#control(parseControlFrame(data));
     } else if (!this.#isOpen) this.#break('a data frame before its time');
-    else if (this.cursor.count()) this.#events.data(data);
+    else {
+      const left = this.#live - this.cursor.offset;
+      if (this.cursor.count()) this.#events.data(data, left > 1 ? 'past' : left === 1 ? 'last' : 'new');
+    }
   }
 
   #control(frame: ControlFrame | undefined): void {
@@ -181,7 +192,7 @@ export class Connection {
       return;
     }
     this.cursor.lacksState = false;
-    this.#events.data('text' in state ? state.text : bytesOf(state.base64), true);
+    this.#events.data('text' in state ? state.text : bytesOf(state.base64), 'state');
   }
 
   #greet(ready: ReadyFrame['data']): void {
@@ -190,8 +201,9 @@ export class Connection {
       return;
     }
     this.#ready = ready;
+    this.#live = ready.live ?? 0;
     // A gap follows.
-    if (this.cursor.point !== undefined && !ready.resumed) return;
+    if (this.#resume !== undefined && !ready.resumed) return;
     const isWhole = this.cursor.goOn(ready);
     this.#opened(ready);
     if (isWhole) return;
@@ -247,13 +259,12 @@ function bytesOf(base64: string): ArrayBuffer {
 function addressOf(
   url: URL,
   session: string | undefined,
+  resume: string | undefined,
   { point, lacksState }: Pick<ResumeCursor, 'point' | 'lacksState'>,
 ): string {
   const address = new URL(url);
   if (session !== undefined) address.searchParams.set('session', session);
-  if (point !== undefined) {
-    address.searchParams.set('resume', point);
-    if (lacksState) address.searchParams.set('state', 'missing');
-  }
+  if (resume !== undefined) address.searchParams.set('resume', resume);
+  if (point !== undefined && lacksState) address.searchParams.set('state', 'missing');
   return address.href;
 }

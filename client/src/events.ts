@@ -6,7 +6,7 @@ export interface ClientEvents<Frame> {
   /** The state changed to this, or the next attempt of it was decided. */
   readonly state: [state: ConnectionState, info: StateInfo];
   /** A data frame of JSON: an object with `type` and `data`. The newest one from before the connection comes first where it is kept. */
-  readonly frame: [frame: Frame];
+  readonly frame: [frame: Frame, info: FrameInfo];
   /** Every data frame as it came, those of `frame` too. */
   readonly message: [message: string | ArrayBuffer];
   /** Frames were lost or may have been. Ask anew for all that was shown. */
@@ -24,6 +24,12 @@ export interface ClientEvents<Frame> {
    * `maxAttempts`. Nothing is told after it.
    */
   readonly close: [info: CloseInfo];
+}
+
+/** The facts that belong to a frame. */
+export interface FrameInfo {
+  /** It is history: from before the client came, and of no answer that is on its way. Only after `resume: 'oldest'`. */
+  readonly replayed: boolean;
 }
 
 /** The attempt and the delay that belong to a state. */

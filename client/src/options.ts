@@ -27,6 +27,17 @@ export interface ClientOptions {
    */
   readonly path?: string;
   /**
+   * The session of an AI chat to open, as `client.session` told it.
+   * @default that of `url`, or a new one
+   */
+  readonly session?: string;
+  /**
+   * With `oldest` the first connection brings all that is still kept of the session's stream, as for a page that was loaded
+   * again. Later ones go on where the last ended.
+   * @default only what is published from now on
+   */
+  readonly resume?: 'oldest';
+  /**
    * Gives the access token of each connection. Return a fresh one: the client asks again before the last one expires.
    *
    * No socket is opened when it throws, rejects or gives no token. No token is undefined, null, an empty text, or one with
@@ -172,7 +183,9 @@ export interface ClientOptions {
 }
 
 /** Options with nothing left open. */
-export type Settings = Required<Omit<ClientOptions, 'url' | 'path' | 'fetch'>> & {
+export type Settings = Required<Omit<ClientOptions, 'url' | 'path' | 'fetch' | 'session' | 'resume'>> & {
+  readonly resume: ClientOptions['resume'];
+  readonly session: string | undefined;
   readonly fetch: Fetch | undefined;
   readonly url: URL;
   /** For durations. `clock.now` is for moments that others named. */
@@ -217,6 +230,8 @@ export function settingsOf(options: ClientOptions): Settings {
   const settings = {
     WebSocket: globals.WebSocket,
     fetch: globals.fetch,
+    session: undefined,
+    resume: undefined,
     surroundings: surroundingsOf(globals),
     ...DEFAULTS,
     ...given,

@@ -15,7 +15,12 @@ type Data = Readonly<Record<string, unknown>>;
 function isSound(type: unknown, data: Data): boolean {
   switch (type) {
     case 'bridge.ready':
-      return isPoint(data) && typeof data['resumed'] === 'boolean' && isOptional(data['session']);
+      return (
+        isPoint(data) &&
+        typeof data['resumed'] === 'boolean' &&
+        isOptional(data['session']) &&
+        Number.isSafeInteger(data['live'] ?? 0)
+      );
     case 'bridge.gap':
       return isPoint(data) && isText(data['reason']);
     case 'bridge.state':

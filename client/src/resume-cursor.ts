@@ -25,6 +25,16 @@ export class ResumeCursor {
     return this.#epoch && `${this.#epoch}.${this.#offset}`;
   }
 
+  /** Whether no connection has told where it begins. */
+  get isNew(): boolean {
+    return this.#epoch === undefined && !this.#isBroken;
+  }
+
+  /** How many frames of its epoch came before the next one. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** Whether another connection delivered something since this one was asked for. */
   get overtaken(): boolean {
     return this.#overtaken;
@@ -48,8 +58,8 @@ export class ResumeCursor {
   }
 
   /** The next connection asks for no point, and whatever comes on it comes after a gap. */
-  giveUp(): void {
-    this.#isBroken ||= this.#epoch !== undefined;
+  giveUp(isLost = this.#epoch !== undefined): void {
+    this.#isBroken ||= isLost;
     this.#epoch = undefined;
   }
 

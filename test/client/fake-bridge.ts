@@ -74,6 +74,10 @@ export class FakeBridge {
     this.greeted.push(peer);
     if (!this.greets) return;
     const asked = peer.url.searchParams.get('resume');
+    if (asked === 'oldest') {
+      this.#acceptFromOldest(peer);
+      return;
+    }
     const point = asked === null ? undefined : this.#indexOf(asked);
     const from = point === undefined ? undefined : Math.min(point + this.misleads, this.#log.length);
     const resumed = point !== undefined && from !== undefined && point >= this.#keptFrom;
@@ -86,6 +90,19 @@ export class FakeBridge {
     control(peer, { type: 'bridge.ready', data: { ...data, ...session } });
     if (resumed) this.#replay(peer, from);
     else if (asked !== null) this.gap(peer, from === undefined ? 'unknown' : 'expired');
+    this.peers.add(peer);
+  }
+
+  /** Sends all that is kept. */
+  #acceptFromOldest(peer: Peer): void {
+    const resumed = this.#keptFrom === 0;
+    const point = this.#epochAt(peer, this.#keptFrom);
+    const live = point.offset + this.#log.length - this.#keptFrom;
+    const session = peer.url.searchParams.get('session') ?? this.session;
+    const data = { ...point, resumed, live, ...(session === undefined ? {} : { session }) };
+    control(peer, { type: 'bridge.ready', data });
+    if (!resumed) control(peer, { type: 'bridge.gap', data: { reason: 'expired', ...point } });
+    this.#replay(peer, this.#keptFrom);
     this.peers.add(peer);
   }
 

@@ -18,6 +18,8 @@ export class FakeNetwork {
   refusing = false;
   /** The headers of such a refusal, told as the WebSocket of ws tells them; undefined as in a browser. */
   refusal: Readonly<Record<string, string>> | undefined;
+  /** Their status. */
+  refusedWith = 503;
   readonly WebSocket: WebSocketConstructor;
   readonly bridge: FakeBridge;
 
@@ -45,7 +47,7 @@ export class FakeNetwork {
 
   #join(socket: FakeSocket): void {
     queueMicrotask(() => {
-      if (this.refusing) socket.refuse(this.refusal);
+      if (this.refusing) socket.refuse(this.refusal, this.refusedWith);
       else socket.accept(this.bridge, () => this.prompt);
     });
   }
@@ -117,14 +119,14 @@ export class FakeSocket implements WebSocketLike, Peer {
     this.#onRefusal = listener;
   }
 
-  /** The handshake is answered with 503 and these headers, which are told; without them only that it failed. */
-  refuse(headers: Readonly<Record<string, string>> | undefined): void {
+  /** The handshake is answered with this status and these headers, which are told; without them only that it failed. */
+  refuse(headers: Readonly<Record<string, string>> | undefined, statusCode: number): void {
     if (headers === undefined) {
       this.lose(1006);
       return;
     }
     const answer = {
-      statusCode: 503,
+      statusCode,
       headers,
       setEncoding: () => undefined,
       on: (event: string, ended: () => void) => {

@@ -39,6 +39,7 @@ export async function startRig(
   options: Partial<ClientOptions> = {},
   bridge = new FakeBridge(),
   clock = new FakeClock(),
+  prepare: (client: BridgeClient, network: FakeNetwork) => void = () => undefined,
 ): Promise<Rig> {
   const network = new FakeNetwork(bridge);
   const surroundings = new FakeSurroundings();
@@ -60,6 +61,7 @@ export async function startRig(
   });
   client.on('frame', (frame) => told.push(numberOf(frame)));
   client.on('gap', () => told.push('gap'));
+  prepare(client, network);
   await settled();
   return { client, bridge, network, clock, surroundings, told };
 }
