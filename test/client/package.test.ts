@@ -35,11 +35,11 @@ afterAll(async () => {
 });
 
 describe('the published package', () => {
-  it('adds at most 7 KB to a bundle, minified and gzipped', () => {
+  it('adds at most 7.5 KB to a bundle, minified and gzipped', () => {
     const [, gzipBytes] = /(\d+) gzip/.exec(built) ?? [];
     process.stdout.write(built);
     expect(Number(gzipBytes)).toBeGreaterThan(1_000);
-    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_168);
+    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_680);
   });
 
   it('has no dependencies, and nothing but what was built, its licence and its README', async () => {
