@@ -297,7 +297,6 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#next = undefined;
     this.#cursor = connection.cursor;
     this.#session = ready.session;
-    this.#history.end();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
     this.#answers.listen();
     this.#flush(true);

@@ -27,15 +27,15 @@ async function openedAfter(
   for (const text of published) bridge.publish(text);
   before?.(bridge);
   const frames: [string, boolean][] = [];
+  const others: OthersAnswer[] = [];
   const rig = await startRig({ session: 's1', resume: 'oldest', ...options }, bridge, undefined, (client) => {
+    void (async () => {
+      for await (const answer of client.answers()) others.push(answer);
+    })();
     client.on('frame', ({ type, data }, { replayed }) =>
       frames.push([('token' in data ? data.token : type) as string, replayed]),
     );
   });
-  const others: OthersAnswer[] = [];
-  void (async () => {
-    for await (const answer of rig.client.answers()) others.push(answer);
-  })();
   await settled();
   return { ...rig, frames, others };
 }
@@ -108,6 +108,23 @@ describe('a client with resume: oldest', () => {
     });
     expect(rig.told).toEqual(['open', 'gap', 0]);
     expect(rig.frames).toEqual([['b', false]]);
+  });
+
+  it('asks again when it is cut before the gap that it is owed', async () => {
+    const bridge = new FakeBridge();
+    bridge.publish(token('c1', 'a'));
+    bridge.forget();
+    const rig = await startRig({ session: 's1', resume: 'oldest' }, bridge, undefined, (_, network) => {
+      network.prompt = false;
+    });
+    // Open and ready.
+    rig.network.last.deliver(2);
+    rig.network.last.lose(1006, 0);
+    rig.network.prompt = true;
+    rig.network.last.deliver();
+    await rig.clock.advance(1_000);
+    expect(rig.network.last.url.search).toBe('?session=s1&resume=oldest');
+    expect(rig.told).toEqual(['connecting', 'open', 'gap']);
   });
 
   it('goes on when it is cut in the middle of what it asked for, and misses nothing', async () => {
