@@ -85,8 +85,11 @@ export const ARROWS = {
     ...['redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
     ...['protocol'],
   ],
+  'sidecar/control': [...['connection', 'fanout', 'metrics'].map(ofSidecar), 'protocol'],
   sidecar: [
-    ...['connection', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(
+      ofSidecar,
+    ),
     ...['quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
     ...['sessions', 'settings', 'states'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],

@@ -7,6 +7,8 @@ import type { Route } from '../routes/route';
 export interface Admission {
   readonly route: Route;
   readonly caller: Assertion;
+  /** The upgrade's, in its one spelling. */
+  readonly path: string;
   /** Undefined on a route without sessions. */
   readonly session: string | undefined;
   /** The bridge made its id for this upgrade: it has no owner yet. */

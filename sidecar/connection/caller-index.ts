@@ -1,13 +1,25 @@
 import type { AssertedCaller } from '../../protocol/assertion';
 import { MultiMap } from '../lib/multi-map';
 
-/** Whose sockets are to be closed: a token's, a tenant's, or those of a tenant's user. */
-export type Revocation =
-  { readonly jti: string } | { readonly tenant: string; readonly user?: string | undefined };
+/** Whose sockets an order means: a token's, or some of a tenant's. */
+export type Revocation = { readonly jti: string } | RevocationInTenant;
+
+/** Sockets of a tenant. */
+export interface RevocationInTenant {
+  readonly tenant: string;
+  /** Only this user's. */
+  readonly user?: string | undefined;
+  /** Only those on this path, in its one spelling. */
+  readonly path?: string | undefined;
+  /** None of this token's. */
+  readonly except?: string | undefined;
+}
 
 /** Something that belongs to a caller, who stays the same. */
 export interface OfCaller {
   readonly caller: Pick<AssertedCaller, 'identity' | 'tokenJti'>;
+  /** The path of its upgrade, in its one spelling. */
+  readonly path: string;
 }
 
 /**
@@ -42,15 +54,27 @@ export class CallerIndex<Item extends OfCaller> {
 
   /** Takes out what a revocation means: one that is repeated finds nothing. */
   take(revocation: Revocation): readonly Item[] {
-    const meant = [...this.#meant(revocation)];
+    const meant = this.find(revocation);
     for (const item of meant) this.delete(item);
     return meant;
   }
 
-  #meant(revocation: Revocation): Iterable<Item> {
-    if ('jti' in revocation) return this.#byToken.get(revocation.jti);
-    const users = this.#byTenant.get(revocation.tenant);
+  /** Finds what a revocation means, and leaves it there. */
+  find(revocation: Revocation): readonly Item[] {
+    if ('jti' in revocation) return [...this.#byToken.get(revocation.jti)];
+    const { path, except } = revocation;
+    const items = [...this.#ofUsers(revocation)];
+    if (path === undefined && except === undefined) return items;
+    return items.filter(
+      (item) =>
+        (path === undefined || item.path === path) &&
+        (except === undefined || item.caller.tokenJti !== except),
+    );
+  }
+
+  #ofUsers({ tenant, user }: RevocationInTenant): Iterable<Item> {
+    const users = this.#byTenant.get(tenant);
     if (users === undefined) return [];
-    return revocation.user === undefined ? users : users.get(revocation.user);
+    return user === undefined ? users : users.get(user);
   }
 }

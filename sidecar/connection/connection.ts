@@ -81,6 +81,7 @@ export class Connection
   #isRevoked = false;
   /** Its user may come back in its place: one socket leaves one return. */
   #hasReturn = false;
+  #isToReauthorize = false;
   /** When it was opened, of the clock of durations. */
   #openedMs = 0;
   /** The client sent so many after that. */
@@ -106,6 +107,15 @@ export class Connection
   /** Whose it is. */
   get caller(): Assertion {
     return this.#admission.caller;
+  }
+
+  get path(): string {
+    return this.#admission.path;
+  }
+
+  /** Its route's name. */
+  get routeName(): string {
+    return this.#admission.route.name;
   }
 
   /** Whether it has, or had, a socket. */
@@ -256,10 +266,25 @@ export class Connection
     });
   }
 
-  /** Its token was revoked: the client comes back with a new one, if it gets one. */
-  revoke(): void {
+  /** A right of its user's was revoked: with 4401 the client comes back with a new token, if it gets one. */
+  revoke(code: CloseCode): void {
     this.#isRevoked = true;
-    this.close(CLOSE_CODES.tokenExpired);
+    this.close(code);
+  }
+
+  /**
+   * Its token ends at `dueMs` of the clock of durations, in milliseconds, unless it does so before. What is said first counts: one who
+   * is told so again and again would never go.
+   */
+  reauthorizeAt(dueMs: number): void {
+    const { wheel, monotonicMs, now } = this.#context;
+    if (!this.isOpen || this.#isToReauthorize) return;
+    if (this.caller.tokenExp * 1000 - now() <= dueMs - monotonicMs()) return;
+    this.#isToReauthorize = true;
+    this.#deadline?.cancel();
+    this.#deadline = wheel.add(dueMs, () => {
+      this.close(CLOSE_CODES.tokenExpired);
+    });
   }
 
   /** Ends the connection at once: not one more message may reach it. */

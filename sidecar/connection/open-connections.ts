@@ -1,15 +1,27 @@
-import type { CloseCode } from '../../protocol/close-codes';
-import { CallerIndex, type OfCaller, type Revocation } from './caller-index';
+import { ASSERTION_CLOCK_TOLERANCE_SECONDS } from '../../protocol/assertion';
+import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
+import { CallerIndex, type OfCaller } from './caller-index';
+import { endOf, type Order } from './order';
 
 /** An open connection, as far as it is ended together with others. */
 export interface OpenConnection extends OfCaller {
-  /** Its token was revoked. */
-  revoke(): void;
+  /** A right of its user's was revoked: that to connect at all, or that to its path. */
+  revoke(code: CloseCode): void;
+  /** Its client is to come back with a token that is judged anew: it is closed with 4401 at `dueMs` of the clock of durations. */
+  reauthorizeAt(dueMs: number): void;
   /** It is closed at `dueMs` of the clock of durations, in milliseconds, once what it sent is finished. */
   retireAt(dueMs: number): void;
   close(code: CloseCode): void;
   terminate(): void;
 }
+
+/**
+ * So long an order refuses upgrades that may have been admitted before it, in milliseconds. Clocks may differ, and an assertion says
+ * its second only.
+ */
+const REAUTHORIZE_AFTER_MS = (ASSERTION_CLOCK_TOLERANCE_SECONDS + 1) * 1000;
+/** Over so long they are closed then, one after the other, in milliseconds: their clients come back all at once. */
+const REAUTHORIZE_SPREAD_MS = 4000;
 
 /** The open connections of a bridge. */
 export class OpenConnections {
@@ -54,10 +66,30 @@ export class OpenConnections {
     await new Promise<void>((resolve) => this.#onAllClosed.push(resolve));
   }
 
-  /** Ends those that are meant as if their token had ended. @returns how many it met */
-  revoke(revocation: Revocation): number {
-    const meant = this.#byCaller.take(revocation);
-    for (const connection of meant) connection.revoke();
+  /**
+   * Ends those that an order means. Those that are to be judged anew are closed once no upgrade of theirs is refused for this order:
+   * they come back at once, and must not find a closed door.
+   * @param nowMs of the clock of durations
+   * @returns how many it met
+   */
+  obey(order: Order, nowMs: number): number {
+    const end = endOf(order);
+    if (end === 'reauthorized') return this.#reauthorize(order, nowMs);
+    const meant = this.#byCaller.take(order);
+    const code = end === 'forbidden' ? CLOSE_CODES.forbidden : CLOSE_CODES.tokenExpired;
+    for (const connection of meant) connection.revoke(code);
+    return meant.length;
+  }
+
+  /** They can still be revoked meanwhile. */
+  #reauthorize(order: Order, nowMs: number): number {
+    const meant = this.#byCaller.find(order);
+    const stepMs = REAUTHORIZE_SPREAD_MS / Math.max(1, meant.length);
+    let dueMs = nowMs + REAUTHORIZE_AFTER_MS;
+    for (const connection of meant) {
+      connection.reauthorizeAt(dueMs);
+      dueMs += stepMs;
+    }
     return meant.length;
   }
 

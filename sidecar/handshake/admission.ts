@@ -84,7 +84,8 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (replay !== undefined) return refused(replay, route, caller);
 
   const { trace } = request;
-  const admission = { route, caller, session, isNewSession, channels, stateKey, bridgeV1, trace };
+  const { path } = match;
+  const admission = { route, caller, path, session, isNewSession, channels, stateKey, bridgeV1, trace };
   return { admitted: true, admission };
 }
 

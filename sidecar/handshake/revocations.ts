@@ -3,34 +3,7 @@ import {
   ASSERTION_LIFETIME_SECONDS,
   type Assertion,
 } from '../../protocol/assertion';
-import { z } from 'zod';
-import { idFrom } from '../../protocol/identity';
-import type { Logger } from 'pino';
-import type { Revocation } from '../connection/caller-index';
-import type { Receiver } from '../fanout/deliver';
-import type { Metrics } from '../metrics/metrics';
-
-const TYPE = z.literal('revoke');
-/** A number, as tokens may have one, is the same id as its digits. */
-const NAME = z.unknown().transform((value, context) => {
-  const id = idFrom(value);
-  if (id !== undefined) return id;
-  context.addIssue({ code: 'custom', message: 'expected a text, or an integer that JSON carries exactly' });
-  return z.NEVER;
-});
-const REVOCATION = z.union([
-  z.strictObject({ type: TYPE, jti: NAME }),
-  z.strictObject({ type: TYPE, tenant: NAME, user: NAME.optional() }),
-]);
-
-/** Parses a message of the control channel (PROTOCOL.md §6). @returns undefined when it is none of its */
-export function parseRevocation(message: Buffer): Revocation | undefined {
-  try {
-    return REVOCATION.parse(JSON.parse(message.toString('utf8')));
-  } catch {
-    return undefined;
-  }
-}
+import { endOf, type Order, type OrderedEnd } from '../connection/order';
 
 /** How far ahead of the bridge's clock that may be at which the gatekeeper admitted an upgrade, in milliseconds. */
 const TOLERANCE_MS = ASSERTION_CLOCK_TOLERANCE_SECONDS * 1000;
@@ -41,74 +14,87 @@ const TOLERANCE_MS = ASSERTION_CLOCK_TOLERANCE_SECONDS * 1000;
  */
 const KEPT_MS = ASSERTION_LIFETIME_SECONDS * 1000 + 2 * TOLERANCE_MS;
 
+/** An order of the last seconds. */
+interface Heard {
+  /** When it was heard last, by the monotonic clock. */
+  readonly ms: number;
+  /** The token that it leaves out, where it leaves one out. */
+  readonly except: string | undefined;
+  /** When it was heard last with another exception. */
+  readonly otherMs: number;
+}
+
+/** An upgrade that may have been admitted before an order. */
+export type OnItsWay = Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>;
+
 /**
- * The revocations of the last seconds. An upgrade that the gatekeeper admitted before one may reach the bridge after
+ * The orders of the last seconds. An upgrade that the gatekeeper admitted before one may reach the bridge after
  * it, and would otherwise stay open up to its token's end.
  */
 export class RecentRevocations {
-  /** When each was heard, by the monotonic clock, the oldest first. */
-  readonly #heardMs = new Map<string, number>();
+  /** The oldest first. */
+  readonly #heard = new Map<string, Heard>();
 
   /** @param monotonicMs a clock that nobody sets, in milliseconds */
-  add(revocation: Revocation, monotonicMs: number): void {
-    for (const [key, heardMs] of this.#heardMs) {
-      if (heardMs > monotonicMs - KEPT_MS) break;
-      this.#heardMs.delete(key);
+  add(order: Order, monotonicMs: number): void {
+    for (const [key, { ms }] of this.#heard) {
+      if (ms > monotonicMs - KEPT_MS) break;
+      this.#heard.delete(key);
     }
-    const key =
-      'jti' in revocation ? keyOf(revocation.jti) : keyOf(revocation.tenant, revocation.user ?? null);
-    this.#heardMs.delete(key);
-    this.#heardMs.set(key, monotonicMs);
+    const key = keyOfOrder(order);
+    const except = 'except' in order ? order.except : undefined;
+    const before = this.#heard.get(key);
+    const otherMs = before === undefined || before.except === except ? before?.otherMs : before.ms;
+    this.#heard.delete(key);
+    this.#heard.set(key, { ms: monotonicMs, except, otherMs: otherMs ?? -Infinity });
   }
 
   /**
-   * Whether one of them may have come after the gatekeeper admitted this caller. A token that was revoked stays so,
+   * What one of them does to this caller that may have come after the gatekeeper admitted it. A token that was revoked stays so,
    * whenever that was; a tenant or a user may log in again, so that time decides there. The time when one came is told
    * by its age and the clock as it is now. When a clock was set back since, an absolute time would stay ahead of a user
    * who logs in again.
+   * @param path of its upgrade, in its one spelling
    * @param nowMs since the epoch
    * @param monotonicMs that of {@link add}
    */
   reach(
-    { identity, tokenJti, iat }: Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>,
+    { identity, tokenJti, iat }: OnItsWay,
+    path: string,
     nowMs: number,
     monotonicMs: number,
-  ): boolean {
-    if (this.#heardMs.size === 0) return false;
-    if (tokenJti !== undefined && this.#heardMs.has(keyOf(tokenJti))) return true;
+  ): OrderedEnd | undefined {
+    if (this.#heard.size === 0) return undefined;
+    if (tokenJti !== undefined && this.#heard.has(keyOf('revoked', tokenJti))) return 'revoked';
     const { tenantId, userId } = identity;
     const admittedMs = iat * 1000 - TOLERANCE_MS - nowMs + monotonicMs;
-    return [keyOf(tenantId, null), keyOf(tenantId, userId)].some(
-      (key) => (this.#heardMs.get(key) ?? -Infinity) >= admittedMs,
-    );
+    const wholly = [keyOf('revoked', tenantId, null, null), keyOf('revoked', tenantId, userId, null)];
+    if (wholly.some((key) => this.#heardMs(key, tokenJti) >= admittedMs)) return 'revoked';
+    const onPath = [null, userId].map((user) => [tenantId, user, path]);
+    if (onPath.some((names) => this.#heardMs(keyOf('forbidden', ...names), tokenJti) >= admittedMs))
+      return 'forbidden';
+    const anywhere = [null, userId].map((user) => [tenantId, user, null]);
+    return [...anywhere, ...onPath].some(
+      (names) => this.#heardMs(keyOf('reauthorized', ...names), tokenJti) >= admittedMs,
+    )
+      ? 'reauthorized'
+      : undefined;
   }
+
+  /** When an order that means a token was heard last. */
+  #heardMs(key: string, tokenJti: string | undefined): number {
+    const heard = this.#heard.get(key);
+    if (heard === undefined) return -Infinity;
+    return heard.except !== undefined && heard.except === tokenJti ? heard.otherMs : heard.ms;
+  }
+}
+
+function keyOfOrder(order: Order): string {
+  const end = endOf(order);
+  if ('jti' in order) return keyOf(end, order.jti);
+  return keyOf(end, order.tenant, order.user ?? null, order.path ?? null);
 }
 
 function keyOf(...names: readonly (string | null)[]): string {
   return JSON.stringify(names);
-}
-
-/**
- * Hears what services tell every bridge (PROTOCOL.md §6); what is no revocation is logged and ignored.
- * @param channel its name, for the log
- * @param revoke closes the sockets that are meant and returns how many
- */
-export function controlReceiver(
-  channel: string,
-  revoke: (revocation: Revocation) => number,
-  metrics: Pick<Metrics, 'revocation'>,
-  log: Logger,
-): Receiver {
-  return {
-    senderId: undefined,
-    deliver: ({ payload }) => {
-      const revocation = parseRevocation(payload);
-      if (revocation === undefined) {
-        log.warn({ channel }, 'message ignored: expected a revocation');
-        return;
-      }
-      metrics.revocation();
-      log.info({ revocation, closed: revoke(revocation) }, 'revoked');
-    },
-  };
 }

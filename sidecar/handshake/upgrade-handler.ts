@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Assertion } from '../../protocol/assertion';
 import type { Admission } from '../connection/admission';
-import type { Revocation } from '../connection/caller-index';
 import { Connection, type ConnectionContext } from '../connection/connection';
 import { OpenConnections } from '../connection/open-connections';
+import type { Order, OrderedEnd } from '../connection/order';
 import { FOREIGN_SESSION } from '../connection/reservation';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
 import {
@@ -48,7 +48,12 @@ export interface UpgradeContext extends MessageBounds {
 const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
 const CLOSING = unavailable('the bridge is closing');
 const FULL = full('the bridge is full');
-const REVOKED = unauthorized('the token was revoked');
+/** The answer to an upgrade that was admitted before an order. */
+const ORDERED: Readonly<Record<OrderedEnd, Refusal>> = {
+  revoked: unauthorized('the token was revoked'),
+  forbidden: forbidden('the right to this path was revoked'),
+  reauthorized: unauthorized('rights have changed since this was admitted'),
+};
 
 /** An upgrade that is being decided. */
 interface Upgrade extends RawUpgrade {
@@ -95,10 +100,11 @@ export class UpgradeHandler {
     return this.#undecided.size;
   }
 
-  /** Closes the sockets that are meant with 4401, and refuses those on their way. @returns how many sockets it met */
-  revoke(revocation: Revocation): number {
-    this.#revocations.add(revocation, this.#context.policy.monotonicMs());
-    return this.connections.revoke(revocation);
+  /** Ends the sockets that an order means, and refuses those on their way. @returns how many sockets it met */
+  obey(order: Order): number {
+    const nowMs = this.#context.policy.monotonicMs();
+    this.#revocations.add(order, nowMs);
+    return this.connections.obey(order, nowMs);
   }
 
   /** From now on every upgrade is refused. */
@@ -200,7 +206,7 @@ export class UpgradeHandler {
     const connection = this.#connectionOf(admission);
     this.#establishing.add(connection);
     try {
-      const isVain = (): boolean => this.#isVain(upgrade.socket, caller);
+      const isVain = (): boolean => this.#isVain(upgrade.socket, connection);
       const refusal = await withDeadline(connection.establish(isVain), handshakeTimeoutMs);
       if (refusal !== undefined) return refusal;
       // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
@@ -223,14 +229,15 @@ export class UpgradeHandler {
   }
 
   /** Whether an upgrade is to be refused, whatever Redis says. It stays so: nothing of this is ever undone. */
-  #isVain(socket: Duplex, caller: Assertion): boolean {
-    return this.#closing || !socket.readable || !socket.writable || this.#isRevoked(caller);
+  #isVain(socket: Duplex, connection: Connection): boolean {
+    return this.#closing || !socket.readable || !socket.writable || this.#ordered(connection) !== undefined;
   }
 
   /** Judges once more what may have changed since it was established, and answers 101. */
   #admit(connection: Connection, route: Route, upgrade: Upgrade): Result {
     if (this.#closing) return CLOSING;
-    if (this.#isRevoked(connection.caller)) return REVOKED;
+    const ordered = this.#ordered(connection);
+    if (ordered !== undefined) return ORDERED[ordered];
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
     const { subprotocols: offers = new Set() } = upgrade.request;
@@ -242,9 +249,9 @@ export class UpgradeHandler {
     return fault ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
   }
 
-  #isRevoked(caller: Assertion): boolean {
+  #ordered({ caller, path }: Connection): OrderedEnd | undefined {
     const { now, monotonicMs } = this.#context.policy;
-    return this.#revocations.reach(caller, now(), monotonicMs());
+    return this.#revocations.reach(caller, path, now(), monotonicMs());
   }
 
   #record(request: UpgradeRequest | undefined, { result, route, caller }: Decision): void {

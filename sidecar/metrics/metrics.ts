@@ -16,6 +16,8 @@ import {
   type CommandOutcome,
   RELAY_OUTCOMES,
   type RelayOutcome,
+  ORDER_NAMES,
+  type OrderName,
 } from './outcomes';
 import type { SubscriberName } from '../redis/connection-names';
 
@@ -37,8 +39,10 @@ export interface Metrics {
   relayed(outcome: RelayOutcome): void;
   /** Frames that were kept for clients that come back had to go, because rings together held too much. */
   ringGivenUp(bound: RingBound, victim: RingVictim): void;
-  /** A revocation came on `ws:control`. */
+  /** An order about open sockets came on `ws:control`. */
   revocation(): void;
+  /** It met so many. */
+  revokedConnections(order: OrderName, count: number): void;
 }
 
 /** A request for a path that no route has. */
@@ -88,6 +92,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     revocation: () => {
       counters.revocations.inc();
     },
+    revokedConnections: (order, count) => {
+      counters.revokedConnections.inc({ order }, count);
+    },
     handover: (side, outcome) => {
       counters.handovers.inc({ side, outcome });
     },
@@ -96,7 +103,14 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
 
 type Counters = Readonly<
   Record<
-    'upgrades' | 'handovers' | 'probes' | 'commands' | 'relayed' | 'ringEvictions' | 'revocations',
+    | 'upgrades'
+    | 'handovers'
+    | 'probes'
+    | 'commands'
+    | 'relayed'
+    | 'ringEvictions'
+    | 'revocations'
+    | 'revokedConnections',
     Counter
   >
 >;
@@ -140,7 +154,16 @@ function createCounters(
       'Times that a lingering replay log dropped its frames, or an open one its oldest. Rings together held more than a tenant may, or than all may.',
       { bound: RING_BOUNDS, streams: RING_VICTIMS },
     ),
-    revocations: counter('ws_bridge_revocations_total', 'Revocations that came on ws:control.', {}),
+    revocations: counter(
+      'ws_bridge_revocations_total',
+      'Orders about open sockets that came on ws:control.',
+      {},
+    ),
+    revokedConnections: counter(
+      'ws_bridge_revoked_connections_total',
+      'Connections that those orders met, by the type of the order.',
+      { order: ORDER_NAMES },
+    ),
   };
 }
 

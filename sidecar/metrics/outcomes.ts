@@ -59,3 +59,7 @@ export type RefusedBytes = (typeof REFUSED_BYTES)[number];
  */
 export const STATE_OUTCOMES = ['sent', 'absent', 'superseded', 'too_large', 'reserved', 'unread'] as const;
 export type StateOutcome = (typeof STATE_OUTCOMES)[number];
+
+/** An order of a service about open sockets, by its type. */
+export const ORDER_NAMES = ['revoke', 'reauthorize'] as const;
+export type OrderName = (typeof ORDER_NAMES)[number];

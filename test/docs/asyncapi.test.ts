@@ -16,7 +16,7 @@ import { RedisNames } from '../../sidecar/redis/names';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
 import { parseSettings } from '../../sidecar/settings/settings';
 import { allRefs, DOCUMENT, payloadSchema, queryOf, resolve, type Channel } from './asyncapi-document';
-import { parseRevocation } from '../../sidecar/handshake/revocations';
+import { parseOrder } from '../../sidecar/control/orders';
 
 const { channels, operations, components } = DOCUMENT;
 
@@ -222,9 +222,28 @@ describe('a schema of docs/asyncapi.yaml agrees with the parser on', () => {
     { type: 'revoke', tenant: 'acme', user: [7] },
     { type: 'revoke' },
     { type: 'close', jti: 't1' },
-  ])('the revocation %j', (message) => {
-    const parsed = parseRevocation(Buffer.from(JSON.stringify(message)));
-    expect(payloadSchema('revoke')(message)).toBe(parsed !== undefined);
+    { type: 'revoke', tenant: 'acme', user: 'u1', path: '/ws/bi/dashboards/7' },
+    { type: 'revoke', tenant: 'acme', path: '/ws/bi/dashboards/7' },
+    { type: 'revoke', tenant: 'acme', path: 'ws' },
+    { type: 'revoke', tenant: 'acme', path: '/ws?x' },
+    { type: 'revoke', tenant: 'acme', path: 7 },
+    { type: 'revoke', jti: 't1', path: '/ws' },
+    { type: 'revoke', tenant: 'acme', user: 'u1', except: 't1' },
+    { type: 'revoke', tenant: 'acme', user: 7, except: 8 },
+    { type: 'revoke', tenant: 'acme', except: 't1' },
+    { type: 'revoke', tenant: 'acme', user: 'u1', except: 't1', path: '/ws' },
+    { type: 'reauthorize', tenant: 'acme' },
+    { type: 'reauthorize', tenant: 7, user: 42, path: '/ws/x' },
+    { type: 'reauthorize', jti: 't1' },
+    { type: 'reauthorize', tenant: 'acme', user: 'u1', except: 't1' },
+    { type: 'reauthorize', user: 'u1' },
+  ])('the order %j', (message) => {
+    const parsed = parseOrder(Buffer.from(JSON.stringify(message)));
+    const ofKind = (name: string) => payloadSchema(name)(message);
+    expect({ revoke: ofKind('revoke'), reauthorize: ofKind('reauthorize') }).toEqual({
+      revoke: parsed?.type === 'revoke',
+      reauthorize: parsed?.type === 'reauthorize',
+    });
   });
 
   it.each([

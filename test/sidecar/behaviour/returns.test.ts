@@ -121,6 +121,16 @@ describe('the user of a socket whose token is about to expire', () => {
   });
 });
 
+it('may come back whom a service has judged anew', async () => {
+  const client = await open();
+  monotonicMs = 60_000;
+  await redis.publish('ws:control', '{"type":"reauthorize","tenant":"acme","user":"ana"}');
+  await eventually(() => bridge.logLines.some((line) => line.includes('to be judged anew')));
+  monotonicMs = 71_000;
+  expect(await client.closed).toBe(4401);
+  await eventually(async () => (await returns()) === 1);
+});
+
 describe('the user of a socket of a bridge that ends', () => {
   it('may come back, however young the socket is, and Redis knows it when the bridge is closed', async () => {
     const client = await open();

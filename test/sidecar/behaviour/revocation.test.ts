@@ -9,7 +9,6 @@ import {
   startBridge,
   type TestBridge,
 } from '../fixture';
-import { parseRevocation } from '../../../sidecar/handshake/revocations';
 
 const NOTIFICATIONS = '/ws/notifications';
 
@@ -115,6 +114,79 @@ describe('a revocation', () => {
     expect(await perBridge[1]?.[3]?.nextText()).toBe('still here');
   });
 
+  it('of a right to a path closes the sockets there with 4403, in whichever spelling, and no others', async () => {
+    const docs = (index: number, id: string): string => `${bridges[index]?.url ?? ''}/ws/collaboration/${id}`;
+    const [alice, bob] = [
+      { tenant: 'acme', user: 'alice', jti: 'j1' },
+      { tenant: 'acme', user: 'bob', jti: 'j2' },
+    ];
+    const meant = [await connect(docs(0, 'd1'), alice), await connect(docs(1, 'd%31'), alice)];
+    const others = [
+      await connect(docs(0, 'd1'), bob),
+      await connect(docs(0, 'd2'), alice),
+      await connect(url(1), alice),
+      await connect(docs(0, 'd1'), { ...alice, tenant: 'evil' }),
+    ];
+    await publisher.publish(
+      'ws:control',
+      '{"type":"revoke","tenant":"acme","user":"alice","path":"/ws/collaboration/%641"}',
+    );
+    expect(await Promise.all(meant.map(({ closed }) => closed))).toEqual([4403, 4403]);
+    for (const { socket } of others) expect(socket.readyState).toBe(1);
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme","path":"/ws/collaboration/d1"}');
+    expect(await others[0]?.closed).toBe(4403);
+    for (const { socket } of others.slice(1)) expect(socket.readyState).toBe(1);
+  });
+
+  it('of all of a user but one token leaves the sockets of that token', async () => {
+    const alice = { tenant: 'acme', user: 'alice' };
+    const kept = [
+      await connect(url(0), { ...alice, jti: 'j1' }),
+      await connect(url(1), { ...alice, jti: 'j1' }),
+      await connect(url(0), { tenant: 'acme', user: 'bob', jti: 'j2' }),
+    ];
+    const closed = [
+      await connect(url(0), { ...alice, jti: 'j2' }),
+      await connect(url(1), { ...alice, jti: 'j3' }),
+      await connect(url(1), alice),
+    ];
+    const before = {
+      kept: await headersFor({ ...alice, jti: 'j1' }),
+      other: await headersFor({ ...alice, jti: 'j2' }),
+    };
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme","user":"alice","except":"j1"}');
+    expect(await Promise.all(closed.map((client) => client.closed))).toEqual([4401, 4401, 4401]);
+    for (const { socket } of kept) expect(socket.readyState).toBe(1);
+    expect(await askUpgrade(url(0), before.other)).toMatchObject({ status: 401 });
+    expect(await askUpgrade(url(0), before.kept)).toMatchObject({ status: 101 });
+  });
+
+  it('of a right to a path refuses with 403 the upgrades there that were admitted before it', async () => {
+    const alice = { tenant: 'acme', user: 'alice' };
+    const [there, elsewhere] = [await headersFor(alice), await headersFor(alice)];
+    await publisher.publish(
+      'ws:control',
+      '{"type":"revoke","tenant":"acme","user":"alice","path":"/ws/notifications"}',
+    );
+    await eventually(() => bridges[0]?.logLines.some((line) => line.includes('"revoked"')) === true);
+    expect(await askUpgrade(url(0), there)).toMatchObject({
+      status: 403,
+      body: '{"message":"the right to this path was revoked"}',
+    });
+    const chat = `${bridges[0]?.url ?? ''}/ws/ai/chat`;
+    expect(await askUpgrade(chat, elsewhere)).toMatchObject({ status: 101 });
+  });
+
+  it('is told in the log and in the metrics with how many it closed', async () => {
+    const alice = { tenant: 'acme', user: 'alice' };
+    const clients = [await connect(url(0), alice), await connect(url(0), alice)];
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme","user":"alice"}');
+    for (const client of clients) expect(await client.closed).toBe(4401);
+    expect(bridges[0]?.logLines.find((line) => line.includes('"revoked"'))).toContain('"closed":2');
+    const metrics = await (await fetch(`${bridges[0]?.adminUrl ?? ''}/metrics`)).text();
+    expect(metrics).toContain('ws_bridge_revoked_connections_total{order="revoke"} 2');
+  });
+
   it('reaches an upgrade that is on its way', async () => {
     const headers = await headersFor({ tenant: 'acme', user: 'alice', jti: 'j9' });
     process.kill(redis.pid, 'SIGSTOP');
@@ -139,38 +211,72 @@ describe('a revocation', () => {
     expect(await askUpgrade(url(0), others)).toMatchObject({ status: 101 });
   });
 
-  it.each(['', 'null', '{', '[]', '{"type":"revoke"}', '{"type":"revoke","user":"alice"}', '\u00ff'])(
-    'that reads %p is logged and ignored',
-    async (text) => {
-      const client = await connect(url(0), { tenant: 'acme', user: 'alice' });
-      await publisher.publish('ws:control', text);
-      await eventually(() => bridges[0]?.logLines.some((line) => line.includes('ignored')) === true);
-      await publisher.publish('acme:notifications', 'still here');
-      expect(await client.nextText()).toBe('still here');
-    },
-  );
+  it.each([
+    '',
+    'null',
+    '{',
+    '[]',
+    '{"type":"revoke"}',
+    '{"type":"revoke","user":"alice"}',
+    '\u00ff',
+    '{"type":"revoke","tenant":"acme","path":"ws"}',
+    '{"type":"reauthorize","jti":"j1"}',
+  ])('that reads %p is logged and ignored', async (text) => {
+    const client = await connect(url(0), { tenant: 'acme', user: 'alice' });
+    await publisher.publish('ws:control', text);
+    await eventually(() => bridges[0]?.logLines.some((line) => line.includes('ignored')) === true);
+    await publisher.publish('acme:notifications', 'still here');
+    expect(await client.nextText()).toBe('still here');
+  });
+});
 
-  it('names a user only together with its tenant, and one kind of thing at a time', () => {
-    expect(parseRevocation(Buffer.from('{"type":"revoke","jti":"a","tenant":"b"}'))).toBeUndefined();
-    for (const who of ['"jti":""', '"tenant":""', '"tenant":"b","user":""'])
-      expect(parseRevocation(Buffer.from(`{"type":"revoke",${who}}`))).toBeUndefined();
-    expect(parseRevocation(Buffer.from('{"type":"revoke","tenant":"b"}'))).toEqual({
-      type: 'revoke',
-      tenant: 'b',
-    });
+describe('sockets whose clients are to be judged anew', () => {
+  const ALICE = { tenant: 'acme', user: 'alice' };
+  const heard = (index: number, times: number): Promise<void> =>
+    eventually(
+      () => bridges[index]?.logLines.filter((line) => line.includes('judged anew')).length === times,
+    );
+
+  it('are closed with 4401 once upgrades of theirs are admitted again, and no others', async () => {
+    const meant = [await connect(url(0), ALICE), await connect(url(1), ALICE)];
+    const other = await connect(url(0), { ...ALICE, user: 'bob' });
+    const before = await headersFor(ALICE, now);
+    await publisher.publish('ws:control', '{"type":"reauthorize","tenant":"acme","user":"alice"}');
+    await Promise.all([heard(0, 1), heard(1, 1)]);
+    now += 5000;
+    expect(await askUpgrade(url(0), before)).toMatchObject({ status: 401 });
+    expect(meant.map(({ socket }) => socket.readyState)).toEqual([1, 1]);
+    now += 1500;
+    expect(await Promise.all(meant.map(({ closed }) => closed))).toEqual([4401, 4401]);
+    expect(await askUpgrade(url(0), await headersFor(ALICE, now))).toMatchObject({ status: 101 });
+    expect(other.socket.readyState).toBe(1);
   });
 
-  it('takes an id that is an integer for its decimal digits, as the gatekeeper does', () => {
-    const parse = (who: string) => parseRevocation(Buffer.from(`{"type":"revoke",${who}}`));
-    expect(parse('"tenant":7,"user":-42')).toEqual({ type: 'revoke', tenant: '7', user: '-42' });
-    expect(parse('"tenant":9007199254740991')).toEqual({ type: 'revoke', tenant: '9007199254740991' });
-    expect(parse('"jti":12345')).toEqual({ type: 'revoke', jti: '12345' });
-    // Parsed, this is another tenant.
-    expect(parse('"tenant":9007199254740993')).toBeUndefined();
-    for (const id of ['1.5', '1e400', 'null', 'true', '[7]', '{"id":7}']) {
-      expect(parse(`"tenant":${id}`)).toBeUndefined();
-      expect(parse(`"tenant":7,"user":${id}`)).toBeUndefined();
-      expect(parse(`"jti":${id}`)).toBeUndefined();
-    }
+  it('are closed no later for being told again', async () => {
+    const client = await connect(url(0), ALICE);
+    await publisher.publish('ws:control', '{"type":"reauthorize","tenant":"acme"}');
+    await heard(0, 1);
+    now += 3000;
+    await publisher.publish('ws:control', '{"type":"reauthorize","tenant":"acme","user":"alice"}');
+    await heard(0, 2);
+    now += 3500;
+    expect(await client.closed).toBe(4401);
+  });
+
+  it('end with their tokens where those end sooner', async () => {
+    const exp = Math.floor(now / 1000) + 60;
+    const client = await connect(url(0), { ...ALICE, exp });
+    now = exp * 1000 - 1000;
+    await publisher.publish('ws:control', '{"type":"reauthorize","tenant":"acme"}');
+    await heard(0, 1);
+    now = exp * 1000 + 250;
+    expect(await client.closed).toBe(4401);
+  });
+
+  it('can be revoked meanwhile', async () => {
+    const client = await connect(url(0), ALICE);
+    await publisher.publish('ws:control', '{"type":"reauthorize","tenant":"acme"}');
+    await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme","path":"/ws/notifications"}');
+    expect(await client.closed).toBe(4403);
   });
 });

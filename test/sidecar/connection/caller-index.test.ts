@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { CallerIndex, type OfCaller, type Revocation } from '../../../sidecar/connection/caller-index';
-import { parseRevocation } from '../../../sidecar/handshake/revocations';
+import { parseOrder } from '../../../sidecar/control/orders';
 
 /** Says when somebody looks at whose it is. */
 class Watched implements OfCaller {
   looks = 0;
+  readonly path: string;
   readonly #caller: OfCaller['caller'];
 
-  constructor(tenantId: string, userId: string, tokenJti?: string) {
+  constructor(tenantId: string, userId: string, tokenJti?: string, path = '/ws/notifications') {
+    this.path = path;
     this.#caller = { identity: { tenantId, userId, roles: [] }, tokenJti };
   }
 
@@ -18,10 +20,12 @@ class Watched implements OfCaller {
 }
 
 /** Whose sockets PROTOCOL.md §6 says a revocation closes. */
-function isMeant(revocation: Revocation, { caller: { identity, tokenJti } }: OfCaller): boolean {
+function isMeant(revocation: Revocation, { caller: { identity, tokenJti }, path }: OfCaller): boolean {
   if ('jti' in revocation) return tokenJti === revocation.jti;
   if (identity.tenantId !== revocation.tenant) return false;
-  return revocation.user === undefined || identity.userId === revocation.user;
+  if (revocation.user !== undefined && identity.userId !== revocation.user) return false;
+  if (revocation.path !== undefined && path !== revocation.path) return false;
+  return revocation.except === undefined || tokenJti !== revocation.except;
 }
 
 describe('a revocation', () => {
@@ -64,11 +68,15 @@ describe('a revocation', () => {
 describe('sockets by their callers', () => {
   // Names that begin alike, that an object has anyway, and that are the digits of numbers.
   const id = fc.constantFrom('a', 'ab', 'a:b', '', '7', '07', '__proto__', 'constructor', 'undefined');
-  const socket = fc.record({ tenant: id, user: id, jti: fc.option(id, { nil: undefined }) });
+  const path = fc.constantFrom('/ws/a', '/ws/b');
+  const socket = fc.record({ tenant: id, user: id, jti: fc.option(id, { nil: undefined }), path });
   const revocation = fc.oneof(
     fc.record({ jti: id }),
     fc.record({ tenant: id }),
     fc.record({ tenant: id, user: id }),
+    fc.record({ tenant: id, path }),
+    fc.record({ tenant: id, user: id, path }),
+    fc.record({ tenant: id, user: id, except: id }),
   );
   const step = fc.oneof(
     fc.record({ open: socket }),
@@ -84,7 +92,7 @@ describe('sockets by their callers', () => {
         const left = new Set<Watched>();
         for (const each of steps) {
           if ('open' in each) {
-            const item = new Watched(each.open.tenant, each.open.user, each.open.jti);
+            const item = new Watched(each.open.tenant, each.open.user, each.open.jti, each.open.path);
             opened.push(item);
             left.add(item);
             index.add(item);
@@ -120,7 +128,7 @@ describe('sockets by their callers', () => {
     const item = new Watched('7', '-42', '12345');
     for (const text of ['"tenant":7,"user":-42', '"jti":12345', '"tenant":7']) {
       index.add(item);
-      const numeric = parseRevocation(Buffer.from(`{"type":"revoke",${text}}`));
+      const numeric = parseOrder(Buffer.from(`{"type":"revoke",${text}}`));
       expect(numeric === undefined ? [] : index.take(numeric)).toEqual([item]);
     }
   });

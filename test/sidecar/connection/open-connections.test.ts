@@ -6,13 +6,18 @@ import { OpenConnections, type OpenConnection } from '../../../sidecar/connectio
 class FakeConnection implements OpenConnection {
   readonly done: unknown[] = [];
   readonly caller: OpenConnection['caller'];
+  readonly path = '/ws/notifications';
 
   constructor(userId: string) {
     this.caller = { identity: { tenantId: 'acme', userId, roles: [] }, tokenJti: `jti of ${userId}` };
   }
 
-  revoke(): void {
-    this.done.push('revoke');
+  revoke({ code }: CloseCode): void {
+    this.done.push(`revoked ${code}`);
+  }
+
+  reauthorizeAt(dueMs: number): void {
+    this.done.push(`anew at ${dueMs}`);
   }
 
   retireAt(dueMs: number): void {
@@ -54,12 +59,27 @@ describe('open connections', () => {
 
   it('expire when they are revoked, once, and stay until they are closed', () => {
     const { open, connections, done } = opened('a', 'b');
-    expect(open.revoke({ tenant: 'acme', user: 'b' })).toBe(1);
-    expect(open.revoke({ jti: 'jti of b' })).toBe(0);
-    expect(done()).toEqual([[], ['revoke']]);
+    expect(open.obey({ type: 'revoke', tenant: 'acme', user: 'b' }, 0)).toBe(1);
+    expect(open.obey({ type: 'revoke', jti: 'jti of b' }, 0)).toBe(0);
+    expect(done()).toEqual([[], ['revoked 4401']]);
     expect(open.size).toBe(2);
     for (const connection of connections) open.delete(connection);
     expect([open.size, open.revocable]).toEqual([0, 0]);
+  });
+
+  it('are forbidden when a right to their path is revoked', () => {
+    const { open, done } = opened('a', 'b');
+    expect(open.obey({ type: 'revoke', tenant: 'acme', user: 'a', path: '/ws/other' }, 0)).toBe(0);
+    expect(open.obey({ type: 'revoke', tenant: 'acme', user: 'a', path: '/ws/notifications' }, 0)).toBe(1);
+    expect(done()).toEqual([['revoked 4403'], []]);
+  });
+
+  it('are told to come back from 6 s on, one after the other within 4 s, and can be revoked meanwhile', () => {
+    const { open, done } = opened('a', 'b', 'c', 'd');
+    expect(open.obey({ type: 'reauthorize', tenant: 'acme' }, 500)).toBe(4);
+    expect(done()).toEqual([['anew at 6500'], ['anew at 7500'], ['anew at 8500'], ['anew at 9500']]);
+    expect(open.obey({ type: 'revoke', tenant: 'acme', user: 'b' }, 600)).toBe(1);
+    expect(done()[1]).toEqual(['anew at 7500', 'revoked 4401']);
   });
 
   it('are closed, and cut, all together', () => {
