@@ -19,12 +19,12 @@ export interface CatchingUp extends ReplayListener {
 export class CatchUp implements ReplayListener {
   readonly #log: ReplayLog;
   readonly #client: CatchingUp;
-  readonly #sendQueue: SendQueue;
+  readonly #sendQueue: Pick<SendQueue, 'flushed'>;
   #offset: number;
   #isOver = false;
 
   /** @param offset of the first frame that the client is to get */
-  constructor(log: ReplayLog, client: CatchingUp, sendQueue: SendQueue, offset: number) {
+  constructor(log: ReplayLog, client: CatchingUp, sendQueue: Pick<SendQueue, 'flushed'>, offset: number) {
     this.#log = log;
     this.#client = client;
     this.#sendQueue = sendQueue;

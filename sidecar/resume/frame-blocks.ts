@@ -12,7 +12,7 @@ export interface FrameBlock {
   append(frame: Frame): boolean;
   /** Forgets the oldest. @returns the bytes of its payload */
   drop(): number;
-  /** Its frames without the oldest `skipped`: so many that their payloads have `maxBytes`, and one at least. */
+  /** Its frames without the oldest `skipped`: so many that they have `maxBytes`, and one at least. */
   frames(skipped: number, maxBytes?: number): Frame[];
   /** The bytes of its frames without the oldest `skipped`, in the parts that they are kept in. */
   wires(skipped: number): Buffer[];
@@ -82,7 +82,7 @@ export class ByteBlock implements FrameBlock {
       const end = at + frameBytesAt(this.bytes, at);
       const frame = new Frame(Buffer.from(this.bytes.subarray(at, end)), false);
       frames.push(frame);
-      bytes += frame.payloadBytes;
+      bytes += frame.wire.length;
       at = end;
     }
     return frames;
@@ -142,7 +142,7 @@ export class SharedBlock implements FrameBlock {
       const frame = this.#frames[index];
       if (frame === undefined) break;
       frames.push(frame);
-      bytes += frame.payloadBytes;
+      bytes += frame.wire.length;
     }
     return frames;
   }

@@ -104,14 +104,21 @@ export class FrameRing implements Droppable {
     return frames;
   }
 
-  /** Some frames from `offset` on: at most so many as have `maxBytes`, and one at least where one is kept. */
+  /** Some frames from `offset` on: so many that they have `maxBytes` on the wire, and one at least where one is kept. */
   some(offset: number, maxBytes: number): readonly Frame[] {
     let skipped = offset - this.#start;
+    let left = maxBytes;
+    const frames: Frame[] = [];
     for (const block of this.#blocks) {
-      if (skipped < block.size) return block.frames(skipped, maxBytes);
-      skipped -= block.size;
+      if (left <= 0 && frames.length > 0) break;
+      const kept = skipped < block.size ? block.frames(skipped, Math.max(1, left)) : [];
+      skipped = Math.max(0, skipped - block.size);
+      for (const frame of kept) {
+        frames.push(frame);
+        left -= frame.wire.length;
+      }
     }
-    return [];
+    return frames;
   }
 
   /** Every frame that is kept. */

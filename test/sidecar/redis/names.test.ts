@@ -150,3 +150,16 @@ describe('a prefix', () => {
     expect(keySlot(names.shardProbe('b', 7))).toBe(keySlot(UNPREFIXED.shardProbe('b', 7)));
   });
 });
+
+describe('the key with the bridges that keep the frames of a session', () => {
+  it.each(['', 'staging:'])(
+    'is the bridges’ own, and in the slot of the session’s owner, with the prefix "%s"',
+    (prefix) => {
+      const names = new RedisNames(prefix);
+      const key = names.sessionBridges('s1');
+      expect(key).toBe(`${prefix}ai:session:{${prefix}ai:session:s1}`);
+      expect(keySlot(key)).toBe(keySlot(names.session('s1')));
+      expect(names.isOwnKey(key)).toBe(true);
+    },
+  );
+});

@@ -83,6 +83,35 @@ describe('a ring', () => {
     );
   });
 
+  it('gives out all that it keeps, at once or a little at a time', () => {
+    fc.assert(
+      fc.property(
+        fc.array(size),
+        fc.array(size),
+        maxItems,
+        maxBytes,
+        fc.nat(),
+        (older, pushed, items, bytes, some) => {
+          const ring = new FrameRing({ maxItems: items, maxBytes: bytes }, unboundedRings(), 1000);
+          for (const frame of pushed.map(sized)) ring.push(frame);
+          ring.prepend(FrameRun.of(ring.start === 1000 ? older.map(sized) : []));
+          const kept = ring.since(ring.start) ?? [];
+          const run = ring.run();
+          expect(run.size).toBe(kept.length);
+          expect(run.bytes.equals(Buffer.concat(kept.map(({ wire }) => wire)))).toBe(true);
+          const got: Frame[] = [];
+          while (ring.start + got.length < ring.end) {
+            const part = ring.some(ring.start + got.length, some);
+            const before = part.slice(0, -1).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
+            expect(part.length === 1 || before < some).toBe(true);
+            got.push(...part);
+          }
+          expect(wires(got)).toEqual(wires(kept));
+        },
+      ),
+    );
+  });
+
   it('counts on after it is cleared', () => {
     const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);
     ring.push(textFrame('a'));

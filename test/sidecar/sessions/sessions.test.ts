@@ -161,3 +161,98 @@ describe('a session', () => {
     expect(renewIntervalMs(86_400_000)).toBe(MAX_RENEW_INTERVAL_MS);
   });
 });
+
+describe('the bridges that keep the frames of a session', () => {
+  const KEY = 'ai:session:{ai:session:s}';
+  const bridgesOf = async (by: Sessions): Promise<readonly string[]> =>
+    (await by.lookUp('s', 't', 'u', 'some')).bridges;
+
+  it('are noted with its claim, in the order in which they came, and its owner is told them', async () => {
+    const other = sessionsOf(OTHER_BRIDGE);
+    expect(await sessions.claim('s', 't', 'u', 'some')).toEqual({
+      isForeign: false,
+      isNew: true,
+      bridges: [],
+    });
+    expect(await other.claim('s', 't', 'u', 'some')).toEqual({
+      isForeign: false,
+      isNew: false,
+      bridges: [BRIDGE],
+    });
+    await sessions.claim('s', 't', 'u', 'some');
+    expect(await bridgesOf(sessions)).toEqual([BRIDGE, OTHER_BRIDGE]);
+    expect(await redis.get(KEY)).toBe(`${BRIDGE} ${OTHER_BRIDGE}`);
+    expect(await redis.get('ai:session:s')).toBe('["t","u"]');
+  });
+
+  it('are one alone when that one has all that the others have', async () => {
+    await sessions.claim('s', 't', 'u', 'some');
+    await sessionsOf(OTHER_BRIDGE).claim('s', 't', 'u', 'all');
+    expect(await bridgesOf(sessions)).toEqual([OTHER_BRIDGE]);
+  });
+
+  it('are neither told nor noted for somebody else, nor for who needs nothing kept', async () => {
+    await sessions.claim('s', 't', 'u', 'some');
+    const eves = sessionsOf(OTHER_BRIDGE);
+    expect(await eves.claim('s', 'evil', 'eve', 'all')).toEqual({
+      isForeign: true,
+      isNew: false,
+      bridges: [],
+    });
+    expect(await eves.lookUp('s', 'evil', 'eve', 'some')).toMatchObject({ isForeign: true, bridges: [] });
+    await eves.claim('s', 't', 'u');
+    expect(await eves.lookUp('s', 't', 'u')).toEqual({ isForeign: false, isNew: false, bridges: [] });
+    expect(await redis.get(KEY)).toBe(BRIDGE);
+  });
+
+  it('are the latest four', async () => {
+    const ids = Array.from({ length: 6 }, (_, index) => `${index}`.repeat(16));
+    for (const id of ids) await sessionsOf(id).claim('s', 't', 'u', 'some');
+    expect(await bridgesOf(sessions)).toEqual(ids.slice(2));
+  });
+
+  it('of a claim that ended are none of the next one’s', async () => {
+    await sessions.claim('s', 't', 'u', 'some');
+    await redis.del('ai:session:s');
+    expect(await sessions.lookUp('s', 't', 'u', 'some')).toEqual({
+      isForeign: false,
+      isNew: true,
+      bridges: [],
+    });
+    await sessionsOf(OTHER_BRIDGE).claim('s', 't', 'u', 'some');
+    expect(await redis.get(KEY)).toBe(OTHER_BRIDGE);
+  });
+
+  it('are noted again with each renewal, beside those that came since', async () => {
+    await sessions.claim('s', 't', 'u', 'some');
+    sessions.hold('s', 't', 'u', holder(), 'all');
+    sessions.hold('s', 't', 'u', holder());
+    await sessionsOf(OTHER_BRIDGE).claim('s', 't', 'u', 'all');
+    await redis.pexpire(KEY, 1000);
+    await sessions.renew();
+    expect(await redis.get(KEY)).toBe(`${OTHER_BRIDGE} ${BRIDGE}`);
+    expect(await redis.pttl(KEY)).toBeGreaterThan(1000);
+    expect(await redis.pttl(KEY)).toBeLessThanOrEqual(BRIDGES_TTL_MS);
+  });
+
+  it.each([
+    ['no text', (key: string) => redis.rpush(key, 'x')],
+    ['no bridge’s id', (key: string) => redis.set(key, 'ws:control x')],
+  ])('are none where their key holds %s, and the session is its owner’s all the same', async (_, put) => {
+    await sessions.claim('s', 't', 'u');
+    await put(KEY);
+    expect(await sessions.lookUp('s', 't', 'u', 'some')).toEqual({
+      isForeign: false,
+      isNew: false,
+      bridges: [],
+    });
+    expect(await claims('s', 't', 'u')).toBe(true);
+    expect(await sessions.claim('s', 't', 'u', 'some')).toMatchObject({ isForeign: false });
+  });
+
+  it('are found by older bridges’ readers nowhere: the claim reads as it did', async () => {
+    await sessions.claim('s', 't', 'u', 'all');
+    const older = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', 1000)";
+    expect(await redis.eval(older, 1, 'ai:session:s', '["t","u"]')).toBe('["t","u"]');
+  });
+});

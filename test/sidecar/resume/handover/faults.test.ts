@@ -5,7 +5,8 @@ import { Handover } from '../../../../sidecar/resume/handover/handover';
 import { LoopShares } from '../../../../sidecar/lib/loop-shares';
 import { Markers } from '../../../../sidecar/resume/handover/markers';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
-import type { ReplayIdentity } from '../../../../sidecar/resume/replay-log';
+import type { ReplayIdentity, ReplayLog } from '../../../../sidecar/resume/replay-log';
+import { OLDEST } from '../../../../sidecar/resume/resume-point';
 import { ReplayLogs } from '../../../../sidecar/resume/replay-logs';
 import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
 import { eventually, UNPREFIXED } from '../../fixture';
@@ -236,4 +237,93 @@ describe('a handover', () => {
       expect(old.outcomes).toEqual([]);
     },
   );
+});
+
+describe('a search for all that is kept of a session', () => {
+  const GONE = '00000000000000cc';
+
+  function textsOf(log: ReplayLog): readonly string[] {
+    const replay = log.replay({ epoch: log.epoch, offset: log.start });
+    return replay.kind === 'gap' ? [replay.reason] : replay.missed.map(({ payload }) => payload.toString());
+  }
+
+  it('gives every frame up to the mark, and after it those that come live', async () => {
+    const { redis, old, young, log } = await setUp();
+    old.replayLogs.shared('alice')?.begin();
+    redis.publish('c', 'second');
+    onMark(redis, () => redis.publish('c', 'before the mark'));
+    expect(await young.handover.recall(log, [OLD], OLDEST)).toBe(OLDEST);
+    redis.publish('c', 'after it');
+    expect(textsOf(log)).toEqual(['missed', 'second', 'before the mark', 'after it']);
+    expect([log.isBegun, log.isWhole, log.hasAll]).toEqual([true, true, true]);
+  });
+
+  it('finds the point of a client that comes with one', async () => {
+    const { redis, young, log, point } = await setUp();
+    redis.publish('c', 'second');
+    const found = await young.handover.recall(log, [OLD], { ...point, offset: point.offset + 1 });
+    if (typeof found === 'string') throw new Error(found);
+    expect(log.replay(found)).toMatchObject({ missed: [{ payload: Buffer.from('second') }] });
+    expect(textsOf(log)).toEqual(['missed', 'second']);
+  });
+
+  it.each([
+    ['unknown', { epoch: 'other', offset: 100 }],
+    ['unknown', { epoch: '00000000000000aa_1', offset: 102 }],
+    ['expired', { epoch: '00000000000000aa_1', offset: 99 }],
+  ])('takes the frames, and says %s of the point %j', async (reason, point) => {
+    const { young, log } = await setUp();
+    expect(await young.handover.recall(log, [OLD], point)).toBe(reason);
+    expect(textsOf(log)).toEqual(['missed']);
+  });
+
+  it('goes on past a bridge that is gone, and one that has nothing of it', async () => {
+    const { redis, young, log } = await setUp();
+    const other = fakeBridge(redis, GONE.replace('cc', 'dd'));
+    expect(await young.handover.recall(log, [GONE, GONE.replace('cc', 'dd'), OLD], OLDEST)).toBe(OLDEST);
+    expect(other.outcomes).toEqual(['given unknown']);
+    expect(textsOf(log)).toEqual(['missed']);
+  });
+
+  it('ends when nobody has it, and is not begun again', async () => {
+    const { young, log } = await setUp();
+    expect(await young.handover.recall(log, [GONE], OLDEST)).toBe('unknown');
+    expect([log.hasAll, log.isBegun]).toEqual([true, false]);
+    expect(young.outcomes).toEqual(['taken unknown']);
+    expect(young.handover.size).toBe(0);
+  });
+
+  it('ends when a bridge does not answer in time, and may be begun again', async () => {
+    const { redis, young, log } = await setUp({ timeoutMs: 20 });
+    redis
+      .registry()
+      .pin(`ws:bridge:${GONE}`, { senderId: undefined, deliver: () => undefined, refused: () => undefined });
+    expect(await young.handover.recall(log, [GONE, OLD], OLDEST)).toBe('timeout');
+    expect(log.hasAll).toBe(false);
+    expect(young.handover.size).toBe(0);
+  });
+
+  it('takes nothing of frames that are not all there', async () => {
+    const { redis, young, log } = await setUp();
+    redis.beforePublish = (channel) => {
+      if (channel !== `ws:bridge:${NEW}`) return;
+      for (const key of redis.values.keys()) redis.values.set(key, Buffer.of(2));
+    };
+    expect(await young.handover.recall(log, [OLD], OLDEST)).toBe('unknown');
+    expect(textsOf(log)).toEqual([]);
+  });
+
+  it('is refused where the old bridge lost its subscriptions in the middle', async () => {
+    const { redis, old, young, log } = await setUp();
+    onMark(redis, () => {
+      old.replayLogs.interrupt(IDENTITY.channels);
+    });
+    expect(await young.handover.recall(log, [OLD], OLDEST)).toBe('unknown');
+  });
+
+  it('is not begun where the channels have no one order', async () => {
+    const { old, young, log } = await setUp({ inOneOrder: () => false });
+    expect(await young.handover.recall(log, [OLD], OLDEST)).toBe('unknown');
+    expect(old.outcomes).toEqual([]);
+  });
 });
