@@ -100,15 +100,20 @@ export class Client {
   }
 }
 
-/** Tries an upgrade; resolves with an open client or with the refusal. @throws when the connection itself fails */
+/** Tries an upgrade, with these subprotocols; resolves with an open client or with the refusal. @throws when the connection itself fails */
 export function attempt(
   stack: Pick<Stack, 'url'>,
   path: string,
   bearer?: string,
   options: ClientOptions = {},
+  offers: readonly string[] = [],
 ): Promise<Client | Refused> {
   const headers = { ...options.headers, ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }) };
-  const socket = new WebSocket(stack.url + path, { ...options, headers, perMessageDeflate: false });
+  const socket = new WebSocket(stack.url + path, [...offers], {
+    ...options,
+    headers,
+    perMessageDeflate: false,
+  });
   const client = new Client(socket);
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
@@ -134,8 +139,9 @@ export async function open(
   path: string,
   bearer: string,
   options?: ClientOptions,
+  offers?: readonly string[],
 ): Promise<Client> {
-  const result = await attempt(stack, path, bearer, options);
+  const result = await attempt(stack, path, bearer, options, offers);
   if (result instanceof Client) return result;
   throw new Error(`expected 101, got ${result.status}: ${result.body}\n${await stack.logs()}`);
 }
