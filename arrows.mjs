@@ -85,7 +85,7 @@ export const ARROWS = {
     ...['redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
     ...['protocol'],
   ],
-  'sidecar/control': [...['connection', 'fanout', 'metrics'].map(ofSidecar), 'protocol'],
+  'sidecar/control': [...['connection', 'fanout', 'lib', 'metrics', 'redis'].map(ofSidecar), 'protocol'],
   sidecar: [
     ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(
       ofSidecar,

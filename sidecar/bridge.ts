@@ -3,6 +3,7 @@ import { CLOSE_CODES } from '../protocol/close-codes';
 import { tellOfMemory } from '../redis/memory-check';
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../redis/name-prefix';
 import { assemble, type BridgeDeps, type Parts } from './assemble';
+import { ConnectionLists, type ListRequest } from './control/connection-list';
 import { controlReceiver } from './control/control-channel';
 import { createTrafficServer } from './handshake/traffic-server';
 import { Housekeeping } from './housekeeping';
@@ -52,7 +53,9 @@ export class Bridge {
     const { names, bridgeId, links, resumption, upgradeHandler, metrics, routes, log } = parts;
     const { subscriptions } = links.subscribers;
     const obey = upgradeHandler.obey.bind(upgradeHandler);
-    subscriptions.pin(names.control, controlReceiver({ channel: names.control, obey, metrics, log }));
+    const lists = listsOf(parts);
+    const list = (request: ListRequest): void => void lists.answer(request);
+    subscriptions.pin(names.control, controlReceiver({ channel: names.control, obey, list, metrics, log }));
     subscriptions.pin(names.bridge(bridgeId), resumption.handover);
     this.#housekeeping = new Housekeeping(parts, settings);
     tellOfMemory(links.commands, log);
@@ -162,4 +165,10 @@ export class Bridge {
   #stopListening(): Promise<void> {
     return (this.#trafficEnded ??= closeServer(this.#server));
   }
+}
+
+function listsOf({ bridgeId, names, upgradeHandler, links, shares, log }: Parts): ConnectionLists {
+  const { connections } = upgradeHandler;
+  const find = connections.find.bind(connections);
+  return new ConnectionLists({ bridgeId, names, find, publish: links.publish, shares, log });
 }

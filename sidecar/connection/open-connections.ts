@@ -1,10 +1,11 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS } from '../../protocol/assertion';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
-import { CallerIndex, type OfCaller } from './caller-index';
+import { CallerIndex, type OfCaller, type RevocationInTenant } from './caller-index';
 import { endOf, type Order } from './order';
 
 /** An open connection, as far as it is ended together with others. */
 export interface OpenConnection extends OfCaller {
+  readonly routeName: string;
   /** A right of its user's was revoked: that to connect at all, or that to its path. */
   revoke(code: CloseCode): void;
   /** Its client is to come back with a token that is judged anew: it is closed with 4401 at `dueMs` of the clock of durations. */
@@ -64,6 +65,11 @@ export class OpenConnections {
   async allClosed(): Promise<void> {
     if (this.#all.size === 0) return;
     await new Promise<void>((resolve) => this.#onAllClosed.push(resolve));
+  }
+
+  /** Those that are open now, user by user. */
+  find(whom: RevocationInTenant): readonly OpenConnection[] {
+    return this.#byCaller.find(whom);
   }
 
   /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { idFrom } from '../../protocol/identity';
 import { canonicalPath } from '../../protocol/path';
 import type { Order } from '../connection/order';
+import type { ListRequest } from './connection-list';
 
 /** A number, as tokens may have one, is the same id as its digits. */
 const NAME = z.unknown().transform((value, context) => {
@@ -29,10 +30,20 @@ const ORDER = z.union([
   }),
 ]);
 
-/** Parses a message of the control channel (PROTOCOL.md §6). @returns undefined when it is none of its orders */
-export function parseOrder(message: Buffer): Order | undefined {
+const NAME_OF_REQUEST = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/);
+const MESSAGE = z.union([
+  ORDER,
+  z.strictObject({
+    type: z.literal('list'),
+    ...{ id: NAME_OF_REQUEST, reply: NAME_OF_REQUEST },
+    ...{ tenant: NAME, user: NAME.optional() },
+  }),
+]);
+
+/** Parses a message of the control channel (PROTOCOL.md §6). @returns undefined when it is none */
+export function parseControlMessage(message: Buffer): Order | ListRequest | undefined {
   try {
-    return ORDER.parse(JSON.parse(message.toString('utf8')));
+    return MESSAGE.parse(JSON.parse(message.toString('utf8')));
   } catch {
     return undefined;
   }

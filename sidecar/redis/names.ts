@@ -7,6 +7,7 @@ const CONTROL = 'ws:control';
 const PROBE = 'ws:probe:';
 const BRIDGE = 'ws:bridge:';
 const MARK = 'ws:mark:';
+const REPLY = 'ws:reply:';
 const HANDOVER = 'ws:handover:';
 const CONNECTIONS = 'ws:conn:';
 const SESSION = 'ai:session:';
@@ -65,6 +66,11 @@ export class RedisNames {
   mark(channel: string): string {
     const tagged = hashTag(channel) === undefined ? `{${channel}}` : channel;
     return `${this.#prefix}${MARK}${tagged}`;
+  }
+
+  /** The channel on which a service hears answers (PROTOCOL.md §6). */
+  reply(name: string): string {
+    return `${this.#prefix}${REPLY}${name}`;
   }
 
   /** The key of the frames that are handed over. */
@@ -132,7 +138,7 @@ export class RedisNames {
 
   /** Whether a channel is the bridges' own, so that no client may listen or publish there. */
   isOwnChannel(name: string): boolean {
-    const own = [PROBE, BRIDGE, MARK].map((beginning) => this.#prefix + beginning);
+    const own = [PROBE, BRIDGE, MARK, REPLY].map((beginning) => this.#prefix + beginning);
     return name === this.control || own.some((beginning) => name.startsWith(beginning));
   }
 

@@ -16,7 +16,7 @@ import { RedisNames } from '../../sidecar/redis/names';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
 import { parseSettings } from '../../sidecar/settings/settings';
 import { allRefs, DOCUMENT, payloadSchema, queryOf, resolve, type Channel } from './asyncapi-document';
-import { parseOrder } from '../../sidecar/control/orders';
+import { parseControlMessage } from '../../sidecar/control/orders';
 
 const { channels, operations, components } = DOCUMENT;
 
@@ -163,6 +163,7 @@ describe('docs/asyncapi.yaml', () => {
       ...DEFAULT_ROUTES.flatMap((route) => route.channels),
       commandStream,
       new RedisNames('').control,
+      'ws:reply:{name}',
       'ws:bridge:{bridge}',
       'ws:mark:{taggedChannel}',
     ];
@@ -237,10 +238,19 @@ describe('a schema of docs/asyncapi.yaml agrees with the parser on', () => {
     { type: 'reauthorize', jti: 't1' },
     { type: 'reauthorize', tenant: 'acme', user: 'u1', except: 't1' },
     { type: 'reauthorize', user: 'u1' },
+    { type: 'list', id: 'q1', reply: 'r1', tenant: 'acme' },
+    { type: 'list', id: 'q1', reply: 'r1', tenant: 7, user: 42 },
+    { type: 'list', id: 'q1', reply: 'ws:control', tenant: 'acme' },
+    { type: 'list', id: 'q1', tenant: 'acme' },
+    { type: 'list', id: 'q1', reply: 'r1' },
+    { type: 'list', id: '', reply: 'r1', tenant: 'acme' },
+    { type: 'list', id: 'q1', reply: 'r1', tenant: 'acme', path: '/ws' },
   ])('the order %j', (message) => {
-    const parsed = parseOrder(Buffer.from(JSON.stringify(message)));
+    const parsed = parseControlMessage(Buffer.from(JSON.stringify(message)));
     const ofKind = (name: string) => payloadSchema(name)(message);
-    expect({ revoke: ofKind('revoke'), reauthorize: ofKind('reauthorize') }).toEqual({
+    const [revoke, reauthorize, list] = ['revoke', 'reauthorize', 'list'].map(ofKind);
+    expect({ revoke, reauthorize, list }).toEqual({
+      list: parsed?.type === 'list',
       revoke: parsed?.type === 'revoke',
       reauthorize: parsed?.type === 'reauthorize',
     });

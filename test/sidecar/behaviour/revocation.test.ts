@@ -280,3 +280,32 @@ describe('sockets whose clients are to be judged anew', () => {
     expect(await client.closed).toBe(4403);
   });
 });
+
+describe('a service that asks who is connected', () => {
+  it('is told by every bridge, and of that tenant alone', async () => {
+    const alice = { tenant: 'acme', user: 'alice' };
+    await connect(url(0), alice);
+    await connect(`${bridges[0]?.url ?? ''}/ws/ai/chat`, alice);
+    await connect(url(1), { ...alice, user: 'bob' });
+    await connect(url(1), { ...alice, tenant: 'evil' });
+    const answers: Record<string, unknown>[] = [];
+    const service = publisher.duplicate();
+    await service.subscribe('ws:reply:admin');
+    service.on('message', (_: string, text: string) => answers.push(JSON.parse(text) as never));
+    const heard = await publisher.publish(
+      'ws:control',
+      '{"type":"list","id":"q1","reply":"admin","tenant":"acme"}',
+    );
+    await eventually(() => answers.filter(({ last }) => last === true).length === heard);
+    service.disconnect();
+    expect(heard).toBe(2);
+    expect(answers.every(({ id }) => id === 'q1')).toBe(true);
+    expect(answers.flatMap(({ users }) => users)).toEqual(
+      expect.arrayContaining([
+        { user: 'alice', routes: { notifications: 1, 'ai-chat': 1 } },
+        { user: 'bob', routes: { notifications: 1 } },
+      ]),
+    );
+    expect(answers.flatMap(({ users }) => users)).toHaveLength(2);
+  });
+});

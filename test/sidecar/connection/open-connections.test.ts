@@ -7,6 +7,7 @@ class FakeConnection implements OpenConnection {
   readonly done: unknown[] = [];
   readonly caller: OpenConnection['caller'];
   readonly path = '/ws/notifications';
+  readonly routeName = 'notifications';
 
   constructor(userId: string) {
     this.caller = { identity: { tenantId: 'acme', userId, roles: [] }, tokenJti: `jti of ${userId}` };

@@ -132,6 +132,7 @@ describe.each([
     ];
     peer.socket.send('edit');
     expect(await other.nextText()).toBe('edit');
+    await publish('ws:control', '{"type":"list","id":"q1","reply":"r1","tenant":"acme"}');
     await publish('ws:control', '{"type":"revoke","jti":"of-bob"}');
     expect(await other.closed).toBe(4401);
     await Promise.all([inbox.close(), board.close(), peer.close()]);

@@ -70,7 +70,13 @@ describe("a route whose channels resolve to the bridges' own", () => {
     'is one of the control channel, and all for probes, bridges and marks, after "%s"',
     (prefix) => {
       const names = new RedisNames(prefix);
-      const own = [names.control, names.probe('a'), names.bridge('a'), names.mark(`${prefix}a:b`)];
+      const own = [
+        names.control,
+        names.probe('a'),
+        names.bridge('a'),
+        names.mark(`${prefix}a:b`),
+        names.reply('a'),
+      ];
       const others = ['ws:controlx', 'ws:probe', 'x:ws:control'].map((name) => prefix + name);
       expect([own, others].map((list) => list.filter((name) => names.isOwnChannel(name)))).toEqual([own, []]);
     },
@@ -100,6 +106,7 @@ describe('a prefix', () => {
       names.shardProbe('b1', 7),
       names.bridge('b1'),
       names.mark('staging:acme:notifications'),
+      names.reply('r1'),
       names.handover('h1'),
       names.session('s1'),
       names.tenantConnections('acme'),
@@ -116,6 +123,7 @@ describe('a prefix', () => {
       'staging:ws:probe:b1:{7}',
       'staging:ws:bridge:b1',
       'staging:ws:mark:{staging:acme:notifications}',
+      'staging:ws:reply:r1',
       'staging:ws:handover:h1',
       'staging:ai:session:s1',
       'staging:ws:conn:{acme}',
