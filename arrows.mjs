@@ -31,8 +31,9 @@ export const ARROWS = {
   'plugin/token': ['plugin/config', 'plugin/keys', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/store': ['plugin/config', 'plugin/lib', 'plugin/metrics', 'plugin/schema', 'protocol', 'redis'],
   'plugin/consumer': [...['config', 'lib', 'request', 'token'].map(ofPlugin), 'protocol'],
+  'plugin/authorization': ['plugin/config', 'plugin/token', 'protocol'],
   'plugin/decision': [
-    ...['config', 'consumer', 'lib', 'request', 'store', 'token'].map(ofPlugin),
+    ...['authorization', 'config', 'consumer', 'lib', 'request', 'store', 'token'].map(ofPlugin),
     ...['protocol'],
   ],
   'plugin/admin': ['plugin/metrics', 'protocol'],
@@ -46,7 +47,9 @@ export const ARROWS = {
     'protocol',
   ],
   'plugin/verify': [
-    ...['config', 'consumer', 'decision', 'request', 'schema', 'store'].map(ofPlugin),
+    ...['authorization', 'config', 'consumer', 'decision', 'request', 'schema', 'store', 'token'].map(
+      ofPlugin,
+    ),
     ...['plugin', 'protocol', 'redis', 'stdio'],
   ],
   'plugin/bin': [

@@ -138,9 +138,9 @@ export class Gatekeeper {
   }
 
   async #tellOf(verdict: Reject, upgrade: Upgrade, asked: Promise<KnownToKong>): Promise<void> {
-    const { requestId, status, outcome, identity, limit, address, refusedFor } = verdict;
+    const { requestId, status, outcome, identity, limit, rule, address, refusedFor } = verdict;
     const { kongRequestId, ...place } = await asked;
-    const whom = { tenant: identity?.tenantId, user: identity?.userId, address, refusedFor, limit };
+    const whom = { tenant: identity?.tenantId, user: identity?.userId, address, refusedFor, limit, rule };
     const where = { ...scopeOf(this.#raw), ...place, traceId: traceIdOf(upgrade) };
     this.#log.info({ requestId, kongRequestId, status, outcome, ...whom, ...where }, 'refused');
   }

@@ -1,4 +1,5 @@
 import type { HeaderNames } from '../../protocol/headers';
+import type { Authorization } from './authorization';
 import type { KeptKeys } from '../../redis/memory-doubt';
 
 /** Where a token may be, looked at in this order. Names in lower case where HTTP ignores case. */
@@ -40,6 +41,8 @@ export interface TokenRules {
   /** The claim with the username of the consumer; undefined where no claim names it. */
   readonly consumerClaim: readonly string[] | undefined;
   readonly requiredClaims: readonly string[];
+  /** The claims that are kept for rules of authorization. */
+  readonly authorizationClaims: readonly (readonly string[])[];
   /** Which of `iss`, `aud` and `type` a token may lack. */
   readonly optionalClaims: readonly string[];
   readonly clockToleranceSeconds: number;
@@ -142,6 +145,7 @@ export interface GatekeeperConfig {
   readonly jwks: JwksSettings | undefined;
   /** How many verified tokens are remembered. */
   readonly tokenCacheSize: number;
+  readonly authorization: Authorization;
   readonly realm: string;
   readonly headerNames: HeaderNames;
   /** Undefined where upgrades have no consumer. */

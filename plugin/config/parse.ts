@@ -1,6 +1,7 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
 import { quoted } from '../../protocol/quoted';
+import { compileAuthorization, type Authorization } from './authorization';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
@@ -60,6 +61,7 @@ function requireNamed({ consumer, token, headerNames }: GatekeeperConfig): void 
 function toConfig(raw: RawConfig): GatekeeperConfig {
   const { prefix } = raw.redis;
   const { redis: revocationRedis } = raw.revocation;
+  const authorization = compileAuthorization(raw);
   return {
     tokenLocations: {
       headerNames: raw.header_names.map((name) => name.toLowerCase()),
@@ -68,7 +70,8 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
       uriParamNames: raw.uri_param_names,
     },
     origins: { allowed: raw.allowed_origins, allowAbsent: raw.allow_absent_origin },
-    token: tokenRules(raw),
+    token: tokenRules(raw, authorization),
+    authorization,
     jwks: raw.jwks_uri === undefined ? undefined : { ...jwksTimes(raw), uri: raw.jwks_uri },
     tokenCacheSize: raw.token_cache_size,
     realm: raw.realm,
@@ -111,7 +114,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
   };
 }
 
-function tokenRules(raw: RawConfig): GatekeeperConfig['token'] {
+function tokenRules(raw: RawConfig, { claims }: Authorization): GatekeeperConfig['token'] {
   return {
     algorithms: raw.algorithms,
     issuers: raw.issuers,
@@ -126,6 +129,7 @@ function tokenRules(raw: RawConfig): GatekeeperConfig['token'] {
     tierClaim: raw.tier_claim,
     consumerClaim: raw.consumer_by === 'claim' ? raw.consumer_claim : undefined,
     requiredClaims: raw.required_claims,
+    authorizationClaims: claims,
     optionalClaims: raw.optional_claims,
     clockToleranceSeconds: raw.clock_tolerance_seconds,
     maximumExpirationSeconds: raw.maximum_expiration,

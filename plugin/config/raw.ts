@@ -3,6 +3,7 @@ import { isNamePrefix, NAME_PREFIX_FORM } from '../../redis/name-prefix';
 import { redisUrlFault } from '../../redis/url';
 import {
   ALGORITHMS,
+  AUTHORIZATION_DEFAULTS,
   CONNECTION_DEFAULTS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   DEFAULT_PAGE_UPGRADES,
@@ -11,7 +12,9 @@ import {
   MAX_SECRETS,
   MAX_TENANT_PREFIX_BYTES,
   OPTIONAL_CLAIMS,
+  RULE_OTHERWISE,
 } from '../schema';
+import { ACCESSES } from '../../protocol/access';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
 import { quoted } from '../../protocol/quoted';
 import { DEFAULT_IPV6_PREFIX_BITS } from '../lib/client-network';
@@ -99,6 +102,27 @@ const revocationRedis = z.preprocess(
   optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
 );
 
+/**
+ * A rule, of which every member must be known: a condition that an older gatekeeper passed over would let in whom it keeps out. Kong
+ * hands over the members of its own schema that are not set as nulls.
+ */
+const rule = z.preprocess(
+  withoutNulls,
+  z.strictObject({
+    paths: texts.min(1),
+    roles: texts.min(1).optional(),
+    claim: claimPath.optional(),
+    values: texts.min(1).optional(),
+    access: z.enum(ACCESSES).default('write'),
+    otherwise: z.enum(RULE_OTHERWISE).default('refuse'),
+  }),
+);
+
+function withoutNulls(fields: unknown): unknown {
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
+
 /** The configuration as Kong hands it over: validated and filled in by the schema, unset optionals left out or null. */
 export const rawConfig = z.object({
   header_names: z.array(headerName(tokenHeaderFault)),
@@ -150,6 +174,8 @@ export const rawConfig = z.object({
     .regex(/^\/[^?#]*$/, expected('a path that begins with /'))
     .nullish()
     .transform((path) => path ?? undefined),
+  authorization: optional(z.array(rule)).transform((rules) => rules ?? []),
+  authorization_default: optional(z.enum(AUTHORIZATION_DEFAULTS)).transform((given) => given ?? 'allow'),
   assertion_secret: optionalText,
   assertion_private_key: optionalText,
   assertion_key_id: optionalText,

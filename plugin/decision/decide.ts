@@ -9,8 +9,10 @@ import { credentialOf, derivedConsumer } from '../consumer/derived';
 import { consumerHeaders } from '../consumer/headers';
 import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
+import { judge } from '../authorization/judge';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
+import type { Access } from '../../protocol/access';
 import { bearerChallenge, Refusal } from '../request/refusal';
 import {
   isWebSocketUpgrade,
@@ -57,6 +59,8 @@ export interface Told {
   identity?: Identity;
   /** The limit that refused. */
   limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
+  /** The field of the configuration that does not let the token open the path. */
+  rule?: string;
   /** The address or network of a client over a limit with its refused upgrades. */
   address?: string | undefined;
   /** Why this upgrade would be refused without that limit, as far as it was looked at. */
@@ -146,6 +150,7 @@ async function admit(
   }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
+  const access = checkAuthorized(config, request.upstreamPath, token, told);
   const username = config.consumer && usernameOf(config.consumer, token);
   const query = queryOf(request, config, token, !isUpgrade);
   const answer = await askStore(query, config, context);
@@ -156,7 +161,7 @@ async function admit(
   if (!isUpgrade) throw notAnUpgrade();
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
-  const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath };
+  const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath, access };
   const assertion = await signAssertion(caller, context.assertionKey, now, context.newId());
   return {
     outcome: 'admitted',
@@ -189,6 +194,19 @@ function asksForReason(request: UpgradeRequest, { tokenLocations }: GatekeeperCo
 
 function notAnUpgrade(): Refusal {
   return new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
+}
+
+/** @throws Refusal 403 */
+function checkAuthorized(
+  { authorization }: GatekeeperConfig,
+  path: string,
+  token: VerifiedToken,
+  told: Told,
+): Access | undefined {
+  const judgement = judge(authorization, path, token);
+  if (judgement.isGranted) return judgement.access;
+  told.rule = judgement.by;
+  throw new Refusal('not_authorized', 'The token may not open this path');
 }
 
 function clientOf(

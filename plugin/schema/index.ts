@@ -1,4 +1,5 @@
 import { consumerFields } from './consumer';
+import { authorizationFields } from './authorization';
 import type { SchemaField } from './field';
 import { keyFields } from './keys';
 import { limitFields } from './limits';
@@ -8,6 +9,7 @@ import { tokenFields } from './token';
 import { upstreamFields } from './upstream';
 
 export { ALGORITHMS } from './algorithms';
+export { AUTHORIZATION_DEFAULTS, RULE_OTHERWISE } from './authorization';
 export {
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   DEFAULT_PAGE_UPGRADES,
@@ -27,6 +29,7 @@ export const SCHEMA: readonly SchemaField[] = [
   ...tokenFields,
   ...upstreamFields,
   ...consumerFields,
+  ...authorizationFields,
   ...limitFields,
   ...redisFields,
 ];

@@ -99,6 +99,18 @@ export const pathPrefix: Pick<FieldRule, 'match' | 'err'> = {
   err: 'expected a path that begins with a slash, without query, fragment and white space',
 };
 
+/** A path with `{param}`s, as in a routes file. */
+export const pathTemplate: Pick<FieldRule, 'match' | 'match_none' | 'err'> = {
+  match: "^/[%w._~!$&'()*+,;=:@/{}-]+$",
+  match_none: [
+    { pattern: '//', err: 'expected no empty segment' },
+    { pattern: '/$', err: 'expected no slash at the end' },
+    { pattern: '/%.%.?/', err: 'expected no dot segment' },
+    { pattern: '/%.%.?$', err: 'expected no dot segment' },
+  ],
+  err: 'expected a path of literal segments and {param}s, like /ws/bi/dashboards/{id}',
+};
+
 /** A prefix that a tenant may get. */
 export const tenantPrefix: Pick<FieldRule, 'match' | 'err'> = {
   match: '^[!-~]*$',

@@ -7,6 +7,7 @@ import type { KeySource } from '../keys/key-source';
 import { Refusal } from '../request/refusal';
 import { claimAt, rolesFrom } from './claims';
 import { likeliestFirst, verifyJwt } from './hmac';
+import { rightsFrom, type Rights } from './rights';
 import { checkIssuerAudienceType } from './issuer-audience-type';
 import { tenantName } from './tenant-name';
 
@@ -20,6 +21,7 @@ export interface VerifiedToken {
   readonly tier: string | undefined;
   /** The username that the consumer claim has; undefined where it has none. */
   readonly consumer: string | undefined;
+  readonly rights: Rights;
 }
 
 /** Verifies tokens. */
@@ -159,6 +161,7 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
     ...{ identity, jti, exp },
     tier: typeof tier === 'string' ? tier : undefined,
     consumer: consumerOf(payload, rules),
+    rights: rightsFrom(payload, rules),
   });
 }
 

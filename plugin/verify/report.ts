@@ -1,14 +1,16 @@
 import { UNSCOPED_DATABASE } from '../../redis/name-prefix';
 import { visible } from '../../stdio/visible';
+import { authorizationLines } from './authorization-report';
 import type { CountingLimit, Verification } from './verify';
 
 /** The outcome of a verification, for a terminal. No part of the token is in it but whom it names. */
 export function report(verification: Verification): string {
-  const { route, verdict, tier, limits } = verification;
+  const { route, verdict, authorizing, tier, limits } = verification;
   if (verdict.outcome !== 'admitted') {
     return lines([
       `refused: ${verdict.status} ${verdict.outcome}: ${verdict.message}`,
       `route: ${route}`,
+      ...authorizationLines(authorizing),
       ...limits.map((limit) => `limit on refused upgrades: ${limitText(limit, tier)}`),
     ]);
   }
@@ -21,6 +23,7 @@ export function report(verification: Verification): string {
     `roles: ${roles.length === 0 ? 'none' : roles.map((role) => JSON.stringify(role)).join(', ')}`,
     `tier: ${tier === undefined ? 'none' : JSON.stringify(tier)}`,
     ...consumerLines(verdict.consumer?.consumer.username),
+    ...authorizationLines(authorizing),
     ...limits.map((limit) => `limit: ${limitText(limit, tier)}`),
     ...(verification.asksConsumer ? ['not asked: Kong (whether it has the consumer)'] : []),
     ...redisLines(verification),

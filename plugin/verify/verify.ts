@@ -3,9 +3,11 @@ import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
 import type { LimitedBy, PageRule, Rate, RateLimit } from '../config/config';
+import type { Authorization } from '../config/authorization';
 import { parseConfig } from '../config/parse';
 import type { Consumer } from '../consumer/consumer';
 import { derivedConsumer } from '../consumer/derived';
+import { judge, type Judgement, type Step } from '../authorization/judge';
 import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
 import { verifierFor } from '../prepare';
 import { RefusedUpgrades } from '../decision/refused-upgrades';
@@ -15,6 +17,7 @@ import { withDefaults } from '../schema/defaults';
 import { schemaFaults } from '../schema/validate';
 import { appliedLimits, type LimitSubject } from '../store/limits';
 import { redisTarget } from '../store/redis-options';
+import type { VerifiedToken } from '../token/verify';
 import { memoryStore } from '../store/memory-store';
 import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
@@ -46,10 +49,22 @@ export interface CountingLimit {
   readonly ofTier: boolean;
 }
 
+/** What the rules of authorization say of a good token. */
+export interface Authorizing {
+  readonly judgement: Judgement;
+  /** The rules that were asked. */
+  readonly steps: readonly Step[];
+  readonly rules: number;
+  /** Where none fits. */
+  readonly otherwise: 'allow' | 'deny';
+}
+
 /** The decision that the gatekeeper would make. */
 export interface Verification {
   readonly route: string;
   readonly verdict: Admit | Reject;
+  /** Undefined for a token that is not good. */
+  readonly authorizing: Authorizing | undefined;
   /** The tier of an admitted token. */
   readonly tier: string | undefined;
   /** The limits that would count an admitted upgrade. */
@@ -74,7 +89,7 @@ export interface Verification {
  * @throws ConfigError when the configuration cannot be used
  */
 export async function verify(request: VerifyRequest): Promise<Verification> {
-  const { token, env, now, log } = request;
+  const { token: given, env, now, log } = request;
   const path = canonicalPath(request.path);
   const { route, config: declared } = declaredConfig(path, request.pluginName, request.configFile);
   const { config, keys } = await parseConfig(withEnvironment(checked(declared), env));
@@ -87,7 +102,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     refused: new RefusedUpgrades(() => now * 1_000_000),
     newId: randomUUID,
   };
-  const upgrade = upgradeWith(token, request.origin, path);
+  const upgrade = upgradeWith(given, request.origin, path);
   const verdict = await decide(upgrade, firstPlace(config), context, now, anyConsumer);
   const asksConsumer = config.consumer?.lookup === true;
   const { enabled, redis: ofTokens } = config.revocation;
@@ -104,18 +119,33 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     unscopedDatabase: asksRedis ? database : undefined,
     asksConsumer,
   };
-  if (verdict.outcome !== 'admitted') {
-    const counting = countsRefusal(verdict.status) ? config.refusedLimits : [];
+  const token = await goodToken();
+  const authorizing = token && authorizingOf(config.authorization, path, token);
+  if (verdict.outcome !== 'admitted' || token === undefined) {
+    const counting =
+      verdict.outcome !== 'admitted' && countsRefusal(verdict.status) ? config.refusedLimits : [];
     const limits = countingLimits(counting, { ...NOBODY, path, ip: undefined });
-    return { route, verdict, tier: undefined, limits, ...redis };
+    return { route, verdict, authorizing, tier: undefined, limits, ...redis };
   }
-  const { identity, tier } = await context.verifier.verify(token, now);
+  const { identity, tier } = token;
   const subject = { ...identity, tier, path, routeId: undefined, ip: undefined };
-  return { route, verdict, tier, limits: countingLimits(config.rateLimits, subject), ...redis };
+  return { route, verdict, authorizing, tier, limits: countingLimits(config.rateLimits, subject), ...redis };
+
+  /** Of a refused one, only one that was refused by rules was good before that. */
+  async function goodToken(): Promise<VerifiedToken | undefined> {
+    if (verdict.outcome !== 'admitted' && verdict.outcome !== 'not_authorized') return undefined;
+    return context.verifier.verify(given, now);
+  }
 
   function firstPlace(parsed: typeof config): typeof config {
     return { ...parsed, tokenLocations: { ...parsed.tokenLocations, headerNames: [TOKEN_HEADER] } };
   }
+}
+
+function authorizingOf(authorization: Authorization, path: string, token: VerifiedToken): Authorizing {
+  const steps: Step[] = [];
+  const judgement = judge(authorization, path, token, (step) => steps.push(step));
+  return { judgement, steps, rules: authorization.rules.length, otherwise: authorization.otherwise };
 }
 
 /** The configuration that Kong would take, filled in. @throws ConfigError naming each field that it would refuse */

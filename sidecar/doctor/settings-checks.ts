@@ -37,7 +37,7 @@ export async function checkSettings(
   const set = SETTING_ROWS.filter(({ name }) => (env[name] ?? '') !== '').length;
   const unknown = unknownSettings(env).map((variable) => doubts('settings', unknownVariableText(variable)));
   const findings = [holds('settings', `${set} set, defaults for the rest`), ...unknown];
-  findings.push(...prefixFindings(settings));
+  findings.push(...prefixFindings(settings), accessFinding(settings));
   findings.push(await checkKeys(settings));
   const { finding, routes } = checkRoutes(settings);
   return { findings: [...findings, finding, ...sharedRoutes(routes)], settings, routes };
@@ -48,6 +48,15 @@ function prefixFindings(settings: Settings): readonly Finding[] {
   if (channelPrefix !== '') return [holds('prefix', `every name in Redis begins with "${channelPrefix}"`)];
   const database = unscopedDatabase(redisTarget(settings), channelPrefix);
   return database === undefined ? [] : [doubts('prefix', `database ${database}: ${UNSCOPED_DATABASE}`)];
+}
+
+/** Who may open what is the gatekeeper's to say, and its configuration is not read here. */
+function accessFinding({ assertionAccess }: Settings): Finding {
+  if (assertionAccess === 'required') return holds('access', 'rules of the gatekeeper decided every upgrade');
+  return holds(
+    'access',
+    'without rules of the gatekeeper (authorization) a good token opens every path of its tenant; BRIDGE_ASSERTION_ACCESS=required refuses that',
+  );
 }
 
 async function checkKeys(settings: Settings): Promise<Finding> {

@@ -207,6 +207,30 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'config.rate_limits[0].page_seconds',
   ],
   ['a page of one', { rate_limits: [{ ...LIMIT, page_upgrades: 1 }] }, 'config.rate_limits[0].page_upgrades'],
+  ...['ws/x', '/ws//x', '/ws/x/', '/', '/ws/../x', '/ws/.', '/ws/%41', '/ws/é', '/ws/x?y', '/ws/a b'].map(
+    (path): [string, Config, string] => [
+      `a rule for the path ${path}`,
+      { authorization: [{ paths: [path] }] },
+      'config.authorization[0].paths[0]',
+    ],
+  ),
+  ['a rule for no path', { authorization: [{ paths: [] }] }, 'config.authorization[0].paths'],
+  ['a rule without paths', { authorization: [{ roles: ['a'] }] }, 'config.authorization[0].paths'],
+  ['a rule for no role', { authorization: [{ paths: ['/x'], roles: [] }] }, 'config.authorization[0].roles'],
+  ['a claim without values', { authorization: [{ paths: ['/x'], claim: ['a'] }] }, "'claim', 'values'"],
+  ['values of no claim', { authorization: [{ paths: ['/x'], values: ['a'] }] }, "'claim', 'values'"],
+  ['no value', { authorization: [{ paths: ['/x'], values: [] }] }, 'config.authorization[0].values'],
+  [
+    'another access',
+    { authorization: [{ paths: ['/x'], access: 'admin' }] },
+    'config.authorization[0].access',
+  ],
+  [
+    'something else that a rule does',
+    { authorization: [{ paths: ['/x'], otherwise: 'allow' }] },
+    'config.authorization[0].otherwise',
+  ],
+  ['another default', { authorization_default: 'refuse' }, 'config.authorization_default'],
   [
     'something else that counts',
     { rate_limits: [{ ...LIMIT, by: 'ip', counts: 'admitted' }] },
@@ -291,6 +315,25 @@ const UNSAYABLE: readonly [why: string, changes: Config, reason: string][] = [
     'tokens that may lack the issuer which chooses a prefix',
     { issuers: ['a', 'b'], tenant_prefixes: { a: 'a~', b: 'b~' }, optional_claims: ['iss'] },
     'config.optional_claims: expected no iss',
+  ],
+  ...['/ws/{a}{b}', '/ws/x{a}', '/ws/{}', '/ws/{a', '/ws/{1}', '/ws/{a}/{a}'].map(
+    (path): [string, Config, string] => [
+      `a template that is none: ${path}`,
+      { authorization: [{ paths: [path] }] },
+      'config.authorization[0].paths[0]: expected',
+    ],
+  ),
+  ...['{id', 'id}', '{}', '{id}*', '{id}{id}', 'a*b', '**', '*a', '{kind}', '{id}:{kind}'].map(
+    (value): [string, Config, string] => [
+      `a value that is none: ${value}`,
+      { authorization: [{ paths: ['/ws/{id}', '/ws/x/{id}'], claim: ['a'], values: ['*', value] }] },
+      'config.authorization[0].values[1]: expected',
+    ],
+  ),
+  [
+    'a value with a parameter that one of the paths has not',
+    { authorization: [{ paths: ['/ws/{id}', '/ws/x'], claim: ['a'], values: ['{id}'] }] },
+    'got {id}, which "/ws/x" has not',
   ],
   [
     'a Redis address with a port over 65535',
@@ -404,6 +447,17 @@ describe("the schema, as Kong's validator reads it,", () => {
     ],
     ['a page', { rate_limits: [{ ...LIMIT, by: 'route', page_seconds: 60, page_upgrades: 32 }] }],
     ['an address without pages', { rate_limits: [{ ...LIMIT, by: 'ip', page_seconds: 0 }] }],
+    [
+      'rules',
+      {
+        authorization: [
+          { paths: ['/ws/bi/dashboards/{id}'], claim: ['a', 'b'], values: ['{id}', '*', 'x:{id}:*'] },
+          { paths: ['/ws/{kind}/{id}'], roles: ['a'], access: 'read', otherwise: 'next' },
+          { paths: ["/a-b_c.d~e!$&'()*+,;=:@f", '/ws/notifications'] },
+        ],
+        authorization_default: 'deny',
+      },
+    ],
     ['paths in any spelling', { rate_limits: [{ ...LIMIT, paths: ['/', '/ws/räume/', '/ws/%2F'] }] }],
   ])('takes %s, as the gatekeeper does', async (_, changes) => {
     const config = { ...GOOD, ...changes };

@@ -9,6 +9,7 @@ const verified = (exp: number): VerifiedToken => ({
   exp,
   tier: undefined,
   consumer: undefined,
+  rights: { claims: [] },
 });
 
 function counting(verify: (token: string) => Promise<VerifiedToken>) {

@@ -52,6 +52,7 @@ describe('ws-gatekeeper verify', () => {
     const text = report({
       route: 'x\u001b',
       verdict,
+      authorizing: undefined,
       tier: 't\u2028',
       limits: [],
       asksRedis: false,
@@ -80,6 +81,7 @@ describe('ws-gatekeeper verify', () => {
         'user: "u1"',
         'roles: "analyst", "admin"',
         'tier: none',
+        'authorization: no rules; authorization_default: allow, for every path',
         'limit: 60 upgrades in 60 s and 10 ahead, by tenant, 4 of a page within 10 s as one',
         'limit: 30 upgrades in 60 s and 30 ahead, by tenant on /ws/ai/chat',
         'not asked: Redis (revocation, rate limits)',
@@ -93,7 +95,7 @@ describe('ws-gatekeeper verify', () => {
         /^( +)url: .*redis-url.*$/m,
         `$1database: 2\n$1prefix: '${prefix}'`,
       );
-      return (await reportOf({ configFile: fileWith(text) })).split('\n').slice(8);
+      return (await reportOf({ configFile: fileWith(text) })).split('\n').slice(9);
     };
     expect(await last('staging:')).toEqual([
       'not asked: Redis (revocation, rate limits), where every key begins with "staging:"',
@@ -110,7 +112,7 @@ describe('ws-gatekeeper verify', () => {
       (redis, indent: string) =>
         `${indent}revocation:\n${indent}  redis:\n${indent}    url: redis://tokens\n${indent}    prefix: 'own:'\n${redis}`,
     );
-    expect((await reportOf({ configFile: fileWith(text) })).split('\n').slice(8)).toEqual([
+    expect((await reportOf({ configFile: fileWith(text) })).split('\n').slice(9)).toEqual([
       'not asked: Redis (rate limits)',
       'not asked: revocation.redis (revocation), where every key begins with "own:"',
     ]);
@@ -127,6 +129,50 @@ describe('ws-gatekeeper verify', () => {
     const text = await reportOf({ token: bearer });
     expect(text).toMatch(new RegExp(`^refused: ${refusal}: .+\\nroute: ai-chat$`));
     for (const part of bearer.split('.')) expect(text).not.toContain(part);
+  });
+
+  it('says what each rule of authorization says, and how the client may come in', async () => {
+    const file = fileWith(`
+      services:
+        - routes:
+            - name: all
+              paths: [/ws/]
+              plugins:
+                - name: ws-gatekeeper
+                  config:
+                    secret: '{vault://env/jwt-secret}'
+                    assertion_secret: '{vault://env/assertion-secret}'
+                    authorization:
+                      - { paths: ['/ws/docs/{id}'], claim: [docs], values: ['{id}'], otherwise: next }
+                      - { paths: ['/ws/docs/{id}', '/ws/x'], roles: [viewer], access: read }`);
+    const about = async (path: string, claims: Record<string, unknown>) =>
+      (await reportOf({ configFile: file, path, token: await signToken(claims) }))
+        .split('\n')
+        .filter((line) => /^(?:refused|admitted|authorization|access)/.test(line));
+    expect(await about('/ws/docs/7', { docs: ['7'] })).toEqual([
+      'admitted',
+      'authorization[0], /ws/docs/{id}: holds',
+      'access: write',
+    ]);
+    expect(await about('/ws/docs/7', { docs: ['8'], roles: ['viewer'] })).toEqual([
+      'admitted',
+      'authorization[0], /ws/docs/{id}: the claim has none of the values',
+      'authorization[1], /ws/docs/{id}: holds',
+      'access: read',
+    ]);
+    expect(await about('/ws/docs/7', {})).toEqual([
+      'refused: 403 not_authorized: The token may not open this path',
+      'authorization[0], /ws/docs/{id}: the claim has none of the values',
+      'authorization[1], /ws/docs/{id}: the token has none of the roles',
+    ]);
+    expect(await about('/ws/docs/%FF', {})).toContain(
+      'authorization[1], /ws/docs/{id}: a parameter is empty, too long or not percent-encoded UTF-8',
+    );
+    expect(await about('/ws/other', {})).toEqual([
+      'admitted',
+      'authorization: none of 2 rules fits; authorization_default: allow',
+      'access: write',
+    ]);
   });
 
   it('says which limits by address count a refusal, which are other ones than those of an admission', async () => {

@@ -60,7 +60,16 @@ describe('ws-bridge doctor', () => {
     const found = await findings({});
     expect(failed(found)).toEqual([]);
     const subjects = found.map(({ subject }) => subject);
-    expect(subjects).toEqual(['settings', 'keys', 'routes', 'redis', 'clock', 'delivery', 'gateway']);
+    expect(subjects).toEqual([
+      'settings',
+      'access',
+      'keys',
+      'routes',
+      'redis',
+      'clock',
+      'delivery',
+      'gateway',
+    ]);
   });
 
   it('names every setting at fault, and goes no further', async () => {
@@ -203,7 +212,7 @@ describe('ws-bridge doctor', () => {
 });
 
 describe('ws-bridge doctor, of Redis as the bridge would use it', () => {
-  const all = ['settings', 'keys', 'routes', 'redis', 'clock', 'delivery', 'gateway'];
+  const all = ['settings', 'access', 'keys', 'routes', 'redis', 'clock', 'delivery', 'gateway'];
 
   async function expectNothingWrong(env: Record<string, string>, line: RegExp): Promise<void> {
     const found = await findings(env);

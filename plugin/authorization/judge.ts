@@ -1,0 +1,84 @@
+import type { Access } from '../../protocol/access';
+import { fitsTemplate, paramsOf, pathSegments, type PathParams } from '../../protocol/path-template';
+import type { Authorization, AuthorizationRule, RulePath } from '../config/authorization';
+import { fitsValue } from '../config/value-template';
+import type { VerifiedToken } from '../token/verify';
+
+/** The verdict of the rules on one token and one path. */
+export type Judgement =
+  /** `access` is undefined where there are no rules to decide it. */
+  | { readonly isGranted: true; readonly access: Access | undefined }
+  /** `by` is the field that refused, such as `authorization[2].claim`. */
+  | { readonly isGranted: false; readonly by: string };
+
+/** One rule that was asked, for who wants to know why. */
+export interface Step {
+  readonly rule: number;
+  /** The path of it that fits. */
+  readonly path: string;
+  /** The field of it that does not hold; undefined where all do. */
+  readonly lacks: string | undefined;
+}
+
+/** The parts of a token that rules look at. */
+export type Bearer = Pick<VerifiedToken, 'identity' | 'rights'>;
+
+const UNJUDGED: Judgement = Object.freeze({ isGranted: true, access: undefined });
+const ALLOWED: Judgement = Object.freeze({ isGranted: true, access: 'write' });
+const DENIED: Judgement = Object.freeze({ isGranted: false, by: 'authorization_default' });
+
+/**
+ * Judges whether a token may open a path, and how.
+ * @param path the one that the assertion is for, in its one spelling
+ * @param onStep told of each rule that is asked
+ */
+export function judge(
+  authorization: Authorization,
+  path: string,
+  bearer: Bearer,
+  onStep?: (step: Step) => void,
+): Judgement {
+  const { rules, otherwise } = authorization;
+  if (rules.length === 0) return otherwise === 'allow' ? UNJUDGED : DENIED;
+  const segments = pathSegments(path) ?? [];
+  // An escape hides no literal: a route may take for a parameter what is one here.
+  const spelt = path.includes('%') ? segments.map(unescaped) : segments;
+  let refusal: Judgement | undefined;
+  for (const [index, rule] of rules.entries()) {
+    const fitting = fittingPath(rule, spelt);
+    if (fitting === undefined) continue;
+    const lacks = lackOf(rule, paramsOf(fitting.template, segments), bearer);
+    onStep?.({ rule: index, path: fitting.text, lacks });
+    if (lacks === undefined)
+      return rule.access === 'write' ? ALLOWED : { isGranted: true, access: rule.access };
+    refusal = { isGranted: false, by: `authorization[${index}].${lacks}` };
+    if (rule.otherwise === 'refuse') return refusal;
+  }
+  return refusal ?? (otherwise === 'allow' ? ALLOWED : DENIED);
+}
+
+function fittingPath({ paths }: AuthorizationRule, segments: readonly string[]): RulePath | undefined {
+  for (const path of paths) if (fitsTemplate(path.template, segments)) return path;
+  return undefined;
+}
+
+/** The first field of a rule that does not hold, if one does not. A path that leads nowhere is nobody's. */
+function lackOf(
+  { roles, claim }: AuthorizationRule,
+  params: PathParams | 'malformed' | 'nowhere',
+  { identity, rights }: Bearer,
+): string | undefined {
+  if (typeof params === 'string') return 'paths';
+  if (roles !== undefined && !identity.roles.some((role) => roles.has(role))) return 'roles';
+  if (claim === undefined) return undefined;
+  const texts = rights.claims[claim.index] ?? [];
+  return claim.values.some((value) => fitsValue(value, params, texts)) ? undefined : 'claim';
+}
+
+function unescaped(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

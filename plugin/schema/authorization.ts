@@ -1,0 +1,87 @@
+import { ACCESSES } from '../../protocol/access';
+import type { FieldRule, SchemaField } from './field';
+import { pathTemplate } from './patterns';
+
+/** What becomes of an upgrade where a rule fits and does not hold. */
+export const RULE_OTHERWISE = ['refuse', 'next'] as const;
+/** What becomes of one where no rule fits. */
+export const AUTHORIZATION_DEFAULTS = ['allow', 'deny'] as const;
+
+const texts = (description: string): FieldRule => ({
+  type: 'array',
+  elements: { type: 'string', len_min: 1 },
+  len_min: 1,
+  description,
+});
+
+const ruleField: FieldRule = {
+  type: 'record',
+  entity_checks: [{ mutually_required: ['claim', 'values'] }],
+  fields: [
+    {
+      paths: {
+        type: 'array',
+        elements: { type: 'string', ...pathTemplate },
+        len_min: 1,
+        required: true,
+        description:
+          'Required: the paths that the rule is for, as the bridge gets them, in the form of its routes file: `/ws/bi/dashboards/{id}`. A segment is literal or a whole `{param}`, which is unescaped once.',
+      },
+    },
+    { roles: texts('The roles of which a token needs one, in the case in which it stands there.') },
+    {
+      claim: texts(
+        'The claim that needs one of `values`: a text, an integer, or an array of them. Several elements are the path to a nested claim.',
+      ),
+    },
+    {
+      values: texts(
+        "The texts of which `claim` needs one, with `{param}`s of the path in them. `*` by itself is that text: a token's word for all. One that ends in `*` is met by any text that begins so. A token's own texts are never patterns.",
+      ),
+    },
+    {
+      access: {
+        type: 'string',
+        required: true,
+        one_of: ACCESSES,
+        default: 'write',
+        description:
+          'The access that the rule gives. With `read` a client gets all and changes nothing: the bridge refuses its messages with READ_ONLY.',
+      },
+    },
+    {
+      otherwise: {
+        type: 'string',
+        required: true,
+        one_of: RULE_OTHERWISE,
+        default: 'refuse',
+        description:
+          'Where the path fits and a condition does not hold: `refuse` with 403, or ask the `next` rule that fits. Where none is left, the upgrade is refused.',
+      },
+    },
+  ],
+};
+
+/** Who may open what. */
+export const authorizationFields: readonly SchemaField[] = [
+  {
+    authorization: {
+      type: 'array',
+      required: true,
+      elements: ruleField,
+      default: [],
+      description:
+        'The rules of who may open which path (docs/authorization.md). The first whose paths fit decides. All its conditions must hold; one without conditions holds for every good token.',
+    },
+  },
+  {
+    authorization_default: {
+      type: 'string',
+      required: true,
+      one_of: AUTHORIZATION_DEFAULTS,
+      default: 'allow',
+      description:
+        'Where no rule of `authorization` fits: `allow` lets every good token open the path, `deny` refuses it with 403.',
+    },
+  },
+];

@@ -1,0 +1,25 @@
+import type { Step } from '../authorization/judge';
+import type { Authorizing } from './verify';
+
+/** What the rules of authorization said, one line a rule that was asked. */
+export function authorizationLines(authorizing: Authorizing | undefined): readonly string[] {
+  if (authorizing === undefined) return [];
+  const { judgement, steps, rules, otherwise } = authorizing;
+  const said = `authorization_default: ${otherwise}`;
+  if (rules === 0) return [`authorization: no rules; ${said}, for every path`];
+  const asked =
+    steps.length > 0 ? steps.map(stepLine) : [`authorization: none of ${rules} rules fits; ${said}`];
+  return judgement.isGranted ? [...asked, `access: ${judgement.access ?? 'write'}`] : asked;
+}
+
+function stepLine({ rule, path, lacks }: Step): string {
+  const name = `authorization[${rule}], ${path}`;
+  if (lacks === undefined) return `${name}: holds`;
+  return `${name}: ${LACKS[lacks] ?? 'does not hold'}`;
+}
+
+const LACKS: Readonly<Record<string, string>> = {
+  paths: 'a parameter is empty, too long or not percent-encoded UTF-8',
+  roles: 'the token has none of the roles',
+  claim: 'the claim has none of the values',
+};

@@ -1,0 +1,225 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { judge } from '../../../plugin/authorization/judge';
+import { compileAuthorization } from '../../../plugin/config/authorization';
+import type { RawConfig } from '../../../plugin/config/raw';
+import { rightsFrom } from '../../../plugin/token/rights';
+import { canonicalPath } from '../../../protocol/path';
+
+interface Rule {
+  readonly paths: readonly string[];
+  readonly roles?: readonly string[];
+  readonly claim?: readonly string[];
+  readonly values?: readonly string[];
+  readonly access: string;
+  readonly otherwise: string;
+}
+type Claims = Record<string, unknown>;
+
+/*
+ * The same rules a second time, as one would write them first: by text and one character after the other, with nothing compiled
+ * and nothing kept.
+ */
+function naively(
+  rules: readonly Rule[],
+  fallback: string,
+  path: string,
+  roles: readonly string[],
+  claims: Claims,
+) {
+  let fitted = false;
+  for (const rule of rules) {
+    const template = rule.paths.find((candidate) => naiveParams(candidate, path) !== undefined);
+    if (template === undefined) continue;
+    fitted = true;
+    const params = naiveParams(template, path) ?? {};
+    if (naivelyHolds(rule, params, roles, claims)) return rule.access;
+    if (rule.otherwise === 'refuse') return 'refused';
+  }
+  if (fitted) return 'refused';
+  if (rules.length === 0 && fallback === 'allow') return undefined;
+  return fallback === 'allow' ? 'write' : 'refused';
+}
+
+/** The parameters, of which one is null when it cannot be used; undefined when the path is another one. */
+function naiveParams(template: string, path: string): Record<string, string | null> | undefined {
+  const [wanted, given] = [template.split('/'), path.split('/')];
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string | null> = Object.create(null) as Record<string, string | null>;
+  for (const [index, piece] of wanted.entries()) {
+    const text = decoded(given[index] ?? '');
+    if (piece.startsWith('{')) {
+      const usable = text !== null && text !== '' && new TextEncoder().encode(text).length <= 256;
+      params[piece.slice(1, -1)] = usable ? text : null;
+    } else if ((text ?? given[index]) !== piece) return undefined;
+  }
+  return params;
+}
+
+function decoded(text: string): string | null {
+  const bytes: number[] = [];
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] !== '%') {
+      bytes.push(...new TextEncoder().encode(text[at]));
+      continue;
+    }
+    const hex = text.slice(at + 1, at + 3);
+    if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return null;
+    bytes.push(parseInt(hex, 16));
+    at += 2;
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function naivelyHolds(
+  rule: Rule,
+  params: Record<string, string | null>,
+  roles: readonly string[],
+  claims: Claims,
+) {
+  if (Object.values(params).includes(null)) return false;
+  if (rule.roles?.some((role) => roles.includes(role)) === false) return false;
+  if (rule.claim === undefined || rule.values === undefined) return true;
+  let found: unknown = claims;
+  for (const name of rule.claim) {
+    const isPlain = typeof found === 'object' && found !== null && !Array.isArray(found);
+    found = isPlain ? new Map(Object.entries(found as object)).get(name) : undefined;
+  }
+  const texts = (Array.isArray(found) ? (found as unknown[]) : [found])
+    .map((item) => (Number.isSafeInteger(item) ? `${item as number}` : item))
+    .filter((item) => typeof item === 'string' && item !== '') as string[];
+  return rule.values.some((value) => texts.some((text) => naivelySays(value, params, text)));
+}
+
+/** Tries every way to read a token's text as the value. Where a parameter could be read in two ways, it is none. */
+function naivelySays(value: string, params: Record<string, string | null>, text: string): boolean {
+  if (value === '*') return text === '*';
+  const isOpen = value.endsWith('*');
+  const pieces = (isOpen ? value.slice(0, -1) : value).split(/(?=\{)|(?<=\})/);
+  let rest = text;
+  for (const [index, piece] of pieces.entries()) {
+    const isParam = piece.startsWith('{');
+    const wanted = isParam ? String(params[piece.slice(1, -1)]) : piece;
+    const isFollowed = isOpen || pieces.slice(index + 1).some((later) => later.startsWith('{'));
+    if (isParam && isFollowed && wanted.includes(pieces[index + 1]?.charAt(0) ?? '')) return false;
+    if (!rest.startsWith(wanted)) return false;
+    rest = rest.slice(wanted.length);
+  }
+  return isOpen || rest === '';
+}
+
+const ID = fc.oneof(
+  fc.constantFrom(
+    '7',
+    '8',
+    'a',
+    'A',
+    'a:b',
+    'a/b',
+    '*',
+    'a*',
+    '7-*',
+    '__proto__',
+    'constructor',
+    '{id}',
+    '%2F',
+    'a%2Fb',
+    'ä',
+    ' ',
+    '.',
+    '..',
+  ),
+  fc.string({ maxLength: 3, unit: 'binary' }).filter((text) => text.isWellFormed()),
+);
+/** The same id in one of many spellings. */
+const SPELT = fc.oneof(
+  ID.chain((id) =>
+    fc.constantFrom(
+      id,
+      encodeURIComponent(id),
+      encodeURIComponent(encodeURIComponent(id)),
+      [...new TextEncoder().encode(id)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+      id.toUpperCase(),
+    ),
+  ),
+  fc.constantFrom('', '%', '%zz', '%FF', '%c3%28', 'x'.repeat(257)),
+);
+const PATHS = ['/ws/{kind}/{id}', '/ws/a/{id}', '/ws/{kind}/7', '/ws/a/7', '/ws/a@b/{id}'];
+const KIND = fc.oneof(fc.constantFrom('a', 'b', 'a@b', 'a%40b', '%61', 'A'), SPELT);
+const PATH = fc.oneof(
+  fc.tuple(KIND, SPELT).map(([kind, id]) => `/ws/${kind}/${id}`),
+  SPELT.map((id) => `/ws/a/x/../${id}`),
+  fc.constantFrom('/ws/a', '/ws/a/7/', '/', '/ws//a/7'),
+);
+const CLAIM = fc.constantFrom(['docs'], ['realm', 'docs'], ['__proto__'], ['constructor', 'name'], ['realm']);
+const valuesFor = (paths: readonly string[]) => {
+  const shared = ['{kind}', '{id}'].filter((param) => paths.every((path) => path.includes(param)));
+  const fixed = ['*', '7', 'a-*', 'Object', 'a:*'];
+  const own = shared.flatMap((param) => [param, `x${param}`, `${param}-*`, `${param}:v`]);
+  const both = shared.length === 2 ? ['{kind}:{id}', '{id}-{kind}', '{kind}:{id}:*'] : [];
+  return fc.uniqueArray(fc.constantFrom(...fixed, ...own, ...both), { minLength: 1, maxLength: 3 });
+};
+const ROLES = fc.uniqueArray(fc.constantFrom('r', 'R', 'admin', '*'), { minLength: 1 });
+const RULE: fc.Arbitrary<Rule> = fc
+  .uniqueArray(fc.constantFrom(...PATHS), { minLength: 1, maxLength: 2 })
+  .chain((paths) =>
+    fc.record({
+      paths: fc.constant(paths),
+      roles: fc.option(ROLES, { nil: undefined, freq: 1 }),
+      condition: fc.option(fc.record({ claim: CLAIM, values: valuesFor(paths) }), {
+        nil: undefined,
+        freq: 4,
+      }),
+      access: fc.constantFrom('read', 'write'),
+      otherwise: fc.constantFrom('refuse', 'next'),
+    }),
+  )
+  .map(({ condition, roles, ...rule }) => ({ ...rule, ...(roles && { roles }), ...condition }));
+const TEXT = fc.oneof(
+  ID,
+  ID.map((id) => `${id}-x`),
+  ID.map((id) => `x${id}`),
+  fc.tuple(ID, ID).map(([a, b]) => `${a}:${b}`),
+  fc.tuple(ID, ID).map(([a, b]) => `${a}-${b}`),
+);
+const ODD = fc.constantFrom<unknown>(null, true, {}, [], '', 0, -0, 7, 8, 7.5, 1e21, [['7']], { 7: '7' }, [
+  '7',
+  8,
+  null,
+]);
+const CLAIMED = fc.oneof(TEXT, fc.array(fc.oneof(TEXT, ODD), { maxLength: 4 }), ODD);
+const CLAIMS = fc.record(
+  { docs: CLAIMED, realm: fc.oneof(fc.record({ docs: CLAIMED }), CLAIMED) },
+  { requiredKeys: [] },
+);
+
+it('rules admit what a second, naive reading of them admits, and nothing else', () => {
+  const seen = new Map<unknown, number>();
+  fc.assert(
+    fc.property(
+      fc.array(RULE, { maxLength: 4 }),
+      fc.constantFrom('allow', 'deny'),
+      PATH,
+      fc.uniqueArray(fc.constantFrom('r', 'admin', '*')),
+      CLAIMS,
+      (rules, fallback, path, roles, claims) => {
+        const raw = { authorization: rules, authorization_default: fallback };
+        const authorization = compileAuthorization(raw as unknown as RawConfig);
+        const payload = JSON.parse(JSON.stringify(claims)) as Claims;
+        const spelt = canonicalPath(path);
+        const identity = { tenantId: 'acme', userId: 'u1', roles };
+        const rights = rightsFrom(payload, { authorizationClaims: authorization.claims });
+        const verdict = judge(authorization, spelt, { identity, rights });
+        const ours = verdict.isGranted ? verdict.access : 'refused';
+        seen.set(ours, (seen.get(ours) ?? 0) + 1);
+        expect(ours).toBe(naively(rules, fallback, spelt, roles, payload));
+      },
+    ),
+    { numRuns: 4000 },
+  );
+  for (const outcome of ['read', 'write', 'refused']) expect(seen.get(outcome)).toBeGreaterThan(50);
+});
