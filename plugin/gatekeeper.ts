@@ -15,7 +15,7 @@ import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
-import { singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request/request';
+import { isWebSocketUpgrade, singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request/request';
 import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 import { ConfigError } from './schema/config-error';
@@ -127,7 +127,9 @@ export class Gatekeeper {
   async #reject(kong: Kong, verdict: Reject, upgrade: Upgrade): Promise<void> {
     const { status, outcome, message, responseHeaders, identity } = verdict;
     decisions.inc({ outcome });
-    if (outcome === 'rate_limited' && identity !== undefined) countLimited(identity.tenantId);
+    // A page that asks for the reason was counted when its upgrade was refused.
+    const isAsking = upgrade.request !== undefined && !isWebSocketUpgrade(upgrade.request);
+    if (outcome === 'rate_limited' && identity !== undefined && !isAsking) countLimited(identity.tenantId);
     await this.#tellLog(kong, verdict, upgrade);
     const type = { 'Content-Type': 'application/json; charset=utf-8' };
     const headers = await allowedHeaders(kong, { ...type, ...responseHeaders });
