@@ -1,8 +1,9 @@
 import type { Access } from '../../protocol/access';
 import { fitsTemplate, paramsOf, pathSegments, type PathParams } from '../../protocol/path-template';
-import type { Authorization, AuthorizationRule, RulePath } from '../config/authorization';
+import type { Authorization, AuthorizationRule, ClaimCondition, RulePath } from '../config/authorization';
 import { fitsValue } from '../config/value-template';
 import type { VerifiedToken } from '../token/verify';
+import { accessByDetails } from './details';
 
 /** The verdict of the rules on one token and one path. */
 export type Judgement =
@@ -25,6 +26,10 @@ export type Bearer = Pick<VerifiedToken, 'identity' | 'rights'>;
 
 const UNJUDGED: Judgement = Object.freeze({ isGranted: true, access: undefined });
 const ALLOWED: Judgement = Object.freeze({ isGranted: true, access: 'write' });
+const GRANTS = Object.freeze({
+  read: Object.freeze({ isGranted: true, access: 'read' } satisfies Judgement),
+  write: ALLOWED,
+});
 const DENIED: Judgement = Object.freeze({ isGranted: false, by: 'authorization_default' });
 
 /**
@@ -47,11 +52,10 @@ export function judge(
   for (const [index, rule] of rules.entries()) {
     const fitting = fittingPath(rule, spelt);
     if (fitting === undefined) continue;
-    const lacks = lackOf(rule, paramsOf(fitting.template, segments), bearer);
-    onStep?.({ rule: index, path: fitting.text, lacks });
-    if (lacks === undefined)
-      return rule.access === 'write' ? ALLOWED : { isGranted: true, access: rule.access };
-    refusal = { isGranted: false, by: `authorization[${index}].${lacks}` };
+    const found = look(rule, paramsOf(fitting.template, segments), bearer);
+    onStep?.({ rule: index, path: fitting.text, lacks: isAccess(found) ? undefined : found });
+    if (isAccess(found)) return GRANTS[found];
+    refusal = { isGranted: false, by: `authorization[${index}].${found}` };
     if (rule.otherwise === 'refuse') return refusal;
   }
   return refusal ?? (otherwise === 'allow' ? ALLOWED : DENIED);
@@ -62,17 +66,28 @@ function fittingPath({ paths }: AuthorizationRule, segments: readonly string[]):
   return undefined;
 }
 
-/** The first field of a rule that does not hold, if one does not. A path that leads nowhere is nobody's. */
-function lackOf(
-  { roles, claim }: AuthorizationRule,
+/** A field of a rule that may not hold. */
+type RuleField = 'paths' | 'roles' | 'claim' | 'details';
+
+function isAccess(found: Access | RuleField): found is Access {
+  return found === 'read' || found === 'write';
+}
+
+/** The access that a rule gives, or the first field of it that does not hold. A path that leads nowhere is nobody's. */
+function look(
+  { roles, claim, details, access }: AuthorizationRule,
   params: PathParams | 'malformed' | 'nowhere',
   { identity, rights }: Bearer,
-): string | undefined {
+): Access | RuleField {
   if (typeof params === 'string') return 'paths';
   if (roles !== undefined && !identity.roles.some((role) => roles.has(role))) return 'roles';
-  if (claim === undefined) return undefined;
-  const texts = rights.claims[claim.index] ?? [];
-  return claim.values.some((value) => fitsValue(value, params, texts)) ? undefined : 'claim';
+  if (claim !== undefined && !hasValue(claim, params, rights.claims[claim.index] ?? [])) return 'claim';
+  if (details === undefined) return access;
+  return accessByDetails(details, params, rights.details, access) ?? 'details';
+}
+
+function hasValue({ values }: ClaimCondition, params: PathParams, texts: readonly string[]): boolean {
+  return values.some((value) => fitsValue(value, params, texts));
 }
 
 function unescaped(segment: string): string {

@@ -13,6 +13,8 @@ export interface Authorization {
   readonly otherwise: 'allow' | 'deny';
   /** The claims that the rules look at: those of a token are kept in this order. */
   readonly claims: readonly (readonly string[])[];
+  /** The types of `authorization_details` that the rules look at. */
+  readonly detailTypes: readonly string[];
 }
 
 /** One rule: all its conditions must hold. One that has none holds for every good token. */
@@ -21,7 +23,8 @@ export interface AuthorizationRule {
   /** Any of these. */
   readonly roles: ReadonlySet<string> | undefined;
   readonly claim: ClaimCondition | undefined;
-  /** The access that it gives. */
+  readonly details: DetailsCondition | undefined;
+  /** The access that it gives; with `details` the most that it gives. */
   readonly access: Access;
   /** Where a condition does not hold: the upgrade is refused, or the next rule that fits is asked. */
   readonly otherwise: 'refuse' | 'next';
@@ -40,6 +43,15 @@ export interface ClaimCondition {
   readonly values: readonly ValueTemplate[];
 }
 
+/** An element that the token's `authorization_details` (RFC 9396 §2) must have. */
+export interface DetailsCondition {
+  readonly type: string;
+  /** Its locations must have one of these; undefined where they do not matter. */
+  readonly locations: readonly ValueTemplate[] | undefined;
+  /** The actions that give an access, by it; undefined where no action matters. */
+  readonly actions: Readonly<Record<Access, ReadonlySet<string>>> | undefined;
+}
+
 type RawRule = RawConfig['authorization'][number];
 
 /** Compiles the rules, once a configuration. @throws ConfigError naming the field */
@@ -54,11 +66,13 @@ export function compileAuthorization(
       paths,
       roles: rule.roles && new Set(rule.roles),
       claim: compileClaim(rule, paths, claims, field),
+      details: rule.details && compileDetails(rule.details, paths, `${field}.details`),
       access: rule.access,
       otherwise: rule.otherwise,
     };
   });
-  return { rules, otherwise: raw.authorization_default, claims };
+  const detailTypes = rules.flatMap(({ details }) => (details === undefined ? [] : [details.type]));
+  return { rules, otherwise: raw.authorization_default, claims, detailTypes: [...new Set(detailTypes)] };
 }
 
 function compilePath(text: string, field: string): RulePath {
@@ -87,8 +101,24 @@ function compileClaim(
   if (claim === undefined && values === undefined) return undefined;
   if (claim === undefined) throw new ConfigError(`${field}.claim: expected the claim that has the values`);
   if (values === undefined) throw new ConfigError(`${field}.values: expected what the claim must have`);
-  const templates = values.map((text, at) => compileValue(text, paths, `${field}.values[${at}]`));
-  return { index: claimIndex(claim, claims), values: templates };
+  return { index: claimIndex(claim, claims), values: compileValues(values, paths, `${field}.values`) };
+}
+
+function compileDetails(
+  { type, locations, read_actions: read, write_actions: write }: NonNullable<RawRule['details']>,
+  paths: readonly RulePath[],
+  field: string,
+): DetailsCondition {
+  const isByAction = read !== undefined || write !== undefined;
+  return {
+    type,
+    locations: locations && compileValues(locations, paths, `${field}.locations`),
+    actions: isByAction ? { read: new Set(read), write: new Set(write) } : undefined,
+  };
+}
+
+function compileValues(texts: readonly string[], paths: readonly RulePath[], field: string) {
+  return texts.map((text, at) => compileValue(text, paths, `${field}[${at}]`));
 }
 
 /** @throws ConfigError for a text that is no template, or has a parameter that not each path has */

@@ -43,6 +43,8 @@ export interface TokenRules {
   readonly requiredClaims: readonly string[];
   /** The claims that are kept for rules of authorization. */
   readonly authorizationClaims: readonly (readonly string[])[];
+  /** The types of `authorization_details` that are kept for them. */
+  readonly authorizationDetailTypes: readonly string[];
   /** Which of `iss`, `aud` and `type` a token may lack. */
   readonly optionalClaims: readonly string[];
   readonly clockToleranceSeconds: number;

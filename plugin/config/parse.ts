@@ -114,7 +114,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
   };
 }
 
-function tokenRules(raw: RawConfig, { claims }: Authorization): GatekeeperConfig['token'] {
+function tokenRules(raw: RawConfig, { claims, detailTypes }: Authorization): GatekeeperConfig['token'] {
   return {
     algorithms: raw.algorithms,
     issuers: raw.issuers,
@@ -130,6 +130,7 @@ function tokenRules(raw: RawConfig, { claims }: Authorization): GatekeeperConfig
     consumerClaim: raw.consumer_by === 'claim' ? raw.consumer_claim : undefined,
     requiredClaims: raw.required_claims,
     authorizationClaims: claims,
+    authorizationDetailTypes: detailTypes,
     optionalClaims: raw.optional_claims,
     clockToleranceSeconds: raw.clock_tolerance_seconds,
     maximumExpirationSeconds: raw.maximum_expiration,

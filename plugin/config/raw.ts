@@ -102,6 +102,16 @@ const revocationRedis = z.preprocess(
   optional(z.object({ ...redisConnection, prefix: optional(namePrefix) })),
 );
 
+const details = z.preprocess(
+  withoutNulls,
+  z.strictObject({
+    type: z.string().min(1),
+    locations: texts.min(1).optional(),
+    read_actions: texts.min(1).optional(),
+    write_actions: texts.min(1).optional(),
+  }),
+);
+
 /**
  * A rule, of which every member must be known: a condition that an older gatekeeper passed over would let in whom it keeps out. Kong
  * hands over the members of its own schema that are not set as nulls.
@@ -113,6 +123,7 @@ const rule = z.preprocess(
     roles: texts.min(1).optional(),
     claim: claimPath.optional(),
     values: texts.min(1).optional(),
+    details: details.optional(),
     access: z.enum(ACCESSES).default('write'),
     otherwise: z.enum(RULE_OTHERWISE).default('refuse'),
   }),

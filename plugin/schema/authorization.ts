@@ -14,6 +14,37 @@ const texts = (description: string): FieldRule => ({
   description,
 });
 
+/** RFC 9396. No record straight within a list's element is there unless it is given. */
+const detailsField: FieldRule = {
+  type: 'record',
+  description:
+    "An element that the token's `authorization_details` (RFC 9396) must have. An element with a member of another type than the RFC's counts for nothing.",
+  fields: [
+    {
+      type: {
+        type: 'string',
+        required: true,
+        description: 'Required: the `type` of the element, character by character.',
+      },
+    },
+    {
+      locations: texts(
+        'The texts of which its `locations` need one, in the form of `values`. Without them locations do not matter.',
+      ),
+    },
+    {
+      read_actions: texts(
+        'The actions that make a reader. Without read_actions and write_actions no action is needed, and the rule gives its access.',
+      ),
+    },
+    {
+      write_actions: texts(
+        'The actions that give the access of the rule. Elements add up; an action that is named nowhere here gives nothing.',
+      ),
+    },
+  ],
+};
+
 const ruleField: FieldRule = {
   type: 'record',
   entity_checks: [{ mutually_required: ['claim', 'values'] }],
@@ -39,6 +70,7 @@ const ruleField: FieldRule = {
         "The texts of which `claim` needs one, with `{param}`s of the path in them. `*` by itself is that text: a token's word for all. One that ends in `*` is met by any text that begins so. A token's own texts are never patterns.",
       ),
     },
+    { details: detailsField },
     {
       access: {
         type: 'string',

@@ -22,4 +22,5 @@ const LACKS: Readonly<Record<string, string>> = {
   paths: 'a parameter is empty, too long or not percent-encoded UTF-8',
   roles: 'the token has none of the roles',
   claim: 'the claim has none of the values',
+  details: 'no element of authorization_details has the type, a location and an action',
 };

@@ -42,8 +42,8 @@ const NAMES_OF_OTHERS = new Set([
   ],
   // Compose's and Prometheus's.
   ...['depends_on', 'service_healthy', 'stop_grace_period', 'process_resident_memory_bytes', 'runbook_url'],
-  // Of tokens and keys: RFC 7517, the issuers' claims, the assertion's.
-  ...['key_ops', 'tenant_id', 'user_id', 'api_key', 'token_exp', 'token_jti'],
+  // Of tokens and keys: RFC 7517 and RFC 9396, the issuers' claims, the assertion's.
+  ...['key_ops', 'tenant_id', 'user_id', 'api_key', 'token_exp', 'token_jti', 'authorization_details'],
   // Of a stream's entries (PROTOCOL.md).
   'request_id',
   // Of an answer's frames (PROTOCOL.md §3).

@@ -226,6 +226,93 @@ describe('values', () => {
   });
 });
 
+describe('authorization_details', () => {
+  const TYPE = 'https://example.com/documents';
+  const details = {
+    type: TYPE,
+    locations: ['docs:{id}', '*'],
+    read_actions: ['view'],
+    write_actions: ['edit', 'own'],
+  };
+  const RULE = { paths: [DOCUMENT], details };
+  const element = { type: TYPE, locations: ['docs:7'], actions: ['edit'] };
+  const opened = (given: unknown, rule: Rule = RULE) =>
+    judged([rule], '/ws/collaboration/7', { authorization_details: given });
+
+  it.each<[given: unknown[], verdict: Judgement]>([
+    [[element], write],
+    [[{ ...element, actions: ['view'] }], read],
+    [[{ ...element, actions: ['view', 'own', 'other'] }], write],
+    [[{ ...element, actions: ['view'] }, element], write],
+    [[{ ...element, locations: ['docs:8', 'docs:7'] }], write],
+    [[{ ...element, locations: ['*'] }], write],
+    [[{ type: 'payment', locations: 7 }, null, 'x', element], write],
+    [[{ ...element, privileges: 'admin', datatypes: [{}] }], write],
+  ])('%j give an access', async (given, verdict) => {
+    expect(await opened(given)).toEqual(verdict);
+  });
+
+  it.each<[given: unknown]>([
+    [undefined],
+    [null],
+    [element],
+    [{ 0: element, length: 1 }],
+    [[]],
+    [[[element]]],
+    [[null, 'x', 7]],
+    [[JSON.stringify(element)]],
+    [[{ ...element, type: 'https://example.com/Documents' }]],
+    [[{ ...element, type: [TYPE] }]],
+    [[{ ...element, type: undefined }]],
+    [[{ ...element, locations: undefined }]],
+    [[{ ...element, locations: [] }]],
+    [[{ ...element, locations: 'docs:7' }]],
+    [[{ ...element, locations: ['docs:7', 7] }]],
+    [[{ ...element, locations: ['docs:77'] }]],
+    [[{ ...element, locations: ['docs:*'] }]],
+    [[{ ...element, locations: ['docs:{id}'] }]],
+    [[{ ...element, actions: undefined }]],
+    [[{ ...element, actions: [] }]],
+    [[{ ...element, actions: 'edit' }]],
+    [[{ ...element, actions: ['edit', null] }]],
+    [[{ ...element, actions: ['Edit', 'edit ', '*', 'read', 'write'] }]],
+    [
+      [
+        { ...element, actions: [] },
+        { ...element, locations: ['docs:8'] },
+      ],
+    ],
+  ])('%j give none', async (given) => {
+    expect(await opened(given)).toEqual(refusedBy('authorization[0].details'));
+  });
+
+  it('give no more than the rule', async () => {
+    expect(await opened([element], { ...RULE, access: 'read' })).toEqual(read);
+  });
+
+  it('need no action and no location where the rule names none', async () => {
+    const anyOfType = { ...RULE, details: { type: TYPE } };
+    expect(await opened([{ type: TYPE }], anyOfType)).toEqual(write);
+    expect(await opened([{ type: TYPE }], { ...anyOfType, access: 'read' })).toEqual(read);
+    expect(await opened([{ type: 'x' }], anyOfType)).toEqual(refusedBy('authorization[0].details'));
+    const editors = { ...RULE, details: { type: TYPE, write_actions: ['edit'], read_actions: null } };
+    expect(await opened([{ type: TYPE, actions: ['view'] }], editors)).toEqual(
+      refusedBy('authorization[0].details'),
+    );
+  });
+
+  it('are looked at besides the other conditions, and hand on as they do', async () => {
+    const rules = [
+      { ...RULE, roles: ['staff'], otherwise: 'next' },
+      { paths: [DOCUMENT], access: 'read' },
+    ];
+    const claims = { authorization_details: [element] };
+    expect(await judged(rules, '/ws/collaboration/7', claims)).toEqual(read);
+    expect(await judged(rules, '/ws/collaboration/7', { ...claims, roles: ['staff'] })).toEqual(write);
+    expect(await judged(rules, '/ws/collaboration/8', { ...claims, roles: ['staff'] })).toEqual(read);
+  });
+});
+
 describe('a path', () => {
   it.each([
     '/ws/bi/dashboards/%37',

@@ -11,8 +11,15 @@ interface Rule {
   readonly roles?: readonly string[];
   readonly claim?: readonly string[];
   readonly values?: readonly string[];
+  readonly details?: NaiveDetails;
   readonly access: string;
   readonly otherwise: string;
+}
+interface NaiveDetails {
+  readonly type: string;
+  readonly locations?: readonly string[];
+  readonly read_actions?: readonly string[];
+  readonly write_actions?: readonly string[];
 }
 type Claims = Record<string, unknown>;
 
@@ -33,7 +40,11 @@ function naively(
     if (template === undefined) continue;
     fitted = true;
     const params = naiveParams(template, path) ?? {};
-    if (naivelyHolds(rule, params, roles, claims)) return rule.access;
+    const holds = naivelyHolds(rule, params, roles, claims);
+    if (holds && rule.details === undefined) return rule.access;
+    const right = holds ? naiveRight(rule.details, params, claims['authorization_details']) : 'none';
+    if (right === 'all') return rule.access;
+    if (right === 'reading') return 'read';
     if (rule.otherwise === 'refuse') return 'refused';
   }
   if (fitted) return 'refused';
@@ -95,6 +106,43 @@ function naivelyHolds(
   return rule.values.some((value) => texts.some((text) => naivelySays(value, params, text)));
 }
 
+/** Every element by itself, and of all the best. */
+function naiveRight(
+  details: NaiveDetails | undefined,
+  params: Record<string, string | null>,
+  claim: unknown,
+): 'all' | 'reading' | 'none' {
+  const rights = (Array.isArray(claim) ? (claim as unknown[]) : []).map((element) =>
+    naiveRightOf(details, params, element),
+  );
+  if (rights.includes('all')) return 'all';
+  return rights.includes('reading') ? 'reading' : 'none';
+}
+
+function naiveRightOf(
+  details: NaiveDetails | undefined,
+  params: Record<string, string | null>,
+  element: unknown,
+): 'all' | 'reading' | 'none' {
+  if (details === undefined || typeof element !== 'object' || element === null || Array.isArray(element))
+    return 'none';
+  const said = new Map<string, unknown>(Object.entries(element));
+  const [locations = [], actions = []] = [said.get('locations'), said.get('actions')];
+  if (said.get('type') !== details.type) return 'none';
+  if (!isTexts(locations) || !isTexts(actions)) return 'none';
+  const isThere = (value: string) => locations.some((location) => naivelySays(value, params, location));
+  if (details.locations !== undefined && !details.locations.some(isThere)) return 'none';
+  const { read_actions: read, write_actions: write } = details;
+  if (read === undefined && write === undefined) return 'all';
+  for (const action of actions) if (write?.includes(action) === true) return 'all';
+  for (const action of actions) if (read?.includes(action) === true) return 'reading';
+  return 'none';
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && !value.some((item) => typeof item !== 'string');
+}
+
 /** Tries every way to read a token's text as the value. Where a parameter could be read in two ways, it is none. */
 function naivelySays(value: string, params: Record<string, string | null>, text: string): boolean {
   if (value === '*') return text === '*';
@@ -151,6 +199,7 @@ const SPELT = fc.oneof(
 const PATHS = ['/ws/{kind}/{id}', '/ws/a/{id}', '/ws/{kind}/7', '/ws/a/7', '/ws/a@b/{id}'];
 const KIND = fc.oneof(fc.constantFrom('a', 'b', 'a@b', 'a%40b', '%61', 'A'), SPELT);
 const PATH = fc.oneof(
+  fc.constantFrom('/ws/a/7', '/ws/b/7', '/ws/a/8'),
   fc.tuple(KIND, SPELT).map(([kind, id]) => `/ws/${kind}/${id}`),
   SPELT.map((id) => `/ws/a/x/../${id}`),
   fc.constantFrom('/ws/a', '/ws/a/7/', '/', '/ws//a/7'),
@@ -164,21 +213,39 @@ const valuesFor = (paths: readonly string[]) => {
   return fc.uniqueArray(fc.constantFrom(...fixed, ...own, ...both), { minLength: 1, maxLength: 3 });
 };
 const ROLES = fc.uniqueArray(fc.constantFrom('r', 'R', 'admin', '*'), { minLength: 1 });
+const ACTIONS = fc.option(fc.uniqueArray(fc.constantFrom('view', 'edit', '*'), { minLength: 1 }), {
+  nil: undefined,
+});
+const detailsFor = (paths: readonly string[]) =>
+  fc
+    .record({
+      type: fc.constantFrom('board', 'document'),
+      locations: fc.option(valuesFor(paths), { nil: undefined }),
+      read_actions: ACTIONS,
+      write_actions: ACTIONS,
+    })
+    .map((details) => JSON.parse(JSON.stringify(details)) as NaiveDetails);
 const RULE: fc.Arbitrary<Rule> = fc
   .uniqueArray(fc.constantFrom(...PATHS), { minLength: 1, maxLength: 2 })
   .chain((paths) =>
     fc.record({
       paths: fc.constant(paths),
-      roles: fc.option(ROLES, { nil: undefined, freq: 1 }),
+      roles: fc.option(ROLES, { nil: undefined, freq: 3 }),
       condition: fc.option(fc.record({ claim: CLAIM, values: valuesFor(paths) }), {
         nil: undefined,
         freq: 4,
       }),
+      details: fc.option(detailsFor(paths), { nil: undefined, freq: 3 }),
       access: fc.constantFrom('read', 'write'),
       otherwise: fc.constantFrom('refuse', 'next'),
     }),
   )
-  .map(({ condition, roles, ...rule }) => ({ ...rule, ...(roles && { roles }), ...condition }));
+  .map(({ condition, roles, details, ...rule }) => ({
+    ...rule,
+    ...(roles && { roles }),
+    ...(details && { details }),
+    ...condition,
+  }));
 const TEXT = fc.oneof(
   ID,
   ID.map((id) => `${id}-x`),
@@ -192,8 +259,39 @@ const ODD = fc.constantFrom<unknown>(null, true, {}, [], '', 0, -0, 7, 8, 7.5, 1
   null,
 ]);
 const CLAIMED = fc.oneof(TEXT, fc.array(fc.oneof(TEXT, ODD), { maxLength: 4 }), ODD);
+const DETAIL = fc.record(
+  {
+    type: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom('board', 'document') },
+      { weight: 1, arbitrary: ODD },
+    ),
+    locations: fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.array(fc.oneof(TEXT, fc.constantFrom('*', '7')), { minLength: 1, maxLength: 4 }),
+      },
+      { weight: 1, arbitrary: CLAIMED },
+    ),
+    actions: fc.oneof(
+      { weight: 6, arbitrary: fc.subarray(['view', 'edit', '*', 'Edit', '__proto__'], { minLength: 1 }) },
+      { weight: 1, arbitrary: CLAIMED },
+    ),
+  },
+  { requiredKeys: [] },
+);
+const DETAILS = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.array(fc.oneof({ weight: 8, arbitrary: DETAIL }, ODD), { minLength: 1, maxLength: 4 }),
+  },
+  { weight: 1, arbitrary: fc.oneof(DETAIL, ODD) },
+);
 const CLAIMS = fc.record(
-  { docs: CLAIMED, realm: fc.oneof(fc.record({ docs: CLAIMED }), CLAIMED) },
+  {
+    docs: CLAIMED,
+    realm: fc.oneof(fc.record({ docs: CLAIMED }), CLAIMED),
+    authorization_details: DETAILS,
+  },
   { requiredKeys: [] },
 );
 
@@ -201,7 +299,7 @@ it('rules admit what a second, naive reading of them admits, and nothing else', 
   const seen = new Map<unknown, number>();
   fc.assert(
     fc.property(
-      fc.array(RULE, { maxLength: 4 }),
+      fc.array(RULE, { maxLength: 6 }),
       fc.constantFrom('allow', 'deny'),
       PATH,
       fc.uniqueArray(fc.constantFrom('r', 'admin', '*')),
@@ -212,14 +310,19 @@ it('rules admit what a second, naive reading of them admits, and nothing else', 
         const payload = JSON.parse(JSON.stringify(claims)) as Claims;
         const spelt = canonicalPath(path);
         const identity = { tenantId: 'acme', userId: 'u1', roles };
-        const rights = rightsFrom(payload, { authorizationClaims: authorization.claims });
+        const rights = rightsFrom(payload, {
+          authorizationClaims: authorization.claims,
+          authorizationDetailTypes: authorization.detailTypes,
+        });
         const verdict = judge(authorization, spelt, { identity, rights });
         const ours = verdict.isGranted ? verdict.access : 'refused';
-        seen.set(ours, (seen.get(ours) ?? 0) + 1);
+        const refusing = verdict.isGranted ? [] : [verdict.by.replace(/^.*\./, '')];
+        for (const outcome of [ours, ...refusing]) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
         expect(ours).toBe(naively(rules, fallback, spelt, roles, payload));
       },
     ),
-    { numRuns: 4000 },
+    { numRuns: 6000 },
   );
-  for (const outcome of ['read', 'write', 'refused']) expect(seen.get(outcome)).toBeGreaterThan(50);
+  for (const outcome of ['read', 'write', 'refused', 'paths', 'roles', 'claim', 'details'])
+    expect(seen.get(outcome)).toBeGreaterThan(50);
 });

@@ -221,6 +221,16 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ['values of no claim', { authorization: [{ paths: ['/x'], values: ['a'] }] }, "'claim', 'values'"],
   ['no value', { authorization: [{ paths: ['/x'], values: [] }] }, 'config.authorization[0].values'],
   [
+    'details of no type',
+    { authorization: [{ paths: ['/x'], details: { locations: ['a'] } }] },
+    'config.authorization[0].details.type',
+  ],
+  [
+    'details that need no action at all',
+    { authorization: [{ paths: ['/x'], details: { type: 'a', read_actions: [] } }] },
+    'config.authorization[0].details.read_actions',
+  ],
+  [
     'another access',
     { authorization: [{ paths: ['/x'], access: 'admin' }] },
     'config.authorization[0].access',
@@ -330,6 +340,11 @@ const UNSAYABLE: readonly [why: string, changes: Config, reason: string][] = [
       'config.authorization[0].values[1]: expected',
     ],
   ),
+  [
+    'a location that is none',
+    { authorization: [{ paths: ['/ws/{id}'], details: { type: 'a', locations: ['{kind}'] } }] },
+    'config.authorization[0].details.locations[0]: expected',
+  ],
   [
     'a value with a parameter that one of the paths has not',
     { authorization: [{ paths: ['/ws/{id}', '/ws/x'], claim: ['a'], values: ['{id}'] }] },
@@ -453,6 +468,8 @@ describe("the schema, as Kong's validator reads it,", () => {
         authorization: [
           { paths: ['/ws/bi/dashboards/{id}'], claim: ['a', 'b'], values: ['{id}', '*', 'x:{id}:*'] },
           { paths: ['/ws/{kind}/{id}'], roles: ['a'], access: 'read', otherwise: 'next' },
+          { paths: ['/ws/{id}'], details: { type: 'a', locations: ['x/{id}', 'y/*'], write_actions: ['b'] } },
+          { paths: ['/ws/{id}'], details: { type: 'a' } },
           { paths: ["/a-b_c.d~e!$&'()*+,;=:@f", '/ws/notifications'] },
         ],
         authorization_default: 'deny',

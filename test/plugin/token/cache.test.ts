@@ -9,7 +9,7 @@ const verified = (exp: number): VerifiedToken => ({
   exp,
   tier: undefined,
   consumer: undefined,
-  rights: { claims: [] },
+  rights: { claims: [], details: [] },
 });
 
 function counting(verify: (token: string) => Promise<VerifiedToken>) {

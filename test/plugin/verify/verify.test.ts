@@ -144,7 +144,8 @@ describe('ws-gatekeeper verify', () => {
                     assertion_secret: '{vault://env/assertion-secret}'
                     authorization:
                       - { paths: ['/ws/docs/{id}'], claim: [docs], values: ['{id}'], otherwise: next }
-                      - { paths: ['/ws/docs/{id}', '/ws/x'], roles: [viewer], access: read }`);
+                      - { paths: ['/ws/docs/{id}', '/ws/x'], roles: [viewer], access: read }
+                      - { paths: ['/ws/rar/{id}'], details: { type: doc, locations: ['{id}'], read_actions: [view] } }`);
     const about = async (path: string, claims: Record<string, unknown>) =>
       (await reportOf({ configFile: file, path, token: await signToken(claims) }))
         .split('\n')
@@ -168,9 +169,18 @@ describe('ws-gatekeeper verify', () => {
     expect(await about('/ws/docs/%FF', {})).toContain(
       'authorization[1], /ws/docs/{id}: a parameter is empty, too long or not percent-encoded UTF-8',
     );
+    const authorization_details = [{ type: 'doc', locations: ['7'], actions: ['view'] }];
+    expect(await about('/ws/rar/7', { authorization_details })).toEqual([
+      'admitted',
+      'authorization[2], /ws/rar/{id}: holds',
+      'access: read',
+    ]);
+    expect(await about('/ws/rar/8', { authorization_details })).toContain(
+      'authorization[2], /ws/rar/{id}: no element of authorization_details has the type, a location and an action',
+    );
     expect(await about('/ws/other', {})).toEqual([
       'admitted',
-      'authorization: none of 2 rules fits; authorization_default: allow',
+      'authorization: none of 3 rules fits; authorization_default: allow',
       'access: write',
     ]);
   });
