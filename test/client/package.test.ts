@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,11 +38,11 @@ afterAll(async () => {
 });
 
 describe('the published package', () => {
-  it('adds at most 7.5 KB to a bundle, minified and gzipped', () => {
+  it('adds at most 7.3 KB to a bundle, minified and gzipped', () => {
     const [, gzipBytes] = /(\d+) gzip/.exec(built) ?? [];
     process.stdout.write(built);
     expect(Number(gzipBytes)).toBeGreaterThan(1_000);
-    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_680);
+    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_475);
   });
 
   it('has no dependencies, and nothing but what was built, its licence and its README', async () => {
@@ -70,6 +73,28 @@ describe('the published package', () => {
       await server.stop();
     },
   );
+
+  it('tells in Node how a handshake was refused, for which a browser has no code', async () => {
+    const server = createServer().on('upgrade', (_, socket) => {
+      socket.end('HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n');
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    await writeFile(
+      join(project, 'main.js'),
+      `import { connect } from 'ws-bridge-client';
+      import { WebSocket } from 'ws';
+      const options = { token: () => 'token', WebSocket, fetch: () => Promise.reject(), maxAttempts: 1 };
+      connect({ url: 'ws://127.0.0.1:${port}', ...options })
+        .on('error', ({ status, retryAfterMs }) => console.log(status, retryAfterMs));
+      `,
+    );
+    const { stdout } = await run('node', ['main.js'], { cwd: project });
+    server.close();
+    expect(stdout).toBe('429 7000\n');
+    const forBrowsers = await readFile(join(project, 'node_modules/ws-bridge-client/dist/index.js'), 'utf8');
+    expect(forBrowsers).not.toContain('unexpected-response');
+  });
 
   it('brings its types, for a browser and for Node', async () => {
     await writeFile(
