@@ -11,6 +11,7 @@ import type { Refusal } from '../http/refusal';
 import { MessageHandler, type MessageClient, type MessageContext } from '../inbound/message-handler';
 import { MessageTimeout, type MessageReader, type MessageTimeoutContext } from '../inbound/message-timeout';
 import type { Sender } from '../inbound/receive';
+import { readInTurns, type BytesReader } from '../inbound/reading-turns';
 import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
@@ -56,7 +57,7 @@ export interface ConnectionContext
 
 /** One client: from its admission over its open socket to its end, when everything that it took is given back. */
 export class Connection
-  implements Pulse, SessionHolder, SocketOwner, MessageReader, MessageClient, TokenHolder
+  implements Pulse, SessionHolder, SocketOwner, BytesReader, MessageReader, MessageClient, TokenHolder
 {
   readonly #admission: Admission;
   readonly #context: ConnectionContext;
@@ -162,9 +163,7 @@ export class Connection
     this.#metrics.opened(this.caller.identity.tenantId);
     this.#context.heartbeat.watch(this);
     this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, this);
-    stream.on('data', (chunk: Buffer) => {
-      this.#read(chunk);
-    });
+    readInTurns(socket, this);
     this.#subscription.start(this.#sendQueue);
   }
 
@@ -199,6 +198,24 @@ export class Connection
     this.release();
     this.#sendQueue?.discard();
     this.#onClosed?.(this, code);
+  }
+
+  get shares(): LoopShares {
+    return this.#context.shares;
+  }
+
+  get tenantId(): string {
+    return this.caller.identity.tenantId;
+  }
+
+  get frameBytesLeft(): number {
+    return this.#isEnding ? 0 : this.#messageTimeout.frameBytesLeft;
+  }
+
+  /** Bounds what the client sends, by the time that a message takes and, after its end, by its bytes. */
+  read(bytes: Buffer): void {
+    if (this.#isEnding) this.#readAfterEnd(bytes.length);
+    else if (!this.#reservation.isReleased) this.#messageTimeout.read(bytes);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
@@ -328,12 +345,6 @@ export class Connection
         this.close(CLOSE_CODES.tooSlow);
       },
     });
-  }
-
-  /** Bounds what the client sends, by the time that a message takes and, after its end, by its bytes. */
-  #read(chunk: Buffer): void {
-    if (this.#isEnding) this.#readAfterEnd(chunk.length);
-    else if (!this.#reservation.isReleased) this.#messageTimeout.read(chunk);
   }
 
   /** A client that only goes on sending is not read from until its time for the closing handshake is over. */

@@ -29,6 +29,11 @@ export class MessageProgress {
     return this.#continuations;
   }
 
+  /** How many bytes of the frame that is being read are still to come, once its length is known. */
+  get frameBytesLeft(): number {
+    return this.#bytesLeft;
+  }
+
   /** How many messages came whole. Control frames count, except within a message. */
   get finished(): number {
     return this.#finished;
@@ -117,6 +122,10 @@ export class MessageTimeout {
   constructor(context: MessageTimeoutContext, reader: MessageReader) {
     this.#context = context;
     this.#reader = reader;
+  }
+
+  get frameBytesLeft(): number {
+    return this.#progress.frameBytesLeft;
   }
 
   /** Reads the client's bytes, as they come. */

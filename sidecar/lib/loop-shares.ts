@@ -92,6 +92,10 @@ export class LoopShares {
 
   /** Does work that is one step. */
   once(owner: Owner, step: () => void): void {
+    if (this.#lanes.size === 0 && !this.#isServing && this.#spentMs < this.#sliceMs) {
+      this.#alone(step);
+      return;
+    }
     this.run(owner, {
       next: () => {
         step();
@@ -117,6 +121,21 @@ export class LoopShares {
   /** Resolves when no work waits. */
   async settled(): Promise<void> {
     if (this.#lanes.size > 0) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
+  }
+
+  /** A step at once: nobody waits. */
+  #alone(step: () => void): void {
+    const fromMs = this.#clock.nowMs();
+    this.#isServing = true;
+    try {
+      step();
+    } finally {
+      this.#isServing = false;
+      this.#spentMs += this.#clock.nowMs() - fromMs;
+      this.#arm();
+    }
+    // It may have made work for others.
+    if (this.#lanes.size > 0) this.#serve();
   }
 
   /** Takes what this slice has left; at least a step in one that nothing was taken of. */

@@ -81,11 +81,9 @@ describe('on a bridge whose loop has no time', () => {
     await publisher.publish('ai:stream:s2', 'still here');
     expect(await other.nextText()).toBe('still here');
     revoked.socket.send('{"type":"ask"}');
-    const ponged = new Promise((resolve) => revoked.socket.once('pong', resolve));
-    revoked.socket.ping();
-    await ponged;
     expect([revoked.kept, bridge.bridge.openState().connections]).toEqual([0, 2]);
     loop.release();
+    // Its own close frame comes after its command.
     expect(await revoked.closed).toBe(4401);
     expect([revoked.kept, await publisher.xlen('ai:commands')]).toEqual([0, 0]);
   });

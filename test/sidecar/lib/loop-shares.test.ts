@@ -44,6 +44,37 @@ describe('shares of the event loop', () => {
     expect(loop.nowMs - fromMs).toBe(SLICE_MS);
   });
 
+  it('do single steps at once until a slice is over, and then what these made for others', () => {
+    const { loop, shares, done, work, turns } = rig();
+    const step = (name: string) => () => {
+      loop.nowMs += SLICE_MS / 2;
+      done.push(name);
+    };
+    shares.once('acme', () => {
+      step('first')();
+      shares.once('globex', step('made by the first'));
+      done.push('end of the first');
+    });
+    shares.once('acme', step('late'));
+    shares.run('acme', work('later', 1, 1));
+    expect(done).toEqual(['first', 'end of the first', 'made by the first']);
+    turns();
+    expect(done.slice(3)).toEqual(['late', 'later0']);
+  });
+
+  it('hand a step’s error to its caller, and go on', () => {
+    const { shares, done, work, turns } = rig();
+    expect(() => {
+      shares.once('acme', () => {
+        shares.run('acme', work('a', 2, 0.5));
+        throw new Error('thrown');
+      });
+    }).toThrow('thrown');
+    turns();
+    shares.run('acme', work('b', 1, 0.5));
+    expect(done).toEqual(['a0', 'a1', 'b0']);
+  });
+
   it('do all of each owner in its order, and are never longer than a slice and a step, whatever comes', () => {
     const piece = fc.record({
       owner: fc.constantFrom('acme', 'globex', 'initech'),

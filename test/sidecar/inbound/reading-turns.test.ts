@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import * as ws from 'ws';
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { PIECE_BYTES, readInTurns, type BytesReader } from '../../../sidecar/inbound/reading-turns';
+import { MessageProgress } from '../../../sidecar/inbound/message-timeout';
+import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
+import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../../bench/neighbour/masked-frame';
+
+/** The parser of ws, which its types leave out. */
+const { Receiver } = ws as unknown as { readonly Receiver: new (options: object) => Writable };
+
+/** So long a small message takes. */
+const MESSAGE_MS = 0.001;
+
+/** A loop whose time passes only in messages. */
+class Loop {
+  nowMs = 0;
+  readonly #laters: (() => void)[] = [];
+  readonly shares = new LoopShares({
+    nowMs: () => this.nowMs,
+    later: (run) => void this.#laters.push(run),
+  });
+
+  /** @returns how long this turn worked, or undefined when there was nothing to do */
+  turn(): number | undefined {
+    const fromMs = this.nowMs;
+    const run = this.#laters.shift();
+    run?.();
+    return run === undefined ? undefined : this.nowMs - fromMs;
+  }
+
+  /** @returns the longest turn */
+  settle(): number {
+    let longest = 0;
+    for (let ms = this.turn(); ms !== undefined; ms = this.turn()) longest = Math.max(longest, ms);
+    return longest;
+  }
+}
+
+/** A client's parser, and what came out of it. */
+function client(loop: Loop, tenantId: string, onMessage: (text: string) => void = () => undefined) {
+  const progress = new MessageProgress();
+  const pieces: number[] = [];
+  const reader: BytesReader = {
+    shares: loop.shares,
+    tenantId,
+    get frameBytesLeft() {
+      return progress.frameBytesLeft;
+    },
+    read: (bytes) => {
+      pieces.push(bytes.length);
+      progress.read(bytes);
+    },
+  };
+  const parser = new Receiver({ isServer: true, maxPayload: 2 ** 20 });
+  parser.on('message', (data: Buffer) => {
+    onMessage(data.toString('latin1'));
+  });
+  readInTurns({ _receiver: parser } as unknown as ws.WebSocket, reader);
+  return { parser, pieces };
+}
+
+const frame = (text: string): Buffer =>
+  maskedFrame(OPCODE_BINARY, Buffer.from(text, 'latin1'), { fin: true });
+
+describe('what a client sends', () => {
+  it('is parsed at once while nobody waits', () => {
+    const loop = new Loop();
+    const seen: string[] = [];
+    const { parser } = client(loop, 'acme', (text) => seen.push(text));
+    parser.write(frame('one'));
+    parser.write(frame('two'));
+    expect(seen).toEqual(['one', 'two']);
+  });
+
+  it('waits once its tenant has used up a slice, and another tenant’s message comes before the rest', () => {
+    const loop = new Loop();
+    const seen: string[] = [];
+    const slowly = (text: string): void => {
+      loop.nowMs += MESSAGE_MS;
+      seen.push(text);
+    };
+    const floods = Array.from({ length: 20 }, () => client(loop, 'acme', slowly));
+    const chunk = Buffer.concat(Array.from({ length: 4_000 }, () => frame('a')));
+    const readOn = floods.map(({ parser }) => parser.write(chunk));
+    expect([readOn[0], readOn.at(-1)]).toEqual([true, false]);
+    // A slice, and the piece that began within it.
+    const pieceMs = (PIECE_BYTES / frame('a').length) * MESSAGE_MS;
+    expect(loop.nowMs).toBeLessThanOrEqual(SLICE_MS + pieceMs + MESSAGE_MS);
+    client(loop, 'globex', slowly).parser.write(frame('b'));
+    loop.turn();
+    loop.turn();
+    expect(seen).toContain('b');
+    expect(loop.settle()).toBeLessThanOrEqual(SLICE_MS + pieceMs + MESSAGE_MS);
+    expect(seen).toHaveLength(20 * 4_000 + 1);
+  });
+
+  it('is not cut within a large frame, whose bytes cost nothing before its end', () => {
+    const loop = new Loop();
+    const seen: number[] = [];
+    const { parser, pieces } = client(loop, 'acme', (text) => seen.push(text.length));
+    const whole = frame('x'.repeat(200_000));
+    for (let at = 0; at < whole.length; at += 65_536) parser.write(whole.subarray(at, at + 65_536));
+    loop.settle();
+    expect(seen).toEqual([200_000]);
+    expect(pieces).toHaveLength(5);
+  });
+
+  it('is not parsed any further after a fault', async () => {
+    const loop = new Loop();
+    const seen: string[] = [];
+    const { parser, pieces } = client(loop, 'acme', (text) => seen.push(text));
+    const unfounded = maskedFrame(OPCODE_CONTINUATION, Buffer.of(1), { fin: true });
+    const more = Array.from({ length: 4_000 }, () => frame('more'));
+    const fault = once(parser, 'error');
+    parser.write(Buffer.concat([frame('first'), unfounded, ...more]));
+    loop.settle();
+    expect(String(await fault)).toContain('invalid opcode 0');
+    expect([seen, pieces]).toEqual([['first'], [PIECE_BYTES]]);
+  });
+
+  it('comes out whole and in order, whatever its chunks and however little time there is', () => {
+    const message = fc.string({ maxLength: 3_000, unit: fc.constantFrom('a', 'b') });
+    const chunks = fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(
+        fc.array(message, { maxLength: 30 }),
+        chunks,
+        fc.nat({ max: 3 }),
+        (messages, sizes, messageMs) => {
+          const loop = new Loop();
+          const seen: string[] = [];
+          const { parser } = client(loop, 'acme', (text) => {
+            loop.nowMs += messageMs;
+            seen.push(text);
+          });
+          const bytes = Buffer.concat(messages.map(frame));
+          for (let at = 0, index = 0; at < bytes.length; index += 1) {
+            const size = sizes[index % sizes.length] ?? 1;
+            parser.write(bytes.subarray(at, at + size));
+            at += size;
+            if (index % 3 === 0) loop.turn();
+          }
+          loop.settle();
+          expect(seen).toEqual(messages);
+        },
+      ),
+    );
+  });
+});
