@@ -9,6 +9,7 @@ export const ARROWS = {
 
   plugin: [
     ...[
+      'authorization',
       'config',
       'consumer',
       'decision',
@@ -31,7 +32,7 @@ export const ARROWS = {
   'plugin/token': ['plugin/config', 'plugin/keys', 'plugin/lib', 'plugin/request', 'protocol'],
   'plugin/store': ['plugin/config', 'plugin/lib', 'plugin/metrics', 'plugin/schema', 'protocol', 'redis'],
   'plugin/consumer': [...['config', 'lib', 'request', 'token'].map(ofPlugin), 'protocol'],
-  'plugin/authorization': ['plugin/config', 'plugin/token', 'protocol'],
+  'plugin/authorization': ['plugin/config', 'plugin/lib', 'plugin/token', 'protocol'],
   'plugin/decision': [
     ...['authorization', 'config', 'consumer', 'lib', 'request', 'store', 'token'].map(ofPlugin),
     ...['protocol'],

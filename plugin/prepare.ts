@@ -5,6 +5,8 @@ import type { GatekeeperKeys } from './config/keys';
 import { parseConfig } from './config/parse';
 import type { DecisionContext } from './decision/decide';
 import type { HeaderSelection } from './request/header-selection';
+import { HttpPoster } from './authorization/http-post';
+import { HttpAuthorizationService, type AuthorizationService } from './authorization/service';
 import { Health } from './health';
 import { readMaxRefusedAddresses } from './decision/max-refused-addresses';
 import { RefusedUpgrades } from './decision/refused-upgrades';
@@ -12,12 +14,15 @@ import { RemoteKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys } from './keys/key-source';
 import {
+  authorizationCalls,
+  authorizationSeconds,
   exportRefusedAddresses,
   fallbacks,
   jwksAgeSeconds,
   jwksFetches,
   jwksStaleUses,
   observeSince,
+  openAuthorizationBreakers,
   verificationSeconds,
 } from './metrics/metrics';
 import { isNestedDeeperThan, MAX_NESTING } from './lib/nesting';
@@ -27,6 +32,7 @@ import type { HeldStores } from './store/held-stores';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
 import { verifyToken } from './token/verify';
+import { RareReasons } from './lib/rare-reasons';
 import { ConfigError } from './schema/config-error';
 
 /** A configuration made ready to decide by. */
@@ -35,7 +41,7 @@ export interface Ready {
   readonly context: DecisionContext;
   /** Those that the decision looks at. */
   readonly headers: HeaderSelection;
-  /** Lets go of what it holds of Redis. */
+  /** Lets go of what it holds of Redis and of authorization services. */
   close(): void;
   readonly health: Health;
 }
@@ -50,7 +56,8 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
       throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
     const stores = storesOf(config, log);
-    const context = contextFor(config, keys, stores, log);
+    const service = serviceOf(config, log);
+    const context = contextFor(config, keys, stores, service, log);
     return {
       config,
       context,
@@ -58,6 +65,7 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
       headers: lookedAtHeaders(config),
       close() {
         stores?.release();
+        service?.close();
       },
     };
   } catch (cause) {
@@ -71,6 +79,7 @@ function contextFor(
   config: GatekeeperConfig,
   keys: GatekeeperKeys,
   stores: HeldStores | undefined,
+  authorizationService: AuthorizationService | undefined,
   log: Logger,
 ): DecisionContext {
   return {
@@ -84,6 +93,7 @@ function contextFor(
       },
     },
     refused: refusedUpgrades,
+    authorizationService,
     newId: randomUUID,
   };
 }
@@ -92,6 +102,40 @@ function contextFor(
 const NEVER_ASKED: Store = {
   ask: () => Promise.reject(new Error('expected no question to a store')),
 };
+
+/** What rules with a `url` ask; undefined where there are none. */
+function serviceOf(
+  { authorization, authorizationService: settings }: GatekeeperConfig,
+  log: Logger,
+): (AuthorizationService & { close(): void }) | undefined {
+  if (authorization.rules.every(({ url }) => url === undefined)) return undefined;
+  const poster = new HttpPoster(settings.headers, settings.timeoutMs);
+  const told = new RareReasons(monotonicMs);
+  let openBreakers = 0;
+  const service = new HttpAuthorizationService(settings, {
+    post: (url, body) => poster.post(url, body),
+    monotonicMs,
+    onCall(outcome, seconds) {
+      authorizationCalls.inc({ outcome });
+      authorizationSeconds.observe(seconds);
+    },
+    onFailure(url, reason) {
+      if (told.isNew(url, reason)) log.warn({ url, reason }, 'an authorization service does not decide');
+    },
+    onBreaker(open) {
+      openBreakers += open ? 1 : -1;
+      openAuthorizationBreakers.inc(open ? 1 : -1);
+    },
+  });
+  return Object.assign(service, {
+    close() {
+      poster.close();
+      // Nobody would close them any more.
+      openAuthorizationBreakers.dec(openBreakers);
+      openBreakers = 0;
+    },
+  });
+}
 
 const monotonicMs = () => performance.now();
 

@@ -31,6 +31,7 @@ export const GATEKEEPER_REFUSALS = {
   no_tenant: row(403, 'the token names no tenant'),
   no_consumer: row(403, 'the token names no consumer, or Kong has none of this username'),
   not_authorized: row(403, 'the rules of `authorization` do not let this token open the path'),
+  authorization_unavailable: row(503, 'no authorization service says whether this token may open the path'),
   rate_limited: row(429, 'a limit of upgrades is reached'),
   too_many_refused: row(429, 'the address was refused too often'),
   redis_unreachable: row(503, 'Redis cannot say whether the token is revoked, or a limit is reached'),

@@ -1,9 +1,10 @@
-import type { Access } from '../../protocol/access';
+import { lesserAccess, type Access } from '../../protocol/access';
 import { fitsTemplate, paramsOf, pathSegments, type PathParams } from '../../protocol/path-template';
 import type { Authorization, AuthorizationRule, ClaimCondition, RulePath } from '../config/authorization';
 import { fitsValue } from '../config/value-template';
 import type { VerifiedToken } from '../token/verify';
 import { accessByDetails } from './details';
+import type { Answer, Question } from './question';
 
 /** The verdict of the rules on one token and one path. */
 export type Judgement =
@@ -12,6 +13,15 @@ export type Judgement =
   /** `by` is the field that refused, such as `authorization[2].claim`. */
   | { readonly isGranted: false; readonly by: string };
 
+/** No verdict yet: an authorization service has to be asked. */
+export interface Asks {
+  readonly isGranted: undefined;
+  readonly question: Question;
+}
+
+/** Tells the answer to a rule's question, where there is one. */
+export type Said = (question: Question) => Answer | undefined;
+
 /** One rule that was asked, for who wants to know why. */
 export interface Step {
   readonly rule: number;
@@ -19,6 +29,8 @@ export interface Step {
   readonly path: string;
   /** The field of it that does not hold; undefined where all do. */
   readonly lacks: string | undefined;
+  /** The authorization service that it asks; undefined where it asks none, or does not come to that. */
+  readonly asked: string | undefined;
 }
 
 /** The parts of a token that rules look at. */
@@ -35,14 +47,16 @@ const DENIED: Judgement = Object.freeze({ isGranted: false, by: 'authorization_d
 /**
  * Judges whether a token may open a path, and how.
  * @param path the one that the assertion is for, in its one spelling
+ * @param said what is known of the answers of authorization services; nothing where it is undefined
  * @param onStep told of each rule that is asked
  */
 export function judge(
   authorization: Authorization,
   path: string,
   bearer: Bearer,
+  said?: Said,
   onStep?: (step: Step) => void,
-): Judgement {
+): Judgement | Asks {
   const { rules, otherwise } = authorization;
   if (rules.length === 0) return otherwise === 'allow' ? UNJUDGED : DENIED;
   const segments = pathSegments(path) ?? [];
@@ -52,8 +66,17 @@ export function judge(
   for (const [index, rule] of rules.entries()) {
     const fitting = fittingPath(rule, spelt);
     if (fitting === undefined) continue;
-    const found = look(rule, paramsOf(fitting.template, segments), bearer);
-    onStep?.({ rule: index, path: fitting.text, lacks: isAccess(found) ? undefined : found });
+    const params = paramsOf(fitting.template, segments);
+    let found = look(rule, params, bearer);
+    const { url } = rule;
+    const asked = isAccess(found) ? url : undefined;
+    if (isAccess(found) && url !== undefined && typeof params === 'object') {
+      const question = { rule: index, url, path, params, identity: bearer.identity };
+      const answer = said?.(question);
+      if (answer === undefined) return { isGranted: undefined, question };
+      found = accessBy(answer, found);
+    }
+    onStep?.({ rule: index, path: fitting.text, lacks: isAccess(found) ? undefined : found, asked });
     if (isAccess(found)) return GRANTS[found];
     refusal = { isGranted: false, by: `authorization[${index}].${found}` };
     if (rule.otherwise === 'refuse') return refusal;
@@ -67,7 +90,7 @@ function fittingPath({ paths }: AuthorizationRule, segments: readonly string[]):
 }
 
 /** A field of a rule that may not hold. */
-type RuleField = 'paths' | 'roles' | 'claim' | 'details';
+type RuleField = 'paths' | 'roles' | 'claim' | 'details' | 'url';
 
 function isAccess(found: Access | RuleField): found is Access {
   return found === 'read' || found === 'write';
@@ -84,6 +107,10 @@ function look(
   if (claim !== undefined && !hasValue(claim, params, rights.claims[claim.index] ?? [])) return 'claim';
   if (details === undefined) return access;
   return accessByDetails(details, params, rights.details, access) ?? 'details';
+}
+
+function accessBy(answer: Answer, most: Access): Access | RuleField {
+  return answer.isAllowed ? lesserAccess(answer.access ?? most, most) : 'url';
 }
 
 function hasValue({ values }: ClaimCondition, params: PathParams, texts: readonly string[]): boolean {

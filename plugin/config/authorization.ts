@@ -24,7 +24,9 @@ export interface AuthorizationRule {
   readonly roles: ReadonlySet<string> | undefined;
   readonly claim: ClaimCondition | undefined;
   readonly details: DetailsCondition | undefined;
-  /** The access that it gives; with `details` the most that it gives. */
+  /** The authorization service that is asked once all else holds. */
+  readonly url: string | undefined;
+  /** The access that it gives; with `details` or a `url` the most that it gives. */
   readonly access: Access;
   /** Where a condition does not hold: the upgrade is refused, or the next rule that fits is asked. */
   readonly otherwise: 'refuse' | 'next';
@@ -67,6 +69,7 @@ export function compileAuthorization(
       roles: rule.roles && new Set(rule.roles),
       claim: compileClaim(rule, paths, claims, field),
       details: rule.details && compileDetails(rule.details, paths, `${field}.details`),
+      url: rule.url,
       access: rule.access,
       otherwise: rule.otherwise,
     };

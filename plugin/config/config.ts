@@ -1,5 +1,6 @@
 import type { HeaderNames } from '../../protocol/headers';
 import type { Authorization } from './authorization';
+import type { AuthorizationServiceSettings } from './authorization-service';
 import type { KeptKeys } from '../../redis/memory-doubt';
 
 /** Where a token may be, looked at in this order. Names in lower case where HTTP ignores case. */
@@ -148,6 +149,7 @@ export interface GatekeeperConfig {
   /** How many verified tokens are remembered. */
   readonly tokenCacheSize: number;
   readonly authorization: Authorization;
+  readonly authorizationService: AuthorizationServiceSettings;
   readonly realm: string;
   readonly headerNames: HeaderNames;
   /** Undefined where upgrades have no consumer. */

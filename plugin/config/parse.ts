@@ -2,6 +2,7 @@ import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
 import { quoted } from '../../protocol/quoted';
 import { compileAuthorization, type Authorization } from './authorization';
+import { serviceSettings } from './authorization-service';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
@@ -72,6 +73,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     origins: { allowed: raw.allowed_origins, allowAbsent: raw.allow_absent_origin },
     token: tokenRules(raw, authorization),
     authorization,
+    authorizationService: serviceSettings(raw.authorization_service),
     jwks: raw.jwks_uri === undefined ? undefined : { ...jwksTimes(raw), uri: raw.jwks_uri },
     tokenCacheSize: raw.token_cache_size,
     realm: raw.realm,

@@ -7,12 +7,15 @@ import {
   CONNECTION_DEFAULTS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   DEFAULT_PAGE_UPGRADES,
+  MAX_ANSWER_CACHE_SECONDS,
   MAX_PAGE_SECONDS,
   MAX_PAGE_UPGRADES,
   MAX_SECRETS,
   MAX_TENANT_PREFIX_BYTES,
   OPTIONAL_CLAIMS,
+  QUESTION_FORMATS,
   RULE_OTHERWISE,
+  SERVICE_DEFAULTS,
 } from '../schema';
 import { ACCESSES } from '../../protocol/access';
 import { ownHeaderFault, tokenHeaderFault } from '../../protocol/header-names';
@@ -50,6 +53,15 @@ const origin = z.string().transform((text, context) => {
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
   .refine((text) => URL.parse(text)?.username === '', 'expected a URL without user and password');
+/** Where questions of authorization go. No secret is in it: those are in headers. */
+const serviceUrl = httpUrl.refine(
+  (text) => !/[?#]/.test(text) && URL.parse(text)?.password === '',
+  'expected a URL without query and fragment',
+);
+/** Never told: it may be a secret. */
+const headerValue = z
+  .string()
+  .regex(/^[!-~](?:[ -~]*[!-~])?$/, 'expected printable ASCII without outer spaces');
 const pathPrefix = z.string().regex(/^\/[^?#\s]*$/, expected('a path that begins with a slash'));
 const redisUrl = z.string().superRefine((text, context) => {
   const message = redisUrlFault(text);
@@ -124,8 +136,22 @@ const rule = z.preprocess(
     claim: claimPath.optional(),
     values: texts.min(1).optional(),
     details: details.optional(),
+    url: serviceUrl.optional(),
     access: z.enum(ACCESSES).default('write'),
     otherwise: z.enum(RULE_OTHERWISE).default('refuse'),
+  }),
+);
+
+/** An earlier gatekeeper's schema has none of it. */
+const authorizationService = z.preprocess(
+  (fields): unknown => ({ ...SERVICE_DEFAULTS, ...(withoutNulls(fields) as object | undefined) }),
+  z.object({
+    format: z.enum(QUESTION_FORMATS),
+    headers: z.record(headerName(tokenHeaderFault), headerValue),
+    timeout: z.int().positive(),
+    cache_seconds: z.int().nonnegative().max(MAX_ANSWER_CACHE_SECONDS),
+    refused_cache_seconds: z.int().nonnegative().max(MAX_ANSWER_CACHE_SECONDS),
+    cache_size: z.int().nonnegative(),
   }),
 );
 
@@ -186,6 +212,7 @@ export const rawConfig = z.object({
     .nullish()
     .transform((path) => path ?? undefined),
   authorization: optional(z.array(rule)).transform((rules) => rules ?? []),
+  authorization_service: authorizationService,
   authorization_default: optional(z.enum(AUTHORIZATION_DEFAULTS)).transform((given) => given ?? 'allow'),
   assertion_secret: optionalText,
   assertion_private_key: optionalText,

@@ -9,10 +9,10 @@ import { credentialOf, derivedConsumer } from '../consumer/derived';
 import { consumerHeaders } from '../consumer/headers';
 import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
-import { judge } from '../authorization/judge';
+import type { AuthorizationService } from '../authorization/service';
+import { judgeByAsking, judgeKnown, type JudgedUpgrade } from './authorized';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
-import type { Access } from '../../protocol/access';
 import { bearerChallenge, Refusal } from '../request/refusal';
 import {
   isWebSocketUpgrade,
@@ -86,6 +86,8 @@ export interface DecisionContext {
   readonly fallbackStore: Store;
   /** Counts refused upgrades by address. */
   readonly refused: RefusedUpgrades;
+  /** Asked by rules with a `url`; not there where no rule has one. */
+  readonly authorizationService?: AuthorizationService | undefined;
   /** A new unique id (RFC 9562). */
   readonly newId: () => string;
 }
@@ -150,7 +152,8 @@ async function admit(
   }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
-  const access = checkAuthorized(config, request.upstreamPath, token, told);
+  const judged = judgedUpgrade(request, config, context, token, told);
+  const known = judgeKnown(judged);
   const username = config.consumer && usernameOf(config.consumer, token);
   const query = queryOf(request, config, token, !isUpgrade);
   const answer = await askStore(query, config, context);
@@ -158,7 +161,9 @@ async function admit(
   const limitHeaders = checkStore(answer, query, config, now, told);
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
+  // A request for the reason is charged to no limit, so it asks no service either.
   if (!isUpgrade) throw notAnUpgrade();
+  const { access } = known.isGranted ? known : await judgeByAsking(judged, known, requestId, now);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
   const caller = { identity, requestId, tokenJti, tokenExp, path: request.upstreamPath, access };
@@ -196,17 +201,19 @@ function notAnUpgrade(): Refusal {
   return new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
 }
 
-/** @throws Refusal 403 */
-function checkAuthorized(
+function judgedUpgrade(
+  { upstreamPath: path }: RoutedUpgrade,
   { authorization }: GatekeeperConfig,
-  path: string,
+  { authorizationService: service }: DecisionContext,
   token: VerifiedToken,
   told: Told,
-): Access | undefined {
-  const judgement = judge(authorization, path, token);
-  if (judgement.isGranted) return judgement.access;
-  told.rule = judgement.by;
-  throw new Refusal('not_authorized', 'The token may not open this path');
+): JudgedUpgrade {
+  return {
+    ...{ authorization, service, path, token },
+    onRefused(field) {
+      told.rule = field;
+    },
+  };
 }
 
 function clientOf(

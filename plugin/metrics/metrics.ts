@@ -54,6 +54,29 @@ export const openBreakers = new Gauge({
   registers,
 });
 
+/** Calls of an authorization service by what came of them. */
+export const authorizationCalls = new Counter({
+  name: 'ws_gatekeeper_authorization_calls_total',
+  help: 'Calls of a url of authorization by what came of them: allowed, refused, or failed.',
+  labelNames: ['outcome'],
+  registers,
+});
+
+/** Time that an authorization service took. */
+export const authorizationSeconds = new Histogram({
+  name: 'ws_gatekeeper_authorization_seconds',
+  help: 'Time of each call of a url of authorization, failed ones included.',
+  buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+  registers,
+});
+
+/** Authorization services that are not asked at present. */
+export const openAuthorizationBreakers = new Gauge({
+  name: 'ws_gatekeeper_authorization_breakers_open',
+  help: 'Authorization services, by configuration, that do not respond and are asked only once a second.',
+  registers,
+});
+
 /** Fetches of a JWK Set. */
 export const jwksFetches = new Counter({
   name: 'ws_gatekeeper_jwks_fetches_total',
@@ -149,6 +172,7 @@ export function collectProcessMetrics(): void {
 
 // Every series is there from the start, so that a first event is an increase.
 for (const outcome of ['admitted', ...Object.keys(GATEKEEPER_REFUSALS)]) decisions.inc({ outcome }, 0);
+for (const outcome of ['allowed', 'refused', 'failed']) authorizationCalls.inc({ outcome }, 0);
 for (const outcome of ['done', 'failed']) jwksFetches.inc({ outcome }, 0);
 
 function gauge(name: string, help: string, read: () => number): void {

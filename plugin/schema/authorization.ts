@@ -1,6 +1,7 @@
 import { ACCESSES } from '../../protocol/access';
 import type { FieldRule, SchemaField } from './field';
-import { pathTemplate } from './patterns';
+import { authorizationService } from './authorization-service';
+import { pathTemplate, serviceUrl } from './patterns';
 
 /** What becomes of an upgrade where a rule fits and does not hold. */
 export const RULE_OTHERWISE = ['refuse', 'next'] as const;
@@ -72,6 +73,15 @@ const ruleField: FieldRule = {
     },
     { details: detailsField },
     {
+      url: {
+        type: 'string',
+        referenceable: true,
+        ...serviceUrl,
+        description:
+          'An authorization service that is asked once all else in the rule holds, as authorization_service says: `http://opa:8181/v1/data/ws/decision`. Without an answer the upgrade is refused with 503.',
+      },
+    },
+    {
       access: {
         type: 'string',
         required: true,
@@ -106,6 +116,7 @@ export const authorizationFields: readonly SchemaField[] = [
         'The rules of who may open which path (docs/authorization.md). The first whose paths fit decides. All its conditions must hold; one without conditions holds for every good token.',
     },
   },
+  { authorization_service: authorizationService },
   {
     authorization_default: {
       type: 'string',

@@ -16,6 +16,7 @@ export {
   MAX_PAGE_SECONDS,
   MAX_PAGE_UPGRADES,
 } from './limits';
+export { MAX_ANSWER_CACHE_SECONDS, QUESTION_FORMATS, SERVICE_DEFAULTS } from './authorization-service';
 export { MAX_SECRETS } from './keys';
 export { CONNECTION_DEFAULTS } from './redis';
 export { MAX_TENANT_PREFIX_BYTES, OPTIONAL_CLAIMS } from './token';

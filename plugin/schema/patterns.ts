@@ -61,6 +61,19 @@ export const httpUrl: Pick<FieldRule, 'match_any'> = {
   },
 };
 
+/** The same without a query, which may hold a secret. */
+export const serviceUrl: Pick<FieldRule, 'match_any'> = {
+  match_any: {
+    patterns: [
+      `^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#@:%[%]\\]+:?${FIVE_DIGITS}$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://[^%s%c/?#@:%[%]\\]+:?${FIVE_DIGITS}/[^%s%c?#]*$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://%[[%x:.]+%]:?${FIVE_DIGITS}$`,
+      `^[Hh][Tt][Tt][Pp][Ss]?://%[[%x:.]+%]:?${FIVE_DIGITS}/[^%s%c?#]*$`,
+    ],
+    err: 'expected an http:// or https:// URL without user, password, query and fragment',
+  },
+};
+
 /** An Origin, one with a wildcard label, or `*`. */
 export const origin: Pick<FieldRule, 'match_any'> = {
   match_any: {

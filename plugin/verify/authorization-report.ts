@@ -9,11 +9,12 @@ export function authorizationLines(authorizing: Authorizing | undefined): readon
   if (rules === 0) return [`authorization: no rules; ${said}, for every path`];
   const asked =
     steps.length > 0 ? steps.map(stepLine) : [`authorization: none of ${rules} rules fits; ${said}`];
-  return judgement.isGranted ? [...asked, `access: ${judgement.access ?? 'write'}`] : asked;
+  return judgement.isGranted === true ? [...asked, `access: ${judgement.access ?? 'write'}`] : asked;
 }
 
-function stepLine({ rule, path, lacks }: Step): string {
+function stepLine({ rule, path, lacks, asked }: Step): string {
   const name = `authorization[${rule}], ${path}`;
+  if (asked !== undefined) return `${name}: holds where ${asked} allows, which was not asked`;
   if (lacks === undefined) return `${name}: holds`;
   return `${name}: ${LACKS[lacks] ?? 'does not hold'}`;
 }

@@ -3,11 +3,12 @@ import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../redis/name-prefix';
 import { canonicalPath } from '../../protocol/path';
 import type { LimitedBy, PageRule, Rate, RateLimit } from '../config/config';
+import type { AuthorizationService } from '../authorization/service';
 import type { Authorization } from '../config/authorization';
 import { parseConfig } from '../config/parse';
 import type { Consumer } from '../consumer/consumer';
 import { derivedConsumer } from '../consumer/derived';
-import { judge, type Judgement, type Step } from '../authorization/judge';
+import { judge, type Asks, type Judgement, type Step } from '../authorization/judge';
 import { countsRefusal, decide, NOBODY, type Admit, type Reject } from '../decision/decide';
 import { verifierFor } from '../prepare';
 import { RefusedUpgrades } from '../decision/refused-upgrades';
@@ -51,7 +52,8 @@ export interface CountingLimit {
 
 /** What the rules of authorization say of a good token. */
 export interface Authorizing {
-  readonly judgement: Judgement;
+  /** Where an authorization service is asked, it is taken to allow. */
+  readonly judgement: Judgement | Asks;
   /** The rules that were asked. */
   readonly steps: readonly Step[];
   readonly rules: number;
@@ -101,6 +103,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     fallbackStore: store,
     refused: new RefusedUpgrades(() => now * 1_000_000),
     newId: randomUUID,
+    authorizationService: ALLOWING_SERVICE,
   };
   const upgrade = upgradeWith(given, request.origin, path);
   const verdict = await decide(upgrade, firstPlace(config), context, now, anyConsumer);
@@ -144,7 +147,13 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
 
 function authorizingOf(authorization: Authorization, path: string, token: VerifiedToken): Authorizing {
   const steps: Step[] = [];
-  const judgement = judge(authorization, path, token, (step) => steps.push(step));
+  const judgement = judge(
+    authorization,
+    path,
+    token,
+    (question) => ALLOWING_SERVICE.known(question),
+    (step) => steps.push(step),
+  );
   return { judgement, steps, rules: authorization.rules.length, otherwise: authorization.otherwise };
 }
 
@@ -164,6 +173,13 @@ function countingLimits(limits: readonly RateLimit[], subject: LimitSubject): re
     }),
   );
 }
+
+/** No service is asked here. */
+const ALLOWING_SERVICE: AuthorizationService = {
+  known: () => ({ isAllowed: true, access: undefined }),
+  isShut: () => false,
+  ask: () => Promise.reject(new Error('expected no question')),
+};
 
 function anyConsumer(username: string): Promise<Consumer> {
   return Promise.resolve(derivedConsumer(username));

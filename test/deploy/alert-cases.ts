@@ -124,6 +124,10 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   GatekeeperFailing: { broken: decisions('misconfigured', HARDLY), well: decisions('expired') },
   GatekeeperOnMemoryLimits: { broken: fallback(RISING), well: fallback(STILL) },
   GatekeeperKeysStale: { broken: staleKeys(RISING), well: staleKeys(STILL) },
+  GatekeeperAuthorizationUnavailable: {
+    broken: decisions('authorization_unavailable'),
+    well: { ...decisions('authorization_unavailable', HARDLY), ...decisions('not_authorized') },
+  },
   GatekeeperManyUnauthorized: {
     broken: { ...decisions('expired', '0+30x240'), ...decisions('admitted') },
     well: { ...decisions('expired'), ...decisions('admitted', '0+30x240') },

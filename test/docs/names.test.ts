@@ -88,8 +88,8 @@ function unknownIn(text: string): readonly string[] {
 describe('the names of settings, fields and outcomes', () => {
   it('are missed when they have lost their beginning, or never were', () => {
     expect(
-      unknownIn('`cache_seconds`, `jwks_cache_seconds`, `redis.key_prefix`, `redis.key_suffix`'),
-    ).toEqual(['cache_seconds', 'redis.key_suffix']);
+      unknownIn('`caching_seconds`, `jwks_cache_seconds`, `redis.key_prefix`, `redis.key_suffix`'),
+    ).toEqual(['caching_seconds', 'redis.key_suffix']);
     expect(unknownIn('BRIDGE_PING_INTERVAL_MS=1 BRIDGE_PING_MS=1 GATEKEEPER_LEVEL')).toEqual([
       'BRIDGE_PING_MS',
       'GATEKEEPER_LEVEL',

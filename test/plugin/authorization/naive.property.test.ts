@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { judge } from '../../../plugin/authorization/judge';
+import type { Answer } from '../../../plugin/authorization/question';
 import { compileAuthorization } from '../../../plugin/config/authorization';
 import type { RawConfig } from '../../../plugin/config/raw';
 import { rightsFrom } from '../../../plugin/token/rights';
@@ -12,6 +13,7 @@ interface Rule {
   readonly claim?: readonly string[];
   readonly values?: readonly string[];
   readonly details?: NaiveDetails;
+  readonly url?: string;
   readonly access: string;
   readonly otherwise: string;
 }
@@ -22,6 +24,9 @@ interface NaiveDetails {
   readonly write_actions?: readonly string[];
 }
 type Claims = Record<string, unknown>;
+type Right = 'all' | 'reading' | 'none';
+/** By their URLs. */
+type Services = Record<string, 'allows' | 'allows to write' | 'allows to read' | 'refuses'>;
 
 /*
  * The same rules a second time, as one would write them first: by text and one character after the other, with nothing compiled
@@ -33,6 +38,7 @@ function naively(
   path: string,
   roles: readonly string[],
   claims: Claims,
+  services: Services,
 ) {
   let fitted = false;
   for (const rule of rules) {
@@ -41,8 +47,14 @@ function naively(
     fitted = true;
     const params = naiveParams(template, path) ?? {};
     const holds = naivelyHolds(rule, params, roles, claims);
-    if (holds && rule.details === undefined) return rule.access;
-    const right = holds ? naiveRight(rule.details, params, claims['authorization_details']) : 'none';
+    let right: Right = holds ? 'all' : 'none';
+    if (holds && rule.details !== undefined)
+      right = naiveRight(rule.details, params, claims['authorization_details']);
+    if (right !== 'none' && rule.url !== undefined) {
+      const said = services[rule.url] ?? 'refuses';
+      if (said === 'refuses') right = 'none';
+      if (said === 'allows to read') right = 'reading';
+    }
     if (right === 'all') return rule.access;
     if (right === 'reading') return 'read';
     if (rule.otherwise === 'refuse') return 'refused';
@@ -111,7 +123,7 @@ function naiveRight(
   details: NaiveDetails | undefined,
   params: Record<string, string | null>,
   claim: unknown,
-): 'all' | 'reading' | 'none' {
+): Right {
   const rights = (Array.isArray(claim) ? (claim as unknown[]) : []).map((element) =>
     naiveRightOf(details, params, element),
   );
@@ -123,7 +135,7 @@ function naiveRightOf(
   details: NaiveDetails | undefined,
   params: Record<string, string | null>,
   element: unknown,
-): 'all' | 'reading' | 'none' {
+): Right {
   if (details === undefined || typeof element !== 'object' || element === null || Array.isArray(element))
     return 'none';
   const said = new Map<string, unknown>(Object.entries(element));
@@ -199,7 +211,7 @@ const SPELT = fc.oneof(
 const PATHS = ['/ws/{kind}/{id}', '/ws/a/{id}', '/ws/{kind}/7', '/ws/a/7', '/ws/a@b/{id}'];
 const KIND = fc.oneof(fc.constantFrom('a', 'b', 'a@b', 'a%40b', '%61', 'A'), SPELT);
 const PATH = fc.oneof(
-  fc.constantFrom('/ws/a/7', '/ws/b/7', '/ws/a/8'),
+  { weight: 3, arbitrary: fc.constantFrom('/ws/a/7', '/ws/b/7', '/ws/a/8') },
   fc.tuple(KIND, SPELT).map(([kind, id]) => `/ws/${kind}/${id}`),
   SPELT.map((id) => `/ws/a/x/../${id}`),
   fc.constantFrom('/ws/a', '/ws/a/7/', '/', '/ws//a/7'),
@@ -225,23 +237,38 @@ const detailsFor = (paths: readonly string[]) =>
       write_actions: ACTIONS,
     })
     .map((details) => JSON.parse(JSON.stringify(details)) as NaiveDetails);
+const URLS = ['http://opa/one', 'http://opa/two'];
+const SERVICES = fc.dictionary(
+  fc.constantFrom(...URLS),
+  fc.constantFrom('allows', 'allows to write', 'allows to read', 'refuses', 'refuses'),
+  { minKeys: 2 },
+) as fc.Arbitrary<Services>;
+/** The answer as a service gives it. */
+const answerOf = (services: Services, url: string): Answer => {
+  const said = services[url] ?? 'refuses';
+  if (said === 'refuses') return { isAllowed: false };
+  if (said === 'allows') return { isAllowed: true, access: undefined };
+  return { isAllowed: true, access: said === 'allows to read' ? 'read' : 'write' };
+};
 const RULE: fc.Arbitrary<Rule> = fc
   .uniqueArray(fc.constantFrom(...PATHS), { minLength: 1, maxLength: 2 })
   .chain((paths) =>
     fc.record({
       paths: fc.constant(paths),
-      roles: fc.option(ROLES, { nil: undefined, freq: 3 }),
+      roles: fc.option(ROLES, { nil: undefined, freq: 2 }),
       condition: fc.option(fc.record({ claim: CLAIM, values: valuesFor(paths) }), {
         nil: undefined,
-        freq: 4,
+        freq: 2,
       }),
-      details: fc.option(detailsFor(paths), { nil: undefined, freq: 3 }),
+      details: fc.option(detailsFor(paths), { nil: undefined, freq: 2 }),
+      url: fc.option(fc.constantFrom(...URLS), { nil: undefined, freq: 2 }),
       access: fc.constantFrom('read', 'write'),
       otherwise: fc.constantFrom('refuse', 'next'),
     }),
   )
-  .map(({ condition, roles, details, ...rule }) => ({
+  .map(({ condition, roles, details, url, ...rule }) => ({
     ...rule,
+    ...(url !== undefined && { url }),
     ...(roles && { roles }),
     ...(details && { details }),
     ...condition,
@@ -304,7 +331,8 @@ it('rules admit what a second, naive reading of them admits, and nothing else', 
       PATH,
       fc.uniqueArray(fc.constantFrom('r', 'admin', '*')),
       CLAIMS,
-      (rules, fallback, path, roles, claims) => {
+      SERVICES,
+      (rules, fallback, path, roles, claims, services) => {
         const raw = { authorization: rules, authorization_default: fallback };
         const authorization = compileAuthorization(raw as unknown as RawConfig);
         const payload = JSON.parse(JSON.stringify(claims)) as Claims;
@@ -314,15 +342,22 @@ it('rules admit what a second, naive reading of them admits, and nothing else', 
           authorizationClaims: authorization.claims,
           authorizationDetailTypes: authorization.detailTypes,
         });
-        const verdict = judge(authorization, spelt, { identity, rights });
+        const verdict = judge(authorization, spelt, { identity, rights }, (question) => {
+          expect(question).toMatchObject({ path: spelt, identity });
+          const templates = rules[question.rule]?.paths ?? [];
+          expect(templates.map((template) => ({ ...naiveParams(template, spelt) }))).toContainEqual({
+            ...question.params,
+          });
+          return answerOf(services, question.url);
+        });
         const ours = verdict.isGranted ? verdict.access : 'refused';
-        const refusing = verdict.isGranted ? [] : [verdict.by.replace(/^.*\./, '')];
+        const refusing = verdict.isGranted !== false ? [] : [verdict.by.replace(/^.*\./, '')];
         for (const outcome of [ours, ...refusing]) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
-        expect(ours).toBe(naively(rules, fallback, spelt, roles, payload));
+        expect(ours).toBe(naively(rules, fallback, spelt, roles, payload, services));
       },
     ),
     { numRuns: 6000 },
   );
-  for (const outcome of ['read', 'write', 'refused', 'paths', 'roles', 'claim', 'details'])
+  for (const outcome of ['read', 'write', 'refused', 'paths', 'roles', 'claim', 'details', 'url'])
     expect(seen.get(outcome)).toBeGreaterThan(50);
 });

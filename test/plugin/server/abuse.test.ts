@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AuthorizationServer } from '../../fakes/authorization-server';
 import { KongClient } from '../../fakes/kong-client';
 import { KongWorker } from '../../fakes/kong-worker';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
@@ -84,6 +85,17 @@ describe('an upgrade costs', () => {
       { rate_limits: [], revocation: { enabled: false, key_prefix: '', fault_tolerant: false } },
     ],
     ['a derived consumer', { consumer_by: 'user' }],
+    [
+      'rules by role, by claim and by details',
+      {
+        authorization_default: 'deny',
+        authorization: [
+          { paths: ['/ws/ai/chat'], claim: ['tenant_id'], values: ['x'], otherwise: 'next' },
+          { paths: ['/ws/ai/chat'], details: { type: 'x' }, otherwise: 'next' },
+          { paths: ['/ws/ai/chat'], roles: ['admin'] },
+        ],
+      },
+    ],
   ])('two round trips with %s', async (_, changes) => {
     const kong = worker(changes);
     const { status, calls, writes } = await kong.upgrade(upgrade(await goodToken()));
@@ -120,6 +132,21 @@ describe('an upgrade costs', () => {
       ]),
     );
     expect(writes).toBe(2);
+  });
+
+  it('no third one for a rule that asks a service, which is called once and then remembered', async () => {
+    const service = await new AuthorizationServer().start();
+    const kong = worker({ authorization: [{ paths: ['/ws/ai/chat'], url: service.url }] });
+    for (let round = 0; round < 2; round += 1) {
+      const { status, writes } = await kong.upgrade(upgrade(await goodToken()));
+      expect({ status, writes, calls: service.arrived.length }).toEqual({
+        status: undefined,
+        writes: 2,
+        calls: 1,
+      });
+    }
+    kong.close();
+    await service.stop();
   });
 
   it('one more for a consumer that Kong is asked for', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { breaker, BREAKER_FAILURES, BREAKER_RETRY_MS } from '../../../plugin/store/breaker';
+import { BREAKER_FAILURES, BREAKER_RETRY_MS } from '../../../plugin/lib/breaker';
+import { breaker } from '../../../plugin/store/breaker';
 import { StoreUnreachableError, type StoreAnswer } from '../../../plugin/store/store';
 
 const query = { limits: [], revocationKey: undefined };

@@ -145,7 +145,8 @@ describe('ws-gatekeeper verify', () => {
                     authorization:
                       - { paths: ['/ws/docs/{id}'], claim: [docs], values: ['{id}'], otherwise: next }
                       - { paths: ['/ws/docs/{id}', '/ws/x'], roles: [viewer], access: read }
-                      - { paths: ['/ws/rar/{id}'], details: { type: doc, locations: ['{id}'], read_actions: [view] } }`);
+                      - { paths: ['/ws/rar/{id}'], details: { type: doc, locations: ['{id}'], read_actions: [view] } }
+                      - { paths: ['/ws/asked/{id}'], roles: [analyst], url: 'http://opa:8181/d', access: read }`);
     const about = async (path: string, claims: Record<string, unknown>) =>
       (await reportOf({ configFile: file, path, token: await signToken(claims) }))
         .split('\n')
@@ -178,9 +179,17 @@ describe('ws-gatekeeper verify', () => {
     expect(await about('/ws/rar/8', { authorization_details })).toContain(
       'authorization[2], /ws/rar/{id}: no element of authorization_details has the type, a location and an action',
     );
+    expect(await about('/ws/asked/7', { roles: ['analyst'] })).toEqual([
+      'admitted',
+      'authorization[3], /ws/asked/{id}: holds where http://opa:8181/d allows, which was not asked',
+      'access: read',
+    ]);
+    expect(await about('/ws/asked/7', { roles: [] })).toContain(
+      'authorization[3], /ws/asked/{id}: the token has none of the roles',
+    );
     expect(await about('/ws/other', {})).toEqual([
       'admitted',
-      'authorization: none of 3 rules fits; authorization_default: allow',
+      'authorization: none of 4 rules fits; authorization_default: allow',
       'access: write',
     ]);
   });

@@ -1,0 +1,223 @@
+import { describe, expect, it } from '@jest/globals';
+import { NoResponseError, type PostResponse } from '../../../plugin/authorization/http-post';
+import type { Question } from '../../../plugin/authorization/question';
+import {
+  AuthorizationUnavailableError,
+  HttpAuthorizationService,
+} from '../../../plugin/authorization/service';
+import { BREAKER_FAILURES, BREAKER_RETRY_MS } from '../../../plugin/lib/breaker';
+
+const SETTINGS = {
+  format: 'plain',
+  headers: {},
+  timeoutMs: 500,
+  cacheSeconds: 10,
+  refusedCacheSeconds: 5,
+  cacheSize: 3,
+} as const;
+const LONG = 1000;
+
+const question = (changes: Partial<Question> & { readonly user?: string } = {}): Question => ({
+  rule: 0,
+  url: 'http://opa/decision',
+  path: '/ws/bi/dashboards/7',
+  params: { id: '7' },
+  identity: { tenantId: 'acme', userId: changes.user ?? 'u1', roles: ['analyst'] },
+  ...changes,
+});
+
+type Respond = (url: string, body: string) => Promise<PostResponse>;
+const says =
+  (value: unknown, status = 200): Respond =>
+  () =>
+    Promise.resolve({ status, body: JSON.stringify(value) });
+const silent: Respond = () => Promise.reject(new NoResponseError('ECONNREFUSED'));
+
+function setup(changes: Partial<ConstructorParameters<typeof HttpAuthorizationService>[0]> = {}) {
+  const state = {
+    now: 0,
+    respond: says(true),
+    bodies: [] as unknown[],
+    outcomes: [] as string[],
+    failures: [] as string[],
+    breaker: [] as boolean[],
+  };
+  const service = new HttpAuthorizationService(
+    { ...SETTINGS, ...changes },
+    {
+      post(url, body) {
+        state.bodies.push(JSON.parse(body));
+        return state.respond(url, body);
+      },
+      monotonicMs: () => state.now,
+      onCall: (outcome) => state.outcomes.push(outcome),
+      onFailure: (_, reason) => state.failures.push(reason),
+      onBreaker: (open) => state.breaker.push(open),
+    },
+  );
+  const ask = (asked = question(), validSeconds = LONG) => service.ask(asked, 'r1', validSeconds);
+  const fails = (asked = question()) => expect(ask(asked)).rejects.toThrow(AuthorizationUnavailableError);
+  return { state, service, ask, fails };
+}
+
+const allowed = { isAllowed: true, access: undefined };
+const refused = { isAllowed: false };
+
+describe('a question', () => {
+  const members = {
+    tenant: 'acme',
+    user: 'u1',
+    roles: ['analyst'],
+    path: '/ws/bi/dashboards/7',
+    parameters: { id: '7' },
+    request_id: 'r1',
+  };
+
+  it('says whom and what it is about', async () => {
+    const { state, ask } = setup();
+    expect(await ask()).toEqual(allowed);
+    expect(state.bodies).toEqual([members]);
+  });
+
+  it('is the input of OPA where the configuration says so', async () => {
+    const { state, ask } = setup({ format: 'opa' });
+    state.respond = says({ result: { allow: true, access: 'read' } });
+    expect(await ask()).toEqual({ isAllowed: true, access: 'read' });
+    expect(state.bodies).toEqual([{ input: members }]);
+  });
+
+  it('shares the call of an equal one that is under way, and the call’s failure', async () => {
+    const { state, ask, fails } = setup({ cacheSeconds: 0 });
+    await Promise.all([ask(), ask(), ask(question({ user: 'u2' })), ask()]);
+    expect(state.bodies).toHaveLength(2);
+    state.respond = silent;
+    await Promise.all([fails(), fails()]);
+    expect(state.bodies).toHaveLength(3);
+    state.respond = says(true);
+    await ask();
+    expect(state.bodies).toHaveLength(4);
+  });
+
+  it.each<[string, Partial<Question>]>([
+    ['another url', { url: 'http://opa/other' }],
+    ['another path', { path: '/ws/bi/dashboards/8' }],
+    ['other parameters', { params: { board: '7' } }],
+    ['another tenant', { identity: { tenantId: 'b', userId: 'u1', roles: ['analyst'] } }],
+    ['another user', { identity: { tenantId: 'acme', userId: 'u2', roles: ['analyst'] } }],
+    ['other roles', { identity: { tenantId: 'acme', userId: 'u1', roles: [] } }],
+    [
+      'names that only run together alike',
+      { identity: { tenantId: 'acme","user":"u1', userId: '', roles: ['analyst'] } },
+    ],
+  ])('is another one with %s', async (_, changes) => {
+    const { service, ask } = setup();
+    await ask();
+    expect(service.known(question())).toEqual(allowed);
+    expect(service.known(question(changes))).toBeUndefined();
+  });
+});
+
+describe('an answer', () => {
+  it('is remembered for its time, one that refuses for its own', async () => {
+    const { state, service, ask } = setup();
+    await ask();
+    state.respond = says(false);
+    await ask(question({ user: 'u2' }));
+    state.now = 4999;
+    expect(service.known(question({ user: 'u2' }))).toEqual(refused);
+    state.now = 5000;
+    expect(service.known(question({ user: 'u2' }))).toBeUndefined();
+    state.now = 9999;
+    expect(service.known(question())).toEqual(allowed);
+    state.now = 10_000;
+    expect(service.known(question())).toBeUndefined();
+  });
+
+  it('is not remembered longer than its token is good', async () => {
+    const { state, service, ask } = setup();
+    await ask(question(), 2);
+    state.now = 1999;
+    expect(service.known(question())).toEqual(allowed);
+    state.now = 2000;
+    expect(service.known(question())).toBeUndefined();
+    await ask(question(), -1);
+    expect(service.known(question())).toBeUndefined();
+  });
+
+  it('that refuses displaces none that allows, and replaces its own', async () => {
+    const { state, service, ask } = setup();
+    await ask();
+    state.respond = says(false);
+    for (const user of ['a', 'b', 'c', 'd', 'e']) await ask(question({ user }));
+    expect(service.known(question())).toEqual(allowed);
+    expect(service.known(question({ user: 'e' }))).toEqual(refused);
+    expect(service.known(question({ user: 'a' }))).toBeUndefined();
+    await ask();
+    expect(service.known(question())).toEqual(refused);
+  });
+
+  it.each([{ cacheSeconds: 0, refusedCacheSeconds: 0 }, { cacheSize: 0 }])(
+    'is not remembered with %j',
+    async (settings) => {
+      const { service, ask } = setup(settings);
+      await ask();
+      expect(service.known(question())).toBeUndefined();
+    },
+  );
+
+  it('that is none is not remembered', async () => {
+    const { state, service, ask, fails } = setup();
+    for (const respond of [says({}), says(true, 500), silent]) {
+      state.respond = respond;
+      await fails();
+      expect(service.known(question())).toBeUndefined();
+    }
+    state.respond = says(true);
+    expect(await ask()).toEqual(allowed);
+    expect(state.outcomes).toEqual(['failed', 'failed', 'failed', 'allowed']);
+    expect(state.failures).toEqual(['a body without a decision', 'status 500', 'ECONNREFUSED']);
+  });
+});
+
+describe('a service that does not respond', () => {
+  it('is not asked any more after some failures, then by one upgrade a while, and fully once it responds', async () => {
+    const { state, service, ask, fails } = setup({ cacheSeconds: 0 });
+    state.respond = silent;
+    for (let index = 0; index < BREAKER_FAILURES + 10; index += 1) await fails();
+    expect(state.bodies).toHaveLength(BREAKER_FAILURES);
+    expect(service.isShut(question())).toBe(true);
+    state.now += BREAKER_RETRY_MS;
+    expect(service.isShut(question())).toBe(false);
+    for (let index = 0; index < 5; index += 1) await fails();
+    expect(state.bodies).toHaveLength(BREAKER_FAILURES + 1);
+    state.now += BREAKER_RETRY_MS;
+    state.respond = says(true);
+    for (let index = 0; index < 3; index += 1) expect(await ask()).toEqual(allowed);
+    expect(state.breaker).toEqual([true, false]);
+  });
+
+  it.each([429, 502, 503, 504])('is one that answers %i', async (status) => {
+    const { state, service, fails } = setup();
+    state.respond = says(true, status);
+    for (let index = 0; index < BREAKER_FAILURES; index += 1) await fails();
+    expect(service.isShut(question())).toBe(true);
+  });
+
+  it('does not keep another one from being asked', async () => {
+    const { state, service, ask, fails } = setup();
+    state.respond = silent;
+    for (let index = 0; index < BREAKER_FAILURES; index += 1) await fails();
+    state.respond = says(true);
+    expect(service.isShut(question({ url: 'http://opa/else' }))).toBe(true);
+    expect(await ask(question({ url: 'http://opa:81/decision' }))).toEqual(allowed);
+  });
+
+  it('is none whose policy stumbles over some users: the others are answered', async () => {
+    const { state, service, fails } = setup();
+    for (const respond of [says(true, 500), says({}), says('x', 404), says(true, 500), says({})]) {
+      state.respond = respond;
+      await fails();
+    }
+    expect(service.isShut(question())).toBe(false);
+  });
+});
