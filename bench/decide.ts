@@ -9,6 +9,7 @@ import type { RoutedUpgrade } from '../plugin/request/request';
 import { memoryStore } from '../plugin/store/memory-store';
 import { clockUs } from './clock';
 import { ALGORITHMS, issuer, type Algorithm } from './decide/issuer';
+import { TEN_RULES } from './decide/ten-rules';
 import { thisMachine } from './machine';
 import type { Figures } from './median';
 import { count } from './options';
@@ -28,15 +29,17 @@ const USERS = 500;
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  readonly only: string;
 }
 
 void main();
 
 async function main(): Promise<void> {
-  const { rounds, seconds } = new Command('bench:decide')
+  const { rounds, seconds, only } = new Command('bench:decide')
     .description("The gatekeeper's decision alone, in this process, by the algorithm of token and assertion.")
     .option('--rounds <count>', 'rounds, of which the medians count', count, 3)
     .option('--seconds <count>', 'measured seconds a trial', count, 1)
+    .option('--only <text>', 'only those whose name this regular expression finds', '')
     .parse()
     .opts<Options>();
   const machine = thisMachine();
@@ -46,10 +49,12 @@ async function main(): Promise<void> {
     ...(['ES256', 'EdDSA'] as const).map((assertion) => ({
       ...{ token: 'HS256' as const, assertion, tokenCacheSize: USERS },
     })),
-  ].map((kind) => ({
-    name: `token ${kind.token}, ${kind.tokenCacheSize > 0 ? 'known' : 'new'}; assertion ${kind.assertion}`,
-    run: () => trial(kind, seconds),
-  }));
+    ...Object.keys(TEN_RULES).map((rules) => ({
+      ...{ token: 'HS256' as const, assertion: 'HS256' as const, tokenCacheSize: USERS, rules },
+    })),
+  ]
+    .map((kind: Kind) => ({ name: nameOf(kind), run: () => trial(kind, seconds) }))
+    .filter(({ name }) => new RegExp(only).test(name));
   const results = await runRounds(rounds, contestants, (round, who, figures) => {
     progress(`decide, round ${round}, ${who}: ${brief(COLUMNS, figures)}`);
   });
@@ -60,6 +65,13 @@ interface Kind {
   readonly token: Algorithm;
   readonly assertion: Exclude<Algorithm, 'RS256'>;
   readonly tokenCacheSize: number;
+  /** Those of {@link TEN_RULES}; without rules by default. */
+  readonly rules?: string;
+}
+
+function nameOf({ token, tokenCacheSize, assertion, rules }: Kind): string {
+  const known = tokenCacheSize > 0 ? 'known' : 'new';
+  return `token ${token}, ${known}; assertion ${assertion}${rules === undefined ? '' : `; ten rules, ${rules}`}`;
 }
 
 async function trial(kind: Kind, seconds: number): Promise<Figures> {
@@ -91,7 +103,7 @@ async function during(seconds: number, atOnce: number, work: () => Promise<void>
 }
 
 /** Decides the upgrade of one user after the other. */
-async function decider({ token, assertion, tokenCacheSize }: Kind): Promise<() => Promise<void>> {
+async function decider({ token, assertion, tokenCacheSize, rules = '' }: Kind): Promise<() => Promise<void>> {
   const { config: issuing, tokens } = await issuer(token, USERS);
   const { privateKey = null } = await issuer(assertion, 0);
   const { config, keys } = await parseConfig(
@@ -99,6 +111,7 @@ async function decider({ token, assertion, tokenCacheSize }: Kind): Promise<() =
       ...issuing,
       ...(assertion === 'HS256' ? {} : { assertion_secret: null, assertion_private_key: privateKey }),
       token_cache_size: tokenCacheSize,
+      ...TEN_RULES[rules],
     }),
   );
   const store = memoryStore(() => Date.now() * 1000);

@@ -62,11 +62,17 @@ export function judge(
   const segments = pathSegments(path) ?? [];
   // An escape hides no literal: a route may take for a parameter what is one here.
   const spelt = path.includes('%') ? segments.map(unescaped) : segments;
-  let refusal: Judgement | undefined;
-  for (const [index, rule] of rules.entries()) {
-    const fitting = fittingPath(rule, spelt);
-    if (fitting === undefined) continue;
-    const params = paramsOf(fitting.template, segments);
+  let refusedBy: RuleField | undefined;
+  let refusing = 0;
+  let read: RulePath | undefined;
+  let params: PathParams | 'malformed' | 'nowhere' = 'nowhere';
+  for (let index = 0; index < rules.length; index += 1) {
+    const rule = rules[index];
+    const fitting = rule && fittingPath(rule, spelt);
+    if (rule === undefined || fitting === undefined) continue;
+    // Rules for one path have the same parameters, which are unescaped once.
+    if (read?.text !== fitting.text) params = paramsOf(fitting.template, segments);
+    read = fitting;
     let found = look(rule, params, bearer);
     const { url } = rule;
     const asked = isAccess(found) ? url : undefined;
@@ -78,10 +84,12 @@ export function judge(
     }
     onStep?.({ rule: index, path: fitting.text, lacks: isAccess(found) ? undefined : found, asked });
     if (isAccess(found)) return GRANTS[found];
-    refusal = { isGranted: false, by: `authorization[${index}].${found}` };
-    if (rule.otherwise === 'refuse') return refusal;
+    refusedBy = found;
+    refusing = index;
+    if (rule.otherwise === 'refuse') break;
   }
-  return refusal ?? (otherwise === 'allow' ? ALLOWED : DENIED);
+  if (refusedBy !== undefined) return { isGranted: false, by: `authorization[${refusing}].${refusedBy}` };
+  return otherwise === 'allow' ? ALLOWED : DENIED;
 }
 
 function fittingPath({ paths }: AuthorizationRule, segments: readonly string[]): RulePath | undefined {

@@ -15,8 +15,8 @@ export interface JudgedUpgrade {
   readonly service: AuthorizationService | undefined;
   readonly path: string;
   readonly token: VerifiedToken;
-  /** Told the field that refuses. */
-  readonly onRefused: (field: string) => void;
+  /** Gets the field that refuses. */
+  readonly told: { rule?: string };
 }
 
 /** The upgrade is let in, with an access where rules decided one. */
@@ -78,14 +78,14 @@ async function answerTo(
   }
 }
 
-function granted({ onRefused }: JudgedUpgrade, judgement: Judgement): Granted {
+function granted({ told }: JudgedUpgrade, judgement: Judgement): Granted {
   if (judgement.isGranted) return judgement;
-  onRefused(judgement.by);
+  told.rule = judgement.by;
   throw new Refusal('not_authorized', 'The token may not open this path');
 }
 
-function unavailable({ onRefused }: JudgedUpgrade, { rule }: Question): Refusal {
-  onRefused(`authorization[${rule}].url`);
+function unavailable({ told }: JudgedUpgrade, { rule }: Question): Refusal {
+  told.rule = `authorization[${rule}].url`;
   const message = 'Whether the token may open this path cannot be checked, try again later';
   return new Refusal('authorization_unavailable', message, { 'Retry-After': String(RETRY_AFTER_SECONDS) });
 }

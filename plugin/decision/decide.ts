@@ -10,7 +10,7 @@ import { consumerHeaders } from '../consumer/headers';
 import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
 import type { AuthorizationService } from '../authorization/service';
-import { judgeByAsking, judgeKnown, type JudgedUpgrade } from './authorized';
+import { judgeByAsking, judgeKnown } from './authorized';
 import { checkOrigin } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal } from '../request/refusal';
@@ -152,7 +152,9 @@ async function admit(
   }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
-  const judged = judgedUpgrade(request, config, context, token, told);
+  const { authorization } = config;
+  const { authorizationService: service } = context;
+  const judged = { authorization, service, path: request.upstreamPath, token, told };
   const known = judgeKnown(judged);
   const username = config.consumer && usernameOf(config.consumer, token);
   const query = queryOf(request, config, token, !isUpgrade);
@@ -199,21 +201,6 @@ function asksForReason(request: UpgradeRequest, { tokenLocations }: GatekeeperCo
 
 function notAnUpgrade(): Refusal {
   return new Refusal('not_an_upgrade', 'This is a WebSocket endpoint', { Upgrade: 'websocket' });
-}
-
-function judgedUpgrade(
-  { upstreamPath: path }: RoutedUpgrade,
-  { authorization }: GatekeeperConfig,
-  { authorizationService: service }: DecisionContext,
-  token: VerifiedToken,
-  told: Told,
-): JudgedUpgrade {
-  return {
-    ...{ authorization, service, path, token },
-    onRefused(field) {
-      told.rule = field;
-    },
-  };
 }
 
 function clientOf(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
@@ -7,6 +7,8 @@ import { addressOf, IMAGES, newNetwork, runtime, signal } from './containers';
 import {
   bridgeUpgrades,
   KONG_LOG_FILE,
+  OPA_PATH,
+  OPA_STAND_IN,
   requireNoSecrets,
   ROOT,
   SECRETS,
@@ -49,6 +51,7 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     .withExposedPorts(9090)
     .withWaitStrategy(Wait.forLogMessage('"listening"'))
     .start();
+  const opa = plan.authorizationService ? await inNetwork(opaContainer(plan), 'opa').start() : undefined;
   const kong = await inNetwork(kongContainer(plan)).start();
   const address = (container: StartedTestContainer, port: number) =>
     addressOf(container, network.getName(), port);
@@ -73,6 +76,7 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     gateway: 'kong',
     url: `ws://${kongAddress}`,
     redis,
+    authorizationUrl: opa && `http://opa:${OPA_PORT}${OPA_PATH}`,
     pluginServer: control,
     reload: async () => {
       const { exitCode, output } = await kong.exec(['kong', 'reload']);
@@ -83,8 +87,8 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
-      for (const container of [kong, bridge, pluginServer, redisContainer])
-        await container.stop({ timeout: 0 });
+      for (const container of [kong, bridge, pluginServer, opa, redisContainer])
+        await container?.stop({ timeout: 0 });
       await network.stop();
       rmSync(plan.folder, { recursive: true, force: true });
       requireNoSecrets(logs);
@@ -105,6 +109,16 @@ function nodeContainer(plan: StackPlan): GenericContainer {
     { source: join(ROOT, 'package.json'), target: `${APP}/package.json`, mode: 'ro' },
     { source: plan.folder, target: SHARED, mode: 'rw' },
   ]);
+}
+
+const OPA_PORT = 8181;
+
+function opaContainer(plan: StackPlan): GenericContainer {
+  copyFileSync(OPA_STAND_IN, join(plan.folder, 'opa-stand-in.cjs'));
+  return nodeContainer(plan)
+    .withEnvironment({ HOST: '0.0.0.0', PORT: String(OPA_PORT), OPA_KEY: SECRETS.OPA_KEY })
+    .withCommand(['node', `${SHARED}/opa-stand-in.cjs`])
+    .withWaitStrategy(Wait.forLogMessage('"listening"'));
 }
 
 function pluginServerContainer(plan: StackPlan): GenericContainer {

@@ -8,6 +8,7 @@ export const ROOT = join(__dirname, '../..');
 export const SECRETS = {
   JWT_SECRET: 'end-to-end token secret, at least 32 bytes',
   ASSERTION_SECRET: 'end-to-end assertion secret, over 32 bytes',
+  OPA_KEY: 'end-to-end key of the policies',
 };
 
 /** The plugin server's process or container, to be hurt. */
@@ -29,6 +30,8 @@ export interface Stack {
   /** ws://… of the gateway. */
   readonly url: string;
   readonly redis: Redis;
+  /** http://… of the authorization service, as the plugin server reaches it; undefined where there is none. */
+  readonly authorizationUrl: string | undefined;
   readonly pluginServer: PluginServerControl;
   /** Makes the gateway read its configuration again, as `kong reload` does. */
   reload(): Promise<void>;
@@ -56,6 +59,8 @@ export interface KongLogEntry {
 export interface StackOptions {
   /** Default: ours. */
   readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
+  /** Whether there is an authorization service; not, by default. */
+  readonly authorizationService?: boolean;
   /** A folder of examples/ whose kong.yml and routes.json hold in place of the repository's. */
   readonly example?: string;
   /** Changes to the plugin's configuration in kong.yml. */
@@ -92,6 +97,10 @@ export interface Detour {
 /** Where a log plugin of Kong's writes, in the stack's folder. */
 export const KONG_LOG_FILE = 'kong-log.jsonl';
 
+/** Where a stand-in of the Open Policy Agent is started from, and where it answers. */
+export const OPA_STAND_IN = join(ROOT, 'test/fixtures/opa-stand-in.cjs');
+export const OPA_PATH = '/v1/data/ws/decision';
+
 /** What both kinds of stack are made from. */
 export interface StackPlan {
   /** A folder for this stack alone: socket, plugin info, configuration. Reachable by any user. */
@@ -101,6 +110,7 @@ export interface StackPlan {
   readonly routesFile: string | undefined;
   readonly bridgeEnv: Readonly<Record<string, string>>;
   readonly stockServer: boolean;
+  readonly authorizationService: boolean;
   readonly pluginServerTimeoutMs: number;
 }
 

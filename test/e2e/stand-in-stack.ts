@@ -8,6 +8,8 @@ import { startGateway } from '../../kong-stand-in/gateway';
 import { startRedis } from '../fakes/redis-server';
 import {
   bridgeUpgrades,
+  OPA_PATH,
+  OPA_STAND_IN,
   requireNoSecrets,
   ROOT,
   SECRETS,
@@ -99,6 +101,11 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
     logs,
   );
   const listening = JSON.parse(await bridge.start()) as { port: number; adminPort: number };
+  const opaEnv = { HOST: '127.0.0.1', PORT: '0', OPA_KEY: SECRETS.OPA_KEY };
+  const opa = plan.authorizationService
+    ? new Program([OPA_STAND_IN], opaEnv, '"listening"', logs)
+    : undefined;
+  const opaPort = opa && (JSON.parse(await opa.start()) as { port: number }).port;
   const gateway = await startGateway({
     configFile: plan.configFile,
     port: 0,
@@ -133,6 +140,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
     gateway: 'stand-in',
     url: `ws://127.0.0.1:${gateway.port}`,
     redis,
+    authorizationUrl: opaPort === undefined ? undefined : `http://127.0.0.1:${opaPort}${OPA_PATH}`,
     pluginServer: control,
     reload: () => gateway.reload(),
     bridgeUpgrades: () => bridgeUpgrades(`http://127.0.0.1:${listening.adminPort}`),
@@ -141,6 +149,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
     async stop() {
       redis.disconnect();
       await gateway.close();
+      await opa?.end('SIGKILL');
       await Promise.all([pluginServer.end('SIGKILL'), bridge.end('SIGKILL'), redisServer.stop()]);
       rmSync(plan.folder, { recursive: true, force: true });
       requireNoSecrets(logs);

@@ -19,6 +19,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     routesFile: copiedRoutes(options, folder),
     bridgeEnv: options.bridgeEnv ?? {},
     stockServer: options.pluginServer === 'kong-js-pluginserver',
+    authorizationService: options.authorizationService ?? false,
     pluginServerTimeoutMs: options.pluginServerTimeoutMs ?? 60_000,
   };
   const stack = await (onKong ? startKongStack(plan) : startStandInStack(plan));
