@@ -10,12 +10,13 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY client/package.json client/
+COPY service/package.json service/
 COPY kong-stand-in/package.json kong-stand-in/
 RUN npm ci --ignore-scripts
 COPY . .
 # npm prune leaves the folders of scopes behind.
 RUN npm run build && npm run build:client && rm -rf dist/dev dist/kong-stand-in \
-  && npm prune --omit=dev --ignore-scripts && rm -f node_modules/kong-stand-in && find node_modules -type d -empty -delete
+  && npm prune --omit=dev --ignore-scripts && rm -f node_modules/kong-stand-in node_modules/ws-bridge-service && find node_modules -type d -empty -delete
 
 FROM ${NODE_IMAGE} AS runtime
 ENV NODE_ENV=production

@@ -107,6 +107,10 @@ export const ARROWS = {
 
   'client/src': ['protocol'],
 
+  'service/src/redis': ['protocol'],
+  'service/src/publications': ['service/src/redis'],
+  'service/src': ['service/src/publications', 'service/src/redis', 'protocol'],
+
   'kong-stand-in/lib': [],
   'kong-stand-in/declarative': [],
   'kong-stand-in/http': ['kong-stand-in/declarative', 'kong-stand-in/lib'],
@@ -135,6 +139,7 @@ export function zones(root) {
     'plugin',
     'sidecar',
     'client',
+    'service',
     'kong-stand-in',
     'dev',
     'bench',

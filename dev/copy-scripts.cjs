@@ -4,6 +4,7 @@ const { dirname, join } = require('node:path');
 
 const root = dirname(require.resolve('../package.json'));
 
-for (const folder of ['plugin', 'sidecar'])
+for (const folder of ['plugin', 'sidecar', 'service'])
   for (const name of readdirSync(join(root, folder), { recursive: true }))
-    if (name.endsWith('.lua')) copyFileSync(join(root, folder, name), join(root, 'dist', folder, name));
+    if (name.endsWith('.lua') && !name.startsWith('dist'))
+      copyFileSync(join(root, folder, name), join(root, 'dist', folder, name));

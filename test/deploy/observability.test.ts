@@ -277,7 +277,7 @@ describe('docs/metrics.md', () => {
     expect(documented.size).toBe(rows.length);
   });
 
-  const documents = ['.', 'docs', 'docs/adr', 'client'].flatMap((folder) =>
+  const documents = ['.', 'docs', 'docs/adr', 'client', 'service'].flatMap((folder) =>
     readdirSync(join(root, folder))
       .filter((name) => name.endsWith('.md'))
       .map((name) => join(folder, name)),

@@ -26,27 +26,32 @@ let project: string;
 let files: readonly PackedFile[];
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
 const client = JSON.parse(readFileSync(join(ROOT, 'client/package.json'), 'utf8')) as Manifest;
+const service = JSON.parse(readFileSync(join(ROOT, 'service/package.json'), 'utf8')) as Manifest;
 const installed = (name: string): string => join(project, 'node_modules', name);
 
-// An empty project with both packages as npm would unpack them, and what they depend on.
+// An empty project with the packages as npm would unpack them, and what they depend on.
 beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), 'packages-'));
   mkdirSync(join(project, 'node_modules'));
-  const source = join(project, 'client');
-  mkdirSync(source);
-  for (const name of ['package.json', 'README.md', 'LICENSE'])
-    cpSync(join(ROOT, 'client', name), join(source, name));
-  await run('node', ['client/build.mjs', '--outdir', join(source, 'dist')], { cwd: ROOT });
-  await install('ws-bridge-client', source);
+  for (const workspace of ['client', 'service']) await installWorkspace(workspace);
   files = await install('kong-ws-bridge', ROOT);
   const others = readdirSync(join(ROOT, 'node_modules')).filter(
-    (name) => !/^(\.|ws-bridge-client$)/.test(name),
+    (name) => !/^(\.|ws-bridge-(client|service)$)/.test(name),
   );
   for (const name of others) symlinkSync(join(ROOT, 'node_modules', name), installed(name));
 }, 120_000);
 afterAll(() => {
   rmSync(project, { recursive: true });
 });
+
+async function installWorkspace(workspace: string): Promise<void> {
+  const source = join(project, workspace);
+  mkdirSync(source);
+  for (const name of ['package.json', 'README.md', 'LICENSE'])
+    cpSync(join(ROOT, workspace, name), join(source, name));
+  await run('node', [`${workspace}/build.mjs`, '--outdir', join(source, 'dist')], { cwd: ROOT });
+  await install(`ws-bridge-${workspace}`, source);
+}
 
 async function install(name: string, folder: string): Promise<readonly PackedFile[]> {
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', project];
@@ -96,7 +101,7 @@ describe('the package kong-ws-bridge', () => {
   });
 
   it('depends on the client of the same version, because they are released together', () => {
-    expect(manifest.version).toBe(client.version);
+    expect([client.version, service.version]).toEqual([manifest.version, manifest.version]);
     expect(manifest.dependencies['ws-bridge-client']).toBe(client.version);
   });
 
@@ -129,6 +134,7 @@ describe('the package kong-ws-bridge', () => {
 it.each([
   ['kong-ws-bridge', manifest, undefined],
   ['ws-bridge-client', client, 'client'],
+  ['ws-bridge-service', service, 'service'],
 ])('the package %s says where its source is, and where faults are told', (_, told, directory) => {
   const home = 'https://github.com/your-org/kong-ws-bridge';
   expect(told.repository).toEqual({
@@ -140,12 +146,15 @@ it.each([
 });
 
 describe('what the packages export', () => {
-  it.each(['kong-ws-bridge', 'ws-bridge-client'])('%s has nothing that publint finds', async (name) => {
-    const publint = join(ROOT, 'node_modules/publint/src/cli.js');
-    const args = [publint, installed(name), '--strict', '--pack', 'false'];
-    const { stdout } = await run(process.execPath, args, { env: { ...process.env, NO_COLOR: '1' } }).catch(
-      (cause: unknown) => cause as { stdout: string },
-    );
-    expect(stdout).toContain('All good!');
-  });
+  it.each(['kong-ws-bridge', 'ws-bridge-client', 'ws-bridge-service'])(
+    '%s has nothing that publint finds',
+    async (name) => {
+      const publint = join(ROOT, 'node_modules/publint/src/cli.js');
+      const args = [publint, installed(name), '--strict', '--pack', 'false'];
+      const { stdout } = await run(process.execPath, args, { env: { ...process.env, NO_COLOR: '1' } }).catch(
+        (cause: unknown) => cause as { stdout: string },
+      );
+      expect(stdout).toContain('All good!');
+    },
+  );
 });

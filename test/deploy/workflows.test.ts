@@ -89,7 +89,8 @@ describe('a release', () => {
   });
 
   it("tells npm where the README's relative links lead", () => {
-    expect(scriptOf(packages)).toContain('repository.directory=client --workspace ws-bridge-client');
+    for (const name of ['client', 'service'])
+      expect(scriptOf(packages)).toContain(`repository.directory=${name} --workspace ws-bridge-${name}`);
     // In place of the name that is to be replaced.
     for (const place of ['repository.url=git+$home.git', 'homepage=$home#readme', 'bugs.url=$home/issues'])
       expect(scriptOf(packages)).toContain(`"${place}"`);

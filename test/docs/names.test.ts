@@ -13,7 +13,7 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 /** What an operator reads, besides what is made from the schemas. */
 const TEXTS = [
-  ...['.', 'docs', 'docs/adr', 'client', 'examples/matih'].flatMap((folder) =>
+  ...['.', 'docs', 'docs/adr', 'client', 'service', 'examples/matih'].flatMap((folder) =>
     readdirSync(join(ROOT, folder))
       .filter((name) => name.endsWith('.md') && name !== 'configuration.md')
       .map((name) => join(folder, name)),

@@ -1,0 +1,24 @@
+import type { RedisClient } from './redis/client';
+
+/** How a service is connected. */
+export interface ServiceOptions {
+  /** To one server, to the master of sentinels, or to a cluster. It has no `keyPrefix` of its own. */
+  readonly redis: RedisClient;
+  /** Before every name in Redis, as BRIDGE_CHANNEL_PREFIX of the bridges has it. None by default. */
+  readonly prefix?: string;
+  /** How long a dashboard's state is kept when no other comes, in seconds. 86,400 by default. */
+  readonly stateTtlSeconds?: number;
+  /** Milliseconds since the epoch. `Date.now` by default. */
+  readonly now?: () => number;
+}
+
+export const DEFAULT_STATE_TTL_SECONDS = 86_400;
+
+/** @throws TypeError at a connection that would change names */
+export function checkOptions({ redis }: ServiceOptions): void {
+  const { keyPrefix } = redis.options;
+  if (keyPrefix !== undefined && keyPrefix !== '')
+    throw new TypeError(
+      'expected a connection without keyPrefix, which channels would not have: give prefix instead',
+    );
+}

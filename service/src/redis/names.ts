@@ -1,0 +1,35 @@
+import { escapeSegment } from '../../../protocol/channels';
+
+/** Every name that a service uses in Redis, with the prefix of its bridges before it (PROTOCOL.md §8). */
+export class ServiceNames {
+  readonly #prefix: string;
+
+  /** @param prefix as the bridges have it in BRIDGE_CHANNEL_PREFIX; empty for none */
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  get control(): string {
+    return this.of('ws:control');
+  }
+
+  blacklist(jti: string): string {
+    return this.of(`blacklist:${jti}`);
+  }
+
+  /** A dashboard's channel, or the key of its state. */
+  dashboard(kind: 'refresh' | 'state', tenant: string, id: string): string {
+    return this.of(`${escapeSegment(tenant)}:dashboard:${kind}:${escapeSegment(id)}`);
+  }
+
+  /** The channel of a user, or of all users of the tenant. */
+  notifications(tenant: string, user: string | undefined): string {
+    const everyone = `${escapeSegment(tenant)}:notifications`;
+    return this.of(user === undefined ? everyone : `${everyone}:${escapeSegment(user)}`);
+  }
+
+  /** Any other name. */
+  of(name: string): string {
+    return this.#prefix + name;
+  }
+}

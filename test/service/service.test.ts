@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis, type Cluster } from 'ioredis';
+import { connectService, escapeSegment, type Service } from '../../service/src/index';
+import { until } from '../fault/until';
+import { TOPOLOGIES, type Topology } from './fixture';
+
+const NOW_SECONDS = 1_700_000_000;
+
+describe.each(Object.entries(TOPOLOGIES))('a service on %s', (_, start) => {
+  let topology: Topology;
+  let service: Service;
+
+  beforeAll(async () => {
+    topology = await start();
+    service = connectService({ redis: topology.redis, now: () => NOW_SECONDS * 1000 });
+  }, 60_000);
+  afterAll(() => topology.stop());
+
+  it('publishes a frame where bridges hear it, and is told how many heard it', async () => {
+    expect(await service.publish('ai:stream:nobody', { type: 'token' })).toBe(0);
+    const heard = await topology.hear('ai:stream:s1');
+    expect(await service.publish('ai:stream:s1', { type: 'token', data: { token: 'a' } })).toBe(1);
+    await until(() => heard.length === 1);
+    expect(heard).toEqual(['{"type":"token","data":{"token":"a"}}']);
+  });
+
+  it('notifies a user or everyone of a tenant, whose ids spell no other name', async () => {
+    const everyone = await topology.hear('a%3Ab:notifications');
+    const ana = await topology.hear('a%3Ab:notifications:ana%21%20%2A');
+    await service.notify('a:b', {}, { text: 'all' });
+    await service.notify('a:b', { user: 'ana! *' }, { text: 'one' });
+    await until(() => everyone.length + ana.length === 2);
+    expect(everyone).toEqual(['{"type":"notification","data":{"text":"all"}}']);
+    expect(ana).toEqual(['{"type":"notification","data":{"text":"one"}}']);
+  });
+
+  it('keeps the state of a dashboard before anybody hears of it, and for a while', async () => {
+    const heard = await topology.hear('acme:dashboard:refresh:sales%2F1');
+    const key = 'acme:dashboard:state:sales%2F1';
+    expect(await service.dashboard('acme', 'sales/1').refresh({ orders: 7 })).toBe(1);
+    await until(() => heard.length === 1);
+    expect(heard).toEqual(['{"type":"refresh","data":{"orders":7}}']);
+    expect(await topology.redis.get(key)).toBe(heard[0]);
+    expect(await topology.redis.ttl(key)).toBeGreaterThan(86_000);
+  });
+
+  it('refreshes a dashboard in the order of the calls, and the state is the last one', async () => {
+    const heard = await topology.hear('acme:dashboard:refresh:d2');
+    const numbers = Array.from({ length: 50 }, (_value, number) => number);
+    await Promise.all(numbers.map((number) => service.dashboard('acme', 'd2').refresh(number)));
+    await until(() => heard.length === numbers.length);
+    expect(heard.map((text) => (JSON.parse(text) as { data: number }).data)).toEqual(numbers);
+    expect(await topology.redis.get('acme:dashboard:state:d2')).toBe(heard.at(-1));
+  });
+
+  it('revokes a token: the gatekeeper refuses it until its exp, and bridges close its sockets', async () => {
+    const heard = await topology.hear('ws:control');
+    await service.revoke({ jti: 't:1', exp: NOW_SECONDS + 900 });
+    await service.revoke({ tenant: 'acme', user: 'ana' });
+    await until(() => heard.length === 2);
+    expect(heard).toEqual([
+      '{"type":"revoke","jti":"t:1"}',
+      '{"type":"revoke","tenant":"acme","user":"ana"}',
+    ]);
+    const ttl = await topology.redis.ttl('blacklist:t:1');
+    expect(ttl).toBeGreaterThan(890);
+    expect(ttl).toBeLessThanOrEqual(900);
+  });
+
+  it('takes a token that has expired already, whose sockets may be open by another clock', async () => {
+    const heard = await topology.hear('ws:control');
+    await service.revoke({ jti: 'old', exp: NOW_SECONDS - 60 });
+    await until(() => heard.length === 1);
+    expect(heard).toEqual(['{"type":"revoke","jti":"old"}']);
+    await expect(service.revoke({ jti: 'odd', exp: Number.NaN })).rejects.toThrow('expected exp');
+    expect(await topology.redis.exists('blacklist:odd')).toBe(0);
+  });
+
+  it('has the prefix of its bridges before every name', async () => {
+    const staging = connectService({ redis: topology.redis, prefix: 'staging:' });
+    const channels = ['x', 'acme:notifications', 'acme:dashboard:refresh:d', 'ws:control'];
+    const heard = await Promise.all(channels.map((channel) => topology.hear(`staging:${channel}`)));
+    await staging.publish('x', {});
+    await staging.notify('acme', {}, {});
+    await staging.dashboard('acme', 'd').refresh({});
+    await staging.revoke({ jti: 't2', exp: Date.now() / 1000 + 60 });
+    await until(() => heard.every((texts) => texts.length === 1));
+    expect(heard.map((texts) => texts.length)).toEqual([1, 1, 1, 1]);
+    expect(await topology.redis.exists('staging:acme:dashboard:state:d')).toBe(1);
+    expect(await topology.redis.exists('staging:blacklist:t2')).toBe(1);
+  });
+});
+
+describe('a service', () => {
+  it('escapes as the bridge does', () => {
+    expect(escapeSegment("a:b/ü!'()*~")).toBe('a%3Ab%2F%C3%BC%21%27%28%29%2A~');
+  });
+
+  it('refuses a connection with a keyPrefix, which its channels would not have', () => {
+    const redis = new Redis({ keyPrefix: 'x:', lazyConnect: true });
+    expect(() => connectService({ redis })).toThrow(
+      new TypeError(
+        'expected a connection without keyPrefix, which channels would not have: give prefix instead',
+      ),
+    );
+  });
+
+  it('publishes no frame of a dashboard before the one that came first, however late a master answers', async () => {
+    const published: string[] = [];
+    const answers: (() => void)[] = [];
+    const redis = {
+      isCluster: true,
+      options: {},
+      set: () => new Promise<void>((resolve) => answers.push(resolve)),
+      spublish: (_channel: string, text: string) => Promise.resolve(published.push(text)),
+    } as unknown as Cluster;
+    const service = connectService({ redis });
+    const both = Promise.all([1, 2].map((state) => service.dashboard('acme', 'd').refresh(state)));
+    let settled = false;
+    void both.then(() => (settled = true));
+    await until(() => {
+      answers.pop()?.();
+      return settled;
+    });
+    expect(published).toEqual(['{"type":"refresh","data":1}', '{"type":"refresh","data":2}']);
+  });
+
+  it('tells who refreshes a dashboard what Redis refused, and goes on', async () => {
+    const topology = await TOPOLOGIES['one server']?.();
+    if (topology === undefined) throw new Error('no topology');
+    const { redis } = topology;
+    const user = ['on', '>secret', '~*', '&*', '+@all', '-publish'];
+    await redis.call('ACL', 'SETUSER', 'mute', ...user);
+    const mute = (redis as Redis).duplicate({ username: 'mute', password: 'secret' });
+    const dashboard = connectService({ redis: mute }).dashboard('acme', 'd');
+    await expect(dashboard.refresh(1)).rejects.toThrow(/NOPERM|EXECABORT/);
+    await redis.call('ACL', 'SETUSER', 'mute', '+publish');
+    expect(await dashboard.refresh(2)).toBe(0);
+    mute.disconnect();
+    await topology.stop();
+  });
+});
