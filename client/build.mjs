@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-// 7.3 KB: what an application's bundler takes from the default entry, minified and gzipped.
-const MAX_GZIP_BYTES = 7475;
+// 7.6 KB: what an application's bundler takes from the default entry, minified and gzipped.
+const MAX_GZIP_BYTES = 7782;
 
 const here = import.meta.dirname;
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: join(here, 'dist') } } });

@@ -23,6 +23,7 @@ import type { OthersAnswer } from './others-answers.ts';
 import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
+import { StoredPoint } from './stored-point.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
 
 /** How to ask. */
@@ -46,6 +47,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #current: Connection | undefined;
   #next: Connection | undefined;
   #cursor = new ResumeCursor();
+  readonly #stored: StoredPoint;
   #session: string | undefined;
   #closeInfo: CloseInfo = { code: 1000, reason: '' };
   /** Why there is no connection. */
@@ -61,6 +63,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     });
     this.#answers = new Answers(settings);
     this.#session = settings.session;
+    this.#stored = new StoredPoint(settings.storage, settings.url, settings.session);
     this.#history = new History(
       (object) => this.#answers.isEnd(object),
       (message, isReplayed) => {
@@ -271,7 +274,10 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   #connect(): Connection {
     const connection: Connection = new Connection(
       this.#settings,
-      () => [this.#cursor.fork(), this.#session],
+      () => {
+        this.#restore(connection);
+        return [this.#cursor.fork(), this.#session];
+      },
       {
         opened: (ready) => {
           this.#takeOver(connection, ready);
@@ -290,6 +296,19 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     return connection;
   }
 
+  /** The page before this one may have left a point. */
+  #restore({ token }: Connection): void {
+    const stored = this.#cursor.isNew && this.#stored.of(token);
+    if (!stored) return;
+    this.#session ??= stored.session;
+    if (!this.#settings.resume) this.#cursor.goOn(stored);
+  }
+
+  #store(): void {
+    const { told } = this.#cursor;
+    if (told) this.#stored.write(told, this.#session);
+  }
+
   #takeOver(connection: Connection, ready: ReadyFrame['data']): void {
     const { clock, random, renewBeforeMs } = this.#settings;
     this.#current?.drop();
@@ -297,6 +316,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#next = undefined;
     this.#cursor = connection.cursor;
     this.#session = ready.session;
+    this.#store();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
     this.#answers.listen();
     this.#flush(true);
@@ -342,6 +362,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (kind === 'past' || kind === 'last') this.#history.take(message);
     if (kind === 'last' || kind === 'new') this.#history.end();
     if (kind === 'new' || kind === 'state') this.#tell(message, false);
+    this.#store();
   }
 
   #tell({ data, object }: Message, replayed: boolean): void {
@@ -366,6 +387,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#history.end();
     this.#emitter.emit('gap', gap);
     this.#answers.interrupt(new BridgeClientError('GAP', gap.reason));
+    this.#store();
   }
 
   #refused(error: BridgeErrorFrame['data']): void {

@@ -8,6 +8,7 @@ export type { ClientEvents, CloseInfo, FrameInfo, StateInfo } from './events.ts'
 export type { ClientOptions } from './options.ts';
 export type { AnyFrame, AnyObject } from './parse-frame.ts';
 export type { ConnectionState } from './state.ts';
+export type { PointStorage } from './stored-point.ts';
 export type { Surroundings } from './surroundings.ts';
 export type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
 export type {

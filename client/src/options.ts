@@ -2,6 +2,7 @@ import type { TokenFrame } from '../../protocol/frames.ts';
 import { monotonicNow, SYSTEM_CLOCK, type Clock } from './clock.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 import type { Fetch } from './asked-refusal.ts';
+import type { PointStorage } from './stored-point.ts';
 import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
 import { described } from './token.ts';
 import type { WebSocketConstructor } from './web-socket.ts';
@@ -37,6 +38,15 @@ export interface ClientOptions {
    * @default only what is published from now on
    */
   readonly resume?: 'oldest';
+  /**
+   * Keeps the session and the resume point of the route over a reload: pass `sessionStorage`. The first connection goes on
+   * behind the last frame that the page was told before. With `resume: 'oldest'` only the session is taken from it.
+   *
+   * What it keeps belongs to the token's `sub` and `tenant_id`, and to `session` where that is given. One that is full,
+   * forbidden or broken harms nothing.
+   * @default nothing is kept
+   */
+  readonly storage?: PointStorage;
   /**
    * Gives the access token of each connection. Return a fresh one: the client asks again before the last one expires.
    *
@@ -183,7 +193,10 @@ export interface ClientOptions {
 }
 
 /** Options with nothing left open. */
-export type Settings = Required<Omit<ClientOptions, 'url' | 'path' | 'fetch' | 'session' | 'resume'>> & {
+export type Settings = Required<
+  Omit<ClientOptions, 'url' | 'path' | 'fetch' | 'session' | 'resume' | 'storage'>
+> & {
+  readonly storage: PointStorage | undefined;
   readonly resume: ClientOptions['resume'];
   readonly session: string | undefined;
   readonly fetch: Fetch | undefined;
@@ -232,6 +245,7 @@ export function settingsOf(options: ClientOptions): Settings {
     fetch: globals.fetch,
     session: undefined,
     resume: undefined,
+    storage: undefined,
     surroundings: surroundingsOf(globals),
     ...DEFAULTS,
     ...given,

@@ -1,3 +1,5 @@
+import { claimsOf } from './claims.ts';
+
 // A timer that rang a moment early would find the same token and a moment left, and open a connection for that.
 const SHORTEST_MS = 1_000;
 
@@ -15,17 +17,8 @@ export function renewalDelayMs(
   random: number,
   renewBeforeMs: number,
 ): number | undefined {
-  const delayMs = expirySeconds(token) * 1000 - renewBeforeMs * (1 + random / 2) - nowMs;
+  const { exp } = claimsOf(token);
+  if (typeof exp !== 'number') return undefined;
+  const delayMs = exp * 1000 - renewBeforeMs * (1 + random / 2) - nowMs;
   return delayMs > SHORTEST_MS ? delayMs : undefined;
-}
-
-/** Reads `exp`, else NaN, without verifying anything: whether the token is any good is the gateway's to say. */
-function expirySeconds(token: string): number {
-  try {
-    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
-    const { exp } = JSON.parse(atob(payload)) as { readonly exp?: unknown };
-    return typeof exp === 'number' ? exp : NaN;
-  } catch {
-    return NaN;
-  }
 }

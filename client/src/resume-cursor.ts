@@ -25,6 +25,11 @@ export class ResumeCursor {
     return this.#epoch && `${this.#epoch}.${this.#offset}`;
   }
 
+  /** The point behind all that the application was told; undefined as {@link point}. */
+  get told(): string | undefined {
+    return this.#epoch && `${this.#epoch}.${this.#offset + this.#ahead}`;
+  }
+
   /** Whether no connection has told where it begins. */
   get isNew(): boolean {
     return this.#epoch === undefined && !this.#isBroken;

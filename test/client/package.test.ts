@@ -38,11 +38,11 @@ afterAll(async () => {
 });
 
 describe('the published package', () => {
-  it('adds at most 7.3 KB to a bundle, minified and gzipped', () => {
+  it('adds at most 7.6 KB to a bundle, minified and gzipped', () => {
     const [, gzipBytes] = /(\d+) gzip/.exec(built) ?? [];
     process.stdout.write(built);
     expect(Number(gzipBytes)).toBeGreaterThan(1_000);
-    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_475);
+    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_782);
   });
 
   it('has no dependencies, and nothing but what was built, its licence and its README', async () => {
