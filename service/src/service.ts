@@ -1,5 +1,6 @@
 import type { ServiceOptions } from './options';
 import { checkOptions, DEFAULT_STATE_TTL_SECONDS } from './options';
+import { checkNames } from './publications/check-names';
 import { Dashboards, type Dashboard } from './publications/dashboard';
 import { Revocations, type RevokedToken, type RevokedUser } from './publications/revoke';
 import { ServiceNames } from './redis/names';
@@ -45,13 +46,19 @@ export class Service {
    * Publishes `{"type": "notification", "data": …}`.
    * @param to one user; nobody named is every user of the tenant
    * @returns how many bridges heard it; rejects when Redis does not confirm it
+   * @throws TypeError at a `user` that is there and is no text: everyone would get what is for one
    */
-  notify(tenant: string, to: { readonly user?: string }, data: unknown): Promise<number> {
+  async notify(tenant: string, to: { readonly user?: string }, data: unknown): Promise<number> {
+    checkNames(to, 'user');
     const text = JSON.stringify({ type: 'notification', data });
     return this.#publish(this.#names.notifications(tenant, to.user), text);
   }
 
-  /** Closes the sockets of a token, a user or a tenant, and blacklists a token. @returns how many bridges heard it */
+  /**
+   * Closes the sockets of a token, a user or a tenant, and blacklists a token.
+   * @returns how many bridges heard it
+   * @throws TypeError at a member that is there and is no text: it would be left out, and more than meant be revoked
+   */
   revoke(what: RevokedToken | RevokedUser): Promise<number> {
     return this.#revocations.revoke(what);
   }

@@ -53,6 +53,21 @@ describe.each(Object.entries(TOPOLOGIES))('a service on %s', (_, start) => {
     expect(await topology.redis.get('acme:dashboard:state:d2')).toBe(heard.at(-1));
   });
 
+  it.each([{ user: undefined }, { user: null }, { user: '' }, { usr: 'ana' }])(
+    'reaches no more people than were meant where %j was meant for one',
+    async (whom) => {
+      const everyone = await topology.hear('acme:notifications');
+      const control = await topology.hear('ws:control');
+      await expect(service.notify('acme', whom as object, { text: 'one' })).rejects.toThrow(TypeError);
+      await expect(service.revoke({ tenant: 'acme', ...(whom as object) })).rejects.toThrow(TypeError);
+      await service.notify('acme', {}, { text: 'all' });
+      await service.revoke({ tenant: 'acme', user: 'last' });
+      await until(() => everyone.length > 0 && control.length > 0);
+      expect(everyone).toEqual(['{"type":"notification","data":{"text":"all"}}']);
+      expect(control).toEqual(['{"type":"revoke","tenant":"acme","user":"last"}']);
+    },
+  );
+
   it('revokes a token: the gatekeeper refuses it until its exp, and bridges close its sockets', async () => {
     const heard = await topology.hear('ws:control');
     await service.revoke({ jti: 't:1', exp: NOW_SECONDS + 900 });

@@ -1,3 +1,4 @@
+import { checkNames } from './check-names';
 import type { RedisClient } from '../redis/client';
 import type { ServiceNames } from '../redis/names';
 import { publisher } from '../redis/publish';
@@ -34,8 +35,12 @@ export class Revocations {
 
   /** @returns how many bridges heard it; rejects when Redis does not confirm it */
   async revoke(what: RevokedToken | RevokedUser): Promise<number> {
-    if (!('jti' in what)) return this.#order({ type: 'revoke', ...what });
-    const { jti, exp } = what;
+    if (!('jti' in what)) {
+      checkNames({ ...what, tenant: what.tenant as unknown }, 'tenant', 'user', 'except', 'path');
+      return this.#order({ type: 'revoke', ...what });
+    }
+    const { jti, exp, ...others } = what;
+    checkNames({ ...others, jti }, 'jti');
     if (!Number.isFinite(exp)) throw new TypeError('expected exp of the token, in seconds since the epoch');
     const seconds = Math.max(1, Math.ceil(exp - this.#nowMs() / 1000));
     // First: who is cut asks the gatekeeper at once.

@@ -1,0 +1,10 @@
+/**
+ * Holds members that narrow whom a call is for. One that is there and is undefined would widen it, to a whole tenant.
+ * @throws TypeError
+ */
+export function checkNames(whom: object, ...names: readonly string[]): void {
+  for (const [name, value] of Object.entries(whom)) {
+    if (!names.includes(name)) throw new TypeError(`expected none but ${names.join(', ')}, not ${name}`);
+    if (typeof value !== 'string' || value === '') throw new TypeError(`expected ${name} to be a text`);
+  }
+}
