@@ -122,7 +122,8 @@ function accessBy(answer: Answer, most: Access): Access | RuleField {
 }
 
 function hasValue({ values }: ClaimCondition, params: PathParams, texts: readonly string[]): boolean {
-  return values.some((value) => fitsValue(value, params, texts));
+  for (const value of values) if (fitsValue(value, params, texts)) return true;
+  return false;
 }
 
 function unescaped(segment: string): string {

@@ -81,7 +81,7 @@ export function compileAuthorization(
 function compilePath(text: string, field: string): RulePath {
   const template = parsePathTemplate(text);
   const isOneSpelling = template?.every(
-    (segment) => !('literal' in segment) || !/^\.{1,2}$/.test(segment.literal),
+    (segment) => segment.literal === undefined || !/^\.{1,2}$/.test(segment.literal),
   );
   if (template === undefined || isOneSpelling !== true) {
     throw new ConfigError(

@@ -9,9 +9,9 @@ export interface ValueTemplate {
 }
 
 type Part =
-  | { readonly literal: string }
+  | { readonly literal: string; readonly param: undefined; readonly before: undefined }
   /** `before` is the character behind it, which its value may not have; undefined where its value is the rest. */
-  | { readonly param: string; readonly before: string | undefined };
+  | { readonly literal: undefined; readonly param: string; readonly before: string | undefined };
 
 const PIECES = /\{([A-Za-z][A-Za-z0-9_]*)\}|([^{}]+)/g;
 const WILDCARD = '*';
@@ -22,25 +22,29 @@ const WILDCARD = '*';
  * @returns undefined when it has braces or a `*` in any other place, or two parameters that nothing keeps apart
  */
 export function parseValueTemplate(text: string): ValueTemplate | undefined {
-  if (text === WILDCARD) return { text, parts: [{ literal: text }], isPrefix: false };
+  if (text === WILDCARD) return { text, parts: [literalPart(text)], isPrefix: false };
   const isPrefix = text.endsWith(WILDCARD);
   const body = isPrefix ? text.slice(0, -WILDCARD.length) : text;
   const pieces = [...body.matchAll(PIECES)];
   const isWhole = pieces.map(([piece]) => piece).join('') === body;
   if (body === '' || body.includes(WILDCARD) || !isWhole) return undefined;
   const parts = pieces.map(([, param, literal = ''], index): Part | undefined => {
-    if (param === undefined) return { literal };
+    if (param === undefined) return literalPart(literal);
     const isFollowed = isPrefix || pieces.slice(index + 1).some(([, later]) => later !== undefined);
-    if (!isFollowed) return { param, before: undefined };
+    if (!isFollowed) return { literal: undefined, param, before: undefined };
     const before = pieces[index + 1]?.[2]?.charAt(0);
-    return before === undefined ? undefined : { param, before };
+    return before === undefined ? undefined : { literal: undefined, param, before };
   });
   return parts.every((part) => part !== undefined) ? { text, parts, isPrefix } : undefined;
 }
 
+function literalPart(literal: string): Part {
+  return { literal, param: undefined, before: undefined };
+}
+
 /** The names of a template's parameters. */
 export function valueParams({ parts }: ValueTemplate): readonly string[] {
-  return parts.flatMap((part) => ('param' in part ? [part.param] : []));
+  return parts.flatMap((part) => (part.param === undefined ? [] : [part.param]));
 }
 
 /**
@@ -48,21 +52,18 @@ export function valueParams({ parts }: ValueTemplate): readonly string[] {
  * that could be taken for more than itself fits nothing.
  */
 export function fitsValue(template: ValueTemplate, params: PathParams, texts: readonly string[]): boolean {
-  const wanted = rendered(template, params);
-  if (wanted === undefined) return false;
-  return template.isPrefix ? texts.some((text) => text.startsWith(wanted)) : texts.includes(wanted);
+  for (const text of texts) if (fitsText(template, params, text)) return true;
+  return false;
 }
 
-function rendered({ parts }: ValueTemplate, params: PathParams): string | undefined {
-  let text = '';
-  for (const part of parts) {
-    if ('literal' in part) {
-      text += part.literal;
-      continue;
-    }
-    const value = params[part.param];
-    if (value === undefined || (part.before !== undefined && value.includes(part.before))) return undefined;
-    text += value;
+/** Compares in place: nothing is put together for a text that differs in its first letters. */
+function fitsText({ parts, isPrefix }: ValueTemplate, params: PathParams, text: string): boolean {
+  let at = 0;
+  for (const { literal, param, before } of parts) {
+    const wanted = literal ?? params[param];
+    if (wanted === undefined || (before !== undefined && wanted.includes(before))) return false;
+    if (!text.startsWith(wanted, at)) return false;
+    at += wanted.length;
   }
-  return text;
+  return isPrefix || at === text.length;
 }
