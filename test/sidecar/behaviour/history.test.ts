@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { makeOwnFolder } from '../../fakes/own-folder';
 import {
+  askUpgrade,
   connect,
   connectCounting,
   EMPTY,
   eventually,
+  headersFor,
   startBridge,
   type CountingClient,
   type TestBridge,
@@ -262,6 +264,39 @@ describe.each(TOPOLOGIES)('on %s, a channel with a history', (_topology, startTo
     expect(chat.point.split('.')[0]).not.toBe(chat.ready.epoch);
     await append('new');
     expect(await chat.next()).toBe('new');
+  });
+
+  it('never gives an entry that is no frame, nor what was before it', async () => {
+    const bridge = await open();
+    const chat = await come(bridge);
+    await append(...texts(1, 2));
+    await chat.client.cut();
+    await bridge.bridge.close();
+    const begun = chat.ready.epoch.slice(1).split('-')[0] ?? '';
+    await redis.xadd(KEY, `${begun}-3`, 'secret', 'no frame');
+    await append('four');
+    const back = await come(await open(), chat.point);
+    await append('five');
+    expect(await back.take(3)).toEqual([
+      { type: 'bridge.gap', data: { reason: 'expired', epoch: chat.ready.epoch, offset: 3 } },
+      'four',
+      'five',
+    ]);
+  });
+
+  it.each([
+    ['a stream of something else', () => redis.xadd(KEY, '*', 'secret', 'no frame')],
+    ['a string', () => redis.set(KEY, 'no frame')],
+  ])('is not made of %s: upgrades are refused, and the key stays as it was', async (_, fill) => {
+    await fill();
+    const { url } = await open();
+    const answer = await askUpgrade(`${url}/ws/ai/chat?session=s1&resume=oldest`, {
+      ...(await headersFor(ALICE)),
+      'Sec-WebSocket-Protocol': 'bridge.v1',
+    });
+    expect(answer.status).toBe(503);
+    expect(answer.body).not.toContain('no frame');
+    expect(await redis.ttl(KEY)).toBe(-1);
   });
 
   it('is kept for its time after the last frame', async () => {
