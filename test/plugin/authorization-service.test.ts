@@ -10,7 +10,10 @@ import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { rawConfig, signToken, upgradeHeaders } from './fixture';
 import { tellOf, type Told } from './kong-request';
 
-const TIMEOUT_MS = 200;
+/** No answer that comes is too late for it. */
+const TIMEOUT_MS = 10_000;
+/** Of those that do not come. */
+const SHORT_TIMEOUT_MS = 500;
 const PATH = '/ws/bi/dashboards/7';
 
 const lines: Record<string, unknown>[] = [];
@@ -204,7 +207,7 @@ describe('an authorization service is not asked', () => {
 
 describe('an authorization service that', () => {
   it.each(BAD_ANSWERS)('%s lets nobody in', async (_, respond) => {
-    const gatekeeper = gatekeeperWith();
+    const gatekeeper = gatekeeperWith({}, {}, { timeout: SHORT_TIMEOUT_MS });
     const token = await tokenWith();
     const [unavailable, failed] = [
       await counted(decisions, 'authorization_unavailable'),
@@ -248,7 +251,7 @@ describe('an authorization service that', () => {
   });
 
   it('flaps admits those that it allowed, and no other', async () => {
-    const gatekeeper = gatekeeperWith();
+    const gatekeeper = gatekeeperWith({}, {}, { timeout: SHORT_TIMEOUT_MS });
     const token = await tokenWith();
     const ways = BAD_ANSWERS.flatMap(([what, respond]) => [
       { what, respond, status: 503 },
@@ -263,7 +266,7 @@ describe('an authorization service that', () => {
   });
 
   it('answers for many at once in any way admits those that it allowed, and no other', async () => {
-    const gatekeeper = gatekeeperWith();
+    const gatekeeper = gatekeeperWith({}, {}, { timeout: SHORT_TIMEOUT_MS });
     const token = await tokenWith();
     const allowed = new Set<string>();
     service.respond = (response, arrived) => {

@@ -6,7 +6,7 @@ let server: AuthorizationServer;
 let poster: HttpPoster;
 beforeEach(async () => {
   server = await new AuthorizationServer().start();
-  poster = new HttpPoster({ Authorization: 'Bearer of the gatekeeper' }, 300);
+  poster = new HttpPoster({ Authorization: 'Bearer of the gatekeeper' }, 10_000);
 });
 afterEach(async () => {
   poster.close();
@@ -72,11 +72,14 @@ describe('a question over HTTP', () => {
 
   it('leaves no connection behind that has hung', async () => {
     server.respond = () => undefined;
+    const impatient = new HttpPoster({}, 100);
     await Promise.all(
       Array.from({ length: 5 }, () =>
-        expect(poster.post(server.url, '{}')).rejects.toThrow('no response in 300 ms'),
+        expect(impatient.post(server.url, '{}')).rejects.toThrow('no response in 100 ms'),
       ),
     );
+    await server.hasOpen(0);
+    impatient.close();
     server.respond = saying(true);
     expect(await poster.post(server.url, '{}')).toMatchObject({ status: 200 });
     await server.hasOpen(1);

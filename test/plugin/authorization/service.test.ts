@@ -196,6 +196,15 @@ describe('a service that does not respond', () => {
     expect(state.breaker).toEqual([true, false]);
   });
 
+  it('is asked by one of many that come at once after that while', async () => {
+    const { state, fails } = setup({ cacheSeconds: 0 });
+    state.respond = silent;
+    for (let index = 0; index < BREAKER_FAILURES; index += 1) await fails();
+    state.now += BREAKER_RETRY_MS;
+    await Promise.all(Array.from({ length: 10 }, (_, user) => fails(question({ user: `u${user}` }))));
+    expect(state.bodies).toHaveLength(BREAKER_FAILURES + 1);
+  });
+
   it.each([429, 502, 503, 504])('is one that answers %i', async (status) => {
     const { state, service, fails } = setup();
     state.respond = says(true, status);
@@ -210,6 +219,30 @@ describe('a service that does not respond', () => {
     state.respond = says(true);
     expect(service.isShut(question({ url: 'http://opa/else' }))).toBe(true);
     expect(await ask(question({ url: 'http://opa:81/decision' }))).toEqual(allowed);
+  });
+
+  it.each([
+    ['answers 500', says(true, 500)],
+    ['answers 401', says(true, 401)],
+    ['says nothing', says({})],
+    ['says too much', () => Promise.reject(new Error('a body of more than 65536 bytes'))],
+  ])('is none that %s, however often', async (_, respond) => {
+    const { state, service, fails } = setup();
+    state.respond = respond;
+    for (let index = 0; index < 2 * BREAKER_FAILURES; index += 1) await fails();
+    expect(service.isShut(question())).toBe(false);
+    expect(state.bodies).toHaveLength(2 * BREAKER_FAILURES);
+  });
+
+  it('is not one that did not respond now and then: a body too large is a response as well', async () => {
+    const { state, service, fails } = setup();
+    for (let index = 0; index < 2 * BREAKER_FAILURES; index += 1) {
+      state.respond = silent;
+      await fails();
+      state.respond = () => Promise.reject(new Error('a body of more than 65536 bytes'));
+      await fails();
+    }
+    expect(service.isShut(question())).toBe(false);
   });
 
   it('is none whose policy stumbles over some users: the others are answered', async () => {
