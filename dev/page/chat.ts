@@ -1,10 +1,15 @@
-import type { AnyFrame } from 'ws-bridge-client';
+import type { DataFrame } from 'ws-bridge-client';
 import { find } from './elements';
+import { showOthersAnswers } from './others-answers';
 import type { Pane } from './pane';
 import { Turn } from './turn';
 
-/** Asks questions and shows each answer as its tokens arrive, also several at once. */
-export function showChat<Frame extends AnyFrame>({ section, client }: Pane<Frame>): void {
+/**
+ * Asks questions and shows each answer as its tokens arrive, also several at once, and those that others asked for.
+ * @param addressOf the page's address with this session
+ */
+export function showChat(pane: Pane<DataFrame>, addressOf: (session: string) => string): void {
+  const { section, client } = pane;
   const turns = find(section, '.turns', HTMLElement);
   const question = find(section, 'form input', HTMLInputElement);
   const stopButton = find(section, '[data-button=stop]', HTMLButtonElement);
@@ -13,13 +18,16 @@ export function showChat<Frame extends AnyFrame>({ section, client }: Pane<Frame
   const scroll = (): void => {
     turns.scrollTop = turns.scrollHeight;
   };
+  const add = (turn: Turn): void => {
+    turns.append(turn.element);
+    scroll();
+  };
   const ask = async (text: string): Promise<void> => {
     const stop = new AbortController();
     stops.push(stop);
     stopButton.disabled = false;
     const turn = new Turn(text);
-    turns.append(turn.element);
-    scroll();
+    add(turn);
     await turn.show(client.ask('message', { text }, { signal: stop.signal }), scroll);
     stops.splice(stops.indexOf(stop), 1);
     stopButton.disabled = stops.length === 0;
@@ -31,5 +39,18 @@ export function showChat<Frame extends AnyFrame>({ section, client }: Pane<Frame
     event.preventDefault();
     const text = question.value.trim();
     if (text !== '') void ask(text);
+  });
+  showOthersAnswers(client, add, scroll);
+  offerSecondTab(pane, addressOf);
+}
+
+/** Once the session is known, another tab can show the same chat. */
+function offerSecondTab({ section, client }: Pane<DataFrame>, addressOf: (session: string) => string): void {
+  const link = find(section, '[data-link=second-tab]', HTMLAnchorElement);
+  find(section, '.event', HTMLElement).append(link);
+  client.on('state', () => {
+    if (client.session === undefined) return;
+    link.href = addressOf(client.session);
+    link.hidden = false;
   });
 }

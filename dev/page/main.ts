@@ -8,15 +8,18 @@ import { showDocument } from './document';
 import { find } from './elements';
 import { EventLog } from './event-log';
 import { showNotifications } from './notifications';
-import { Pane } from './pane';
-import { visitorFrom, type Visitor } from './visitor';
+import { Pane, type PaneOptions } from './pane';
+import { tabStorage } from './tab-storage';
+import { addressFor, visitorFrom, type Visitor } from './visitor';
 
 const visitor = visitorFrom(location.search);
 const log = new EventLog(find(document, '#log ol', HTMLElement));
 const section = (id: string): HTMLElement => find(document, `#${id}`, HTMLElement);
 
 greet(visitor);
-showChat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log));
+showChat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log, chatOptions(visitor)), (session) =>
+  addressFor({ ...visitor, session }),
+);
 showDashboard(
   new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log),
 );
@@ -35,10 +38,19 @@ function greet({ tenant, user, document: name }: Visitor): void {
     find(form, `[name=${field}]`, HTMLInputElement).value = value;
   }
   const other = user === 'ben' ? 'ana' : 'ben';
-  const query = new URLSearchParams({ tenant, user: other, document: name });
   const link = find(document, '#second-tab', HTMLAnchorElement);
-  link.href = `/?${query.toString()}`;
+  link.href = addressFor({ tenant, user: other, document: name });
   link.textContent = `Open a tab as ${other}`;
+}
+
+/** A page that was loaded again has forgotten what it had shown: all that is kept comes again. */
+function chatOptions({ session }: Visitor): PaneOptions {
+  const storage = tabStorage();
+  return {
+    resume: 'oldest',
+    ...(session === undefined ? {} : { session }),
+    ...(storage === undefined ? {} : { storage }),
+  };
 }
 
 /** The bridge is everybody's: these buttons are felt in every tab. */

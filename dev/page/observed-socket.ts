@@ -1,9 +1,16 @@
 import type { WebSocketConstructor } from 'ws-bridge-client';
 
+/** What a bridge says at first. */
+export interface Greeting {
+  readonly resumed: boolean;
+  /** How many frames from before follow, to who asked for all that is kept. */
+  readonly past: number | undefined;
+}
+
 /** The events of the sockets under a client, which it settles by itself and does not tell. */
 export interface SocketEvents {
   /** The bridge said `bridge.ready`, and the client has heard it. */
-  ready(resumed: boolean): void;
+  ready(greeting: Greeting): void;
   /** An open socket was closed. */
   closed(code: number): void;
 }
@@ -23,19 +30,21 @@ export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
         opened = true;
         this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
           if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
-          const resumed = resumedIn(data);
+          const greeting = greetingIn(data);
           // The client tells of one that is broken.
-          if (resumed !== undefined) events.ready(resumed);
+          if (greeting !== undefined) events.ready(greeting);
         });
       });
     }
   };
 }
 
-function resumedIn(ready: string): boolean | undefined {
+function greetingIn(ready: string): Greeting | undefined {
   try {
-    const { data } = JSON.parse(ready) as { data?: { resumed?: unknown } };
-    return typeof data?.resumed === 'boolean' ? data.resumed : undefined;
+    const { data } = JSON.parse(ready) as { data?: Readonly<Record<string, unknown>> };
+    const { resumed, live, offset } = data ?? {};
+    if (typeof resumed !== 'boolean') return undefined;
+    return { resumed, past: typeof live === 'number' ? live - Number(offset) : undefined };
   } catch {
     return undefined;
   }

@@ -1,13 +1,16 @@
-import { connect, type AnyFrame, type BridgeClient } from 'ws-bridge-client';
+import { connect, type AnyFrame, type BridgeClient, type ClientOptions } from 'ws-bridge-client';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import { fetchToken, order } from './demo-api';
 import { find } from './elements';
 import type { EventLog } from './event-log';
-import { observedWebSocket } from './observed-socket';
+import { observedWebSocket, type Greeting } from './observed-socket';
 import type { Visitor } from './visitor';
 
 /** How much of a message is shown that is not understood, in characters. */
 const EXCERPT_LENGTH = 60;
+
+/** What a pane keeps over a reload, and how. */
+export type PaneOptions = Pick<ClientOptions, 'session' | 'resume' | 'storage'>;
 
 /** One of the page's four: a connection, what became of it, and the buttons that hurt it. */
 export class Pane<Frame extends AnyFrame> {
@@ -23,7 +26,13 @@ export class Pane<Frame extends AnyFrame> {
   /** When the connection was lost, by the page's monotonic clock; undefined while there is one. */
   #lostAt: number | undefined;
 
-  constructor(section: HTMLElement, path: string, { tenant, user }: Visitor, log: EventLog) {
+  constructor(
+    section: HTMLElement,
+    path: string,
+    { tenant, user }: Visitor,
+    log: EventLog,
+    options: PaneOptions = {},
+  ) {
     this.section = section;
     this.#log = log;
     this.#name = find(section, 'h2', HTMLElement).textContent;
@@ -31,12 +40,13 @@ export class Pane<Frame extends AnyFrame> {
     section.append(controls);
     this.#bindButtons();
     this.client = connect<Frame>({
+      ...options,
       url: location.origin.replace(/^http/, 'ws'),
       path: `${path}?line=${this.#line}`,
       token: async () => (this.#token = await fetchToken(tenant, user)),
       WebSocket: observedWebSocket({
-        ready: (resumed) => {
-          this.#ready(resumed);
+        ready: (greeting) => {
+          this.#ready(greeting);
         },
         closed: (code) => {
           this.#closed(code);
@@ -107,12 +117,15 @@ export class Pane<Frame extends AnyFrame> {
     });
   }
 
-  #ready(resumed: boolean): void {
-    if (resumed) this.#count('resumed');
+  #ready({ resumed, past }: Greeting): void {
     const away = this.#lostAt === undefined ? '' : ` after ${seconds(performance.now() - this.#lostAt)} s`;
     this.#lostAt = undefined;
-    if (resumed) this.tell(`back${away}: resumed where it left off, nothing missed`, 'good');
-    else this.tell(`connected${away}`, 'good');
+    if (past) this.tell(`connected${away}: ${past} frames from before this page came`, 'good');
+    else if (past === 0 || !resumed) this.tell(`connected${away}`, 'good');
+    else {
+      this.#count('resumed');
+      this.tell(`back${away}: resumed where it left off, nothing missed`, 'good');
+    }
     for (const listener of this.#onReady) listener();
   }
 

@@ -1,4 +1,4 @@
-import { BridgeClientError, type Completion, type Tokens } from 'ws-bridge-client';
+import { BridgeClientError, type Completion, type DataFrame, type Tokens } from 'ws-bridge-client';
 import { barChart } from './charts';
 import { make } from './elements';
 import { isBarChart } from './known-frames';
@@ -10,11 +10,22 @@ export class Turn {
 
   constructor(question: string) {
     this.element = make('li', 'turn', make('p', 'question', question), this.#text);
-    this.element.setAttribute('aria-busy', 'true');
+  }
+
+  /**
+   * Shows a frame of an answer that is over, or was begun long ago.
+   * @returns whether it is the last
+   */
+  add({ type, data }: DataFrame): boolean {
+    if (type === 'token') this.#text.append(data.token);
+    if (type === 'complete') this.#complete(data);
+    if (type === 'error') this.#fail(new BridgeClientError(data.code, data.message));
+    return type === 'complete' || type === 'error';
   }
 
   /** Shows the answer to its end. */
   async show(tokens: Tokens, shown: () => void): Promise<void> {
+    this.element.setAttribute('aria-busy', 'true');
     try {
       for (;;) {
         const { done, value } = await tokens.next();

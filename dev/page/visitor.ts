@@ -1,18 +1,29 @@
-/** Who uses the page, and which document is open. */
+/** Who uses the page, and what is open. */
 export interface Visitor {
   readonly tenant: string;
   readonly user: string;
   readonly document: string;
+  /** The chat; undefined for the one that this tab had, or a new one. */
+  readonly session?: string;
 }
 
-const DEFAULTS: Visitor = { tenant: 'acme', user: 'ana', document: 'notes' };
+const DEFAULTS = { tenant: 'acme', user: 'ana', document: 'notes' };
 
 /** Reads the visitor from the page's query. */
 export function visitorFrom(search: string): Visitor {
   const query = new URLSearchParams(search);
-  const read = (name: keyof Visitor): string => {
+  const read = (name: keyof typeof DEFAULTS): string => {
     const value = query.get(name)?.trim() ?? '';
     return value === '' ? DEFAULTS[name] : value;
   };
-  return { tenant: read('tenant'), user: read('user'), document: read('document') };
+  const session = query.get('session');
+  return {
+    ...{ tenant: read('tenant'), user: read('user'), document: read('document') },
+    ...(session === null ? {} : { session }),
+  };
+}
+
+/** The page's address for a visitor. */
+export function addressFor(visitor: Visitor): string {
+  return `/?${new URLSearchParams({ ...visitor }).toString()}`;
 }

@@ -1,4 +1,3 @@
-import type { GapReason } from '../../protocol/frames';
 import type { SendQueue } from '../fanout/send-queue';
 import type { ReplayListener, ReplayLog } from '../resume/replay-log';
 
@@ -38,8 +37,8 @@ export class CatchUp implements ReplayListener {
     // It is sent from the log, when its turn comes.
   }
 
-  lost(reason: GapReason): void {
-    this.#client.lost(reason);
+  lost(): void {
+    this.#client.lost();
     this.#offset = this.#log.end;
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { RevocationInTenant } from '../connection/caller-index';
 import type { OpenConnection } from '../connection/open-connections';
 import type { LoopShares } from '../lib/loop-shares';
 import type { RedisNames } from '../redis/names';
@@ -36,7 +37,7 @@ export const MAX_LISTS = 8;
 export interface ConnectionListsContext {
   readonly bridgeId: string;
   readonly names: RedisNames;
-  readonly find: (whom: Pick<ListRequest, 'tenant' | 'user'>) => Iterable<OpenConnection>;
+  readonly find: (whom: RevocationInTenant) => readonly OpenConnection[];
   readonly publish: Publish;
   readonly shares: LoopShares;
   readonly log: Logger;
@@ -85,17 +86,15 @@ export class ConnectionLists {
 
 /** The rows of connections that come user by user, in pages. */
 class Pages {
-  readonly #connections: Iterator<OpenConnection, void>;
-  #next: OpenConnection | undefined;
+  readonly #connections: readonly OpenConnection[];
   #at = 0;
 
-  constructor(connections: Iterable<OpenConnection>) {
-    this.#connections = connections[Symbol.iterator]() as Iterator<OpenConnection, void>;
-    this.#next = this.#connections.next().value ?? undefined;
+  constructor(connections: readonly OpenConnection[]) {
+    this.#connections = connections;
   }
 
   get isOver(): boolean {
-    return this.#next === undefined;
+    return this.#at === this.#connections.length;
   }
 
   next(): readonly Row[] {
@@ -111,13 +110,12 @@ class Pages {
   }
 
   #row(): Row {
-    const user = this.#next?.caller.identity.userId ?? '';
+    const user = this.#connections[this.#at]?.caller.identity.userId ?? '';
     const routes = new Map<string, number>();
-    while (this.#next?.caller.identity.userId === user) {
-      const { routeName } = this.#next;
-      routes.set(routeName, (routes.get(routeName) ?? 0) + 1);
-      this.#next = this.#connections.next().value ?? undefined;
-      this.#at += 1;
+    for (; !this.isOver; this.#at += 1) {
+      const connection = this.#connections[this.#at];
+      if (connection?.caller.identity.userId !== user) break;
+      routes.set(connection.routeName, (routes.get(connection.routeName) ?? 0) + 1);
     }
     return { user, routes: Object.fromEntries(routes) };
   }

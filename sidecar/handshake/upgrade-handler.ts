@@ -75,7 +75,7 @@ interface Decision {
 
 /** Takes upgrades to open connections. */
 export class UpgradeHandler {
-  readonly connections: OpenConnections;
+  readonly connections = new OpenConnections();
   readonly #context: UpgradeContext;
   readonly #servers: WebSocketServers;
   readonly #subprotocols: ReadonlySet<string>;
@@ -91,7 +91,6 @@ export class UpgradeHandler {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
-    this.connections = new OpenConnections(context.context.shares);
     this.#servers = new WebSocketServers(context);
     this.#subprotocols = new Set(context.subprotocols);
   }
@@ -101,14 +100,11 @@ export class UpgradeHandler {
     return this.#undecided.size;
   }
 
-  /**
-   * Refuses those on their way that an order means, at once, and ends the open sockets that it means.
-   * @param onObeyed told how many sockets it met
-   */
-  obey(order: Order, onObeyed: (met: number) => void): void {
+  /** Ends the sockets that an order means, and refuses those on their way. @returns how many sockets it met */
+  obey(order: Order): number {
     const nowMs = this.#context.policy.monotonicMs();
     this.#revocations.add(order, nowMs);
-    this.connections.obey(order, nowMs, onObeyed);
+    return this.connections.obey(order, nowMs);
   }
 
   /** From now on every upgrade is refused. */

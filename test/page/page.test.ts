@@ -104,6 +104,16 @@ describe('the demo page, open in two tabs', () => {
     }
   });
 
+  it('clips nothing on a lower screen: whatever does not fit can be scrolled', async () => {
+    await ana.page.setViewportSize({ ...VIEWPORT, height: 760 });
+    await ana.pane('dashboard').locator('.bar').first().waitFor();
+    for (const pane of PANES) {
+      const overflow = `(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)`;
+      expect(await ana.page.evaluate(`${overflow}(document.querySelector('#${pane} .body'))`)).toBe(0);
+    }
+    await ana.page.setViewportSize(VIEWPORT);
+  });
+
   it('shows an answer while its tokens arrive, with its SQL and its chart at the end', async () => {
     const { turn, complete, text } = await ask(ana, 'How was revenue?');
     await text.getByText('You asked').waitFor();

@@ -27,6 +27,26 @@ export class Tab {
     return tab;
   }
 
+  /** Opens the chat of this tab in another one, by its link, and waits until all connections there are open. */
+  async openChatAgain(): Promise<Tab> {
+    const opened = this.page.context().waitForEvent('page');
+    await this.secondTabLink.click();
+    const tab = new Tab(await opened);
+    await tab.opened();
+    return tab;
+  }
+
+  /** The chat's session, as the link to a second tab names it. */
+  async session(): Promise<string> {
+    await this.secondTabLink.waitFor();
+    const address = new URL((await this.secondTabLink.getAttribute('href')) ?? '', this.page.url());
+    return address.searchParams.get('session') ?? '';
+  }
+
+  get secondTabLink(): Locator {
+    return this.pane('chat').getByRole('link', { name: 'Open in a second tab' });
+  }
+
   /** Waits until the panes are connected. */
   async opened(panes: readonly PaneName[] = PANES): Promise<void> {
     for (const pane of panes) await this.pane(pane).and(this.page.locator('[data-state=open]')).waitFor();
