@@ -28,6 +28,7 @@ const NAMES_OF_OTHERS = new Set([
   ...[
     'entity_checks',
     'http_statuses',
+    'require_content_length',
     'nginx_main_worker_shutdown_timeout',
     'read_timeout',
     'real_ip_header',
