@@ -25,6 +25,7 @@ import { RefusedChannelError } from '../pubsub/subscribe-commands';
 import type { Route } from '../routes/route';
 import { UnclaimableSessionError } from '../sessions/sessions';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
+import { closeForbidden } from './close-forbidden';
 import { RecentRevocations } from './revocations';
 import { selectSubprotocol } from './subprotocols';
 import { unreadRefusal } from './unread-request';
@@ -55,6 +56,9 @@ const ORDERED: Readonly<Record<OrderedEnd, Refusal>> = {
   reauthorized: unauthorized('rights have changed since this was admitted'),
 };
 
+/** RFC 9110 §15.5.4: the caller is known, and may not. */
+const FORBIDDEN = 403;
+
 /** An upgrade that is being decided. */
 interface Upgrade extends RawUpgrade {
   readonly request: UpgradeRequest;
@@ -81,6 +85,8 @@ export class UpgradeHandler {
   readonly #subprotocols: ReadonlySet<string>;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
+  /** Of browsers that are told by a close code that they are refused. */
+  readonly #parting = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
   #toldOfUnboundAssertion = false;
   #closing = false;
@@ -130,9 +136,9 @@ export class UpgradeHandler {
     return maxConnections > 0 && this.connections.size + this.#establishing.size >= maxConnections;
   }
 
-  /** Cuts what is not decided yet. */
+  /** Cuts what is not decided yet, and what is refused and not closed yet. */
   destroyUndecided(): void {
-    for (const socket of this.#undecided) socket.destroy();
+    for (const socket of [...this.#undecided, ...this.#parting]) socket.destroy();
   }
 
   /** Decides one upgrade, answers it, logs and counts it. Never rejects. */
@@ -143,14 +149,15 @@ export class UpgradeHandler {
     socket.on('error', destroy);
     this.#undecided.add(socket);
     const request = this.#read(message);
+    const upgrade = { request, message, socket, head };
     let decision: Decision;
     try {
-      decision = await this.#decide({ request, message, socket, head });
+      decision = await this.#decide(upgrade);
     } catch (error) {
       this.#context.log.error({ err: error }, 'upgrade failed');
       decision = { result: FAILED };
     }
-    answer(decision.result, socket);
+    if (!this.#tellBrowser(decision, upgrade)) answer(decision.result, socket);
     this.#undecided.delete(socket);
     if (decision.result === ADMITTED) socket.off('error', destroy);
     const seconds = (performance.now() - begunMs) / 1000;
@@ -233,6 +240,26 @@ export class UpgradeHandler {
     return this.#closing || !socket.readable || !socket.writable || this.#ordered(connection) !== undefined;
   }
 
+  /**
+   * Tells a browser by a close code that a caller is refused for good, since it cannot read an answer.
+   * @returns whether it was told
+   */
+  #tellBrowser({ result, route, caller }: Decision, upgrade: Upgrade): boolean {
+    if (!('message' in result) || result.status !== FORBIDDEN || !upgrade.request.hasOrigin) return false;
+    if (route === undefined || caller === undefined) return false;
+    const { socket } = upgrade;
+    const fault = this.#servers.accept(upgrade, route, this.#subprotocolOf(upgrade), (webSocket) => {
+      this.#parting.add(socket);
+      socket.once('close', () => this.#parting.delete(socket));
+      closeForbidden(webSocket, result.message, this.#context.context);
+    });
+    return fault === undefined;
+  }
+
+  #subprotocolOf({ request: { subprotocols: offers = new Set() } }: Upgrade): string | undefined {
+    return selectSubprotocol(offers, this.#subprotocols);
+  }
+
   /** Judges once more what may have changed since it was established, and answers 101. */
   #admit(connection: Connection, route: Route, upgrade: Upgrade): Result {
     if (this.#closing) return CLOSING;
@@ -240,9 +267,7 @@ export class UpgradeHandler {
     if (ordered !== undefined) return ORDERED[ordered];
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
-    const { subprotocols: offers = new Set() } = upgrade.request;
-    const subprotocol = selectSubprotocol(offers, this.#subprotocols);
-    const fault = this.#servers.accept(upgrade, route, subprotocol, (webSocket) => {
+    const fault = this.#servers.accept(upgrade, route, this.#subprotocolOf(upgrade), (webSocket) => {
       this.connections.add(connection);
       connection.open(webSocket, upgrade.socket, this.#onClosed);
     });

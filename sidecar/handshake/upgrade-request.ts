@@ -32,6 +32,8 @@ export interface UpgradeRequest {
   /** The subprotocols that the client offers, in its order; undefined when they are malformed. */
   readonly subprotocols: ReadonlySet<string> | undefined;
   readonly hasContent: boolean;
+  /** Whether it has an Origin, as each of a browser's has (RFC 6455 §4.1). */
+  readonly hasOrigin: boolean;
   readonly caller: CallerHeaders;
   /** Undefined without one valid `traceparent`. */
   readonly trace: TraceContext | undefined;
@@ -55,6 +57,7 @@ export function readUpgradeRequest(raw: RawRequest, names: HeaderNames): Upgrade
     webSocketKey: values('sec-websocket-key').join(),
     subprotocols: readSubprotocols(values('sec-websocket-protocol')),
     hasContent: isContent(values('content-length').join(), values('transfer-encoding')),
+    hasOrigin: values('origin').length > 0,
     caller: {
       tenant: values(names.tenant),
       user: values(names.user),

@@ -32,6 +32,7 @@ describe('an upgrade request', () => {
       webSocketKey: '',
       subprotocols: new Set(),
       hasContent: false,
+      hasOrigin: false,
       caller: { tenant: [], user: [], roles: [], requestId: [], assertion: [] },
       trace: undefined,
       kongRequestId: undefined,
