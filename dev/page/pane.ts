@@ -1,4 +1,10 @@
-import { connect, type AnyFrame, type BridgeClient, type ClientOptions } from 'ws-bridge-client';
+import {
+  connect,
+  ConnectError,
+  type AnyFrame,
+  type BridgeClient,
+  type ClientOptions,
+} from 'ws-bridge-client';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import { fetchToken, order } from './demo-api';
 import { find } from './elements';
@@ -110,7 +116,7 @@ export class Pane<Frame extends AnyFrame> {
       this.tell(`refused: ${code} ${message}`, 'bad');
     });
     client.on('error', (cause) => {
-      this.tell(messageOf(cause), 'bad');
+      this.tell(messageOf(cause) + waitOf(cause), 'bad');
     });
     client.on('close', ({ code, reason }) => {
       this.tell(`closed for good: ${code} ${reason}`, 'bad');
@@ -169,6 +175,12 @@ export class Pane<Frame extends AnyFrame> {
 
 function seconds(milliseconds: number): string {
   return (milliseconds / 1000).toFixed(1);
+}
+
+/** How long a refusal asks to wait. */
+function waitOf(cause: unknown): string {
+  const retryAfterMs = cause instanceof ConnectError ? cause.retryAfterMs : undefined;
+  return retryAfterMs === undefined ? '' : ` (Retry-After: ${seconds(retryAfterMs)} s)`;
 }
 
 function messageOf(cause: unknown): string {

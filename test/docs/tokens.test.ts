@@ -50,7 +50,6 @@ async function verdict(
     store,
     fallbackStore: store,
     newId: () => 'id',
-    random: () => 0.5,
   };
   const request = { headers, upstreamPath: '/ws/notifications' };
   return decide(request, config, context, NOW, () => Promise.resolve(undefined));

@@ -21,9 +21,15 @@ export class Tab {
 
   /** Opens the page for a user, and waits until all its connections are open. */
   static async open(context: BrowserContext, url: string, user: string, tenant = 'acme'): Promise<Tab> {
-    const tab = new Tab(await context.newPage());
-    await tab.page.goto(`${url}?${new URLSearchParams({ tenant, user }).toString()}`);
+    const tab = await Tab.load(context, url, { tenant, user });
     await tab.opened();
+    return tab;
+  }
+
+  /** Opens the page with this query. */
+  static async load(context: BrowserContext, url: string, query: Record<string, string>): Promise<Tab> {
+    const tab = new Tab(await context.newPage());
+    await tab.page.goto(`${url}?${new URLSearchParams(query).toString()}`);
     return tab;
   }
 

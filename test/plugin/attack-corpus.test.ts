@@ -40,7 +40,6 @@ beforeAll(async () => {
     store: { ask: () => Promise.resolve({ admitted: true, states: [], revoked: false }) },
     fallbackStore: { ask: () => Promise.reject(new Error('not asked')) },
     newId: () => 'id',
-    random: () => 0.5,
   };
 });
 
