@@ -109,7 +109,8 @@ export const ARROWS = {
 
   'service/src/redis': ['protocol'],
   'service/src/publications': ['service/src/redis'],
-  'service/src': ['service/src/publications', 'service/src/redis', 'protocol'],
+  'service/src/answers': ['service/src/redis', 'protocol'],
+  'service/src': ['service/src/answers', 'service/src/publications', 'service/src/redis', 'protocol'],
 
   'kong-stand-in/lib': [],
   'kong-stand-in/declarative': [],

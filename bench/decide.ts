@@ -116,7 +116,7 @@ async function decider({ token, assertion, tokenCacheSize, rules = '' }: Kind): 
   );
   const store = memoryStore(() => Date.now() * 1000);
   const context: DecisionContext = {
-    ...{ store, fallbackStore: store, assertionKey: keys.assertion, newId: randomUUID },
+    ...{ store, fallbackStore: store, assertionKey: keys.assertion, newId: randomUUID, random: Math.random },
     verifier: verifierFor(config, keys, log),
     refused: new RefusedUpgrades(() => performance.now() * 1000),
   };

@@ -25,13 +25,14 @@ interface Options {
   readonly seconds: number;
   readonly only: readonly Attack[];
   readonly strict?: true;
+  readonly elsewhere?: true;
   readonly profile?: string;
 }
 
 void main();
 
 async function main(): Promise<void> {
-  const { seconds, only, strict, profile } = readOptions();
+  const { seconds, only, strict, elsewhere, profile } = readOptions();
   const machine = thisMachine();
   const bounds = {
     memoryMb: shippedMemoryBytes() / 2 ** 20,
@@ -43,7 +44,8 @@ async function main(): Promise<void> {
   for (const attack of only) {
     progress(`neighbour, ${attack.name}: ${attack.does}`);
     try {
-      const outcome = await neighbourTrial(attack, { seconds, nodeFlags: profileFlags(profile) });
+      const options = { seconds, nodeFlags: profileFlags(profile), isElsewhere: elsewhere === true };
+      const outcome = await neighbourTrial(attack, options);
       outcomes[attack.name] = outcome;
       results.push(...resultsOf(attack, outcome, bounds));
     } catch (error) {
@@ -53,7 +55,7 @@ async function main(): Promise<void> {
       );
     }
   }
-  const settings = { seconds, lingerMs: lingerMs(seconds), ...bounds };
+  const settings = { seconds, lingerMs: lingerMs(seconds), isElsewhere: elsewhere === true, ...bounds };
   console.log(
     `\n${resultTable(results)}\n\n${JSON.stringify({ bench: 'neighbour', machine, settings, outcomes })}`,
   );
@@ -67,6 +69,7 @@ function readOptions(): Options {
     .option('--seconds <count>', 'of each phase: calm, within the limits, over them', count, SECONDS)
     .option('--only <names>', 'attacks, with commas between them', readAttacks, ATTACKS)
     .option('--strict', 'ends with 1 when a verdict is not good')
+    .option('--elsewhere', 'A attacks another bridge on the same machine: what is left is not the bridge')
     .option('--profile <folder>', 'write CPU profiles of the bridges there')
     .parse()
     .opts<Options>();
@@ -89,7 +92,9 @@ function resultsOf(attack: Attack, { phases, deeds }: TrialOutcome, bounds: Boun
   return STRENGTHS.map((strength) => {
     const { figures: calm } = phases.calm;
     const { figures: beside, refusals } = phases[strength];
-    const verdict = verdictOf(calm, beside, bounds);
+    const { sockets, writes } = deeds[strength];
+    const idle = sockets + writes === 0 ? ['A did nothing'] : [];
+    const verdict = [...verdictOf(calm, beside, bounds), ...idle];
     const result = { name: `${attack.name}, ${strength}`, calm, beside, verdict };
     progress(
       `  ${strength}: ${verdict.length === 0 ? 'good' : verdict.join(', ')}; A: ${sayDeeds(deeds[strength])}`,

@@ -33,7 +33,9 @@ import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
 import { verifyToken } from './token/verify';
 import { RareReasons } from './lib/rare-reasons';
+import { SCHEMA } from './schema';
 import { ConfigError } from './schema/config-error';
+import { earlierNames } from './schema/earlier-names';
 
 /** A configuration made ready to decide by. */
 export interface Ready {
@@ -55,6 +57,7 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
     if (isNestedDeeperThan(raw, MAX_NESTING))
       throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
+    for (const { field, message } of earlierNames(SCHEMA, raw)) log.warn({ field }, message);
     const stores = storesOf(config, log);
     const service = serviceOf(config, log);
     const context = contextFor(config, keys, stores, service, log);
@@ -95,6 +98,7 @@ function contextFor(
     refused: refusedUpgrades,
     authorizationService,
     newId: randomUUID,
+    random: Math.random,
   };
 }
 

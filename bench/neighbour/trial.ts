@@ -34,6 +34,8 @@ export interface TrialOptions {
   /** Seconds of each phase. */
   readonly seconds: number;
   readonly nodeFlags: readonly string[];
+  /** Whether A attacks a bridge and a Redis that B does not use: what A costs B then is the machine's, not the bridge's. */
+  readonly isElsewhere: boolean;
 }
 
 /** The outcome of one attack. */
@@ -52,9 +54,10 @@ export function lingerMs(seconds: number): number {
 }
 
 /** Starts a bridge and a Redis, has tenant B use them, and lets tenant A attack. */
-export function neighbourTrial(attack: Attack, { seconds, nodeFlags }: TrialOptions): Promise<TrialOutcome> {
+export function neighbourTrial(attack: Attack, options: TrialOptions): Promise<TrialOutcome> {
+  const { seconds } = options;
   return withBackstage(async (backstage) => {
-    const stage = await setUp(backstage, attack, nodeFlags, lingerMs(seconds));
+    const stage = await setUp(backstage, attack, options);
     const schedule = scheduleFrom(clockUs() + SETTLE_US, seconds);
     const { port, adminPort } = stage;
     const plan = { port, adminPort, schedule, chats: CHATS, tokensPerSecond: TOKENS_PER_SECOND };
@@ -80,6 +83,8 @@ interface TrialStage {
   readonly bridge: ServerProcess;
   readonly port: number;
   readonly adminPort: number;
+  /** The ports of the bridge and the Redis that A attacks. */
+  readonly attacked: { readonly port: number; readonly redisPort: number };
   readonly b: Worker<TenantBCalls>;
   readonly a: Readonly<Record<Part, Worker<TenantACalls>>>;
   readonly memory: MemoryWatch;
@@ -87,21 +92,32 @@ interface TrialStage {
 }
 
 async function setUp(
-  { folder, keep, worker }: Backstage,
+  backstage: Backstage,
   attack: Attack,
-  nodeFlags: readonly string[],
-  linger: number,
+  { isElsewhere, ...options }: TrialOptions,
 ): Promise<TrialStage> {
-  const redis = await keep(privateRedis(folder, attack.redis));
+  const { keep, worker } = backstage;
+  const { redis, bridge, port, adminPort } = await setUpBridge(backstage, attack, options);
+  const other = isElsewhere ? await setUpBridge(backstage, attack, options) : { port, redis };
+  const attacked = { port: other.port, redisPort: other.redis.port };
   const kept = await keep(KeptKeys.set(redis.port));
-  const [port, adminPort] = [await serverPort(), await serverPort()];
-  const place = { redisPort: redis.port, port, folder, nodeFlags };
-  const bridge = await keep(startBridge(place, adminPort, { BRIDGE_LINGER_MS: `${linger}` }));
   const memory = await keep(Promise.resolve(new MemoryWatch(bridge.pid)));
   const b = worker<TenantBCalls>('neighbour/tenant-b/main.js');
   const tenantA = 'neighbour/tenant-a/main.js';
   const a = { clients: worker<TenantACalls>(tenantA), service: worker<TenantACalls>(tenantA) };
-  return { redis, bridge, port, adminPort, b, a, memory, kept };
+  return { redis, bridge, port, adminPort, attacked, b, a, memory, kept };
+}
+
+async function setUpBridge(
+  { folder, keep }: Backstage,
+  attack: Attack,
+  { seconds, nodeFlags }: Pick<TrialOptions, 'seconds' | 'nodeFlags'>,
+): Promise<Pick<TrialStage, 'redis' | 'bridge' | 'port' | 'adminPort'>> {
+  const redis = await keep(privateRedis(folder, attack.redis));
+  const [port, adminPort] = [await serverPort(), await serverPort()];
+  const place = { redisPort: redis.port, port, folder, nodeFlags };
+  const settings = { BRIDGE_LINGER_MS: `${lingerMs(seconds)}` };
+  return { redis, bridge: await keep(startBridge(place, adminPort, settings)), port, adminPort };
 }
 
 /** They go on while memory comes back: a bridge that nothing happens on frees nothing. */
@@ -171,14 +187,14 @@ const NOTHING_SPENT = { us: 1, cpuUs: { bridge: NaN, redis: NaN, a: NaN } };
 
 /** Lets A attack until its time is up. @returns what its clients did, and its service beside them */
 async function attackIn(
-  { a, port, redis }: TrialStage,
+  { a, attacked }: TrialStage,
   attack: Attack,
   schedule: Schedule,
   strength: Strength,
 ): Promise<Deeds> {
   const startUs = schedule.startUs[strength];
   const endUs = attackEndsUs(schedule, strength);
-  const order = { attack: attack.name, strength, port, redisPort: redis.port, startUs, endUs };
+  const order = { attack: attack.name, strength, ...attacked, startUs, endUs };
   const [clients, service] = await Promise.all([
     a.clients.call('attack', { ...order, part: 'clients' }),
     attack.service && a.service.call('attack', { ...order, part: 'service' }),

@@ -6,7 +6,7 @@ export const TOKEN_SECRET = 'the secret of the token issuer, 32 bytes+';
 const ASSERTION_SECRET = 'the secret of the assertion, over 32 bytes';
 
 /** One limit a tenant, which nobody reaches: microseconds apart, a million ahead. */
-export const OUT_OF_REACH = { by: 'tenant', limit: 1_000_000, window_seconds: 1, burst: 1_000_000 };
+export const OUT_OF_REACH = { by: 'tenant', limit: 1_000_000, window_size: 1, burst: 1_000_000 };
 
 /** The gatekeeper's configuration as Kong hands it over: kong.yml's, but with a limit that admits everybody. */
 export function gatekeeperConfig(changes: Record<string, ConfigValue>): Record<string, ConfigValue> {

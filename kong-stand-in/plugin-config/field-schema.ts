@@ -37,6 +37,8 @@ export interface FieldSchema {
   readonly keys?: FieldSchema;
   readonly values?: FieldSchema;
   readonly fields?: readonly NamedField[];
+  /** Kong warns of it where the field is written. */
+  readonly deprecation?: { readonly message: string; readonly removal_in_version: string } | undefined;
   readonly entity_checks?: readonly EntityCheck[];
 }
 
@@ -78,6 +80,7 @@ const fieldSchema: z.ZodType<FieldSchema> = z.lazy(() =>
       keys: fieldSchema.optional(),
       values: fieldSchema.optional(),
       fields: z.array(namedField).optional(),
+      deprecation: z.strictObject({ message: z.string(), removal_in_version: z.string() }).optional(),
       entity_checks: z.array(z.record(z.string(), z.unknown())).optional(),
     })
     .refine((field) => field.type !== 'record' || field.fields !== undefined, 'a record needs "fields"')

@@ -166,6 +166,10 @@ export interface GatekeeperConfig {
   readonly faultTolerant: boolean;
   /** What goes before the keys of returns; undefined when none are taken. */
   readonly returnPrefix: string | undefined;
+  /** The message of a 429 in place of the own one. */
+  readonly errorMessage: string | undefined;
+  /** The most that is added to the Retry-After of a 429 at random. */
+  readonly retryAfterJitterMaxSeconds: number;
   readonly hideClientHeaders: boolean;
   readonly rateLimitReset: RateLimitReset;
   /** The Redis key with a tenant's tier, with `{tenant}` in it. */

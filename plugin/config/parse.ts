@@ -8,6 +8,7 @@ import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
 import { CONSUMER_HEADERS } from '../../protocol/header-names';
 import { tenantPrefixes } from './tenant-prefixes';
+import { DEFAULT_WINDOW_SECONDS } from '../schema';
 import { ConfigError } from '../schema/config-error';
 
 /**
@@ -91,6 +92,8 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     ipv6PrefixBits: raw.ipv6_prefix,
     faultTolerant: raw.fault_tolerant,
     returnPrefix: raw.returns ? prefix : undefined,
+    errorMessage: raw.error_message,
+    retryAfterJitterMaxSeconds: raw.retry_after_jitter_max,
     hideClientHeaders: raw.hide_client_headers,
     rateLimitReset: raw.rate_limit_reset,
     tierKey: raw.tier_key === undefined ? undefined : prefix + raw.tier_key,
@@ -159,8 +162,14 @@ function toPage(seconds: number, upgrades: number): RateLimit['page'] {
   return seconds === 0 ? undefined : { seconds, upgrades };
 }
 
-function toRate(figures: { limit: number; window_seconds: number; burst: number }): Rate {
-  return Object.freeze({ limit: figures.limit, windowSeconds: figures.window_seconds, burst: figures.burst });
+function toRate({
+  limit,
+  window_size,
+  window_seconds,
+  burst,
+}: RawConfig['rate_limits'][number]['tiers'][string]): Rate {
+  const windowSeconds = window_size ?? window_seconds ?? DEFAULT_WINDOW_SECONDS;
+  return Object.freeze({ limit, windowSeconds, burst });
 }
 
 function connectionSettings(

@@ -81,7 +81,23 @@ const tenantPrefix = z
   .string()
   .regex(/^[!-~]*$/, expected('visible ASCII'))
   .max(MAX_TENANT_PREFIX_BYTES);
-const rate = { limit: z.int().positive(), window_seconds: z.int().positive(), burst: z.int().nonnegative() };
+const rate = {
+  limit: z.int().positive(),
+  window_size: optional(z.int().positive()),
+  /** Its earlier name. */
+  window_seconds: optional(z.int().positive()),
+  burst: z.int().nonnegative(),
+};
+const ONE_WINDOW = {
+  path: ['window_size'],
+  message: 'expected the same as its earlier name window_seconds, or only one of them',
+};
+function hasOneWindow({
+  window_size: now,
+  window_seconds: before,
+}: z.infer<z.ZodObject<typeof rate>>): boolean {
+  return now === undefined || before === undefined || now === before;
+}
 
 const namePrefix = z.string().refine(isNamePrefix, expected(NAME_PREFIX_FORM));
 const redisConnection = {
@@ -224,12 +240,13 @@ export const rawConfig = z.object({
         counts,
         ...rate,
         paths: z.array(pathPrefix),
-        tiers: z.record(z.string(), z.object(rate)),
+        tiers: z.record(z.string(), z.object(rate).refine(hasOneWindow, ONE_WINDOW)),
         page_seconds: optional(z.int().nonnegative().max(MAX_PAGE_SECONDS)).transform((given) => given ?? 0),
         page_upgrades: optional(z.int().min(2).max(MAX_PAGE_UPGRADES)).transform(
           (given) => given ?? DEFAULT_PAGE_UPGRADES,
         ),
       })
+      .refine(hasOneWindow, ONE_WINDOW)
       .refine((limit) => limit.page_seconds === 0 || limit.by !== 'ip', {
         path: ['page_seconds'],
         message: "expected 0 where `by` is `ip`: a page is one user's",
@@ -245,6 +262,8 @@ export const rawConfig = z.object({
   ),
   fault_tolerant: z.boolean(),
   returns: optional(z.boolean()).transform((given) => given ?? true),
+  error_message: optionalText,
+  retry_after_jitter_max: optional(z.int().nonnegative()).transform((given) => given ?? 0),
   hide_client_headers: z.boolean(),
   rate_limit_reset: optional(z.enum(['seconds', 'timestamp'])).transform((reset) => reset ?? 'seconds'),
   revocation: z.object({

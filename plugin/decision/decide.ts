@@ -90,6 +90,8 @@ export interface DecisionContext {
   readonly authorizationService?: AuthorizationService | undefined;
   /** A new unique id (RFC 9562). */
   readonly newId: () => string;
+  /** A number from 0 on and below 1. */
+  readonly random: () => number;
 }
 
 /** Seconds that a client is told to wait when the store cannot be reached. */
@@ -117,7 +119,7 @@ export async function decide(
     if (!(cause instanceof Refusal)) throw cause;
     const refusal = countedRefusal(cause, client, config, now, told);
     if (refusal.code === 'too_many_refused') told.address = addressOf(request, config);
-    return { ...reject(refusal, config, requestId), ...told };
+    return { ...reject(worded(refusal, config, context), config, requestId), ...told };
   }
 }
 
@@ -243,6 +245,20 @@ function countedRefusal(
   }
   told.refusedFor = refusal.code;
   return tooManyRefused(client.over, config, now, told);
+}
+
+/** A 429 in the operator's words. Those who were refused together are not told to come back together. */
+function worded(
+  refusal: Refusal,
+  { errorMessage, retryAfterJitterMaxSeconds: jitter }: GatekeeperConfig,
+  { random }: DecisionContext,
+): Refusal {
+  if (refusal.status !== 429 || (errorMessage === undefined && jitter === 0)) return refusal;
+  const seconds = Number(refusal.headers['Retry-After']) + Math.floor(random() * (jitter + 1));
+  return new Refusal(refusal.code, errorMessage ?? refusal.message, {
+    ...refusal.headers,
+    'Retry-After': String(seconds),
+  });
 }
 
 function tooManyRefused({ limit, state }: OverLimit, config: GatekeeperConfig, now: number, told: Told) {

@@ -33,6 +33,8 @@ export interface FieldRule {
   readonly keys?: FieldRule;
   readonly values?: FieldRule;
   readonly fields?: readonly SchemaField[];
+  /** An earlier name of another field: Kong warns of it where it is written. */
+  readonly deprecation?: { readonly message: string; readonly removal_in_version: string };
   /** Over several fields of a record. */
   readonly entity_checks?: readonly EntityCheck[];
 }

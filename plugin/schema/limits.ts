@@ -1,10 +1,13 @@
 import { DEFAULT_IPV6_PREFIX_BITS } from '../lib/client-network';
-import { claimPath, type FieldRule, type SchemaField } from './field';
+import { claimPath, type EntityCheck, type FieldRule, type SchemaField } from './field';
 import { pathPrefix } from './patterns';
 import { revocationRedis } from './redis';
 
 /** How many unknown tokens a second are verified for an address over a limit, unless an operator says otherwise. */
 export const DEFAULT_OVER_LIMIT_VERIFICATIONS = 100;
+
+/** The longest message of a 429, in bytes. */
+const MAX_ERROR_MESSAGE_BYTES = 1024;
 
 /** How many upgrades one page has at most, unless an operator says otherwise. */
 export const DEFAULT_PAGE_UPGRADES = 4;
@@ -13,22 +16,34 @@ export const MAX_PAGE_UPGRADES = 32;
 /** The longest time that a page may last. */
 export const MAX_PAGE_SECONDS = 60;
 
+/** The window of a limit that says none, in seconds. It is no default of the schema: beside it Kong could not tell which name was given. */
+export const DEFAULT_WINDOW_SECONDS = 60;
+
+const windowField: FieldRule = { type: 'integer', between: [1, 86_400] };
+
 const rateFields: readonly SchemaField[] = [
   {
     limit: {
       type: 'integer',
       required: true,
       between: [1, 1_000_000],
-      description: 'How many upgrades a window_seconds are sustained. Required: there is no safe guess.',
+      description: 'How many upgrades a window_size are sustained. Required: there is no safe guess.',
+    },
+  },
+  {
+    window_size: {
+      ...windowField,
+      description: `The window that \`limit\` counts for, in seconds; ${DEFAULT_WINDOW_SECONDS} where none is given.`,
     },
   },
   {
     window_seconds: {
-      type: 'integer',
-      required: true,
-      between: [1, 86_400],
-      default: 60,
-      description: 'The window that `limit` counts for, in seconds.',
+      ...windowField,
+      description: 'The earlier name of window_size, which is still accepted. Give one of the two.',
+      deprecation: {
+        message: 'ws-gatekeeper: rate_limits.window_seconds is the earlier name of window_size: use that',
+        removal_in_version: '1.0',
+      },
     },
   },
   {
@@ -42,9 +57,12 @@ const rateFields: readonly SchemaField[] = [
   },
 ];
 
+const ONE_WINDOW: EntityCheck = { mutually_exclusive: ['window_size', 'window_seconds'] };
+
 const limitField: FieldRule = {
   type: 'record',
   entity_checks: [
+    ONE_WINDOW,
     {
       conditional: {
         if_field: 'counts',
@@ -121,7 +139,7 @@ const limitField: FieldRule = {
         type: 'map',
         required: true,
         keys: { type: 'string', len_min: 1 },
-        values: { type: 'record', fields: rateFields },
+        values: { type: 'record', fields: rateFields, entity_checks: [ONE_WINDOW] },
         default: {},
         description:
           "Other figures for tokens whose tier_claim has the key's value; any other token has those above.",
@@ -141,18 +159,18 @@ export const limitFields: readonly SchemaField[] = [
         {
           by: 'tenant',
           limit: 60,
-          window_seconds: 60,
+          window_size: 60,
           burst: 10,
           page_seconds: 10,
           page_upgrades: DEFAULT_PAGE_UPGRADES,
           paths: [],
           tiers: {
-            free: { limit: 60, window_seconds: 60, burst: 10 },
-            professional: { limit: 300, window_seconds: 60, burst: 50 },
-            enterprise: { limit: 1000, window_seconds: 60, burst: 200 },
+            free: { limit: 60, window_size: 60, burst: 10 },
+            professional: { limit: 300, window_size: 60, burst: 50 },
+            enterprise: { limit: 1000, window_size: 60, burst: 200 },
           },
         },
-        { by: 'tenant', limit: 30, window_seconds: 60, burst: 30, paths: ['/ws/ai/chat'], tiers: {} },
+        { by: 'tenant', limit: 30, window_size: 60, burst: 30, paths: ['/ws/ai/chat'], tiers: {} },
       ],
       description:
         'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',
@@ -221,6 +239,24 @@ export const limitFields: readonly SchemaField[] = [
       default: true,
       description:
         "Redis away, or refusing to count: true applies the same limits in this process's memory, false refuses with 503.",
+    },
+  },
+  {
+    error_message: {
+      type: 'string',
+      len_max: MAX_ERROR_MESSAGE_BYTES,
+      description:
+        'The message of a 429, in place of the own one that says which limit it was: a limit on upgrades, or on refused ones.',
+    },
+  },
+  {
+    retry_after_jitter_max: {
+      type: 'integer',
+      required: true,
+      between: [0, 3600],
+      default: 0,
+      description:
+        'The most seconds that are added at random to the Retry-After of a 429. So those who were refused together do not come back together.',
     },
   },
   {

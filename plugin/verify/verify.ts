@@ -103,6 +103,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     fallbackStore: store,
     refused: new RefusedUpgrades(() => now * 1_000_000),
     newId: randomUUID,
+    random: () => 0,
     authorizationService: ALLOWING_SERVICE,
   };
   const upgrade = upgradeWith(given, request.origin, path);

@@ -1,7 +1,8 @@
+import type { AnsweringOptions } from './answers/options';
 import type { RedisClient } from './redis/client';
 
 /** How a service is connected. */
-export interface ServiceOptions {
+export interface ServiceOptions extends AnsweringOptions {
   /** To one server, to the master of sentinels, or to a cluster. It has no `keyPrefix` of its own. */
   readonly redis: RedisClient;
   /** Before every name in Redis, as BRIDGE_CHANNEL_PREFIX of the bridges has it. None by default. */

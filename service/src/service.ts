@@ -1,3 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { AnswerCounts } from './answers/counters';
+import {
+  answererOf,
+  answeringSettings,
+  DEFAULT_COMMAND_STREAM,
+  type AnswerHandler,
+  type AnswerOptions,
+} from './answers/options';
+import { Worker } from './answers/worker';
 import type { ServiceOptions } from './options';
 import { checkOptions, DEFAULT_STATE_TTL_SECONDS } from './options';
 import { checkNames } from './publications/check-names';
@@ -6,13 +17,18 @@ import { Revocations, type RevokedToken, type RevokedUser } from './publications
 import { ServiceNames } from './redis/names';
 import { publisher, type Publish } from './redis/publish';
 
-/** A service behind Redis: what it tells clients. */
+/** How long `close` waits for answers on their way. */
+const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
+
+/** A service behind Redis: what it tells clients, and how it answers them. */
 export class Service {
   readonly #options: ServiceOptions;
   readonly #names: ServiceNames;
   readonly #publish: Publish;
   readonly #dashboards: Dashboards;
   readonly #revocations: Revocations;
+  #worker: Worker | undefined;
+  #isClosed = false;
 
   /** @throws TypeError at an option that cannot be */
   constructor(options: ServiceOptions) {
@@ -61,6 +77,54 @@ export class Service {
    */
   revoke(what: RevokedToken | RevokedUser): Promise<number> {
     return this.#revocations.revoke(what);
+  }
+
+  /**
+   * Answers the commands of a type. Every type's handler is given in one turn of the event loop, the one in which the first is.
+   * @param answer yields frames, and returns the `data` of the answer's `complete`
+   * @throws TypeError without a `group`, at a type that has a handler or cannot have one, at an option that cannot be
+   */
+  answer<Data = unknown>(type: string, answer: AnswerHandler<Data>, options: AnswerOptions = {}): void {
+    if (this.#isClosed) throw new TypeError('expected a service that is not closed');
+    if (type === 'cancel')
+      throw new TypeError('expected no handler of cancel: it aborts the signal of an answer');
+    if (this.#worker?.answerers.has(type)) throw new TypeError(`expected one handler of ${type}`);
+    const answerer = answererOf(answer as AnswerHandler, options);
+    this.#worker ??= this.#newWorker();
+    this.#worker.answerers.set(type, answerer);
+  }
+
+  /** What came of commands since the first `answer`; undefined before it. */
+  get counts(): AnswerCounts | undefined {
+    return this.#worker?.counts;
+  }
+
+  /**
+   * Reads no more commands, gives back those that are not begun, and waits for the answers on their way. Then closes the
+   * connections that `answer` opened. Call it on SIGTERM.
+   * @param timeoutMs after so long answers are stopped: 30,000 by default. One that may be repeated is given back to others, and
+   * one that may not ends with the error `STOPPED`.
+   */
+  async close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#worker?.close(timeoutMs);
+  }
+
+  #newWorker(): Worker {
+    const { redis, group, commandStream = DEFAULT_COMMAND_STREAM, channelOf } = this.#options;
+    if (group === undefined || group === '')
+      throw new TypeError('expected a group of connectService to answer in');
+    const names = this.#names;
+    const stream = names.of(commandStream);
+    return new Worker({
+      ...{ redis, names },
+      place: { stream, group, cancels: names.cancels(stream, group) },
+      settings: answeringSettings(this.#options),
+      channelOf: channelOf ?? (({ session }) => names.answers(session)),
+      newName: () => `${hostname()}:${process.pid}:${randomBytes(6).toString('hex')}`,
+      monotonicMs: () => performance.now(),
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { OTHERWISE, POLICY } from '../../client/src/close-policy';
 import { CLOSE_CODES, type AfterClose } from '../../protocol/close-codes';
 import { BRIDGE_ERRORS, PROTOCOL_ERROR_CLOSE } from '../../protocol/frames';
 import { BRIDGE_REFUSALS, GATEKEEPER_REFUSALS } from '../../protocol/refusals';
+import { ANSWER_ERRORS } from '../../service/src/answers/answer-error';
 import * as answers from '../../sidecar/http/refusal';
 
 const ROOT = join(__dirname, '../..');
@@ -79,6 +80,16 @@ describe('docs/errors.md', () => {
     );
     const listed = [...section(PROTOCOL, '## 3. Frames').matchAll(/^- `([A-Z_]+)`: /gm)];
     expect(listed.map(([, code]) => code)).toEqual(Object.keys(BRIDGE_ERRORS));
+  });
+
+  it('has the codes with which services end answers, and no other', () => {
+    expect(rows(PAGE, '## Error frames of ws-bridge-service')).toEqual(
+      Object.entries(ANSWER_ERRORS).map(([code, meaning]) => [quoted(code), meaning]),
+    );
+    const source = sourceOf('service/src');
+    expect(Object.keys(ANSWER_ERRORS).filter((code) => !source.includes(`answerError('${code}'`))).toEqual(
+      [],
+    );
   });
 
   it("has the gatekeeper's refusals with their statuses, and no other", () => {

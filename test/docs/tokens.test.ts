@@ -50,6 +50,7 @@ async function verdict(
     store,
     fallbackStore: store,
     newId: () => 'id',
+    random: () => 0.5,
   };
   const request = { headers, upstreamPath: '/ws/notifications' };
   return decide(request, config, context, NOW, () => Promise.resolve(undefined));

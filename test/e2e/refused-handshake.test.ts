@@ -8,7 +8,7 @@ import { startStack } from './start-stack';
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
-    config: { rate_limits: [{ by: 'tenant', limit: 1, window_seconds: 3_600, burst: 1 }] },
+    config: { rate_limits: [{ by: 'tenant', limit: 1, window_size: 3_600, burst: 1 }] },
   });
 }, 180_000);
 afterAll(async () => {

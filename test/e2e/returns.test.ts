@@ -10,7 +10,7 @@ const SOCKETS = 11;
 let stack: Stack;
 beforeAll(async () => {
   // No room for another one while the test runs, and sockets need not live for long.
-  const rateLimit = { by: 'tenant', limit: 1, window_seconds: 3600, burst: SOCKETS - 1 };
+  const rateLimit = { by: 'tenant', limit: 1, window_size: 3600, burst: SOCKETS - 1 };
   stack = await startStack({
     config: { rate_limits: [rateLimit] },
     bridgeEnv: { BRIDGE_RETURN_AFTER_MS: '1' },

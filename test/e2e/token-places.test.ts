@@ -8,7 +8,7 @@ const ORIGIN = 'https://app.example.com';
 
 let stack: Stack;
 beforeAll(async () => {
-  const limit = { limit: 1000, window_seconds: 60, burst: 1000 };
+  const limit = { limit: 1000, window_size: 60, burst: 1000 };
   stack = await startStack({
     config: {
       cookie_names: ['session'],

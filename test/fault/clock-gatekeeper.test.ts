@@ -24,7 +24,7 @@ const REVOCATION = { revocation: { enabled: true, key_prefix: 'blacklist:', faul
 type Status = number | undefined;
 
 const limitBy = (by: string, more: object = {}): Record<string, unknown> => ({
-  rate_limits: [{ by, limit: 1, window_seconds: WINDOW_SECONDS, burst: 0, paths: [], tiers: {}, ...more }],
+  rate_limits: [{ by, limit: 1, window_size: WINDOW_SECONDS, burst: 0, paths: [], tiers: {}, ...more }],
 });
 const redisAt = (url: string): Record<string, unknown> => ({
   redis: { ...(rawConfig()['redis'] as object), url, timeout: 200 },
@@ -139,7 +139,7 @@ describe.each([
   // The first: the label is nobody's yet.
   it("leaves a tenant's refusals under its own label for an hour that passes", async () => {
     const kong = gatekeeper.worker({
-      ...limitBy('tenant', { window_seconds: 3600 }),
+      ...limitBy('tenant', { window_size: 3600 }),
       ...NOT_REVOKED,
       ...redisAt(redis.url),
     });

@@ -88,7 +88,7 @@ describe.each<[string, () => Promise<Topology>, number]>([
   beforeEach(async () => {
     gatekeeper = await GatekeeperProcess.start();
     const kong = gatekeeper.worker({
-      rate_limits: [{ by: 'tenant', limit: 100_000, window_seconds: 60, burst: 0, paths: [], tiers: {} }],
+      rate_limits: [{ by: 'tenant', limit: 100_000, window_size: 60, burst: 0, paths: [], tiers: {} }],
       // What Redis does not say of a token is not known: nobody is admitted then.
       revocation: { enabled: true, key_prefix: keyOf(''), fault_tolerant: false },
       redis: { ...(rawConfig()['redis'] as object), url: redis.url, timeout: REDIS_TIMEOUT_MS },

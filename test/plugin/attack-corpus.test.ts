@@ -40,6 +40,7 @@ beforeAll(async () => {
     store: { ask: () => Promise.resolve({ admitted: true, states: [], revoked: false }) },
     fallbackStore: { ask: () => Promise.reject(new Error('not asked')) },
     newId: () => 'id',
+    random: () => 0.5,
   };
 });
 

@@ -181,7 +181,7 @@ describe('an authorization service is not asked', () => {
   });
 
   it('about more upgrades than the limits let through', async () => {
-    const limit = { by: 'user', limit: 1, window_seconds: 3600, burst: 1, paths: [], tiers: {} };
+    const limit = { by: 'user', limit: 1, window_size: 3600, burst: 1, paths: [], tiers: {} };
     const gatekeeper = gatekeeperWith({ rate_limits: [limit] });
     const token = await tokenWith({ sub: 'flooding' });
     const statuses: (number | undefined)[] = [];
@@ -236,7 +236,7 @@ describe('an authorization service that', () => {
   });
 
   it('is down costs no wait and no charge once that is known, and is asked again once it is up', async () => {
-    const limit = { by: 'user', limit: 1, window_seconds: 3600, burst: 4, paths: [], tiers: {} };
+    const limit = { by: 'user', limit: 1, window_size: 3600, burst: 4, paths: [], tiers: {} };
     const gatekeeper = gatekeeperWith({ rate_limits: [limit] });
     const token = await tokenWith({ sub: 'waiting' });
     const { port } = service;

@@ -65,7 +65,7 @@ it('many checks ask Redis once a second, for the keys that upgrades use', async 
     },
   };
   const raw = rawConfig({
-    rate_limits: [{ by: 'tenant', limit: 1, window_seconds: 60, burst: 0, paths: [], tiers: {} }],
+    rate_limits: [{ by: 'tenant', limit: 1, window_size: 60, burst: 0, paths: [], tiers: {} }],
     revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: false },
   });
   const { config } = await parseConfig(raw);

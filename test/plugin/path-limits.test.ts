@@ -18,7 +18,7 @@ afterAll(async () => {
 /** Whether a limit of these paths counts an upgrade. */
 async function counts(paths: readonly string[], path: string): Promise<boolean> {
   const config = rawConfig({
-    rate_limits: [{ by: 'tenant', limit: 100, window_seconds: 60, burst: 100, paths, tiers: {} }],
+    rate_limits: [{ by: 'tenant', limit: 100, window_size: 60, burst: 100, paths, tiers: {} }],
     revocation: { enabled: false, key_prefix: '', fault_tolerant: false },
     redis: { ...(rawConfig()['redis'] as object), url: redis.url },
   });

@@ -12,7 +12,7 @@ import { ConfigError } from '../../plugin/schema/config-error';
 afterEach(closeStores);
 
 const PLACE = { route_id: 'a route', service_id: 'a service' };
-const LIMIT = { by: 'tenant', paths: [], limit: 1, window_seconds: 60, burst: 0, tiers: {} };
+const LIMIT = { by: 'tenant', paths: [], limit: 1, window_size: 60, burst: 0, tiers: {} };
 
 /** A gatekeeper whose limits are kept in memory, and what it logs. */
 function gatekeeper(place: Record<string, unknown> = PLACE) {

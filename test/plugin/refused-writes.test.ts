@@ -36,7 +36,7 @@ async function gatekeeperOn(changes: Record<string, unknown>) {
   const lines: Line[] = [];
   const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as Line) });
   const raw = rawConfig({
-    rate_limits: [{ by: 'tenant', limit: 1, window_seconds: 3600, burst: BURST - 1, paths: [], tiers: {} }],
+    rate_limits: [{ by: 'tenant', limit: 1, window_size: 3600, burst: BURST - 1, paths: [], tiers: {} }],
     redis: { ...(rawConfig()['redis'] as object), url: server.url, timeout: TIMEOUT_MS },
     ...changes,
   });

@@ -40,8 +40,11 @@ afterAll(async () => {
 const USE = `
 const redis = new Redis('URL');
 const service = connectService({ redis });
-service.notify('acme', { user: 'ana' }, {}).then((heard) => {
+const group = connectService({ redis, group: 'ai' });
+group.answer('ask', async function* () {});
+service.notify('acme', { user: 'ana' }, {}).then(async (heard) => {
   console.log(heard, escapeSegment('a:b'));
+  await group.close();
   redis.disconnect();
 });
 `;
@@ -54,12 +57,18 @@ describe('the published package', () => {
     expect(besides.sort()).toEqual([
       'LICENSE',
       'README.md',
+      'dist/begin.lua',
+      'dist/cancel.lua',
+      'dist/end.lua',
+      'dist/give-back.lua',
       'dist/index.js',
       'dist/index.js.map',
+      'dist/take-over.lua',
       'package.json',
     ]);
     expect(packed.filter((path) => path.includes('/protocol/'))).toEqual([
       'dist/types/protocol/channels.d.ts',
+      'dist/types/protocol/frames.d.ts',
     ]);
   });
 
@@ -89,12 +98,19 @@ describe('the published package', () => {
 
   it('brings its types, for both kinds of modules', async () => {
     const text = `import { Redis, Cluster } from 'ioredis';
-      import { connectService, type Service } from 'ws-bridge-service';
+      import { connectService, token, type DataFrame, type Service } from 'ws-bridge-service';
       const service: Service = connectService({ redis: new Redis(), prefix: 'staging:' });
       connectService({ redis: new Cluster([]) });
       void service.dashboard('acme', 'sales').refresh({ orders: 1 }).then((heard) => heard.toFixed());
       void service.revoke({ jti: 't1', exp: 1 });
       void service.revoke({ tenant: 'acme', user: 'ana', path: '/ws/bi/dashboards/7' });
+      service.answer<{ question: string }>('ask', async function* ({ data, id }, { signal }) {
+        yield token(data.question.trim() + id?.length + signal.aborted);
+        return { sql: 'SELECT 1', chartConfig: {} };
+      }, { delivery: 'atLeastOnce' });
+      service.answer('tell', async function* () { yield { type: 'status', data: {} }; });
+      const frame: DataFrame = { type: 'token', data: { token: 'a', index: 0 } };
+      void service.close({ timeoutMs: 1 }).then(() => frame.type.trim());
       // @ts-expect-error: the blacklist forgets a token at its exp
       void service.revoke({ jti: 't1' });
       `;

@@ -28,8 +28,34 @@ export class ServiceNames {
     return this.of(user === undefined ? everyone : `${everyone}:${escapeSegment(user)}`);
   }
 
+  /** The channel of a session, where no other was chosen, without the prefix. */
+  answers(session: string): string {
+    return `ai:stream:${escapeSegment(session)}`;
+  }
+
+  /**
+   * The key with the latest cancels of a group, in the stream's slot.
+   * @param stream with its prefix
+   */
+  cancels(stream: string, group: string): string {
+    return this.of(`${tagOf(stream)}:.cancels:${escapeSegment(group)}`);
+  }
+
+  /**
+   * The key with who has an answer, in the slot of the channel that it goes to.
+   * @param channel with its prefix
+   */
+  answer(channel: string, group: string, entryId: string): string {
+    return this.of(`ai:answer:${tagOf(channel)}:${escapeSegment(group)}:${entryId}`);
+  }
+
   /** Any other name. */
   of(name: string): string {
     return this.#prefix + name;
   }
+}
+
+/** A hash tag for the slot of a name in a cluster: the name's own, or all of it. */
+function tagOf(name: string): string {
+  return /\{[^}]+\}/.exec(name)?.[0] ?? `{${name}}`;
 }

@@ -164,3 +164,34 @@ describe('the configuration', () => {
     },
   );
 });
+
+describe('the window of a limit', () => {
+  const windowsOf = async (given: object) => {
+    const limit = { limit: 5, burst: 0 };
+    const tiers = { free: { ...limit, ...given } };
+    const { config } = await parseConfig(
+      rawConfig({ rate_limits: [{ by: 'tenant', paths: [], ...limit, ...given, tiers }] }),
+    );
+    return config.rateLimits.flatMap(({ rate, tiers: rates }) =>
+      [rate, rates.get('free')].map((each) => each?.windowSeconds),
+    );
+  };
+
+  it.each([
+    [{ window_size: 30 }, 30],
+    [{ window_size: 30, window_seconds: null }, 30],
+    [{ window_seconds: 30, window_size: null }, 30],
+    [{ window_seconds: 30 }, 30],
+    [{ window_size: 30, window_seconds: 30 }, 30],
+    [{}, 60],
+    [{ window_size: null, window_seconds: null }, 60],
+  ])('is with %j %i seconds', async (given, seconds) => {
+    expect(await windowsOf(given)).toEqual([seconds, seconds]);
+  });
+
+  it('is refused when its two names say different things', async () => {
+    await expect(windowsOf({ window_size: 30, window_seconds: 60 })).rejects.toThrow(
+      'config.rate_limits[0].window_size: expected the same as its earlier name window_seconds, or only one of them',
+    );
+  });
+});

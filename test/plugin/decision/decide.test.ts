@@ -66,6 +66,7 @@ interface Given {
   readonly fallbackStore?: Store;
   readonly at?: number;
   readonly refused?: RefusedUpgrades;
+  readonly random?: number;
 }
 
 async function verdictFor(given: Given): Promise<Admit | Reject> {
@@ -80,6 +81,7 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
     store: given.store ?? storeSaying(free),
     fallbackStore: given.fallbackStore ?? storeSaying(new Error('must not be asked')),
     newId: () => `id-${(ids += 1)}`,
+    random: () => given.random ?? 0.5,
   };
   const headers = { ...upgradeHeaders(given.token), ...given.headers };
   const seen = guarded(headers, lookedAtHeaders(config));
@@ -233,7 +235,7 @@ describe('a limit by address', () => {
     ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
   ])('counts %s and %s as one client', async (one, other) => {
-    const rate = { limit: 5, window_seconds: 60, burst: 0, paths: [], tiers: {} };
+    const rate = { limit: 5, window_size: 60, burst: 0, paths: [], tiers: {} };
     const store = storeSaying(free);
     for (const ip of [one, other]) {
       const config = { rate_limits: [{ ...rate, by: 'ip' }] };
@@ -376,6 +378,24 @@ describe('an upgrade is refused', () => {
       config: { hide_client_headers: true },
     });
     expect(Object.keys(hidden.responseHeaders).sort()).toEqual(['Retry-After', 'X-Request-ID']);
+  });
+
+  it('with 429 in the operator’s words, and a wait that is longer at random', async () => {
+    const states = [state({ remaining: 0, retryAfterUs: 2_000_001, resetUs: 13_000_000 })];
+    const store = storeSaying({ admitted: false, states, revoked: false });
+    const config = { error_message: 'Langsam', retry_after_jitter_max: 5 };
+    const waits: unknown[] = [];
+    for (const random of [0, 0.5, 0.999]) {
+      const verdict = (await verdictFor({ token: await signToken(), store, config, random })) as Reject;
+      expect(verdict).toMatchObject({ status: 429, message: 'Langsam' });
+      expect(verdict.responseHeaders).toMatchObject({ 'RateLimit-Reset': '13' });
+      waits.push(verdict.responseHeaders['Retry-After']);
+    }
+    expect(waits).toEqual(['3', '6', '8']);
+    expect(await verdictFor({ token: 'x', config })).toMatchObject({
+      status: 401,
+      message: expect.not.stringContaining('Langsam') as unknown,
+    });
   });
 
   it('with 429 whose X-RateLimit-Reset is a Unix timestamp where rate_limit_reset says so, and the IETF’s is not', async () => {

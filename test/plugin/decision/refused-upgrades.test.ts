@@ -12,7 +12,7 @@ import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 
 const SECOND_US = 1_000_000;
 const ADDRESS = '192.0.2.1';
-const LIMIT = { by: 'ip', limit: 5, window_seconds: 60, burst: 0, paths: [], tiers: {} };
+const LIMIT = { by: 'ip', limit: 5, window_size: 60, burst: 0, paths: [], tiers: {} };
 
 let nowUs = 0;
 let verified: string[] = [];
@@ -52,6 +52,7 @@ async function gate(changes: Record<string, unknown> = {}, revoked: ReadonlySet<
     fallbackStore: limits,
     refused,
     newId: () => 'id',
+    random: () => 0.5,
   };
   const attempt = (token?: string, { ip = ADDRESS, path, headers = {} }: Attempt = {}) =>
     decide(

@@ -79,7 +79,7 @@ describe('a gatekeeper exports', () => {
 
   it('nothing of checks at health_path, which get 503 while Redis is away, also where the limits hold in memory', async () => {
     const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
-    const limit = { by: 'tenant', limit: 100, window_seconds: 60, burst: 100, paths: [], tiers: {} };
+    const limit = { by: 'tenant', limit: 100, window_size: 60, burst: 100, paths: [], tiers: {} };
     const checked = rawConfig({
       redis,
       rate_limits: [limit],
@@ -98,7 +98,7 @@ describe('a gatekeeper exports', () => {
   });
 
   it('refusals with 429 by tenant, and no other refusals', async () => {
-    const limit = { by: 'tenant', limit: 1, window_seconds: 86_400, burst: 0, paths: [], tiers: {} };
+    const limit = { by: 'tenant', limit: 1, window_size: 86_400, burst: 0, paths: [], tiers: {} };
     const redis = { ...(rawConfig()['redis'] as object), url: 'redis://127.0.0.1:1', timeout: 200 };
     const revocation = { enabled: false, key_prefix: '', fault_tolerant: false };
     const worker = new KongWorker(socketPath, rawConfig({ redis, revocation, rate_limits: [limit] }));

@@ -177,6 +177,16 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ],
   ['paths with a query', { rate_limits: [{ ...LIMIT, paths: ['/ws?x'] }] }, 'config.rate_limits[0].paths[0]'],
   ['a limit of nothing', { rate_limits: [{ limit: 0 }] }, 'config.rate_limits[0].limit'],
+  [
+    'a window by both of its names',
+    { rate_limits: [{ ...LIMIT, window_size: 30, window_seconds: 60 }] },
+    'window_size',
+  ],
+  [
+    'a tier’s window by both of its names',
+    { rate_limits: [{ ...LIMIT, tiers: { free: { ...LIMIT, window_size: 30, window_seconds: 60 } } }] },
+    'window_size',
+  ],
   ['two issuers whose tenants may have one name', { issuers: ['a', 'b'] }, 'expected tenant_prefixes with'],
   [
     'one prefix for two issuers',

@@ -66,7 +66,7 @@ describe('what the schema refuses', () => {
   it.each<[string, ConfigValue]>([
     ['limit', 0],
     ['limit', 1_000_001],
-    ['window_seconds', 'long'],
+    ['window_size', 'long'],
     ['burst', -1],
     ['by', 'planet'],
     ['paths', ['']],

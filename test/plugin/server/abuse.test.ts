@@ -113,7 +113,7 @@ describe('an upgrade costs', () => {
   });
 
   it('no third one for query, address and route', async () => {
-    const limit = { limit: 100, window_seconds: 60, burst: 100, paths: [], tiers: {} };
+    const limit = { limit: 100, window_size: 60, burst: 100, paths: [], tiers: {} };
     const kong = worker({
       uri_param_names: ['token'],
       health_path: '/ws/healthz',
@@ -172,7 +172,7 @@ describe('an upgrade costs', () => {
 });
 
 describe('a limit on refused upgrades', () => {
-  const limit = { by: 'ip', limit: 1, window_seconds: 60, burst: 0, paths: [], tiers: {} };
+  const limit = { by: 'ip', limit: 1, window_size: 60, burst: 0, paths: [], tiers: {} };
   const config = { rate_limits: [{ ...limit, counts: 'refused' }] };
 
   it('costs no round trip: neither an admitted upgrade, nor a refused one', async () => {

@@ -48,7 +48,7 @@ it('Redis stopped, hung and restarted during 2,000 upgrades: each is answered, t
   const kong = new KongWorker(
     path,
     rawConfig({
-      rate_limits: [{ by: 'tenant', limit: 1, window_seconds: 3600, burst: LIMIT - 1, paths: [], tiers: {} }],
+      rate_limits: [{ by: 'tenant', limit: 1, window_size: 3600, burst: LIMIT - 1, paths: [], tiers: {} }],
       revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: true },
       redis: { ...(rawConfig()['redis'] as object), url: redis.url, timeout: TIMEOUT_MS },
     }),

@@ -71,7 +71,7 @@ class Upgrades {
 }
 
 async function gatekeeperOn(url: string): Promise<Ready> {
-  const limit = { by: 'tenant', window_seconds: 3600, tiers: {} };
+  const limit = { by: 'tenant', window_size: 3600, tiers: {} };
   const raw = rawConfig({
     rate_limits: [
       { ...limit, limit: 1_000_000, burst: 1_000_000, paths: [] },

@@ -13,7 +13,7 @@ import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 import { ConfigError } from '../../../plugin/schema/config-error';
 
 /** Of so long a window that what one upgrade counts is still there when a noisy machine looks. */
-const LIMIT = { by: 'tenant', limit: 1000, window_seconds: 3600, burst: 1000, paths: [], tiers: {} };
+const LIMIT = { by: 'tenant', limit: 1000, window_size: 3600, burst: 1000, paths: [], tiers: {} };
 /** A noisy machine must not look like a Redis that is away. */
 const TIMEOUT_MS = 10_000;
 

@@ -9,7 +9,7 @@ import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 import { ConfigError } from '../../../plugin/schema/config-error';
 
-const LIMIT = { window_seconds: 60, burst: 0, paths: [], tiers: {} };
+const LIMIT = { window_size: 60, burst: 0, paths: [], tiers: {} };
 
 let server: RedisServer;
 let admin: Redis;

@@ -42,6 +42,7 @@ async function upgradeOf(claims: Record<string, unknown>, changes: Record<string
     fallbackStore: store,
     refused: new RefusedUpgrades(() => 0),
     newId: () => 'id',
+    random: () => 0.5,
   };
   const request = { headers: upgradeHeaders(await signToken(claims)), upstreamPath: '/ws/notifications' };
   const verdict = await decide(request, config, context, NOW);

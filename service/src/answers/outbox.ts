@@ -1,0 +1,61 @@
+import { isCluster, type RedisClient } from '../redis/client';
+
+/** A frame on its way. */
+interface Outgoing {
+  readonly channel: string;
+  readonly text: string;
+  readonly done: (refused: Error | undefined) => void;
+}
+
+/** Publishes the frames of one turn of the event loop in one pipeline; in a cluster, in one for each channel. */
+export class Outbox {
+  readonly #redis: RedisClient;
+  #waiting: Outgoing[] = [];
+
+  constructor(redis: RedisClient) {
+    this.#redis = redis;
+  }
+
+  /** @param done called once Redis confirmed or refused it */
+  add(channel: string, text: string, done: Outgoing['done']): void {
+    this.#waiting.push({ channel, text, done });
+    if (this.#waiting.length === 1)
+      setImmediate(() => {
+        this.#flush();
+      });
+  }
+
+  #flush(): void {
+    const frames = this.#waiting;
+    this.#waiting = [];
+    if (!isCluster(this.#redis)) {
+      void this.#publish(frames, 'publish');
+      return;
+    }
+    for (const some of byChannel(frames)) void this.#publish(some, 'spublish');
+  }
+
+  async #publish(frames: readonly Outgoing[], verb: 'publish' | 'spublish'): Promise<void> {
+    const pipeline = this.#redis.pipeline();
+    for (const { channel, text } of frames) pipeline[verb](channel, text);
+    try {
+      const replies = await pipeline.exec();
+      frames.forEach(({ done }, i) => {
+        const refused = replies?.[i]?.[0];
+        done(refused ?? undefined);
+      });
+    } catch (cause) {
+      for (const { done } of frames) done(cause instanceof Error ? cause : new Error(String(cause)));
+    }
+  }
+}
+
+function byChannel(frames: readonly Outgoing[]): Iterable<readonly Outgoing[]> {
+  const channels = new Map<string, Outgoing[]>();
+  for (const frame of frames) {
+    const some = channels.get(frame.channel);
+    if (some === undefined) channels.set(frame.channel, [frame]);
+    else some.push(frame);
+  }
+  return channels.values();
+}

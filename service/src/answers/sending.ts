@@ -1,0 +1,42 @@
+import { answerError } from './answer-error';
+import type { Held, Life } from './life';
+import type { Outbox } from './outbox';
+
+/** The frames of one answer that are on their way. */
+export class Sending {
+  readonly #outbox: Outbox;
+  readonly #held: Held;
+  readonly #life: Life;
+  #unconfirmed = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(outbox: Outbox, held: Held, life: Life) {
+    this.#outbox = outbox;
+    this.#held = held;
+    this.#life = life;
+  }
+
+  get unconfirmed(): number {
+    return this.#unconfirmed;
+  }
+
+  /** Sends a frame. An answer of which Redis does not confirm one cannot be whole, and is stopped. */
+  send(text: string): void {
+    const { stop, channel } = this.#held;
+    // Others take over what a worker has that was paused for long: it sends nothing more.
+    if (!this.#life.lives()) stop.abort();
+    stop.signal.throwIfAborted();
+    this.#unconfirmed += 1;
+    this.#outbox.add(channel, text, (refused) => {
+      this.#unconfirmed -= 1;
+      if (refused !== undefined) stop.abort(answerError('UNAVAILABLE', refused));
+      if (this.#unconfirmed === 0) for (const wake of this.#waiting.splice(0)) wake();
+    });
+  }
+
+  /** Resolves when none is on its way. */
+  settled(): Promise<void> {
+    if (this.#unconfirmed === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

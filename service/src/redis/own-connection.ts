@@ -1,0 +1,46 @@
+import { isCluster, type RedisClient } from './client';
+
+/**
+ * What was sent when a connection broke is not sent again: a frame might come twice. What is asked meanwhile waits, and a read
+ * that blocks may take its time.
+ */
+const OVERRIDES = {
+  enableOfflineQueue: true,
+  commandTimeout: undefined,
+  autoResendUnfulfilledCommands: false,
+  lazyConnect: false,
+  replyMapping: 'legacy',
+  stringNumbers: false,
+} as const;
+
+/** A connection of the service's own, to where the application's leads. */
+export function ownConnection(redis: RedisClient, told: (cause: Error) => void): RedisClient {
+  const own = isCluster(redis)
+    ? redis.duplicate([], {
+        enableOfflineQueue: true,
+        retryDelayOnFailover: 0,
+        redisOptions: { ...redis.options.redisOptions, ...OVERRIDES },
+      })
+    : redis.duplicate(OVERRIDES);
+  own.on('error', told);
+  return own;
+}
+
+/**
+ * Waits for an answer of Redis, for so long. A connection that does not answer is opened anew.
+ * @throws Error when it did not answer
+ */
+export async function answered<T>(redis: RedisClient, timeoutMs: number, asked: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`redis did not answer for ${timeoutMs} ms`));
+      redis.disconnect(true);
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

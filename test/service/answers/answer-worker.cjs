@@ -1,0 +1,31 @@
+// A worker in a process of its own, as an application has it, so that it can be killed and paused. Says on stdout what it does, a
+// line of JSON each.
+const process = require('node:process');
+const { setTimeout: delay } = require('node:timers/promises');
+const { Redis } = require('ioredis');
+const { connectService, token } = require('../../../service/dist');
+
+const { REDIS_URL, TOKENS = '5', TOKEN_MS = '5', OPTIONS = '{}' } = process.env;
+const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
+
+const service = connectService({
+  ...{ redis: new Redis(REDIS_URL), group: 'ai', leaseMs: 1000, ...JSON.parse(OPTIONS) },
+  onFault: (cause) => say({ fault: String(cause) }),
+});
+for (const delivery of ['atMostOnce', 'atLeastOnce'])
+  service.answer(
+    delivery,
+    async function* ({ id }, { attempt, signal }) {
+      say({ begins: id, attempt });
+      for (let i = 0; i < Number(TOKENS); i += 1) {
+        yield token(`${i}`);
+        await delay(Number(TOKEN_MS), undefined, { signal });
+      }
+      return { attempt };
+    },
+    { delivery, maxAttempts: 100 },
+  );
+say({ ready: true });
+process.once('SIGTERM', () => {
+  void service.close().then(() => process.exit(0));
+});

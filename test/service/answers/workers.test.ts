@@ -1,0 +1,317 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { token, type AnswerPart } from '../../../service/src/index';
+import { eventually, isEnd, Stage } from './fixture';
+import { WorkerProcess } from './worker-process';
+
+/** Tokens without end, slowly. */
+const SLOW = { TOKENS: '100000', TOKEN_MS: '5' };
+
+let stage: Stage;
+afterEach(() => stage.stop());
+
+async function* quick(): AsyncGenerator<AnswerPart> {
+  yield await Promise.resolve(token('a'));
+}
+
+async function* endless(_command: unknown, { signal }: { signal: AbortSignal }): AsyncGenerator<AnswerPart> {
+  for (;;) {
+    yield token('a');
+    await delay(5, undefined, { signal });
+  }
+}
+
+async function startStage(): Promise<string> {
+  stage = await Stage.start();
+  const { host = '', port = 0 } =
+    'options' in stage.redis ? (stage.redis.options as { host?: string; port?: number }) : {};
+  return `redis://${host}:${port}`;
+}
+
+describe('a command whose worker was killed in the midst', () => {
+  it('ends with WORKER_LOST, and is not begun anew, where it may not be repeated', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s1');
+    const worker = await WorkerProcess.start(url, SLOW);
+    await stage.command({ id: 'c1', type: 'atMostOnce' });
+    await eventually('a token', () => heard().length > 0);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    const other = stage.worker();
+    other.answer('atMostOnce', endless);
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toEqual({
+      ...{ type: 'error', id: 'c1' },
+      data: { code: 'WORKER_LOST', message: 'the worker of the answer died' },
+    });
+    expect(other.counts).toMatchObject({ takenOver: 1, ended: { WORKER_LOST: 1 } });
+    expect(await stage.pending()).toBe(0);
+    await eventually('the dead one to be forgotten', async () => (await consumers()).length === 1);
+  });
+
+  it('is begun anew by another worker where it may be, which says so', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s1');
+    const worker = await WorkerProcess.start(url, SLOW);
+    await stage.command({ id: 'c1', type: 'atLeastOnce' });
+    await eventually('a token', () => heard().length > 0);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    const before = heard().length;
+    stage.worker().answer('atLeastOnce', quick, { delivery: 'atLeastOnce' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().slice(before)).toEqual([
+      { type: 'start', id: 'c1', data: { attempt: 2 } },
+      { type: 'token', id: 'c1', data: { token: 'a', index: 0 } },
+      { type: 'complete', id: 'c1', data: {} },
+    ]);
+  });
+
+  it('ends with WORKER_LOST when as many workers died of it as may', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s1');
+    await stage.command({ id: 'c1', type: 'atLeastOnce' });
+    const worker = await WorkerProcess.start(url, SLOW);
+    await eventually('a token', () => heard().length > 0);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    stage.worker().answer('atLeastOnce', endless, { delivery: 'atLeastOnce', maxAttempts: 1 });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ data: { code: 'WORKER_LOST' } });
+  });
+
+  it('is answered as ever when it was not begun', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s2');
+    const first = await stage.hear('s1');
+    const worker = await WorkerProcess.start(url, { ...SLOW, OPTIONS: '{"concurrency":1}' });
+    await stage.command({ id: 'c1', type: 'atMostOnce' });
+    await stage.command({ id: 'c2', type: 'atMostOnce', session: 's2' });
+    await eventually('a token', () => first().length > 0);
+    await eventually('both to be read', async () => (await stage.pending()) === 2);
+    worker.signal('SIGKILL');
+    await worker.ended;
+    stage.worker().answer('atMostOnce', quick);
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().map(({ type }) => type)).toEqual(['token', 'complete']);
+  });
+});
+
+describe('a worker that was paused for longer than its lease', () => {
+  it('says nothing more of what others took over, and goes on under another name', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s1');
+    const worker = await WorkerProcess.start(url, SLOW);
+    await stage.command({ id: 'c1', type: 'atMostOnce' });
+    await eventually('a token', () => heard().length > 0);
+    worker.signal('SIGSTOP');
+    const other = stage.worker();
+    other.answer('atMostOnce', quick);
+    await eventually('an end', () => heard().some(isEnd));
+    await other.close();
+    const atEnd = heard().length;
+    worker.signal('SIGCONT');
+    const later = await stage.hear('s2');
+    await stage.command({ id: 'c2', type: 'atMostOnce', session: 's2' });
+    await eventually('a token of the next answer', () => later().length > 0);
+    expect(heard().length).toBe(atEnd);
+    worker.signal('SIGKILL');
+    await worker.ended;
+  });
+});
+
+describe('a cancel', () => {
+  it('ends an answer on another worker, and its handler', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    const signals: AbortSignal[] = [];
+    for (const name of ['one', 'two', 'three'])
+      stage.worker({ concurrency: 1 }).answer('ask', async function* (command, context) {
+        signals.push(context.signal);
+        yield { type: 'status', data: { name } };
+        yield* endless(command, context);
+      });
+    for (const id of ['c1', 'c2', 'c3']) await stage.command({ id });
+    await eventually('three answers', () => new Set(heard().map(({ id }) => id)).size === 3);
+    await stage.command({ type: 'cancel', id: 'x1', data: '{"id":"c1"}' });
+    await stage.command({ type: 'cancel', id: 'x2', data: '{"id":"c3"}' });
+    await eventually('two ends', () => heard().filter(isEnd).length === 2);
+    const data = { code: 'CANCELLED', message: 'the answer was cancelled' };
+    expect(heard().filter(isEnd)).toEqual(
+      expect.arrayContaining([
+        { type: 'error', id: 'c1', data },
+        { type: 'error', id: 'c3', data },
+      ]),
+    );
+    expect(signals.filter(({ aborted }) => aborted)).toHaveLength(2);
+    await eventually('the rest to be one answer', async () => (await stage.pending()) === 1);
+  });
+
+  it('ends an answer that waits for its turn, which never begins', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    const begun: (string | undefined)[] = [];
+    stage.worker({ concurrency: 1 }).answer('ask', async function* (command, context) {
+      begun.push(command.id);
+      yield* endless(command, context);
+    });
+    await stage.command({ id: 'c1' });
+    await eventually('a token', () => heard().length > 0);
+    await stage.command({ id: 'c2' });
+    await stage.command({ type: 'cancel', data: '{"id":"c2"}' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().find(isEnd)).toMatchObject({ id: 'c2', data: { code: 'CANCELLED' } });
+    expect(begun).toEqual(['c1']);
+  });
+
+  it('of another session, of an unknown id, of no id, or of an earlier command under the same id stops nothing', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    const service = stage.worker();
+    service.answer('ask', quick);
+    const cancels = [
+      { session: 's2', data: '{"id":"c1"}' },
+      { session: 's1', data: '{"id":"c9"}' },
+      { session: 's1', data: '{}' },
+      { session: 's1', data: '{"id":"c1"}' },
+    ];
+    for (const cancel of cancels) await stage.command({ type: 'cancel', ...cancel });
+    await eventually(
+      'the cancels to be acknowledged',
+      async () => service.counts?.read === 4 && (await stage.pending()) === 0,
+    );
+    await stage.command({ id: 'c1' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().map(({ type }) => type)).toEqual(['token', 'complete']);
+  });
+
+  it('counts for a command whose worker has died meanwhile', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    await stage.redis.xgroup('CREATE', 'ai:commands', 'ai', '0', 'MKSTREAM');
+    await stage.command({ id: 'c1' });
+    await stage.redis.xreadgroup('GROUP', 'ai', 'dead', 'STREAMS', 'ai:commands', '>');
+    const begun: unknown[] = [];
+    stage.worker().answer('ask', async function* (command) {
+      begun.push(command.id);
+      yield await Promise.resolve(token('a'));
+    });
+    await stage.command({ type: 'cancel', data: '{"id":"c1"}' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard()).toMatchObject([{ id: 'c1', data: { code: 'CANCELLED' } }]);
+    expect(begun).toEqual([]);
+  });
+});
+
+describe('a worker that closes', () => {
+  it('ends what it has begun, gives back what waits, which another takes at once, and leaves the group', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const service = stage.worker({ concurrency: 1, leaseMs: 60_000 });
+    service.answer('ask', async function* () {
+      yield token('slow');
+      await gate;
+      return { sql: 'slow' };
+    });
+    for (const id of ['c1', 'c2', 'c3']) await stage.command({ id });
+    await eventually('all to be read', () => heard().length > 0 && service.counts?.waiting === 2);
+    const closed = service.close();
+    const other = stage.worker({ leaseMs: 60_000 });
+    other.answer('ask', quick);
+    await eventually('two ends', () => heard().filter(isEnd).length === 2);
+    go();
+    await closed;
+    await eventually('three ends', () => heard().filter(isEnd).length === 3);
+    expect(
+      heard()
+        .filter(isEnd)
+        .map(({ id, data }) => [id, data]),
+    ).toEqual([
+      ['c2', {}],
+      ['c3', {}],
+      ['c1', { sql: 'slow' }],
+    ]);
+    expect(other.counts).toMatchObject({ takenOver: 2 });
+    expect((await consumers()).filter((name) => name !== 'returned')).toHaveLength(1);
+  });
+
+  it('stops what takes too long: ends it, or gives it back where it may be repeated', async () => {
+    await startStage();
+    const [once, again] = [await stage.hear('s1'), await stage.hear('s2')];
+    const service = stage.worker({ leaseMs: 60_000 });
+    service.answer('once', endless);
+    service.answer('again', endless, { delivery: 'atLeastOnce' });
+    await stage.command({ id: 'c1', type: 'once' });
+    await stage.command({ id: 'c2', type: 'again', session: 's2' });
+    await eventually('both to begin', () => once().length > 0 && again().length > 0);
+    await service.close({ timeoutMs: 10 });
+    expect(once().at(-1)).toEqual({
+      ...{ type: 'error', id: 'c1' },
+      data: { code: 'STOPPED', message: 'the worker of the answer stopped' },
+    });
+    stage.worker({ leaseMs: 60_000 }).answer('again', quick, { delivery: 'atLeastOnce' });
+    await eventually('an end', () => again().some(isEnd));
+    expect(
+      again()
+        .filter(({ type }) => type !== 'token')
+        .map(({ type, data }) => [type, data]),
+    ).toEqual([
+      ['start', { attempt: 2 }],
+      ['complete', {}],
+    ]);
+  });
+
+  it('on SIGTERM loses no command', async () => {
+    const url = await startStage();
+    const heard = await stage.hear('s1');
+    const workers = [await WorkerProcess.start(url), await WorkerProcess.start(url)];
+    const ids = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    for (const id of ids) await stage.command({ id, type: 'atMostOnce' });
+    await eventually('a few ends', () => heard().filter(isEnd).length > 5);
+    workers[0]?.signal('SIGTERM');
+    expect(await workers[0]?.ended).toBe(0);
+    await eventually('all ends', () => heard().filter(isEnd).length >= ids.length);
+    const ends = heard().filter(isEnd);
+    expect(ends.map(({ id }) => id).sort()).toEqual(ids.sort());
+    expect(ends.every(({ type }) => type === 'complete')).toBe(true);
+    workers[1]?.signal('SIGTERM');
+    await workers[1]?.ended;
+  });
+});
+
+describe('one tenant with a thousand commands', () => {
+  it('does not stop the one command of another', async () => {
+    await startStage();
+    const heard = await stage.hear('s2');
+    stage.worker({ concurrency: 4, tenantConcurrency: 4 }).answer('ask', async function* (command) {
+      yield token('a');
+      await delay(command.tenant === 'acme' ? 20 : 0);
+    });
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => stage.command({ id: `c${i}` })));
+    await stage.command({ id: 'x', tenant: 'globex', session: 's2' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(await stage.pending()).toBeGreaterThan(500);
+  });
+
+  it('is read no further than there is room, and all of it is answered', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    let most = 0;
+    const service = stage.worker({ tenantConcurrency: 1, readAheadCommands: 10 });
+    service.answer('ask', async function* () {
+      most = Math.max(most, service.counts?.waiting ?? 0);
+      yield await Promise.resolve(token('a'));
+    });
+    await Promise.all(Array.from({ length: 100 }, (_, i) => stage.command({ id: `c${i}` })));
+    await eventually('all ends', () => heard().filter(isEnd).length === 100);
+    expect(most).toBeLessThanOrEqual(10);
+  });
+});
+
+/** The names of the group's consumers. */
+async function consumers(): Promise<string[]> {
+  const found = (await stage.redis.xinfo('CONSUMERS', 'ai:commands', 'ai')) as unknown[][];
+  return found.map((consumer) => String(consumer[1]));
+}
