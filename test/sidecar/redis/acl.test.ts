@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { connectService, token } from '../../../service/src/index';
 import { publisher, type Publish } from '../../../sidecar/redis/publish';
 import { documentedUser } from '../../fakes/documented-user';
 import { askedByScripts, needlessRules, recordAsked } from '../../fakes/asked-of-redis';
@@ -205,11 +207,11 @@ describe('the documented user of a service that keeps the states of dashboards',
   });
 });
 
-describe('the documented user of a service that answers AI chats', () => {
+describe('the documented user of a service that answers AI chats by hand', () => {
   it('may read commands and publish answers, and needs every rule', async () => {
     const redis = await startRedis();
     const admin = new Redis(redis.url);
-    const user = documentedUser('ai-service', '+publish');
+    const user = documentedUser('ai-service', '+xautoclaim');
     await admin.call('ACL', 'SETUSER', ...user);
     const bridge = await startBridge(redis.url);
     const chat = await connectCounting(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
@@ -242,6 +244,58 @@ describe('the documented user of a service that answers AI chats', () => {
     await bridge.bridge.close();
     for (const connection of [service, admin]) connection.disconnect();
     sent.stop();
+    await redis.stop();
+  });
+});
+
+describe('the documented user of a service that answers AI chats with ws-bridge-service', () => {
+  it('may do all that it does, and needs every rule', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const user = documentedUser('ai-service', '+evalsha');
+    await admin.call('ACL', 'SETUSER', ...user);
+    const sent = recordAsked('ai-service');
+    const scripts = await askedByScripts(admin);
+    const options = { username: 'ai-service', password: 'secret', enableReadyCheck: false };
+    const connection = new Redis({ port: redis.port, ...options, disableClientInfo: true });
+    const faults: unknown[] = [];
+    const onFault = (cause: unknown): number => faults.push(cause);
+    const given = { redis: connection, group: 'answers', leaseMs: 1000, onFault };
+    const command = (type: string, id: string, data = 'null') =>
+      admin.xadd(
+        'ai:commands',
+        '*',
+        ...['tenant', 't', 'session', 's1', 'type', type, 'id', id, 'data', data],
+      );
+    // What a worker that died had read, another takes over, and forgets it.
+    await admin.xgroup('CREATE', 'ai:commands', 'answers', '0', 'MKSTREAM');
+    await command('ask', 'c1');
+    await admin.xreadgroup('GROUP', 'answers', 'dead', 'STREAMS', 'ai:commands', '>');
+    const ends: string[] = [];
+    const service = connectService({
+      ...given,
+      concurrency: 1,
+      onAnswer: ({ command: { id = '' }, outcome }) => ends.push(`${id} ${outcome}`),
+    });
+    service.answer('ask', async function* ({ id }, { signal }) {
+      yield token('a');
+      while (!signal.aborted && id === 'c2') await delay(5);
+    });
+    await command('ask', 'c2');
+    await eventually(async () => ((await admin.xpending('ai:commands', 'answers')) as [number])[0] === 2);
+    await command('cancel', 'x1', '{"id":"c2"}');
+    await eventually(() => ends.length === 2);
+    expect(ends.sort()).toEqual(['c1 complete', 'c2 CANCELLED']);
+    const consumers = async (): Promise<number> =>
+      ((await admin.xinfo('CONSUMERS', 'ai:commands', 'answers')) as unknown[]).length;
+    await eventually(async () => (await consumers()) === 1);
+    await service.close();
+    expect(await admin.acl('LOG')).toEqual([]);
+    expect(faults).toEqual([]);
+    const asked = [...sent.asked(), ...scripts.asked()];
+    expect(await needlessRules(admin, user, asked)).toEqual([]);
+    for (const one of [connection, admin]) one.disconnect();
+    for (const recording of [sent, scripts]) recording.stop();
     await redis.stop();
   });
 });
