@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { CommandToAnswer, Delivery } from './command';
 import { FairQueue, type Places, type Waiting } from './fair-queue';
 
@@ -41,6 +42,8 @@ export class Life {
     this.#leaseMs = leaseMs;
     this.#monotonicMs = monotonicMs;
     this.#provenMs = this.#steadyMs = monotonicMs();
+    // As many as there are answers.
+    setMaxListeners(0, this.over);
   }
 
   /** Aborted at its end. */

@@ -27,7 +27,7 @@ const MAX_READ = 16;
 /** After how long a worker without a free place looks for commands again. */
 const BUSY_READ_MS = 100;
 /** How long Redis may take to answer, as a part of the lease. */
-const TIMEOUT_PART = 0.2;
+const TIMEOUT_PART = 0.3;
 
 /** What a worker needs. */
 export interface WorkerOptions {

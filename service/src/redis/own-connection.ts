@@ -35,7 +35,8 @@ export async function answered<T>(redis: RedisClient, timeoutMs: number, asked: 
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(new Error(`redis did not answer for ${timeoutMs} ms`));
-      redis.disconnect(true);
+      // Others may have waited for it as long.
+      if (redis.status === 'ready') redis.disconnect(true);
     }, timeoutMs);
   });
   try {
