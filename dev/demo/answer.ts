@@ -1,4 +1,4 @@
-import type { CompleteFrame, DataFrame, ErrorFrame, TokenFrame } from '../../protocol/frames';
+import type { CompleteFrame, TokenFrame } from '../../protocol/frames';
 import type { BarChartConfig } from './frames';
 
 const ANSWER =
@@ -18,14 +18,8 @@ const CHART = {
   ],
 } satisfies BarChartConfig;
 
-/** The end of an answer that its reader wanted no longer (PROTOCOL.md §3). */
-export const CANCELLED: ErrorFrame = {
-  type: 'error',
-  data: { code: 'CANCELLED', message: 'the answer was cancelled' },
-};
-
 /** The frames of a canned answer to any question: a token a word, then the end. */
-export function demoAnswer(question: string): DataFrame[] {
+export function demoAnswer(question: string): (TokenFrame | CompleteFrame)[] {
   const text = question === '' ? ANSWER : `You asked: “${question}”. ${ANSWER}`;
   const tokens = text.match(/\S+\s*/g) ?? [];
   const frames = tokens.map((token, index): TokenFrame => ({ type: 'token', data: { token, index } }));
@@ -46,13 +40,6 @@ export function questionIn(dataJson: string): string {
   if (typeof data !== 'object' || data === null) return '';
   const texts = Object.values(data).filter((value): value is string => typeof value === 'string');
   return texts[0] ?? '';
-}
-
-/** The id in the `data` of a `cancel`. */
-export function idIn(dataJson: string): string {
-  const data: unknown = parse(dataJson);
-  const id: unknown = typeof data === 'object' && data !== null && 'id' in data ? data.id : undefined;
-  return typeof id === 'string' ? id : '';
 }
 
 function parse(json: string): unknown {
