@@ -13,6 +13,7 @@ export interface ServeOptions {
   readonly socket?: string;
   readonly socketMode: number;
   readonly pluginInfo?: true;
+  readonly luaSchema?: true;
   readonly pluginInfoFile?: string;
   readonly healthCheck?: true;
   readonly shutdownTimeoutMs: number;
@@ -34,6 +35,10 @@ export const SERVE_OPTIONS: readonly Option[] = [
     .argParser(octal)
     .default(0o660, '660'),
   new Option('--plugin-info', "print the plugin's description for Kong's query_cmd (JSON) and exit"),
+  new Option(
+    '--lua-schema',
+    'print the schema.lua of the plugin for a control plane, which has no gatekeeper beside it, and exit',
+  ),
   new Option('--plugin-info-file <path>', 'write that description to a file before listening'),
   new Option('--shutdown-timeout-ms <ms>', 'how long calls in flight may take after SIGTERM')
     .argParser(milliseconds)

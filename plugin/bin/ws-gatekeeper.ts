@@ -16,6 +16,7 @@ import { log, settle } from '../lib/log';
 import { exportLimitedTenants, exportServerLoad } from '../metrics/metrics';
 import { closeStores } from '../store/held-stores';
 import { Instances } from '../server/instances';
+import { luaSchema } from '../server/lua-schema';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
 import { environmentFault, SERVE_OPTIONS, unknownSettings, VARIABLES, type ServeOptions } from './options';
@@ -67,6 +68,10 @@ async function serveOrPrint(options: ServeOptions): Promise<void> {
   if (unknown !== undefined) program.error(`error: unknown command '${unknown}', expected verify`);
   if (options.pluginInfo) {
     process.stdout.write(`${JSON.stringify(pluginInfo())}\n`);
+    return;
+  }
+  if (options.luaSchema) {
+    process.stdout.write(luaSchema());
     return;
   }
   const path = options.socket ?? program.error('error: --socket <path> is required');

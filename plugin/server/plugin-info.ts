@@ -27,15 +27,20 @@ export function pluginInfo(): Readonly<Record<string, unknown>> {
         Version: plugin.Version,
         Priority: plugin.Priority,
         Phases: plugin.Phases,
-        Schema: {
-          name: plugin.Name,
-          fields: [
-            { config: { type: 'record', fields: plugin.Schema, entity_checks: CONFIG_CHECKS } },
-            NO_CONSUMER,
-            PROTOCOLS,
-          ],
-        },
+        Schema: pluginSchema(),
       },
+    ],
+  };
+}
+
+/** The plugin's schema in Kong's schema language. */
+export function pluginSchema(): Readonly<Record<string, unknown>> {
+  return {
+    name: plugin.Name,
+    fields: [
+      { config: { type: 'record', fields: plugin.Schema, entity_checks: CONFIG_CHECKS } },
+      NO_CONSUMER,
+      PROTOCOLS,
     ],
   };
 }

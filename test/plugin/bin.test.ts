@@ -84,7 +84,7 @@ describe('ws-gatekeeper', () => {
       expect(await verified(...wrong)).toEqual([2, '']);
   });
 
-  it.each([['--help'], ['--version'], ['--plugin-info'], ['verify --help'], ['verify a.b.c']])(
+  it.each([['--help'], ['--version'], ['--plugin-info'], ['--lua-schema'], ['verify --help'], ['verify a.b.c']])(
     'ends quietly when nobody reads what %s prints',
     async (line) => {
       const child = started(line.split(' '));
