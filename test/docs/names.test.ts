@@ -41,6 +41,9 @@ const NAMES_OF_OTHERS = new Set([
     'upstream_uri',
     'exposed_headers',
   ],
+  ...['db_update_frequency', 'lua_package_path', 'lua_schema', 'query_cmd'],
+  // Of Kong's rate-limiting and jwt plugins.
+  ...['limit_by', 'error_code', 'claims_to_verify', 'secret_is_base64', 'run_on_preflight'],
   // Compose's and Prometheus's.
   ...['depends_on', 'service_healthy', 'stop_grace_period', 'process_resident_memory_bytes', 'runbook_url'],
   // Of tokens and keys: RFC 7517 and RFC 9396, the issuers' claims, the assertion's.
