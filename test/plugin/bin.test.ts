@@ -84,17 +84,19 @@ describe('ws-gatekeeper', () => {
       expect(await verified(...wrong)).toEqual([2, '']);
   });
 
-  it.each([['--help'], ['--version'], ['--plugin-info'], ['--lua-schema'], ['verify --help'], ['verify a.b.c']])(
-    'ends quietly when nobody reads what %s prints',
-    async (line) => {
-      const child = started(line.split(' '));
-      child.stdout?.destroy();
-      const [said, closed] = await Promise.all([text(child.stderr ?? process.stdin), once(child, 'close')]);
-      expect([said, closed[0] as number]).toEqual(
-        line === 'verify a.b.c' ? [expect.any(String), 2] : ['', 0],
-      );
-    },
-  );
+  it.each([
+    ['--help'],
+    ['--version'],
+    ['--plugin-info'],
+    ['--lua-schema'],
+    ['verify --help'],
+    ['verify a.b.c'],
+  ])('ends quietly when nobody reads what %s prints', async (line) => {
+    const child = started(line.split(' '));
+    child.stdout?.destroy();
+    const [said, closed] = await Promise.all([text(child.stderr ?? process.stdin), once(child, 'close')]);
+    expect([said, closed[0] as number]).toEqual(line === 'verify a.b.c' ? [expect.any(String), 2] : ['', 0]);
+  });
 
   it('warns of a variable that it does not read, and refuses a value that one may not have', async () => {
     const child = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOGLEVEL: 'info' });
