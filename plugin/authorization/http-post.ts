@@ -9,7 +9,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 /** The largest body of a response that is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 64 * 1024;
 /** How many requests are under way at once to one host; further ones wait within their timeout. */
-const MAX_SOCKETS = 64;
+export const MAX_SOCKETS = 64;
 /** A connection that was idle for so long is not used again, in milliseconds: who forgot it may not say so. */
 const IDLE_MS = 10_000;
 

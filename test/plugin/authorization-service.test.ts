@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { Gatekeeper } from '../../plugin/gatekeeper';
-import { authorizationCalls, decisions } from '../../plugin/metrics/metrics';
+import { authorizationCalls, decisions, openAuthorizationBreakers } from '../../plugin/metrics/metrics';
 import { closeRedisConnections } from '../../plugin/store/redis-connection';
 import { AuthorizationServer, BAD_ANSWERS, saying } from '../fakes/authorization-server';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
@@ -248,6 +248,32 @@ describe('an authorization service that', () => {
     while (status === 503) ({ status } = await opens(gatekeeper, token));
     expect(status).toBeUndefined();
     expect(service.arrived).toHaveLength(1);
+  });
+
+  it('is down is one that the metrics count, until it is up or its configuration goes', async () => {
+    const openBreakers = async () => (await openAuthorizationBreakers.get()).values[0]?.value;
+    const before = Number(await openBreakers());
+    const gatekeeper = gatekeeperWith();
+    const other = gatekeeperWith({ realm: 'another' });
+    const token = await tokenWith();
+    const { port } = service;
+    await service.stop();
+    for (const each of [gatekeeper, other])
+      for (let upgrade = 0; upgrade < 5; upgrade += 1) await opens(each, token);
+    expect(await openBreakers()).toBe(before + 2);
+    other.close();
+    expect(await openBreakers()).toBe(before + 1);
+    service = await new AuthorizationServer().start(port);
+    while ((await opens(gatekeeper, token)).status === 503);
+    expect(await openBreakers()).toBe(before);
+  });
+
+  it('does not decide for the same reason is in the log once', async () => {
+    const gatekeeper = gatekeeperWith();
+    service.respond = saying(true, 500);
+    for (let id = 0; id < 5; id += 1) await opens(gatekeeper, await tokenWith(), `/ws/bi/dashboards/${id}`);
+    expect(service.arrived).toHaveLength(5);
+    expect(lines.filter(({ level }) => Number(level) >= 40)).toHaveLength(1);
   });
 
   it('flaps admits those that it allowed, and no other', async () => {

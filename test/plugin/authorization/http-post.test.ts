@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { HttpPoster, MAX_RESPONSE_BYTES, NoResponseError } from '../../../plugin/authorization/http-post';
+import {
+  HttpPoster,
+  MAX_RESPONSE_BYTES,
+  MAX_SOCKETS,
+  NoResponseError,
+} from '../../../plugin/authorization/http-post';
 import { AuthorizationServer, saying } from '../../fakes/authorization-server';
 
 let server: AuthorizationServer;
@@ -54,11 +59,67 @@ describe('a question over HTTP', () => {
     expect(server.connections).toBe(2);
   });
 
+  it('is asked once where the connection is its own', async () => {
+    server.respond = (response) => response.socket?.resetAndDestroy();
+    await expect(poster.post(server.url, '{}')).rejects.toThrow(/^ECONNRESET$/);
+    expect(server.arrived).toHaveLength(1);
+  });
+
+  it('that is asked again has no more time than it had', async () => {
+    const impatient = new HttpPoster({}, 400);
+    await impatient.post(server.url, '{}');
+    server.respond = (response) => {
+      server.respond = (second) => void setTimeout(() => second.end('true'), 250);
+      setTimeout(() => response.socket?.resetAndDestroy(), 250);
+    };
+    await expect(impatient.post(server.url, '{}')).rejects.toThrow('no response in 400 ms');
+    impatient.close();
+  });
+
+  it('waits where as many are under way as may be', async () => {
+    const held: (() => void)[] = [];
+    server.respond = (response) => void held.push(() => response.end('true'));
+    const posts = Array.from({ length: MAX_SOCKETS + 10 }, () => poster.post(server.url, '{}'));
+    await server.hasArrived(MAX_SOCKETS);
+    server.respond = saying(true);
+    for (const release of held) release();
+    expect(await Promise.all(posts)).toHaveLength(MAX_SOCKETS + 10);
+    expect(server.connections).toBe(MAX_SOCKETS);
+  });
+
+  it('does not read to its end what stands beside a status that says all', async () => {
+    server.respond = (response) => {
+      response.writeHead(500);
+      response.write('x');
+    };
+    expect(await poster.post(server.url, '{}')).toEqual({ status: 500, body: '' });
+  });
+
+  it('is cut off from one that never stops, whatever its status is', async () => {
+    let sentBytes = 0;
+    server.respond = (response) => {
+      const more = () => {
+        do sentBytes += 10_000;
+        while (!response.destroyed && response.write('x'.repeat(10_000)));
+      };
+      response.writeHead(500);
+      response.on('drain', more);
+      more();
+    };
+    expect(await poster.post(server.url, '{}')).toEqual({ status: 500, body: '' });
+    await server.hasOpen(0);
+    // Its bound and what the sockets keep, and not what comes until the timeout.
+    expect(sentBytes).toBeLessThan(50_000_000);
+  });
+
   it('has no response where nobody listens, and has one again once somebody does', async () => {
     const { port, url } = server;
     await poster.post(url, '{}');
     await server.stop();
-    await expect(poster.post(url, '{}')).rejects.toThrow(NoResponseError);
+    const refused = await poster.post(url, '{}').catch((cause: unknown) => cause);
+    expect(refused).toBeInstanceOf(NoResponseError);
+    // Without the address, which may name what is inside.
+    expect((refused as Error).message).toBe('ECONNREFUSED');
     server = await new AuthorizationServer().start(port);
     expect(await poster.post(url, '{}')).toMatchObject({ status: 200 });
   });
