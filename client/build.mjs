@@ -1,5 +1,5 @@
 // Builds the package: the code with what it needs of protocol/ in one file, the same minified, one for Node,
-// and the types. Ends with 1 when a bundler would take more of it than it may.
+// the hooks for React, and the types. Ends with 1 when a bundler would take more of it than it may.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,12 +17,16 @@ const { values } = parseArgs({ options: { outdir: { type: 'string', default: joi
 const outdir = values.outdir;
 
 const POLICY = { name: 'precomputed policy', setup: precomputePolicy };
+const PACKAGE_ITSELF = { name: 'the package itself', setup: importPackage };
 const SILENT_SOCKETS = { name: 'sockets of browsers', setup: expectSilentSockets };
 
 rmSync(outdir, { recursive: true, force: true });
 await bundle('index.js', { sourcemap: true });
 await bundle('index.node.js', { sourcemap: true }, [POLICY]);
 await bundle('index.min.js', { minify: true });
+await bundle('react.js', { entryPoints: [join(here, 'src/react.ts')], external: ['react'] }, [
+  PACKAGE_ITSELF,
+]);
 declareTypes();
 await checkSize();
 
@@ -54,6 +58,11 @@ function precomputePolicy({ onLoad }) {
 // Only the WebSocket of `ws` tells how a handshake was refused. Where there is no Node there is no `ws`.
 function expectSilentSockets({ onLoad }) {
   onLoad({ filter: /told-refusal\.ts$/ }, () => ({ contents: 'export function onRefusal() {}' }));
+}
+
+// A second copy of the client would have errors of other classes, and cost its bytes again.
+function importPackage({ onResolve }) {
+  onResolve({ filter: /^\.\/index\.ts$/ }, () => ({ path: 'ws-bridge-client', external: true }));
 }
 
 function declareTypes() {

@@ -1,54 +1,7 @@
-// A React hook for ws-bridge-client, and a dashboard and a chat that use it. `npm run typecheck` checks this file.
-import { useEffect, useRef, useState } from 'react';
-import {
-  connect,
-  type AnyFrame,
-  type BridgeClient,
-  type ClientOptions,
-  type CompleteFrame,
-  type ConnectionState,
-  type DataFrame,
-  type GapFrame,
-} from 'ws-bridge-client';
-
-/** A component is told by these. The listeners may change from render to render; the connection stays. */
-export interface BridgeListeners<Frame> {
-  readonly onFrame?: (frame: Frame) => void;
-  /** Frames were lost or may have been: ask for the current state. */
-  readonly onGap?: (gap: GapFrame['data']) => void;
-}
-
-/**
- * Connects while the component is mounted, and anew when `url`, `path` or `token` change. Keep `token` the same between
- * renders: a function outside the component, or `useCallback`.
- */
-export function useBridge<Frame extends AnyFrame = DataFrame>(
-  { url, path, token }: Pick<ClientOptions, 'url' | 'token'> & { readonly path: string },
-  listeners: BridgeListeners<Frame> = {},
-): { readonly client: BridgeClient<Frame> | undefined; readonly state: ConnectionState } {
-  const [client, setClient] = useState<BridgeClient<Frame>>();
-  const [state, setState] = useState<ConnectionState>('connecting');
-  const latest = useRef(listeners);
-  const address = String(url);
-
-  useEffect(() => {
-    latest.current = listeners;
-  });
-
-  useEffect(() => {
-    const opened = connect<Frame>({ url: address, path, token });
-    setClient(opened);
-    setState(opened.state);
-    opened.on('state', setState);
-    opened.on('frame', (frame) => latest.current.onFrame?.(frame));
-    opened.on('gap', (gap) => latest.current.onGap?.(gap));
-    return () => {
-      opened.close();
-    };
-  }, [address, path, token]);
-
-  return { client, state };
-}
+// A dashboard and a chat with the hooks of ws-bridge-client/react. `npm run typecheck` checks this file.
+import { useState } from 'react';
+import { BridgeClientError, type AnyFrame } from 'ws-bridge-client';
+import { useAnswer, useBridge, useLatest } from 'ws-bridge-client/react';
 
 const GATEWAY = 'wss://gateway.example';
 
@@ -69,16 +22,9 @@ interface RefreshFrame extends AnyFrame {
 
 /** A dashboard: the last refresh is what counts. */
 export function Dashboard({ id }: { readonly id: string }) {
-  const [figures, setFigures] = useState<RefreshFrame['data']>();
   const path = `/ws/bi/dashboards/${encodeURIComponent(id)}`;
-  const { state } = useBridge<RefreshFrame>(
-    { url: GATEWAY, path, token: fetchToken },
-    {
-      onFrame: ({ data }) => {
-        setFigures(data);
-      },
-    },
-  );
+  const { frame, state } = useLatest<RefreshFrame>({ url: GATEWAY, path, token: fetchToken });
+  const figures = frame?.data;
   return (
     <section aria-busy={state !== 'open'}>
       <p>
@@ -98,37 +44,13 @@ export function Dashboard({ id }: { readonly id: string }) {
 /** A chat: an answer as its tokens arrive, then its SQL. */
 export function Chat() {
   const { client, state } = useBridge({ url: GATEWAY, path: '/ws/ai/chat', token: fetchToken });
+  const { text, isRunning, completion, error, ask, stop } = useAnswer(client);
   const [question, setQuestion] = useState('');
-  const [answer, setAnswer] = useState('');
-  const [completion, setCompletion] = useState<CompleteFrame['data']>();
-  const [failure, setFailure] = useState<string>();
-
-  async function ask(text: string): Promise<void> {
-    if (client === undefined) return;
-    setAnswer('');
-    setCompletion(undefined);
-    setFailure(undefined);
-    try {
-      const tokens = client.ask('message', { text });
-      for (;;) {
-        const next = await tokens.next();
-        if (next.done === true) {
-          setCompletion(next.value);
-          return;
-        }
-        setAnswer((before) => before + next.value);
-      }
-    } catch (cause) {
-      // A BridgeClientError. GAP: some of the answer is lost; TIMEOUT: nothing more came. It can be asked for again.
-      setFailure(cause instanceof Error ? cause.message : String(cause));
-    }
-  }
-
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void ask(question);
+        ask('message', { text: question });
       }}
     >
       <input
@@ -139,10 +61,20 @@ export function Chat() {
           setQuestion(event.target.value);
         }}
       />
-      <button disabled={client === undefined}>Ask</button> <small>{state}</small>
-      <p aria-live="polite">{answer}</p>
+      <button disabled={client === undefined}>Ask</button>
+      <button type="button" disabled={!isRunning} onClick={stop}>
+        Stop
+      </button>
+      <small>{state}</small>
+      <p aria-live="polite">{text}</p>
       {completion?.sql !== undefined && <pre>{completion.sql}</pre>}
-      {failure !== undefined && <p role="alert">{failure}</p>}
+      {error !== undefined && <p role="alert">{explain(error)}</p>}
     </form>
   );
+}
+
+/** It can be asked for again. */
+function explain(error: unknown): string {
+  if (error instanceof BridgeClientError && error.code === 'GAP') return 'Some of the answer is lost.';
+  return error instanceof Error ? error.message : String(error);
 }

@@ -30,7 +30,9 @@ beforeAll(async () => {
   if (!archive) throw new Error('nothing was packed');
   packed = archive.files.map(({ path }) => path);
   await run('tar', ['-xzf', join(project, archive.filename), '--strip-components=1', '-C', installed]);
-  await symlink(join(root, 'node_modules/ws'), join(project, 'node_modules/ws'));
+  await mkdir(join(project, 'node_modules/@types'));
+  for (const name of ['ws', 'react', 'react-dom', '@types/react', 'csstype'])
+    await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name));
   await writeFile(join(project, 'package.json'), '{"type": "module"}');
 }, 180_000);
 afterAll(async () => {
@@ -45,9 +47,14 @@ describe('the published package', () => {
     expect(Number(gzipBytes)).toBeLessThanOrEqual(7_782);
   });
 
-  it('has no dependencies, and nothing but what was built, its licence and its README', async () => {
+  it('has no dependencies but React for who uses the hooks, and nothing but what was built, its licence and its README', async () => {
     const manifest = JSON.parse(await readFile(join(root, 'client/package.json'), 'utf8')) as object;
-    expect(Object.keys(manifest).filter((key) => /dependencies/i.test(key))).toEqual([]);
+    const ofReact = {
+      peerDependencies: { react: '>=18' },
+      peerDependenciesMeta: { react: { optional: true } },
+    };
+    const found = Object.entries(manifest).filter(([key]) => /dependencies/i.test(key));
+    expect(Object.fromEntries(found)).toEqual(ofReact);
     const besides = packed.filter((path) => !path.startsWith('dist/'));
     expect(besides.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
   });
@@ -96,10 +103,31 @@ describe('the published package', () => {
     expect(forBrowsers).not.toContain('unexpected-response');
   });
 
+  it('ws-bridge-client/react has no second client in it, and renders on a server, where there is no connection', async () => {
+    const hooks = await readFile(join(project, 'node_modules/ws-bridge-client/dist/react.js'), 'utf8');
+    expect(hooks).toContain('from "ws-bridge-client"');
+    expect(hooks).not.toContain('bearer.');
+    await writeFile(
+      join(project, 'main.js'),
+      `import { createElement } from 'react';
+      import { renderToString } from 'react-dom/server';
+      import { useAnswer, useBridge, useLatest } from 'ws-bridge-client/react';
+      const options = { url: 'wss://gateway.example', token: () => 'token' };
+      const Page = () => {
+        const { client, state } = useBridge(options);
+        return [state, useAnswer(client).isRunning, useLatest(options).frame].join();
+      };
+      console.log(renderToString(createElement(Page)));
+      `,
+    );
+    expect((await run('node', ['main.js'], { cwd: project })).stdout).toBe('connecting,false,\n');
+  });
+
   it('brings its types, for a browser and for Node', async () => {
     await writeFile(
       join(project, 'main.ts'),
       `import { connect, type GapReason } from 'ws-bridge-client';
+      import { useAnswer, useBridge, useLatest } from 'ws-bridge-client/react';
       const client = connect({ url: 'wss://gateway.example', token: () => Promise.resolve('token'), WebSocket });
       client.on('gap', ({ reason }) => { const same: GapReason = reason; void same; });
       client.on('frame', (frame) => { if (frame.type === 'token') frame.data.token.trim(); });
@@ -108,6 +136,12 @@ describe('the published package', () => {
       client.on('nothing', () => undefined);
       const custom = connect<{ type: 'alert'; data: { level: number } }>({ url: 'wss://x', token: () => '' });
       custom.on('frame', (frame) => frame.data.level.toFixed());
+      export function Page(): string {
+        const options = { url: 'wss://x', token: () => '' };
+        const { client } = useBridge(options, { onFrame: (frame) => frame.type.trim() });
+        useLatest<{ type: 'alert'; data: { level: number } }>(options).frame?.data.level.toFixed();
+        return useAnswer(client).text;
+      }
       `,
     );
     const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -1,0 +1,163 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import {
+  connect,
+  type AnyFrame,
+  type BridgeClient,
+  type ClientOptions,
+  type Completion,
+  type ConnectionState,
+  type DataFrame,
+  type FrameInfo,
+  type GapFrame,
+} from './index.ts';
+
+/** A component is told by these. They may change from render to render; the connection stays. */
+export interface BridgeListeners<Frame> {
+  readonly onFrame?: (frame: Frame, info: FrameInfo) => void;
+  /** Frames were lost or may have been: ask for the current state. */
+  readonly onGap?: (gap: GapFrame['data']) => void;
+}
+
+/** A component's connection. */
+export interface Bridge<Frame extends AnyFrame = DataFrame> {
+  /** Undefined until the component is mounted. */
+  readonly client: BridgeClient<Frame> | undefined;
+  readonly state: ConnectionState;
+}
+
+/**
+ * Connects while the component is mounted, and anew when `url`, `path`, `session`, `resume` or `token` change. Keep `token` the
+ * same between renders: a function outside the component, or `useCallback`. Other options are those of the first render.
+ * @example
+ * const { client, state } = useBridge({ url, path: '/ws/ai/chat', token: fetchToken });
+ */
+export function useBridge<Frame extends AnyFrame = DataFrame>(
+  options: ClientOptions,
+  listeners: BridgeListeners<Frame> = {},
+): Bridge<Frame> {
+  const latest = useRef(listeners);
+  useEffect(() => {
+    latest.current = listeners;
+  });
+  return useClient<Frame>(options, (client) => {
+    client.on('frame', (frame, info) => latest.current.onFrame?.(frame, info));
+    client.on('gap', (gap) => latest.current.onGap?.(gap));
+  });
+}
+
+/**
+ * The newest frame of a route whose frames say all, as a dashboard's do; undefined before there is one. It connects as
+ * {@link useBridge} does.
+ * @example
+ * const { frame, state } = useLatest<RefreshFrame>({ url, path: `/ws/bi/dashboards/${id}`, token: fetchToken });
+ */
+export function useLatest<Frame extends AnyFrame = DataFrame>(
+  options: ClientOptions,
+): Bridge<Frame> & { readonly frame: Frame | undefined } {
+  const [latest, setLatest] = useState<{ readonly of: BridgeClient<Frame>; readonly frame: Frame }>();
+  const bridge = useClient<Frame>(options, (client) => {
+    client.on('frame', (frame) => {
+      setLatest({ of: client, frame });
+    });
+  });
+  // That of another connection is of another route.
+  return { ...bridge, frame: latest?.of === bridge.client ? latest?.frame : undefined };
+}
+
+/** An answer as far as it has come. */
+export interface AnswerSoFar {
+  /** Its tokens. */
+  readonly text: string;
+  /** Whether more of it is expected. */
+  readonly isRunning: boolean;
+  /** Its end, once that has come. */
+  readonly completion: Completion | undefined;
+  /** Why it has none: a BridgeClientError. `GAP`: some of it is lost. `TIMEOUT`: nothing more came. It can be asked for again. */
+  readonly error: unknown;
+}
+
+/** An answer, and how to get another one. */
+export interface Answer extends AnswerSoFar {
+  /** Asks, in place of the last question. One that is on its way is stopped. Nothing happens without a client. */
+  readonly ask: (type: string, data?: unknown) => void;
+  /** Stops the answer, and keeps its text. The service is told. */
+  readonly stop: () => void;
+}
+
+const NOTHING: AnswerSoFar = { text: '', isRunning: false, completion: undefined, error: undefined };
+
+/**
+ * The answer to the last question that a component asked. It is stopped when the component is unmounted. The service is told so
+ * where the client goes on.
+ * @example
+ * const { client } = useBridge({ url, path: '/ws/ai/chat', token: fetchToken });
+ * const { text, isRunning, ask, stop } = useAnswer(client);
+ */
+export function useAnswer(client: BridgeClient | undefined): Answer {
+  const [answer, setAnswer] = useState(NOTHING);
+  const running = useRef<AbortController>(undefined);
+  const stop = useCallback(() => {
+    running.current?.abort();
+  }, []);
+  useEffect(() => stop, [client, stop]);
+  const ask = useCallback(
+    (type: string, data?: unknown) => {
+      stop();
+      if (!client) return;
+      const { signal } = (running.current = new AbortController());
+      void follow(client.ask(type, data, { signal }), signal, setAnswer);
+    },
+    [client, stop],
+  );
+  return { ...answer, ask, stop };
+}
+
+/** Tells each change of an answer, and nothing once it is stopped but that. */
+async function follow(
+  tokens: ReturnType<BridgeClient['ask']>,
+  signal: AbortSignal,
+  set: (change: (before: AnswerSoFar) => AnswerSoFar) => void,
+): Promise<void> {
+  const change = (values: Partial<AnswerSoFar>): void => {
+    if (!signal.aborted) set((before) => ({ ...before, ...values }));
+  };
+  set(() => ({ ...NOTHING, isRunning: true }));
+  signal.addEventListener('abort', () => {
+    set((before) => ({ ...before, isRunning: false }));
+  });
+  let text = '';
+  try {
+    for (;;) {
+      const { done, value } = await tokens.next();
+      if (done === true) {
+        change({ completion: value, isRunning: false });
+        return;
+      }
+      change({ text: (text += value) });
+    }
+  } catch (error) {
+    change({ error, isRunning: false });
+  }
+}
+
+/** @param listen called with each client before anything is heard of it */
+function useClient<Frame extends AnyFrame>(
+  options: ClientOptions,
+  listen: (client: BridgeClient<Frame>) => void,
+): Bridge<Frame> {
+  const [client, setClient] = useState<BridgeClient<Frame>>();
+  const [state, setState] = useState<ConnectionState>('connecting');
+  const { path, session, resume, token } = options;
+  const url = String(options.url);
+  useEffect(() => {
+    const opened = connect<Frame>(options);
+    setClient(opened);
+    setState(opened.state);
+    opened.on('state', setState);
+    listen(opened);
+    return () => {
+      opened.close();
+    };
+  }, [url, path, session, resume, token]);
+  return { client, state };
+}
