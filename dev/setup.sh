@@ -4,6 +4,7 @@
 #   sh dev/setup.sh        for npm start: redis-server, unless REDIS_URL names a Redis, and the npm packages
 #   sh dev/setup.sh test   for npm test: Chromium as well, which the tests of the demo page drive.
 #                          A user who is not root gets chromium-sandbox, where the system gives no namespaces
+#   sh dev/setup.sh python for the test of docs/examples/ai-service: Python with redis, fastapi and uvicorn
 #
 # Debian's packages come from apt-get, as root or with sudo.
 set -eu
@@ -25,6 +26,13 @@ needs_sandbox() {
   # Chrome's own package brings its sandbox along.
   has chromium || ! has_chromium || return 1
   [ ! -u "${CHROME_DEVEL_SANDBOX:-/usr/lib/chromium/chrome-sandbox}" ] && ! unshare --user --map-root-user true 2>/dev/null
+}
+
+has_python() {
+  for python in ${PYTHON:-python3 /usr/bin/python3}; do
+    if has "$python" && "$python" -c 'import redis.asyncio, fastapi, uvicorn' 2>/dev/null; then return 0; fi
+  done
+  return 1
 }
 
 install_packages() {
@@ -60,7 +68,12 @@ install_packages() {
 what=${1:-start}
 case $what in
   start | test) ;;
-  *) fail "expected nothing, \"start\" or \"test\", got \"$what\"" ;;
+  python)
+    has_python || install_packages python3-redis python3-fastapi python3-uvicorn
+    say 'done; next: npx jest test/docs/ai-service-example'
+    exit
+    ;;
+  *) fail "expected nothing, \"start\", \"test\" or \"python\", got \"$what\"" ;;
 esac
 
 has node || fail 'Node is not on PATH. Install Node 24 or 22 from https://nodejs.org/en/download, then run this again.'

@@ -183,10 +183,26 @@ describe('dev/setup.sh', () => {
     expect(asked.filter((line) => line.startsWith('npm'))).toEqual([]);
   });
 
+  it("installs Python's packages for the example in Python, and no others", async () => {
+    const apt = ['python3-redis', 'python3-fastapi', 'python3-uvicorn'];
+    const { code, stdout, asked } = await setup(['python'], { apt, env: { PYTHON: 'python-that-has-none' } });
+    expect(code).toBe(0);
+    expect(installed(asked)).toEqual(apt);
+    expect(stdout).toMatch(/setup: done; next: npx jest test\/docs\/ai-service-example\n$/);
+  });
+
+  it('does nothing where a Python has what its example needs', async () => {
+    const { code, asked } = await setup(['python'], {
+      has: ['python-with-all'],
+      env: { PYTHON: 'python-with-all' },
+    });
+    expect({ code, asked }).toEqual({ code: 0, asked: [] });
+  });
+
   it('refuses an argument that it does not know', async () => {
     const { code, stderr, asked } = await setup(['tests']);
     expect({ code, asked }).toEqual({ code: 1, asked: [] });
-    expect(stderr).toBe('setup: expected nothing, "start" or "test", got "tests"\n');
+    expect(stderr).toBe('setup: expected nothing, "start", "test" or "python", got "tests"\n');
   });
 });
 

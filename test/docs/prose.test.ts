@@ -6,7 +6,16 @@ import { sentencesOf, wordsOf } from './sentences';
 const ROOT = join(__dirname, '../..');
 const MAX_WORDS = 25;
 
-const FOLDERS = ['.', 'docs', 'docs/adr', 'client', 'service', 'bench', 'examples/matih'];
+const FOLDERS = [
+  '.',
+  'docs',
+  'docs/adr',
+  'docs/examples/ai-service',
+  'client',
+  'service',
+  'bench',
+  'examples/matih',
+];
 const DOCUMENTS = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder))
     .filter((name) => name.endsWith('.md'))

@@ -1,0 +1,206 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { serverPort } from '../../bench/server-port';
+import { documentedUser } from '../fakes/documented-user';
+import { eventually, isEnd, Stage, type Heard } from '../service/answers/fixture';
+
+const FOLDER = join(__dirname, '../../docs/examples/ai-service');
+const IMPORTS = 'import redis.asyncio, fastapi, uvicorn';
+const MISSING = `needs Python with redis, fastapi and uvicorn (sh dev/setup.sh python)`;
+
+const { PYTHON, REQUIRE_PYTHON } = process.env;
+const python = (PYTHON === undefined ? ['python3', '/usr/bin/python3'] : [PYTHON]).find(
+  (path) => spawnSync(path, ['-c', IMPORTS]).status === 0,
+);
+const describeWithPython = python === undefined ? describe.skip : describe;
+
+/** So slow that an answer is on its way for as long as a test wants. */
+const SLOW = { SECONDS_A_TOKEN: '0.2' };
+const LONG = JSON.stringify('word '.repeat(500));
+
+let stage: Stage;
+const processes = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of processes) child.kill('SIGKILL');
+});
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  const ended = child.exitCode ?? child.signalCode ?? undefined;
+  if (ended === undefined) {
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+  processes.delete(child);
+}
+
+interface Process {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+/** Starts one process of the example by the command of its README, and waits until it is ready. */
+async function startProcess(env: Readonly<Record<string, string>> = {}): Promise<Process> {
+  const port = await serverPort();
+  const { host = '', port: redisPort = 0 } =
+    'options' in stage.redis ? (stage.redis.options as { host?: string; port?: number }) : {};
+  const REDIS_URL = `redis://ai-service:secret@${host}:${redisPort}`;
+  const child = spawn(
+    python ?? '',
+    ['-m', 'uvicorn', 'service:app', '--port', `${port}`, '--log-level', 'warning'],
+    {
+      cwd: FOLDER,
+      env: { PATH: process.env['PATH'], PYTHONDONTWRITEBYTECODE: '1', REDIS_URL, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  processes.add(child);
+  await eventually('the service to be ready', () =>
+    fetch(`http://127.0.0.1:${port}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
+  return { child, port };
+}
+
+const tokensOf = (frames: readonly Heard[]): readonly Heard[] =>
+  frames.filter(({ type }) => type === 'token');
+
+it('has at most 200 lines', () => {
+  expect(readFileSync(join(FOLDER, 'service.py'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(
+    200,
+  );
+});
+
+it('is tried where it must be', () => {
+  if (python === undefined) process.stderr.write(`docs/examples/ai-service is not tried here: ${MISSING}\n`);
+  expect(python !== undefined || REQUIRE_PYTHON !== '1').toBe(true);
+});
+
+describeWithPython('docs/examples/ai-service', () => {
+  beforeEach(async () => {
+    stage = await Stage.start();
+    await stage.redis.call('ACL', 'SETUSER', ...documentedUser('ai-service', '+expire'));
+  });
+  afterEach(async () => {
+    const denied = await stage.redis.call('ACL', 'LOG');
+    await Promise.all([...processes].map((child) => end(child, 'SIGKILL')));
+    await stage.stop();
+    if (!Array.isArray(denied) || denied.length > 0)
+      throw new Error(`Redis refused: ${JSON.stringify(denied)}`);
+  });
+
+  it('answers with numbered tokens under the id of the command, and one complete', async () => {
+    const heard = await stage.hear('a%3Ab');
+    await startProcess({ SECONDS_A_TOKEN: '0' });
+    await stage.command({ session: 'a:b', id: 'c1', data: '"revenue of May"' });
+    await eventually('an end', () => heard().some(isEnd));
+    const tokens = tokensOf(heard());
+    expect(tokens.map(({ data }) => data['token']).join('')).toBe('You asked: "revenue of May" ');
+    expect(tokens.map(({ data }) => data['index'])).toEqual(tokens.map((_, index) => index));
+    expect(heard().at(-1)).toEqual({ type: 'complete', id: 'c1', data: {} });
+    expect(new Set(heard().map(({ id }) => id))).toEqual(new Set(['c1']));
+    await eventually('the command to be acknowledged', async () => (await pending()) === 0);
+  });
+
+  it('ends an answer whose process was killed, from another process and once', async () => {
+    const heard = await stage.hear('s1');
+    const [one, other] = [await startProcess(SLOW), await startProcess(SLOW)];
+    await stage.command({ id: 'c1', data: LONG });
+    await eventually('a token', () => tokensOf(heard()).length > 1);
+    const owner = await ownerOf();
+    await end((owner === one.child.pid ? one : other).child, 'SIGKILL');
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().filter(isEnd)).toEqual([
+      { type: 'error', id: 'c1', data: { code: 'WORKER_LOST', message: 'worker lost' } },
+    ]);
+    expect(await pending()).toBe(0);
+  });
+
+  it('lets a killed process end its answers when it is back, where it is the only one', async () => {
+    const heard = await stage.hear('s1');
+    const only = await startProcess(SLOW);
+    await stage.command({ id: 'c1', data: LONG });
+    await eventually('a token', () => heard().length > 0);
+    await end(only.child, 'SIGKILL');
+    await startProcess(SLOW);
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ id: 'c1', data: { code: 'WORKER_LOST' } });
+  });
+
+  it('stops a cancelled answer on whichever process it is, and no other', async () => {
+    const heard = await stage.hear('s1');
+    await Promise.all([startProcess(SLOW), startProcess(SLOW)]);
+    await stage.command({ id: 'c1', data: LONG });
+    await stage.command({ id: 'c2', data: LONG });
+    const begun = (id: string): boolean => heard().some((frame) => frame.id === id);
+    await eventually('both to begin', () => begun('c1') && begun('c2'));
+    await stage.command({ id: 'c3', type: 'cancel', data: '{"id":"c1"}' });
+    await eventually('an end', () => heard().some(isEnd));
+    const ended = heard().length;
+    await eventually('the other to go on', () => tokensOf(heard().slice(ended)).length > 3);
+    expect(heard().filter(isEnd)).toMatchObject([{ id: 'c1', data: { code: 'CANCELLED' } }]);
+    expect(
+      new Set(
+        heard()
+          .slice(ended)
+          .map(({ id }) => id),
+      ),
+    ).toEqual(new Set(['c2']));
+  });
+
+  it('leaves the end of an answer to who has it by now', async () => {
+    const heard = await stage.hear('s1');
+    const { port } = await startProcess(SLOW);
+    const entry = await stage.command({ id: 'c1', data: '"one two three"' });
+    await eventually('a token', () => heard().length > 0);
+    await stage.redis.set(`ai:answer:{ai:stream:s1}:python:${entry}`, 'another');
+    await eventually('it to be done', async () => (await readiness(port)).held === 0);
+    expect(tokensOf(heard())).toHaveLength(5);
+    expect(heard().filter(isEnd)).toEqual([]);
+    expect(await pending()).toBe(1);
+  });
+
+  it('lets a tenant with many commands not stop the one of another', async () => {
+    const heard = await stage.hear('quick');
+    await startProcess(SLOW);
+    for (let n = 0; n < 100; n += 1) await stage.command({ id: `a${n}`, session: 'busy', data: LONG });
+    await stage.command({ tenant: 'other', id: 'b1', session: 'quick', data: '1' });
+    await eventually('the answer to the other', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ type: 'complete', id: 'b1' });
+  });
+
+  it('finishes what it has begun when it is stopped, and leaves the rest to others', async () => {
+    const heard = await stage.hear('s1');
+    const first = await startProcess(SLOW);
+    await stage.command({ id: 'c1', data: '"one two three four five"' });
+    await eventually('a token', () => heard().length > 0);
+    await end(first.child, 'SIGTERM');
+    expect(heard().at(-1)).toEqual({ type: 'complete', id: 'c1', data: {} });
+    await stage.command({ id: 'c2', data: '1' });
+    await startProcess(SLOW);
+    await eventually('the second answer', () => heard().filter(isEnd).length === 2);
+    expect(heard().at(-1)).toEqual({ type: 'complete', id: 'c2', data: {} });
+  });
+});
+
+async function readiness(port: number): Promise<{ readonly held: number }> {
+  return (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as { held: number };
+}
+
+async function pending(): Promise<number> {
+  const reply = (await stage.redis.call('XPENDING', 'ai:commands', 'python')) as [number];
+  return reply[0];
+}
+
+/** The process that has the one command, whose consumer's name begins with its id. */
+async function ownerOf(): Promise<number> {
+  const rows = (await stage.redis.call('XPENDING', 'ai:commands', 'python', '-', '+', '1')) as [
+    string,
+    string,
+  ][];
+  return Number.parseInt(rows[0]?.[1] ?? '', 10);
+}
