@@ -61,7 +61,7 @@ export const ARROWS = {
 
   'sidecar/lib': [],
   'sidecar/settings': ['protocol', 'redis', 'stdio'],
-  'sidecar/routes': ['protocol'],
+  'sidecar/routes': ['protocol', 'redis'],
   'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
   'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'protocol', 'redis'],
@@ -70,9 +70,13 @@ export const ARROWS = {
   'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],
   'sidecar/pubsub': [...['fanout', 'lib', 'metrics', 'redis', 'routes'].map(ofSidecar), ...['redis']],
   'sidecar/states': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['redis']],
-  'sidecar/resume': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['protocol']],
+  'sidecar/history': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['redis']],
+  'sidecar/resume': [
+    ...['fanout', 'history', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['protocol', 'redis'],
+  ],
   'sidecar/resume/handover': [
-    ...['fanout', 'lib', 'metrics', 'pubsub', 'redis', 'resume'].map(ofSidecar),
+    ...['fanout', 'history', 'lib', 'metrics', 'pubsub', 'redis', 'resume'].map(ofSidecar),
     ...['protocol', 'redis'],
   ],
   'sidecar/inbound': [
@@ -80,12 +84,12 @@ export const ARROWS = {
     ...['protocol', 'redis'],
   ],
   'sidecar/connection': [
-    ...['fanout', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
+    ...['fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
     ...['resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/handshake': [
-    ...['connection', 'fanout', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['connection', 'fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
     ...['redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
     ...['protocol'],
   ],

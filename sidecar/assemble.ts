@@ -24,7 +24,9 @@ import { Returns } from './quotas/returns';
 import { RedisNames } from './redis/names';
 import type { Keeping } from './resume/replay-log';
 import { createResumption, keepingOf, type Resumption } from './resume/handover/resumption';
+import { redisTarget } from './redis/settings';
 import { servedRoutes } from './routes/file';
+import { refuseHistoriesFor } from './routes/histories';
 import type { Route } from './routes/route';
 import { ChannelStates, type ChannelStatesContext } from './states/channel-states';
 import { redisSessionStore, type SessionTimes } from './sessions/session-store';
@@ -97,6 +99,8 @@ export function assemble(
   }: BridgeDeps,
 ): Parts {
   const routes = servedRoutes(settings.routesFile);
+  const isCluster = redisTarget(settings).kind === 'cluster';
+  refuseHistoriesFor(routes, { commandStream: settings.commandStream, isCluster });
   const names = new RedisNames(settings.channelPrefix);
   const bridgeId = randomBytes(8).toString('hex');
   const isRelayed = relayedChannels(routes, names);
@@ -245,8 +249,17 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
 /** How much is kept of each route's frames, where it does not say itself by the settings. */
 function keepingsOf(settings: Settings, routes: readonly Route[]): (route: Route) => Keeping {
   const common = keepingOf(settings);
-  const keepings = new Map(routes.map((route) => [route, { ...common, ...route.ring }]));
+  const keepings = new Map(routes.map((route) => [route, withHistory({ ...common, ...route.ring }, route)]));
   return (route) => keepings.get(route) ?? common;
+}
+
+/** A replay log has room for all that is read of its channel's history. */
+function withHistory({ maxItems, maxBytes, lingerMs }: Keeping, { history }: Route): Keeping {
+  return {
+    maxItems: Math.max(maxItems, history?.frames ?? 0),
+    maxBytes: Math.max(maxBytes, history?.bytes ?? 0),
+    lingerMs,
+  };
 }
 
 /** So much longer than frames are kept their bridge is remembered, in milliseconds: it says where they are each 10 seconds. */

@@ -25,6 +25,8 @@ export interface OpenState {
   readonly meteredCallers: number;
   /** Asked of other bridges, and given to them. */
   readonly handovers: number;
+  /** Histories that are read. */
+  readonly histories: number;
   /** Markers that are waited for. */
   readonly marks: number;
   readonly heartbeats: number;
@@ -51,6 +53,7 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     cappedCallers: parts.quota.size,
     meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
     handovers: resumption.handover.size,
+    histories: resumption.histories.size,
     marks: resumption.markers.size,
     heartbeats: parts.heartbeat.size,
     redisListeners: links.listenerCount - ownListeners,

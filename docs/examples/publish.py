@@ -5,7 +5,8 @@
 
 Where the bridges have a BRIDGE_CHANNEL_PREFIX, give it the same in the environment.
 
-With a session, the answer of an AI chat streams to it, token by token. On a Redis Cluster (`--cluster`) frames go
+With a session, the answer of an AI chat streams to it, token by token. With `--history` each frame of it is also appended to the
+session's history, for a route whose channel is `ai:stream:{{session}}` and whose history's key is `ai:history:{{session}}`. On a Redis Cluster (`--cluster`) frames go
 out with SPUBLISH, which is all that the bridge hears there.
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from urllib.parse import quote
 
 import redis
@@ -28,7 +30,23 @@ Keep = Callable[[str, str, str], int]
 STATE_SECONDS = 86_400
 
 
-def connect(url: str, cluster: bool) -> tuple[Send, Keep]:
+# The latest frames of an answer that are kept at least, and how long after the last of them.
+HISTORY_FRAMES = 1000
+HISTORY_SECONDS = 600
+APPEND_AND_PUBLISH = Path(__file__).with_name("append-and-publish.lua")
+
+
+def appending(client: redis.Redis | redis.RedisCluster, verb: str) -> Keep:
+    """Appends to the history in a key and publishes, in one step."""
+    script = APPEND_AND_PUBLISH.read_text(encoding="utf-8")
+
+    def append(key: str, channel: str, text: str) -> int:
+        return client.eval(script, 1, key, verb, channel, text, HISTORY_FRAMES, HISTORY_SECONDS)
+
+    return append
+
+
+def connect(url: str, cluster: bool) -> tuple[Send, Keep, Keep]:
     """PUBLISH on one server or the master of sentinels, SPUBLISH on a cluster."""
     if cluster:
         nodes = redis.RedisCluster.from_url(url)
@@ -38,7 +56,7 @@ def connect(url: str, cluster: bool) -> tuple[Send, Keep]:
             nodes.set(key, text, ex=STATE_SECONDS)
             return nodes.spublish(channel, text)
 
-        return nodes.spublish, keep_first
+        return nodes.spublish, keep_first, appending(nodes, "SPUBLISH")
     server = redis.Redis.from_url(url)
 
     def keep_at_once(key: str, channel: str, text: str) -> int:
@@ -47,7 +65,7 @@ def connect(url: str, cluster: bool) -> tuple[Send, Keep]:
         step.publish(channel, text)
         return step.execute()[-1]
 
-    return server.publish, keep_at_once
+    return server.publish, keep_at_once, appending(server, "PUBLISH")
 
 
 def escape(value: str) -> str:
@@ -79,6 +97,12 @@ def refresh(keep: Keep, tenant: str, dashboard: str, figures: dict) -> None:
     print(f"{names[1]}: {heard}")
 
 
+def with_history(append: Keep, session: str) -> Send:
+    """Sends to a session's stream by way of its history. The braces put both names into one slot of a cluster."""
+    key = f"{PREFIX}ai:history:{{{session}}}"
+    return lambda _, text: append(key, f"{PREFIX}ai:stream:{{{session}}}", text)
+
+
 def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, pause_seconds: float = 0.02) -> None:
     """Streams an answer to a chat: its tokens as they come, then what they led to."""
     # A session is made of characters that need no escape.
@@ -89,7 +113,7 @@ def answer(send: Send, session: str, tokens: Iterable[str], complete: dict, paus
     publish(send, channel, {"type": "complete", "data": complete})
 
 
-def main(send: Send, keep: Keep, tenant: str, user: str, dashboard: str, session: str | None) -> None:
+def main(send: Send, keep: Keep, append: Keep | None, tenant: str, user: str, dashboard: str, session: str | None) -> None:
     everyone = [escape(tenant), "notifications"]
     publish(send, everyone, {"type": "notification", "data": {"text": "The import is done", "to": "everyone"}})
     publish(send, [*everyone, escape(user)], {"type": "notification", "data": {"text": "Your report is ready", "to": "user"}})
@@ -105,7 +129,8 @@ def main(send: Send, keep: Keep, tenant: str, user: str, dashboard: str, session
     if session is not None:
         tokens = ["Revenue", " is", " highest", " in", " the", " North", "."]
         sql = "SELECT region, SUM(revenue) FROM orders GROUP BY region"
-        answer(send, session, tokens, {"sql": sql, "chartConfig": {"type": "bar", "x": "region", "y": "revenue"}})
+        stream = send if append is None else with_history(append, session)
+        answer(stream, session, tokens, {"sql": sql, "chartConfig": {"type": "bar", "x": "region", "y": "revenue"}})
 
 
 if __name__ == "__main__":
@@ -115,6 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("dashboard")
     parser.add_argument("session", nargs="?")
     parser.add_argument("--cluster", action="store_true", help="REDIS_URL is a node of a Redis Cluster")
+    parser.add_argument("--history", action="store_true", help="the answer is appended to the session's history")
     given = parser.parse_args()
-    send, keep = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), given.cluster)
-    main(send, keep, given.tenant, given.user, given.dashboard, given.session)
+    send, keep, append = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), given.cluster)
+    main(send, keep, append if given.history else None, given.tenant, given.user, given.dashboard, given.session)

@@ -1,5 +1,6 @@
 import type { Assertion } from '../../protocol/assertion';
 import type { TraceContext } from '../../protocol/trace-context';
+import type { HistoryPlace } from '../history/history-store';
 import type { ResumeFrom } from '../resume/resume-point';
 import type { Route } from '../routes/route';
 
@@ -16,6 +17,8 @@ export interface Admission {
   readonly channels: readonly string[];
   /** The key of the channel's state, where its route has one. */
   readonly stateKey: string | undefined;
+  /** Where the channel's history is, where its route has one. */
+  readonly history: HistoryPlace | undefined;
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
   /** The upgrade's, when its `traceparent` is valid. */

@@ -43,38 +43,32 @@ export class CallerIndex<Item extends OfCaller> {
     users.add(identity.userId, item);
   }
 
-  /** Does nothing when it is not there. */
-  delete(item: Item): void {
+  /** @returns whether it was there */
+  delete(item: Item): boolean {
     const { identity, tokenJti } = item.caller;
     if (tokenJti !== undefined) this.#byToken.delete(tokenJti, item);
     const users = this.#byTenant.get(identity.tenantId);
-    users?.delete(identity.userId, item);
+    const isDeleted = users?.delete(identity.userId, item) ?? false;
     if (users?.size === 0) this.#byTenant.delete(identity.tenantId);
+    return isDeleted;
   }
 
-  /** Takes out what a revocation means: one that is repeated finds nothing. */
-  take(revocation: Revocation): readonly Item[] {
-    const meant = this.find(revocation);
-    for (const item of meant) this.delete(item);
-    return meant;
-  }
-
-  /** Finds what a revocation means, and leaves it there. */
-  find(revocation: Revocation): readonly Item[] {
+  /**
+   * Those among which are the ones that a revocation means, as they are now: {@link isMeant} tells them apart. Whoever goes through
+   * them may let the loop in meanwhile.
+   */
+  among(revocation: Revocation): Iterable<Item> {
     if ('jti' in revocation) return [...this.#byToken.get(revocation.jti)];
-    const { path, except } = revocation;
-    const items = [...this.#ofUsers(revocation)];
-    if (path === undefined && except === undefined) return items;
-    return items.filter(
-      (item) =>
-        (path === undefined || item.path === path) &&
-        (except === undefined || item.caller.tokenJti !== except),
-    );
-  }
-
-  #ofUsers({ tenant, user }: RevocationInTenant): Iterable<Item> {
+    const { tenant, user } = revocation;
     const users = this.#byTenant.get(tenant);
     if (users === undefined) return [];
-    return user === undefined ? users : users.get(user);
+    return user === undefined ? users.snapshot() : [...users.get(user)];
   }
+}
+
+/** Whether a revocation means one of those among which it is looked for. */
+export function isMeant(revocation: Revocation, item: OfCaller): boolean {
+  if ('jti' in revocation) return true;
+  if (revocation.path !== undefined && revocation.path !== item.path) return false;
+  return revocation.except === undefined || revocation.except !== item.caller.tokenJti;
 }

@@ -1,3 +1,4 @@
+import type { GapReason } from '../../protocol/frames';
 import type { SendQueue } from '../fanout/send-queue';
 import type { ReplayListener, ReplayLog } from '../resume/replay-log';
 
@@ -37,8 +38,8 @@ export class CatchUp implements ReplayListener {
     // It is sent from the log, when its turn comes.
   }
 
-  lost(): void {
-    this.#client.lost();
+  lost(reason: GapReason): void {
+    this.#client.lost(reason);
     this.#offset = this.#log.end;
   }
 

@@ -36,7 +36,7 @@ export function chooseSubscription(
   senderId: Buffer | undefined,
   onRefused: () => void,
 ): Subscription {
-  const { route, caller, session, channels, bridgeV1 } = admission;
+  const { route, caller, session, channels, history, bridgeV1 } = admission;
   const view = channelStates && viewOf(admission, channelStates, metrics);
   if (bridgeV1 === undefined) {
     return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused, view);
@@ -44,7 +44,7 @@ export function chooseSubscription(
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
   const request = {
-    identity: { tenant: tenantId, owner, channels, senderId, keeping: keepingOf(route) },
+    identity: { tenant: tenantId, owner, channels, senderId, history, keeping: keepingOf(route) },
     from: bridgeV1.from,
     session,
     lacksState: bridgeV1.lacksState,

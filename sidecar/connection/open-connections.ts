@@ -1,6 +1,7 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS } from '../../protocol/assertion';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
-import { CallerIndex, type OfCaller, type RevocationInTenant } from './caller-index';
+import type { LoopShares } from '../lib/loop-shares';
+import { CallerIndex, isMeant, type OfCaller, type RevocationInTenant } from './caller-index';
 import { endOf, type Order } from './order';
 
 /** An open connection, as far as it is ended together with others. */
@@ -23,15 +24,25 @@ export interface OpenConnection extends OfCaller {
 const REAUTHORIZE_AFTER_MS = (ASSERTION_CLOCK_TOLERANCE_SECONDS + 1) * 1000;
 /** Over so long they are closed then, one after the other, in milliseconds: their clients come back all at once. */
 const REAUTHORIZE_SPREAD_MS = 4000;
+/** An order looks at so many connections in one stretch, and at the first of them at once. To end one takes some microseconds. */
+export const ORDER_STEP = 100;
+/** Whose work an order about a token is: its sockets may be of any tenant. */
+const BY_TOKEN = Symbol('orders about a token');
 
 /** The open connections of a bridge. */
 export class OpenConnections {
+  readonly #shares: LoopShares;
   readonly #all = new Set<OpenConnection>();
   /** Those that no revocation has met. */
   readonly #byCaller = new CallerIndex<OpenConnection>();
   readonly #onAllClosed: (() => void)[] = [];
   /** When the last one is closed, of a bridge that drains. */
   #drainEndMs: number | undefined;
+
+  /** @param shares of the loop's time, for orders that mean many */
+  constructor(shares: LoopShares) {
+    this.#shares = shares;
+  }
 
   get size(): number {
     return this.#all.size;
@@ -68,35 +79,65 @@ export class OpenConnections {
   }
 
   /** Those that are open now, user by user. */
-  find(whom: RevocationInTenant): readonly OpenConnection[] {
-    return this.#byCaller.find(whom);
+  find(whom: Pick<RevocationInTenant, 'tenant' | 'user'>): Iterable<OpenConnection> {
+    return this.#byCaller.among(whom);
   }
 
   /**
-   * Ends those that an order means. Those that are to be judged anew are closed once no upgrade of theirs is refused for this order:
-   * they come back at once, and must not find a closed door.
+   * Ends those that an order means, of those that are open now. Those that are to be judged anew are closed once no upgrade of theirs
+   * is refused for this order: they come back at once, and must not find a closed door. An order that looks at many lets the loop in.
    * @param nowMs of the clock of durations
-   * @returns how many it met
+   * @param onObeyed told how many it met; at once where it looks at few
    */
-  obey(order: Order, nowMs: number): number {
-    const end = endOf(order);
-    if (end === 'reauthorized') return this.#reauthorize(order, nowMs);
-    const meant = this.#byCaller.take(order);
-    const code = end === 'forbidden' ? CLOSE_CODES.forbidden : CLOSE_CODES.tokenExpired;
-    for (const connection of meant) connection.revoke(code);
-    return meant.length;
+  obey(order: Order, nowMs: number, onObeyed: (met: number) => void): void {
+    const among = this.#byCaller.among(order);
+    const steps =
+      endOf(order) === 'reauthorized'
+        ? this.#reauthorize(order, among, nowMs, onObeyed)
+        : this.#revoke(order, among, onObeyed);
+    // The first end at once, even where the loop has no time; the others in turn with what else their tenant has to do.
+    if (steps.next().done === true) return;
+    this.#shares.run('tenant' in order ? order.tenant : BY_TOKEN, steps);
+  }
+
+  *#revoke(
+    order: Order,
+    among: Iterable<OpenConnection>,
+    onObeyed: (met: number) => void,
+  ): Generator<undefined, void> {
+    const code = endOf(order) === 'forbidden' ? CLOSE_CODES.forbidden : CLOSE_CODES.tokenExpired;
+    let [looked, met] = [0, 0];
+    for (const connection of among) {
+      if (++looked % ORDER_STEP === 0) yield;
+      // One that is repeated finds nothing, nor does one that comes meanwhile.
+      if (!isMeant(order, connection) || !this.#byCaller.delete(connection)) continue;
+      connection.revoke(code);
+      met += 1;
+    }
+    onObeyed(met);
   }
 
   /** They can still be revoked meanwhile. */
-  #reauthorize(order: Order, nowMs: number): number {
-    const meant = this.#byCaller.find(order);
+  *#reauthorize(
+    order: Order,
+    among: Iterable<OpenConnection>,
+    nowMs: number,
+    onObeyed: (met: number) => void,
+  ): Generator<undefined, void> {
+    const meant: OpenConnection[] = [];
+    let looked = 0;
+    for (const connection of among) {
+      if (++looked % ORDER_STEP === 0) yield;
+      if (isMeant(order, connection)) meant.push(connection);
+    }
     const stepMs = REAUTHORIZE_SPREAD_MS / Math.max(1, meant.length);
     let dueMs = nowMs + REAUTHORIZE_AFTER_MS;
     for (const connection of meant) {
+      if (++looked % ORDER_STEP === 0) yield;
       connection.reauthorizeAt(dueMs);
       dueMs += stepMs;
     }
-    return meant.length;
+    onObeyed(meant.length);
   }
 
   /** Retires each of them, spread evenly over `drainMs` from `nowMs` of the clock of durations. */

@@ -65,19 +65,23 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   }
 
   get keeps(): Keeps {
-    if (this.#request.identity.senderId !== undefined) return 'none';
+    const { senderId, history } = this.#request.identity;
+    // No bridge need be asked for the frames of a history.
+    if (senderId !== undefined || history !== undefined) return 'none';
     return this.#isBeginning || this.#log?.hasAll !== true ? 'some' : 'all';
   }
 
   async join(standing: Standing | undefined): Promise<void> {
     const { identity, from } = this.#request;
     const isKnown = this.#replayLogs.shared(identity.owner) !== undefined;
-    const log = this.#replayLogs.hold(identity, from === OLDEST ? undefined : from, this);
+    const log = this.#replayLogs.hold(identity, from, this);
     this.#log = log;
     const hasPoint = from !== undefined && from !== OLDEST;
-    this.#isBeginning = standing?.isNew === true && !hasPoint && !isKnown && identity.senderId === undefined;
+    const isShared = identity.senderId === undefined && identity.history === undefined;
+    this.#isBeginning = standing?.isNew === true && !hasPoint && !isKnown && isShared;
     if (this.#isBeginning) log.begin();
     await this.#replayLogs.subscribed(log);
+    await this.#replayLogs.bring(log, from);
     this.#from = await this.#bring(log, standing?.bridges ?? []);
   }
 
@@ -124,8 +128,8 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     return this.#gapFrame('slow', offset);
   }
 
-  lost(): void {
-    this.#gap('redis', this.#log?.end ?? 0);
+  lost(reason: GapReason): void {
+    this.#gap(reason, this.#log?.end ?? 0);
     this.#owesState = true;
     // What is still to be sent would be older than the state.
     if (this.#isCaughtUp) this.#askState();
@@ -151,7 +155,8 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   /** Gets what the client asks for from the bridge that has it. @returns as {@link #from} */
   async #bring(log: ReplayLog, bridges: readonly string[]): Promise<ResumeFrom | GapReason> {
     const { identity, from } = this.#request;
-    if (from === undefined || (from !== OLDEST && from.epoch === log.epoch)) return from;
+    if (from === undefined || log.history !== undefined) return from;
+    if (from !== OLDEST && from.epoch === log.epoch) return from;
     const mayLack = identity.senderId === undefined && !log.hasAll;
     const others = mayLack ? this.#handover.othersOf(bridges, from) : [];
     if (others.length > 0) return this.#handover.recall(log, others, from);
@@ -206,6 +211,8 @@ function beginningOf(log: ReplayLog, asked: ResumeFrom, from: ResumeFrom | GapRe
     return fromOldest(log, typeof from === 'string' && from !== OLDEST ? from : 'unknown');
   if (from === undefined) return { offset: log.end, resumed: false, reason: undefined };
   const reason = typeof from !== 'string' ? log.lack(from) : from === OLDEST ? undefined : from;
+  // All that is kept of a history came after a point that is too old.
+  if (reason === 'expired' && log.history !== undefined) return { offset: log.start, resumed: false, reason };
   if (typeof from === 'string' || reason !== undefined) return { offset: log.end, resumed: false, reason };
   return { offset: from.offset, resumed: true, reason };
 }

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { RevocationInTenant } from '../connection/caller-index';
 import type { OpenConnection } from '../connection/open-connections';
 import type { LoopShares } from '../lib/loop-shares';
 import type { RedisNames } from '../redis/names';
@@ -37,7 +36,7 @@ export const MAX_LISTS = 8;
 export interface ConnectionListsContext {
   readonly bridgeId: string;
   readonly names: RedisNames;
-  readonly find: (whom: RevocationInTenant) => readonly OpenConnection[];
+  readonly find: (whom: Pick<ListRequest, 'tenant' | 'user'>) => Iterable<OpenConnection>;
   readonly publish: Publish;
   readonly shares: LoopShares;
   readonly log: Logger;
@@ -86,15 +85,17 @@ export class ConnectionLists {
 
 /** The rows of connections that come user by user, in pages. */
 class Pages {
-  readonly #connections: readonly OpenConnection[];
+  readonly #connections: Iterator<OpenConnection, void>;
+  #next: OpenConnection | undefined;
   #at = 0;
 
-  constructor(connections: readonly OpenConnection[]) {
-    this.#connections = connections;
+  constructor(connections: Iterable<OpenConnection>) {
+    this.#connections = connections[Symbol.iterator]() as Iterator<OpenConnection, void>;
+    this.#next = this.#connections.next().value ?? undefined;
   }
 
   get isOver(): boolean {
-    return this.#at === this.#connections.length;
+    return this.#next === undefined;
   }
 
   next(): readonly Row[] {
@@ -110,12 +111,13 @@ class Pages {
   }
 
   #row(): Row {
-    const user = this.#connections[this.#at]?.caller.identity.userId ?? '';
+    const user = this.#next?.caller.identity.userId ?? '';
     const routes = new Map<string, number>();
-    for (; !this.isOver; this.#at += 1) {
-      const connection = this.#connections[this.#at];
-      if (connection?.caller.identity.userId !== user) break;
-      routes.set(connection.routeName, (routes.get(connection.routeName) ?? 0) + 1);
+    while (this.#next?.caller.identity.userId === user) {
+      const { routeName } = this.#next;
+      routes.set(routeName, (routes.get(routeName) ?? 0) + 1);
+      this.#next = this.#connections.next().value ?? undefined;
+      this.#at += 1;
     }
     return { user, routes: Object.fromEntries(routes) };
   }

@@ -9,8 +9,8 @@ import { parseControlMessage } from './orders';
 export interface ControlContext {
   /** Its name, for the log. */
   readonly channel: string;
-  /** Ends the sockets that are meant, and returns how many. */
-  readonly obey: (order: Order) => number;
+  /** Ends the sockets that are meant, and tells how many there were. */
+  readonly obey: (order: Order, onObeyed: (met: number) => void) => void;
   /** Tells who is connected. */
   readonly list: (request: ListRequest) => void;
   readonly metrics: Pick<Metrics, 'revocation' | 'revokedConnections'>;
@@ -35,10 +35,11 @@ export function controlReceiver({ channel, obey, list, metrics, log }: ControlCo
         return;
       }
       metrics.revocation();
-      const count = obey(order);
-      metrics.revokedConnections(order.type, count);
-      if (order.type === 'revoke') log.info({ revocation: order, closed: count }, 'revoked');
-      else log.info({ order, toClose: count }, 'to be judged anew');
+      obey(order, (met) => {
+        metrics.revokedConnections(order.type, met);
+        if (order.type === 'revoke') log.info({ revocation: order, closed: met }, 'revoked');
+        else log.info({ order, toClose: met }, 'to be judged anew');
+      });
     },
   };
 }

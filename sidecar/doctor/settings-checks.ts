@@ -2,6 +2,7 @@ import { UNSCOPED_DATABASE, unscopedDatabase } from '../../redis/name-prefix';
 import { assertionKeys } from '../settings/assertion-keys';
 import type { Route } from '../routes/route';
 import { servedRoutes } from '../routes/file';
+import { refuseHistoriesFor } from '../routes/histories';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import {
   parseSettings,
@@ -68,9 +69,13 @@ async function checkKeys(settings: Settings): Promise<Finding> {
   }
 }
 
-function checkRoutes({ routesFile }: Settings): { finding: Finding; routes: readonly Route[] } {
+function checkRoutes(settings: Settings): { finding: Finding; routes: readonly Route[] } {
   try {
-    const routes = servedRoutes(routesFile);
+    const routes = servedRoutes(settings.routesFile);
+    refuseHistoriesFor(routes, {
+      commandStream: settings.commandStream,
+      isCluster: redisTarget(settings).kind === 'cluster',
+    });
     return { finding: holds('routes', routes.map(({ name }) => name).join(', ')), routes };
   } catch (error) {
     if (!(error instanceof RouteError)) throw error;

@@ -1,6 +1,7 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS, type Assertion } from '../../protocol/assertion';
 import { SUBPROTOCOL } from '../../protocol/frames';
 import type { Admission, BridgeV1Request } from '../connection/admission';
+import type { HistoryPlace } from '../history/history-store';
 import { headerValues } from '../http/headers';
 import {
   badRequest,
@@ -78,6 +79,9 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   const stateKey = route.initial && names.state(route.initial, values);
   if (stateKey !== undefined && names.isOwnKey(stateKey))
     return refused(forbidden("the key is the bridges' own"), route, caller);
+  const history = historyOf(route, channels, values, names);
+  if (history !== undefined && names.isOwnKey(history.key))
+    return refused(forbidden("the key is the bridges' own"), route, caller);
   const bridgeV1 = request.subprotocols?.has(SUBPROTOCOL) === true ? readResume(request.query) : undefined;
   if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);
   const replay = replayFault(caller, policy);
@@ -85,7 +89,18 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
 
   const { trace } = request;
   const { path } = match;
-  const admission = { route, caller, path, session, isNewSession, channels, stateKey, bridgeV1, trace };
+  const admission = {
+    route,
+    caller,
+    path,
+    session,
+    isNewSession,
+    channels,
+    stateKey,
+    history,
+    bridgeV1,
+    trace,
+  };
   return { admitted: true, admission };
 }
 
@@ -141,6 +156,17 @@ function valuesOf(
 function channelsOf(route: Route, values: ChannelValues, names: RedisNames): readonly string[] {
   const channels = route.channels.map((template) => names.channel(template, values));
   return channels.length > 1 ? [...new Set(channels)] : channels;
+}
+
+function historyOf(
+  { name: route, history }: Route,
+  [channel = '']: readonly string[],
+  values: ChannelValues,
+  names: RedisNames,
+): HistoryPlace | undefined {
+  if (history === undefined) return undefined;
+  const { key, frames: maxFrames, bytes: maxBytes, keptMs } = history;
+  return { route, channel, key: names.history(key, values), maxFrames, maxBytes, keptMs };
 }
 
 function readSession(query: string): string | undefined | Refusal {

@@ -79,7 +79,7 @@ interface Decision {
 
 /** Takes upgrades to open connections. */
 export class UpgradeHandler {
-  readonly connections = new OpenConnections();
+  readonly connections: OpenConnections;
   readonly #context: UpgradeContext;
   readonly #servers: WebSocketServers;
   readonly #subprotocols: ReadonlySet<string>;
@@ -97,6 +97,7 @@ export class UpgradeHandler {
 
   constructor(context: UpgradeContext) {
     this.#context = context;
+    this.connections = new OpenConnections(context.context.shares);
     this.#servers = new WebSocketServers(context);
     this.#subprotocols = new Set(context.subprotocols);
   }
@@ -106,11 +107,14 @@ export class UpgradeHandler {
     return this.#undecided.size;
   }
 
-  /** Ends the sockets that an order means, and refuses those on their way. @returns how many sockets it met */
-  obey(order: Order): number {
+  /**
+   * Refuses those on their way that an order means, at once, and ends the open sockets that it means.
+   * @param onObeyed told how many sockets it met
+   */
+  obey(order: Order, onObeyed: (met: number) => void): void {
     const nowMs = this.#context.policy.monotonicMs();
     this.#revocations.add(order, nowMs);
-    return this.connections.obey(order, nowMs);
+    this.connections.obey(order, nowMs, onObeyed);
   }
 
   /** From now on every upgrade is refused. */

@@ -23,16 +23,32 @@ export class MultiMap<Key, Item extends object> {
     else if (found !== item) this.#items.set(key, new SmallSet([found, item]));
   }
 
-  /** Does nothing when it is not there. */
-  delete(key: Key, item: Item): void {
+  /** @returns whether it was there */
+  delete(key: Key, item: Item): boolean {
     const found = this.#items.get(key);
-    if (found instanceof SmallSet) found.delete(item);
-    else if (found !== item) return;
-    if (!(found instanceof SmallSet) || found.size === 0) this.#items.delete(key);
+    if (!(found instanceof SmallSet)) return found === item && this.#items.delete(key);
+    const isDeleted = found.delete(item);
+    if (found.size === 0) this.#items.delete(key);
+    return isDeleted;
   }
 
-  /** The items of every key. It must not be changed while somebody goes through them. */
-  *[Symbol.iterator](): IterableIterator<Item> {
-    for (const key of this.#items.keys()) yield* this.get(key);
+  /** The items as they are now, key by key, whatever becomes of it. To take them is quick; to go through them takes as long as they are many. */
+  snapshot(): Iterable<Item> {
+    // Copied in one go: with a function for each it would take five times as long.
+    const groups: (Item | readonly Item[] | SmallSet<Item>)[] = [...this.#items.values()];
+    for (const [at, group] of groups.entries()) if (group instanceof SmallSet) groups[at] = group.snapshot();
+    return inTurn(groups as (Item | readonly Item[])[]);
   }
+}
+
+function* inTurn<Item extends object>(groups: readonly (Item | readonly Item[])[]): Generator<Item> {
+  for (const group of groups) {
+    if (isList(group)) yield* group;
+    else yield group;
+  }
+}
+
+/** An item of ours is no list. */
+function isList<Item extends object>(group: Item | readonly Item[]): group is readonly Item[] {
+  return Array.isArray(group);
 }

@@ -39,6 +39,11 @@ export class SmallSet<Item> implements Members<Item> {
     return true;
   }
 
+  /** Its items as they are now, whatever becomes of it. A list is never changed, so most cost no copy. */
+  snapshot(): readonly Item[] {
+    return this.#items instanceof Set ? [...this.#items] : this.#items;
+  }
+
   [Symbol.iterator](): IterableIterator<Item> {
     return this.#items[Symbol.iterator]();
   }

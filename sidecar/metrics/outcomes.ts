@@ -54,6 +54,13 @@ export const REFUSED_BYTES = [
 export type RefusedBytes = (typeof REFUSED_BYTES)[number];
 
 /**
+ * The outcome of reading a channel's history for a replay log: it counts as the history does from now on, has caught up with what
+ * it missed, had counted something else and its clients were told of a gap, or could not be read.
+ */
+export const HISTORY_OUTCOMES = ['followed', 'caught_up', 'recounted', 'failed'] as const;
+export type HistoryOutcome = (typeof HISTORY_OUTCOMES)[number];
+
+/**
  * The outcome of looking for a channel's state for a socket: sent, not there, or left out. It was left out for a newer frame that
  * came meanwhile, for its size, because it is reserved text, or because it could not be read.
  */

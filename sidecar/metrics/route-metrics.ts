@@ -11,6 +11,8 @@ import {
   type SlowConsumerAction,
   REFUSED_BYTES,
   type RefusedBytes,
+  HISTORY_OUTCOMES,
+  type HistoryOutcome,
   STATE_OUTCOMES,
   type StateOutcome,
 } from './outcomes';
@@ -33,6 +35,8 @@ export interface RouteMetrics {
   returnGranted(): void;
   /** A `bridge.gap` was sent. */
   gap(reason: GapReason): void;
+  /** The channel's history was read for a replay log. */
+  history(outcome: HistoryOutcome): void;
   /** The channel's state was looked for, for a socket. */
   state(outcome: StateOutcome): void;
 }
@@ -101,6 +105,9 @@ export function createRouteMetrics(
     gap: (reason) => {
       counters.gaps.inc({ route, reason });
     },
+    history: (outcome) => {
+      counters.histories.inc({ route, outcome });
+    },
     state: (outcome) => {
       counters.states.inc({ route, outcome });
     },
@@ -126,7 +133,15 @@ function createConnections(routes: readonly string[], registry: Registry): Gauge
 
 type Counters = Readonly<
   Record<
-    'closes' | 'refusals' | 'refusedBytes' | 'slowConsumers' | 'resumes' | 'returns' | 'gaps' | 'states',
+    | 'closes'
+    | 'refusals'
+    | 'refusedBytes'
+    | 'slowConsumers'
+    | 'resumes'
+    | 'returns'
+    | 'gaps'
+    | 'histories'
+    | 'states',
     Counter
   >
 >;
@@ -166,6 +181,11 @@ function createCounters(routes: readonly string[], registry: Registry): Counters
     gaps: counter('ws_bridge_gaps_total', 'Gaps that clients were told of, by reason.', {
       reason: GAP_REASONS,
     }),
+    histories: counter(
+      'ws_bridge_histories_total',
+      "Readings of channels' histories for replay logs, by what came of them.",
+      { outcome: HISTORY_OUTCOMES },
+    ),
     states: counter(
       'ws_bridge_states_total',
       "Looks for a channel's state, one for each socket that is to get it, by what came of them.",

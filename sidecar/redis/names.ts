@@ -38,6 +38,11 @@ export class RedisNames {
     return this.channel(template, values);
   }
 
+  /** The key of a channel's history, of a route's template for these values. @throws TypeError when a placeholder has no value */
+  history(template: ChannelTemplate, values: ChannelValues): string {
+    return this.channel(template, values);
+  }
+
   /** A channel's name as its template spells it. */
   withoutPrefix(channel: string): string {
     return channel.slice(this.#prefix.length);

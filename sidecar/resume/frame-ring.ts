@@ -138,6 +138,13 @@ export class FrameRing implements Droppable {
     this.#takeSpare();
   }
 
+  /** Forgets every frame and counts on from `offset`. */
+  startAt(offset: number): void {
+    this.clear();
+    this.#start = offset;
+    this.#end = offset;
+  }
+
   dropOldest(): void {
     const oldest = this.#blocks.shift();
     if (oldest === undefined) return;

@@ -1,5 +1,7 @@
+import type { GapReason } from '../../protocol/frames';
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
+import type { HistoryPlace } from '../history/history-store';
 import { FrameRing, type RingLimits } from './frame-ring';
 import type { FrameRun } from './frame-run';
 import type { TenantRings } from './ring-budget';
@@ -10,8 +12,8 @@ import { SmallSet } from '../lib/small-set';
 export interface ReplayListener {
   /** A frame, and its offset in the replay log's epoch. */
   deliver(frame: Frame, offset: number): void;
-  /** Frames were lost with the connection to Redis; a new epoch counts on. */
-  lost(): void;
+  /** Frames were lost or may have been; the replay log counts on from its {@link ReplayLog.end}. */
+  lost(reason: GapReason): void;
   /** Redis does not allow a channel of the replay log any longer. */
   refused(): void;
 }
@@ -27,6 +29,8 @@ export interface ReplayIdentity {
   readonly senderId: Buffer | undefined;
   /** How much is kept, and how long after the last client left. */
   readonly keeping: Keeping;
+  /** Where the one channel has a history, whose count the replay log takes over. */
+  readonly history?: HistoryPlace | undefined;
 }
 
 /** How much a replay log keeps. */
@@ -52,6 +56,8 @@ export interface KeptFrames {
 export class ReplayLog implements Receiver {
   readonly owner: string;
   readonly channels: readonly string[];
+  /** Whose count it takes over. */
+  readonly history: HistoryPlace | undefined;
   readonly #ring: FrameRing;
   readonly #rings: TenantRings;
   readonly #listeners = new SmallSet<ReplayListener>();
@@ -69,6 +75,7 @@ export class ReplayLog implements Receiver {
   constructor(identity: ReplayIdentity, epoch: string, rings: TenantRings, firstOffset: number) {
     this.owner = identity.owner;
     this.channels = identity.channels;
+    this.history = identity.history;
     this.#senderId = identity.senderId;
     this.#epoch = epoch;
     this.#rings = rings;
@@ -108,6 +115,11 @@ export class ReplayLog implements Receiver {
   /** Whether it has, or had, all frames of its stream that any bridge has: none need be asked. */
   get hasAll(): boolean {
     return this.#hasAll;
+  }
+
+  /** Whether it counts. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Whether its subscriptions were lost and are not all back. */
@@ -234,11 +246,25 @@ export class ReplayLog implements Receiver {
 
   /** The subscriptions are back: counts on in a new epoch, and tells every listener of the gap. */
   restore(epoch: string): void {
+    this.recount({ epoch, offset: this.end }, 'redis');
+  }
+
+  /** The subscriptions are back, and nothing that has come since they were lost is missing. */
+  resume(): void {
+    this.#interrupted = false;
+  }
+
+  /**
+   * Counts on from another point, and tells every listener of the gap.
+   * @param beginning the offset of the first frame of the stream, where the count is the stream's own
+   */
+  recount({ epoch, offset }: ResumePoint, reason: GapReason, beginning?: number): void {
     this.#interrupted = false;
     this.#epoch = epoch;
-    // Another bridge may have heard what was published meanwhile, and all before it.
-    this.unbegin();
-    this.#ring.clear();
-    for (const listener of this.#listeners) listener.lost();
+    // Without it another bridge may have heard what was published meanwhile, and all before it.
+    this.#beginning = beginning;
+    this.#hasAll = beginning !== undefined;
+    this.#ring.startAt(offset);
+    for (const listener of this.#listeners) listener.lost(reason);
   }
 }

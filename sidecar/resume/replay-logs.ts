@@ -1,8 +1,10 @@
 import type { Receiver } from '../fanout/deliver';
+import type { Histories } from '../history/histories';
 import type { LoopShares } from '../lib/loop-shares';
-import { type ResumePoint, epochOf } from './resume-point';
+import { type ResumeFrom, epochOf } from './resume-point';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
+import { FollowedHistory, type FollowedHistoryContext } from './followed-history';
 import { ReplayLog, type ReplayIdentity } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
@@ -20,6 +22,10 @@ export interface ReplayLogsContext {
   readonly budget: RingBudget;
   /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
+  /** For the channels that have one; by default none has. */
+  readonly histories?: Histories;
+  /** Told what came of each reading of a history. */
+  readonly onHistory?: FollowedHistoryContext['onOutcome'];
 }
 
 /** Somebody who needs a replay log, by identity. */
@@ -32,6 +38,8 @@ interface Entry {
   readonly lingerMs: number;
   /** Settles when all its channels are subscribed, or one of them cannot be. */
   readonly subscribed: Promise<unknown>;
+  /** Where its channel has one. */
+  readonly history: FollowedHistory | undefined;
   /** Whether a client of it was ever open. */
   wasUsed: boolean;
   linger: { readonly end: Timer; readonly turn: Lingering } | undefined;
@@ -62,12 +70,12 @@ export class ReplayLogs {
   }
 
   /**
-   * Holds the replay log that `point` names when it is the owner's, else the one that the owner's clients share,
+   * Holds the replay log that `from` names when it is the owner's, else the one that the owner's clients share,
    * else a new one. Subscribing begins at once: await {@link subscribed}.
    * @throws SubscriptionError while lost subscriptions are being made again
    */
-  hold(identity: ReplayIdentity, point: ResumePoint | undefined, holder: ReplayLogHolder): ReplayLog {
-    const log = this.#find(identity, point) ?? this.#create(identity);
+  hold(identity: ReplayIdentity, from: ResumeFrom, holder: ReplayLogHolder): ReplayLog {
+    const log = this.#find(identity, from) ?? this.#create(identity, from);
     if (log.interrupted) throw new SubscriptionError('the subscription is not back yet');
     this.keep(log, holder);
     return log;
@@ -100,6 +108,14 @@ export class ReplayLogs {
     await this.#entryOf(log).subscribed;
   }
 
+  /**
+   * Brings into a replay log what it has not of its channel's history.
+   * @throws when Redis is unreachable
+   */
+  async bring(log: ReplayLog, from: ResumeFrom): Promise<void> {
+    await this.#entryOf(log).history?.bring(from);
+  }
+
   /** A client of the replay log is open, and may come back to it. */
   use(log: ReplayLog): void {
     const entry = this.#byStream.get(log);
@@ -129,6 +145,7 @@ export class ReplayLogs {
     const entry = this.#byStream.get(log);
     if (entry === undefined) return;
     stopLingering(entry);
+    entry.history?.close();
     this.#byStream.delete(log);
     this.#interrupted.delete(log);
     this.#byEpoch.delete(log.epoch);
@@ -147,7 +164,9 @@ export class ReplayLogs {
 
   /** The subscriptions of these channels are lost. A replay log that only lingers is dropped. */
   interrupt(channels: Iterable<string>): void {
-    const streams = [...this.#streamsOn(channels)];
+    const lost = [...channels];
+    this.#context.histories?.lost(lost);
+    const streams = [...this.#streamsOn(lost)];
     // At once: what comes for them from now on is not counted.
     for (const log of streams) {
       log.interrupt();
@@ -179,13 +198,19 @@ export class ReplayLogs {
       // Since it was listed they may be lost again, or it may be restored or dropped.
       if (!this.#interrupted.has(log)) continue;
       if (!log.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
-      this.#interrupted.delete(log);
-      this.#byEpoch.delete(log.epoch);
-      const epoch = this.#newEpoch();
-      this.#byEpoch.set(epoch, log);
-      log.restore(epoch);
+      const history = this.#byStream.get(log)?.history;
+      if (history === undefined) this.#restoreCounted(log);
+      else history.catchUp();
       yield;
     }
+  }
+
+  #restoreCounted(log: ReplayLog): void {
+    this.#interrupted.delete(log);
+    this.#byEpoch.delete(log.epoch);
+    const epoch = this.#newEpoch();
+    this.#byEpoch.set(epoch, log);
+    log.restore(epoch);
   }
 
   #streamsOn(channels: Iterable<string>): ReadonlySet<ReplayLog> {
@@ -198,27 +223,54 @@ export class ReplayLogs {
     return streams;
   }
 
-  #find(identity: ReplayIdentity, point: ResumePoint | undefined): ReplayLog | undefined {
-    const named = point === undefined ? undefined : this.#byEpoch.get(point.epoch);
+  #find(identity: ReplayIdentity, from: ResumeFrom): ReplayLog | undefined {
+    const named = typeof from === 'object' ? this.#byEpoch.get(from.epoch) : undefined;
     return named?.owner === identity.owner ? named : this.#byOwner.get(identity.owner);
   }
 
-  #create(identity: ReplayIdentity): ReplayLog {
+  #create(identity: ReplayIdentity, from: ResumeFrom): ReplayLog {
     const { subscriptions, budget, firstOffset } = this.#context;
     const rings = budget.open(identity.tenant);
     const log = new ReplayLog(identity, this.#newEpoch(), rings, firstOffset);
     const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, log)));
+    const history = this.#historyOf(log);
     const subscribed = joined.then(() => {
+      if (history !== undefined) return history.begin(from);
       log.open();
+      return undefined;
     });
     // A caller that waits hears of it; nobody may be left to.
     subscribed.catch(() => undefined);
     const holders = new SmallSet<ReplayLogHolder>();
     const { lingerMs } = identity.keeping;
-    this.#byStream.set(log, { log, rings, holders, lingerMs, subscribed, wasUsed: false, linger: undefined });
-    this.#byEpoch.set(log.epoch, log);
+    this.#byStream.set(log, {
+      log,
+      rings,
+      holders,
+      lingerMs,
+      subscribed,
+      history,
+      wasUsed: false,
+      linger: undefined,
+    });
+    if (history === undefined) this.#byEpoch.set(log.epoch, log);
     if (identity.senderId === undefined) this.#byOwner.set(identity.owner, log);
     return log;
+  }
+
+  #historyOf(log: ReplayLog): FollowedHistory | undefined {
+    const { subscriptions, wheel, monotonicMs, histories, onHistory = () => undefined } = this.#context;
+    if (log.history === undefined || histories === undefined) return undefined;
+    return new FollowedHistory(log, log.history, {
+      ...{ histories, wheel, monotonicMs },
+      isHeld: () => (this.#byStream.get(log)?.holders.size ?? 0) > 0,
+      isLive: () => log.channels.every((channel) => subscriptions.isLive(channel)),
+      newEpoch: () => this.#newEpoch(),
+      onBack: () => {
+        this.#interrupted.delete(log);
+      },
+      onOutcome: onHistory,
+    });
   }
 
   #entryOf(log: ReplayLog): Entry {

@@ -7,14 +7,12 @@ import {
   type ChannelTemplate,
 } from './channel-template';
 import { paramNames, parsePathTemplate, type PathTemplate } from '../../protocol/path-template';
+import { compileHistory, refuseMixedHistories } from './histories';
 import type { RouteEntry, Route, RouteRing } from './route';
+import { fault, RouteError } from './route-error';
 import { HEALTH_PATH } from './health-path';
 
-/** A table that cannot be served. The message names the entry and what was expected. */
-export class RouteError extends Error {
-  override readonly name = 'RouteError';
-  readonly code = 'ERR_ROUTE_INVALID';
-}
+export { RouteError } from './route-error';
 
 /** The beginning of the names of the bridge's own channels and keys. */
 const OWN_NAMES = 'ws';
@@ -34,6 +32,7 @@ export function compileRoutes(entries: readonly RouteEntry[]): readonly Route[] 
     return compileRoute(entry);
   });
   refuseCrossings(routes);
+  refuseMixedHistories(routes);
   return Object.freeze(routes);
 }
 
@@ -61,6 +60,7 @@ function compileRoute(entry: RouteEntry): Route {
   const known = new Set(['tenant', 'user', ...params, ...(entry.session ? ['session'] : [])]);
   const channels = entry.channels.map((text) => compileName(entry, 'channel', text, known));
   const initial = compileInitial(entry, known);
+  const history = compileHistory(entry, channels, (text) => compileName(entry, 'key', text, known));
   const { name, messages, session, slowConsumer = 'close', echoAfterSeconds = 0, maxMessageBytes } = entry;
   const { readersMayAsk } = entry;
   if (readersMayAsk !== undefined && messages !== 'relay') {
@@ -69,13 +69,13 @@ function compileRoute(entry: RouteEntry): Route {
   if (echoAfterSeconds > 0 && messages !== 'relay') {
     throw fault(entry, `expected "echoAfterSeconds" only beside "messages": "relay", got "${messages}"`);
   }
-  const sharedChannels = [...channels, ...(initial ? [initial] : [])]
+  const sharedChannels = [...channels, ...(initial ? [initial] : []), ...(history ? [history.key] : [])]
     .filter(isShared)
     .map(({ text }) => text);
   const echoAfterMs = echoAfterSeconds * 1000;
   const ring = compileRing(entry);
   const policies = { messages, session, slowConsumer, ring, echoAfterMs, readersMayAsk, maxMessageBytes };
-  return Object.freeze({ name, template, channels, initial, sharedChannels, ...policies });
+  return Object.freeze({ name, template, channels, initial, history, sharedChannels, ...policies });
 }
 
 function compileRing({ ring: { frames, bytes, lingerSeconds } = {} }: RouteEntry): RouteRing {
@@ -106,7 +106,7 @@ function compileInitial(entry: RouteEntry, known: ReadonlySet<string>): ChannelT
   return compileName(entry, 'key', entry.initial, known);
 }
 
-/** Compiles the name of a channel, or of a state's key: the same may be in both, and the same must. */
+/** Compiles the name of a channel, or of a key beside it: the same may be in both, and the same must. */
 function compileName(
   entry: RouteEntry,
   kind: 'channel' | 'key',
@@ -153,7 +153,7 @@ function refuseUnlessShared(
 /** Channels and keys have names apart from each other. */
 function refuseCrossings(routes: readonly Route[]): void {
   const channels = routes.flatMap((route) => route.channels);
-  const keys = routes.flatMap(({ initial }) => initial ?? []);
+  const keys = routes.flatMap(({ initial, history }) => [initial ?? [], history?.key ?? []].flat());
   refuseCrossing('channels', channels);
   refuseCrossing('keys', keys);
 }
@@ -166,8 +166,4 @@ function refuseCrossing(kind: string, templates: readonly ChannelTemplate[]): vo
       `${kind} "${a.text}" and "${b.text}": expected names that cannot be the same for two owners`,
     );
   }
-}
-
-function fault(entry: RouteEntry, expected: string): RouteError {
-  return new RouteError(`route "${entry.name}": ${expected}`);
 }

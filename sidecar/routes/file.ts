@@ -31,6 +31,21 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'The Redis key in which services keep the newest frame of the one channel, with placeholders as in channels. A client gets its value first, and again when a lost subscription is back. Not on a route that relays.',
     ),
+  history: z
+    .strictObject({
+      key: z.string(),
+      frames: z.int().min(1).max(100_000).default(1000),
+      bytes: z
+        .int()
+        .min(1)
+        .max(2 ** 30)
+        .default(4_194_304),
+      seconds: z.int().min(1).max(86_400).default(600),
+    })
+    .optional()
+    .describe(
+      'The history that services keep of the one channel ([PROTOCOL.md](../PROTOCOL.md), section 10). `key` is a Redis key, with the placeholders of the channel. A bridge reads the latest `frames` (1000) at most, and `bytes` of them (4 MiB). It is kept for `seconds` (600) after its last frame or its last client. Not on a route that relays.',
+    ),
   messages: z
     .enum(['commands', 'refuse', 'relay'])
     .describe(

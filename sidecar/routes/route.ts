@@ -19,6 +19,15 @@ export type SlowConsumerPolicy =
 
 /** Messages that ask for something and change nothing: `yjs` is y-protocols' sync step 1. */
 export type ReaderQuestions = 'yjs';
+/** A history as an operator writes it: where it is, and how much of it is kept. */
+export interface HistoryEntry {
+  /** A Redis key, with the placeholders of its channel. */
+  readonly key: string;
+  readonly frames: number;
+  readonly bytes: number;
+  /** After its last frame, or its last client. */
+  readonly seconds: number;
+}
 
 /** A route as an operator writes it. */
 export interface RouteEntry {
@@ -30,6 +39,8 @@ export interface RouteEntry {
   readonly channels: readonly string[];
   /** The Redis key with the newest frame of its one channel, which a client gets first; with the placeholders of channels. */
   readonly initial?: string | undefined;
+  /** The history of its one channel, which services keep. */
+  readonly history?: HistoryEntry | undefined;
   readonly messages: MessagePolicy;
   /** Whether `?session=` names a session that has one owner. */
   readonly session: boolean;
@@ -107,6 +118,8 @@ export interface Route {
   readonly channels: readonly ChannelTemplate[];
   /** The key of the state of its one channel. */
   readonly initial: ChannelTemplate | undefined;
+  /** The history of its one channel. */
+  readonly history: RouteHistory | undefined;
   readonly messages: MessagePolicy;
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
@@ -115,7 +128,7 @@ export interface Route {
   readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */
   readonly maxMessageBytes: number | undefined;
-  /** Those of {@link channels}, and {@link initial}, whose messages every tenant's users get. */
+  /** Those of {@link channels}, and of their keys, whose messages every tenant's users get. */
   readonly sharedChannels: readonly string[];
 }
 
@@ -124,4 +137,15 @@ export interface RouteRing {
   readonly maxItems?: number;
   readonly maxBytes?: number;
   readonly lingerMs?: number;
+}
+
+/** The history of a route's one channel. */
+export interface RouteHistory {
+  readonly key: ChannelTemplate;
+  /** So many of its latest frames are read at most. */
+  readonly frames: number;
+  /** And so many bytes of them. */
+  readonly bytes: number;
+  /** How long it is kept after its last frame, or its last client, in milliseconds. */
+  readonly keptMs: number;
 }

@@ -6,7 +6,12 @@ import { LOGGED_AS } from '../../plugin/kongs-words';
 import { SCHEMA, type SchemaField } from '../../plugin/schema/index';
 import { GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 import { SETTING_ROWS } from '../../sidecar/settings/settings';
-import { UPGRADE_OUTCOMES, REFUSED_BYTES, STATE_OUTCOMES } from '../../sidecar/metrics/outcomes';
+import {
+  UPGRADE_OUTCOMES,
+  REFUSED_BYTES,
+  HISTORY_OUTCOMES,
+  STATE_OUTCOMES,
+} from '../../sidecar/metrics/outcomes';
 
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -70,6 +75,7 @@ const known = new Set<string>([
   ...UPGRADE_OUTCOMES,
   ...REFUSED_BYTES,
   ...STATE_OUTCOMES,
+  ...HISTORY_OUTCOMES,
   LOGGED_AS,
   ...NAMES_OF_OTHERS,
 ]);

@@ -29,6 +29,8 @@ class Recorder:
     def publish(self, channel, text): return self.record("publish", channel, text)
     def spublish(self, channel, text): return self.record("spublish", channel, text)
     def set(self, key, text, ex): return self.record("set", key, text)
+    def eval(self, script, keys, key, verb, channel, text, frames, seconds):
+        return self.record(f"{verb} after {key}", channel, text)
     def pipeline(self, transaction): return Recorder("MULTI " + self.kind)
     def execute(self): return [True, 1]
 class Redis:
@@ -121,6 +123,18 @@ describeWithPython('docs/examples/publish.py', () => {
     expect(answer.at(-1)).toMatchObject({ type: 'complete', data: { sql: expect.any(String) } });
     expect(Object.keys(answer.at(-1)?.data ?? {})).toEqual(['sql', 'chartConfig']);
     expect(answer).toHaveLength(tokens.length + 1);
+  });
+
+  it.each([
+    ['PUBLISH', []],
+    ['SPUBLISH', ['--cluster']],
+  ])('appends an answer to its history and publishes it in one step, with %s', async (verb, options) => {
+    const calls = await recorded(...options, '--history', 'acme', 'ana', 'sales', 's1');
+    const answer = calls.filter(([, , channel]) => channel.startsWith('ai:'));
+    expect(answer.length).toBeGreaterThan(3);
+    expect([...new Set(answer.map(([, name, channel]) => `${name} ${channel}`))]).toEqual([
+      `${verb} after ai:history:{s1} ai:stream:{s1}`,
+    ]);
   });
 
   it('uses SPUBLISH on a cluster, for everything', async () => {

@@ -29,10 +29,17 @@ export class Publisher {
   readonly #tapes: ReadonlyMap<string, Tape>;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param redis where to, or over what */
-  constructor(redis: string | Redis | Cluster, subjects: readonly Subject[]) {
+  /**
+   * @param redis where to, or over what
+   * @param publishing how
+   */
+  constructor(
+    redis: string | Redis | Cluster,
+    subjects: readonly Subject[],
+    publishing: (redis: Redis | Cluster) => Publish = publisher,
+  ) {
     this.#redis = typeof redis === 'string' ? connectionTo(redis) : redis;
-    this.#publishTo = publisher(this.#redis);
+    this.#publishTo = publishing(this.#redis);
     this.#tapes = new Map(
       subjects.map((subject) => [subject.channel, { subject, count: 0, unconfirmed: new Set<number>() }]),
     );

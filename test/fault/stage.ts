@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import type { Commands } from '../../redis/options';
+import type { Publish } from '../../sidecar/redis/publish';
 import { RedisNames } from '../../sidecar/redis/names';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { BridgeProcess } from './bridge-process';
@@ -9,7 +11,7 @@ import { Listener, type ListenerTimes } from './listener';
 import type { Plan } from './plan';
 import { Publisher } from './publisher';
 import { randomFrom, type Random } from './random';
-import { seatsFor, sendsCommands, subjectsOf } from './seat';
+import { seatsFor, sendsCommands, subjectsOf, type Seat } from './seat';
 import { Tally } from './tally';
 import { until, wait } from './until';
 
@@ -21,6 +23,10 @@ export interface StageOptions {
   readonly times: ListenerTimes;
   /** Whether the bridges' wall clocks can be set. */
   readonly stepped?: boolean;
+  /** Who sits where; by default on each kind of route. */
+  readonly seats?: readonly Seat[];
+  /** How services publish; by default as Pub/Sub has it. */
+  readonly publishing?: (redis: Commands) => Publish;
 }
 
 /** Clients that connect at the same time, at most. */
@@ -68,12 +74,11 @@ export class Stage {
 
   /** Sets everything up; every client is open when this resolves, and nothing has been published. */
   static async open(options: StageOptions): Promise<Stage> {
-    const { plan, times } = options;
+    const { plan, times, seats = seatsFor(plan.clients, plan.tenants), publishing } = options;
     const random = randomFrom(plan.seed);
-    const seats = seatsFor(plan.clients, plan.tenants);
     const redis = await startRedis();
     const gateway = await FaultyGateway.start(random);
-    const publisher = new Publisher(redis.url, subjectsOf(seats, plan.rate));
+    const publisher = new Publisher(redis.url, subjectsOf(seats, plan.rate), publishing);
     await publisher.ready();
     const stage = new Stage(options, random, redis, gateway, publisher);
     await Promise.all([stage.addBridge(), stage.addBridge()]);

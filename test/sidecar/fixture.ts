@@ -309,6 +309,7 @@ export const EMPTY: OpenState = {
   cappedCallers: 0,
   meteredCallers: 0,
   handovers: 0,
+  histories: 0,
   marks: 0,
   heartbeats: 0,
   redisListeners: 0,

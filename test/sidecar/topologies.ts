@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { appendTo, type Append } from '../fakes/append-and-publish';
 import { publisher, type Publish } from '../../sidecar/redis/publish';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startRedis } from '../fakes/redis-server';
@@ -14,6 +15,12 @@ export interface TestRedis {
   readonly publish: Publish;
   set(key: string, value: string | Buffer): Promise<unknown>;
   xlen(key: string): Promise<number>;
+  /** Adds an entry of one field to a stream. @returns its id */
+  xadd(key: string, id: string, field: string, value: string): Promise<string | null>;
+  /** Appends a frame to a channel's history and publishes it, as services do. */
+  append: Append;
+  /** The seconds that a key is kept. */
+  ttl(key: string): Promise<number>;
   /** How many connections are subscribed to a channel. */
   subscribers(channel: string): Promise<number>;
   /** The channels that clients' sockets are subscribed to, on all bridges. */
@@ -35,6 +42,9 @@ async function oneServer(): Promise<TestRedis> {
     publish: publisher(client),
     set: (key, value) => client.set(key, value),
     xlen: (key) => client.xlen(key),
+    xadd: (key, id, field, value) => client.xadd(key, id, field, value),
+    append: appendTo(client),
+    ttl: (key) => client.ttl(key),
     subscribers: async (channel) => Number((await client.pubsub('NUMSUB', channel))[1]),
     clientChannels: () => clientChannels(client),
     cutSubscribers: () => cutSubscribersOf(client),
@@ -62,6 +72,9 @@ async function cluster(): Promise<TestRedis> {
     publish: publisher(nodes.client),
     set: (key, value) => nodes.client.set(key, value),
     xlen: (key) => nodes.client.xlen(key),
+    xadd: (key, id, field, value) => nodes.client.xadd(key, id, field, value),
+    append: appendTo(nodes.client),
+    ttl: (key) => nodes.client.ttl(key),
     subscribers: async (channel) => {
       const { redis } = await nodes.ownerOf(channel);
       return Number((await redis.pubsub('SHARDNUMSUB', channel))[1]);

@@ -1,7 +1,11 @@
 import type { Logger } from 'pino';
 import type { LoopShares } from '../../lib/loop-shares';
 import type { TimerWheel } from '../../lib/timer-wheel';
+import { ToldReasons } from '../../../redis/told-reasons';
+import { Histories } from '../../history/histories';
+import { redisHistoryStore, type HistoryPlace } from '../../history/history-store';
 import type { Metrics } from '../../metrics/metrics';
+import type { HistoryOutcome } from '../../metrics/outcomes';
 import type { RedisLinks } from '../../pubsub/redis-links';
 import type { RedisNames } from '../../redis/names';
 import type { Keeping } from '../replay-log';
@@ -10,6 +14,7 @@ import { RingBudget } from '../ring-budget';
 import { redisHandoverStore } from './context';
 import { Handover } from './handover';
 import { Markers } from './markers';
+import { formatMarker } from './messages';
 
 /** An operator's settings for clients that come back. */
 export interface ResumptionSettings {
@@ -32,7 +37,7 @@ export interface ResumptionContext {
   readonly monotonicMs: () => number;
   /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
-  readonly metrics: Pick<Metrics, 'ringGivenUp' | 'handover'>;
+  readonly metrics: Pick<Metrics, 'ringGivenUp' | 'handover' | 'ofRoute'>;
   readonly log: Logger;
 }
 
@@ -47,6 +52,7 @@ export interface Resumption {
   readonly replayLogs: ReplayLogs;
   readonly markers: Markers;
   readonly handover: Handover;
+  readonly histories: Histories;
 }
 
 /** Makes what keeps frames for clients that come back, and hands them over. */
@@ -59,6 +65,16 @@ export function createResumption(context: ResumptionContext): Resumption {
       metrics.ringGivenUp(bound, victim);
     },
   );
+  const markers = new Markers((channel) => subscribers.registryOf(channel), names);
+  const histories = new Histories({
+    store: redisHistoryStore(links.commands),
+    registry: subscribers.subscriptions,
+    markers,
+    markChannel: (channel) => names.mark(channel),
+    formatMarker: (id) => formatMarker({ id, senderId: undefined }),
+    bridgeId,
+    timeoutMs: settings.handoverTimeoutMs,
+  });
   const replayLogs = new ReplayLogs({
     subscriptions: subscribers.subscriptions,
     wheel,
@@ -67,8 +83,9 @@ export function createResumption(context: ResumptionContext): Resumption {
     bridgeId,
     budget: ringBudget,
     firstOffset,
+    histories,
+    onHistory: historyTeller(context),
   });
-  const markers = new Markers((channel) => subscribers.registryOf(channel), names);
   const handover = new Handover({
     bridgeId,
     names,
@@ -82,5 +99,17 @@ export function createResumption(context: ResumptionContext): Resumption {
     },
     log,
   });
-  return { ringBudget, replayLogs, markers, handover };
+  return { ringBudget, replayLogs, markers, handover, histories };
+}
+
+/** Counts what came of reading histories, and logs each new reason why one could not be read. */
+function historyTeller({ metrics, monotonicMs, log }: ResumptionContext) {
+  const unread = new ToldReasons(monotonicMs);
+  return ({ route }: HistoryPlace, outcome: HistoryOutcome, error?: unknown): void => {
+    metrics.ofRoute(route).history(outcome);
+    if (outcome === 'recounted') log.warn({ route }, 'a history and what was heard of its channel differ');
+    if (outcome !== 'failed') return;
+    const reason = error instanceof Error ? error.message : 'unknown';
+    if (unread.hear(reason, route)) log.warn({ route, reason }, 'a history cannot be read');
+  };
 }

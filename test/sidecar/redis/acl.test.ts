@@ -1,14 +1,35 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { connectService, token } from '../../../service/src/index';
 import { publisher, type Publish } from '../../../sidecar/redis/publish';
+import { appendTo } from '../../fakes/append-and-publish';
+import { makeOwnFolder } from '../../fakes/own-folder';
 import { documentedUser } from '../../fakes/documented-user';
 import { askedByScripts, needlessRules, recordAsked } from '../../fakes/asked-of-redis';
 import { startRedisCluster, type RedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';
 import { connect, connectCounting, EMPTY, eventually, startBridge, type TestBridge } from '../fixture';
+
+const GUIDE = readFileSync(join(__dirname, '../../../docs/redis.md'), 'utf8');
+
+/** A routes file with a chat that has a history. */
+function historyRoutes(): string {
+  const chat = {
+    name: 'ai-chat',
+    path: '/ws/ai/chat',
+    channels: ['ai:stream:{session}'],
+    history: { key: 'ai:history:{session}' },
+    messages: 'commands',
+    session: true,
+  };
+  const file = join(makeOwnFolder('routes-').path, 'routes.json');
+  writeFileSync(file, JSON.stringify({ routes: [chat] }));
+  return file;
+}
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob', jti: 'of-bob' };
@@ -201,6 +222,53 @@ describe('the documented user of a service that keeps the states of dashboards',
     expect(await admin.acl('LOG')).toEqual([]);
     expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
     await bridge.bridge.close();
+    for (const connection of [service, admin]) connection.disconnect();
+    sent.stop();
+    await redis.stop();
+  });
+});
+
+describe('the documented users of a channel with a history', () => {
+  it('let a service append and a bridge read, and need every rule', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const user = documentedUser('ai-service-history', '+publish');
+    await admin.call('ACL', 'SETUSER', ...user);
+    const documented = /For a route with a `history`[^]*?`(~\S+ \+\S+)`/.exec(GUIDE)?.[1] ?? '';
+    const more = documented.split(' ');
+    await admin.call('ACL', 'SETUSER', ...documentedUser('ws-bridge', '+subscribe'), ...more);
+    const env = { BRIDGE_ROUTES_FILE: historyRoutes() };
+    const bridgeUrl = `redis://ws-bridge:secret@127.0.0.1:${redis.port}`;
+    const [here, there] = [await startBridge(bridgeUrl, env), await startBridge(bridgeUrl, env)];
+    const sent = recordAsked('ai-service-history');
+    const service = new Redis({
+      port: redis.port,
+      username: 'ai-service-history',
+      password: 'secret',
+      enableReadyCheck: false,
+      disableClientInfo: true,
+    });
+    const append = appendTo(service);
+    const chat = await connectCounting(`${here.url}/ws/ai/chat?session=s1`, ALICE);
+    const scripts = await askedByScripts(admin);
+    await append('ai:history:s2', 'ai:stream:s2', 'of a history that it begins');
+    await eventually(() => scripts.asked().some(([name]) => name?.toLowerCase() === 'publish'));
+    scripts.stop();
+    await append('ai:history:s1', 'ai:stream:s1', 'answer');
+    expect(await chat.next()).toBe('answer');
+    await chat.client.cut();
+    await append('ai:history:s1', 'ai:stream:s1', 'missed');
+    const back = await connectCounting(`${there.url}/ws/ai/chat?session=s1`, ALICE, chat.point);
+    expect([back.ready.resumed, await back.next()]).toEqual([true, 'missed']);
+    expect(await admin.acl('LOG')).toEqual([]);
+    expect(await needlessRules(admin, user, [...sent.asked(), ...scripts.asked()])).toEqual([]);
+    for (const rule of more) {
+      const without = [...documentedUser('ws-bridge', '+subscribe'), ...more.filter((one) => one !== rule)];
+      await admin.call('ACL', 'SETUSER', ...without);
+      const refused = connectCounting(`${there.url}/ws/ai/chat?session=s3`, ALICE);
+      await expect(refused).rejects.toThrow('503');
+    }
+    await Promise.all([here, there].map(({ bridge }) => bridge.close()));
     for (const connection of [service, admin]) connection.disconnect();
     sent.stop();
     await redis.stop();
