@@ -9,6 +9,7 @@ import { Stage } from './stage';
 import { wait } from './until';
 
 const plan = planFrom(process.env, () => randomInt(1, 1_000_000_000));
+const isLong = plan.seconds >= 30;
 const SECONDS = 1000;
 const STREAM = 'ai:stream:';
 const HISTORY = 'ai:history:';
@@ -55,12 +56,18 @@ it(
         BRIDGE_ROUTES_FILE: routesFile(),
         BRIDGE_DRAIN_MS: '1000',
         BRIDGE_LINGER_MS: '2000',
-        BRIDGE_PING_INTERVAL_MS: '2000',
+        BRIDGE_PING_INTERVAL_MS: isLong ? '5000' : '2000',
         // A noisy machine must not look like a Redis that is away.
-        BRIDGE_REDIS_TIMEOUT_MS: '10000',
-        BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
+        BRIDGE_REDIS_TIMEOUT_MS: '15000',
+        BRIDGE_HANDOVER_TIMEOUT_MS: '15000',
+        BRIDGE_HANDSHAKE_TIMEOUT_MS: '20000',
       },
-      times: { tokenLifetimeMs: plan.seconds * 1000, renewBeforeMs: plan.seconds * 250, idleTimeoutMs: 2500 },
+      times: {
+        tokenLifetimeMs: plan.seconds * 1000,
+        renewBeforeMs: plan.seconds * 250,
+        // So many clients that take a silent bridge for gone keep a noisy machine busy with coming back.
+        idleTimeoutMs: isLong ? 15_000 : 2500,
+      },
       seats: seats(),
       publishing: (redis) => {
         const append = appendTo(redis);
@@ -68,7 +75,7 @@ it(
       },
     });
     stage.start();
-    const stopCutting = stage.cutAtRandom(0.05);
+    const stopCutting = stage.cutAtRandom(isLong ? 0.01 : 0.05);
     const endMs = Date.now() + plan.seconds * SECONDS;
     const faults = [() => stage?.killOne(), () => stage?.dropSubscribers(), () => stage?.killOne()];
     for (let round = 0; round < faults.length || Date.now() < endMs; round += 1) {
@@ -76,7 +83,7 @@ it(
       await faults[round % faults.length]?.();
     }
     stopCutting();
-    const settled = await stage.settle(60_000);
+    const settled = await stage.settle(isLong ? 120_000 : 60_000);
     await stage.report('kill -9 with histories', true);
     expect({ settled, gaps: stage.tally.gaps, ...stage.score() }).toMatchObject({
       settled: true,
