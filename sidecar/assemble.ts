@@ -173,7 +173,7 @@ export function assemble(
 }
 
 /** Who hears what the connections to Redis have to tell. */
-function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'listener'> {
+function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'listener' | 'makeRoom'> {
   return {
     onProbe: (connection, outcome, seconds) => {
       parts().metrics.probe(connection, outcome, seconds);
@@ -188,6 +188,7 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
         parts().channelStates?.restored();
       },
     },
+    makeRoom: () => parts().resumption.replayLogs.makeRoom(),
   };
 }
 

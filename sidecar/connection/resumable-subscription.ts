@@ -154,13 +154,14 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
 
   /** Gets what the client asks for from the bridge that has it. @returns as {@link #from} */
   async #bring(log: ReplayLog, bridges: readonly string[]): Promise<ResumeFrom | GapReason> {
-    const { identity, from } = this.#request;
+    const { identity, from, session } = this.#request;
     if (from === undefined || log.history !== undefined) return from;
     if (from !== OLDEST && from.epoch === log.epoch) return from;
     const mayLack = identity.senderId === undefined && !log.hasAll;
     const others = mayLack ? this.#handover.othersOf(bridges, from) : [];
     if (others.length > 0) return this.#handover.recall(log, others, from);
-    return from === OLDEST ? from : this.#handover.ask(log, from);
+    if (from !== OLDEST) return this.#handover.ask(log, from);
+    return session !== undefined && this.#replayLogs.lackOf(identity) === 'expired' ? 'expired' : from;
   }
 
   #askState(): void {

@@ -4,8 +4,8 @@ import type { GapReason } from '../../protocol/frames';
 /** The outcome of a handover. */
 export type HandoverOutcome = 'done' | 'failed' | GapReason;
 
-/** Which bound was passed. */
-export const RING_BOUNDS = ['tenant', 'total'] as const;
+/** Which bound was passed: of the bytes of a tenant or of all, or that of the channels. */
+export const RING_BOUNDS = ['tenant', 'total', 'subscriptions'] as const;
 export type RingBound = (typeof RING_BOUNDS)[number];
 
 /** Whose frames went: of a stream that lingers without a socket, or of one that has some. */

@@ -45,12 +45,15 @@ export class TooManyChannelsError extends Error {
  * A registry in which at most `maxChannels` channels have members, apart from pinned ones; 0 for any number. Joining one
  * more rejects with {@link TooManyChannelsError}.
  * @param countChannels how many have; the registry's own by default
+ * @param makeRoom takes a channel from members that can do without it; returns whether there was one
  */
 export function withChannelCap<Member>(
   registry: ChannelRegistry<Member>,
   maxChannels: number,
   countChannels = (): number => registry.size,
+  makeRoom = (): boolean => false,
 ): ChannelRegistry<Member> {
+  const hasRoom = (): boolean => maxChannels === 0 || countChannels() < maxChannels || makeRoom();
   return {
     get size() {
       return registry.size;
@@ -61,7 +64,7 @@ export function withChannelCap<Member>(
     },
     join: (channel, member) => {
       const isNew = registry.members(channel).size === 0;
-      if (isNew && maxChannels > 0 && countChannels() >= maxChannels) {
+      if (isNew && !hasRoom()) {
         return Promise.reject(new TooManyChannelsError('expected room for one more channel'));
       }
       return registry.join(channel, member);

@@ -22,6 +22,8 @@ export interface RedisLinksContext {
   readonly isRelayed: IsRelayed | undefined;
   readonly onProbe: (connection: SubscriberName, outcome: ProbeOutcome, seconds?: number) => void;
   readonly listener: SubscriberListener;
+  /** Takes a channel from members that can do without it. @returns whether there was one */
+  readonly makeRoom: () => boolean;
   readonly log: Logger;
 }
 
@@ -58,12 +60,12 @@ export interface RedisLinks {
 
 /** Makes a bridge's ways to Redis. Nothing connects yet. */
 export function redisLinks(context: RedisLinksContext): RedisLinks {
-  const { settings, names, isRelayed, log } = context;
+  const { settings, names, isRelayed, makeRoom, log } = context;
   const commands = redisCommands('commands', settings, log);
   const publish = publisher(commands);
   const services = subscriberFor(commands, subscriberContext(context, 'subscriber', publish));
   const relays = isRelayed && relayLinks(context, isRelayed);
-  const subscribers = new Subscribers(services, relays, settings.maxSubscriptions);
+  const subscribers = new Subscribers(services, relays, settings.maxSubscriptions, makeRoom);
   const publishRelay = relays?.publish ?? publish;
   const allCommands = relays === undefined ? [commands] : [commands, relays.commands];
   return {

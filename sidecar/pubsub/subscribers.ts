@@ -22,14 +22,22 @@ export class Subscribers {
   readonly #ofServices: ChannelRegistry<Receiver>;
   readonly #ofRelays: ChannelRegistry<Receiver> | undefined;
 
-  /** @param maxChannels that have members, on both together; 0 for any number */
-  constructor(services: Subscriber, relays: RelaySubscriber | undefined, maxChannels: number) {
+  /**
+   * @param maxChannels that have members, on both together; 0 for any number
+   * @param makeRoom takes a channel from members that can do without it; returns whether there was one
+   */
+  constructor(
+    services: Subscriber,
+    relays: RelaySubscriber | undefined,
+    maxChannels: number,
+    makeRoom?: () => boolean,
+  ) {
     this.#services = services;
     this.#relays = relays;
     const countChannels = (): number =>
       this.#all.reduce((sum, { subscriptions }) => sum + subscriptions.size, 0);
     const capped = ({ subscriptions }: Subscriber): ChannelRegistry<Receiver> =>
-      withChannelCap(subscriptions, maxChannels, countChannels);
+      withChannelCap(subscriptions, maxChannels, countChannels, makeRoom);
     this.#ofServices = capped(services);
     this.#ofRelays = relays && capped(relays.subscriber);
     this.subscriptions = this.#ofRelays === undefined ? this.#ofServices : this.#bothOf(countChannels);

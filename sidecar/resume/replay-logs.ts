@@ -4,6 +4,8 @@ import type { LoopShares } from '../lib/loop-shares';
 import { type ResumeFrom, epochOf } from './resume-point';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
+import { GivenUp, type AskedLog } from './given-up';
+import { LingeringLogs } from './lingering-logs';
 import { FollowedHistory, type FollowedHistoryContext } from './followed-history';
 import { ReplayLog, type ReplayIdentity } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
@@ -26,6 +28,8 @@ export interface ReplayLogsContext {
   readonly histories?: Histories;
   /** Told what came of each reading of a history. */
   readonly onHistory?: FollowedHistoryContext['onOutcome'];
+  /** Told of each replay log that is given up for its channel. */
+  readonly onGivenUp?: () => void;
 }
 
 /** Somebody who needs a replay log, by identity. */
@@ -57,6 +61,8 @@ export class ReplayLogs {
   /** Those that are shared. */
   readonly #byOwner = new Map<string, ReplayLog>();
   readonly #interrupted = new Set<ReplayLog>();
+  readonly #lingering = new LingeringLogs<ReplayLog>();
+  readonly #givenUp = new GivenUp();
   readonly #onEmpty: (() => void)[] = [];
   #epochCount = 0;
 
@@ -92,10 +98,32 @@ export class ReplayLogs {
     return this.#byOwner.get(owner);
   }
 
+  /** Why a replay log that is asked for is not there. */
+  lackOf(asked: AskedLog): 'unknown' | 'expired' {
+    return this.#givenUp.has(asked) ? 'expired' : 'unknown';
+  }
+
+  /**
+   * Gives a channel up that is heard for replay logs alone that linger: for the one whose last client left first.
+   * @returns whether there was one
+   */
+  makeRoom(): boolean {
+    const { subscriptions, onGivenUp } = this.#context;
+    const channel = this.#lingering.channelToFree((name) => subscriptions.members(name).size);
+    if (channel === undefined) return false;
+    for (const log of this.#streamsOn([channel])) {
+      // Who follows a history gets all of it from there.
+      if (log.history === undefined) this.#givenUp.add(log);
+      this.discard(log);
+      onGivenUp?.();
+    }
+    return true;
+  }
+
   /** Holds a replay log that is there. */
   keep(log: ReplayLog, holder: ReplayLogHolder): void {
     const entry = this.#entryOf(log);
-    stopLingering(entry);
+    this.#stopLingering(entry);
     log.startKeeping();
     entry.holders.add(holder);
   }
@@ -138,13 +166,14 @@ export class ReplayLogs {
       this.discard(log);
     });
     entry.linger = { end, turn: budget.linger(log, entry.rings) };
+    this.#lingering.add(log);
   }
 
   /** Forgets a replay log and its frames now. */
   discard(log: ReplayLog): void {
     const entry = this.#byStream.get(log);
     if (entry === undefined) return;
-    stopLingering(entry);
+    this.#stopLingering(entry);
     entry.history?.close();
     this.#byStream.delete(log);
     this.#interrupted.delete(log);
@@ -279,14 +308,15 @@ export class ReplayLogs {
     return entry;
   }
 
+  #stopLingering(entry: Entry): void {
+    this.#lingering.remove(entry.log);
+    entry.linger?.end.cancel();
+    entry.linger?.turn.end();
+    entry.linger = undefined;
+  }
+
   #newEpoch(): string {
     this.#epochCount += 1;
     return epochOf(this.#context.bridgeId, this.#epochCount);
   }
-}
-
-function stopLingering(entry: Entry): void {
-  entry.linger?.end.cancel();
-  entry.linger?.turn.end();
-  entry.linger = undefined;
 }

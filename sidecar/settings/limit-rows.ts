@@ -119,7 +119,7 @@ export const LIMIT_ROWS = {
     100_000,
     [0, 10_000_000],
     'channels',
-    'subscribed by this bridge; an upgrade that needs one more is refused with 503; 0 for any number',
+    'subscribed by this bridge, 0 for any number. An upgrade that needs one more takes that of a replay log without a socket, or is refused with 503',
   ),
   maxMessagesPerSecond: integer(
     'BRIDGE_MAX_MESSAGES_PER_SECOND',

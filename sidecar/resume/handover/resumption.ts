@@ -85,6 +85,9 @@ export function createResumption(context: ResumptionContext): Resumption {
     firstOffset,
     histories,
     onHistory: historyTeller(context),
+    onGivenUp: () => {
+      metrics.ringGivenUp('subscriptions', 'lingering');
+    },
   });
   const handover = new Handover({
     bridgeId,

@@ -51,7 +51,7 @@ export class HandoverSource {
     const { replayLogs, markers, timeoutMs } = this.#context;
     const { id, channel } = request;
     const log = request.type === 'oldest' ? replayLogs.shared(request.owner) : replayLogs.find(request);
-    if (log?.channels[0] !== channel) return { type: 'refused', id, reason: 'unknown' };
+    if (log?.channels[0] !== channel) return { type: 'refused', id, reason: replayLogs.lackOf(request) };
     // Were it given up before the cut, frames would be missing that nobody counts.
     replayLogs.keep(log, request);
     try {

@@ -38,9 +38,10 @@ export class HandoverTarget {
 
   /** @see Handover.ask */
   async ask(log: ReplayLog, point: ResumePoint): Promise<Outcome<ResumePoint>> {
-    const { bridgeId, inOneOrder } = this.#context;
+    const { bridgeId, replayLogs, inOneOrder } = this.#context;
     const from = bridgeOf(point.epoch);
-    if (from === undefined || from === bridgeId) return 'unknown';
+    if (from === undefined) return 'unknown';
+    if (from === bridgeId) return replayLogs.lackOf({ owner: log.owner, epoch: point.epoch });
     // One marker cannot stand between the messages of several orders.
     if (!inOneOrder(log.channels)) return 'unknown';
     return this.#inTime(log, (ids) => this.#take(from, log, point, ids));
@@ -104,9 +105,11 @@ export class HandoverTarget {
     from: ResumePoint | typeof OLDEST,
     ids: string[],
   ): Promise<Outcome<ResumePoint | typeof OLDEST>> {
+    let lack: GapReason = 'unknown';
     for (const bridge of bridges) {
       const request = this.#request('oldest', log);
       const answered = await this.#question(bridge, log, request, ids);
+      if (lack === 'unknown' && answered?.answer.type === 'refused') lack = answered.answer.reason;
       if (answered?.answer.type !== 'kept') continue;
       const { answer } = answered;
       const packed = await this.#takeValue(answer.id);
@@ -118,7 +121,7 @@ export class HandoverTarget {
       return from === OLDEST ? OLDEST : placeIn(cut, from, answer);
     }
     log.settle();
-    return 'unknown';
+    return lack;
   }
 
   /** Asks a bridge. @returns undefined when it is gone */

@@ -1,0 +1,32 @@
+/** So many are remembered, at most: about 200 bytes each. */
+const MAX_REMEMBERED = 10_000;
+
+/** The replay log that is asked for: of an owner, or the one with this epoch. */
+export interface AskedLog {
+  readonly owner: string;
+  readonly epoch?: string;
+}
+
+/** Remembers which replay logs were given up lately because others needed their place. */
+export class GivenUp {
+  readonly #keys = new Set<string>();
+
+  add({ owner, epoch }: Required<AskedLog>): void {
+    for (const key of [owner, keyOf({ owner, epoch })]) {
+      this.#keys.delete(key);
+      this.#keys.add(key);
+    }
+    for (const oldest of this.#keys) {
+      if (this.#keys.size <= 2 * MAX_REMEMBERED) return;
+      this.#keys.delete(oldest);
+    }
+  }
+
+  has(asked: AskedLog): boolean {
+    return this.#keys.has(keyOf(asked));
+  }
+}
+
+function keyOf({ owner, epoch }: AskedLog): string {
+  return epoch === undefined ? owner : `${epoch} ${owner}`;
+}
