@@ -21,8 +21,9 @@ const files = new Set(
 function importsOf(file: string): readonly string[] {
   const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), 'utf8'));
   return importedFiles
+    .filter(({ fileName }) => fileName.startsWith('.'))
     .map(({ fileName }) => relative(ROOT, join(ROOT, dirname(file), fileName)))
-    .flatMap((path) => [`${path}.ts`, `${path}/index.ts`])
+    .flatMap((path) => [path, `${path}.ts`, `${path}/index.ts`])
     .filter((path) => files.has(path));
 }
 
