@@ -1,9 +1,13 @@
 import { isCluster, type RedisClient } from '../redis/client';
+import type { Life } from './life';
 
 /** A frame on its way. */
-interface Outgoing {
+export interface Outgoing {
   readonly channel: string;
   readonly text: string;
+  /** Looked at right before the write: a worker that was paused since sends nothing. */
+  readonly life: Pick<Life, 'lives'>;
+  /** Called once Redis confirmed or refused it, or once it was held back. */
   readonly done: (refused: Error | undefined) => void;
 }
 
@@ -16,9 +20,8 @@ export class Outbox {
     this.#redis = redis;
   }
 
-  /** @param done called once Redis confirmed or refused it */
-  add(channel: string, text: string, done: Outgoing['done']): void {
-    this.#waiting.push({ channel, text, done });
+  add(frame: Outgoing): void {
+    this.#waiting.push(frame);
     if (this.#waiting.length === 1)
       setImmediate(() => {
         this.#flush();
@@ -26,8 +29,9 @@ export class Outbox {
   }
 
   #flush(): void {
-    const frames = this.#waiting;
+    const frames = this.#waiting.filter(isStillMine);
     this.#waiting = [];
+    if (frames.length === 0) return;
     if (!isCluster(this.#redis)) {
       void this.#publish(frames, 'publish');
       return;
@@ -48,6 +52,12 @@ export class Outbox {
       for (const { done } of frames) done(cause instanceof Error ? cause : new Error(String(cause)));
     }
   }
+}
+
+function isStillMine({ life, done }: Outgoing): boolean {
+  if (life.lives()) return true;
+  done(new Error('others have the answer by now'));
+  return false;
 }
 
 function byChannel(frames: readonly Outgoing[]): Iterable<readonly Outgoing[]> {

@@ -27,11 +27,12 @@ export class Sending {
     if (!this.#life.lives()) stop.abort();
     stop.signal.throwIfAborted();
     this.#unconfirmed += 1;
-    this.#outbox.add(channel, text, (refused) => {
+    const done = (refused: Error | undefined): void => {
       this.#unconfirmed -= 1;
       if (refused !== undefined) stop.abort(answerError('UNAVAILABLE', refused));
       if (this.#unconfirmed === 0) for (const wake of this.#waiting.splice(0)) wake();
-    });
+    };
+    this.#outbox.add({ channel, text, life: this.#life, done });
   }
 
   /** Resolves when none is on its way. */
