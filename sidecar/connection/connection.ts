@@ -187,8 +187,8 @@ export class Connection
   }
 
   received(payload: Buffer, binary: boolean): void {
-    // A client that is told to go may not act while it takes its time.
-    if (this.isOpen) void this.#inbound().take(payload, binary);
+    // A client that is told to go may not act while it takes its time. One that hung up said this before.
+    if (!this.#isEnding) void this.#inbound().take(payload, binary);
   }
 
   closed(code: number): void {
@@ -245,10 +245,12 @@ export class Connection
   }
 
   terminate(): void {
+    this.#isEnding = true;
     this.#socket?.terminate();
   }
 
   reset(): void {
+    this.#isEnding = true;
     this.#socket?.reset();
   }
 
@@ -257,9 +259,12 @@ export class Connection
    * close frame is sent when its tenant has a share of the loop's time.
    */
   close(closeCode: CloseCode): void {
-    if (!this.isOpen) return;
-    const { code, name } = closeCode;
+    const socket = this.#socket;
+    if (socket === undefined || this.#isEnding) return;
     this.#isEnding = true;
+    // It hung up, and what it sent before may wait to be parsed.
+    if (socket.readyState !== WebSocket.OPEN) return;
+    const { code, name } = closeCode;
     this.#closedWith = closeCode;
     this.#sendQueue?.seal();
     const { wheel, monotonicMs, shares } = this.#context;
@@ -268,7 +273,7 @@ export class Connection
       this.terminate();
     });
     shares.once(this.caller.identity.tenantId, () => {
-      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.close(code, name);
+      if (socket.readyState === WebSocket.OPEN) socket.close(code, name);
     });
   }
 

@@ -1,7 +1,16 @@
+import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
-import { askUpgrade, connect, eventually, headersFor, startBridge, type TestBridge } from '../fixture';
+import {
+  askUpgrade,
+  connect,
+  eventually,
+  headersFor,
+  startBridge,
+  type Client,
+  type TestBridge,
+} from '../fixture';
 
 const CHAT = '/ws/ai/chat';
 
@@ -42,6 +51,7 @@ beforeAll(async () => {
   publisher = new Redis(redis.url);
 });
 beforeEach(async () => {
+  await publisher.flushall();
   loop = new HeldLoop();
   bridge = await startBridge(redis.url, {}, { shares: loop.shares });
 });
@@ -71,7 +81,42 @@ async function established(session: string): Promise<void> {
   await revoke({ tenant: 'nobody' });
 }
 
+/** Hangs up without a close frame. Resolves once the bridge has heard so: it hangs up as well. */
+async function hangUp({ socket, closed }: Client): Promise<void> {
+  const { _socket: stream } = socket as unknown as { readonly _socket: Socket };
+  stream.end();
+  expect(await closed).toBe(1006);
+}
+
 describe('on a bridge whose loop has no time', () => {
+  it('commands of a client that hung up meanwhile are taken, and it is forgotten', async () => {
+    const client = await connect(`${bridge.url}${CHAT}`, { tenant: 'acme', user: 'alice' });
+    await loop.hold();
+    client.socket.send('{"type":"ask","id":"c1"}');
+    client.socket.send('{"type":"ask","id":"c2"}');
+    await hangUp(client);
+    expect(await publisher.xlen('ai:commands')).toBe(0);
+    loop.release();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+    await eventually(async () => (await publisher.xlen('ai:commands')) === 2);
+  });
+
+  it('a command of a client that hung up and was revoked meanwhile is not taken', async () => {
+    const client = await connect(`${bridge.url}${CHAT}`, { tenant: 'acme', user: 'alice' });
+    await loop.hold();
+    client.socket.send('{"type":"ask","id":"c1"}');
+    await hangUp(client);
+    await revoke({ tenant: 'acme' });
+    loop.release();
+    await eventually(() => bridge.bridge.openState().connections === 0);
+    // On the same connection to Redis, so behind all that came before.
+    const other = await connect(`${bridge.url}${CHAT}`, { tenant: 'evil', user: 'alice' });
+    other.socket.send('{"type":"ask","id":"c2"}');
+    await eventually(async () => (await publisher.xlen('ai:commands')) > 0);
+    const entries = await publisher.xrange('ai:commands', '-', '+');
+    expect(entries.map(([, fields]) => fields.includes('c2'))).toEqual([true]);
+  });
+
   it('a revoked socket gets no frame and sends no command while its close frame waits', async () => {
     const revoked = await connect(`${bridge.url}${CHAT}?session=s1`, { tenant: 'acme', user: 'alice' });
     const other = await connect(`${bridge.url}${CHAT}?session=s2`, { tenant: 'evil', user: 'alice' });
