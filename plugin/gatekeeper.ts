@@ -15,7 +15,13 @@ import { isHealthCheck, type HealthAnswer } from './health';
 import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
-import { isWebSocketUpgrade, singleHeader, type RoutedUpgrade, type UpgradeRequest } from './request/request';
+import {
+  purposeOf,
+  singleHeader,
+  type Purpose,
+  type RoutedUpgrade,
+  type UpgradeRequest,
+} from './request/request';
 import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 import { ConfigError } from './schema/config-error';
@@ -23,6 +29,7 @@ import { ConfigError } from './schema/config-error';
 /** The facts that are known of an upgrade besides its verdict. */
 interface Upgrade {
   request: UpgradeRequest | undefined;
+  purpose: Purpose | undefined;
   tokenLocations: TokenLocations | undefined;
 }
 
@@ -51,7 +58,7 @@ export class Gatekeeper {
 
   /** Kong's access phase: sets the upstream's headers, or ends the request. Any failure ends it with 500. */
   async access(kong: Kong): Promise<void> {
-    const upgrade: Upgrade = { request: undefined, tokenLocations: undefined };
+    const upgrade: Upgrade = { request: undefined, purpose: undefined, tokenLocations: undefined };
     let refusal: Reject;
     try {
       const verdict = await this.#timedDecision(kong, upgrade);
@@ -106,6 +113,7 @@ export class Gatekeeper {
     upgrade.tokenLocations = ready.config.tokenLocations;
     const request = await readRequest(kong, ready);
     upgrade.request = request;
+    upgrade.purpose = purposeOf(request, ready.config);
     if (isHealthCheck(request, ready.config)) return ready.health.answer();
     const decision = decide(request, ready.config, ready.context, Date.now() / 1000, (username) =>
       consumerNamed(kong, username),
@@ -128,7 +136,7 @@ export class Gatekeeper {
     const { status, outcome, message, responseHeaders, identity } = verdict;
     decisions.inc({ outcome });
     // A page that asks for the reason was counted when its upgrade was refused.
-    const isAsking = upgrade.request !== undefined && !isWebSocketUpgrade(upgrade.request);
+    const isAsking = upgrade.purpose === 'none';
     if (outcome === 'rate_limited' && identity !== undefined && !isAsking) countLimited(identity.tenantId);
     await this.#tellLog(kong, verdict, upgrade);
     const type = { 'Content-Type': 'application/json; charset=utf-8' };

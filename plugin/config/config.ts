@@ -152,6 +152,8 @@ export interface GatekeeperConfig {
   readonly authorizationService: AuthorizationServiceSettings;
   readonly realm: string;
   readonly headerNames: HeaderNames;
+  /** Whether frames may be asked for over HTTP. */
+  readonly httpStreaming: boolean;
   /** Undefined where upgrades have no consumer. */
   readonly consumer: ConsumerRule | undefined;
   /** Those that count upgrades with a good token. */

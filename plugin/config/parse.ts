@@ -85,6 +85,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
       requestId: raw.request_id_header,
       assertion: raw.assertion_header,
     },
+    httpStreaming: raw.http_streaming,
     consumer: raw.consumer_by && { by: raw.consumer_by, lookup: raw.consumer_lookup },
     rateLimits: raw.rate_limits.filter(({ counts }) => counts !== 'refused').map(toLimit),
     refusedLimits: raw.rate_limits.filter(({ by }) => by === 'ip').map(toLimit),

@@ -219,6 +219,7 @@ export const rawConfig = z.object({
   roles_header: ownHeader,
   request_id_header: ownHeader,
   assertion_header: ownHeader.refine((name) => !name.includes('.'), expected('no dot')),
+  http_streaming: optional(z.boolean()).transform((given) => given ?? true),
   consumer_by: optional(z.enum(['tenant', 'user', 'claim'])),
   consumer_claim: optional(claimPath),
   consumer_lookup: optional(z.boolean()).transform((given) => given ?? false),

@@ -11,15 +11,10 @@ import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
 import type { AuthorizationService } from '../authorization/service';
 import { judgeByAsking, judgeKnown } from './authorized';
-import { checkOrigin } from './origin';
+import { originOf } from './origin';
 import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal } from '../request/refusal';
-import {
-  isWebSocketUpgrade,
-  singleHeader,
-  type RoutedUpgrade,
-  type UpgradeRequest,
-} from '../request/request';
+import { purposeOf, singleHeader, type RoutedUpgrade, type UpgradeRequest } from '../request/request';
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
 import { returnKey } from '../../protocol/return-key';
 import { appliedLimits, tierKeyOf } from '../store/limits';
@@ -142,11 +137,10 @@ async function admit(
   now: number,
   { requestId, told, client, findConsumer }: Begun,
 ): Promise<Admit> {
-  const isUpgrade = isWebSocketUpgrade(request);
-  if (!isUpgrade && !asksForReason(request, config)) throw notAnUpgrade();
-  // A browser sends no Origin with a page's GET to its own.
-  const isOwn = !isUpgrade && request.headers['origin'] === undefined;
-  const { cookiesCount } = isOwn ? NO_COOKIES : checkOrigin(request, config.origins);
+  const purpose = purposeOf(request, config);
+  const isDryRun = purpose === 'none';
+  if (isDryRun && !asksForReason(request, config)) throw notAnUpgrade();
+  const { cookiesCount } = originOf(request, purpose, config.origins);
   const presented = findToken(request, config.tokenLocations, config.token.maximumTokenBytes, cookiesCount);
   const { over } = client;
   if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
@@ -159,14 +153,14 @@ async function admit(
   const judged = { authorization, service, path: request.upstreamPath, token, told };
   const known = judgeKnown(judged);
   const username = config.consumer && usernameOf(config.consumer, token);
-  const query = queryOf(request, config, token, !isUpgrade);
+  const query = queryOf(request, config, token, isDryRun);
   const answer = await askStore(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
   const limitHeaders = checkStore(answer, query, config, now, told);
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
   // A request for the reason is charged to no limit, so it asks no service either.
-  if (!isUpgrade) throw notAnUpgrade();
+  if (isDryRun) throw notAnUpgrade();
   const { access } = known.isGranted ? known : await judgeByAsking(judged, known, requestId, now);
 
   const { identity, jti: tokenJti, exp: tokenExp } = token;
@@ -215,8 +209,6 @@ function clientOf(
   const subject = { ...NOBODY, path: request.path, ip: addressOf(request, config) };
   return refused.of(appliedLimits(refusedLimits, subject, redis.keyPrefix), overLimitVerifications);
 }
-
-const NO_COOKIES = { cookiesCount: false };
 
 /** Whom a limit by address counts before a token was verified. */
 export const NOBODY = { tenantId: '', userId: '', tier: undefined, routeId: undefined };

@@ -1,14 +1,31 @@
 import type { OriginRules } from '../config/config';
 import { ANY_ORIGIN } from '../config/origins';
 import { Refusal } from '../request/refusal';
-import type { UpgradeRequest } from '../request/request';
+import { singleHeader, type Purpose, type UpgradeRequest } from '../request/request';
+
+/** Whether a token in a cookie counts. */
+interface Cookies {
+  readonly cookiesCount: boolean;
+}
+
+/**
+ * Checks the Origin of a request for some purpose. A browser sends one with every upgrade, and none with a page's GET to its own origin.
+ * Then it says so in `Sec-Fetch-Site`, which no page can set (W3C Fetch Metadata).
+ * @throws Refusal 403
+ */
+export function originOf(request: UpgradeRequest, purpose: Purpose, rules: OriginRules): Cookies {
+  if (purpose === 'upgrade' || request.headers['origin'] !== undefined) return checkOrigin(request, rules);
+  if (purpose === 'none') return { cookiesCount: false };
+  const isOwn = singleHeader(request, 'sec-fetch-site') === 'same-origin';
+  return isOwn ? { cookiesCount: rules.allowed.length > 0 } : checkOrigin(request, rules);
+}
 
 /**
  * Checks the Origin (RFC 6455 §10.2) and tells whether cookies count. They count only from an Origin that is allowed by
  * name, since a browser sends them from any page (cross-site WebSocket hijacking).
  * @throws Refusal 403
  */
-export function checkOrigin(request: UpgradeRequest, rules: OriginRules): { readonly cookiesCount: boolean } {
+export function checkOrigin(request: UpgradeRequest, rules: OriginRules): Cookies {
   const values = request.headers['origin'] ?? [];
   if (values.length > 1) throw new Refusal('origin_not_allowed', 'More than one Origin was sent');
   if (rules.allowed.length === 0) return { cookiesCount: false };

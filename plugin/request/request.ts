@@ -1,3 +1,4 @@
+import { asksForEventStream } from '../../protocol/accept';
 import type { GatekeeperConfig } from '../config/config';
 import { HeaderSelection } from './header-selection';
 
@@ -43,10 +44,19 @@ export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
   );
 }
 
+/** The purpose of a request: a WebSocket or an event stream, each of which is a connection, or no connection at all. */
+export type Purpose = 'upgrade' | 'stream' | 'none';
+
+/** The purpose of a request on a route with such a configuration. */
+export function purposeOf(request: UpgradeRequest, { httpStreaming }: GatekeeperConfig): Purpose {
+  if (isWebSocketUpgrade(request)) return 'upgrade';
+  return httpStreaming && asksForEventStream(request.headers['accept'] ?? []) ? 'stream' : 'none';
+}
+
 /** The headers that a decision by this configuration looks at; of the others nothing need be known. */
 export function lookedAtHeaders({ tokenLocations, headerNames }: GatekeeperConfig): HeaderSelection {
   return new HeaderSelection([
-    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent'],
+    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent', 'accept', 'sec-fetch-site'],
     ...tokenLocations.headerNames,
     headerNames.requestId.toLowerCase(),
   ]);

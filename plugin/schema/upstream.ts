@@ -11,8 +11,17 @@ const headerName = (description: string, name: string): FieldRule => ({
   description,
 });
 
-/** The facts that the upstream is told, and those that never reach it. */
+/** The requests that reach the upstream, the facts that it is told, and those that never reach it. */
 export const upstreamFields: readonly SchemaField[] = [
+  {
+    http_streaming: {
+      type: 'boolean',
+      required: true,
+      default: true,
+      description:
+        'Whether a request that accepts text/event-stream is judged as an upgrade is, and passed on: the same frames over HTTP (PROTOCOL.md, section 11). False refuses it with 426, as any request that is no upgrade.',
+    },
+  },
   {
     health_path: {
       type: 'string',

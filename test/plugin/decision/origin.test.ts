@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkOrigin } from '../../../plugin/decision/origin';
+import { checkOrigin, originOf } from '../../../plugin/decision/origin';
 
 const allowed = ['https://app.example.com', 'https://*.apps.example.com:8443', 'null'];
 const check = (origin: string | undefined, allowAbsent = true) =>
@@ -34,5 +34,40 @@ describe('an Origin', () => {
     expect(checkOrigin({ headers: { origin: ['https://any.example'] } }, rules)).toEqual({
       cookiesCount: false,
     });
+  });
+});
+
+describe('a stream of a page, whose browser sends no Origin to its own', () => {
+  const of = (headers: Record<string, string[]>, allowAbsent = false) =>
+    originOf({ headers }, 'stream', { allowed, allowAbsent });
+
+  it('is known by Sec-Fetch-Site, and its cookies count', () => {
+    expect(of({ 'sec-fetch-site': ['same-origin'] })).toEqual({ cookiesCount: true });
+  });
+
+  it.each([['same-site'], ['cross-site'], ['none'], ['same-origin, same-origin']])(
+    'is judged as one without an Origin when that says %s',
+    (site) => {
+      expect(() => of({ 'sec-fetch-site': [site] })).toThrow('An Origin is required');
+      expect(of({ 'sec-fetch-site': [site] }, true)).toEqual({ cookiesCount: false });
+    },
+  );
+
+  it('is judged by its Origin when it has one, whatever else it says', () => {
+    const headers = { origin: ['https://evil.example'], 'sec-fetch-site': ['same-origin'] };
+    expect(() => of(headers)).toThrow('The Origin is not allowed');
+  });
+
+  it('sends no cookie that counts where the configuration allows no Origin by name', () => {
+    const rules = { allowed: [], allowAbsent: true };
+    const headers = { 'sec-fetch-site': ['same-origin'] };
+    expect(originOf({ headers }, 'stream', rules)).toEqual({ cookiesCount: false });
+  });
+
+  it('is no way around the Origin of an upgrade', () => {
+    const headers = { 'sec-fetch-site': ['same-origin'] };
+    expect(() => originOf({ headers }, 'upgrade', { allowed, allowAbsent: false })).toThrow(
+      'An Origin is required',
+    );
   });
 });

@@ -112,6 +112,15 @@ describe('an upgrade costs', () => {
     expect(writes).toBe(2);
   });
 
+  it('two round trips as an event stream too', async () => {
+    const kong = worker();
+    const token = await goodToken();
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
+    const { status, writes } = await kong.upgrade(headers);
+    kong.close();
+    expect({ status, writes }).toEqual({ status: undefined, writes: 2 });
+  });
+
   it('no third one for query, address and route', async () => {
     const limit = { limit: 100, window_size: 60, burst: 100, paths: [], tiers: {} };
     const kong = worker({
