@@ -52,6 +52,9 @@ async function main(): Promise<void> {
     ...Object.keys(TEN_RULES).map((rules) => ({
       ...{ token: 'HS256' as const, assertion: 'HS256' as const, tokenCacheSize: USERS, rules },
     })),
+    ...Object.keys(TEN_RULES).map((rules) => ({
+      ...{ token: 'HS256' as const, assertion: 'HS256' as const, tokenCacheSize: USERS, rules, moves: true },
+    })),
   ]
     .map((kind: Kind) => ({ name: nameOf(kind), run: () => trial(kind, seconds) }))
     .filter(({ name }) => new RegExp(only).test(name));
@@ -67,11 +70,14 @@ interface Kind {
   readonly tokenCacheSize: number;
   /** Those of {@link TEN_RULES}; without rules by default. */
   readonly rules?: string;
+  /** Whether each token asks for another path than the time before. */
+  readonly moves?: boolean;
 }
 
-function nameOf({ token, tokenCacheSize, assertion, rules }: Kind): string {
+function nameOf({ token, tokenCacheSize, assertion, rules, moves }: Kind): string {
   const known = tokenCacheSize > 0 ? 'known' : 'new';
-  return `token ${token}, ${known}; assertion ${assertion}${rules === undefined ? '' : `; ten rules, ${rules}`}`;
+  const ruled = rules === undefined ? '' : `; ten rules, ${rules}`;
+  return `token ${token}, ${known}; assertion ${assertion}${ruled}${moves ? '; another path each time' : ''}`;
 }
 
 async function trial(kind: Kind, seconds: number): Promise<Figures> {
@@ -103,7 +109,13 @@ async function during(seconds: number, atOnce: number, work: () => Promise<void>
 }
 
 /** Decides the upgrade of one user after the other. */
-async function decider({ token, assertion, tokenCacheSize, rules = '' }: Kind): Promise<() => Promise<void>> {
+async function decider({
+  token,
+  assertion,
+  tokenCacheSize,
+  rules = '',
+  moves = false,
+}: Kind): Promise<() => Promise<void>> {
   const { config: issuing, tokens } = await issuer(token, USERS);
   const { privateKey = null } = await issuer(assertion, 0);
   const { config, keys } = await parseConfig(
@@ -120,7 +132,8 @@ async function decider({ token, assertion, tokenCacheSize, rules = '' }: Kind): 
     verifier: verifierFor(config, keys, log),
     refused: new RefusedUpgrades(() => performance.now() * 1000),
   };
-  const requests = tokens.map(requestWith);
+  const paths = moves ? ['/ws/ai/chat', '/ws/ai/quick'] : ['/ws/ai/chat'];
+  const requests = paths.flatMap((path) => tokens.map((bearer) => requestWith(bearer, path)));
   let next = 0;
   return async () => {
     const request = requests[(next += 1) % requests.length];
@@ -130,9 +143,9 @@ async function decider({ token, assertion, tokenCacheSize, rules = '' }: Kind): 
   };
 }
 
-function requestWith(token: string): RoutedUpgrade {
+function requestWith(token: string, upstreamPath: string): RoutedUpgrade {
   return {
-    upstreamPath: '/ws/ai/chat',
+    upstreamPath,
     headers: {
       host: ['gateway.example'],
       connection: ['Upgrade'],

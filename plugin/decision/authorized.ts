@@ -1,5 +1,6 @@
 import type { Access } from '../../protocol/access';
 import { judge, type Asks, type Judgement } from '../authorization/judge';
+import { keptJudgement } from '../authorization/kept-judgement';
 import type { Answer, Question } from '../authorization/question';
 import { AuthorizationUnavailableError, type AuthorizationService } from '../authorization/service';
 import type { Authorization } from '../config/authorization';
@@ -33,7 +34,10 @@ export interface Granted {
  */
 export function judgeKnown(upgrade: JudgedUpgrade): Granted | Asks {
   const { authorization, service, path, token } = upgrade;
-  const judgement = judge(authorization, path, token, service && ((question) => service.known(question)));
+  const judgement =
+    service === undefined
+      ? keptJudgement(authorization, path, token)
+      : judge(authorization, path, token, (question) => service.known(question));
   if (judgement.isGranted === undefined) {
     if (service?.isShut(judgement.question) === true) throw unavailable(upgrade, judgement.question);
     return judgement;
