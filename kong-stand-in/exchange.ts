@@ -132,7 +132,10 @@ class Exchange {
       latencyMs: this.#elapsedMs(),
     });
     if (result.kind === 'response') {
-      this.#client.relay(result.response, headers);
+      // nginx: `X-Accel-Buffering` of an answer goes before the route's own setting.
+      const { 'x-accel-buffering': accel } = result.response.headers;
+      const buffered = accel === undefined ? request.route.response_buffering : accel !== 'no';
+      this.#client.relay(result.response, headers, buffered);
       return result.response.statusCode ?? 0;
     }
     const socket = this.#client.upgrade(headers);

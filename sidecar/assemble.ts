@@ -15,6 +15,7 @@ import { LoopShares } from './lib/loop-shares';
 import { TimerWheel } from './lib/timer-wheel';
 import type { Held } from './metrics/gauges';
 import { createMetrics, type Metrics } from './metrics/metrics';
+import type { Transport } from './metrics/outcomes';
 import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/redis-links';
 import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
 import { ConnectionQuota } from './quotas/connection-quota';
@@ -48,6 +49,8 @@ export interface BridgeDeps {
   readonly now?: () => number;
   /** Milliseconds of a clock that nobody sets, for durations; performance.now by default. */
   readonly monotonicMs?: () => number;
+  /** From 0 on and below 1; Math.random by default. */
+  readonly random?: () => number;
   /** How the event loop's time is shared; in slices of 5 ms by default. */
   readonly shares?: LoopShares;
   /** Log lines that nobody took, for the metrics; none by default. */
@@ -76,7 +79,7 @@ export interface Parts {
   readonly sessions: Sessions;
   readonly quota: ConnectionQuota;
   readonly returns: Returns;
-  readonly heartbeat: Heartbeat;
+  readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
   readonly metrics: Metrics;
   readonly upgradeHandler: UpgradeHandler;
   readonly now: () => number;
@@ -94,6 +97,7 @@ export function assemble(
     log,
     now = Date.now,
     monotonicMs = () => performance.now(),
+    random = Math.random,
     shares = new LoopShares(),
     droppedLogLines = () => 0,
   }: BridgeDeps,
@@ -157,7 +161,10 @@ export function assemble(
     returns: new Returns(redisReturnStore(commands), names, (error) => {
       log.warn({ err: error }, 'returns not granted');
     }),
-    heartbeat: new Heartbeat(settings.pingIntervalMs, shares),
+    heartbeats: {
+      websocket: new Heartbeat(settings.pingIntervalMs, shares),
+      http: new Heartbeat(settings.commentIntervalMs, shares),
+    },
     metrics,
     ...clocks,
     log,
@@ -167,7 +174,7 @@ export function assemble(
     bridgeId,
     isRelayed,
     relaysUp: new LastUp(RELAYS_AWAY_MS, monotonicMs),
-    upgradeHandler: upgradeHandlerOf(settings, served),
+    upgradeHandler: upgradeHandlerOf(settings, served, random),
   };
   return parts;
 }
@@ -195,7 +202,7 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
 /** The parts that serve a connection. */
 type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler'>;
 
-function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
+function upgradeHandlerOf(settings: Settings, parts: Served, random: () => number): UpgradeHandler {
   const { routes, names, keys, links, resumption, inbound, metrics, now, monotonicMs, log } = parts;
   return new UpgradeHandler({
     policy: {
@@ -220,7 +227,7 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
       quota: parts.quota,
       returns: parts.returns,
       returnAfterMs: settings.returnAfterMs,
-      heartbeat: parts.heartbeat,
+      heartbeats: parts.heartbeats,
       wheel: parts.wheel,
       tokenEnds: parts.tokenEnds,
       shares: parts.shares,
@@ -244,6 +251,7 @@ function upgradeHandlerOf(settings: Settings, parts: Served): UpgradeHandler {
     maxFragments: settings.maxFragments,
     subprotocols: settings.subprotocols,
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
+    random,
   });
 }
 

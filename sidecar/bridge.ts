@@ -5,6 +5,7 @@ import { UNSCOPED_DATABASE, unscopedDatabase } from '../redis/name-prefix';
 import { assemble, type BridgeDeps, type Parts } from './assemble';
 import { ConnectionLists, type ListRequest } from './control/connection-list';
 import { controlReceiver } from './control/control-channel';
+import { LateRequests } from './handshake/late-requests';
 import { createTrafficServer } from './handshake/traffic-server';
 import { Housekeeping } from './housekeeping';
 import { createAdminServer } from './http/admin-server';
@@ -41,6 +42,7 @@ export class Bridge {
   readonly #settings: Settings;
   readonly #parts: Parts;
   readonly #server: Server;
+  readonly #lateRequests: LateRequests;
   readonly #adminServer: Server;
   readonly #housekeeping: Housekeeping;
   /** On the Redis connections. */
@@ -61,6 +63,7 @@ export class Bridge {
     tellOfMemory(links.commands, log);
     const readiness = () => readinessOf(parts);
     this.#server = createTrafficServer(settings, routes, upgradeHandler, readiness);
+    this.#lateRequests = new LateRequests(this.#server);
     this.#adminServer = createAdminServer(readiness, metrics.registry, {
       maxConnections: settings.adminMaxConnections,
       timeoutMs: settings.adminTimeoutMs,
@@ -77,14 +80,14 @@ export class Bridge {
    */
   async start(): Promise<BridgePorts> {
     const { host, adminHost, assertionPath } = this.#settings;
-    const { keys, links, heartbeat, log } = this.#parts;
+    const { keys, links, heartbeats, log } = this.#parts;
     const database = unscopedDatabase(redisTarget(this.#settings), this.#settings.channelPrefix);
     if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
     try {
       keys.push(...(await assertionKeys(this.#settings)));
       await links.connect();
       const ports = await this.#listen();
-      heartbeat.start();
+      for (const heartbeat of Object.values(heartbeats)) heartbeat.start();
       links.subscribers.start();
       this.#housekeeping.start();
       if (assertionPath === 'ignored') {
@@ -110,7 +113,7 @@ export class Bridge {
     const ended = this.#stopListening();
     // Node looks for requests that do not come only while it listens.
     const lateRequests = setTimeout(() => {
-      this.#server.closeAllConnections();
+      this.#lateRequests.cut();
     }, handshakeTimeoutMs);
     upgradeHandler.drain(drainMs, monotonicMs());
     await ended;
@@ -127,10 +130,10 @@ export class Bridge {
 
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
   async close(): Promise<void> {
-    const { upgradeHandler, heartbeat, links, shares, resumption, quota, returns } = this.#parts;
+    const { upgradeHandler, heartbeats, links, shares, resumption, quota, returns } = this.#parts;
     upgradeHandler.stop();
     this.#housekeeping.stop();
-    heartbeat.stop();
+    for (const heartbeat of Object.values(heartbeats)) heartbeat.stop();
     links.subscribers.stop();
     const closed = Promise.all([
       upgradeHandler.connections.allClosed(),

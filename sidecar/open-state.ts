@@ -55,7 +55,7 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     handovers: resumption.handover.size,
     histories: resumption.histories.size,
     marks: resumption.markers.size,
-    heartbeats: parts.heartbeat.size,
+    heartbeats: parts.heartbeats.websocket.size + parts.heartbeats.http.size,
     redisListeners: links.listenerCount - ownListeners,
   };
 }

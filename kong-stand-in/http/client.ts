@@ -1,6 +1,6 @@
 import { STATUS_CODES, ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Transform, type Duplex } from 'node:stream';
 import type { Answer } from './answer';
 import type { HeaderList } from '../lib/header-list';
 
@@ -11,8 +11,11 @@ export interface Client {
   readonly gone: AbortSignal;
   /** Sends an answer of the gateway itself. */
   answer(answer: Answer): void;
-  /** Relays an upstream's response. */
-  relay(response: IncomingMessage, headers: HeaderList): void;
+  /**
+   * Relays an upstream's response.
+   * @param buffered whether a little of its body may wait for more (nginx's `proxy_buffering`)
+   */
+  relay(response: IncomingMessage, headers: HeaderList, buffered: boolean): void;
   /** Becomes a tunnel: sends `101` and hands over the socket, or undefined when the client asked for no upgrade. */
   upgrade(headers: HeaderList): Duplex | undefined;
 }
@@ -51,9 +54,9 @@ export function upgradeClient(incoming: IncomingMessage, socket: Socket, head: B
       response.assignSocket(socket);
       responder(response).answer(answer);
     },
-    relay: (upstream, headers) => {
+    relay: (upstream, headers, buffered) => {
       response.assignSocket(socket);
-      responder(response).relay(upstream, headers);
+      responder(response).relay(upstream, headers, buffered);
     },
     upgrade: (headers) => {
       socket.off('data', onData).off('end', onGone).off('close', onGone).pause();
@@ -73,11 +76,35 @@ function responder(response: ServerResponse): Pick<Client, 'answer' | 'relay'> {
       response.writeHead(status, STATUS_CODES[status] ?? '', list.toRaw());
       response.end(body);
     },
-    relay: (upstream, headers) => {
+    relay: (upstream, headers, buffered) => {
       response.writeHead(upstream.statusCode ?? 502, upstream.statusMessage ?? '', headers.toRaw());
       upstream.on('error', () => response.destroy());
       upstream.on('aborted', () => response.destroy());
-      upstream.pipe(response);
+      if (buffered) upstream.pipe(inBuffers()).pipe(response);
+      else {
+        response.flushHeaders();
+        upstream.pipe(response);
+      }
     },
   };
+}
+
+/** One page, as nginx has it (`proxy_buffers`). */
+const BUFFER_BYTES = 4_096;
+
+/** Passes bytes on once they fill a buffer, or are the last. */
+function inBuffers(): Transform {
+  let held = Buffer.alloc(0);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      held = Buffer.concat([held, chunk]);
+      const whole = held.length - (held.length % BUFFER_BYTES);
+      const passed = held.subarray(0, whole);
+      held = held.subarray(whole);
+      done(null, passed);
+    },
+    flush(done) {
+      done(null, held);
+    },
+  });
 }

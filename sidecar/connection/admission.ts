@@ -30,4 +30,6 @@ export interface BridgeV1Request {
   readonly from: ResumeFrom;
   /** Whether it has been sent neither a frame nor a state since its stream began. */
   readonly lacksState: boolean;
+  /** The session that only the id of its last event named. */
+  readonly sessionOfId?: string | undefined;
 }

@@ -1,8 +1,7 @@
-import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import type { Assertion } from '../../protocol/assertion';
-import type { BridgeSocket, SocketOwner } from '../fanout/bridge-socket';
+import type { ClientSocket, FrameStream, SocketOwner } from '../fanout/client-socket';
 import type { FlushScheduler } from '../fanout/flush-scheduler';
 import type { Frame } from '../fanout/frame';
 import { SendQueue } from '../fanout/send-queue';
@@ -11,10 +10,11 @@ import type { Refusal } from '../http/refusal';
 import { MessageHandler, type MessageClient, type MessageContext } from '../inbound/message-handler';
 import { MessageTimeout, type MessageReader, type MessageTimeoutContext } from '../inbound/message-timeout';
 import type { Sender } from '../inbound/receive';
-import { readInTurns, type BytesReader } from '../inbound/reading-turns';
+import type { BytesReader } from '../inbound/reading-turns';
 import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
+import type { Transport } from '../metrics/outcomes';
 import type { Returns } from '../quotas/returns';
 import type { SessionHolder } from '../sessions/sessions';
 import type { Admission } from './admission';
@@ -35,7 +35,8 @@ export const CLOSE_ALLOWANCE_BYTES = 1_048_576;
 /** Shared by all connections of a bridge. Each part of a connection is given the part that it uses. */
 export interface ConnectionContext
   extends ReservationContext, SubscriptionContext, MessageContext, MessageTimeoutContext {
-  readonly heartbeat: Heartbeat;
+  /** By how the client is connected. */
+  readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
   /** For what is due after a time. */
   readonly wheel: TimerWheel;
   readonly tokenEnds: TokenEnds;
@@ -65,9 +66,10 @@ export class Connection
   readonly #subscription: Subscription;
   readonly #reservation: Reservation;
   readonly #messageTimeout: MessageTimeout;
-  #socket: BridgeSocket | undefined;
+  #socket: ClientSocket | undefined;
   #onClosed: ((connection: Connection, code: number) => void) | undefined;
   #sendQueue: SendQueue | undefined;
+  #heartbeat: Heartbeat | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
@@ -124,6 +126,11 @@ export class Connection
     return this.#socket !== undefined;
   }
 
+  /** How its client is connected; undefined before it is. */
+  get transport(): Transport | undefined {
+    return this.#socket?.transport;
+  }
+
   get isOpen(): boolean {
     return !this.#isEnding && this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -152,18 +159,22 @@ export class Connection
 
   /**
    * Serves the socket until it closes.
-   * @param stream the stream that the socket is made on
+   * @param stream to write its frames to
    */
-  open(socket: BridgeSocket, stream: Duplex, onClosed: (connection: Connection, code: number) => void): void {
+  open(
+    socket: ClientSocket,
+    stream: FrameStream,
+    onClosed: (connection: Connection, code: number) => void,
+  ): void {
     this.#socket = socket;
     this.#onClosed = onClosed;
     this.#openedMs = this.#context.monotonicMs();
     socket.owner = this;
     this.#sendQueue = this.#sendQueueOn(socket, stream);
-    this.#metrics.opened(this.caller.identity.tenantId);
-    this.#context.heartbeat.watch(this);
+    this.#metrics.opened(this.caller.identity.tenantId, socket.transport);
+    this.#heartbeat = this.#context.heartbeats[socket.transport];
+    this.#heartbeat.watch(this);
     this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, this);
-    readInTurns(socket, this);
     this.#subscription.start(this.#sendQueue);
   }
 
@@ -183,7 +194,7 @@ export class Connection
   }
 
   ponged(): void {
-    if (!this.#context.heartbeat.heard(this)) this.#inbound().takePong();
+    if (this.#heartbeat?.heard(this) === false) this.#inbound().takePong();
   }
 
   received(payload: Buffer, binary: boolean): void {
@@ -192,7 +203,8 @@ export class Connection
   }
 
   closed(code: number): void {
-    this.#metrics.closed(this.caller.identity.tenantId, code);
+    const { transport } = this;
+    if (transport !== undefined) this.#metrics.closed(this.caller.identity.tenantId, code, transport);
     const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs: this.#livedMs() };
     if (mayReturn(end, this.#context.returnAfterMs)) this.#grantReturn();
     this.release();
@@ -335,10 +347,10 @@ export class Connection
     this.#retirement?.cancel();
     this.#messageTimeout.cancel();
     this.#messages?.release();
-    this.#context.heartbeat.unwatch(this);
+    this.#heartbeat?.unwatch(this);
   }
 
-  #sendQueueOn(socket: BridgeSocket, stream: Duplex): SendQueue {
+  #sendQueueOn(socket: ClientSocket, stream: FrameStream): SendQueue {
     const { scheduler, maxBufferBytes, unsentBudget } = this.#context;
     const { tenantId } = this.caller.identity;
     return new SendQueue(socket, stream, scheduler, this.#metrics, {

@@ -1,23 +1,15 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-
-/** Who has a socket, and is told what happens to it. */
-export interface SocketOwner {
-  pinged(payload: Buffer): void;
-  ponged(): void;
-  /** A whole message came. */
-  received(payload: Buffer, binary: boolean): void;
-  /** The socket is closed, with this code (RFC 6455 §7.1.5). */
-  closed(code: number): void;
-}
+import type { ClientSocket, SocketOwner } from './client-socket';
 
 /**
  * A WebSocket of ws beside which the bridge writes whole frames of its own to the same stream. That is sound for two
  * reasons. ws (without compression) writes its own frames, those of pings, pongs and closing, to that stream at once
  * and whole. Every close frame of ws, also the answer to a client's, goes through `close`.
  */
-export class BridgeSocket extends WebSocket {
+export class BridgeSocket extends WebSocket implements ClientSocket {
+  readonly transport = 'websocket';
+
   /** Called before a close frame is sent: the last chance to write. */
   beforeClose: (() => void) | undefined;
 
@@ -61,12 +53,3 @@ export class BridgeSocket extends WebSocket {
     socket?.resetAndDestroy();
   }
 }
-
-/** The stream under a socket, to write frames to, as far as a send queue needs it. */
-export type FrameStream = Pick<
-  Duplex,
-  'write' | 'cork' | 'uncork' | 'writableLength' | 'writableNeedDrain' | 'once'
->;
-
-/** A socket as far as a send queue needs it. */
-export type UnderlyingSocket = Pick<BridgeSocket, 'readyState' | 'beforeClose'>;

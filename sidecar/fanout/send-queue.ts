@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../protocol/frames';
 import { BackpressureQueue } from './backpressure-queue';
 import { batchOf, type WriteBatch } from './write-batch';
-import type { FrameStream, UnderlyingSocket } from './bridge-socket';
+import type { FrameStream, UnderlyingSocket } from './client-socket';
 import type { ChannelState } from './channel-state';
 import { type Frame, outgoingText, type Outgoing } from './frame';
 import { HeldBack } from './held-back';

@@ -58,7 +58,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (match.kind === 'unknown') return refused(NOT_FOUND);
   if (match.kind === 'malformed') return refused(badRequest('expected percent-encoded UTF-8 in the path'));
   const { route, params } = match;
-  const handshake = handshakeFault(request);
+  const handshake = request.transport === 'http' ? streamFault(request) : handshakeFault(request);
   if (handshake !== undefined) return refused(handshake, route);
 
   const caller = await verifyCaller(request.caller, policy);
@@ -67,7 +67,9 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (elsewhere !== undefined) return refused(elsewhere, route, caller);
   const undecided = assertionAccessFault(caller, policy.assertionAccess);
   if (undecided !== undefined) return refused(undecided, route, caller);
-  const asked = route.session ? readSession(request.query) : undefined;
+  const resume = readResume(request, route);
+  if (resume !== undefined && 'outcome' in resume) return refused(resume, route, caller);
+  const asked = route.session ? sessionAsked(request.query, resume) : undefined;
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;
   const session = isNewSession ? policy.newSession() : asked;
@@ -82,8 +84,6 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   const history = historyOf(route, channels, values, names);
   if (history !== undefined && names.isOwnKey(history.key))
     return refused(forbidden("the key is the bridges' own"), route, caller);
-  const bridgeV1 = request.subprotocols?.has(SUBPROTOCOL) === true ? readResume(request.query) : undefined;
-  if (bridgeV1 !== undefined && 'outcome' in bridgeV1) return refused(bridgeV1, route, caller);
   const replay = replayFault(caller, policy);
   if (replay !== undefined) return refused(replay, route, caller);
 
@@ -98,7 +98,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
     channels,
     stateKey,
     history,
-    bridgeV1,
+    bridgeV1: resume,
     trace,
   };
   return { admitted: true, admission };
@@ -143,6 +143,12 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   return request.hasContent ? badRequest('expected an upgrade without content') : undefined;
 }
 
+/** What a request for an event stream must have; its method and its Accept have made it one. */
+function streamFault(request: UpgradeRequest): Refusal | undefined {
+  if (lacksHost(request)) return HOST_MISSING;
+  return request.hasContent ? badRequest('expected a request for a stream without content') : undefined;
+}
+
 /** The values of an upgrade's placeholders. */
 function valuesOf(
   params: ChannelValues,
@@ -169,14 +175,27 @@ function historyOf(
   return { route, channel, key: names.history(key, values), maxFrames, maxBytes, keptMs };
 }
 
-function readSession(query: string): string | undefined | Refusal {
+function sessionAsked(query: string, resume: BridgeV1Request | undefined): string | undefined | Refusal {
   const [session, ...others] = new URLSearchParams(query).getAll('session');
-  if (session === undefined) return undefined;
-  if (others.length === 0 && SESSION_PATTERN.test(session)) return session;
-  return badRequest('expected one session of 1 to 128 letters, digits, "_" or "-"');
+  const ofId = resume?.sessionOfId;
+  if (session === undefined) return ofId;
+  if (others.length > 0 || !SESSION_PATTERN.test(session))
+    return badRequest('expected one session of 1 to 128 letters, digits, "_" or "-"');
+  return ofId === undefined || ofId === session
+    ? session
+    : badRequest('expected a Last-Event-ID of the session that the query names');
 }
 
-function readResume(query: string): BridgeV1Request | Refusal {
+/** @returns undefined for a plain client */
+function readResume(
+  { transport, query, subprotocols, lastEventIds }: UpgradeRequest,
+  route: Route,
+): BridgeV1Request | Refusal | undefined {
+  if (transport === 'http') return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readQuery(query);
+  return subprotocols?.has(SUBPROTOCOL) === true ? readQuery(query) : undefined;
+}
+
+function readQuery(query: string): BridgeV1Request | Refusal {
   const parameters = new URLSearchParams(query);
   const [text, ...others] = parameters.getAll('resume');
   const lacksState = parameters.get('state') === 'missing';
@@ -184,6 +203,17 @@ function readResume(query: string): BridgeV1Request | Refusal {
   const from = text === OLDEST ? OLDEST : parseResumePoint(text);
   if (others.length === 0 && from !== undefined) return { from, lacksState };
   return badRequest('expected one resume point, <epoch>.<offset>');
+}
+
+/** An event's id (PROTOCOL.md §11): a resume point, and what the client's URL lacks. */
+const EVENT_ID = /^([^&]+)(&state=missing)?(?:&session=([A-Za-z0-9_-]{1,128}))?$/;
+
+function readIds([id = '', ...others]: readonly string[], { session }: Route): BridgeV1Request | Refusal {
+  const [, point = '', state, sessionOfId] = EVENT_ID.exec(id) ?? [];
+  const from = parseResumePoint(point);
+  if (others.length > 0 || from === undefined || (sessionOfId !== undefined && !session))
+    return badRequest('expected one Last-Event-ID, the id of an event of this stream');
+  return { from, lacksState: state !== undefined, sessionOfId };
 }
 
 function replayFault(

@@ -1,4 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { asksForEventStream } from '../../protocol/accept';
+import { headerValues } from '../http/headers';
 import { answerHealthCheck, isHealthCheck } from '../http/health-check';
 import type { Readiness } from '../http/readiness';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from '../http/refusal';
@@ -23,6 +25,7 @@ export function createTrafficServer(
   const server = createServer(httpOptions(handshakeTimeoutMs, maxHeaderBytes), (request, response) => {
     request.resume();
     if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
+    else if (asksForStream(request)) void upgradeHandler.handleStream(request, response);
     else respond(response, judgePlainRequest(request, routes));
   });
   // All of them are judged, so none may be left out: their bytes are bounded.
@@ -41,4 +44,8 @@ export function createTrafficServer(
     upgradeHandler.refuse(EXPECTATION_FAILED, request.socket, request);
   });
   return server;
+}
+
+function asksForStream({ method, rawHeaders }: IncomingMessage): boolean {
+  return method === 'GET' && asksForEventStream(headerValues(rawHeaders, 'accept'));
 }

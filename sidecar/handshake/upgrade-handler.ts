@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Assertion } from '../../protocol/assertion';
@@ -20,17 +20,19 @@ import {
 } from '../http/refusal';
 import { withDeadline } from '../lib/promises';
 import type { Metrics } from '../metrics/metrics';
+import type { Transport } from '../metrics/outcomes';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
 import { RefusedChannelError } from '../pubsub/subscribe-commands';
 import type { Route } from '../routes/route';
 import { UnclaimableSessionError } from '../sessions/sessions';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
-import { closeForbidden } from './close-forbidden';
+import type { Opening } from './opening';
 import { RecentRevocations } from './revocations';
-import { selectSubprotocol } from './subprotocols';
+import { StreamOpening } from './stream-opening';
 import { unreadRefusal } from './unread-request';
 import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
-import { WebSocketServers, type MessageBounds, type RawUpgrade } from './web-socket-servers';
+import { WebSocketOpening, type WebSocketContext } from './web-socket-opening';
+import { WebSocketServers, type MessageBounds } from './web-socket-servers';
 
 /** An upgrade handler works with these. */
 export interface UpgradeContext extends MessageBounds {
@@ -44,6 +46,8 @@ export interface UpgradeContext extends MessageBounds {
   readonly subprotocols: readonly string[];
   /** An upgrade that Redis has not decided by then is refused, in milliseconds. */
   readonly handshakeTimeoutMs: number;
+  /** From 0 on and below 1. */
+  readonly random: () => number;
 }
 
 const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
@@ -59,13 +63,9 @@ const ORDERED: Readonly<Record<OrderedEnd, Refusal>> = {
 /** RFC 9110 §15.5.4: the caller is known, and may not. */
 const FORBIDDEN = 403;
 
-/** An upgrade that is being decided. */
-interface Upgrade extends RawUpgrade {
-  readonly request: UpgradeRequest;
-}
-
-/** It was answered by ws. */
-const ADMITTED = { outcome: 'admitted', status: 101 } as const;
+/** It was answered when it was admitted. */
+const ADMITTED = { outcome: 'admitted', status: undefined } as const;
+const ADMITTED_STATUS: Readonly<Record<Transport, number>> = { websocket: 101, http: 200 };
 /** Nobody waits for an answer. */
 const CLIENT_GONE = { outcome: 'client_gone', status: undefined } as const;
 type Result = typeof ADMITTED | typeof CLIENT_GONE | Refusal;
@@ -81,8 +81,7 @@ interface Decision {
 export class UpgradeHandler {
   readonly connections: OpenConnections;
   readonly #context: UpgradeContext;
-  readonly #servers: WebSocketServers;
-  readonly #subprotocols: ReadonlySet<string>;
+  readonly #webSockets: WebSocketContext;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   /** Of browsers that are told by a close code that they are refused. */
@@ -98,8 +97,12 @@ export class UpgradeHandler {
   constructor(context: UpgradeContext) {
     this.#context = context;
     this.connections = new OpenConnections(context.context.shares);
-    this.#servers = new WebSocketServers(context);
-    this.#subprotocols = new Set(context.subprotocols);
+    this.#webSockets = {
+      servers: new WebSocketServers(context),
+      headers: context.policy.headers,
+      subprotocols: new Set(context.subprotocols),
+      timers: context.context,
+    };
   }
 
   /** How many upgrades are not decided yet. */
@@ -146,26 +149,36 @@ export class UpgradeHandler {
   }
 
   /** Decides one upgrade, answers it, logs and counts it. Never rejects. */
-  async handle(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  handle(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    return this.#handle(new WebSocketOpening({ message, socket, head }, this.#webSockets));
+  }
+
+  /** Decides one request for an event stream, answers it, logs and counts it. Never rejects. */
+  handleStream(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { policy, random } = this.#context;
+    return this.#handle(new StreamOpening(message, response, policy.headers, random));
+  }
+
+  async #handle(opening: Opening): Promise<void> {
     const begunMs = performance.now();
+    const { request, socket } = opening;
     const destroy = (): void => void socket.destroy();
     // A client that resets its connection in the middle must not end the process.
     socket.on('error', destroy);
     this.#undecided.add(socket);
-    const request = this.#read(message);
-    const upgrade = { request, message, socket, head };
     let decision: Decision;
     try {
-      decision = await this.#decide(upgrade);
+      decision = await this.#decide(opening);
     } catch (error) {
       this.#context.log.error({ err: error }, 'upgrade failed');
       decision = { result: FAILED };
     }
-    if (!this.#tellBrowser(decision, upgrade)) answer(decision.result, socket);
+    if (!this.#tellBrowser(decision, opening)) answer(decision.result, opening);
     this.#undecided.delete(socket);
     if (decision.result === ADMITTED) socket.off('error', destroy);
     const seconds = (performance.now() - begunMs) / 1000;
-    this.#context.metrics.upgrade(decision.route?.name, decision.result.outcome, seconds);
+    const { route, result } = decision;
+    this.#context.metrics.upgrade(route?.name, request.transport, result.outcome, seconds);
     this.#record(request, decision);
   }
 
@@ -179,18 +192,15 @@ export class UpgradeHandler {
 
   /** Answers a request that is no upgrade by itself on its raw socket, and closes that; logs and counts it. */
   refuse(refusal: Refusal, socket: Duplex, message?: IncomingMessage): void {
-    answer(refusal, socket);
-    this.#context.metrics.upgrade(undefined, refusal.outcome);
-    this.#record(message === undefined ? undefined : this.#read(message), { result: refusal });
+    if (!socket.destroyed) refuseUpgrade(socket, refusal);
+    this.#context.metrics.upgrade(undefined, 'websocket', refusal.outcome);
+    const request = message && readUpgradeRequest(message, this.#context.policy.headers);
+    this.#record(request, { result: refusal });
   }
 
-  #read(message: IncomingMessage): UpgradeRequest {
-    return readUpgradeRequest(message, this.#context.policy.headers);
-  }
-
-  async #decide(upgrade: Upgrade): Promise<Decision> {
+  async #decide(opening: Opening): Promise<Decision> {
     if (this.#closing) return { result: CLOSING };
-    const verdict = await judgeUpgrade(upgrade.request, this.#context.policy);
+    const verdict = await judgeUpgrade(opening.request, this.#context.policy);
     if (!verdict.admitted) {
       const { refusal, route, caller } = verdict;
       return { result: refusal, route, caller };
@@ -198,7 +208,7 @@ export class UpgradeHandler {
     const { admission } = verdict;
     const { route, caller } = admission;
     if (caller.path === undefined) this.#tellOfUnboundAssertion();
-    return { result: await this.#establish(admission, upgrade), route, caller };
+    return { result: await this.#establish(admission, opening), route, caller };
   }
 
   /** Once: it is about a gatekeeper, and each of its upgrades would say it. */
@@ -210,19 +220,19 @@ export class UpgradeHandler {
     );
   }
 
-  async #establish(admission: Admission, upgrade: Upgrade): Promise<Result> {
+  async #establish(admission: Admission, opening: Opening): Promise<Result> {
     if (this.#isFull) return FULL;
     const { context, handshakeTimeoutMs } = this.#context;
-    const { route, caller } = admission;
+    const { caller } = admission;
     const connection = this.#connectionOf(admission);
     this.#establishing.add(connection);
     try {
-      const isVain = (): boolean => this.#isVain(upgrade.socket, connection);
+      const isVain = (): boolean => this.#isVain(opening.socket, connection);
       const refusal = await withDeadline(connection.establish(isVain), handshakeTimeoutMs);
       if (refusal !== undefined) return refusal;
       // A client is sent what it missed, which may be much: of a storm of them others do not wait for all.
       return await context.shares.ask(caller.identity.tenantId, () =>
-        this.#admit(connection, route, upgrade),
+        this.#admit(admission, connection, opening),
       );
     } catch (error) {
       return refusalOf(error);
@@ -248,32 +258,26 @@ export class UpgradeHandler {
    * Tells a browser by a close code that a caller is refused for good, since it cannot read an answer.
    * @returns whether it was told
    */
-  #tellBrowser({ result, route, caller }: Decision, upgrade: Upgrade): boolean {
-    if (!('message' in result) || result.status !== FORBIDDEN || !upgrade.request.hasOrigin) return false;
+  #tellBrowser({ result, route, caller }: Decision, opening: Opening): boolean {
+    if (!('message' in result) || result.status !== FORBIDDEN) return false;
     if (route === undefined || caller === undefined) return false;
-    const { socket } = upgrade;
-    const fault = this.#servers.accept(upgrade, route, this.#subprotocolOf(upgrade), (webSocket) => {
-      this.#parting.add(socket);
-      socket.once('close', () => this.#parting.delete(socket));
-      closeForbidden(webSocket, result.message, this.#context.context);
-    });
-    return fault === undefined;
+    if (!opening.forbid({ route }, result.message)) return false;
+    const { socket } = opening;
+    this.#parting.add(socket);
+    socket.once('close', () => this.#parting.delete(socket));
+    return true;
   }
 
-  #subprotocolOf({ request: { subprotocols: offers = new Set() } }: Upgrade): string | undefined {
-    return selectSubprotocol(offers, this.#subprotocols);
-  }
-
-  /** Judges once more what may have changed since it was established, and answers 101. */
-  #admit(connection: Connection, route: Route, upgrade: Upgrade): Result {
+  /** Judges once more what may have changed since it was established, and admits it. */
+  #admit(admission: Admission, connection: Connection, opening: Opening): Result {
     if (this.#closing) return CLOSING;
     const ordered = this.#ordered(connection);
     if (ordered !== undefined) return ORDERED[ordered];
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
-    const fault = this.#servers.accept(upgrade, route, this.#subprotocolOf(upgrade), (webSocket) => {
+    const fault = opening.admit(admission, connection, (socket, stream) => {
       this.connections.add(connection);
-      connection.open(webSocket, upgrade.socket, this.#onClosed);
+      connection.open(socket, stream, this.#onClosed);
     });
     return fault ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
   }
@@ -287,7 +291,9 @@ export class UpgradeHandler {
     this.#context.log.info(
       {
         outcome: result.outcome,
-        status: result.status,
+        status:
+          result === ADMITTED && request !== undefined ? ADMITTED_STATUS[request.transport] : result.status,
+        transport: request?.transport,
         route: route?.name,
         requestId: caller?.requestId,
         kongRequestId: request?.kongRequestId,
@@ -302,8 +308,8 @@ export class UpgradeHandler {
 }
 
 /** Answers a refusal. Any other upgrade has its answer, or needs none. */
-function answer(result: Result, socket: Duplex): void {
-  if ('message' in result && !socket.destroyed) refuseUpgrade(socket, result);
+function answer(result: Result, opening: Opening): void {
+  if ('message' in result && !opening.socket.destroyed) opening.refuse(result);
 }
 
 /** Turns an error of Redis, or of reaching it, into a refusal. */

@@ -1,6 +1,7 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { readTraceContext, type TraceContext } from '../../protocol/trace-context';
 import { headerValues, type RequestHeaders } from '../http/headers';
+import type { Transport } from '../metrics/outcomes';
 
 /** A request as Node hands it out; its IncomingMessage is one. */
 export interface RawRequest {
@@ -13,8 +14,10 @@ export interface RawRequest {
 /** All values of the headers in which the gatekeeper says who the caller is. A header that is absent has none. */
 export type CallerHeaders = Readonly<Record<keyof HeaderNames, readonly string[]>>;
 
-/** An upgrade request: each header that the bridge looks at is read once, here. */
+/** A request for a connection: each header that the bridge looks at is read once, here. */
 export interface UpgradeRequest {
+  /** How it asks to be connected. */
+  readonly transport: Transport;
   readonly method: string | undefined;
   /** The gateway's, not its client's. */
   readonly httpVersion: string;
@@ -31,6 +34,8 @@ export interface UpgradeRequest {
   readonly webSocketKey: string;
   /** The subprotocols that the client offers, in its order; undefined when they are malformed. */
   readonly subprotocols: ReadonlySet<string> | undefined;
+  /** Where an event stream goes on (HTML, "Server-sent events"); an empty one says nothing. */
+  readonly lastEventIds: readonly string[];
   readonly hasContent: boolean;
   /** Whether it has an Origin, as each of a browser's has (RFC 6455 §4.1). */
   readonly hasOrigin: boolean;
@@ -41,11 +46,16 @@ export interface UpgradeRequest {
 }
 
 /** Reads a request. It judges nothing, and never fails. */
-export function readUpgradeRequest(raw: RawRequest, names: HeaderNames): UpgradeRequest {
+export function readUpgradeRequest(
+  raw: RawRequest,
+  names: HeaderNames,
+  transport: Transport = 'websocket',
+): UpgradeRequest {
   const { method, url, httpVersion = '1.1', rawHeaders: headers } = raw;
   const { path, query } = splitTarget(url);
   const values = (name: string): readonly string[] => headerValues(headers, name);
   return {
+    transport,
     method,
     httpVersion,
     cameInHttp10: isHttp10(values('via').join()),
@@ -56,6 +66,7 @@ export function readUpgradeRequest(raw: RawRequest, names: HeaderNames): Upgrade
     webSocketVersion: values('sec-websocket-version').join(),
     webSocketKey: values('sec-websocket-key').join(),
     subprotocols: readSubprotocols(values('sec-websocket-protocol')),
+    lastEventIds: values('last-event-id').filter((id) => id !== ''),
     hasContent: isContent(values('content-length').join(), values('transfer-encoding')),
     hasOrigin: values('origin').length > 0,
     caller: {

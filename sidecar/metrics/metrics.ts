@@ -18,6 +18,8 @@ import {
   type RelayOutcome,
   ORDER_NAMES,
   type OrderName,
+  TRANSPORTS,
+  type Transport,
 } from './outcomes';
 import type { SubscriberName } from '../redis/connection-names';
 
@@ -26,8 +28,8 @@ export type { RouteMetrics } from './route-metrics';
 /** The bridge's metrics, in a registry of their own. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Counts an upgrade that took so many seconds, if it could be read; a route that does not exist is "none". */
-  upgrade(route: string | undefined, outcome: UpgradeOutcome, seconds?: number): void;
+  /** Counts a request for a connection that took so many seconds, if it could be read; a route that does not exist is "none". */
+  upgrade(route: string | undefined, transport: Transport, outcome: UpgradeOutcome, seconds?: number): void;
   ofRoute(route: string): RouteMetrics;
   /** Takes the seconds from a flush's first frame to its last write. Call it once a flush at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
@@ -71,8 +73,8 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     registry,
     writeLag,
     ofRoute: createRouteMetrics(routes, maxTenants, registry),
-    upgrade: (route, outcome, seconds) => {
-      counters.upgrades.inc({ route: route ?? NO_ROUTE, outcome });
+    upgrade: (route, transport, outcome, seconds) => {
+      counters.upgrades.inc({ route: route ?? NO_ROUTE, transport, outcome });
       if (seconds === undefined) return;
       upgradeSeconds.observe({ result: outcome === 'admitted' ? 'admitted' : 'refused' }, seconds);
     },
@@ -126,8 +128,9 @@ function createCounters(
     labels: LabelledCounter<Label>['labels'],
   ): Counter<Label> => labelledCounter({ name, help, labels }, registry);
   return {
-    upgrades: counter('ws_bridge_upgrades_total', 'Upgrade requests by what came of them.', {
+    upgrades: counter('ws_bridge_upgrades_total', 'Requests for a connection by what came of them.', {
       route: routes,
+      transport: TRANSPORTS,
       outcome: UPGRADE_OUTCOMES,
     }),
     handovers: counter(

@@ -16,7 +16,11 @@ export type RingVictim = (typeof RING_VICTIMS)[number];
 export const UNSENT_BOUNDS = ['socket', 'tenant', 'total'] as const;
 export type UnsentBound = (typeof UNSENT_BOUNDS)[number];
 
-/** The outcome of an upgrade, as its log line and its counter name it. */
+/** How a client is connected: by a WebSocket, or by an event stream. */
+export const TRANSPORTS = ['websocket', 'http'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** The outcome of a request for a connection, as its log line and its counter name it. */
 export type UpgradeOutcome = BridgeOutcome | 'admitted' | 'client_gone';
 export const UPGRADE_OUTCOMES: readonly UpgradeOutcome[] = [
   ...(Object.keys(BRIDGE_REFUSALS) as BridgeOutcome[]),

@@ -15,14 +15,16 @@ import {
   type HistoryOutcome,
   STATE_OUTCOMES,
   type StateOutcome,
+  TRANSPORTS,
+  type Transport,
 } from './outcomes';
 
 /** One route's counts, made once a route. Counters that rise with every frame are in `traffic`. */
 export interface RouteMetrics {
   readonly traffic: Traffic;
-  opened(tenant: string): void;
-  /** A socket closed, with the code that it was closed with (RFC 6455 §7.1.5). */
-  closed(tenant: string, code: number): void;
+  opened(tenant: string, transport: Transport): void;
+  /** A connection ended, with the code that it was closed with (RFC 6455 §7.1.5). */
+  closed(tenant: string, code: number, transport: Transport): void;
   /** The bridge answered a client's message with an error frame. */
   messageRefused(code: BridgeErrorCode): void;
   /** A message of so many bytes was refused. */
@@ -78,12 +80,12 @@ export function createRouteMetrics(
   const counters = createCounters(routes, registry);
   const make = (route: string): RouteMetrics => ({
     traffic: trafficOf(route),
-    opened: (tenant) => {
-      connections.inc({ route });
+    opened: (tenant, transport) => {
+      connections.inc({ route, transport });
       tenants.opened(tenant);
     },
-    closed: (tenant, code) => {
-      connections.dec({ route });
+    closed: (tenant, code, transport) => {
+      connections.dec({ route, transport });
       tenants.closed(tenant);
       counters.closes.inc({ route, code: KNOWN_CODES.has(`${code}`) ? `${code}` : OTHER_CODES });
     },
@@ -120,14 +122,14 @@ export function createRouteMetrics(
   };
 }
 
-function createConnections(routes: readonly string[], registry: Registry): Gauge<'route'> {
+function createConnections(routes: readonly string[], registry: Registry): Gauge<'route' | 'transport'> {
   const connections = new Gauge({
     name: 'ws_bridge_connections',
-    help: 'Open WebSocket connections.',
-    labelNames: ['route'],
+    help: 'Open connections, by how their clients are connected.',
+    labelNames: ['route', 'transport'],
     registers: [registry],
   });
-  for (const route of routes) connections.inc({ route }, 0);
+  for (const route of routes) for (const transport of TRANSPORTS) connections.inc({ route, transport }, 0);
   return connections;
 }
 

@@ -9,6 +9,13 @@ export const LIMIT_ROWS = {
     'ms',
     'between pings; a socket that has not answered by the next one is cut',
   ),
+  commentIntervalMs: integer(
+    'BRIDGE_COMMENT_INTERVAL_MS',
+    15_000,
+    [1, MAX_TIMER_MS],
+    'ms',
+    'between comments on an event stream; a client that has not taken one by the next is cut',
+  ),
   maxFrameBytes: integer(
     'BRIDGE_MAX_FRAME_BYTES',
     1_048_576,

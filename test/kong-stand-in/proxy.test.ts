@@ -30,7 +30,13 @@ const config = {
       ...{ name: 'nowhere', host: 'nowhere.invalid', port: 80 },
       routes: [{ name: 'nowhere', paths: ['/nowhere'] }],
     },
-    { ...{ name: 'raw', host: 'raw', port: 80, retries: 2 }, routes: [{ name: 'raw', paths: ['/raw'] }] },
+    {
+      ...{ name: 'raw', host: 'raw', port: 80, retries: 2 },
+      routes: [
+        { name: 'raw', paths: ['/raw'] },
+        { name: 'raw-at-once', paths: ['/raw/at-once'], response_buffering: false },
+      ],
+    },
   ],
   routes: [{ name: 'loose', paths: ['/loose'] }],
 };
@@ -306,5 +312,41 @@ describe('the upstream’s answer', () => {
     client.destroy();
     await closed;
     expect(socket.destroyed).toBe(true);
+  });
+});
+
+describe('an answer that does not end yet', () => {
+  let finish: () => void;
+  function answers(header = ''): void {
+    onRaw = (socket) => {
+      const head = `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n${header}Transfer-Encoding: chunked\r\n\r\n`;
+      socket.write(`${head}3\r\none\r\n`);
+      finish = () => socket.end('3\r\ntwo\r\n0\r\n\r\n');
+    };
+  }
+
+  it.each([
+    ['the route', '/raw/at-once', ''],
+    ['the answer', '/raw', 'X-Accel-Buffering: no\r\n'],
+  ])('is passed on as it comes where %s says so', async (_, path, header) => {
+    answers(header);
+    const reader = (await fetch(`${fixture.gateway.url}${path}`)).body?.getReader();
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('one');
+    finish();
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('two');
+  });
+
+  it('waits for more of it otherwise', async () => {
+    answers();
+    let isAnswered = false;
+    const answered = fetch(`${fixture.gateway.url}/raw`).then((response) => {
+      isAnswered = true;
+      return response.text();
+    });
+    // What takes the same way, and longer.
+    for (let count = 0; count < 5; count += 1) await (await fetch(`${fixture.gateway.url}/ws`)).text();
+    expect(isAnswered).toBe(false);
+    finish();
+    expect(await answered).toBe('onetwo');
   });
 });

@@ -204,8 +204,8 @@ describe('the admin port', () => {
     const metrics = await (await get('/metrics')).text();
     expect(metrics.split('\n')).toEqual(
       expect.arrayContaining([
-        'ws_bridge_connections{route="dashboard"} 1',
-        'ws_bridge_upgrades_total{route="dashboard",outcome="admitted"} 1',
+        'ws_bridge_connections{route="dashboard",transport="websocket"} 1',
+        'ws_bridge_upgrades_total{route="dashboard",transport="websocket",outcome="admitted"} 1',
         'ws_bridge_messages_received_total{route="dashboard"} 1',
         'ws_bridge_frames_sent_total{route="dashboard"} 0',
         'ws_bridge_subscriptions 1',

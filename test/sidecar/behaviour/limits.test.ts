@@ -89,7 +89,7 @@ describe('a bridge with as many connections as it may have', () => {
       body: '{"message":"the bridge is full"}',
     });
     expect(await metrics(bridge)).toContain(
-      'ws_bridge_upgrades_total{route="notifications",outcome="full"} 1',
+      'ws_bridge_upgrades_total{route="notifications",transport="websocket",outcome="full"} 1',
     );
     await clients[0].close();
     await (await connectEventually(bridge.url + PATH, ALICE)).close();
@@ -115,7 +115,7 @@ describe('a user with as many connections as it may have, on all bridges togethe
     expect(await refusal(a, ALICE, '/ws/bi/dashboards/d1')).toMatchObject(OF_THIS_USER);
     expect(await clientChannels(redis)).not.toContain('acme:dashboard:refresh:d1');
     expect(await metrics(a)).toContain(
-      'ws_bridge_upgrades_total{route="notifications",outcome="too_many_connections"} 1',
+      'ws_bridge_upgrades_total{route="notifications",transport="websocket",outcome="too_many_connections"} 1',
     );
     for (const caller of [BOB, { tenant: 'evil', user: 'alice' }])
       await (await connect(b.url + PATH, caller)).close();

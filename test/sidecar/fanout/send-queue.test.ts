@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../../protocol/frames';
-import type { FrameStream, UnderlyingSocket } from '../../../sidecar/fanout/bridge-socket';
+import type { FrameStream, UnderlyingSocket } from '../../../sidecar/fanout/client-socket';
 import { ChannelState } from '../../../sidecar/fanout/channel-state';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { MAX_HELD_BYTES } from '../../../sidecar/fanout/held-back';
@@ -140,7 +140,7 @@ function rig(
     openUnsent: () => budget.open(tenant),
     onTooSlow: close,
   };
-  const sendQueue = new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
+  const sendQueue = new SendQueue(socket, stream, scheduler, metrics, policy);
   return { sendQueue, stream, socket, scheduler, metrics, actions, close, closings: () => closings };
 }
 
@@ -314,7 +314,7 @@ describe('a send queue', () => {
         openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
-      return new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
+      return new SendQueue(socket, stream, scheduler, metrics, policy);
     });
     const send = (text: string): void => {
       for (const sendQueue of sendQueues) sendQueue.data(frameOf(Buffer.from(text), false));
@@ -424,7 +424,7 @@ describe('a send queue', () => {
         openUnsent: () => new UnsentBudget(NO_BOUND).open('acme'),
         onTooSlow: () => undefined,
       };
-      return new SendQueue(socket, stream as unknown as FrameStream, scheduler, metrics, policy);
+      return new SendQueue(socket, stream, scheduler, metrics, policy);
     });
     for (const text of ['a', 'b', 'c']) {
       const frame = frameOf(Buffer.from(text), false);

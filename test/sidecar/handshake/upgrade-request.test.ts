@@ -21,6 +21,7 @@ function offersOf(...values: readonly string[]): readonly string[] | undefined {
 describe('an upgrade request', () => {
   it('has nothing of a header that is absent', () => {
     expect(read([])).toEqual({
+      transport: 'websocket',
       method: 'GET',
       httpVersion: '1.1',
       cameInHttp10: false,
@@ -31,6 +32,7 @@ describe('an upgrade request', () => {
       webSocketVersion: '',
       webSocketKey: '',
       subprotocols: new Set(),
+      lastEventIds: [],
       hasContent: false,
       hasOrigin: false,
       caller: { tenant: [], user: [], roles: [], requestId: [], assertion: [] },

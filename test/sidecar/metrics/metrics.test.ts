@@ -129,11 +129,11 @@ describe('connections', () => {
       await connect(`${bridge.url}/ws/notifications`, { tenant: 'b', user: 'bob' }),
       await connect(`${bridge.url}/ws/notifications`, { tenant: 'c', user: 'bob' }),
     ];
-    await expectValue('ws_bridge_connections{route="notifications"}', 3);
+    await expectValue('ws_bridge_connections{route="notifications",transport="websocket"}', 3);
     await expectValue('ws_bridge_tenant_connections{tenant="acme"}', 1);
     await expectValue('ws_bridge_tenant_connections{tenant="other"}', 2);
     for (const client of clients) await client.close();
-    await expectValue('ws_bridge_connections{route="notifications"}', 0);
+    await expectValue('ws_bridge_connections{route="notifications",transport="websocket"}', 0);
     await expectValue('ws_bridge_tenant_connections{tenant="other"}', 0);
     await expectValue('ws_bridge_closes_total{route="notifications",code="1005"}', 3);
     expect((await lines()).join('\n')).not.toContain('tenant="acme"');
@@ -142,7 +142,7 @@ describe('connections', () => {
   it('name no tenant unless that is wanted', async () => {
     bridge = await startBridge(redisServer.url);
     const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
-    await expectValue('ws_bridge_connections{route="notifications"}', 1);
+    await expectValue('ws_bridge_connections{route="notifications",transport="websocket"}', 1);
     expect((await lines()).join('\n')).not.toMatch(/acme|ws_bridge_tenant_connections/);
     await client.close();
   });
@@ -152,9 +152,15 @@ describe('connections', () => {
     const client = await connect(`${bridge.url}/ws/notifications`, ALICE);
     await askUpgrade(`${bridge.url}/ws/notifications`, {});
     await askUpgrade(`${bridge.url}/nowhere`, {});
-    await expectValue('ws_bridge_upgrades_total{route="notifications",outcome="admitted"}', 1);
-    await expectValue('ws_bridge_upgrades_total{route="notifications",outcome="unauthorized"}', 1);
-    await expectValue('ws_bridge_upgrades_total{route="none",outcome="not_found"}', 1);
+    await expectValue(
+      'ws_bridge_upgrades_total{route="notifications",transport="websocket",outcome="admitted"}',
+      1,
+    );
+    await expectValue(
+      'ws_bridge_upgrades_total{route="notifications",transport="websocket",outcome="unauthorized"}',
+      1,
+    );
+    await expectValue('ws_bridge_upgrades_total{route="none",transport="websocket",outcome="not_found"}', 1);
     await expectValue('ws_bridge_upgrade_seconds_count{result="admitted"}', 1);
     await expectValue('ws_bridge_upgrade_seconds_count{result="refused"}', 2);
     await expectValue('ws_bridge_undecided_upgrades', 0);

@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { HeaderNames } from '../../protocol/headers';
+import type { Admission } from '../connection/admission';
+import type { Connection } from '../connection/connection';
+import type { StreamBeginning } from '../fanout/event-encoding';
+import { EventStream } from '../fanout/event-stream';
+import { respond, type Refusal } from '../http/refusal';
+import type { Opening, Serve } from './opening';
+import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
+
+/** A request for an event stream. */
+export class StreamOpening implements Opening {
+  readonly request: UpgradeRequest;
+  readonly socket: Duplex;
+  readonly #response: ServerResponse;
+  readonly #random: () => number;
+
+  /** @param random from 0 on and below 1 */
+  constructor(message: IncomingMessage, response: ServerResponse, names: HeaderNames, random: () => number) {
+    this.request = readUpgradeRequest(message, names, 'http');
+    this.socket = message.socket;
+    this.#response = response;
+    this.#random = random;
+  }
+
+  admit(admission: Admission, _connection: Connection, serve: Serve): undefined {
+    if (this.socket.destroyed || !this.socket.writable) return;
+    const stream = new EventStream(this.#response, beginningOf(admission, this.request), this.#random);
+    serve(stream, stream.stream);
+  }
+
+  refuse(refusal: Refusal): void {
+    respond(this.#response, refusal);
+  }
+
+  /** Every client can read the answer. */
+  forbid(): false {
+    return false;
+  }
+}
+
+function beginningOf({ route, session, bridgeV1 }: Admission, { query }: UpgradeRequest): StreamBeginning {
+  const { from, lacksState = false } = bridgeV1 ?? {};
+  return {
+    resumes: from !== undefined,
+    session: new URLSearchParams(query).has('session') ? undefined : session,
+    lacksState: route.initial !== undefined && (from === undefined || lacksState),
+  };
+}

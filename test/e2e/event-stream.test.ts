@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { askStream, openStream, StreamClient } from '../fakes/event-source';
+import { open, token } from './client';
+import type { Stack } from './stack';
+import { startStack } from './start-stack';
+
+const NOTIFICATIONS = '/ws/notifications';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({
+    config: { rate_limits: [{ by: 'user', limit: 20, window_size: 3_600, burst: 19 }], returns: false },
+    bridgeEnv: { BRIDGE_MAX_BUFFER_BYTES: '262144', BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}` },
+  });
+}, 180_000);
+afterAll(async () => {
+  await stack.stop();
+}, 60_000);
+
+function bearer(value: string): Record<string, string> {
+  return { Authorization: `Bearer ${value}` };
+}
+
+async function stream(path: string, claims: Record<string, unknown>, more = {}): Promise<StreamClient> {
+  return openStream(stack.url + path, { ...bearer(await token(claims)), ...more });
+}
+
+describe('an event stream through the gateway', () => {
+  it('has the first token as soon as it is published, however little it is', async () => {
+    const client = await stream('/ws/ai/chat?session=first', { sub: 'first' });
+    expect(client.response.headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+    });
+    expect(await client.next()).toMatchObject({ type: 'ready' });
+    const frame = '{"type":"token","data":{"token":"Revenue","index":0}}';
+    await stack.redis.publish('ai:stream:first', frame);
+    expect(await client.next()).toMatchObject({ type: 'message', data: frame });
+    await client.cut();
+  });
+
+  it('is resumed by Last-Event-ID, with nothing lost and nothing twice', async () => {
+    const path = '/ws/ai/chat?session=again';
+    let client = await stream(path, { sub: 'again' });
+    await client.next();
+    const got: string[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      await stack.redis.publish('ai:stream:again', `${round}a`);
+      got.push((await client.next()).data);
+      await client.cut();
+      await stack.redis.publish('ai:stream:again', `${round}b`);
+      client = await stream(path, { sub: 'again' }, { 'Last-Event-ID': client.lastEventId });
+      expect(await client.next()).toMatchObject({ type: 'ready' });
+      got.push((await client.next()).data);
+    }
+    expect(got).toEqual([0, 1, 2, 3, 4].flatMap((round) => [`${round}a`, `${round}b`]));
+    await client.cut();
+  });
+
+  it('is closed with 4401 when its token is revoked, and does not come back', async () => {
+    const jti = 'stream-1';
+    const value = await token({ sub: 'revoked', jti });
+    const client = await openStream(stack.url + NOTIFICATIONS, bearer(value));
+    await client.next();
+    await stack.redis.set(`blacklist:${jti}`, '1', 'EX', 60);
+    await stack.redis.publish('ws:control', JSON.stringify({ type: 'revoke', jti }));
+    expect(await client.next()).toMatchObject({
+      type: 'close',
+      data: '{"code":4401,"reason":"Token Expired"}',
+    });
+    await client.ended;
+    expect(await askStream(stack.url + NOTIFICATIONS, bearer(value))).toMatchObject({ status: 401 });
+  });
+
+  it('is refused as an upgrade is: without a token, with a foreign session, and over a limit of both', async () => {
+    expect(await askStream(stack.url + NOTIFICATIONS, {})).toMatchObject({
+      status: 401,
+      headers: { 'www-authenticate': expect.stringMatching(/^Bearer/) as unknown },
+    });
+    const owner = await stream('/ws/ai/chat?session=mine', { sub: 'owner' });
+    const thief = bearer(await token({ sub: 'thief', tenant_id: 'other' }));
+    expect(await askStream(`${stack.url}/ws/ai/chat?session=mine`, thief)).toMatchObject({ status: 403 });
+    await owner.cut();
+    const busy = await token({ sub: 'busy' });
+    for (let count = 0; count < 10; count += 1) {
+      await (await open(stack, NOTIFICATIONS, busy)).close();
+      await (await openStream(stack.url + NOTIFICATIONS, bearer(busy))).cut();
+    }
+    const over = await askStream(stack.url + NOTIFICATIONS, bearer(busy));
+    expect(over).toMatchObject({ status: 429 });
+    expect(over instanceof StreamClient ? 0 : Number(over.headers['retry-after'])).toBeGreaterThan(0);
+  });
+
+  it('that is not read is closed with 4408, and resumed without a gap', async () => {
+    const slow = await stream(NOTIFICATIONS, { sub: 'slow', tenant_id: 'slow' });
+    await slow.next();
+    slow.pause();
+    const padding = 'x'.repeat(65_536);
+    // More than all buffers on the way hold.
+    for (let count = 0; count < 600; count += 1)
+      await stack.redis.publish('slow:notifications', `${count}:${padding}`);
+    slow.resume();
+    await slow.ended;
+    const events = await slow.take(slow.kept);
+    expect(events.at(-1)).toMatchObject({ type: 'close', data: expect.stringMatching(/4408/) as unknown });
+    const got = events.slice(0, -1).map(({ data }) => Number(data.split(':', 1)[0]));
+    expect(got).toEqual(got.map((_, index) => index));
+    const back = await stream(
+      NOTIFICATIONS,
+      { sub: 'slow', tenant_id: 'slow' },
+      { 'Last-Event-ID': slow.lastEventId },
+    );
+    const [ready, first] = await back.take(2);
+    expect(JSON.parse(ready?.data ?? '')).toMatchObject({ resumed: true });
+    expect(first?.data.startsWith(`${got.length}:`)).toBe(true);
+    await back.cut();
+  }, 60_000);
+});
+
+it('where http_streaming is off, gets 426 and reaches no bridge', async () => {
+  await stack.reconfigure({ http_streaming: false });
+  const before = await stack.bridgeUpgrades();
+  const answer = await askStream(stack.url + NOTIFICATIONS, bearer(await token({ sub: 'off' })));
+  expect(answer).toMatchObject({ status: 426 });
+  expect(await stack.bridgeUpgrades()).toEqual(before);
+});
