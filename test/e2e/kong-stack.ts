@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { GenericContainer, Wait, type StartedTestContainer } from 'testcontainers';
+import { until } from '../fault/until';
 import { addressOf, IMAGES, newNetwork, runtime, signal } from './containers';
 import {
   bridgeUpgrades,
@@ -78,10 +79,7 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     redis,
     authorizationUrl: opa && `http://opa:${OPA_PORT}${OPA_PATH}`,
     pluginServer: control,
-    reload: async () => {
-      const { exitCode, output } = await kong.exec(['kong', 'reload']);
-      if (exitCode !== 0) throw new Error(`kong reload ended with ${exitCode}: ${output}`);
-    },
+    reload: () => reload(kong),
     bridgeUpgrades: () => bridgeUpgrades(bridgeAdmin),
     kongLog: () => Promise.resolve(kongLogEntries(join(plan.folder, KONG_LOG_FILE))),
     logs: () => Promise.resolve(logs.join('\n')),
@@ -95,6 +93,29 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     },
   };
 }
+
+/** Prints the ids of the workers that accept connections: nginx renames those that it has told to stop. */
+const ACCEPTING_WORKERS = `for process in /proc/[0-9]*; do
+  [ "$(tr -d '\\0' < $process/cmdline 2>/dev/null)" = 'nginx: worker process' ] && basename $process
+done; true`;
+
+/** Resolves once the workers from before accept nothing any more: `kong reload` itself ends while they still do. */
+async function reload(kong: StartedTestContainer): Promise<void> {
+  const accepting = async () =>
+    (await kong.exec(['sh', '-c', ACCEPTING_WORKERS])).output.split(/\s+/).filter((id) => id !== '');
+  const before = await accepting();
+  if (before.length === 0) throw new Error('expected workers of Kong');
+  const { exitCode, output } = await kong.exec(['kong', 'reload']);
+  if (exitCode !== 0) throw new Error(`kong reload ended with ${exitCode}: ${output}`);
+  const areNew = async () => {
+    const workers = await accepting();
+    return workers.length > 0 && !workers.some((worker) => before.includes(worker));
+  };
+  if (!(await until(areNew, RELOAD_MS))) throw new Error('expected new workers after kong reload');
+}
+
+/** How long new workers may take. */
+const RELOAD_MS = 30_000;
 
 function kongLogEntries(file: string): readonly KongLogEntry[] {
   if (!existsSync(file)) return [];
