@@ -27,8 +27,8 @@ interface AnswerFrame<Type extends string, Data> {
   readonly data: Data;
 }
 
-/** An answer begins. */
-export type StartFrame = AnswerFrame<'start', Further>;
+/** An answer begins. With an `attempt` above 1 it begins anew: frames before this one are no part of it. */
+export type StartFrame = AnswerFrame<'start', Further & { readonly attempt?: number }>;
 
 /** One token of an answer, as the AI service publishes it. */
 export type TokenFrame = AnswerFrame<'token', { readonly token: string; readonly index: number }>;

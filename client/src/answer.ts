@@ -17,19 +17,31 @@ export class Answer {
   readonly id: string | undefined;
   /** Its frames carry its id. */
   isNamed = false;
+  readonly #onRestart: () => void;
   readonly #silence: Alarm;
   readonly #timeoutMs: number;
   readonly #tokens: string[] = [];
   readonly #over = new AbortController();
   /** Its command was taken over: from then on something of it should come. */
   #isTaken = false;
+  /** Its reader has some of its tokens. */
+  #isRead = false;
   /** Returns the completion or throws why there is none. Once there is an outcome, tokens are nobody's. */
   #outcome: (() => Completion) | undefined;
   #wake: (() => void) | undefined;
 
-  /** @param silent called when nothing of it came for `answerTimeoutMs` */
-  constructor(id: string | undefined, { clock, answerTimeoutMs }: Settings, silent: () => void) {
+  /**
+   * @param silent called when nothing of it came for `answerTimeoutMs`
+   * @param onRestart called when it begins anew and some of its tokens were read
+   */
+  constructor(
+    id: string | undefined,
+    { clock, answerTimeoutMs }: Settings,
+    silent: () => void,
+    onRestart: () => void,
+  ) {
     this.id = id;
+    this.#onRestart = onRestart;
     this.#timeoutMs = answerTimeoutMs;
     this.#silence = new Alarm(clock, silent);
   }
@@ -48,6 +60,15 @@ export class Answer {
   /** Something of it should come from now on, or cannot. */
   listen(hears = true): void {
     this.#silence.set(hears && this.#isTaken ? this.#timeoutMs : undefined);
+  }
+
+  /** It begins anew. Tokens that nobody has read are dropped. */
+  restart(): void {
+    this.#tokens.length = 0;
+    this.listen();
+    if (!this.#isRead || this.#outcome) return;
+    this.#isRead = false;
+    this.#onRestart();
   }
 
   /** Takes a token. */
@@ -75,8 +96,10 @@ export class Answer {
   async *read(): Tokens {
     for (;;) {
       const token = this.#tokens.shift();
-      if (token !== undefined) yield token;
-      else if (this.#outcome) return this.#outcome();
+      if (token !== undefined) {
+        this.#isRead = true;
+        yield token;
+      } else if (this.#outcome) return this.#outcome();
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }

@@ -1,9 +1,20 @@
-import type { ErrorFrame } from '../../protocol/frames.ts';
+import type { ErrorFrame, StartFrame } from '../../protocol/frames.ts';
 import { Answer, type Completion, type Tokens } from './answer.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { OthersAnswers } from './others-answers.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
+
+/** How to ask. */
+export interface AskOptions {
+  /** Stops the answer once it is aborted: the service is told, and its reader gets the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called when a worker of the service died and another one begins the answer anew, after some of its tokens were read: those are no part
+   * of it any more. Without this its reader gets `RESTARTED` then.
+   */
+  readonly onRestart?: (() => void) | undefined;
+}
 
 /** The ways in which answers need their client. */
 export interface Asking {
@@ -42,14 +53,12 @@ export class Answers {
   }
 
   /** Waits its turn, starts, and iterates the tokens until the answer is complete. */
-  ask(id: string, { start, cancel }: Asking, signal?: AbortSignal): Tokens {
-    const answer = this.#new(id);
+  ask(id: string, { start, cancel }: Asking, { signal, onRestart }: AskOptions): Tokens {
+    const answer = this.#new(id, onRestart);
     const abort = (): void => {
-      answer.fail(signal?.reason);
-      if (this.#running.get(id) !== answer) return;
-      cancel();
+      if (this.#running.get(id) === answer) cancel();
       // The rest comes under its id and is nobody's. A rest without id is waited for.
-      if (answer.isNamed) this.#leave(answer);
+      this.#fail(answer, signal?.reason, answer.isNamed);
     };
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { signal: answer.settled });
@@ -71,6 +80,10 @@ export class Answers {
     }
     const { tokenOf, isEnd } = this.#settings;
     try {
+      if (frame.type === 'start' && Number((frame.data as StartFrame['data'] | null)?.attempt) > 1) {
+        answer.restart();
+        return;
+      }
       const token = tokenOf(frame);
       if (token !== undefined) answer.take(token);
       if (token !== undefined || answer.isNamed) answer.listen();
@@ -115,10 +128,15 @@ export class Answers {
     yield* this.#others.values();
   }
 
-  #new(id: string | undefined): Answer {
-    const answer: Answer = new Answer(id, this.#settings, () => {
+  #new(id: string | undefined, onRestart?: () => void): Answer {
+    const silent = (): void => {
       this.#fail(answer, new BridgeClientError('TIMEOUT'));
-    });
+    };
+    // The rest under its id is another one, for who follows the answers of others.
+    const restarted = (): void => {
+      this.#fail(answer, new BridgeClientError('RESTARTED'), answer.isNamed);
+    };
+    const answer: Answer = new Answer(id, this.#settings, silent, onRestart ?? restarted);
     return answer;
   }
 
@@ -167,9 +185,10 @@ export class Answers {
     );
   }
 
-  #fail(answer: Answer, cause: unknown): void {
+  /** @param isOver whether no more of it is waited for */
+  #fail(answer: Answer, cause: unknown, isOver = true): void {
     answer.fail(cause);
-    this.#leave(answer);
+    if (isOver) this.#leave(answer);
   }
 
   #leave(answer: Answer): void {

@@ -8,7 +8,7 @@ import type {
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
 import type { Tokens } from './answer.ts';
-import { Answers } from './answers.ts';
+import { Answers, type AskOptions } from './answers.ts';
 import { afterClose } from './after-close.ts';
 import { CommandQueue } from './command-queue.ts';
 import { Connection, type DataKind } from './connection.ts';
@@ -25,12 +25,6 @@ import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
 import { StoredPoint } from './stored-point.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
-
-/** How to ask. */
-export interface AskOptions {
-  /** Stops the answer once it is aborted: the service is told, and its reader gets the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** A connection to one route of the bridge that comes back by itself and misses nothing, or says what. */
 export class BridgeClient<Frame extends AnyFrame = DataFrame> {
@@ -142,20 +136,20 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    * Sends a command and iterates over the tokens of its answer, up to its end. It returns the end: the data of `complete`, or
    * the whole frame where `isEnd` takes another. Answers run side by side where the service says with the `id` of its frames
    * which command they answer. Otherwise the next command is sent when the answer before it is over.
-   * @throws BridgeClientError at an `error` frame, at a gap, when nothing comes for `answerTimeoutMs`, or when the command
+   * @throws BridgeClientError at an `error` frame, at a gap, when it is begun anew and `onRestart` is not there, when nothing comes for `answerTimeoutMs`, or when the command
    *   fails; the reason of the signal, an AbortError unless it was given another, once that is aborted
    * @example
    * for await (const token of client.ask('message', { text: 'Revenue by region?' }, { signal: stop.signal })) {
    *   output.append(token);
    * }
    */
-  ask(type: string, data?: unknown, { signal }: AskOptions = {}): Tokens {
+  ask(type: string, data?: unknown, options: AskOptions = {}): Tokens {
     const id = this.#settings.newId();
     const start = (): Promise<void> => this.send(type, data, id);
     const cancel = (): void => {
       this.#cancel(id);
     };
-    return this.#answers.ask(id, { start, cancel }, signal);
+    return this.#answers.ask(id, { start, cancel }, options);
   }
 
   /**

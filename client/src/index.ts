@@ -1,4 +1,5 @@
-export { BridgeClient, connect, type AskOptions } from './client.ts';
+export { BridgeClient, connect } from './client.ts';
+export type { AskOptions } from './answers.ts';
 export type { Fetch } from './asked-refusal.ts';
 export type { Clock } from './clock.ts';
 export type { Completion, Tokens } from './answer.ts';

@@ -9,6 +9,7 @@ import {
   type DataFrame,
   type FrameInfo,
   type GapFrame,
+  type Tokens,
 } from './index.ts';
 
 /** A component is told by these. They may change from render to render; the connection stays. */
@@ -105,7 +106,7 @@ export function useAnswer(client: BridgeClient | undefined): Answer {
       stop();
       if (!client) return;
       const { signal } = (running.current = new AbortController());
-      void follow(client.ask(type, data, { signal }), signal, setAnswer);
+      void follow((onRestart) => client.ask(type, data, { signal, onRestart }), signal, setAnswer);
     },
     [client, stop],
   );
@@ -114,7 +115,7 @@ export function useAnswer(client: BridgeClient | undefined): Answer {
 
 /** Tells each change of an answer, and nothing once it is stopped but that. */
 async function follow(
-  tokens: ReturnType<BridgeClient['ask']>,
+  begin: (onRestart: () => void) => Tokens,
   signal: AbortSignal,
   set: (change: (before: AnswerSoFar) => AnswerSoFar) => void,
 ): Promise<void> {
@@ -126,6 +127,9 @@ async function follow(
     set((before) => ({ ...before, isRunning: false }));
   });
   let text = '';
+  const tokens = begin(() => {
+    change({ text: (text = '') });
+  });
   try {
     for (;;) {
       const { done, value } = await tokens.next();

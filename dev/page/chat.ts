@@ -28,7 +28,19 @@ export function showChat(pane: Pane<DataFrame>, addressOf: (session: string) => 
     stopButton.disabled = false;
     const turn = new Turn(text);
     add(turn);
-    await turn.show(client.ask('message', { text }, { signal: stop.signal }), scroll);
+    await turn.show(
+      client.ask(
+        'message',
+        { text },
+        {
+          signal: stop.signal,
+          onRestart: () => {
+            turn.restart();
+          },
+        },
+      ),
+      scroll,
+    );
     stops.splice(stops.indexOf(stop), 1);
     stopButton.disabled = stops.length === 0;
   };

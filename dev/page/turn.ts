@@ -17,10 +17,16 @@ export class Turn {
    * @returns whether it is the last
    */
   add({ type, data }: DataFrame): boolean {
+    if (type === 'start' && (data.attempt ?? 0) > 1) this.restart();
     if (type === 'token') this.#text.append(data.token);
     if (type === 'complete') this.#complete(data);
     if (type === 'error') this.#fail(new BridgeClientError(data.code, data.message));
     return type === 'complete' || type === 'error';
+  }
+
+  /** Takes back the text so far: another worker begins the answer anew. */
+  restart(): void {
+    this.#text.replaceChildren();
   }
 
   /** Shows the answer to its end. */
@@ -50,7 +56,7 @@ export class Turn {
 
   /** Says in the text itself where some of it is missing. */
   #fail(cause: unknown): void {
-    if (cause instanceof BridgeClientError && ['GAP', 'TIMEOUT'].includes(cause.code)) {
+    if (cause instanceof BridgeClientError && ['GAP', 'RESTARTED', 'TIMEOUT'].includes(cause.code)) {
       this.#text.append(make('span', 'lost', ' [the rest of this answer was lost]'));
     } else if (cause instanceof Error && cause.name === 'AbortError') {
       this.#text.append(make('span', 'lost', ' [stopped]'));

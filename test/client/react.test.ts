@@ -149,6 +149,16 @@ describe('useAnswer', () => {
     await expectShown('error', 'none');
   });
 
+  it('takes back what it has shown of an answer that another worker begins anew', async () => {
+    const id = await ask();
+    publish('token', id, { token: 'lost' });
+    await expectShown('text', 'lost');
+    publish('start', id, { attempt: 2 });
+    publish('token', id, { token: 'new' });
+    await expectShown('text', 'new');
+    await expectShown('error', 'none');
+  });
+
   it('shows the answer to the last question only', async () => {
     const first = await ask();
     publish('token', first, { token: 'one' });

@@ -282,3 +282,76 @@ describe('an answer whose signal is aborted', () => {
     expect(rig.clock.pending).toBe(0);
   });
 });
+
+describe('an answer that another worker begins anew', () => {
+  /** An answer of which one token was read, and then it was begun anew. */
+  async function restarted(id: string | undefined, onRestart?: () => void) {
+    const rig = await namedRig();
+    const answer = rig.client.ask('message', undefined, { onRestart });
+    await settled();
+    token(rig, id, 'lost ');
+    expect(await answer.next()).toEqual({ done: false, value: 'lost ' });
+    token(rig, id, 'unread ');
+    publish(rig, 'start', id, { attempt: 2 });
+    token(rig, id, 'new');
+    publish(rig, 'complete', id, { n: 1 });
+    return { rig, answer };
+  }
+
+  it('tells a reader that has some of it, and then gives all of it', async () => {
+    const restarts: string[] = [];
+    const { answer } = await restarted('c1', () => restarts.push('restart'));
+    expect([await readAll(answer), restarts]).toEqual(['new|1', ['restart']]);
+  });
+
+  it.each(['c1', undefined])('fails for a reader that cannot be told, id %s', async (id) => {
+    const { rig, answer } = await restarted(id);
+    expect(await causeOf(answer.next())).toMatchObject({ code: 'RESTARTED' });
+    // The rest of it is nobody's.
+    const next = readAll(rig.client.ask('message'));
+    await settled();
+    publish(rig, 'complete', 'c2', { n: 2 });
+    expect(await next).toBe('|2');
+  });
+
+  it('is whole for a reader that has read nothing of it, without a word', async () => {
+    const rig = await namedRig();
+    const answer = rig.client.ask('message');
+    await settled();
+    token(rig, 'c1', 'lost ');
+    publish(rig, 'start', 'c1', { attempt: 2 });
+    token(rig, 'c1', 'new');
+    publish(rig, 'complete', 'c1', { n: 1 });
+    expect(await readAll(answer)).toBe('new|1');
+  });
+
+  it.each([undefined, 1, '', null, {}])('is none with the attempt %j', async (attempt) => {
+    const rig = await namedRig();
+    const answer = rig.client.ask('message');
+    await settled();
+    token(rig, 'c1', 'kept ');
+    expect(await answer.next()).toEqual({ done: false, value: 'kept ' });
+    publish(rig, 'start', 'c1', attempt === undefined ? {} : { attempt });
+    rig.bridge.publish('{"type":"start","id":"c1","data":null}');
+    token(rig, 'c1', 'too');
+    publish(rig, 'complete', 'c1', { n: 1 });
+    expect(await readAll(answer)).toBe('too|1');
+  });
+
+  it('fails for who follows the answers of others, and comes as another one', async () => {
+    const rig = await namedRig();
+    const others = rig.client.answers();
+    const first = others.next();
+    await settled();
+    token(rig, 'x1', 'lost');
+    const { value } = await first;
+    expect(await value?.tokens.next()).toEqual({ done: false, value: 'lost' });
+    publish(rig, 'start', 'x1', { attempt: 2 });
+    expect(await causeOf(value?.tokens.next() ?? Promise.resolve())).toMatchObject({ code: 'RESTARTED' });
+    token(rig, 'x1', 'new');
+    publish(rig, 'complete', 'x1', { n: 1 });
+    const second = await others.next();
+    expect(second.value).toMatchObject({ id: 'x1' });
+    expect(second.value && (await readAll(second.value.tokens))).toBe('new|1');
+  });
+});

@@ -165,18 +165,13 @@ function pluginServerContainer(plan: StackPlan): GenericContainer {
     },
   );
   writeFileSync(join(plan.folder, 'plugin-info.json'), dump);
-  return container
-    .withCommand([
-      'node',
-      `${APP}/${server}`,
-      '-d',
-      `${APP}/${plugins}`,
-      '-p',
-      SHARED,
-      '--sock-name',
-      'plugin.sock',
-    ])
-    .withWaitStrategy(Wait.forLogMessage('server started'));
+  const command = `node ${APP}/${server} -d ${APP}/${plugins} -p ${SHARED} --sock-name plugin.sock`;
+  return (
+    container
+      // It has no option for its socket's mode, and Kong's uid differs from image to image.
+      .withCommand(['sh', '-c', `umask 0 && exec ${command}`])
+      .withWaitStrategy(Wait.forLogMessage('server started'))
+  );
 }
 
 function kongContainer(plan: StackPlan): GenericContainer {
