@@ -12,6 +12,7 @@ import {
   UPGRADE_REQUIRED,
   type Refusal,
 } from '../http/refusal';
+import { splitTarget } from '../http/target';
 import type { RedisNames } from '../redis/names';
 import { OLDEST, parseResumePoint } from '../resume/resume-point';
 import type { ChannelValues } from '../routes/channel-template';
@@ -23,7 +24,7 @@ import type { AssertionAccessRule } from '../settings/assertion-access-rule';
 import { assertionAccessFault } from './assertion-access';
 import { assertionPathFault } from './assertion-path';
 import type { ReplayGuard } from './replay-guard';
-import { splitTarget, type RawRequest, type UpgradeRequest } from './upgrade-request';
+import type { RawRequest, UpgradeRequest } from './upgrade-request';
 import { verifyCaller, type CallerPolicy } from './verify-caller';
 
 /** An upgrade is judged by these. */
@@ -130,7 +131,7 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   // RFC 9110 §7.8: an Upgrade in a request of HTTP/1.0 is ignored.
   if (request.httpVersion !== '1.1' || request.cameInHttp10) return UPGRADE_REQUIRED;
   if (lacksHost(request)) return HOST_MISSING;
-  if (request.method !== 'GET' || request.upgrade !== 'websocket') return UPGRADE_REQUIRED;
+  if (request.method !== 'GET' || !request.offersWebSocket) return UPGRADE_REQUIRED;
   // RFC 6455 §4.4: another version is answered with 426 and the versions that are spoken.
   if (request.webSocketVersion !== '13') return UPGRADE_REQUIRED;
   if (!/^[+/0-9A-Za-z]{22}==$/.test(request.webSocketKey)) {

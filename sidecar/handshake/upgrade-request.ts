@@ -1,6 +1,7 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { readTraceContext, type TraceContext } from '../../protocol/trace-context';
 import { headerValues, type RequestHeaders } from '../http/headers';
+import { splitTarget } from '../http/target';
 import type { Transport } from '../metrics/outcomes';
 
 /** A request as Node hands it out; its IncomingMessage is one. */
@@ -28,8 +29,7 @@ export interface UpgradeRequest {
   readonly query: string;
   /** How many Host headers it has. */
   readonly hosts: number;
-  /** The first Upgrade, in lower case. */
-  readonly upgrade: string | undefined;
+  readonly offersWebSocket: boolean;
   readonly webSocketVersion: string;
   readonly webSocketKey: string;
   /** The subprotocols that the client offers, in its order; undefined when they are malformed. */
@@ -62,7 +62,7 @@ export function readUpgradeRequest(
     path,
     query,
     hosts: values('host').length,
-    upgrade: values('upgrade')[0]?.toLowerCase(),
+    offersWebSocket: offersWebSocket(values('upgrade')),
     webSocketVersion: values('sec-websocket-version').join(),
     webSocketKey: values('sec-websocket-key').join(),
     subprotocols: readSubprotocols(values('sec-websocket-protocol')),
@@ -82,12 +82,11 @@ export function readUpgradeRequest(
   };
 }
 
-/** The two parts of a request's target (RFC 9112 §3.2.1). */
-export function splitTarget(target = ''): { readonly path: string; readonly query: string } {
-  const mark = target.indexOf('?');
-  return mark === -1
-    ? { path: target, query: '' }
-    : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+/** Whether Upgrade lists `websocket`, beside whatever else (RFC 9110 §7.8). */
+function offersWebSocket(upgrade: readonly string[]): boolean {
+  return upgrade.some((value) =>
+    value.split(',').some((protocol) => protocol.trim().toLowerCase() === 'websocket'),
+  );
 }
 
 /** Kong asks in HTTP/1.1 whatever it was asked in; its `Via`, the last one, says what that was (RFC 9110 §7.6.3). */

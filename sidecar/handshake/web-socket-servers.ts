@@ -51,6 +51,8 @@ export class WebSocketServers {
     onOpen: (webSocket: BridgeSocket) => void,
   ): Refusal | undefined {
     this.#subprotocol = subprotocol;
+    // It may offer others beside it, which ws would refuse (RFC 9110 §7.8).
+    message.headers.upgrade = 'websocket';
     const server = this.#serverOf(route);
     let fault: Refusal | undefined;
     const onFault = (error: Error): void => {

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { adminTimeouts, boundAdminServer, type AdminBounds } from '../../protocol/admin-server';
 import { sendJson, sendReadiness, type Readiness } from './readiness';
+import { splitTarget } from './target';
 
 /**
  * The admin port. `/livez` says that the process answers. `/readyz` is 200 when all of `readiness` is true, else 503;
@@ -14,7 +15,7 @@ export function createAdminServer(
 ): Server {
   const server = createServer(adminTimeouts(bounds.timeoutMs), (request, response) => {
     request.resume();
-    const [path] = (request.url ?? '').split('?');
+    const { path } = splitTarget(request.url);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       sendJson(response, 405, { message: 'expected GET' });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sendJson, sendReadiness, type Readiness } from './readiness';
 import { HEALTH_PATH } from '../routes/health-path';
+import { sendJson, sendReadiness, type Readiness } from './readiness';
+import { splitTarget } from './target';
 
 /**
  * Whether a plain request is a balancer's check. A request that a gateway passes on is somebody's and no check. A route
@@ -8,7 +9,7 @@ import { HEALTH_PATH } from '../routes/health-path';
  * is.
  */
 export function isHealthCheck({ url = '', headers }: Pick<IncomingMessage, 'url' | 'headers'>): boolean {
-  return url.split('?', 1)[0] === HEALTH_PATH && headers['x-forwarded-for'] === undefined;
+  return splitTarget(url).path === HEALTH_PATH && headers['x-forwarded-for'] === undefined;
 }
 
 /** Answers a check: 200 when upgrades can be admitted, else 503; the body says which part is not ready. */

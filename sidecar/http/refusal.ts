@@ -88,15 +88,14 @@ function refusal<Outcome extends BridgeOutcome>(
 /** Answers a plain request. */
 export function respond(response: ServerResponse, { status, message, headers }: Refusal): void {
   const body = bodyOf(message);
-  response.writeHead(status, { ...headers, ...entityHeaders(body), Connection: 'close' });
+  response.writeHead(status, fieldsOf(headers, body));
   response.end(body);
 }
 
 /** Answers an upgrade on its raw socket and closes it. */
 export function refuseUpgrade(socket: Duplex, { status, message, headers }: Refusal): void {
   const body = bodyOf(message);
-  const fields = { ...headers, ...entityHeaders(body), Connection: 'close' };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries(fieldsOf(headers, body)).map(([name, value]) => `${name}: ${value}`);
   socket.once('finish', () => socket.destroy());
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
 }
@@ -105,6 +104,12 @@ function bodyOf(message: string): string {
   return JSON.stringify({ message });
 }
 
-function entityHeaders(body: string): Record<string, string> {
-  return { 'Content-Type': 'application/json', 'Content-Length': `${Buffer.byteLength(body)}` };
+function fieldsOf(headers: Refusal['headers'], body: string): Record<string, string> {
+  return {
+    ...headers,
+    'Content-Type': 'application/json',
+    'Content-Length': `${Buffer.byteLength(body)}`,
+    // A sender of Upgrade names it here as well, so that it goes no further than the next hop (RFC 9110 §7.8).
+    Connection: 'Upgrade' in headers ? 'close, Upgrade' : 'close',
+  };
 }

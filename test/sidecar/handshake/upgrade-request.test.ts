@@ -28,7 +28,7 @@ describe('an upgrade request', () => {
       path: '/ws',
       query: '',
       hosts: 0,
-      upgrade: undefined,
+      offersWebSocket: false,
       webSocketVersion: '',
       webSocketKey: '',
       subprotocols: new Set(),
@@ -50,7 +50,7 @@ describe('an upgrade request', () => {
     ] as const;
     expect(read(headers)).toMatchObject({
       hosts: 1,
-      upgrade: 'websocket',
+      offersWebSocket: true,
       webSocketKey: 'k',
       webSocketVersion: '13',
     });
