@@ -134,6 +134,29 @@ describe('an assertion', () => {
   });
 
   it.each([
+    ['in the last second of the tolerance after its end', NOW + 34],
+    ['in its last second', NOW + 29],
+    ['5 seconds before it was signed', NOW - 5],
+  ])('counts %s', async (_, at) => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [key], at)).resolves.toMatchObject(caller);
+  });
+
+  it('is refused 5 seconds after its end', async () => {
+    const jws = await signAssertion(caller, key, NOW, 'jti-1');
+    await expect(verifyAssertion(jws, [key], NOW + 35)).rejects.toThrow('the assertion has expired');
+  });
+
+  it.each([
+    ['with a kid, by a key without one', 'new', undefined],
+    ['without a kid, by a key with one', undefined, 'new'],
+  ])('is verified %s', async (_, kid, keyKid) => {
+    const jws = await sign(claims, kid === undefined ? {} : { kid });
+    const named = { ...key, kid: keyKid };
+    await expect(verifyAssertion(jws, [named], NOW)).resolves.toMatchObject({ requestId: 'r' });
+  });
+
+  it.each([
     ['another issuer', { iss: 'someone' }],
     ['another audience', { aud: 'elsewhere' }],
     ['no tenant', { tenant_id: undefined }],
@@ -144,6 +167,13 @@ describe('an assertion', () => {
     ["an end of the user's token that no clock can hold", { token_exp: 1e306 }],
     ['an iat that no clock can hold', { iat: -1e306 }],
     ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }],
+    ['a user that is no string', { sub: 7 }],
+    ['a role that is no string', { roles: ['admin', 1] }],
+    ['no request id', { rid: undefined }],
+    ['a request id that is no string', { rid: 7 }],
+    ['no iat', { iat: undefined }],
+    ['an id of the token that is no string', { token_jti: 7 }],
+    ['a moment before which it does not count', { nbf: NOW - 60 }],
     ['a longer life than 30 seconds', { exp: NOW + 31 }],
     ['a path that is no text', { path: 7 }],
     ['a path that does not begin with a slash', { path: 'ws/notifications' }],

@@ -42,6 +42,13 @@ describe('the token', () => {
       { clearHeaders: ['authorization', 'x-token', 'cookie'] },
     ],
     [
+      'in a cookie with white space around it, between empty ones',
+      { cookie: [`a=1; ; session = ${TOKEN} ;`] },
+      '',
+      { setHeaders: { cookie: 'a=1' } },
+    ],
+    ['in a header with white space around it', { authorization: [` Bearer  ${TOKEN} `] }, '', {}],
+    [
       'in the query, of which the rest keeps its bytes',
       {},
       `a=%20&token=${TOKEN}&b`,
@@ -64,6 +71,39 @@ describe('the token', () => {
       rawQuery: undefined,
       ...changes,
     });
+  });
+
+  it.each<[string, Record<string, string[]>, string]>([
+    ['in a cookie whose name goes on', { cookie: [`sessions=${TOKEN}`] }, ''],
+    ['in a cookie without a value', { cookie: ['session', 'sessionx'] }, ''],
+    ['in a parameter whose name goes on', {}, `tokens=${TOKEN}`],
+    ['behind another scheme', { authorization: [`Basic ${TOKEN}`] }, ''],
+    ['behind a scheme that goes on', { authorization: [`Bearer${TOKEN}`] }, ''],
+  ])('is not found %s', (_, headers, rawQuery) => {
+    expect(() => find(headers, rawQuery)).toThrow('No bearer token was presented');
+  });
+
+  it.each<[string, Record<string, string[]>, string]>([
+    ['a cookie that is quoted at its beginning', { cookie: [`session="${TOKEN}`] }, ''],
+    ['a cookie that is quoted at its end', { cookie: [`session=${TOKEN}"`] }, ''],
+    ['a cookie of one quote', { cookie: ['session="'] }, ''],
+    ['a parameter without a value', {}, 'token'],
+    ['a scheme without a token', { authorization: ['Bearer'] }, ''],
+  ])('is no JWT in %s', (_, headers, rawQuery) => {
+    expect(() => find(headers, rawQuery)).toThrow('The token is not a JWT in compact serialization');
+  });
+
+  it('has at most as many bytes as the configuration says', () => {
+    const headers = { authorization: [`Bearer ${TOKEN}`] };
+    const within = (maximum: number) => findToken({ headers, rawQuery: '' }, places, maximum, true);
+    expect(within(TOKEN.length).token).toBe(TOKEN);
+    const over = TOKEN.length - 1;
+    expect(() => within(over)).toThrow(`The token is longer than ${over} bytes`);
+  });
+
+  it('that is there twice is refused, also when both are the same', () => {
+    const twice = { authorization: [`Bearer ${TOKEN}`, `Bearer ${TOKEN}x`] };
+    expect(() => find(twice)).toThrow('More than one token was presented');
   });
 
   it('is not looked for where the configuration does not say so', () => {

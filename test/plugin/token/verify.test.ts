@@ -1,0 +1,126 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseConfig } from '../../../plugin/config/parse';
+import { configuredKeys } from '../../../plugin/keys/key-source';
+import { verifyToken, type VerifiedToken } from '../../../plugin/token/verify';
+import { NOW, rawConfig, signToken } from '../fixture';
+
+interface Given {
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly token?: string;
+}
+
+async function verify({ claims, config: changes, token }: Given): Promise<VerifiedToken> {
+  const { config, keys } = await parseConfig(rawConfig({ clock_tolerance_seconds: 0, ...changes }));
+  return verifyToken(token ?? (await signToken(claims)), config.token, [configuredKeys(keys.token)], NOW);
+}
+
+const ROLES = "The token's roles are not an array of strings";
+
+describe('a token that is not accepted', () => {
+  it.each<[string, Given, string, string]>([
+    ['has expired', { claims: { exp: NOW - 1 } }, 'expired', 'The token has expired'],
+    ['is not valid yet', { claims: { nbf: NOW + 1 } }, 'not_yet_valid', 'The token is not valid yet'],
+    [
+      'was issued in the future',
+      { claims: { iat: NOW + 1 } },
+      'not_yet_valid',
+      'The token was issued in the future',
+    ],
+    [
+      'expires too late',
+      { claims: { exp: NOW + 61 }, config: { maximum_expiration: 60 } },
+      'bad_claim',
+      'The token\'s "exp" is more than 60 seconds ahead',
+    ],
+    [
+      'begins at a moment that no clock can hold',
+      { claims: { nbf: -1e300 } },
+      'bad_claim',
+      'The token\'s "nbf" is no moment that a clock can hold',
+    ],
+    [
+      'ends at a text',
+      { claims: { exp: 'soon' } },
+      'bad_claim',
+      'The token\'s "exp" is missing or not of its type',
+    ],
+    ['never ends', { claims: { exp: undefined } }, 'bad_claim', 'The token\'s "exp" is missing'],
+    ['has no tenant', { claims: { tenant_id: undefined } }, 'no_tenant', 'The token names no tenant'],
+    ['has no user', { claims: { sub: undefined } }, 'bad_claim', 'The token names no user'],
+    ['has a role that is no text', { claims: { roles: ['admin', 1] } }, 'bad_claim', ROLES],
+    ['has roles that are a text', { claims: { roles: 'admin' } }, 'bad_claim', ROLES],
+    ['has a number as its id', { claims: { jti: 7 } }, 'bad_claim', 'The token\'s "jti" is not a string'],
+    [
+      'lacks a claim that is required',
+      { claims: { jti: undefined }, config: { required_claims: ['jti'] } },
+      'bad_claim',
+      'The token has no "jti"',
+    ],
+    [
+      'has null as a claim that is required',
+      { claims: { org: null }, config: { required_claims: ['org'] } },
+      'bad_claim',
+      'The token has no "org"',
+    ],
+    [
+      'has nothing in a claim that is required',
+      { claims: { org: '' }, config: { required_claims: ['org'] } },
+      'bad_claim',
+      'The token has no "org"',
+    ],
+    [
+      'has two parts',
+      { token: 'aGVhZA.cGF5bG9hZA' },
+      'malformed_token',
+      'The token is not three parts of base64url',
+    ],
+    [
+      'has a header that is no JSON',
+      { token: 'aGVhZA.cGF5.c2ln' },
+      'malformed_token',
+      "The token's header is not JSON",
+    ],
+  ])('because it %s is refused in so many words', async (_, given, code, message) => {
+    await expect(verify(given)).rejects.toMatchObject({ code, message });
+  });
+
+  it('by its algorithm, its key or its signature is refused in so many words', async () => {
+    const foreign = await signToken({}, 'the secret of somebody else, 32 bytes+');
+    await expect(verify({ token: foreign })).rejects.toMatchObject({
+      code: 'bad_signature',
+      message: "The token's signature does not verify",
+    });
+    await expect(
+      verify({
+        token: await signToken({}, undefined, { kid: 'k1' }),
+        config: { algorithms: ['HS512'], secret: 'x'.repeat(64) },
+      }),
+    ).rejects.toMatchObject({
+      code: 'algorithm_not_allowed',
+      message: "The token's algorithm is not allowed",
+    });
+  });
+});
+
+describe('a token at a bound is accepted', () => {
+  it.each<[string, Given]>([
+    ['in its last second', { claims: { exp: NOW + 1 } }],
+    ['in its first second', { claims: { nbf: NOW } }],
+    ['in the second in which it was issued', { claims: { iat: NOW } }],
+    ['without a time of issue', { claims: { iat: undefined } }],
+    ['when it expires as late as may be', { claims: { exp: NOW + 60 }, config: { maximum_expiration: 60 } }],
+    ['with 0 in a claim that is required', { claims: { org: 0 }, config: { required_claims: ['org'] } }],
+    ['without roles', { claims: { roles: null } }],
+  ])('%s', async (_, given) => {
+    await expect(verify(given)).resolves.toMatchObject({ identity: { tenantId: 'acme', userId: 'u1' } });
+  });
+
+  it('and has a tier only where that is a text', async () => {
+    const config = { tier_claim: ['tier'] };
+    await expect(verify({ claims: { tier: 'enterprise' }, config })).resolves.toMatchObject({
+      tier: 'enterprise',
+    });
+    await expect(verify({ claims: { tier: 7 }, config })).resolves.toMatchObject({ tier: undefined });
+  });
+});
