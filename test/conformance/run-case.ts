@@ -31,12 +31,13 @@ export async function runCase(row: Case, arena: Arena): Promise<Outcome> {
   }
   if (row.closes) await client.write(closeFrame(1000));
   // The server ends the TCP connection first (RFC 6455 §7.1.1), also where it fails a connection (§7.1.7).
-  await client.until(() => false);
+  const isInTime = await client.until(() => false);
   client.cut();
   const relayed = await heardSince(heardBefore, row.id, arena);
   const sight = { relayed, pongs: client.payloads(OPCODE.pong), stillOpen };
   const { closeCode, fault = arena.listener.fault } = client;
-  const isRight = fault === undefined && closeCode !== undefined && row.closeCodes.includes(closeCode);
+  const isRight =
+    isInTime && fault === undefined && closeCode !== undefined && row.closeCodes.includes(closeCode);
   return {
     verdict: isRight ? verdictOf(row, sight) : 'FAILED',
     closeCode,
@@ -54,8 +55,14 @@ function verdictOf({ expected, nonStrict, isInformational }: Case, sight: Sight)
 }
 
 async function take(step: Step, client: RawPeer, { marker }: Arena): Promise<void> {
-  if ('write' in step) return client.write(step.write, step.pieceBytes);
-  if ('untilPongs' in step) return client.until(() => client.payloads(OPCODE.pong).length >= step.untilPongs);
+  if ('write' in step) {
+    await client.write(step.write, step.pieceBytes);
+    return;
+  }
+  if ('untilPongs' in step) {
+    await client.until(() => client.payloads(OPCODE.pong).length >= step.untilPongs);
+    return;
+  }
   const before = marker.payloads(OPCODE.pong).length;
   await marker.write(frame(OPCODE.ping));
   await marker.until(() => marker.payloads(OPCODE.pong).length > before);
