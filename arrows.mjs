@@ -47,6 +47,7 @@ export const ARROWS = {
     'plugin/server/protobuf',
     'protocol',
   ],
+  'plugin/workers': ['plugin/lib', 'plugin/metrics', 'plugin/server'],
   'plugin/verify': [
     ...['authorization', 'config', 'consumer', 'decision', 'request', 'schema', 'store', 'token'].map(
       ofPlugin,
@@ -54,7 +55,7 @@ export const ARROWS = {
     ...['plugin', 'protocol', 'redis', 'stdio'],
   ],
   'plugin/bin': [
-    ...['admin', 'decision', 'lib', 'metrics', 'server', 'store', 'verify'].map(ofPlugin),
+    ...['admin', 'decision', 'lib', 'metrics', 'server', 'store', 'verify', 'workers'].map(ofPlugin),
     ...['plugin', 'protocol', 'stdio'],
   ],
   'plugin/kong-pdk': ['plugin'],

@@ -20,11 +20,15 @@ export interface LogBase {
   readonly name: string;
   readonly pid?: number;
   readonly hostname?: string;
+  /** The worker's number, where a program has several. */
+  readonly worker?: number;
 }
 
 /** A process's log. */
 export interface ProcessLog {
   readonly log: Logger;
+  /** Writes a line, with its line feed, that another process has logged. */
+  readonly relay: (line: string) => void;
   /** Lines that were dropped because nobody took them. */
   readonly droppedLines: () => number;
   /** Resolves once every line is written, or who reads them took too long. */
@@ -49,6 +53,9 @@ export function processLog(level: string, base: LogBase): ProcessLog {
   };
   return {
     log: pino({ level, base }, stream),
+    relay: (line) => {
+      lines().write(line);
+    },
     droppedLines: () => opened?.dropped ?? 0,
     settle: async () => {
       if (opened !== undefined) await settled(opened);

@@ -1,7 +1,8 @@
-import { statSync, unwatchFile, watchFile, type Stats } from 'node:fs';
+import { unwatchFile, watchFile, type Stats } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
-import { startAdmin } from './server';
+import type { AdminBounds } from '../../protocol/admin-server';
+import { startAdmin, type Told } from './server';
 
 /** Where metrics are served, and by which socket it is known who serves them. */
 export interface AdminPortOptions {
@@ -10,6 +11,10 @@ export interface AdminPortOptions {
   readonly port: number;
   /** The plugin server's socket, which this process listens on. */
   readonly socketPath: string;
+  /** Whether the socket with this inode is this process's. */
+  readonly isOwn: (inode: number) => boolean;
+  /** Default: of this process. */
+  readonly told?: Told | undefined;
   readonly log: Logger;
 }
 
@@ -27,7 +32,6 @@ const POLL_INTERVAL_MS = 500;
  */
 export class AdminPort {
   readonly #options: AdminPortOptions;
-  readonly #ownInode: number;
   #server: Server | undefined;
   #retry: NodeJS.Timeout | undefined;
   #over = false;
@@ -44,7 +48,6 @@ export class AdminPort {
 
   private constructor(options: AdminPortOptions) {
     this.#options = options;
-    this.#ownInode = statSync(options.socketPath).ino;
     watchFile(options.socketPath, { interval: POLL_INTERVAL_MS, persistent: false }, this.#look);
   }
 
@@ -65,22 +68,23 @@ export class AdminPort {
 
   readonly #look = ({ ino }: Stats): void => {
     // 0: there is none, so nobody has taken it over.
-    if (ino === 0 || ino === this.#ownInode) return;
+    if (ino === 0 || this.#options.isOwn(ino)) return;
     this.#options.log.info('another listens on the socket: it gets the admin port');
     this.close();
   };
 
   /** @returns whether the port was free */
   async #listen(): Promise<boolean> {
-    const { host, port } = this.#options;
+    const { host, port, told } = this.#options;
+    const bounds: AdminBounds = {
+      maxConnections: ADMIN_MAX_CONNECTIONS,
+      timeoutMs: ADMIN_TIMEOUT_MS,
+      onRefused: (reason) => {
+        this.#options.log.info({ reason }, 'admin request refused');
+      },
+    };
     try {
-      this.#server = await startAdmin(host, port, {
-        maxConnections: ADMIN_MAX_CONNECTIONS,
-        timeoutMs: ADMIN_TIMEOUT_MS,
-        onRefused: (reason) => {
-          this.#options.log.info({ reason }, 'admin request refused');
-        },
-      });
+      this.#server = await startAdmin(host, port, bounds, told);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
       throw cause;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { quoted } from '../../protocol/quoted';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
@@ -12,6 +13,7 @@ import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-vari
 export interface ServeOptions {
   readonly socket?: string;
   readonly socketMode: number;
+  readonly workers: number;
   readonly pluginInfo?: true;
   readonly luaSchema?: true;
   readonly pluginInfoFile?: string;
@@ -21,6 +23,9 @@ export interface ServeOptions {
   readonly adminPort?: number;
   readonly metricsMaxTenants: number;
 }
+
+/** More are no use on any machine, and each costs memory and connections to Redis. */
+const MAX_WORKERS = 64;
 
 /** Its options, in the order in which `--help` lists them. */
 export const SERVE_OPTIONS: readonly Option[] = [
@@ -34,6 +39,12 @@ export const SERVE_OPTIONS: readonly Option[] = [
   )
     .argParser(octal)
     .default(0o660, '660'),
+  new Option(
+    '--workers <number>',
+    `processes that serve Kong's calls, 1 to ${MAX_WORKERS}, or auto for one a core; docs/operating.md says what each has of its own`,
+  )
+    .argParser(workers)
+    .default(1),
   new Option('--plugin-info', "print the plugin's description for Kong's query_cmd (JSON) and exit"),
   new Option(
     '--lua-schema',
@@ -120,6 +131,13 @@ function tenants(text: string): number {
   if (!/^[0-9]{1,5}$/.test(text))
     throw new InvalidArgumentError('Expected a number of tenants, 0 to 99999, for example 100.');
   return Number(text);
+}
+
+function workers(text: string): number {
+  const number = text === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(text);
+  if (!/^(?:auto|[0-9]{1,2})$/.test(text) || number < 1 || number > MAX_WORKERS)
+    throw new InvalidArgumentError(`Expected a number of workers, 1 to ${MAX_WORKERS}, or auto.`);
+  return number;
 }
 
 function milliseconds(text: string): number {

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { endWithReader } from '../../stdio/closed-output';
@@ -11,14 +11,18 @@ import { pastedToken } from '../../stdio/pasted-token';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
 import { AdminPort } from '../admin/port';
+import { OWN, type Told } from '../admin/server';
 import { Name, Plugin, Version } from '../index';
-import { log, settle } from '../lib/log';
-import { exportLimitedTenants, exportServerLoad } from '../metrics/metrics';
+import { log, relay, settle } from '../lib/log';
+import { exportLimitedTenants, exportServerLoad, exportWorkers, registry } from '../metrics/metrics';
 import { closeStores } from '../store/held-stores';
-import { Instances } from '../server/instances';
+import { instanceMaker } from '../server/instance-maker';
 import { luaSchema } from '../server/lua-schema';
+import { OwnInstances } from '../server/own-instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
+import { SocketPath } from '../server/socket-path';
+import { WorkerPool } from '../workers/worker-pool';
 import { environmentFault, SERVE_OPTIONS, unknownSettings, VARIABLES, type ServeOptions } from './options';
 
 interface VerifyFlags {
@@ -92,7 +96,7 @@ async function serveOrPrint(options: ServeOptions): Promise<void> {
     requireFolder('--plugin-info-file', options.pluginInfoFile);
     writePluginInfo(options.pluginInfoFile);
   }
-  await serve(path, options);
+  await (options.workers === 1 ? serve(path, options) : serveWithWorkers(path, options));
 }
 
 async function runVerify(token: string, { config, path, origin }: VerifyFlags): Promise<void> {
@@ -124,25 +128,69 @@ async function runVerify(token: string, { config, path, origin }: VerifyFlags): 
 }
 
 async function serve(path: string, options: ServeOptions): Promise<void> {
-  const instances = new Instances(randomInt);
+  const instances = new OwnInstances(instanceMaker((config) => new Plugin(config), log));
   const server = await startPluginServer(
     { path, mode: options.socketMode },
-    { pluginName: Name, instances, start: (config) => new Plugin(config), log },
+    { pluginName: Name, instances, log },
   );
   exportServerLoad(() => {
     const { connections, callsInFlight } = server;
     return { connections, callsInFlight, instances: instances.size };
   });
   exportLimitedTenants(options.metricsMaxTenants);
-  const { adminHost: host, adminPort: port } = options;
+  await runUntilStopped(server.socketPath, options, OWN, async (timeoutMs) => {
+    await server.close(timeoutMs);
+    closeStores();
+  });
+}
+
+async function serveWithWorkers(path: string, options: ServeOptions): Promise<void> {
+  const { workers, metricsMaxTenants, adminPort } = options;
+  const socketPath = new SocketPath(path, options.socketMode);
+  const pool = await WorkerPool.start({
+    ...{ count: workers, file: join(__dirname, 'ws-gatekeeper-worker.js'), log, writeLine: relay },
+    settings: { socketName: socketPath.ownName, metricsMaxTenants, hasMetrics: adminPort !== undefined },
+    onListening() {
+      // The socket went with the last worker, and this one made another.
+      if (!socketPath.takeAgain()) giveUp('another listens on the socket, and no worker was left');
+    },
+    onGivenUp: giveUp,
+  });
+  socketPath.take();
+  exportWorkers(
+    () => pool.ready,
+    () => pool.deaths,
+  );
+  const told = {
+    metrics: async () => pool.metrics(await registry.getMetricsAsJSON()),
+    isLive: () => pool.ready > 0,
+  };
+  await runUntilStopped(socketPath, options, told, (timeoutMs) => pool.stop(timeoutMs));
+}
+
+/** Ends the process although nobody asked for it, with its workers: whatever started it starts it anew. */
+function giveUp(reason: string): void {
+  log.fatal({ reason }, 'ws-gatekeeper ends');
+  void settle().then(() => process.exit(1));
+}
+
+/** Serves metrics, and ends all with SIGTERM or SIGINT. */
+async function runUntilStopped(
+  socketPath: SocketPath,
+  { adminHost: host, adminPort: port, shutdownTimeoutMs, workers }: ServeOptions,
+  told: Told,
+  close: (timeoutMs: number) => Promise<void>,
+): Promise<void> {
+  const isOwn = (inode: number) => socketPath.isOwn(inode);
   let admin: AdminPort | undefined;
   try {
-    if (port !== undefined) admin = await AdminPort.open({ host, port, socketPath: path, log });
+    if (port !== undefined)
+      admin = await AdminPort.open({ host, port, socketPath: socketPath.path, isOwn, told, log });
   } catch (cause) {
-    await server.close(0);
+    await close(0);
     throw cause;
   }
-  log.info({ socket: path, version: Version, adminPort: admin?.port }, 'listening');
+  log.info({ socket: socketPath.path, version: Version, adminPort: admin?.port, workers }, 'listening');
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 
@@ -151,8 +199,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     stopping = true;
     log.info({ signal }, 'stopping');
     admin?.close();
-    await server.close(options.shutdownTimeoutMs);
-    closeStores();
+    await close(shutdownTimeoutMs);
     log.info('stopped');
     await settle();
     process.exit();

@@ -114,6 +114,8 @@ new Gauge({
   name: 'ws_gatekeeper_build_info',
   help: '1, with the versions of ws-gatekeeper and of Node as labels.',
   labelNames: ['version', 'node'],
+  // The same of every worker.
+  aggregator: 'first',
   registers,
 }).set({ version: packageVersion(), node: process.version }, 1);
 
@@ -154,6 +156,20 @@ export function exportServerLoad(load: () => ServerLoad): void {
     'Instances of the plugin that Kong has started, one a worker and configuration.',
     () => load().instances,
   );
+}
+
+/** Begins to export how many workers serve Kong, and how many have died. */
+export function exportWorkers(ready: () => number, deaths: () => number): void {
+  gauge('ws_gatekeeper_workers', 'Workers that listen; not exported without --workers.', ready);
+  new Counter({
+    name: 'ws_gatekeeper_worker_deaths_total',
+    help: 'Workers that died; not exported without --workers.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(deaths());
+    },
+  });
 }
 
 /** Begins to export how many addresses' refused upgrades are remembered. */

@@ -4,7 +4,7 @@ import { quoted } from '../../protocol/quoted';
 import { Exchange, kongIsGone, type Awaiting, type ExchangeTransport, type FrameSource } from './exchange';
 import { FrameReader, ProtocolError } from './protobuf/frame';
 import { FrameWriter } from './protobuf/frame-writer';
-import type { Instances, PluginInstance } from './instances';
+import type { InstanceBook, PluginInstance } from './instances';
 import { readRpcCall, writeRpcReturn, type RpcCall } from './protobuf/messages';
 
 // A connection writes at once all that it writes, so that all can share one.
@@ -16,16 +16,15 @@ const TOKEN_HEADERS = ['authorization', 'sec-websocket-protocol', 'cookie'];
 /** A connection serves Kong with these. */
 export interface ConnectionContext {
   readonly pluginName: string;
-  readonly instances: Instances;
-  /** Makes the plugin for a configuration. Must not throw: a faulty configuration is the instance's to refuse. */
-  readonly start: (config: unknown) => PluginInstance;
+  readonly instances: InstanceBook;
   readonly log: Logger;
 }
 
 /**
  * One of Kong's connections: calls one after the other. It is closed for an unknown instance, which tells Kong to start
- * one (pb_rpc.lua, handle_event). It is closed for bytes that are no frames of this protocol, and for nothing else. A
- * failure in the plugin is answered with `kong.response.exit`, because Kong repeats a closed call for ever.
+ * one (pb_rpc.lua, handle_event). It is closed for bytes that are no frames of this protocol, for an instance that cannot be
+ * started, to which Kong answers 500, and for nothing else. A failure in the plugin is answered with `kong.response.exit`, because
+ * Kong repeats a closed call for ever.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -34,6 +33,8 @@ export class Connection {
   readonly #awaiting: Awaiting[] = [];
   readonly #transport: ExchangeTransport;
   #exchange: Exchange | undefined;
+  /** Whether another process is being asked about an instance. */
+  #isAsking = false;
   #retired = false;
   #closeWhenDone = false;
 
@@ -74,12 +75,12 @@ export class Connection {
 
   /** Whether no call is in flight. */
   get isIdle(): boolean {
-    return this.#exchange === undefined;
+    return this.#exchange === undefined && !this.#isAsking;
   }
 
   /** Closes unless a call is in flight. */
   closeIfIdle(): void {
-    if (this.#exchange === undefined) this.#socket.end();
+    if (this.isIdle) this.#socket.end();
     else this.#closeWhenDone = true;
   }
 
@@ -106,7 +107,7 @@ export class Connection {
       awaiting.take(frame);
       return;
     }
-    if (this.#exchange !== undefined) throw new ProtocolError('expected no call before the last one ended');
+    if (!this.isIdle) throw new ProtocolError('expected no call before the last one ended');
     this.#call(readRpcCall(frame));
   }
 
@@ -132,26 +133,54 @@ export class Connection {
   #startInstance(sequence: RpcCall['sequence'], name: string, config: Buffer): void {
     if (name !== this.#context.pluginName)
       throw new ProtocolError(`expected the plugin ${this.#context.pluginName}, got ${quoted(name)}`);
-    const id = this.#context.instances.add(this.#start(parseJson(config)));
+    const id = this.#context.instances.start(config);
+    if (typeof id === 'number') this.#tellStarted(sequence, name, id);
+    else void this.#startElsewhere(sequence, name, id);
+  }
+
+  async #startElsewhere(
+    sequence: RpcCall['sequence'],
+    name: string,
+    starting: Promise<number>,
+  ): Promise<void> {
+    this.#isAsking = true;
+    try {
+      this.#tellStarted(sequence, name, await starting);
+    } catch (cause) {
+      this.#context.log.error({ reason: (cause as Error).message }, 'an instance got no id');
+      this.#socket.end();
+    }
+    this.#isAsking = false;
+    if (this.#closeWhenDone) this.#socket.end();
+  }
+
+  #tellStarted(sequence: RpcCall['sequence'], name: string, id: number): void {
     this.#context.log.debug({ instance: id }, 'instance started');
     this.#return(sequence, { name, id });
   }
 
-  /**
-   * An instance that cannot even be started refuses every upgrade: a closed connection would be repeated, and ends in
-   * 500 as well.
-   */
-  #start(config: unknown): PluginInstance {
-    try {
-      return this.#context.start(config);
-    } catch (cause) {
-      this.#context.log.error({ err: cause }, 'an instance could not be started');
-      return { access: () => Promise.reject(new Error('it could not be started')) };
-    }
-  }
-
   #handleEvent(sequence: RpcCall['sequence'], id: number): void {
     const instance = this.#retired ? undefined : this.#context.instances.get(id);
+    if (instance instanceof Promise) void this.#handleFound(sequence, id, instance);
+    else this.#handleWith(sequence, id, instance);
+  }
+
+  async #handleFound(
+    sequence: RpcCall['sequence'],
+    id: number,
+    finding: Promise<PluginInstance | undefined>,
+  ): Promise<void> {
+    this.#isAsking = true;
+    // One that cannot be asked for may be known: closing would have Kong start another, and again.
+    const instance = await finding.catch((cause: unknown) => ({
+      access: () => Promise.reject(new Error('it could not be asked for', { cause })),
+    }));
+    this.#isAsking = false;
+    // Kong may be gone by now, and would never answer.
+    if (this.#socket.writable) this.#handleWith(sequence, id, instance);
+  }
+
+  #handleWith(sequence: RpcCall['sequence'], id: number, instance: PluginInstance | undefined): void {
     if (instance === undefined) {
       this.#context.log.debug({ instance: id }, 'unknown instance, or retired: Kong will start one');
       this.#socket.end();
@@ -202,14 +231,5 @@ export class Connection {
       throw cause;
     }
     this.#socket.write(out.take());
-  }
-}
-
-/** A configuration that is not JSON is handed on as undefined, for the plugin to refuse. */
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
   }
 }

@@ -7,17 +7,29 @@ export interface PluginInstance {
   close?(): void;
 }
 
+/** The instances as connections know them. An answer that another process gives is a promise. */
+export interface InstanceBook {
+  /** How many this process has. */
+  readonly size: number;
+  /** Starts one for a configuration, JSON in UTF-8, and gives it an id. */
+  start(config: Buffer): number | Promise<number>;
+  /** The instance with this id; undefined when it is known nowhere. */
+  get(id: number): PluginInstance | undefined | Promise<PluginInstance | undefined>;
+  /** Kong has closed it. */
+  remove(id: number): void;
+}
+
 /** How many instances are kept; the least recently used one goes first, and Kong starts it anew when it needs it. */
 export const MAX_INSTANCES = 10_000;
 
 const MAX_ID = 2 ** 31 - 1;
 
 /**
- * The instances that Kong started. Ids are unguessable. After a restart old and new server live side by side behind one
+ * The instances that Kong started, or what is known of them. Ids are unguessable. After a restart old and new server live side by side behind one
  * pool of connections. An id that both know would answer with another configuration.
  */
-export class Instances {
-  readonly #instances = new Map<number, PluginInstance>();
+export class Instances<T extends { close?(): void } = PluginInstance> {
+  readonly #instances = new Map<number, T>();
   readonly #randomBelow: (limit: number) => number;
   readonly #max: number;
 
@@ -32,16 +44,21 @@ export class Instances {
   }
 
   /** Keeps an instance and returns its id, a positive int32. */
-  add(instance: PluginInstance): number {
+  add(instance: T): number {
     let id = 0;
     while (id === 0 || this.#instances.has(id)) id = this.#randomBelow(MAX_ID) + 1;
-    this.#instances.set(id, instance);
-    this.#evict();
+    this.put(id, instance);
     return id;
   }
 
+  /** Keeps an instance whose id somebody else gave it. */
+  put(id: number, instance: T): void {
+    this.#instances.set(id, instance);
+    this.#evict();
+  }
+
   /** The instance with this id, now the most recently used, or undefined. */
-  get(id: number): PluginInstance | undefined {
+  get(id: number): T | undefined {
     const instance = this.#instances.get(id);
     if (instance === undefined) return undefined;
     this.#instances.delete(id);

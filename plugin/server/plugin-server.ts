@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { chmodSync, renameSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, type ConnectionContext } from './connection';
+import { SocketPath } from './socket-path';
 
 /** A running plugin server. */
 export interface PluginServer {
@@ -35,16 +34,20 @@ const BACKLOG = 4096;
 const BACKLOG_GRACE_MS = 100;
 /** How long Kong may still bring calls on connections of its pool before those that stayed idle are closed. */
 const IDLE_GRACE_MS = 1500;
-/** The kernel's limit on a Unix socket's path (unix(7): 108 bytes with the final zero). */
-const MAX_PATH_BYTES = 107;
-/** Not the process id: two containers that share a volume both have pid 1. */
-const OWN_SUFFIX_BYTES = 4;
 
 /** Starts to serve Kong's ProtoBuf RPC. @throws when the path cannot be listened on, saying why */
 export async function startPluginServer(
-  options: ListenOptions,
+  { path, mode }: ListenOptions,
   context: ConnectionContext,
-): Promise<PluginServer> {
+): Promise<PluginServer & { readonly socketPath: SocketPath }> {
+  const socketPath = new SocketPath(path, mode);
+  const server = await startOn(socketPath.ownName, context);
+  socketPath.take();
+  return Object.assign(server, { socketPath });
+}
+
+/** Serves on a name, which the caller makes known to Kong. In a worker of node:cluster all of them accept there. */
+export async function startOn(name: string, context: ConnectionContext): Promise<PluginServer> {
   const connections = new Set<Connection>();
   let retired = false;
   const server = createServer({ allowHalfOpen: true }, (socket: Socket) => {
@@ -53,7 +56,7 @@ export async function startPluginServer(
     socket.on('close', () => connections.delete(connection));
     if (retired) connection.retire();
   });
-  await listenAndTakeOver(server, options);
+  await listen(server, name);
   return {
     get connections() {
       return connections.size;
@@ -86,22 +89,12 @@ export async function startPluginServer(
   };
 }
 
-// Listening on a name of its own and renaming it over the path takes the path over without a gap. The old server
-// unlinks the name that it bound, and so cannot unlink this one's socket.
-async function listenAndTakeOver(server: Server, { path, mode }: ListenOptions): Promise<void> {
-  const own = `${path}.${randomBytes(OWN_SUFFIX_BYTES).toString('hex')}`;
-  if (Buffer.byteLength(own) > MAX_PATH_BYTES) {
-    throw new Error(
-      `expected a socket path of at most ${MAX_PATH_BYTES - String(process.pid).length - 1} bytes, got ${Buffer.byteLength(path)}`,
-    );
-  }
+async function listen(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ path: own, backlog: BACKLOG }, () => {
+    server.listen({ path, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
   });
-  chmodSync(own, mode);
-  renameSync(own, path);
 }

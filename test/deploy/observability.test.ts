@@ -8,6 +8,7 @@ import {
   exportLimitedTenants,
   exportRefusedAddresses,
   exportServerLoad,
+  exportWorkers,
   registry as gatekeeper,
 } from '../../plugin/metrics/metrics';
 import { bridgeRegistry } from './bridge-registry';
@@ -71,6 +72,10 @@ const targets = dashboard.panels.flatMap(({ targets: own = [] }) => own);
 beforeAll(async () => {
   exportServerLoad(() => ({ connections: 0, callsInFlight: 0, instances: 0 }));
   exportLimitedTenants(1);
+  exportWorkers(
+    () => 0,
+    () => 0,
+  );
   exportRefusedAddresses(() => 0);
   collectProcessMetrics();
   for (const registry of [bridgeRegistry(), gatekeeper]) await collect(registry);

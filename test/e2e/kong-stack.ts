@@ -13,6 +13,7 @@ import {
   requireNoSecrets,
   ROOT,
   SECRETS,
+  WORKERS,
   type KongLogEntry,
   type PluginServerControl,
   type Stack,
@@ -151,7 +152,7 @@ function pluginServerContainer(plan: StackPlan): GenericContainer {
         `${APP}/dist/plugin/bin/ws-gatekeeper.js`,
         ...['--socket', `${SHARED}/plugin.sock`, '--plugin-info-file', `${SHARED}/plugin-info.json`],
         // Kong's uid differs from image to image.
-        ...['--socket-mode', '666'],
+        ...['--socket-mode', '666', '--workers', WORKERS],
       ])
       .withWaitStrategy(Wait.forLogMessage('"listening"'));
   }

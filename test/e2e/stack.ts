@@ -101,6 +101,9 @@ export const KONG_LOG_FILE = 'kong-log.jsonl';
 export const OPA_STAND_IN = join(ROOT, 'test/fixtures/opa-stand-in.cjs');
 export const OPA_PATH = '/v1/data/ws/decision';
 
+/** How many workers the gatekeeper has in every stack; the environment variable WORKERS says otherwise. */
+export const WORKERS = process.env['WORKERS'] ?? '1';
+
 /** What both kinds of stack are made from. */
 export interface StackPlan {
   /** A folder for this stack alone: socket, plugin info, configuration. Reachable by any user. */

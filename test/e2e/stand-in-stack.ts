@@ -4,6 +4,7 @@ import { writeFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
+import { processTree } from '../../bench/process-tree';
 import { startGateway } from '../../kong-stand-in/gateway';
 import { startRedis } from '../fakes/redis-server';
 import {
@@ -13,6 +14,7 @@ import {
   requireNoSecrets,
   ROOT,
   SECRETS,
+  WORKERS,
   type KongLogEntry,
   type PluginServerControl,
   type Stack,
@@ -58,8 +60,9 @@ class Program {
     });
   }
 
+  /** With its workers. */
   signal(signal: NodeJS.Signals): Promise<void> {
-    this.#child?.kill(signal);
+    signalAll(processTree(this.#child?.pid ?? NaN), signal);
     return Promise.resolve();
   }
 
@@ -68,10 +71,21 @@ class Program {
     this.#child = undefined;
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, 'exit');
+    const paused = processTree(child.pid ?? NaN);
     child.kill(signal);
     // A paused process takes no other signal.
-    child.kill('SIGCONT');
+    signalAll(paused, 'SIGCONT');
     await exit;
+  }
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 
@@ -166,7 +180,7 @@ function pluginServerProgram(plan: StackPlan, socketPath: string, infoFile: stri
   if (!plan.stockServer) {
     const bin = join(ROOT, 'dist/plugin/bin/ws-gatekeeper.js');
     return new Program(
-      [bin, '--socket', socketPath, '--plugin-info-file', infoFile],
+      [bin, '--socket', socketPath, '--plugin-info-file', infoFile, '--workers', WORKERS],
       {},
       '"listening"',
       logs,

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { Gatekeeper } from '../../plugin/gatekeeper';
-import { Instances, type PluginInstance } from '../../plugin/server/instances';
+import { instanceMaker } from '../../plugin/server/instance-maker';
+import type { PluginInstance } from '../../plugin/server/instances';
+import { OwnInstances } from '../../plugin/server/own-instances';
 import { startPluginServer, type PluginServer } from '../../plugin/server/plugin-server';
 import { KongWorker } from '../fakes/kong-worker';
 import { loggedUpgrade, type Sent } from '../fakes/logged-request';
@@ -42,7 +43,7 @@ beforeAll(async () => {
       : new Gatekeeper(config, log);
   server = await startPluginServer(
     { path, mode: 0o600 },
-    { pluginName: 'ws-gatekeeper', instances: new Instances(randomInt), start, log },
+    { pluginName: 'ws-gatekeeper', instances: new OwnInstances(instanceMaker(start, log)), log },
   );
   silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

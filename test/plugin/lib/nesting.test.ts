@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +7,8 @@ import { Plugin } from '../../../plugin';
 import { Gatekeeper } from '../../../plugin/gatekeeper';
 import { fetchJwks } from '../../../plugin/keys/jwks-fetch';
 import { isNestedDeeperThan, MAX_NESTING } from '../../../plugin/lib/nesting';
-import { Instances } from '../../../plugin/server/instances';
+import { instanceMaker } from '../../../plugin/server/instance-maker';
+import { OwnInstances } from '../../../plugin/server/own-instances';
 import { startPluginServer, type PluginServer } from '../../../plugin/server/plugin-server';
 import { loggedUpgrade } from '../../fakes/logged-request';
 import { rawConfig } from '../fixture';
@@ -48,11 +48,12 @@ describe('a configuration nested deeply', () => {
       { path, mode: 0o600 },
       {
         pluginName: 'ws-gatekeeper',
-        instances: new Instances(randomInt),
-        start(config) {
-          if ((config as { realm?: string }).realm === 'cannot start') throw new RangeError('too much');
-          return new Gatekeeper(config, log);
-        },
+        instances: new OwnInstances(
+          instanceMaker((config) => {
+            if ((config as { realm?: string }).realm === 'cannot start') throw new RangeError('too much');
+            return new Gatekeeper(config, log);
+          }, log),
+        ),
         log,
       },
     );

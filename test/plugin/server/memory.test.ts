@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,8 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { Gatekeeper } from '../../../plugin/gatekeeper';
-import { Instances } from '../../../plugin/server/instances';
+import { instanceMaker } from '../../../plugin/server/instance-maker';
+import { OwnInstances } from '../../../plugin/server/own-instances';
 import { startPluginServer } from '../../../plugin/server/plugin-server';
 import { KongWorker } from '../../fakes/kong-worker';
 import { rawConfig, signToken } from '../fixture';
@@ -32,7 +32,7 @@ it('refused upgrades leave the memory flat', async () => {
   const start = (config: unknown) => new Gatekeeper(config, log);
   const server = await startPluginServer(
     { path, mode: 0o600 },
-    { pluginName: 'ws-gatekeeper', instances: new Instances(randomInt), start, log },
+    { pluginName: 'ws-gatekeeper', instances: new OwnInstances(instanceMaker(start, log)), log },
   );
   const revocation = { enabled: false, key_prefix: '', fault_tolerant: false };
   const kongs = Array.from(

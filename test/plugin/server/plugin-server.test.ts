@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { Gatekeeper } from '../../../plugin/gatekeeper';
 import type { Kong } from '../../../plugin/kong';
-import { Instances, type PluginInstance } from '../../../plugin/server/instances';
+import { instanceMaker } from '../../../plugin/server/instance-maker';
+import type { PluginInstance } from '../../../plugin/server/instances';
+import { OwnInstances } from '../../../plugin/server/own-instances';
 import { startPluginServer, type PluginServer } from '../../../plugin/server/plugin-server';
 import { KongClient } from '../../fakes/kong-client';
 import { rawConfig } from '../fixture';
@@ -35,11 +36,8 @@ async function serve(
   instance: PluginInstance | ((config: unknown) => PluginInstance),
 ): Promise<PluginServer> {
   const start = typeof instance === 'function' ? instance : () => instance;
-  const instances = new Instances(randomInt);
-  const server = await startPluginServer(
-    { path, mode: 0o660 },
-    { pluginName: 'gate', instances, start, log },
-  );
+  const instances = new OwnInstances(instanceMaker(start, log));
+  const server = await startPluginServer({ path, mode: 0o660 }, { pluginName: 'gate', instances, log });
   running.push(server);
   return server;
 }
