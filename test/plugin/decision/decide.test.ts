@@ -531,6 +531,37 @@ describe('an upgrade is refused', () => {
     expect((await verdict(true, false, { jti: undefined })).outcome).toBe('admitted');
   });
 
+  it('as far as Redis gave no answer, in this process alone: of the token nothing is asked there', async () => {
+    const fallbackStore = storeSaying(free);
+    const [first, second] = [1, 2].map((limit) => ({
+      by: 'user',
+      limit,
+      window_size: 60,
+      burst: 0,
+      paths: [],
+      tiers: {},
+    }));
+    const store: Store = {
+      ask: ({ limits }) => Promise.resolve({ ...free, uncounted: limits.slice(1) }),
+    };
+    const config = {
+      rate_limits: [first, second],
+      fault_tolerant: true,
+      revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: false },
+    };
+    const verdict = await verdictFor({ token: await signToken(), store, fallbackStore, config });
+    expect(verdict.outcome).toBe('admitted');
+    expect(fallbackStore.asked).toMatchObject([
+      { limits: [{ rate: { limit: 2 } }], revocationKey: undefined },
+    ]);
+  });
+
+  it('not at all where the store fails in another way than Redis does', async () => {
+    const store = storeSaying(new TypeError('a fault of ours'));
+    const verdict = verdictFor({ token: await signToken(), store, config: { fault_tolerant: true } });
+    await expect(verdict).rejects.toThrow('a fault of ours');
+  });
+
   it('by each answer of Redis for itself, when it refuses one and gives the other', async () => {
     const token = await signToken();
     const fallbackStore = storeSaying({ admitted: true, states: [state({ limit: 7 })], revoked: false });

@@ -29,6 +29,22 @@ describe('an Origin', () => {
     expect(() => check(undefined, false)).toThrow('An Origin is required');
   });
 
+  it('of which there are two is refused', () => {
+    const headers = { origin: ['https://app.example.com', 'https://app.example.com'] };
+    expect(() => checkOrigin({ headers }, { allowed, allowAbsent: true })).toThrow(
+      'More than one Origin was sent',
+    );
+  });
+
+  it.each([
+    ['https://any.example', false],
+    ['*', false],
+    ['https://app.example.com', true],
+  ])('%s may connect where any may, and whether cookies count from it is %s', (origin, cookiesCount) => {
+    const rules = { allowed: ['*', ...allowed], allowAbsent: false };
+    expect(checkOrigin({ headers: { origin: [origin] } }, rules)).toEqual({ cookiesCount });
+  });
+
   it('is not looked at without a list, and no cookie counts then', () => {
     const rules = { allowed: [], allowAbsent: true };
     expect(checkOrigin({ headers: { origin: ['https://any.example'] } }, rules)).toEqual({
@@ -70,4 +86,9 @@ describe('a stream of a page, whose browser sends no Origin to its own', () => {
       'An Origin is required',
     );
   });
+});
+
+it('a request that asks for no connection lets no cookie count', () => {
+  const headers = { 'sec-fetch-site': ['same-origin'] };
+  expect(originOf({ headers }, 'none', { allowed, allowAbsent: true })).toEqual({ cookiesCount: false });
 });

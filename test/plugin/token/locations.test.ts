@@ -30,6 +30,12 @@ describe('the token', () => {
       { clearHeaders: ['authorization', 'x-token', 'sec-websocket-protocol'] },
     ],
     [
+      'among subprotocols of which some are empty',
+      { 'sec-websocket-protocol': [`bearer.${TOKEN}, , bridge.v1,`] },
+      '',
+      { setHeaders: { 'sec-websocket-protocol': 'bridge.v1' } },
+    ],
+    [
       'in a cookie, of which the others reach the upstream',
       { cookie: [`a=1; session=${TOKEN}; b=2`, 'c="3"'] },
       '',

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import type { TokenLocations } from '../../../plugin/config/config';
+import { withheldTokens, withheldUnseen } from '../../../plugin/token/withheld';
+
+const NOWHERE: TokenLocations = {
+  headerNames: [],
+  subprotocolPrefixes: [],
+  cookieNames: [],
+  uriParamNames: [],
+};
+
+describe('a refused request keeps no token in', () => {
+  it.each([
+    ['under the prefix', 'bearer.secret'],
+    ['under the prefix in another case', 'Bearer.secret'],
+    ['under another prefix in another case', 'JWT.secret'],
+    ['of its own', 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln'],
+  ])('a subprotocol %s', (_, item) => {
+    const rules = { ...NOWHERE, subprotocolPrefixes: ['bearer.', 'jwt.'] };
+    const headers = { 'sec-websocket-protocol': [`bridge.v1, ${item}`] };
+    expect(withheldTokens({ headers }, rules).setHeaders).toEqual({ 'sec-websocket-protocol': 'bridge.v1' });
+  });
+
+  it('a header of the configuration, and clears no header that is not there', () => {
+    const rules = { ...NOWHERE, headerNames: ['authorization', 'x-token'] };
+    const changes = withheldTokens({ headers: { 'x-token': ['secret'] } }, rules);
+    expect(changes).toEqual({ clearHeaders: ['x-token'], setHeaders: {}, rawQuery: undefined });
+  });
+
+  it('a place that the configuration does not name: nothing is touched there', () => {
+    const headers = { 'sec-websocket-protocol': ['bearer.a, eyJh.e30.x'], cookie: ['a=1'] };
+    const untouched = { clearHeaders: [], setHeaders: {}, rawQuery: undefined };
+    expect(withheldTokens({ headers, rawQuery: 'token=a' }, NOWHERE)).toEqual(untouched);
+    expect(withheldUnseen(NOWHERE)).toEqual(untouched);
+  });
+
+  it('any place that the configuration names, where nothing of the request is known', () => {
+    const rules = {
+      headerNames: ['authorization'],
+      subprotocolPrefixes: ['bearer.'],
+      cookieNames: ['session'],
+      uriParamNames: ['token'],
+    };
+    expect(withheldUnseen(rules)).toEqual({
+      clearHeaders: ['authorization', 'sec-websocket-protocol', 'cookie'],
+      setHeaders: {},
+      rawQuery: '',
+    });
+  });
+});
