@@ -142,6 +142,8 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   leave(): void {
     this.#request.view?.forget();
     if (this.#log === undefined) return;
+    // It left before the claim, which alone shows that nobody else's came first. Others may go on with its replay log.
+    if (this.#isBeginning && this.#sendQueue === undefined) this.#log.unbegin();
     this.#catchUp?.end();
     this.#log.unlisten(this);
     this.#replayLogs.release(this.#log, this);

@@ -65,6 +65,21 @@ describe('every client of a session', () => {
     );
   }, 600_000);
 
+  it('is told of no whole stream where another left in the middle of the handshake that began it', async () => {
+    const steps: readonly Step[] = [
+      { do: 'join', client: 1, bridge: 1 },
+      { do: 'join', client: 0, bridge: 0 },
+      { do: 'hear', bridge: 1, count: 100 },
+      { do: 'kill', bridge: 1 },
+      { do: 'oldest', client: 1, bridge: 0 },
+      { do: 'cut', client: 0 },
+      { do: 'flood' },
+    ];
+    const world = await World.start(BRIDGES, CLIENTS, true);
+    for (const each of steps) await world.perform(each);
+    expect(await world.end()).toEqual([]);
+  });
+
   const open: readonly Step[] = [
     { do: 'join', client: 0, bridge: 0 },
     { do: 'hear', bridge: 0, count: 100 },

@@ -227,6 +227,8 @@ export class ModelClient {
   }
 
   #gap({ epoch, offset }: ResumePoint): void {
+    // A bridge that was not told where its client is may be behind the one that it left.
+    if (this.#owesGap) this.last = undefined;
     this.#owesGap = false;
     this.#mayJump = true;
     // A promise of the whole stream is one of what follows at once.
