@@ -5,6 +5,7 @@ import { decide, type DecisionContext } from '../plugin/decision/decide';
 import { log } from '../plugin/lib/log';
 import { verifierFor } from '../plugin/prepare';
 import { RefusedUpgrades } from '../plugin/decision/refused-upgrades';
+import { MemoryLimits } from '../plugin/store/memory-limits';
 import type { RoutedUpgrade } from '../plugin/request/request';
 import { memoryStore } from '../plugin/store/memory-store';
 import { clockUs } from './clock';
@@ -131,6 +132,7 @@ async function decider({
     ...{ store, fallbackStore: store, assertionKey: keys.assertion, newId: randomUUID, random: Math.random },
     verifier: verifierFor(config, keys, log),
     refused: new RefusedUpgrades(() => performance.now() * 1000),
+    messages: new MemoryLimits(() => 0, 2),
   };
   const paths = moves ? ['/ws/ai/chat', '/ws/ai/quick'] : ['/ws/ai/chat'];
   const requests = paths.flatMap((path) => tokens.map((bearer) => requestWith(bearer, path)));

@@ -16,6 +16,7 @@ import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
 import {
+  mayPost,
   purposeOf,
   singleHeader,
   type Purpose,
@@ -111,7 +112,7 @@ export class Gatekeeper {
       return failure('misconfigured', requestId, 'The gateway is misconfigured');
     }
     upgrade.tokenLocations = ready.config.tokenLocations;
-    const request = await readRequest(kong, ready);
+    const request = await withMethod(kong, await readRequest(kong, ready), ready);
     upgrade.request = request;
     upgrade.purpose = purposeOf(request, ready.config);
     if (isHealthCheck(request, ready.config)) return ready.health.answer();
@@ -136,8 +137,8 @@ export class Gatekeeper {
     const { status, outcome, message, responseHeaders, identity } = verdict;
     decisions.inc({ outcome });
     // A page that asks for the reason was counted when its upgrade was refused.
-    const isAsking = upgrade.purpose === 'none';
-    if (outcome === 'rate_limited' && identity !== undefined && !isAsking) countLimited(identity.tenantId);
+    const isCharged = upgrade.purpose !== 'none';
+    if (outcome === 'rate_limited' && identity !== undefined && isCharged) countLimited(identity.tenantId);
     await this.#tellLog(kong, verdict, upgrade);
     const type = { 'Content-Type': 'application/json; charset=utf-8' };
     const headers = await allowedHeaders(kong, { ...type, ...responseHeaders });
@@ -263,6 +264,11 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
     ip,
     routeId: route?.id,
   };
+}
+
+/** The method too, where it matters: a round trip more, and none for whoever opens a connection. */
+async function withMethod(kong: Kong, request: RoutedUpgrade, { config }: Ready): Promise<RoutedUpgrade> {
+  return mayPost(request, config) ? { ...request, method: await kong.request.getMethod() } : request;
 }
 
 /** @throws TypeError when Kong does not say where the upgrade goes: an assertion that counts nowhere would only hide it */

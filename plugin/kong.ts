@@ -30,6 +30,8 @@ export interface Kong {
     getRawQuery(): Promise<string>;
     /** The request target as the client sent it. */
     getPathWithQuery(): Promise<string>;
+    /** In upper case, as GET. */
+    getMethod(): Promise<string>;
     /** 1, 1.1, 2 or 3. */
     getHttpVersion(): Promise<number>;
   };

@@ -28,6 +28,8 @@ import {
 import { isNestedDeeperThan, MAX_NESTING } from './lib/nesting';
 import { lookedAtHeaders } from './request/request';
 import { storesOf } from './store/configured-stores';
+import { MemoryLimits } from './store/memory-limits';
+import { MAX_MEMORY_LIMITS } from './store/memory-store';
 import type { HeldStores } from './store/held-stores';
 import type { Store } from './store/store';
 import { cachingVerifier, type CachingVerifier } from './token/cache';
@@ -96,6 +98,7 @@ function contextFor(
       },
     },
     refused: refusedUpgrades,
+    messages: postedMessages,
     authorizationService,
     newId: randomUUID,
     random: Math.random,
@@ -144,6 +147,9 @@ function serviceOf(
 const monotonicMs = () => performance.now();
 
 /** One for all configurations, so that what it takes is bounded whatever they are. */
+/** The limits on messages that are posted, of all configurations. */
+const postedMessages = new MemoryLimits(() => monotonicMs() * 1000, MAX_MEMORY_LIMITS);
+
 const refusedUpgrades = new RefusedUpgrades(
   () => monotonicMs() * 1000,
   // ws-gatekeeper refuses to start with any other.

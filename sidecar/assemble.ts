@@ -7,6 +7,8 @@ import { TokenEnds } from './connection/token-ends';
 import { FlushDelay, loopUtilization } from './fanout/flush-delay';
 import { FlushScheduler } from './fanout/flush-scheduler';
 import { UnsentBudget } from './fanout/unsent-budget';
+import type { AdmissionPolicy } from './handshake/admission';
+import { PostedMessages } from './handshake/posted-messages';
 import { ReplayGuard } from './handshake/replay-guard';
 import { UpgradeHandler } from './handshake/upgrade-handler';
 import { createInbound, type Inbound } from './inbound/inbound';
@@ -82,6 +84,7 @@ export interface Parts {
   readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
   readonly metrics: Metrics;
   readonly upgradeHandler: UpgradeHandler;
+  readonly postedMessages: PostedMessages;
   readonly now: () => number;
   readonly monotonicMs: () => number;
   readonly log: Logger;
@@ -169,12 +172,15 @@ export function assemble(
     ...clocks,
     log,
   };
+  const policy = policyOf(settings, served);
+  const upgradeHandler = upgradeHandlerOf(settings, served, policy, random);
   const parts: Parts = {
     ...served,
     bridgeId,
     isRelayed,
     relaysUp: new LastUp(RELAYS_AWAY_MS, monotonicMs),
-    upgradeHandler: upgradeHandlerOf(settings, served, random),
+    upgradeHandler,
+    postedMessages: postedMessagesOf(settings, served, policy, upgradeHandler),
   };
   return parts;
 }
@@ -200,23 +206,53 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
 }
 
 /** The parts that serve a connection. */
-type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler'>;
+type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler' | 'postedMessages'>;
 
-function upgradeHandlerOf(settings: Settings, parts: Served, random: () => number): UpgradeHandler {
-  const { routes, names, keys, links, resumption, inbound, metrics, now, monotonicMs, log } = parts;
+function policyOf(settings: Settings, { routes, names, keys, now, monotonicMs }: Served): AdmissionPolicy {
+  return {
+    routes,
+    names,
+    headers: settings.headers,
+    keys,
+    assertionPath: settings.assertionPath,
+    assertionAccess: settings.assertionAccess,
+    replayGuard: new ReplayGuard(settings.maxSeenAssertions),
+    now,
+    monotonicMs,
+    newSession: randomUUID,
+  };
+}
+
+function postedMessagesOf(
+  settings: Settings,
+  { sessions, inbound, metrics, now, monotonicMs, log }: Served,
+  policy: AdmissionPolicy,
+  upgradeHandler: UpgradeHandler,
+): PostedMessages {
+  const { sink, byteOwners, messageSizes } = inbound;
+  return new PostedMessages({
+    policy,
+    sessions,
+    messages: { sink, byteOwners, now, monotonicMs },
+    messageSizes,
+    maxCommandValues: settings.maxCommandValues,
+    maxPendingPosts: settings.maxPendingPosts,
+    timeoutMs: settings.handshakeTimeoutMs,
+    refusalOf: (caller, path) => upgradeHandler.refusalOf(caller, path),
+    metrics,
+    log,
+  });
+}
+
+function upgradeHandlerOf(
+  settings: Settings,
+  parts: Served,
+  policy: AdmissionPolicy,
+  random: () => number,
+): UpgradeHandler {
+  const { routes, links, resumption, inbound, metrics, now, monotonicMs, log } = parts;
   return new UpgradeHandler({
-    policy: {
-      routes,
-      names,
-      headers: settings.headers,
-      keys,
-      assertionPath: settings.assertionPath,
-      assertionAccess: settings.assertionAccess,
-      replayGuard: new ReplayGuard(settings.maxSeenAssertions),
-      now,
-      monotonicMs,
-      newSession: randomUUID,
-    },
+    policy,
     context: {
       subscriptions: links.subscribers.subscriptions,
       replayLogs: resumption.replayLogs,

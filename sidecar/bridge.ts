@@ -52,7 +52,8 @@ export class Bridge {
   constructor(settings: Settings, parts: Parts) {
     this.#settings = settings;
     this.#parts = parts;
-    const { names, bridgeId, links, resumption, upgradeHandler, metrics, routes, log } = parts;
+    const { names, bridgeId, links, resumption, upgradeHandler, postedMessages, metrics, routes, log } =
+      parts;
     const { subscriptions } = links.subscribers;
     const obey = upgradeHandler.obey.bind(upgradeHandler);
     const lists = listsOf(parts);
@@ -62,7 +63,7 @@ export class Bridge {
     this.#housekeeping = new Housekeeping(parts, settings);
     tellOfMemory(links.commands, log);
     const readiness = () => readinessOf(parts);
-    this.#server = createTrafficServer(settings, routes, upgradeHandler, readiness);
+    this.#server = createTrafficServer(settings, routes, upgradeHandler, postedMessages, readiness);
     this.#lateRequests = new LateRequests(this.#server);
     this.#adminServer = createAdminServer(readiness, metrics.registry, {
       maxConnections: settings.adminMaxConnections,

@@ -158,6 +158,8 @@ export interface GatekeeperConfig {
   readonly consumer: ConsumerRule | undefined;
   /** Those that count upgrades with a good token. */
   readonly rateLimits: readonly RateLimit[];
+  /** Those that count messages that are posted. */
+  readonly messageLimits: readonly RateLimit[];
   /** Those by address, which count refused upgrades. */
   readonly refusedLimits: readonly RateLimit[];
   /** How many unknown tokens a second are verified for an address that is over one of them. */

@@ -88,6 +88,12 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     httpStreaming: raw.http_streaming,
     consumer: raw.consumer_by && { by: raw.consumer_by, lookup: raw.consumer_lookup },
     rateLimits: raw.rate_limits.filter(({ counts }) => counts !== 'refused').map(toLimit),
+    messageLimits: raw.message_limits.map(({ by, ...figures }) => ({
+      by,
+      rate: toRate(figures),
+      paths: [],
+      tiers: new Map(),
+    })),
     refusedLimits: raw.rate_limits.filter(({ by }) => by === 'ip').map(toLimit),
     overLimitVerifications: raw.over_limit_verifications,
     ipv6PrefixBits: raw.ipv6_prefix,
@@ -163,12 +169,15 @@ function toPage(seconds: number, upgrades: number): RateLimit['page'] {
   return seconds === 0 ? undefined : { seconds, upgrades };
 }
 
-function toRate({
-  limit,
-  window_size,
-  window_seconds,
-  burst,
-}: RawConfig['rate_limits'][number]['tiers'][string]): Rate {
+/** Those of a limit, under either name of its window. */
+interface Figures {
+  readonly limit: number;
+  readonly window_size: number | undefined;
+  readonly window_seconds?: number | undefined;
+  readonly burst: number;
+}
+
+function toRate({ limit, window_size, window_seconds, burst }: Figures): Rate {
   const windowSeconds = window_size ?? window_seconds ?? DEFAULT_WINDOW_SECONDS;
   return Object.freeze({ limit, windowSeconds, burst });
 }

@@ -5,6 +5,7 @@ import {
   ALGORITHMS,
   AUTHORIZATION_DEFAULTS,
   CONNECTION_DEFAULTS,
+  DEFAULT_MESSAGE_LIMITS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   DEFAULT_PAGE_UPGRADES,
   MAX_ANSWER_CACHE_SECONDS,
@@ -257,6 +258,16 @@ export const rawConfig = z.object({
         message: 'expected `all` unless `by` is `ip`: a refused upgrade has no tenant and no user',
       }),
   ),
+  message_limits: optional(
+    z.array(
+      z.object({
+        by: z.enum(['tenant', 'user']),
+        limit: z.int().positive(),
+        window_size: z.int().positive(),
+        burst: z.int().nonnegative(),
+      }),
+    ),
+  ).transform((given) => given ?? DEFAULT_MESSAGE_LIMITS),
   ipv6_prefix: optional(z.int()).transform((bits) => bits ?? DEFAULT_IPV6_PREFIX_BITS),
   over_limit_verifications: optional(z.int().nonnegative()).transform(
     (given) => given ?? DEFAULT_OVER_LIMIT_VERIFICATIONS,

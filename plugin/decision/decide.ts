@@ -3,7 +3,7 @@ import { REQUEST_ID_PATTERN } from '../../protocol/headers';
 import { rolesText, type Identity } from '../../protocol/identity';
 import type { FittedKey } from '../../protocol/keys';
 import type { GatekeeperOutcome } from '../../protocol/refusals';
-import type { GatekeeperConfig } from '../config/config';
+import type { GatekeeperConfig, RateLimit } from '../config/config';
 import type { AuthenticatedConsumer, FindConsumer } from '../consumer/consumer';
 import { credentialOf, derivedConsumer } from '../consumer/derived';
 import { consumerHeaders } from '../consumer/headers';
@@ -18,6 +18,7 @@ import { purposeOf, singleHeader, type RoutedUpgrade, type UpgradeRequest } from
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
 import { returnKey } from '../../protocol/return-key';
 import { appliedLimits, tierKeyOf } from '../store/limits';
+import type { MemoryLimits } from '../store/memory-limits';
 import {
   StoreUnreachableError,
   type LimitState,
@@ -79,6 +80,8 @@ export interface DecisionContext {
   readonly store: Store;
   /** Asked in its place while it cannot be reached, where the configuration allows it. */
   readonly fallbackStore: Store;
+  /** Counts messages that are posted, in this process's memory. */
+  readonly messages: Pick<MemoryLimits, 'charge'>;
   /** Counts refused upgrades by address. */
   readonly refused: RefusedUpgrades;
   /** Asked by rules with a `url`; not there where no rule has one. */
@@ -153,10 +156,12 @@ async function admit(
   const judged = { authorization, service, path: request.upstreamPath, token, told };
   const known = judgeKnown(judged);
   const username = config.consumer && usernameOf(config.consumer, token);
-  const query = queryOf(request, config, token, isDryRun);
+  const isMessage = purpose === 'message';
+  const messageHeaders = isMessage ? chargeMessage(token, config, context, now, told) : undefined;
+  const query = queryOf(request, config, token, isDryRun, isMessage ? [] : config.rateLimits);
   const answer = await askStore(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
-  const limitHeaders = checkStore(answer, query, config, now, told);
+  const limitHeaders = { ...messageHeaders, ...checkStore(answer, query, config, now, told) };
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
   // A request for the reason is charged to no limit, so it asks no service either.
@@ -265,18 +270,45 @@ function queryOf(
   config: GatekeeperConfig,
   { identity, tier, jti }: VerifiedToken,
   isDryRun: boolean,
+  limits: readonly RateLimit[],
 ): StoreQuery {
   const { tenantId, userId } = identity;
   const { path, upstreamPath, routeId } = request;
   const subject = { tenantId, userId, tier, path, upstreamPath, routeId, ip: addressOf(request, config) };
   return {
-    limits: appliedLimits(config.rateLimits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
+    limits: appliedLimits(limits, subject, config.redis.keyPrefix, config.tierKey !== undefined),
     tierKey: config.tierKey === undefined ? undefined : tierKeyOf(config.tierKey, tenantId),
-    returnKey: returnKeyOf(request, config, identity),
+    returnKey: limits.length === 0 ? undefined : returnKeyOf(request, config, identity),
     isDryRun,
     revocationKey:
       config.revocation.enabled && jti !== undefined ? config.revocation.keyPrefix + jti : undefined,
   };
+}
+
+/**
+ * Charges a message that is posted, to limits of its own: one for each keystroke must be no upgrade. They are in memory, since what they bound
+ * is this gatekeeper's time (docs/adr/0021).
+ * @throws Refusal 429
+ */
+function chargeMessage(
+  { identity: { tenantId, userId } }: VerifiedToken,
+  config: GatekeeperConfig,
+  { messages }: DecisionContext,
+  now: number,
+  told: Told,
+): ReturnType<typeof tellingHeaders> {
+  const limits = appliedLimits(
+    config.messageLimits,
+    { ...NOBODY, path: undefined, ip: undefined, tenantId, userId },
+    config.redis.keyPrefix,
+  );
+  const { admitted, states } = messages.charge(limits);
+  const state = tellingState(states);
+  if (state === undefined) return {};
+  if (admitted) return tellingHeaders(state, config, now);
+  const { entry } = limits[states.indexOf(state)] ?? {};
+  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+  throw overLimit('rate_limited', 'Too many messages, try again later', state, config, now);
 }
 
 /** A bridge names a return by the path that the assertion is for. */

@@ -9,12 +9,13 @@ interface Cookies {
 }
 
 /**
- * Checks the Origin of a request for some purpose. A browser sends one with every upgrade, and none with a page's GET to its own origin.
+ * Checks the Origin of a request for some purpose. A browser sends one with every upgrade and every POST, and none with a page's GET to its own origin.
  * Then it says so in `Sec-Fetch-Site`, which no page can set (W3C Fetch Metadata).
  * @throws Refusal 403
  */
 export function originOf(request: UpgradeRequest, purpose: Purpose, rules: OriginRules): Cookies {
-  if (purpose === 'upgrade' || request.headers['origin'] !== undefined) return checkOrigin(request, rules);
+  if (purpose === 'upgrade' || purpose === 'message' || request.headers['origin'] !== undefined)
+    return checkOrigin(request, rules);
   if (purpose === 'none') return { cookiesCount: false };
   const isOwn = singleHeader(request, 'sec-fetch-site') === 'same-origin';
   return isOwn ? { cookiesCount: rules.allowed.length > 0 } : checkOrigin(request, rules);

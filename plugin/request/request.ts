@@ -9,6 +9,8 @@ import { HeaderSelection } from './header-selection';
 export interface UpgradeRequest {
   /** Names in lower case, repeated ones in order. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
+  /** Known where {@link mayPost}. */
+  readonly method?: string | undefined;
   /** The path without the query, in its one spelling (protocol/path.ts). */
   readonly path?: string | undefined;
   /** The query without its `?`. */
@@ -44,19 +46,27 @@ export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
   );
 }
 
-/** The purpose of a request: a WebSocket or an event stream, each of which is a connection, or no connection at all. */
-export type Purpose = 'upgrade' | 'stream' | 'none';
+/** The purpose of a request: a WebSocket or an event stream, each of which is a connection, a message in place of a socket's, or none of these. */
+export type Purpose = 'upgrade' | 'stream' | 'message' | 'none';
 
 /** The purpose of a request on a route with such a configuration. */
 export function purposeOf(request: UpgradeRequest, { httpStreaming }: GatekeeperConfig): Purpose {
   if (isWebSocketUpgrade(request)) return 'upgrade';
-  return httpStreaming && asksForEventStream(request.headers['accept'] ?? []) ? 'stream' : 'none';
+  if (!httpStreaming) return 'none';
+  if (request.method === 'POST') return 'message';
+  return asksForEventStream(request.headers['accept'] ?? []) ? 'stream' : 'none';
+}
+
+/** Whether the method decides what a request is for. Nobody who opens a connection sends a Content-Type, so none is asked for it. */
+export function mayPost(request: UpgradeRequest, { httpStreaming }: GatekeeperConfig): boolean {
+  return httpStreaming && request.headers['content-type'] !== undefined && !isWebSocketUpgrade(request);
 }
 
 /** The headers that a decision by this configuration looks at; of the others nothing need be known. */
 export function lookedAtHeaders({ tokenLocations, headerNames }: GatekeeperConfig): HeaderSelection {
   return new HeaderSelection([
-    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent', 'accept', 'sec-fetch-site'],
+    ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent', 'accept', 'content-type'],
+    'sec-fetch-site',
     ...tokenLocations.headerNames,
     headerNames.requestId.toLowerCase(),
   ]);

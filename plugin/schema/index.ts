@@ -11,6 +11,7 @@ import { upstreamFields } from './upstream';
 export { ALGORITHMS } from './algorithms';
 export { AUTHORIZATION_DEFAULTS, RULE_OTHERWISE } from './authorization';
 export {
+  DEFAULT_MESSAGE_LIMITS,
   DEFAULT_OVER_LIMIT_VERIFICATIONS,
   DEFAULT_PAGE_UPGRADES,
   DEFAULT_WINDOW_SECONDS,

@@ -148,6 +148,52 @@ const limitField: FieldRule = {
   ],
 };
 
+/** The limits on messages that are posted, unless an operator says otherwise. */
+export const DEFAULT_MESSAGE_LIMITS = [
+  { by: 'user', limit: 600, window_size: 60, burst: 100 },
+  { by: 'tenant', limit: 6000, window_size: 60, burst: 1000 },
+] as const;
+
+const messageLimitField: FieldRule = {
+  type: 'record',
+  fields: [
+    {
+      by: {
+        type: 'string',
+        required: true,
+        one_of: ['tenant', 'user'],
+        default: 'user',
+        description: "Whose messages are counted together: those of a tenant, or of a tenant's user.",
+      },
+    },
+    {
+      limit: {
+        type: 'integer',
+        required: true,
+        between: [1, 1_000_000],
+        description: 'How many messages a window_size are sustained. Required: there is no safe guess.',
+      },
+    },
+    {
+      window_size: {
+        ...windowField,
+        required: true,
+        default: DEFAULT_WINDOW_SECONDS,
+        description: 'The window that `limit` counts for, in seconds.',
+      },
+    },
+    {
+      burst: {
+        type: 'integer',
+        required: true,
+        between: [0, 1_000_000],
+        default: 0,
+        description: 'How many messages may come ahead of the sustained rate.',
+      },
+    },
+  ],
+};
+
 /** The limits, and what happens while Redis is away. */
 export const limitFields: readonly SchemaField[] = [
   {
@@ -174,6 +220,16 @@ export const limitFields: readonly SchemaField[] = [
       ],
       description:
         'The limits on upgrades (GCRA, shared through Redis); all of them must admit. An empty list limits nothing.',
+    },
+  },
+  {
+    message_limits: {
+      type: 'array',
+      required: true,
+      elements: messageLimitField,
+      default: DEFAULT_MESSAGE_LIMITS,
+      description:
+        "The limits on messages that are posted (PROTOCOL.md, section 11), in each gatekeeper's memory; all of them must admit. They charge no limit on upgrades. An empty list limits nothing here: a bridge still bounds the bytes of users and tenants.",
     },
   },
   {

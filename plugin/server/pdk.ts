@@ -22,6 +22,7 @@ const DEFAULT_MAX_HEADERS = 100;
 
 const NO_ARGUMENT = constantFrame('');
 const GET_HEADERS = constantFrame('kong.request.get_headers');
+const GET_METHOD = constantFrame('kong.request.get_method');
 const GET_PATH = constantFrame('kong.request.get_path');
 const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
 const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
@@ -76,6 +77,10 @@ class AskedOfKong {
 
   getSelectedHeaders(selection: HeaderSelection, max: number): Promise<HeaderLists> {
     return this.#calls.ask(getHeaders(max), (answer) => readHeaders(answer, selection));
+  }
+
+  getMethod(): Promise<string> {
+    return this.#calls.ask(withoutArgument(GET_METHOD), readString);
   }
 
   getPath(): Promise<string> {

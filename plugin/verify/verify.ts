@@ -19,6 +19,7 @@ import { schemaFaults } from '../schema/validate';
 import { appliedLimits, type LimitSubject } from '../store/limits';
 import { redisTarget } from '../store/redis-options';
 import type { VerifiedToken } from '../token/verify';
+import { MemoryLimits } from '../store/memory-limits';
 import { memoryStore } from '../store/memory-store';
 import { declaredConfig } from './kong-file';
 import { withEnvironment } from './vault';
@@ -102,6 +103,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
     store,
     fallbackStore: store,
     refused: new RefusedUpgrades(() => now * 1_000_000),
+    messages: new MemoryLimits(() => now * 1_000_000, 2),
     newId: randomUUID,
     random: () => 0,
     authorizationService: ALLOWING_SERVICE,

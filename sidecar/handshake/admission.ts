@@ -24,7 +24,7 @@ import type { AssertionAccessRule } from '../settings/assertion-access-rule';
 import { assertionAccessFault } from './assertion-access';
 import { assertionPathFault } from './assertion-path';
 import type { ReplayGuard } from './replay-guard';
-import type { RawRequest, UpgradeRequest } from './upgrade-request';
+import type { Purpose, RawRequest, UpgradeRequest } from './upgrade-request';
 import { verifyCaller, type CallerPolicy } from './verify-caller';
 
 /** An upgrade is judged by these. */
@@ -59,7 +59,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (match.kind === 'unknown') return refused(NOT_FOUND);
   if (match.kind === 'malformed') return refused(badRequest('expected percent-encoded UTF-8 in the path'));
   const { route, params } = match;
-  const handshake = request.transport === 'http' ? streamFault(request) : handshakeFault(request);
+  const handshake = FAULTS[request.purpose](request);
   if (handshake !== undefined) return refused(handshake, route);
 
   const caller = await verifyCaller(request.caller, policy);
@@ -73,6 +73,8 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   const asked = route.session ? sessionAsked(request.query, resume) : undefined;
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;
+  if (isNewSession && request.purpose === 'message')
+    return refused(badRequest('expected the session that the message is for'), route, caller);
   const session = isNewSession ? policy.newSession() : asked;
   const { names } = policy;
   const values = valuesOf(params, caller, session);
@@ -144,11 +146,22 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   return request.hasContent ? badRequest('expected an upgrade without content') : undefined;
 }
 
+/** What a request with a message must have. */
+function postFault(request: UpgradeRequest): Refusal | undefined {
+  return lacksHost(request) ? HOST_MISSING : undefined;
+}
+
 /** What a request for an event stream must have; its method and its Accept have made it one. */
 function streamFault(request: UpgradeRequest): Refusal | undefined {
   if (lacksHost(request)) return HOST_MISSING;
   return request.hasContent ? badRequest('expected a request for a stream without content') : undefined;
 }
+
+const FAULTS: Readonly<Record<Purpose, (request: UpgradeRequest) => Refusal | undefined>> = {
+  websocket: handshakeFault,
+  http: streamFault,
+  message: postFault,
+};
 
 /** The values of an upgrade's placeholders. */
 function valuesOf(
@@ -189,10 +202,11 @@ function sessionAsked(query: string, resume: BridgeV1Request | undefined): strin
 
 /** @returns undefined for a plain client */
 function readResume(
-  { transport, query, subprotocols, lastEventIds }: UpgradeRequest,
+  { purpose, query, subprotocols, lastEventIds }: UpgradeRequest,
   route: Route,
 ): BridgeV1Request | Refusal | undefined {
-  if (transport === 'http') return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readQuery(query);
+  if (purpose === 'message') return undefined;
+  if (purpose === 'http') return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readQuery(query);
   return subprotocols?.has(SUBPROTOCOL) === true ? readQuery(query) : undefined;
 }
 

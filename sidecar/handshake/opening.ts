@@ -3,6 +3,7 @@ import type { Admission } from '../connection/admission';
 import type { Connection } from '../connection/connection';
 import type { ClientSocket, FrameStream } from '../fanout/client-socket';
 import type { Refusal } from '../http/refusal';
+import type { Transport } from '../metrics/outcomes';
 import type { UpgradeRequest } from './upgrade-request';
 
 /** Serves an open socket. */
@@ -10,6 +11,7 @@ export type Serve = (socket: ClientSocket, stream: FrameStream) => void;
 
 /** A request for a connection that is being decided, and its answers by the request's transport. */
 export interface Opening {
+  readonly transport: Transport;
   readonly request: UpgradeRequest;
   /** The TCP connection that it came on. */
   readonly socket: Duplex;

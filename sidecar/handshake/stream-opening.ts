@@ -11,6 +11,7 @@ import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
 
 /** A request for an event stream. */
 export class StreamOpening implements Opening {
+  readonly transport = 'http';
   readonly request: UpgradeRequest;
   readonly socket: Duplex;
   readonly #response: ServerResponse;

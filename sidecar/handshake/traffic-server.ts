@@ -7,6 +7,7 @@ import { EXPECTATION_FAILED, NO_PROXY, respond } from '../http/refusal';
 import { httpOptions } from '../http/server';
 import type { Route } from '../routes/route';
 import { judgePlainRequest } from './admission';
+import type { PostedMessages } from './posted-messages';
 import type { UpgradeHandler } from './upgrade-handler';
 
 /** An operator's settings for requests. */
@@ -20,9 +21,14 @@ export function createTrafficServer(
   { handshakeTimeoutMs, maxHeaderBytes }: TrafficSettings,
   routes: readonly Route[],
   upgradeHandler: UpgradeHandler,
+  postedMessages: PostedMessages,
   readiness: () => Readiness,
 ): Server {
   const server = createServer(httpOptions(handshakeTimeoutMs, maxHeaderBytes), (request, response) => {
+    if (request.method === 'POST' && !isHealthCheck(request)) {
+      void postedMessages.handle(request, response);
+      return;
+    }
     request.resume();
     if (isHealthCheck(request)) answerHealthCheck(request, response, readiness());
     else if (asksForStream(request)) void upgradeHandler.handleStream(request, response);

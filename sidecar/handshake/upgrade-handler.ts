@@ -21,12 +21,10 @@ import {
 import { withDeadline } from '../lib/promises';
 import type { Metrics } from '../metrics/metrics';
 import type { Transport } from '../metrics/outcomes';
-import { TooManyChannelsError } from '../pubsub/channel-registry';
-import { RefusedChannelError } from '../pubsub/subscribe-commands';
 import type { Route } from '../routes/route';
-import { UnclaimableSessionError } from '../sessions/sessions';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import type { Opening } from './opening';
+import { redisRefusal } from './redis-refusal';
 import { RecentRevocations } from './revocations';
 import { StreamOpening } from './stream-opening';
 import { unreadRefusal } from './unread-request';
@@ -50,7 +48,6 @@ export interface UpgradeContext extends MessageBounds {
   readonly random: () => number;
 }
 
-const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
 const CLOSING = unavailable('the bridge is closing');
 const FULL = full('the bridge is full');
 /** The answer to an upgrade that was admitted before an order. */
@@ -161,7 +158,7 @@ export class UpgradeHandler {
 
   async #handle(opening: Opening): Promise<void> {
     const begunMs = performance.now();
-    const { request, socket } = opening;
+    const { request, socket, transport } = opening;
     const destroy = (): void => void socket.destroy();
     // A client that resets its connection in the middle must not end the process.
     socket.on('error', destroy);
@@ -178,8 +175,15 @@ export class UpgradeHandler {
     if (decision.result === ADMITTED) socket.off('error', destroy);
     const seconds = (performance.now() - begunMs) / 1000;
     const { route, result } = decision;
-    this.#context.metrics.upgrade(route?.name, request.transport, result.outcome, seconds);
-    this.#record(request, decision);
+    this.#context.metrics.upgrade(route?.name, transport, result.outcome, seconds);
+    this.#record(request, decision, transport);
+  }
+
+  /** Why nothing of a caller is taken now that was admitted before: the bridge closes, or an order means it. */
+  refusalOf(caller: Assertion, path: string): Refusal | undefined {
+    if (this.#closing) return CLOSING;
+    const ordered = this.#ordered({ caller, path });
+    return ordered && ORDERED[ordered];
   }
 
   /** Answers what Node could not read as a request, or did not wait for; logs and counts it. */
@@ -235,7 +239,7 @@ export class UpgradeHandler {
         this.#admit(admission, connection, opening),
       );
     } catch (error) {
-      return refusalOf(error);
+      return redisRefusal(error);
     } finally {
       this.#establishing.delete(connection);
       if (!connection.hasSocket) connection.release();
@@ -270,9 +274,8 @@ export class UpgradeHandler {
 
   /** Judges once more what may have changed since it was established, and admits it. */
   #admit(admission: Admission, connection: Connection, opening: Opening): Result {
-    if (this.#closing) return CLOSING;
-    const ordered = this.#ordered(connection);
-    if (ordered !== undefined) return ORDERED[ordered];
+    const refused = this.refusalOf(connection.caller, connection.path);
+    if (refused !== undefined) return refused;
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
     const fault = opening.admit(admission, connection, (socket, stream) => {
@@ -282,18 +285,21 @@ export class UpgradeHandler {
     return fault ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
   }
 
-  #ordered({ caller, path }: Connection): OrderedEnd | undefined {
+  #ordered({ caller, path }: Pick<Connection, 'caller' | 'path'>): OrderedEnd | undefined {
     const { now, monotonicMs } = this.#context.policy;
     return this.#revocations.reach(caller, path, now(), monotonicMs());
   }
 
-  #record(request: UpgradeRequest | undefined, { result, route, caller }: Decision): void {
+  #record(
+    request: UpgradeRequest | undefined,
+    { result, route, caller }: Decision,
+    transport: Transport = 'websocket',
+  ): void {
     this.#context.log.info(
       {
         outcome: result.outcome,
-        status:
-          result === ADMITTED && request !== undefined ? ADMITTED_STATUS[request.transport] : result.status,
-        transport: request?.transport,
+        status: result === ADMITTED ? ADMITTED_STATUS[transport] : result.status,
+        transport,
         route: route?.name,
         requestId: caller?.requestId,
         kongRequestId: request?.kongRequestId,
@@ -310,13 +316,4 @@ export class UpgradeHandler {
 /** Answers a refusal. Any other upgrade has its answer, or needs none. */
 function answer(result: Result, opening: Opening): void {
   if ('message' in result && !opening.socket.destroyed) opening.refuse(result);
-}
-
-/** Turns an error of Redis, or of reaching it, into a refusal. */
-function refusalOf(error: unknown): Refusal {
-  if (error instanceof TooManyChannelsError) return full('the bridge has no room for another channel');
-  if (error instanceof UnclaimableSessionError) return unavailable(error.message);
-  const detail = error instanceof Error ? error.message : 'unknown';
-  if (error instanceof RefusedChannelError) return { ...CHANNEL_NOT_ALLOWED, detail };
-  return { ...unavailable('Redis is unreachable'), detail };
 }

@@ -15,10 +15,12 @@ export interface RawRequest {
 /** All values of the headers in which the gatekeeper says who the caller is. A header that is absent has none. */
 export type CallerHeaders = Readonly<Record<keyof HeaderNames, readonly string[]>>;
 
-/** A request for a connection: each header that the bridge looks at is read once, here. */
+/** What a request asks for: to be connected, or to have a message taken. */
+export type Purpose = Transport | 'message';
+
+/** A request for a connection, or with a message: each header that the bridge looks at is read once, here. */
 export interface UpgradeRequest {
-  /** How it asks to be connected. */
-  readonly transport: Transport;
+  readonly purpose: Purpose;
   readonly method: string | undefined;
   /** The gateway's, not its client's. */
   readonly httpVersion: string;
@@ -49,13 +51,13 @@ export interface UpgradeRequest {
 export function readUpgradeRequest(
   raw: RawRequest,
   names: HeaderNames,
-  transport: Transport = 'websocket',
+  purpose: Purpose = 'websocket',
 ): UpgradeRequest {
   const { method, url, httpVersion = '1.1', rawHeaders: headers } = raw;
   const { path, query } = splitTarget(url);
   const values = (name: string): readonly string[] => headerValues(headers, name);
   return {
-    transport,
+    purpose,
     method,
     httpVersion,
     cameInHttp10: isHttp10(values('via').join()),

@@ -20,6 +20,7 @@ export interface WebSocketContext {
 
 /** An upgrade. */
 export class WebSocketOpening implements Opening {
+  readonly transport = 'websocket';
   readonly request: UpgradeRequest;
   readonly #raw: RawUpgrade;
   readonly #context: WebSocketContext;

@@ -1,5 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { BridgeErrorCode } from '../../protocol/frames';
 import type { BRIDGE_REFUSALS, BridgeOutcome } from '../../protocol/refusals';
 import type { QuotaScope } from '../quotas/tenant-quota';
 
@@ -12,6 +13,8 @@ export interface Refusal {
   /** For the log in place of the message: what the client has no use for. */
   readonly detail?: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Further members of the answer's JSON. */
+  readonly members?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Seconds in `Retry-After` when Redis is away or the bridge has no room. */
@@ -45,6 +48,38 @@ export const EXPECTATION_FAILED = refusal('bad_request', 417, 'expected no Expec
 
 /** CONNECT: the bridge is no proxy. */
 export const NO_PROXY = refusal('bad_request', 405, 'expected GET', { Allow: 'GET, HEAD' });
+
+/** A message for a session of which nobody has opened a connection yet: it would have no owner. */
+export const SESSION_NOT_OPEN = refusal(
+  'session_not_open',
+  409,
+  'expected a session that is open: connect to it first',
+);
+
+/** A message that is larger than its route takes. */
+export const MESSAGE_TOO_BIG = refusal('message_too_big', 413, 'expected a smaller message');
+
+/** The status with which a message is refused, by the code of its error frame (PROTOCOL.md §11). */
+export const MESSAGE_STATUSES = {
+  INVALID_COMMAND: 400,
+  READ_ONLY: 403,
+  RESERVED: 400,
+  TOO_MANY_MESSAGES: 429,
+  UNAVAILABLE: 503,
+} as const satisfies Readonly<Record<BridgeErrorCode, number>>;
+
+/** A message is refused, with the code of an error frame. */
+export function messageRefused(
+  status: 400 | 403 | 429 | 503,
+  {
+    message,
+    ...members
+  }: { readonly code: BridgeErrorCode; readonly message: string; readonly id: string | undefined },
+): Refusal {
+  const mayRepeat = status === 429 || status === 503;
+  const headers = mayRepeat ? { 'Retry-After': `${RETRY_AFTER_SECONDS}` } : {};
+  return { ...refusal('message_refused', status, message, headers), members };
+}
 
 /** Nobody vouches for the caller (RFC 9110 §11.6.1: a 401 names its challenge). */
 export function unauthorized(message: string): Refusal {
@@ -86,22 +121,24 @@ function refusal<Outcome extends BridgeOutcome>(
 }
 
 /** Answers a plain request. */
-export function respond(response: ServerResponse, { status, message, headers }: Refusal): void {
-  const body = bodyOf(message);
+export function respond(response: ServerResponse, refused: Refusal): void {
+  const { status, headers } = refused;
+  const body = bodyOf(refused);
   response.writeHead(status, fieldsOf(headers, body));
   response.end(body);
 }
 
 /** Answers an upgrade on its raw socket and closes it. */
-export function refuseUpgrade(socket: Duplex, { status, message, headers }: Refusal): void {
-  const body = bodyOf(message);
+export function refuseUpgrade(socket: Duplex, refused: Refusal): void {
+  const { status, headers } = refused;
+  const body = bodyOf(refused);
   const lines = Object.entries(fieldsOf(headers, body)).map(([name, value]) => `${name}: ${value}`);
   socket.once('finish', () => socket.destroy());
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
 }
 
-function bodyOf(message: string): string {
-  return JSON.stringify({ message });
+function bodyOf({ message, members }: Refusal): string {
+  return JSON.stringify({ message, ...members });
 }
 
 function fieldsOf(headers: Refusal['headers'], body: string): Record<string, string> {

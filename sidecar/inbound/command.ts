@@ -61,6 +61,21 @@ function stringOf(json: string | undefined, maxLength: number): string | undefin
   return value !== '' && value.length <= maxLength && value.isWellFormed() ? value : undefined;
 }
 
+/**
+ * A command that was posted has an id, since whoever posts it may not learn that it was taken.
+ * @param keys the values of its Idempotency-Key
+ */
+export function withKey(command: ParsedCommand, keys: readonly string[]): ParsedCommand | CommandFault {
+  const [key = command.id, ...others] = keys;
+  const isId = key !== undefined && key !== '' && key.length <= MAX_ID_LENGTH && key.isWellFormed();
+  if (!isId || others.length > 0) return { fault: EXPECTED_KEY, id: command.id };
+  if (command.id !== undefined && command.id !== key) return { fault: EXPECTED_SAME_ID, id: command.id };
+  return { ...command, id: key };
+}
+
+const EXPECTED_KEY = `expected one Idempotency-Key of 1 to ${MAX_ID_LENGTH} characters, or "id" in the command`;
+const EXPECTED_SAME_ID = 'expected an "id" that is the same as the Idempotency-Key';
+
 /** Who sent a command, and where its answer goes. */
 export interface CommandOrigin {
   readonly tenantId: string;

@@ -1,4 +1,4 @@
-import { commandEntry, parseCommand, type CommandOrigin } from './command';
+import { commandEntry, parseCommand, withKey, type CommandOrigin } from './command';
 import type { AddOutcome, CommandToAdd } from './command-stream';
 import { isReserved } from '../fanout/frame';
 import { refusedCommandId } from './command-id';
@@ -33,7 +33,8 @@ export function answerText(answer: Answer, bridgeV1: boolean): string | undefine
   return JSON.stringify(controlFrame(answer));
 }
 
-function controlFrame(answer: Answer): ControlFrame {
+/** An answer as a client of `bridge.v1` reads it. */
+export function controlFrame(answer: Answer): ControlFrame {
   if (answer.kind === 'taken') return { type: 'bridge.ack', data: { id: answer.id } };
   const { code, message, id } = answer;
   return { type: 'bridge.error', data: id === undefined ? { code, message } : { code, message, id } };
@@ -63,6 +64,8 @@ export interface Sender {
   readonly senderId: Buffer | undefined;
   /** How many values a command may hold. */
   readonly maxCommandValues: number;
+  /** The ids that a message which was posted has beside its own; undefined for one of a socket. */
+  readonly idempotencyKeys?: readonly string[];
 }
 
 /**
@@ -139,16 +142,18 @@ const OVER_SHARE = 'too many commands of this tenant: send fewer, or smaller one
 async function command(
   payload: Buffer,
   binary: boolean,
-  { origin, bridgeV1, maxCommandValues }: Sender,
+  { origin, bridgeV1, maxCommandValues, idempotencyKeys }: Sender,
   sink: MessageSink,
   timeMs: number,
 ): Promise<Answer | undefined> {
   if (binary) return refusedMessage('INVALID_COMMAND', 'expected a text message');
   const parsed = parseCommand(payload.toString('utf8'), maxCommandValues);
   if ('fault' in parsed) return refusedMessage('INVALID_COMMAND', parsed.fault, parsed.id);
-  const { id } = parsed;
+  const identified = idempotencyKeys === undefined ? parsed : withKey(parsed, idempotencyKeys);
+  if ('fault' in identified) return refusedMessage('INVALID_COMMAND', identified.fault, identified.id);
+  const { id } = identified;
   const { tenantId, session } = origin;
-  const entry = commandEntry(parsed, origin, timeMs);
+  const entry = commandEntry(identified, origin, timeMs);
   const onceId = bridgeV1 ? id : undefined;
   try {
     const outcome = await sink.addCommand({ entry, tenantId, session, onceId });

@@ -18,6 +18,8 @@ import {
   type RelayOutcome,
   ORDER_NAMES,
   type OrderName,
+  POST_OUTCOMES,
+  type PostOutcome,
   TRANSPORTS,
   type Transport,
 } from './outcomes';
@@ -30,6 +32,8 @@ export interface Metrics {
   readonly registry: Registry;
   /** Counts a request for a connection that took so many seconds, if it could be read; a route that does not exist is "none". */
   upgrade(route: string | undefined, transport: Transport, outcome: UpgradeOutcome, seconds?: number): void;
+  /** Counts a message that came by POST; a route that does not exist is "none". */
+  posted(route: string | undefined, outcome: PostOutcome): void;
   ofRoute(route: string): RouteMetrics;
   /** Takes the seconds from a flush's first frame to its last write. Call it once a flush at most: it costs 0.4 µs. */
   readonly writeLag: { observe(seconds: number): void };
@@ -82,6 +86,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
       counters.probes.inc({ connection, outcome });
       if (seconds !== undefined) probeSeconds.observe({ connection }, seconds);
     },
+    posted: (route, outcome) => {
+      counters.posts.inc({ route: route ?? NO_ROUTE, outcome });
+    },
     command: (outcome) => {
       counters.commands.inc({ outcome });
     },
@@ -106,6 +113,7 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
 type Counters = Readonly<
   Record<
     | 'upgrades'
+    | 'posts'
     | 'handovers'
     | 'probes'
     | 'commands'
@@ -132,6 +140,10 @@ function createCounters(
       route: routes,
       transport: TRANSPORTS,
       outcome: UPGRADE_OUTCOMES,
+    }),
+    posts: counter('ws_bridge_posted_messages_total', 'Messages that came by POST by what came of them.', {
+      route: routes,
+      outcome: POST_OUTCOMES,
     }),
     handovers: counter(
       'ws_bridge_handovers_total',

@@ -28,6 +28,13 @@ export const UPGRADE_OUTCOMES: readonly UpgradeOutcome[] = [
   'client_gone',
 ];
 
+/** The outcome of a message that came by POST. */
+export type PostOutcome = BridgeOutcome | 'taken';
+export const POST_OUTCOMES: readonly PostOutcome[] = [
+  ...(Object.keys(BRIDGE_REFUSALS) as BridgeOutcome[]),
+  'taken',
+];
+
 /** The outcome of a probe of delivery: heard, published and not heard, or not even published. */
 export const PROBE_OUTCOMES = ['heard', 'silent', 'unsent'] as const;
 export type ProbeOutcome = (typeof PROBE_OUTCOMES)[number];

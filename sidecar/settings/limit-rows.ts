@@ -149,6 +149,13 @@ export const LIMIT_ROWS = {
     'messages',
     'a socket with so many messages on their way to Redis is not read from',
   ),
+  maxPendingPosts: integer(
+    'BRIDGE_MAX_PENDING_POSTS',
+    256,
+    [1, 1_000_000],
+    'messages',
+    "that came by POST on their way to Redis at a time; a quarter of them may be one tenant's",
+  ),
   maxRelayBacklogBytes: integer(
     'BRIDGE_MAX_RELAY_BACKLOG_BYTES',
     4_194_304,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { OTHERWISE, POLICY } from '../../client/src/close-policy';
 import { CLOSE_CODES, type AfterClose } from '../../protocol/close-codes';
-import { BRIDGE_ERRORS, PROTOCOL_ERROR_CLOSE } from '../../protocol/frames';
+import { BRIDGE_ERRORS, PROTOCOL_ERROR_CLOSE, type BridgeErrorCode } from '../../protocol/frames';
 import { BRIDGE_REFUSALS, GATEKEEPER_REFUSALS } from '../../protocol/refusals';
 import { ANSWER_ERRORS } from '../../service/src/answers/answer-error';
 import * as answers from '../../sidecar/http/refusal';
@@ -151,7 +151,10 @@ describe('the tables that docs/errors.md shows', () => {
 
 /** Every answer to a refused upgrade that sidecar/http/refusal.ts makes. */
 function bridgeAnswers(): readonly answers.Refusal[] {
-  return Object.values(answers)
+  const ofMessages = Object.entries(answers.MESSAGE_STATUSES).map(([code, status]) =>
+    answers.messageRefused(status, { code: code as BridgeErrorCode, message: '', id: undefined }),
+  );
+  return [...Object.values(answers), ...ofMessages]
     .flatMap((exported): unknown[] => {
       if (typeof exported !== 'function') return [exported];
       return exported.length === 1 ? [(exported as (text: string) => unknown)('user')] : [];

@@ -7,6 +7,7 @@ import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type Reject } from '../../plugin/decision/decide';
 import { configuredKeys } from '../../plugin/keys/key-source';
 import { RefusedUpgrades } from '../../plugin/decision/refused-upgrades';
+import { MemoryLimits } from '../../plugin/store/memory-limits';
 import { SCHEMA } from '../../plugin/schema';
 import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
@@ -46,6 +47,7 @@ async function verdict(
         verifyToken(token, config.token, [configuredKeys(keys.token)], now),
     }),
     refused: new RefusedUpgrades(() => 0),
+    messages: new MemoryLimits(() => 0, 2),
     assertionKey: keys.assertion,
     store,
     fallbackStore: store,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { askStream, openStream, StreamClient } from '../fakes/event-source';
+import { askStream, openStream, StreamClient, type NoStream } from '../fakes/event-source';
 import { open, token } from './client';
 import type { Stack } from './stack';
 import { startStack } from './start-stack';
@@ -9,7 +9,11 @@ const NOTIFICATIONS = '/ws/notifications';
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
-    config: { rate_limits: [{ by: 'user', limit: 20, window_size: 3_600, burst: 19 }], returns: false },
+    config: {
+      rate_limits: [{ by: 'user', limit: 20, window_size: 3_600, burst: 19 }],
+      message_limits: [{ by: 'user', limit: 1, window_size: 3_600, burst: 49 }],
+      returns: false,
+    },
     bridgeEnv: { BRIDGE_MAX_BUFFER_BYTES: '262144', BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}` },
   });
 }, 180_000);
@@ -115,6 +119,73 @@ describe('an event stream through the gateway', () => {
     expect(first?.data.startsWith(`${got.length}:`)).toBe(true);
     await back.cut();
   }, 60_000);
+});
+
+describe('a command that is posted through the gateway', () => {
+  async function post(
+    path: string,
+    claims: Record<string, unknown>,
+    key: string,
+    body: string,
+  ): Promise<NoStream> {
+    const headers = {
+      ...bearer(await token(claims)),
+      'Content-Type': 'application/json',
+      'Idempotency-Key': key,
+    };
+    const answer = await askStream(stack.url + path, { ...headers, Accept: '*/*' }, 'POST', body);
+    if (answer instanceof StreamClient) throw new Error('expected no stream');
+    return answer;
+  }
+
+  it('is in the stream once it is answered, happens once, and its answer comes on the stream of its session', async () => {
+    const path = '/ws/ai/chat?session=posted';
+    const client = await stream(path, { sub: 'poster' });
+    await client.next();
+    for (let count = 0; count < 2; count += 1) {
+      const answer = await post(path, { sub: 'poster' }, 'c1', '{"type":"message","data":{"n":1.50}}');
+      expect(answer).toMatchObject({ status: 202, body: '{"type":"bridge.ack","data":{"id":"c1"}}' });
+    }
+    const entries = await stack.redis.xrange('ai:commands', '-', '+');
+    const own = entries.filter(([, fields]) => fields.includes('posted'));
+    expect(own).toHaveLength(1);
+    expect(own[0]?.[1]).toEqual(expect.arrayContaining(['poster', 'acme', 'message', '{"n":1.50}', 'c1']));
+    await stack.redis.publish(
+      'ai:stream:posted',
+      '{"type":"token","id":"c1","data":{"token":"a","index":0}}',
+    );
+    expect(await client.next()).toMatchObject({ type: 'message' });
+    await client.cut();
+  });
+
+  it('is refused without a token, and for the session of somebody else', async () => {
+    const client = await stream('/ws/ai/chat?session=posters', { sub: 'poster' });
+    await client.next();
+    const thief = { sub: 'thief' };
+    expect(await post('/ws/ai/chat?session=posters', thief, 'c1', '{"type":"a"}')).toMatchObject({
+      status: 403,
+    });
+    const bare = { 'Content-Type': 'application/json', Accept: '*/*' };
+    expect(await askStream(`${stack.url}/ws/ai/chat?session=posters`, bare, 'POST', '{}')).toMatchObject({
+      status: 401,
+    });
+    await client.cut();
+  });
+
+  it('charges no limit of upgrades, and has one of its own', async () => {
+    const path = '/ws/ai/chat?session=typist';
+    const claims = { sub: 'typist', tenant_id: 'typists' };
+    const client = await stream(path, claims);
+    await client.next();
+    const statuses = new Map<number, number>();
+    for (let count = 0; count < 60; count += 1) {
+      const { status } = await post(path, claims, `k${count}`, '{"type":"key"}');
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(statuses)).toEqual({ 202: 50, 429: 10 });
+    await (await stream(path, claims)).cut();
+    await client.cut();
+  });
 });
 
 it('where http_streaming is off, gets 426 and reaches no bridge', async () => {

@@ -90,6 +90,8 @@ function reply(method: string, headers: Readonly<Record<string, string>>): Buffe
     case 'kong.request.get_path':
     case 'kong.nginx.get_var':
       return text('/ws/ai/chat');
+    case 'kong.request.get_method':
+      return text('POST');
     case 'kong.request.get_raw_query':
       return text('session=s1');
     case 'kong.request.get_http_version':

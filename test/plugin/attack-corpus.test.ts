@@ -7,6 +7,7 @@ import { parseConfig } from '../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../plugin/decision/decide';
 import { configuredKeys } from '../../plugin/keys/key-source';
 import { RefusedUpgrades } from '../../plugin/decision/refused-upgrades';
+import { MemoryLimits } from '../../plugin/store/memory-limits';
 import { unremembered } from '../../plugin/token/cache';
 import { verifyToken } from '../../plugin/token/verify';
 import { goodClaims, NOW, rawConfig, TOKEN_SECRET, upgradeHeaders } from './fixture';
@@ -36,6 +37,7 @@ beforeAll(async () => {
   context = {
     verifier: unremembered({ verify: (token, now) => verifyToken(token, config.token, keys, now) }),
     refused: new RefusedUpgrades(() => 0),
+    messages: new MemoryLimits(() => 0, 2),
     assertionKey: parsed.keys.assertion,
     store: { ask: () => Promise.resolve({ admitted: true, states: [], revoked: false }) },
     fallbackStore: { ask: () => Promise.reject(new Error('not asked')) },

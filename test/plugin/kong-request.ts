@@ -7,6 +7,7 @@ export const KONG_REQUEST_ID = '0123456789abcdef0123456789abcdef';
 
 /** One request as Kong has it. */
 export interface KongRequest {
+  readonly method?: string;
   readonly headers: Readonly<Record<string, string[]>>;
   readonly path?: string;
   /** Kong's `$upstream_uri`: the path by default, as without `strip_path` and a path of the service. */
@@ -63,6 +64,7 @@ export function kongOf(request: KongRequest): { readonly kong: Kong; readonly to
   const kong: Kong = {
     request: {
       getHeaders: () => Promise.resolve(headers),
+      getMethod: () => Promise.resolve(request.method ?? 'GET'),
       getPath: () => Promise.resolve(path),
       getRawQuery: () => Promise.resolve(rawQuery),
       getPathWithQuery: () => Promise.resolve(rawQuery === '' ? path : `${path}?${rawQuery}`),

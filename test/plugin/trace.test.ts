@@ -24,7 +24,13 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
   const nothing = (): Promise<never> => Promise.reject(new Error('not asked for'));
   const kong: Kong = {
     request: {
-      ...{ getPath: nothing, getRawQuery: nothing, getPathWithQuery: nothing, getHttpVersion: nothing },
+      ...{
+        getPath: nothing,
+        getRawQuery: nothing,
+        getPathWithQuery: nothing,
+        getHttpVersion: nothing,
+        getMethod: nothing,
+      },
       getHeaders: () => Promise.resolve(headers),
     },
     nginx: { getVar: () => Promise.resolve('/ws/notifications') },

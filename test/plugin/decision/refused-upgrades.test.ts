@@ -4,6 +4,7 @@ import { parseConfig } from '../../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../../plugin/decision/decide';
 import { configuredKeys } from '../../../plugin/keys/key-source';
 import { RefusedUpgrades } from '../../../plugin/decision/refused-upgrades';
+import { MemoryLimits } from '../../../plugin/store/memory-limits';
 import { memoryStore } from '../../../plugin/store/memory-store';
 import type { StoreQuery } from '../../../plugin/store/store';
 import { cachingVerifier } from '../../../plugin/token/cache';
@@ -50,6 +51,7 @@ async function gate(changes: Record<string, unknown> = {}, revoked: ReadonlySet<
       },
     },
     fallbackStore: limits,
+    messages: new MemoryLimits(() => 0, 2),
     refused,
     newId: () => 'id',
     random: () => 0.5,

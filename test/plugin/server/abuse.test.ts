@@ -121,6 +121,19 @@ describe('an upgrade costs', () => {
     expect({ status, writes }).toEqual({ status: undefined, writes: 2 });
   });
 
+  it('one more as a message that is posted: Kong is asked for the method of what may be one', async () => {
+    const kong = worker();
+    const authorization = `Bearer ${await goodToken()}`;
+    const message = await kong.upgrade({ 'content-type': 'application/json', authorization });
+    const connection = await kong.upgrade({
+      'content-type': 'application/json',
+      ...upgrade(await goodToken()),
+    });
+    kong.close();
+    expect(message).toMatchObject({ status: undefined, writes: 3 });
+    expect(connection).toMatchObject({ status: undefined, writes: 2 });
+  });
+
   it('no third one for query, address and route', async () => {
     const limit = { limit: 100, window_size: 60, burst: 100, paths: [], tiers: {} };
     const kong = worker({

@@ -5,6 +5,7 @@ import { parseConfig } from '../../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext } from '../../../plugin/decision/decide';
 import { configuredKeys } from '../../../plugin/keys/key-source';
 import { RefusedUpgrades } from '../../../plugin/decision/refused-upgrades';
+import { MemoryLimits } from '../../../plugin/store/memory-limits';
 import type { StoreQuery } from '../../../plugin/store/store';
 import { unremembered } from '../../../plugin/token/cache';
 import { tenantName } from '../../../plugin/token/tenant-name';
@@ -41,6 +42,7 @@ async function upgradeOf(claims: Record<string, unknown>, changes: Record<string
     store,
     fallbackStore: store,
     refused: new RefusedUpgrades(() => 0),
+    messages: new MemoryLimits(() => 0, 2),
     newId: () => 'id',
     random: () => 0.5,
   };

@@ -181,7 +181,9 @@ describe('an upgrade', () => {
 describe('a plain request', () => {
   it.each([
     [PATH, 'GET', 426],
-    [PATH, 'POST', 426],
+    [PATH, 'PUT', 426],
+    // It may be a message, and nobody vouches for it.
+    [PATH, 'POST', 401],
     ['/', 'GET', 404],
     ['/metrics', 'GET', 404],
   ])('to %s with %s is answered %i', async (path, method, status) => {

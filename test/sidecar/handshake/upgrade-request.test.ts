@@ -21,7 +21,7 @@ function offersOf(...values: readonly string[]): readonly string[] | undefined {
 describe('an upgrade request', () => {
   it('has nothing of a header that is absent', () => {
     expect(read([])).toEqual({
-      transport: 'websocket',
+      purpose: 'websocket',
       method: 'GET',
       httpVersion: '1.1',
       cameInHttp10: false,
