@@ -52,7 +52,7 @@ export class Listener {
       token: () => tokenOf({ tenant, user, exp: (Date.now() + lifetimeMs()) / 1000 }, opaqueToken),
       WebSocket: tally.socket((event) => {
         this.#note(event);
-      }),
+      }, seat.overHttp),
       clock: {
         now: () => Date.now() + clockMs(),
         setTimeout,

@@ -8,6 +8,13 @@ export interface Seat {
   readonly channels: readonly string[];
   /** The client cannot tell when its token expires, and is told by 4401. */
   readonly opaqueToken: boolean;
+  /** Frames come as an event stream, and messages are posted; not, by default. */
+  readonly overHttp?: boolean;
+}
+
+/** The same seats, a third of which is behind something that breaks WebSockets. */
+export function someOverHttp(seats: readonly Seat[]): readonly Seat[] {
+  return seats.map((seat, index) => (index % 3 === 1 ? { ...seat, overHttp: true } : seat));
 }
 
 /** How rarely something comes for one user, against what comes for the whole tenant. */

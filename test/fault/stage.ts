@@ -11,7 +11,7 @@ import { Listener, type ListenerTimes } from './listener';
 import type { Plan } from './plan';
 import { Publisher } from './publisher';
 import { randomFrom, type Random } from './random';
-import { seatsFor, sendsCommands, subjectsOf, type Seat } from './seat';
+import { seatsFor, sendsCommands, someOverHttp, subjectsOf, type Seat } from './seat';
 import { Tally } from './tally';
 import { until, wait } from './until';
 
@@ -23,7 +23,7 @@ export interface StageOptions {
   readonly times: ListenerTimes;
   /** Whether the bridges' wall clocks can be set. */
   readonly stepped?: boolean;
-  /** Who sits where; by default on each kind of route. */
+  /** Who sits where; by default on each kind of route, some over HTTP. */
   readonly seats?: readonly Seat[];
   /** How services publish; by default as Pub/Sub has it. */
   readonly publishing?: (redis: Commands) => Publish;
@@ -64,7 +64,7 @@ export class Stage {
     publisher: Publisher,
   ) {
     this.plan = plan;
-    this.#env = env;
+    this.#env = { BRIDGE_COMMENT_INTERVAL_MS: '500', ...env };
     this.#clockMs = stepped ? 0 : undefined;
     this.random = random;
     this.redis = redis;
@@ -74,7 +74,8 @@ export class Stage {
 
   /** Sets everything up; every client is open when this resolves, and nothing has been published. */
   static async open(options: StageOptions): Promise<Stage> {
-    const { plan, times, seats = seatsFor(plan.clients, plan.tenants), publishing } = options;
+    const { plan, times, publishing } = options;
+    const { seats = someOverHttp(seatsFor(plan.clients, plan.tenants)) } = options;
     const random = randomFrom(plan.seed);
     const redis = await startRedis();
     const gateway = await FaultyGateway.start(random);
@@ -196,6 +197,7 @@ export class Stage {
     const { plan, tally, gateway, publisher } = this;
     const counts = {
       ...plan,
+      overHttp: this.listeners.filter(({ seat }) => seat.overHttp === true).length,
       ...this.#done,
       // Near 1 this process, not the bridges, is what the clients waited for.
       ownEventLoopUtilization: performance.eventLoopUtilization(this.#startedAt).utilization,

@@ -1,6 +1,7 @@
 import { WebSocket } from 'ws';
 import { CONTROL_FRAME_PREFIX, type ControlFrame } from '../../protocol/frames';
 import type { WebSocketConstructor } from '../../client/src/index';
+import { StreamSocket, type SocketWatcher } from './stream-socket';
 
 /** What became of many connections. */
 export class Tally {
@@ -18,40 +19,57 @@ export class Tally {
   /**
    * A WebSocket that is counted.
    * @param note told of each event in words
+   * @param overHttp whether it is none: an event stream
    */
-  socket(note: (event: string) => void): WebSocketConstructor {
-    const watch = (socket: WebSocket, point: string | null): void => {
-      this.#watch(socket, point, note);
-    };
+  socket(note: (event: string) => void, overHttp = false): WebSocketConstructor {
+    const watch = (url: string): SocketWatcher => this.#watch(new URL(url).searchParams.get('resume'), note);
+    if (overHttp) {
+      return class CountedStream extends StreamSocket {
+        constructor(url: string, protocols: string[]) {
+          super(url, protocols, watch(url));
+        }
+      };
+    }
     return class CountedSocket extends WebSocket {
       constructor(url: string, protocols: string[]) {
         super(url, protocols, { perMessageDeflate: false });
-        watch(this, new URL(url).searchParams.get('resume'));
+        const watcher = watch(url);
+        this.on('message', (data: Buffer, binary) => {
+          watcher.message(data, binary);
+        });
+        this.on('close', (code) => {
+          watcher.close(code);
+        });
+        this.on('error', ({ message }) => {
+          watcher.error(message);
+        });
       }
     };
   }
 
-  #watch(socket: WebSocket, point: string | null, note: (event: string) => void): void {
+  #watch(point: string | null, note: (event: string) => void): SocketWatcher {
     this.attempts += 1;
     const id = this.attempts;
     let frames = 0;
     note(`#${id} asks to resume ${point ?? 'nothing'}`);
-    socket.on('message', (data: Buffer, binary) => {
-      if (binary || data.toString('latin1', 0, CONTROL_FRAME_PREFIX.length) !== CONTROL_FRAME_PREFIX) {
-        frames += 1;
-        return;
-      }
-      note(`#${id} after ${frames} frames ${data.toString('utf8')}`);
-      this.#countControl(JSON.parse(data.toString('utf8')) as ControlFrame, point !== null);
-    });
-    socket.on('close', (code) => {
-      note(`#${id} after ${frames} frames closed with ${code}`);
-      count(this.closes, code);
-    });
-    socket.on('error', ({ message }) => {
-      note(`#${id} ${message}`);
-      count(this.errors, message);
-    });
+    return {
+      message: (data, binary) => {
+        if (binary || data.toString('latin1', 0, CONTROL_FRAME_PREFIX.length) !== CONTROL_FRAME_PREFIX) {
+          frames += 1;
+          return;
+        }
+        note(`#${id} after ${frames} frames ${data.toString('utf8')}`);
+        this.#countControl(JSON.parse(data.toString('utf8')) as ControlFrame, point !== null);
+      },
+      close: (code) => {
+        note(`#${id} after ${frames} frames closed with ${code}`);
+        count(this.closes, code);
+      },
+      error: (message) => {
+        note(`#${id} ${message}`);
+        count(this.errors, message);
+      },
+    };
   }
 
   #countControl(frame: ControlFrame, resuming: boolean): void {
