@@ -24,6 +24,7 @@ rmSync(outdir, { recursive: true, force: true });
 await bundle('index.js', { sourcemap: true });
 await bundle('index.node.js', { sourcemap: true }, [POLICY]);
 await bundle('index.min.js', { minify: true });
+await bundle('http.js', { entryPoints: [join(here, 'src/http.ts')] }, []);
 await bundle('react.js', { entryPoints: [join(here, 'src/react.ts')], external: ['react'] }, [
   PACKAGE_ITSELF,
 ]);

@@ -1,6 +1,8 @@
 import type { AnyFrame } from 'ws-bridge-client';
+import { httpFallback } from 'ws-bridge-client/http';
 import type { DataFrame } from '../../protocol/frames';
 import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo/frames';
+import { BlockableSockets } from './blockable-sockets';
 import { showChat } from './chat';
 import { showDashboard } from './dashboard';
 import { order } from './demo-api';
@@ -12,24 +14,35 @@ import { Pane, type PaneOptions } from './pane';
 import { tabStorage } from './tab-storage';
 import { addressFor, visitorFrom, type Visitor } from './visitor';
 
+/** Its user is to see that the page comes back to WebSockets. */
+const WEB_SOCKET_AGAIN_MS = 5_000;
+
 const visitor = visitorFrom(location.search);
 const log = new EventLog(find(document, '#log ol', HTMLElement));
+const blockable = new BlockableSockets();
+const kept = tabStorage();
+const sockets = httpFallback({
+  ...{ WebSocket: blockable.WebSocket, webSocketAgainMs: WEB_SOCKET_AGAIN_MS },
+  ...(kept === undefined ? {} : { storage: kept }),
+});
 const section = (id: string): HTMLElement => find(document, `#${id}`, HTMLElement);
 
 greet(visitor);
-showChat(new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log, chatOptions(visitor)), (session) =>
-  addressFor({ ...visitor, session }),
+showChat(
+  new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log, sockets, chatOptions(visitor)),
+  (session) => addressFor({ ...visitor, session }),
 );
 showDashboard(
-  new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log),
+  new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log, sockets),
 );
 showNotifications(
-  new Pane<NotificationFrame>(section('notifications'), '/ws/notifications', visitor, log),
+  new Pane<NotificationFrame>(section('notifications'), '/ws/notifications', visitor, log, sockets),
   visitor,
 );
 const documentPath = `/ws/collaboration/${encodeURIComponent(visitor.document)}`;
-showDocument(new Pane<AnyFrame>(section('document'), documentPath, visitor, log));
+showDocument(new Pane<AnyFrame>(section('document'), documentPath, visitor, log, sockets));
 bindBridgeButtons();
+bindBlock();
 
 function greet({ tenant, user, document: name }: Visitor): void {
   document.title = `${user} at ${tenant} · kong-ws-bridge`;
@@ -51,6 +64,15 @@ function chatOptions({ session }: Visitor): PaneOptions {
     ...(session === undefined ? {} : { session }),
     ...(storage === undefined ? {} : { storage }),
   };
+}
+
+/** It holds for this tab alone. */
+function bindBlock(): void {
+  const box = find(document, '[name=block]', HTMLInputElement);
+  box.addEventListener('change', () => {
+    blockable.areBlocked = box.checked;
+    log.add('Browser', box.checked ? 'WebSockets are blocked' : 'WebSockets are allowed');
+  });
 }
 
 /** The bridge is everybody's: these buttons are felt in every tab. */

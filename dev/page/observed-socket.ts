@@ -10,33 +10,35 @@ export interface Greeting {
 /** The events of the sockets under a client, which it settles by itself and does not tell. */
 export interface SocketEvents {
   /** The bridge said `bridge.ready`, and the client has heard it. */
-  ready(greeting: Greeting): void;
+  ready(greeting: Greeting, isWebSocket: boolean): void;
   /** An open socket was closed. */
   closed(code: number): void;
 }
 
-/** The browser's WebSocket, looked at. */
-export function observedWebSocket(events: SocketEvents): WebSocketConstructor {
-  return class extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      let opened = false;
-      this.addEventListener('close', ({ code }) => {
-        // The client tells of one that did not open.
-        if (opened) events.closed(code);
+/** Sockets, looked at. */
+export function observed(Constructor: WebSocketConstructor, events: SocketEvents): WebSocketConstructor {
+  // A constructor that returns an object gives that one.
+  return function Socket(url: string, protocols: string[]) {
+    const socket = new Constructor(url, protocols);
+    const target = socket as unknown as EventTarget;
+    let opened = false;
+    target.addEventListener('close', (event) => {
+      // The client tells of one that did not open.
+      if (opened) events.closed((event as CloseEvent).code);
+    });
+    // Listens from then on only, behind the client's own listener.
+    target.addEventListener('open', () => {
+      opened = true;
+      target.addEventListener('message', (event) => {
+        const { data } = event as MessageEvent<unknown>;
+        if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
+        const greeting = greetingIn(data);
+        // The client tells of one that is broken.
+        if (greeting !== undefined) events.ready(greeting, socket instanceof WebSocket);
       });
-      // Listens from then on only, behind the client's own listener.
-      this.addEventListener('open', () => {
-        opened = true;
-        this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-          if (typeof data !== 'string' || !data.startsWith('{"type":"bridge.ready"')) return;
-          const greeting = greetingIn(data);
-          // The client tells of one that is broken.
-          if (greeting !== undefined) events.ready(greeting);
-        });
-      });
-    }
-  };
+    });
+    return socket;
+  } as unknown as WebSocketConstructor;
 }
 
 function greetingIn(ready: string): Greeting | undefined {

@@ -4,12 +4,13 @@ import {
   type AnyFrame,
   type BridgeClient,
   type ClientOptions,
+  type WebSocketConstructor,
 } from 'ws-bridge-client';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import { fetchToken, order } from './demo-api';
 import { find } from './elements';
 import type { EventLog } from './event-log';
-import { observedWebSocket, type Greeting } from './observed-socket';
+import { observed, type Greeting } from './observed-socket';
 import type { Visitor } from './visitor';
 
 /** How much of a message is shown that is not understood, in characters. */
@@ -37,6 +38,7 @@ export class Pane<Frame extends AnyFrame> {
     path: string,
     { tenant, user }: Visitor,
     log: EventLog,
+    sockets: WebSocketConstructor,
     options: PaneOptions = {},
   ) {
     this.section = section;
@@ -50,8 +52,9 @@ export class Pane<Frame extends AnyFrame> {
       url: location.origin.replace(/^http/, 'ws'),
       path: `${path}?line=${this.#line}`,
       token: async () => (this.#token = await fetchToken(tenant, user)),
-      WebSocket: observedWebSocket({
-        ready: (greeting) => {
+      WebSocket: observed(sockets, {
+        ready: (greeting, isWebSocket) => {
+          this.#output('way').textContent = isWebSocket ? 'WebSocket' : 'HTTP';
           this.#ready(greeting);
         },
         closed: (code) => {

@@ -103,6 +103,15 @@ describe('the published package', () => {
     expect(forBrowsers).not.toContain('unexpected-response');
   });
 
+  it('ws-bridge-client/http is loaded without a browser, and has no client in it', async () => {
+    const fallback = await readFile(join(project, 'node_modules/ws-bridge-client/dist/http.js'), 'utf8');
+    expect(fallback).not.toContain('class BridgeClient');
+    const script = `import { httpFallback } from 'ws-bridge-client/http';
+      console.log(typeof httpFallback());`;
+    await writeFile(join(project, 'fallback.js'), script);
+    expect((await run('node', ['fallback.js'], { cwd: project })).stdout).toBe('function\n');
+  });
+
   it('ws-bridge-client/react has no second client in it, and renders on a server, where there is no connection', async () => {
     const hooks = await readFile(join(project, 'node_modules/ws-bridge-client/dist/react.js'), 'utf8');
     expect(hooks).toContain('from "ws-bridge-client"');

@@ -5,6 +5,9 @@ export const PANES = ['chat', 'dashboard', 'notifications', 'document'] as const
 /** One of {@link PANES}. */
 export type PaneName = (typeof PANES)[number];
 
+/** An output in a pane's footer. */
+type Shown = 'frames' | 'resumed' | 'gaps' | 'close' | 'way';
+
 /** A tab with the demo page in it, as its user sees it. */
 export class Tab {
   readonly page: Page;
@@ -63,12 +66,12 @@ export class Tab {
   }
 
   /** What stands in a pane's footer. */
-  shown(name: PaneName, what: 'frames' | 'resumed' | 'gaps' | 'close'): Promise<string> {
+  shown(name: PaneName, what: Shown): Promise<string> {
     return this.pane(name).locator(`[data-output=${what}]`).innerText();
   }
 
   /** Waits until a pane's footer shows this. */
-  async shows(name: PaneName, what: 'frames' | 'resumed' | 'gaps' | 'close', text: string): Promise<void> {
+  async shows(name: PaneName, what: Shown, text: string): Promise<void> {
     await this.pane(name).locator(`[data-output=${what}]`).getByText(text, { exact: true }).waitFor();
   }
 

@@ -1,0 +1,102 @@
+import { EventStreamSocket } from './event-stream-socket.ts';
+import type { StreamFetch } from './posted-messages.ts';
+import { TransportChoice } from './transport-choice.ts';
+import { TransportTrial } from './transport-trial.ts';
+import type { PointStorage } from './stored-point.ts';
+import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
+
+/** How the client goes on where WebSockets are blocked. */
+export interface HttpFallbackOptions {
+  /** @default globalThis.WebSocket */
+  readonly WebSocket?: WebSocketConstructor;
+  /** @default globalThis.fetch */
+  readonly fetch?: StreamFetch;
+  /** As the client's option of this name. @default 'bearer.' */
+  readonly bearerPrefix?: string;
+  /** Where it is kept which way works: pass `sessionStorage`. @default nothing is kept */
+  readonly storage?: PointStorage;
+  /** After how many milliseconds on streams a WebSocket is tried again; twice as long each time, up to an hour. @default 600,000 */
+  readonly webSocketAgainMs?: number;
+}
+
+/** RFC 6455 §7.4.1, "Service Restart": the client comes back with its point. */
+const COME_BACK = 1012;
+
+/**
+ * A constructor of sockets for the client's option `WebSocket`. It gives WebSockets. After two of them that came to nothing it gives event
+ * streams with the same frames (PROTOCOL.md §11), which pass every proxy that HTTP passes. After a while it tries a WebSocket again. The
+ * client's resume point goes over, either way. Its messages are posted, one after the other.
+ * @example
+ * connect({ url, path, token, WebSocket: httpFallback({ storage: sessionStorage }) });
+ */
+export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstructor {
+  const { bearerPrefix = 'bearer.', webSocketAgainMs = 600_000, storage } = options;
+  const WebSocket =
+    options.WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketConstructor }).WebSocket;
+  const fetch = options.fetch ?? globalThis.fetch;
+  const monotonicNow = (): number => performance.now();
+  const choice = new TransportChoice({ webSocketAgainMs, now: () => Date.now(), storage });
+  const webSocket = (url: string, protocols: string[], Constructor: WebSocketConstructor): WebSocketLike => {
+    const trial = new TransportTrial(monotonicNow, (works) => {
+      if (works) choice.webSocketWorked();
+      else choice.failed('websocket');
+    });
+    return watched(new Constructor(url, protocols), trial);
+  };
+  const stream = (url: string, protocols: string[]): WebSocketLike => {
+    let end: ReturnType<typeof setTimeout> | undefined;
+    const trial = new TransportTrial(monotonicNow, (works) => {
+      if (!works) choice.failed('http');
+      else
+        end = setTimeout(() => {
+          socket.end(COME_BACK, 'a WebSocket is tried again');
+        }, choice.streamWorked());
+    });
+    const over = (): void => {
+      clearTimeout(end);
+    };
+    const settings = { fetch, bearerPrefix, monotonicNow, trial, over };
+    const socket: EventStreamSocket = new EventStreamSocket(url, protocols, settings);
+    return socket;
+  };
+  // A constructor that returns an object gives that one.
+  return function Socket(url: string, protocols: string[]) {
+    if (WebSocket && choice.next === 'websocket') return webSocket(url, protocols, WebSocket);
+    return stream(url, protocols);
+  } as unknown as WebSocketConstructor;
+}
+
+/** A socket as far as it tells what becomes of it, without the handlers that belong to the client. */
+interface TellingSocket {
+  addEventListener(type: 'message' | 'close', listener: () => void): void;
+  /** Only that of `ws`. */
+  on?(
+    type: 'unexpected-response',
+    listener: (request: unknown, answer: { readonly statusCode?: number }) => void,
+  ): void;
+  close(code?: number): void;
+}
+
+/** RFC 9110 §15.5.22: somebody on the way took the upgrade out of the request. */
+const UPGRADE_REQUIRED = 426;
+
+/** Another answer to the handshake than 101 or 426 is no failure of the way. */
+function watched(socket: WebSocketLike, trial: TransportTrial): WebSocketLike {
+  const telling = socket as unknown as TellingSocket;
+  telling.addEventListener('message', () => {
+    trial.worked();
+  });
+  telling.addEventListener('close', () => {
+    trial.ended();
+  });
+  telling.on?.('unexpected-response', (_, { statusCode }) => {
+    if (statusCode === UPGRADE_REQUIRED) trial.ended();
+    else trial.excuse();
+  });
+  const close = telling.close.bind(socket);
+  telling.close = (code) => {
+    trial.dropped();
+    close(code);
+  };
+  return socket;
+}

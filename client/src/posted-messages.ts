@@ -1,0 +1,118 @@
+import { CLOSE_CODES } from '../../protocol/close-codes.ts';
+import { CONTROL_FRAME_PREFIX, type BridgeErrorCode } from '../../protocol/frames.ts';
+import { parseObject } from './parse-frame.ts';
+
+/** As much of `fetch` as is used. */
+export type StreamFetch = (
+  url: string,
+  init: {
+    readonly method?: 'POST';
+    readonly headers: Record<string, string>;
+    readonly body?: MessageData;
+    readonly cache: 'no-store';
+    readonly redirect: 'error';
+    readonly signal: AbortSignal;
+  },
+) => Promise<{
+  readonly status: number;
+  readonly ok: boolean;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array> | null;
+  text(): Promise<string>;
+}>;
+
+/** A message of a client. */
+export type MessageData = string | ArrayBuffer | Uint8Array<ArrayBuffer>;
+
+const UNAUTHORIZED = 401;
+// RFC 6455 §7.4.1.
+const ABNORMAL = 1006;
+
+/** More messages of one stream do not wait. */
+export const MAX_WAITING_POSTS = 1_000;
+
+/** Where messages are posted to. */
+export interface PostPlace {
+  readonly fetch: StreamFetch;
+  readonly token: string;
+  readonly signal: AbortSignal;
+  /** Called as late as can be: a stream may learn its session after it was opened. */
+  readonly url: () => string;
+}
+
+/** What comes of messages. */
+export interface PostEvents {
+  /** The bridge's answer to one, as a control frame. */
+  answered(frame: string): void;
+  /** It is not known what came of one, or the stream can carry no more. @param code as a WebSocket would be closed */
+  lost(code: number, reason: string): void;
+}
+
+/** Posts the messages of a client on a stream, one after the other, so that they keep their order (PROTOCOL.md §11). */
+export class PostedMessages {
+  readonly #place: PostPlace;
+  readonly #events: PostEvents;
+  #waiting = 0;
+  #before: Promise<void> = Promise.resolve();
+
+  constructor(place: PostPlace, events: PostEvents) {
+    this.#place = place;
+    this.#events = events;
+  }
+
+  add(data: MessageData): void {
+    if (this.#waiting === MAX_WAITING_POSTS) {
+      this.#events.lost(ABNORMAL, 'too many messages wait');
+      return;
+    }
+    this.#waiting += 1;
+    this.#before = this.#before.then(() => this.#post(data));
+  }
+
+  async #post(data: MessageData): Promise<void> {
+    const { fetch, token, signal, url } = this.#place;
+    this.#waiting -= 1;
+    if (signal.aborted) return;
+    try {
+      const answer = await fetch(url(), {
+        method: 'POST',
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': typeof data === 'string' ? 'application/json' : 'application/octet-stream',
+        },
+        body: data,
+        cache: 'no-store',
+        redirect: 'error',
+        signal,
+      });
+      if (answer.status === UNAUTHORIZED) {
+        this.#events.lost(CLOSE_CODES.tokenExpired.code, 'the token is not accepted any more');
+        return;
+      }
+      const body = await answer.text();
+      const frame = answer.ok ? body : refusalFrame(answer.status, body, data);
+      if (frame.startsWith(CONTROL_FRAME_PREFIX)) this.#events.answered(frame);
+    } catch (cause) {
+      this.#events.lost(ABNORMAL, `a message may be lost: ${String(cause)}`);
+    }
+  }
+}
+
+/** A refusal as a socket would tell it. The gatekeeper's has no code. */
+function refusalFrame(status: number, body: string, sent: MessageData): string {
+  const {
+    code = CODES[status] ?? `HTTP_${status}`,
+    message = `answered with ${status}`,
+    id,
+  } = parseObject(body) ?? {};
+  return JSON.stringify({ type: 'bridge.error', data: { code, message, id: id ?? idOf(sent) } });
+}
+
+const CODES: Readonly<Partial<Record<number, BridgeErrorCode>>> = {
+  429: 'TOO_MANY_MESSAGES',
+  503: 'UNAVAILABLE',
+};
+
+function idOf(sent: MessageData): unknown {
+  return typeof sent === 'string' ? parseObject(sent)?.['id'] : undefined;
+}

@@ -1,0 +1,72 @@
+import { attempt } from './attempt.ts';
+import type { PointStorage } from './stored-point.ts';
+
+/** A way to the bridge. */
+export type ClientTransport = 'websocket' | 'http';
+
+/** So many handshakes of a WebSocket come to nothing before a stream is tried. */
+export const MOST_FAILURES = 2;
+/** However often a stream was the way, a WebSocket is tried again after this. */
+export const LONGEST_MS = 3_600_000;
+const KEY = 'ws-bridge http until';
+
+/** What the choice depends on. */
+export interface ChoiceSettings {
+  /** After so long on streams a WebSocket is tried again; twice as long each time that comes to nothing. */
+  readonly webSocketAgainMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly storage: PointStorage | undefined;
+}
+
+/**
+ * Chooses the way of the next connection: a WebSocket, unless two in a row came to nothing, and a stream for a while where that works. One
+ * failure is enough where streams were the way before.
+ */
+export class TransportChoice {
+  readonly #settings: ChoiceSettings;
+  #failures = 0;
+  #httpUntilMs: number;
+  #againMs: number;
+
+  constructor(settings: ChoiceSettings) {
+    this.#settings = settings;
+    this.#againMs = settings.webSocketAgainMs;
+    const kept = Number(attempt(() => settings.storage?.getItem(KEY)));
+    // A clock may have been set since.
+    this.#httpUntilMs = kept <= settings.now() + LONGEST_MS ? kept : 0;
+  }
+
+  get next(): ClientTransport {
+    const isKnown = this.#settings.now() < this.#httpUntilMs;
+    return isKnown || this.#failures >= MOST_FAILURES ? 'http' : 'websocket';
+  }
+
+  /** A connection came to nothing. */
+  failed(transport: ClientTransport): void {
+    this.#failures = transport === 'websocket' ? this.#failures + 1 : 0;
+  }
+
+  /** Frames came by a WebSocket: it is the way. */
+  webSocketWorked(): void {
+    this.#failures = 0;
+    this.#againMs = this.#settings.webSocketAgainMs;
+    if (this.#httpUntilMs > 0) this.#keep(0);
+  }
+
+  /** A stream is open. @returns in how many milliseconds it ends, for a WebSocket to be tried */
+  streamWorked(): number {
+    const now = this.#settings.now();
+    this.#failures = MOST_FAILURES - 1;
+    if (now >= this.#httpUntilMs) {
+      this.#keep(now + this.#againMs);
+      this.#againMs = Math.min(2 * this.#againMs, LONGEST_MS);
+    }
+    return this.#httpUntilMs - now;
+  }
+
+  #keep(untilMs: number): void {
+    this.#httpUntilMs = untilMs;
+    attempt(() => this.#settings.storage?.setItem(KEY, String(untilMs)));
+  }
+}

@@ -1,0 +1,191 @@
+import { EventStreamSocket } from '../../client/src/event-stream-socket.ts';
+import type { StreamFetch } from '../../client/src/posted-messages.ts';
+import { TransportTrial } from '../../client/src/transport-trial.ts';
+import { PING_MESSAGE, PONG_FRAME } from '../../protocol/frames';
+import { settled } from './fake-clock';
+
+type Init = Parameters<StreamFetch>[1];
+type Answer = Awaited<ReturnType<StreamFetch>>;
+
+let nowMs: number;
+let told: unknown[];
+let requests: {
+  readonly url: string;
+  readonly init: Init;
+  readonly answer: (answer: Partial<Answer>) => void;
+}[];
+let stream: ReadableStreamDefaultController<Uint8Array>;
+let socket: EventStreamSocket;
+let trials: boolean[];
+
+beforeEach(() => {
+  [nowMs, told, requests, trials] = [0, [], [], []];
+  const fetch: StreamFetch = (url, init) =>
+    new Promise((resolve, reject) => {
+      init.signal.addEventListener('abort', () => {
+        reject(new Error('aborted'));
+      });
+      requests.push({
+        ...{ url, init },
+        answer: (answer) => {
+          const whole = {
+            status: 200,
+            ok: true,
+            headers: new Headers(),
+            body: null,
+            text: () => Promise.resolve(''),
+          };
+          resolve({ ...whole, ...answer });
+        },
+      });
+    });
+  const monotonicNow = (): number => nowMs;
+  const trial = new TransportTrial(monotonicNow, (works) => trials.push(works));
+  const settings = { fetch, monotonicNow, bearerPrefix: 'bearer.', trial, over: () => told.push('over') };
+  socket = new EventStreamSocket(
+    'wss://x/ws/ai/chat?resume=e.1&state=missing',
+    ['bridge.v1', 'bearer.t'],
+    settings,
+  );
+  socket.onmessage = ({ data }: { readonly data: unknown }) => told.push(data);
+  socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) =>
+    told.push([code, reason]);
+});
+
+/** Answers with a stream. */
+async function open(): Promise<void> {
+  const body = new ReadableStream<Uint8Array>({ start: (controller) => void (stream = controller) });
+  requests[0]?.answer({ headers: new Headers({ 'Content-Type': 'text/event-stream; charset=utf-8' }), body });
+  await settled();
+}
+
+async function comes(text: string): Promise<void> {
+  stream.enqueue(new TextEncoder().encode(text));
+  await settled();
+}
+
+const ACK = '{"type":"bridge.ack","data":{"id":"c1"}}';
+const COMMAND = '{"type":"ask","id":"c1","data":null}';
+
+/** Answers a message that was posted. */
+async function posted(answer: Partial<Answer>): Promise<void> {
+  await settled();
+  requests.at(-1)?.answer(answer);
+  await settled();
+}
+
+const body = (text: string) => ({ text: () => Promise.resolve(text) });
+
+describe('a stream in the shape of a WebSocket', () => {
+  it('asks with the token and the point, and gives what a WebSocket would', async () => {
+    expect(requests[0]?.url).toBe('https://x/ws/ai/chat?resume=e.1&state=missing');
+    expect(requests[0]?.init.headers).toEqual({ Accept: 'text/event-stream', Authorization: 'Bearer t' });
+    await open();
+    await comes(
+      'event: ready\ndata: {"session":"s"}\n\ndata: {"type":"token"}\n\nevent: binary\ndata: AAE=\n\n',
+    );
+    await comes('event: close\ndata: {"code":1012,"reason":"Service Restart"}\n\ndata: late\n\n');
+    expect(told).toEqual([
+      ...['{"type":"bridge.ready","data":{"session":"s"}}', '{"type":"token"}', Uint8Array.of(0, 1).buffer],
+      ...['over', [1012, 'Service Restart']],
+    ]);
+    expect(trials).toEqual([true]);
+  });
+
+  it.each([
+    ['another status', { status: 401 }],
+    ['another type', { headers: new Headers({ 'Content-Type': 'text/html' }), body: new ReadableStream() }],
+  ])('comes to nothing at %s', async (_, answer) => {
+    requests[0]?.answer(answer);
+    await settled();
+    expect([told, trials]).toEqual([['over', [1006, '']], [false]]);
+  });
+
+  it('ends with 1006 when it breaks off', async () => {
+    await open();
+    await comes('data: a\n\n');
+    stream.error(new Error('reset'));
+    await settled();
+    expect(told).toEqual(['a', 'over', [1006, '']]);
+  });
+
+  it('answers a ping at once when it was heard of lately, and otherwise with the next that comes', async () => {
+    await open();
+    await comes(':\n\n');
+    socket.send(PING_MESSAGE);
+    await settled();
+    expect(told).toEqual([PONG_FRAME]);
+    nowMs = 20_000;
+    socket.send(PING_MESSAGE);
+    await settled();
+    expect(told).toEqual([PONG_FRAME]);
+    await comes(':\n\n');
+    expect(told).toEqual([PONG_FRAME, PONG_FRAME]);
+    expect(requests).toHaveLength(1);
+  });
+});
+
+describe('a message on a stream', () => {
+  beforeEach(async () => {
+    await open();
+    await comes('event: ready\ndata: {"session":"s1"}\n\n');
+    told.length = 0;
+  });
+
+  it('is posted to the session that the bridge made, after those before it, and answered as on a socket', async () => {
+    socket.send(COMMAND);
+    socket.send(Uint8Array.of(1));
+    await settled();
+    expect(requests).toHaveLength(2);
+    const [, command] = requests;
+    expect([command?.url, command?.init.body]).toEqual(['https://x/ws/ai/chat?session=s1', COMMAND]);
+    expect(command?.init.headers).toMatchObject({
+      Authorization: 'Bearer t',
+      'Content-Type': 'application/json',
+    });
+    await posted({ status: 202, ...body(ACK) });
+    expect(requests[2]?.init.headers).toMatchObject({ 'Content-Type': 'application/octet-stream' });
+    await posted({ status: 202, ...body('{}') });
+    expect(told).toEqual([ACK]);
+  });
+
+  it.each([
+    [403, '{"message":"m","code":"READ_ONLY","id":"c1"}', { code: 'READ_ONLY', message: 'm', id: 'c1' }],
+    [429, '{"message":"m"}', { code: 'TOO_MANY_MESSAGES', message: 'm', id: 'c1' }],
+    [503, 'no JSON', { code: 'UNAVAILABLE', message: 'answered with 503', id: 'c1' }],
+    [413, '', { code: 'HTTP_413', message: 'answered with 413', id: 'c1' }],
+  ])('that is refused with %d is so as on a socket', async (status, text, data) => {
+    socket.send(COMMAND);
+    await posted({ status, ok: false, ...body(text) });
+    expect(told.map((frame) => JSON.parse(String(frame)) as unknown)).toEqual([
+      { type: 'bridge.error', data },
+    ]);
+  });
+
+  it('ends the stream with 4401 when the token is not accepted any more', async () => {
+    socket.send(COMMAND);
+    await posted({ status: 401, ok: false });
+    expect(told).toEqual(['over', [4401, 'the token is not accepted any more']]);
+  });
+
+  it('that may be lost ends the stream, so that the client sends it again', async () => {
+    socket.send(COMMAND);
+    await posted({ status: 202, text: () => Promise.reject(new Error('reset')) });
+    expect(told).toEqual(['over', [1006, 'a message may be lost: Error: reset']]);
+  });
+
+  it('that is answered is no sign of life of a stream that is silent', async () => {
+    nowMs = 40_000;
+    socket.send(COMMAND);
+    await posted({ status: 202, ...body(ACK) });
+    expect(told).toEqual(['over', [1006, 'the stream is silent']]);
+  });
+
+  it('ends the stream when 1,000 wait', async () => {
+    for (let i = 0; i < 1_000; i += 1) socket.send(COMMAND);
+    expect(told).toEqual([]);
+    socket.send(COMMAND);
+    expect(told).toEqual(['over', [1006, 'too many messages wait']]);
+    await settled();
+  });
+});
