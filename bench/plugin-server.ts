@@ -31,6 +31,7 @@ interface Options extends Work {
   readonly rounds: number;
   readonly only?: string;
   readonly beside?: string;
+  readonly workers: number;
   readonly profile?: string;
 }
 
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
     .option('--in-flight <count>', 'decisions that Kong waits for at any time', count, 32)
     .option('--only <text>', 'only those whose name has this text')
     .option('--beside <folder>', 'dist/ of another build of ws-gatekeeper, to be measured beside this one')
+    .option('--workers <count>', 'ws-gatekeeper with so many workers is measured as well', count, 2)
     .option('--profile <folder>', 'write CPU profiles of the servers there')
     .parse()
     .opts<Options>();
@@ -65,16 +67,18 @@ async function main(): Promise<void> {
   console.log(report({ bench: 'plugin-server', machine, settings, results, columns: COLUMNS }));
 }
 
-function plans({ users, beside }: Options): PluginServerPlan[] {
+function plans({ users, beside, workers }: Options): PluginServerPlan[] {
   const dist = join(ROOT, 'dist');
   return [
     gatekeeper('known tokens: ws-gatekeeper', dist, users),
     ...(beside === undefined
       ? []
       : [gatekeeper('known tokens: ws-gatekeeper, the other build', beside, users)]),
+    gatekeeper(`known tokens: ws-gatekeeper --workers ${workers}`, dist, users, workers),
     gatekeeperInStock('known tokens: the same plugin in kong-js-pluginserver', dist, users),
     gatekeeper('new tokens: ws-gatekeeper', dist, 0),
     ...(beside === undefined ? [] : [gatekeeper('new tokens: ws-gatekeeper, the other build', beside, 0)]),
+    gatekeeper(`new tokens: ws-gatekeeper --workers ${workers}`, dist, 0, workers),
     gatekeeperInStock('new tokens: the same plugin in kong-js-pluginserver', dist, 0),
     firstTryInStock('new tokens: a first try (no assertion) in kong-js-pluginserver'),
   ];

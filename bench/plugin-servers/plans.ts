@@ -20,14 +20,22 @@ export interface PluginServerPlan {
 
 const SOCKET = 'plugin.sock';
 
-/** ws-gatekeeper, of a dist folder, with a memory of so many tokens. */
-export function gatekeeper(name: string, dist: string, tokenCacheSize: number): PluginServerPlan {
+/** ws-gatekeeper, of a dist folder, with a memory of so many tokens, and with so many workers. */
+export function gatekeeper(
+  name: string,
+  dist: string,
+  tokenCacheSize: number,
+  workers = 1,
+): PluginServerPlan {
   return {
     name,
     server: ({ folder, nodeFlags }) => {
       const socketPath = join(folder, SOCKET);
       const bin = join(dist, 'plugin/bin/ws-gatekeeper.js');
-      return { command: process.execPath, args: [...nodeFlags, bin, '--socket', socketPath], socketPath };
+      // Another build may not know the option.
+      const several = workers === 1 ? [] : ['--workers', String(workers)];
+      const args = [...nodeFlags, bin, '--socket', socketPath, ...several];
+      return { command: process.execPath, args, socketPath };
     },
     instance: (place) => ({ ...gatekeeperInstance(place, tokenCacheSize), protocol: 'ProtoBuf' }),
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { issueToken } from '../../dev/issue-token';
 import { clockUs } from '../clock';
 import { cpuTimeUs } from '../cpu-time';
+import { processTree } from '../process-tree';
 import type { KongCalls } from '../kong/calls';
 import type { Upgrade } from '../kong/worker';
 import type { Figures } from '../median';
@@ -79,7 +80,8 @@ async function measure(players: Players, { users, inFlight, seconds }: Work): Pr
 function times({ redis, server, kong }: Players) {
   return {
     clock: clockUs(),
-    server: cpuTimeUs(server.pid),
+    // With its workers.
+    server: processTree(server.pid).reduce((sum, pid) => sum + cpuTimeUs(pid), 0),
     redis: cpuTimeUs(redis.pid),
     kong: cpuTimeUs(kong.pid),
   };
