@@ -65,6 +65,18 @@ async function ask(tab: Tab, question: string) {
   return { turn, complete, text: turn.locator('.answer') };
 }
 
+/** Asks twice, and stops the second answer. */
+async function stopTheSecond() {
+  const [first, second] = [await ask(ana, 'One?'), await ask(ana, 'Two?')];
+  for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
+  // Of an answer that has ended none can be stopped.
+  const stop = ana.pane('chat').getByRole('button', { name: 'Stop' });
+  if (await stop.isEnabled()) await stop.click();
+  await second.complete.waitFor();
+  const goesOn = (await first.turn.getAttribute('aria-busy')) === 'true';
+  return { first, stopped: (await second.text.textContent()) ?? '', goesOn };
+}
+
 async function resumedInEachPane(): Promise<number[]> {
   const shown = [ana, ben].flatMap((tab) => PANES.map((pane) => tab.shown(pane, 'resumed')));
   return (await Promise.all(shown)).map(Number);
@@ -132,14 +144,12 @@ describe('the demo page, open in two tabs', () => {
     const frames: Published[] = [];
     redis.on('pmessage', (_pattern, _channel, text: string) => frames.push(JSON.parse(text) as Published));
     await redis.psubscribe('ai:stream:*');
-    const [first, second] = [await ask(ana, 'One?'), await ask(ana, 'Two?')];
-    for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
-    await ana.press('chat', 'Stop');
-    await second.complete.waitFor();
-    const stopped = (await second.text.textContent()) ?? '';
-    expect(stopped).toMatch(/^You asked: “Two\?”\..* \[stopped\]$/);
+    let { first, stopped, goesOn } = await stopTheSecond();
+    // On a busy machine the first may be at its end before the second is stopped.
+    for (let tries = 1; tries < 5 && !goesOn; tries += 1)
+      ({ first, stopped, goesOn } = await stopTheSecond());
+    expect([goesOn, stopped]).toEqual([true, expect.stringMatching(/^You asked.* \[stopped\]$/)]);
     expect(answerTo('Two?').startsWith(stopped.replace(' [stopped]', ''))).toBe(true);
-    expect(await first.turn.getAttribute('aria-busy')).toBe('true');
     await first.complete.waitFor();
     expect(await first.text.textContent()).toBe(answerTo('One?'));
     expect(await ana.pane('chat').getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
