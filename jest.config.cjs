@@ -13,7 +13,10 @@ module.exports = {
   // These build the Dockerfile's images: npm run test:kong.
   testPathIgnorePatterns: env.GATEWAY === 'kong' ? [] : ['/test/e2e/images/'],
   // Its dist/ is built anew by its own test while others run.
-  moduleNameMapper: { '^ws-bridge-client$': '<rootDir>/client/src/index.ts' },
+  moduleNameMapper: {
+    '^ws-bridge-client$': '<rootDir>/client/src/index.ts',
+    '^ws-bridge-client/(.*)$': '<rootDir>/client/src/$1.ts',
+  },
   testTimeout: 30_000,
   testSequencer: '<rootDir>/dev/slowest-first.cjs',
   // Many files wait in real time for processes of their own: on two cores a third worker goes on meanwhile.

@@ -1,6 +1,6 @@
 import type { CompleteFrame } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
-import type { Settings } from './options.ts';
+import type { ChatSettings } from './chat-options.ts';
 import type { AnyObject } from './parse-frame.ts';
 
 /**
@@ -36,7 +36,7 @@ export class Answer {
    */
   constructor(
     id: string | undefined,
-    { clock, answerTimeoutMs }: Settings,
+    { clock, answerTimeoutMs }: ChatSettings,
     silent: () => void,
     onRestart: () => void,
   ) {

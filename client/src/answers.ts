@@ -1,7 +1,7 @@
 import type { ErrorFrame, StartFrame } from '../../protocol/frames.ts';
 import { Answer, type Completion, type Tokens } from './answer.ts';
 import { BridgeClientError } from './errors.ts';
-import type { Settings } from './options.ts';
+import type { ChatSettings } from './chat-options.ts';
 import { OthersAnswers } from './others-answers.ts';
 import { isFrame, type AnyObject } from './parse-frame.ts';
 
@@ -31,7 +31,7 @@ export interface Asking {
  * nothing of that answer has come for `answerTimeoutMs`.
  */
 export class Answers {
-  readonly #settings: Settings;
+  readonly #settings: ChatSettings;
   /** By their commands' ids, in the order of their commands. */
   readonly #running = new Map<string | undefined, Answer>();
   /** On their way as well, though nobody asked here. */
@@ -43,7 +43,7 @@ export class Answers {
   /** Those whose commands are of others. */
   readonly others = new OthersAnswers();
 
-  constructor(settings: Settings) {
+  constructor(settings: ChatSettings) {
     this.#settings = settings;
   }
 

@@ -1,25 +1,14 @@
-import type {
-  AckFrame,
-  BridgeErrorFrame,
-  CancelCommand,
-  DataFrame,
-  GapFrame,
-  ReadyFrame,
-} from '../../protocol/frames.ts';
+import type { AckFrame, BridgeErrorFrame, DataFrame, GapFrame, ReadyFrame } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
-import type { Tokens } from './answer.ts';
-import { Answers, type AskOptions } from './answers.ts';
 import { afterClose } from './after-close.ts';
-import { CommandQueue } from './command-queue.ts';
 import { Connection, type DataKind } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { connectErrorOf, reasonOf, type Ending } from './ending.ts';
 import { BridgeClientError } from './errors.ts';
 import type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
-import { History, type Message } from './history.ts';
+import type { Extending, Extension, Message } from './extension.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
 import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
-import type { OthersAnswer } from './others-answers.ts';
 import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
@@ -30,9 +19,7 @@ import { initialState, reduce, type ConnectionState, type State, type StateEvent
 export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   readonly #settings: Settings;
   readonly #emitter = new Emitter<ClientEvents<Frame>>();
-  readonly #commands: CommandQueue;
-  readonly #answers: Answers;
-  readonly #history: History;
+  readonly #extension: Extension | undefined;
   readonly #retry: Alarm;
   readonly #renewal: Alarm;
   readonly #patience: Patience;
@@ -49,21 +36,25 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /** How often in a row the peer broke the protocol without a data frame in between. */
   #breaches = 0;
 
-  /** @throws TypeError when an option is missing or is none */
-  constructor(options: ClientOptions) {
-    const settings = (this.#settings = settingsOf(options));
-    this.#commands = new CommandQueue(settings, () => {
-      this.#flush();
-    });
-    this.#answers = new Answers(settings);
+  /**
+   * @param extending the part of another entry of this package
+   * @throws TypeError when an option is missing or is none
+   */
+  constructor(options: ClientOptions, extending?: Extending) {
+    const settings = (this.#settings = settingsOf(options, extending?.defaults));
     this.#session = settings.session;
     this.#stored = new StoredPoint(settings.storage, settings.url, settings.session);
-    this.#history = new History(
-      (object) => this.#answers.isEnd(object),
-      (message, isReplayed) => {
+    this.#extension = extending?.extend({
+      settings,
+      connection: () => this.#current,
+      session: () => this.#session,
+      tell: (message, isReplayed) => {
         this.#tell(message, isReplayed);
       },
-    );
+      watch: () => {
+        this.#patience.begin();
+      },
+    });
     const alarm = (ring: () => void): Alarm => new Alarm(settings.clock, ring);
     this.#retry = alarm(() => {
       this.#dispatch({ type: 'retry' });
@@ -73,8 +64,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     });
     this.#patience = new Patience(settings, {
       current: () => this.#current,
-      waitingSinceMs: () => this.#commands.waitingSinceMs,
-      cares: () => settings.surroundings.visible || this.#answers.expected,
+      waitingSinceMs: () => this.#extension?.waitingSinceMs,
+      cares: () => settings.surroundings.visible || this.#extension?.expects === true,
       lost: () => {
         this.#dispatch({ type: 'renew' });
       },
@@ -115,56 +106,6 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   }
 
   /**
-   * Sends a command, now or when there is a connection again, until the bridge has taken it over or refused it.
-   * @param id 1 to 128 characters, unique in the session. The id of an earlier command sends that one again: it is not run
-   *   twice when the bridge has it. The bridge remembers a session's latest 1,000 ids, for an hour. Default: a new one
-   * @returns a promise that is fulfilled once the bridge has taken it over: once, however often it was sent
-   * @throws BridgeClientError when it is refused, too many wait, it can no longer be sent again, or the client is
-   *   closed before it is acknowledged
-   * @example
-   * await client.send('message', { text: 'Revenue by region?' });
-   * await client.send('stop', undefined, 'stop-42'); // safe to repeat: one id is one command
-   */
-  async send(type: string, data?: unknown, id = this.#settings.newId()): Promise<void> {
-    if (this.state === 'closed') throw this.#closedError();
-    const acknowledged = this.#commands.add({ type, id, data });
-    this.#flush();
-    await acknowledged;
-  }
-
-  /**
-   * Sends a command and iterates over the tokens of its answer, up to its end. It returns the end: the data of `complete`, or
-   * the whole frame where `isEnd` takes another. Answers run side by side where the service says with the `id` of its frames
-   * which command they answer. Otherwise the next command is sent when the answer before it is over.
-   * @throws BridgeClientError at an `error` frame, at a gap, when it is begun anew and `onRestart` is not there, when nothing comes for `answerTimeoutMs`, or when the command
-   *   fails; the reason of the signal, an AbortError unless it was given another, once that is aborted
-   * @example
-   * for await (const token of client.ask('message', { text: 'Revenue by region?' }, { signal: stop.signal })) {
-   *   output.append(token);
-   * }
-   */
-  ask(type: string, data?: unknown, options: AskOptions = {}): Tokens {
-    const id = this.#settings.newId();
-    const start = (): Promise<void> => this.send(type, data, id);
-    const cancel = (): void => {
-      this.#cancel(id);
-    };
-    return this.#answers.ask(id, { start, cancel }, options);
-  }
-
-  /**
-   * Iterates over the answers of the session whose commands this client did not send, as they begin: another tab did, or
-   * this page before it was loaded again. With `resume: 'oldest'` one that is on its way comes with its beginning. For one
-   * reader. It ends when the client is closed.
-   * @example
-   * const client = connect({ url, path: '/ws/ai/chat', token, session, resume: 'oldest' });
-   * for await (const { tokens } of client.answers()) void show(tokens);
-   */
-  answers(): AsyncGenerator<OthersAnswer, void, undefined> {
-    return this.#answers.others.read();
-  }
-
-  /**
    * Sends a message as it is, on a route that relays messages between peers.
    * @returns false when there is no open connection: then it is not sent, now or later
    * @example
@@ -194,13 +135,6 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
    */
   close(): void {
     this.#dispatch({ type: 'close' });
-  }
-
-  /** What was never sent need not be stopped. */
-  #cancel(id: string): void {
-    if (this.#commands.withdraw(id, new BridgeClientError('CLOSED'))) return;
-    // Nobody waits for it: an answer that goes on is nobody's either.
-    this.send('cancel', { id } satisfies CancelCommand['data']).catch(() => undefined);
   }
 
   /** @param ending that of the connection which the event is about */
@@ -257,8 +191,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#current = undefined;
     this.#renewal.set(undefined);
     this.#patience.begin();
-    this.#commands.refuseAll(this.#closedError());
-    this.#answers.end(this.#closedError());
+    this.#extension?.end(this.#closedError());
   }
 
   #closedError(): BridgeClientError {
@@ -312,8 +245,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#session = ready.session;
     this.#store();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
-    this.#answers.listen();
-    this.#flush(true);
+    this.#extension?.opened();
+    this.#patience.begin();
     this.#dispatch({ type: 'ready' });
   }
 
@@ -331,7 +264,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     }
     this.#current = undefined;
     this.#renewal.set(undefined);
-    this.#answers.listen(false);
+    this.#extension?.lost();
     this.#patience.begin();
     this.#mistrust(error);
     this.#dispatch({ type: 'lost', ...loss }, ending);
@@ -353,23 +286,21 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#breaches = 0;
     }
     const message = { data, object: typeof data === 'string' ? parseObject(data) : undefined };
-    if (kind === 'past' || kind === 'last') this.#history.take(message);
-    if (kind === 'last' || kind === 'new') this.#history.end();
-    if (kind === 'new' || kind === 'state') this.#tell(message, false);
+    if (this.#extension) this.#extension.take(message, kind);
+    else this.#tell(message, kind === 'past' || kind === 'last');
     this.#store();
   }
 
   #tell({ data, object }: Message, replayed: boolean): void {
     this.#emitter.emit('message', data);
-    if (!object) return;
-    if (isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
-    if (!replayed) this.#answers.take(object);
+    if (object && isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
   }
 
-  #control({ type, data }: AckFrame | GapFrame | BridgeErrorFrame): void {
-    if (type === 'bridge.ack') this.#commands.acknowledge(data.id);
-    if (type === 'bridge.error') this.#refused(data);
-    if (type === 'bridge.gap') this.#gap(data);
+  #control(frame: AckFrame | GapFrame | BridgeErrorFrame): void {
+    if (frame.type === 'bridge.gap') this.#gap(frame.data);
+    else if (!this.#extension?.answered(frame) && frame.type === 'bridge.error') {
+      this.#emitter.emit('refused', frame.data);
+    }
   }
 
   #gap(gap: GapFrame['data']): void {
@@ -378,25 +309,9 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#dropNext();
       this.#dispatch({ type: 'failed', then: 'resume' });
     }
-    this.#history.end();
+    this.#extension?.interrupt(new BridgeClientError('GAP', gap.reason));
     this.#emitter.emit('gap', gap);
-    this.#answers.interrupt(new BridgeClientError('GAP', gap.reason));
     this.#store();
-  }
-
-  #refused(error: BridgeErrorFrame['data']): void {
-    const cause = new BridgeClientError(error.code, error.message);
-    if (error.id !== undefined && this.#commands.refuse(error.id, cause)) return;
-    if (error.code === 'READ_ONLY') this.#commands.refuseAll(cause);
-    this.#emitter.emit('refused', error);
-  }
-
-  #flush(again = false): void {
-    const connection = this.#current;
-    if (!connection) return;
-    if (this.#session === undefined) this.#commands.refuseAll(new BridgeClientError('NO_COMMANDS'));
-    this.#commands.flush((text) => connection.send(text), again);
-    this.#patience.begin();
   }
 }
 

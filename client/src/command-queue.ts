@@ -1,8 +1,8 @@
 import type { Command } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
 import { backoffMs } from './backoff.ts';
+import type { ChatSettings } from './chat-options.ts';
 import { BridgeClientError } from './errors.ts';
-import type { Settings } from './options.ts';
 
 /** One moment by both clocks: the monotonic one may stand still while the machine sleeps, the other may be set back. */
 type Moment = readonly [monotonicMs: number, wallMs: number];
@@ -18,7 +18,7 @@ interface Pending {
 
 /** Commands that the bridge has neither acknowledged nor refused for good, in the order they were given. */
 export class CommandQueue {
-  readonly #settings: Settings;
+  readonly #settings: ChatSettings;
   readonly #resend: Alarm;
   readonly #pending = new Map<string, Pending>();
   /** Nothing is sent to a bridge that was unavailable until the alarm rings. */
@@ -26,7 +26,7 @@ export class CommandQueue {
   #holds = 0;
 
   /** @param due called when what was held back may be sent again */
-  constructor(settings: Settings, due: () => void) {
+  constructor(settings: ChatSettings, due: () => void) {
     this.#settings = settings;
     this.#resend = new Alarm(settings.clock, () => {
       this.#held = false;

@@ -28,7 +28,10 @@ export interface ClientEvents<Frame> {
 
 /** The facts that belong to a frame. */
 export interface FrameInfo {
-  /** It is history: from before the client came, and of no answer that is on its way. Only after `resume: 'oldest'`. */
+  /**
+   * It is from before the client came, after `resume: 'oldest'`. A chat's client says so of history alone: not of an answer that is
+   * on its way.
+   */
   readonly replayed: boolean;
 }
 

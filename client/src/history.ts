@@ -1,10 +1,6 @@
+import type { DataKind } from './connection.ts';
+import type { Message } from './extension.ts';
 import type { AnyObject } from './parse-frame.ts';
-
-/** A data frame as it came, and read where it is a JSON object. */
-export interface Message {
-  readonly data: string | ArrayBuffer;
-  readonly object: AnyObject | undefined;
-}
 
 /**
  * The frames from before the client came, until it is known which of them are history: those up to the last end of an
@@ -23,15 +19,22 @@ export class History {
     this.#tell = tell;
   }
 
-  /** Takes a frame from before. */
-  take(message: Message): void {
-    this.#held.push(message);
-    if (message.object && this.#endsAnswer(message.object)) this.#tellAll(true);
+  /** Takes a frame. One from before is told once it is known what it is, the others at once. */
+  take(message: Message, kind: DataKind): void {
+    const isPast = kind === 'past' || kind === 'last';
+    if (isPast) this.#hold(message);
+    if (kind === 'last' || kind === 'new') this.end();
+    if (!isPast) this.#tell(message, false);
   }
 
   /** All that follows is new. */
   end(): void {
     this.#tellAll(false);
+  }
+
+  #hold(message: Message): void {
+    this.#held.push(message);
+    if (message.object && this.#endsAnswer(message.object)) this.#tellAll(true);
   }
 
   #tellAll(isReplayed: boolean): void {

@@ -1,12 +1,10 @@
 export { BridgeClient, connect } from './client.ts';
-export type { AskOptions } from './answers.ts';
 export type { Fetch } from './asked-refusal.ts';
 export type { Clock } from './clock.ts';
-export type { Completion, Tokens } from './answer.ts';
-export type { OthersAnswer } from './others-answers.ts';
 export { BridgeClientError, ConnectError } from './errors.ts';
 export type { ClientEvents, CloseInfo, FrameInfo, StateInfo } from './events.ts';
-export type { ClientOptions } from './options.ts';
+export type { Extending, Extension, Inside, Message } from './extension.ts';
+export type { ClientOptions, Settings } from './options.ts';
 export type { AnyFrame, AnyObject } from './parse-frame.ts';
 export type { ConnectionState } from './state.ts';
 export type { PointStorage } from './stored-point.ts';

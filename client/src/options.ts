@@ -1,6 +1,4 @@
-import type { TokenFrame } from '../../protocol/frames.ts';
 import { monotonicNow, SYSTEM_CLOCK, type Clock } from './clock.ts';
-import { isFrame, type AnyObject } from './parse-frame.ts';
 import type { Fetch } from './asked-refusal.ts';
 import type { PointStorage } from './stored-point.ts';
 import { surroundingsOf, type Globals, type Surroundings } from './surroundings.ts';
@@ -34,7 +32,8 @@ export interface ClientOptions {
   readonly session?: string;
   /**
    * With `oldest` the first connection brings all that is still kept of the session's stream, as for a page that was loaded
-   * again. Later ones go on where the last ended.
+   * again. Later ones go on where the last ended. The client of `ws-bridge-client/chat` tells the answer that is on its way
+   * from what is history; here all of it is told as `replayed`.
    * @default only what is published from now on
    */
   readonly resume?: 'oldest';
@@ -137,39 +136,6 @@ export interface ClientOptions {
    */
   readonly ackTimeoutMs?: number;
   /**
-   * How long nothing of an answer may come before it is taken for over, in milliseconds. Raise it where a service thinks for
-   * longer: tokens that come later would be taken for a part of the next answer.
-   * @default 60_000
-   */
-  readonly answerTimeoutMs?: number;
-  /**
-   * Whether a frame of the chat, any JSON object, is the last of its answer. Set it for a service with frames of its own.
-   * An `error` frame always ends an answer.
-   * @default a `complete` frame is
-   * @example (frame) => frame.type === 'done'
-   */
-  readonly isEnd?: (frame: AnyObject) => boolean;
-  /**
-   * The token that a frame of the chat, any JSON object, brings; undefined for none. Set it for a service with frames of its
-   * own.
-   * @default the `data.token` of a `token` frame
-   * @example (frame) => (frame.type === 'delta' ? String(frame.text) : undefined)
-   */
-  readonly tokenOf?: (frame: AnyObject) => string | undefined;
-  /**
-   * How many commands may wait for the connection or for their acknowledgement. One more is rejected with `QUEUE_FULL`.
-   * @default 100
-   */
-  readonly maxPendingCommands?: number;
-  /**
-   * How long after it was first sent a command may be sent again, in milliseconds. Then it is rejected with `UNCONFIRMED`.
-   *
-   * Keep it shorter than the bridge remembers a command's id (`BRIDGE_COMMAND_ID_TTL_MS`, an hour), or the command may be run
-   * twice. So may one that is sent again after more than `BRIDGE_MAX_COMMAND_IDS` (1,000) others of its session.
-   * @default 3_000_000
-   */
-  readonly commandTtlMs?: number;
-  /**
    * Time and timers. Pass another in tests.
    * @default the system's
    */
@@ -179,11 +145,6 @@ export interface ClientOptions {
    * @default Math.random
    */
   readonly random?: () => number;
-  /**
-   * Gives a new command id on each call, 1 to 128 characters, unique in its session. Pass one to use ids of your own.
-   * @default 128 random bits
-   */
-  readonly newId?: () => string;
   /**
    * Network and visibility: whether the client is online, and whether anybody sees it. Pass one where another runtime than
    * a browser knows it.
@@ -217,22 +178,16 @@ const DEFAULTS = {
   renewBeforeMs: 30_000,
   idleTimeoutMs: 45_000,
   ackTimeoutMs: 10_000,
-  answerTimeoutMs: 60_000,
-  maxPendingCommands: 100,
-  commandTtlMs: 3_000_000,
-  isEnd: (frame: AnyObject) => frame.type === 'complete' && isFrame(frame),
-  tokenOf: (frame: AnyObject) =>
-    frame.type === 'token' ? (frame.data as TokenFrame['data'] | undefined)?.token : undefined,
   clock: SYSTEM_CLOCK,
   random: Math.random,
-  newId: randomId,
 } as const;
 
 /**
  * Fills in the defaults; an option that is undefined has its default.
+ * @param added further options, with their defaults
  * @throws TypeError when an option is missing or none, or when there is no WebSocket
  */
-export function settingsOf(options: ClientOptions): Settings {
+export function settingsOf(options: ClientOptions, added?: Named): Settings {
   const globals = globalThis as Globals & {
     readonly WebSocket?: WebSocketConstructor;
     readonly fetch?: Fetch;
@@ -240,6 +195,7 @@ export function settingsOf(options: ClientOptions): Settings {
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as ClientOptions;
+  const defaults = { ...DEFAULTS, ...added };
   const settings = {
     WebSocket: globals.WebSocket,
     fetch: globals.fetch,
@@ -247,7 +203,7 @@ export function settingsOf(options: ClientOptions): Settings {
     resume: undefined,
     storage: undefined,
     surroundings: surroundingsOf(globals),
-    ...DEFAULTS,
+    ...defaults,
     ...given,
   };
   const { WebSocket, clock } = settings;
@@ -256,7 +212,7 @@ export function settingsOf(options: ClientOptions): Settings {
   if (typeof token !== 'function') {
     throw new TypeError(`token: expected a function, got ${described(token)}`);
   }
-  checkNumbers(settings);
+  checkNumbers(settings, defaults);
   return {
     ...settings,
     WebSocket,
@@ -265,16 +221,14 @@ export function settingsOf(options: ClientOptions): Settings {
   };
 }
 
-function checkNumbers(settings: Readonly<Record<string, unknown>>): void {
-  for (const [name, normal] of Object.entries(DEFAULTS)) {
+type Named = Readonly<Record<string, unknown>>;
+
+function checkNumbers(settings: Named, defaults: Named): void {
+  for (const [name, normal] of Object.entries(defaults)) {
     if (typeof normal !== 'number') continue;
     const value = settings[name];
     const least = name === 'maxAttempts' ? 1 : 0;
     if (typeof value === 'number' && value >= least) continue;
     throw new TypeError(`${name}: expected a number of ${least} or more, got ${String(value)}`);
   }
-}
-
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join('');
 }

@@ -1,15 +1,14 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { connectChat, type ChatClient, type ChatOptions, type Completion, type Tokens } from './chat.ts';
 import {
   connect,
   type AnyFrame,
   type BridgeClient,
   type ClientOptions,
-  type Completion,
   type ConnectionState,
   type DataFrame,
   type FrameInfo,
   type GapFrame,
-  type Tokens,
 } from './index.ts';
 
 /** A component is told by these. They may change from render to render; the connection stays. */
@@ -19,10 +18,10 @@ export interface BridgeListeners<Frame> {
   readonly onGap?: (gap: GapFrame['data']) => void;
 }
 
-/** A component's connection. */
-export interface Bridge<Frame extends AnyFrame = DataFrame> {
+/** A component's connection, by a client of its kind. */
+export interface Bridge<Client = ChatClient> {
   /** Undefined until the component is mounted. */
-  readonly client: BridgeClient<Frame> | undefined;
+  readonly client: Client | undefined;
   readonly state: ConnectionState;
 }
 
@@ -33,14 +32,14 @@ export interface Bridge<Frame extends AnyFrame = DataFrame> {
  * const { client, state } = useBridge({ url, path: '/ws/ai/chat', token: fetchToken });
  */
 export function useBridge<Frame extends AnyFrame = DataFrame>(
-  options: ClientOptions,
+  options: ChatOptions,
   listeners: BridgeListeners<Frame> = {},
-): Bridge<Frame> {
+): Bridge<ChatClient<Frame>> {
   const latest = useRef(listeners);
   useEffect(() => {
     latest.current = listeners;
   });
-  return useClient<Frame>(options, (client) => {
+  return useClient(connectChat<Frame>, options, (client) => {
     client.on('frame', (frame, info) => latest.current.onFrame?.(frame, info));
     client.on('gap', (gap) => latest.current.onGap?.(gap));
   });
@@ -54,9 +53,9 @@ export function useBridge<Frame extends AnyFrame = DataFrame>(
  */
 export function useLatest<Frame extends AnyFrame = DataFrame>(
   options: ClientOptions,
-): Bridge<Frame> & { readonly frame: Frame | undefined } {
+): Bridge<BridgeClient<Frame>> & { readonly frame: Frame | undefined } {
   const [latest, setLatest] = useState<{ readonly of: BridgeClient<Frame>; readonly frame: Frame }>();
-  const bridge = useClient<Frame>(options, (client) => {
+  const bridge = useClient(connect<Frame>, options, (client) => {
     client.on('frame', (frame) => {
       setLatest({ of: client, frame });
     });
@@ -94,7 +93,7 @@ const NOTHING: AnswerSoFar = { text: '', isRunning: false, completion: undefined
  * const { client } = useBridge({ url, path: '/ws/ai/chat', token: fetchToken });
  * const { text, isRunning, ask, stop } = useAnswer(client);
  */
-export function useAnswer(client: BridgeClient | undefined): Answer {
+export function useAnswer(client: ChatClient | undefined): Answer {
   const [answer, setAnswer] = useState(NOTHING);
   const running = useRef<AbortController>(undefined);
   const stop = useCallback(() => {
@@ -145,17 +144,18 @@ async function follow(
 }
 
 /** @param listen called with each client before anything is heard of it */
-function useClient<Frame extends AnyFrame>(
-  options: ClientOptions,
-  listen: (client: BridgeClient<Frame>) => void,
-): Bridge<Frame> {
-  const [client, setClient] = useState<BridgeClient<Frame>>();
+function useClient<Options extends ClientOptions, Client extends BridgeClient<AnyFrame>>(
+  open: (options: Options) => Client,
+  options: Options,
+  listen: (client: Client) => void,
+): Bridge<Client> {
+  const [client, setClient] = useState<Client>();
   const [state, setState] = useState<ConnectionState>('connecting');
   const { path, session, resume, token } = options;
   const url = String(options.url);
   useEffect(() => {
-    const opened = connect<Frame>(options);
-    setClient(opened);
+    const opened = open(options);
+    setClient(() => opened);
     setState(opened.state);
     opened.on('state', setState);
     listen(opened);

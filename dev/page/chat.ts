@@ -1,4 +1,5 @@
 import type { DataFrame } from 'ws-bridge-client';
+import type { ChatClient } from 'ws-bridge-client/chat';
 import { find } from './elements';
 import { showOthersAnswers } from './others-answers';
 import type { Pane } from './pane';
@@ -8,7 +9,7 @@ import { Turn } from './turn';
  * Asks questions and shows each answer as its tokens arrive, also several at once, and those that others asked for.
  * @param addressOf the page's address with this session
  */
-export function showChat(pane: Pane<DataFrame>, addressOf: (session: string) => string): void {
+export function showChat(pane: Pane<DataFrame, ChatClient>, addressOf: (session: string) => string): void {
   const { section, client } = pane;
   const turns = find(section, '.turns', HTMLElement);
   const question = find(section, 'form input', HTMLInputElement);

@@ -1,6 +1,6 @@
-import type { AnyFrame } from 'ws-bridge-client';
+import { connect, type AnyFrame } from 'ws-bridge-client';
+import { connectChat, type ChatOptions } from 'ws-bridge-client/chat';
 import { httpFallback } from 'ws-bridge-client/http';
-import type { DataFrame } from '../../protocol/frames';
 import { DEMO_DASHBOARD, type NotificationFrame, type RefreshFrame } from '../demo/frames';
 import { BlockableSockets } from './blockable-sockets';
 import { showChat } from './chat';
@@ -10,7 +10,7 @@ import { showDocument } from './document';
 import { find } from './elements';
 import { EventLog } from './event-log';
 import { showNotifications } from './notifications';
-import { Pane, type PaneOptions } from './pane';
+import { Pane } from './pane';
 import { tabStorage } from './tab-storage';
 import { addressFor, visitorFrom, type Visitor } from './visitor';
 
@@ -29,18 +29,27 @@ const section = (id: string): HTMLElement => find(document, `#${id}`, HTMLElemen
 
 greet(visitor);
 showChat(
-  new Pane<DataFrame>(section('chat'), '/ws/ai/chat', visitor, log, sockets, chatOptions(visitor)),
+  new Pane(section('chat'), '/ws/ai/chat', visitor, log, sockets, (options) =>
+    connectChat({ ...keptChat(visitor), ...options }),
+  ),
   (session) => addressFor({ ...visitor, session }),
 );
 showDashboard(
-  new Pane<RefreshFrame>(section('dashboard'), `/ws/bi/dashboards/${DEMO_DASHBOARD}`, visitor, log, sockets),
+  new Pane(
+    section('dashboard'),
+    `/ws/bi/dashboards/${DEMO_DASHBOARD}`,
+    visitor,
+    log,
+    sockets,
+    connect<RefreshFrame>,
+  ),
 );
 showNotifications(
-  new Pane<NotificationFrame>(section('notifications'), '/ws/notifications', visitor, log, sockets),
+  new Pane(section('notifications'), '/ws/notifications', visitor, log, sockets, connect<NotificationFrame>),
   visitor,
 );
 const documentPath = `/ws/collaboration/${encodeURIComponent(visitor.document)}`;
-showDocument(new Pane<AnyFrame>(section('document'), documentPath, visitor, log, sockets));
+showDocument(new Pane(section('document'), documentPath, visitor, log, sockets, connect<AnyFrame>));
 bindBridgeButtons();
 bindBlock();
 
@@ -57,7 +66,7 @@ function greet({ tenant, user, document: name }: Visitor): void {
 }
 
 /** A page that was loaded again has forgotten what it had shown: all that is kept comes again. */
-function chatOptions({ session }: Visitor): PaneOptions {
+function keptChat({ session }: Visitor): Pick<ChatOptions, 'session' | 'resume' | 'storage'> {
   const storage = tabStorage();
   return {
     resume: 'oldest',

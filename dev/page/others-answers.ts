@@ -1,11 +1,12 @@
-import type { BridgeClient, DataFrame } from 'ws-bridge-client';
+import type { DataFrame } from 'ws-bridge-client';
+import type { ChatClient } from 'ws-bridge-client/chat';
 import { Turn } from './turn';
 
 /** Frames do not say what was asked. */
 const QUESTION = 'asked in another tab, or before this page came';
 
 /** Shows the answers that this page did not ask for: those that are over, and those that are on their way. */
-export function showOthersAnswers(client: BridgeClient, add: (turn: Turn) => void, shown: () => void): void {
+export function showOthersAnswers(client: ChatClient, add: (turn: Turn) => void, shown: () => void): void {
   /** Those whose end has not come, by the ids of their commands. */
   const unfinished = new Map<string | undefined, Turn>();
   const turnOf = (id: string | undefined): Turn => {

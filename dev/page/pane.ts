@@ -1,5 +1,4 @@
 import {
-  connect,
   ConnectError,
   type AnyFrame,
   type BridgeClient,
@@ -16,12 +15,9 @@ import type { Visitor } from './visitor';
 /** How much of a message is shown that is not understood, in characters. */
 const EXCERPT_LENGTH = 60;
 
-/** What a pane keeps over a reload, and how. */
-export type PaneOptions = Pick<ClientOptions, 'session' | 'resume' | 'storage'>;
-
 /** One of the page's four: a connection, what became of it, and the buttons that hurt it. */
-export class Pane<Frame extends AnyFrame> {
-  readonly client: BridgeClient<Frame>;
+export class Pane<Frame extends AnyFrame, Client extends BridgeClient<Frame> = BridgeClient<Frame>> {
+  readonly client: Client;
   readonly section: HTMLElement;
   readonly #log: EventLog;
   readonly #name: string;
@@ -39,7 +35,7 @@ export class Pane<Frame extends AnyFrame> {
     { tenant, user }: Visitor,
     log: EventLog,
     sockets: WebSocketConstructor,
-    options: PaneOptions = {},
+    connect: (options: ClientOptions) => Client,
   ) {
     this.section = section;
     this.#log = log;
@@ -47,8 +43,7 @@ export class Pane<Frame extends AnyFrame> {
     const controls = find(document, '#controls', HTMLTemplateElement).content.cloneNode(true);
     section.append(controls);
     this.#bindButtons();
-    this.client = connect<Frame>({
-      ...options,
+    this.client = connect({
       url: location.origin.replace(/^http/, 'ws'),
       path: `${path}?line=${this.#line}`,
       token: async () => (this.#token = await fetchToken(tenant, user)),

@@ -1,4 +1,5 @@
-import { BridgeClientError, type Completion, type DataFrame, type Tokens } from 'ws-bridge-client';
+import { BridgeClientError, type DataFrame } from 'ws-bridge-client';
+import type { Completion, Tokens } from 'ws-bridge-client/chat';
 import { barChart } from './charts';
 import { make } from './elements';
 import { isBarChart } from './known-frames';

@@ -1,32 +1,7 @@
-import { BridgeClientError } from '../../client/src/errors.ts';
+import type { ChatClient } from '../../client/src/chat.ts';
 import { FakeBridge } from './fake-bridge';
 import { FakeClock, settled } from './fake-clock';
-import { numbered, startRig, tokenOf, type Rig } from './fixture';
-
-/** Lets each of the rig's timers ring that is due within a minute, until the client is open. */
-async function reopened({ client, clock }: Rig): Promise<void> {
-  for (let round = 0; client.state !== 'open' && round < 60; round += 1) await clock.advance(1_000);
-  expect(client.state).toBe('open');
-}
-
-/** The code that a promise is rejected with. */
-async function codeOf(promise: Promise<unknown>): Promise<unknown> {
-  const cause: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(cause).toBeInstanceOf(BridgeClientError);
-  return (cause as BridgeClientError).code;
-}
-
-async function readAll<Token, Result>(answer: AsyncGenerator<Token, Result>): Promise<[Token[], Result]> {
-  const tokens: Token[] = [];
-  for (;;) {
-    const { done, value } = await answer.next();
-    if (done === true) return [tokens, value];
-    tokens.push(value);
-  }
-}
+import { codeOf, numbered, reopened, startChat, startRig, tokenOf, type Rig } from './fixture';
 
 describe('connecting', () => {
   it('offers bridge.v1 and the token as subprotocols, at the path of the route', async () => {
@@ -162,7 +137,10 @@ describe('a listener', () => {
   });
 });
 
-describe('a bridge that does not keep to the protocol', () => {
+describe.each([
+  ['client', startRig],
+  ['client of a chat', startChat],
+])('a bridge that does not keep to the protocol, for a %s', (_, start: typeof startRig) => {
   it.each([
     ['sends data before it is ready', numbered(0)],
     [
@@ -172,7 +150,7 @@ describe('a bridge that does not keep to the protocol', () => {
     ['sends a control frame that is no JSON', '{"type":"bridge.ready"'],
     ['sends a control frame without data', '{"type":"bridge.ready"}'],
   ])('is left when it %s, and tried again later', async (_, text) => {
-    const rig = await startRig();
+    const rig = await start();
     const { bridge, network, clock, told } = rig;
     bridge.greets = false;
     network.last.lose(1006);
@@ -185,7 +163,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('is left when it sends data where it owes a gap, and tried again later', async () => {
-    const rig = await startRig();
+    const rig = await start();
     const gap = jest.spyOn(rig.bridge, 'gap').mockImplementation(() => undefined);
     rig.network.last.lose(1006);
     rig.bridge.forget();
@@ -217,7 +195,7 @@ describe('a bridge that does not keep to the protocol', () => {
     ['an acknowledgement of nothing', '{"type":"bridge.ack","data":{}}'],
     ['a refusal without words', '{"type":"bridge.error","data":{"code":7}}'],
   ])('is left with 4400 when it sends %s, which is told, and resumed from where it was', async (_, text) => {
-    const rig = await startRig();
+    const rig = await start();
     const errors: unknown[] = [];
     rig.client.on('error', (error) => errors.push(error));
     rig.bridge.publish(numbered(0));
@@ -232,7 +210,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('is not resumed a third time where it broke the protocol twice: that would be for ever, so there is a gap', async () => {
-    const rig = await startRig();
+    const rig = await start();
     rig.bridge.publish(numbered(0));
     rig.network.last.peer.send('{"type":"bridge.');
     rig.bridge.publish('{"type":"bridge.');
@@ -246,7 +224,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('is not resumed in another session than the one that was asked for', async () => {
-    const rig = await startRig();
+    const rig = await start();
     rig.network.last.lose(1006);
     rig.bridge.session = 's2';
     await rig.clock.advance(500);
@@ -258,7 +236,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('has its gap told by the client when it says that it resumes, and does so further on', async () => {
-    const rig = await startRig();
+    const rig = await start();
     rig.bridge.publish(numbered(0));
     rig.network.last.lose(1006);
     rig.bridge.publish(numbered(1));
@@ -269,7 +247,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('is judged as the socket reads it: what has a byte order mark left is no control frame', async () => {
-    const { client, network, told } = await startRig();
+    const { client, network, told } = await start();
     const messages: unknown[] = [];
     client.on('message', (message) => messages.push(message));
     const text = '\uFEFF{"type":"bridge.ready","data":{"epoch":"evil","offset":0,"resumed":true}}';
@@ -279,7 +257,7 @@ describe('a bridge that does not keep to the protocol', () => {
   });
 
   it('may send control frames that are not known yet', async () => {
-    const { bridge, network, told } = await startRig();
+    const { bridge, network, told } = await start();
     network.last.peer.send('{"type":"bridge.news","data":{}}');
     network.last.peer.send('{"type":"bridge.more"}');
     bridge.publish(numbered(0));
@@ -522,7 +500,7 @@ describe('a peer that is dead without a word', () => {
   });
 
   it('is asked in a hidden tab as well while an answer is expected', async () => {
-    const { client, bridge, clock, surroundings } = await startRig();
+    const { client, bridge, clock, surroundings } = await startChat();
     surroundings.visible = false;
     void client.ask('message');
     await clock.advance(45_000);
@@ -530,7 +508,7 @@ describe('a peer that is dead without a word', () => {
   });
 
   it('is not taken for dead when a command is sent after a long silence', async () => {
-    const { client, network, bridge, clock, surroundings } = await startRig();
+    const { client, network, bridge, clock, surroundings } = await startChat();
     surroundings.visible = false;
     await clock.advance(3_000_000);
     network.prompt = false;
@@ -543,7 +521,7 @@ describe('a peer that is dead without a word', () => {
   });
 
   it('is noticed after ackTimeoutMs when a command waits, which is sent again, hidden or not', async () => {
-    const { client, network, bridge, clock, surroundings } = await startRig();
+    const { client, network, bridge, clock, surroundings } = await startChat();
     surroundings.visible = false;
     network.last.dead = true;
     const sent = client.send('message', { text: 'hello' });
@@ -554,196 +532,6 @@ describe('a peer that is dead without a word', () => {
     expect(bridge.taken).toEqual([
       { type: 'message', data: { text: 'hello' }, id: expect.any(String) as string },
     ]);
-  });
-});
-
-describe('commands', () => {
-  it('are fulfilled by their acknowledgement, with ids of their own', async () => {
-    const { client, bridge } = await startRig();
-    await Promise.all([client.send('message', { text: 'a' }), client.send('cancel')]);
-    expect(bridge.taken.map(({ type }) => type)).toEqual(['message', 'cancel']);
-    const ids = bridge.taken.map(({ id }) => id);
-    expect(new Set(ids).size).toBe(2);
-    expect(ids.every((id) => /^[A-Za-z0-9_-]{16,128}$/.test(id))).toBe(true);
-  });
-
-  it('wait while there is no connection, and go in order when there is', async () => {
-    const rig = await startRig();
-    rig.network.last.lose(1006);
-    const sent = Promise.all([1, 2, 3].map((data) => rig.client.send('message', data)));
-    expect(rig.bridge.messages).toEqual([]);
-    await reopened(rig);
-    await sent;
-    expect(rig.bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
-  });
-
-  it('are sent again with the same id when the acknowledgement was lost, and acknowledged once', async () => {
-    const rig = await startRig();
-    rig.bridge.losesAcks = true;
-    let fulfilled = 0;
-    const sent = rig.client.send('message', 'x').then(() => (fulfilled += 1));
-    rig.network.last.lose(1006);
-    rig.bridge.losesAcks = false;
-    await reopened(rig);
-    await sent;
-    expect(rig.bridge.messages).toHaveLength(2);
-    expect(new Set(rig.bridge.messages).size).toBe(1);
-    expect(rig.bridge.taken).toHaveLength(1);
-    expect(fulfilled).toBe(1);
-  });
-
-  it('are not sent again once they are acknowledged', async () => {
-    const rig = await startRig();
-    await rig.client.send('message', 'x');
-    rig.network.last.lose(1006);
-    await reopened(rig);
-    expect(rig.bridge.messages).toHaveLength(1);
-  });
-
-  it('are rejected with the code of the bridge.error that names them', async () => {
-    const { client, bridge } = await startRig();
-    bridge.refuses = 'TOO_MANY_MESSAGES';
-    expect(await codeOf(client.send('message', 'x'))).toBe('TOO_MANY_MESSAGES');
-    bridge.refuses = undefined;
-    await client.send('message', 'y');
-    expect(bridge.taken).toHaveLength(1);
-  });
-
-  it('are sent again with the same id after UNAVAILABLE, since Redis may have them, each time later', async () => {
-    const { client, bridge, clock } = await startRig();
-    bridge.refuses = 'UNAVAILABLE';
-    const sent = client.send('message', 'x');
-    // 0.5, 1, 2, 4, 8, 15 and 15 seconds apart, as reconnects are.
-    await clock.advance(46_000);
-    expect(bridge.messages).toHaveLength(1 + 7);
-    expect(new Set(bridge.messages).size).toBe(1);
-    bridge.refuses = undefined;
-    await clock.advance(15_000);
-    await sent;
-    expect(bridge.taken).toHaveLength(1);
-    bridge.refuses = 'UNAVAILABLE';
-    void client.send('message', 'y').catch(() => undefined);
-    await clock.advance(500);
-    expect(bridge.messages).toHaveLength(8 + 1 + 2);
-    client.close();
-    expect(clock.pending).toBe(0);
-  });
-
-  it('keep their order when the bridge is unavailable: those that come later wait with those that wait', async () => {
-    const { client, bridge, clock } = await startRig();
-    bridge.refuses = 'UNAVAILABLE';
-    const first = [1, 2].map((data) => client.send('message', data));
-    bridge.refuses = undefined;
-    const all = Promise.all([...first, client.send('message', 3)]);
-    expect(bridge.taken).toEqual([]);
-    await clock.advance(500);
-    await all;
-    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
-    expect(clock.pending).toBe(1);
-  });
-
-  it('are sent again at once on the next connection, which may reach a bridge that is better off', async () => {
-    const rig = await startRig({ backoffBaseMs: 60_000, backoffCapMs: 60_000 });
-    rig.bridge.refuses = 'UNAVAILABLE';
-    const sent = rig.client.send('message', 'x');
-    rig.bridge.refuses = undefined;
-    rig.network.last.lose(4401);
-    await rig.clock.advance(0);
-    await sent;
-    expect(rig.bridge.taken).toHaveLength(1);
-  });
-
-  it('may be given their id, so that what is asked for again after an error is not run again', async () => {
-    const { client, bridge } = await startRig();
-    await client.send('message', 'x', 'order-7');
-    await client.send('message', 'x', 'order-7');
-    expect(bridge.messages).toHaveLength(2);
-    expect(bridge.taken).toEqual([{ type: 'message', data: 'x', id: 'order-7' }]);
-  });
-
-  it('of one id that wait at the same time are one', async () => {
-    const { client, bridge, network } = await startRig({ maxPendingCommands: 1 });
-    bridge.losesAcks = true;
-    const both = Promise.all([client.send('message', 'x', 'id'), client.send('message', 'x', 'id')]);
-    expect(bridge.messages).toHaveLength(1);
-    network.last.peer.send('{"type":"bridge.ack","data":{"id":"id"}}');
-    expect(await both).toEqual([undefined, undefined]);
-  });
-
-  it.each(['', 'x'.repeat(129)])('are rejected with an id that no bridge takes', async (id) => {
-    const { client, bridge } = await startRig();
-    await expect(client.send('message', 'x', id)).rejects.toThrow(TypeError);
-    expect(bridge.messages).toEqual([]);
-  });
-
-  it('that were sent are not sent again after commandTtlMs, when the bridge may have forgotten their id', async () => {
-    const rig = await startRig({ commandTtlMs: 60_000 });
-    rig.bridge.losesAcks = true;
-    const sent = codeOf(rig.client.send('message', 'sent before'));
-    rig.network.refusing = true;
-    rig.network.last.lose(1006);
-    const unsent = rig.client.send('message', 'not sent yet');
-    await rig.clock.advance(60_001);
-    rig.bridge.losesAcks = false;
-    rig.network.refusing = false;
-    await reopened(rig);
-    expect(await sent).toBe('UNCONFIRMED');
-    await unsent;
-    expect(rig.bridge.messages).toHaveLength(2);
-    expect(rig.bridge.taken.map(({ data }) => data)).toEqual(['sent before', 'not sent yet']);
-  });
-
-  it('that were sent are sent again up to commandTtlMs, whatever became of them in the meantime', async () => {
-    const rig = await startRig({ commandTtlMs: 60_000 });
-    rig.bridge.refuses = 'UNAVAILABLE';
-    const sent = codeOf(rig.client.send('message', 'x'));
-    await rig.clock.advance(60_000);
-    expect(rig.client.state).toBe('open');
-    const count = rig.bridge.messages.length;
-    expect(count).toBeGreaterThan(5);
-    await rig.clock.advance(30_000);
-    expect(await sent).toBe('UNCONFIRMED');
-    expect(rig.bridge.messages).toHaveLength(count);
-  });
-
-  it('are rejected when as many wait as may', async () => {
-    const { client, bridge } = await startRig({ maxPendingCommands: 2 });
-    bridge.losesAcks = true;
-    const waiting = [client.send('message', 1), client.send('message', 2)];
-    expect(await codeOf(client.send('message', 3))).toBe('QUEUE_FULL');
-    expect(bridge.messages).toHaveLength(2);
-    client.close();
-    expect(await Promise.all(waiting.map(codeOf))).toEqual(['CLOSED', 'CLOSED']);
-  });
-
-  it('are rejected on a route that has no session, and not relayed to peers', async () => {
-    const bridge = new FakeBridge();
-    bridge.session = undefined;
-    const rig = await startRig({}, bridge);
-    expect(await codeOf(rig.client.send('message', 1))).toBe('NO_COMMANDS');
-    rig.network.last.lose(1006);
-    const waiting = codeOf(rig.client.send('message', 2));
-    await reopened(rig);
-    expect(await waiting).toBe('NO_COMMANDS');
-    expect(bridge.messages).toEqual([]);
-  });
-
-  it('are rejected when the bridge says that the route takes no messages', async () => {
-    const { client, bridge } = await startRig();
-    bridge.losesAcks = true;
-    const refused: unknown[] = [];
-    client.on('refused', (error) => refused.push(error));
-    const waiting = codeOf(client.send('message', 1));
-    bridge.refuseNameless('READ_ONLY');
-    expect(await waiting).toBe('READ_ONLY');
-    expect(refused).toEqual([{ code: 'READ_ONLY', message: 'no' }]);
-  });
-
-  it('are rejected when their data cannot be written as JSON, and leave nothing behind', async () => {
-    const { client, bridge } = await startRig();
-    await expect(client.send('message', 1n)).rejects.toThrow(TypeError);
-    await client.send('message', 2);
-    expect(bridge.taken).toHaveLength(1);
   });
 });
 
@@ -760,226 +548,20 @@ describe('messages to peers', () => {
   });
 });
 
-describe('an answer', () => {
-  const COMPLETE = JSON.stringify({ type: 'complete', data: { sql: 'SELECT 1' } });
-
-  it('is iterated token by token up to its completion, which is returned', async () => {
-    const { client, bridge } = await startRig();
-    const answer = readAll(client.ask('message', { text: 'revenue?' }));
-    await settled();
-    expect(bridge.taken.map(({ data }) => data)).toEqual([{ text: 'revenue?' }]);
-    bridge.publish(numbered(0));
-    await settled();
-    bridge.publish(numbered(1));
-    bridge.publish(COMPLETE);
-    expect(await answer).toEqual([['t0', 't1'], { sql: 'SELECT 1' }]);
-  });
-
-  it('ends at the frame that isEnd says, of any shape, which is returned whole, with the tokens that tokenOf says', async () => {
-    const { client, bridge } = await startRig({
-      isEnd: ({ done }) => done === true,
-      tokenOf: ({ token }) => (typeof token === 'string' ? token : undefined),
-    });
-    const answers = [client.ask('message', 1), client.ask('message', 2)].map(readAll);
-    await settled();
-    const end = { done: true, sql: 'SELECT 1', data: [1] };
-    for (const frame of [{ token: 'a', index: 0, type: 'text' }, { done: false }, { token: 'b' }, end]) {
-      bridge.publish(JSON.stringify(frame));
-    }
-    await settled();
-    bridge.publish(JSON.stringify({ done: true, token: 'c' }));
-    expect(await Promise.all(answers)).toEqual([
-      [['a', 'b'], end],
-      [['c'], { done: true, token: 'c' }],
-    ]);
-  });
-
-  it('ends at an error frame whatever isEnd says, and at what isEnd itself throws', async () => {
-    const { client, bridge } = await startRig({
-      isEnd: ({ done }) => {
-        if (done === 'bad') throw new TypeError('mine');
-        return done === true;
-      },
-    });
-    const first = codeOf(readAll(client.ask('message', 1)));
-    const second = readAll(client.ask('message', 2));
-    bridge.publish(JSON.stringify({ type: 'error', data: { code: 'QUERY_FAILED', message: '...' } }));
-    expect(await first).toBe('QUERY_FAILED');
-    await settled();
-    bridge.publish(JSON.stringify({ done: 'bad' }));
-    await expect(second).rejects.toThrow('mine');
-  });
-
-  it('is not ended by an end that no object is, nor by a frame that only looks like one', async () => {
-    const { client, bridge } = await startRig();
-    const answer = readAll(client.ask('message'));
-    await settled();
-    for (const text of ['null', '"complete"', '{"type":"complete"}', '{"done":true}', '{"type":"token"}']) {
-      bridge.publish(text);
-    }
-    bridge.publish(COMPLETE);
-    expect(await answer).toEqual([[], { sql: 'SELECT 1' }]);
-  });
-
-  it('goes on over a reconnect', async () => {
-    const rig = await startRig();
-    const answer = readAll(rig.client.ask('message'));
-    await settled();
-    rig.bridge.publish(numbered(0));
-    rig.network.last.lose(1006);
-    rig.bridge.publish(numbered(1));
-    rig.bridge.publish(COMPLETE);
-    await reopened(rig);
-    expect(await answer).toEqual([['t0', 't1'], { sql: 'SELECT 1' }]);
-  });
-
-  it('throws the error frame, after the tokens before it', async () => {
-    const { client, bridge } = await startRig();
-    const tokens: string[] = [];
-    const answer = (async () => {
-      for await (const token of client.ask('message')) tokens.push(token);
-    })();
-    bridge.publish(numbered(0));
-    bridge.publish(JSON.stringify({ type: 'error', data: { code: 'QUERY_FAILED', message: '...' } }));
-    expect(await codeOf(answer)).toBe('QUERY_FAILED');
-    expect(tokens).toEqual(['t0']);
-  });
-
-  it('throws at a gap, since its end may be what was lost', async () => {
-    const { client, bridge } = await startRig();
-    const answer = codeOf(readAll(client.ask('message')));
-    bridge.publishLost(COMPLETE);
-    expect(await answer).toBe('GAP');
-  });
-
-  it('throws what its command is refused with, and when the client is closed', async () => {
-    const { client, bridge } = await startRig();
-    bridge.refuses = 'TOO_MANY_MESSAGES';
-    expect(await codeOf(readAll(client.ask('message')))).toBe('TOO_MANY_MESSAGES');
-    bridge.refuses = undefined;
-    const answers = [client.ask('message'), client.ask('message')].map((answer) => codeOf(readAll(answer)));
-    client.close();
-    expect(await Promise.all(answers)).toEqual(['CLOSED', 'CLOSED']);
-  });
-
-  it('waits until the answer before it is over, also one that nobody reads to its end', async () => {
-    const { client, bridge } = await startRig();
-    const first = client.ask('message', 1);
-    bridge.publish(numbered(0));
-    expect(await first.next()).toEqual({ done: false, value: 't0' });
-    await first.return({});
-    const second = readAll(client.ask('message', 2));
-    bridge.publish(numbered(1));
-    await settled();
-    expect(bridge.taken.map(({ data }) => data)).toEqual([1]);
-    bridge.publish(COMPLETE);
-    await settled();
-    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2]);
-    bridge.publish(numbered(2));
-    bridge.publish(COMPLETE);
-    expect(await second).toEqual([['t2'], { sql: 'SELECT 1' }]);
-  });
-
-  it('waits after a gap until the rest of the answer before it has come, which is nobody’s', async () => {
-    const { client, bridge } = await startRig();
-    const first = codeOf(readAll(client.ask('message', 1)));
-    await settled();
-    bridge.publish(numbered(0));
-    bridge.publishLost(numbered(1));
-    expect(await first).toBe('GAP');
-    const second = readAll(client.ask('message', 2));
-    bridge.publish(numbered(2));
-    await settled();
-    expect(bridge.taken.map(({ data }) => data)).toEqual([1]);
-    bridge.publish(JSON.stringify({ type: 'complete', data: { sql: 'SELECT 0' } }));
-    await settled();
-    bridge.publish(numbered(3));
-    bridge.publish(COMPLETE);
-    expect(await second).toEqual([['t3'], { sql: 'SELECT 1' }]);
-  });
-
-  it('that a gap ended tells what came before it, and nothing of what comes after', async () => {
-    const { client, bridge } = await startRig();
-    const answer = client.ask('message');
-    bridge.publish(numbered(0));
-    expect(await answer.next()).toMatchObject({ value: 't0' });
-    bridge.publish(numbered(1));
-    bridge.publishLost(numbered(2));
-    bridge.publish(numbered(3));
-    bridge.publish(COMPLETE);
-    expect(await answer.next()).toMatchObject({ value: 't1' });
-    expect(await codeOf(answer.next())).toBe('GAP');
-  });
-
-  it('that is silent for answerTimeoutMs is taken for over: its reader is told, and the next command goes', async () => {
-    const { client, bridge, clock } = await startRig({ answerTimeoutMs: 60_000 });
-    const first = client.ask('message', 1);
-    const second = readAll(client.ask('message', 2));
-    bridge.publish(numbered(0));
-    expect(await first.next()).toMatchObject({ value: 't0' });
-    await clock.advance(59_000);
-    bridge.publish(numbered(1));
-    expect(await first.next()).toMatchObject({ value: 't1' });
-    const failure = codeOf(first.next());
-    await clock.advance(59_999);
-    expect(bridge.taken).toHaveLength(1);
-    await clock.advance(1);
-    expect(await failure).toBe('TIMEOUT');
-    expect(bridge.taken).toHaveLength(2);
-    bridge.publish(COMPLETE);
-    expect(await second).toEqual([[], { sql: 'SELECT 1' }]);
-    expect(clock.pending).toBe(1);
-  });
-
-  it('whose end a gap took, or that nobody reads, does not keep the next for longer than that', async () => {
-    const { client, bridge, clock } = await startRig({ answerTimeoutMs: 60_000 });
-    const lost = codeOf(readAll(client.ask('message', 1)));
-    await settled();
-    bridge.publishLost(COMPLETE);
-    expect(await lost).toBe('GAP');
-    const left = client.ask('message', 2);
-    void client.ask('message', 3);
-    await clock.advance(60_000);
-    expect(bridge.taken).toHaveLength(2);
-    bridge.publish(numbered(1));
-    await left.next();
-    await left.return({});
-    await clock.advance(60_000);
-    expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
-    client.close();
-    expect(clock.pending).toBe(0);
-  });
-
-  it('has all its time once its command is taken over, however long that took', async () => {
-    const rig = await startRig({ answerTimeoutMs: 60_000 });
-    rig.network.refusing = true;
-    rig.network.last.lose(1006);
-    const answer = readAll(rig.client.ask('message'));
-    await rig.clock.advance(600_000);
-    rig.network.refusing = false;
-    rig.client.reconnect();
-    await settled();
-    await rig.clock.advance(59_000);
-    rig.bridge.publish(numbered(1));
-    rig.bridge.publish(COMPLETE);
-    expect(await answer).toEqual([['t1'], { sql: 'SELECT 1' }]);
-  });
-});
-
 describe('close()', () => {
-  async function opened(): Promise<Rig> {
-    return startRig();
+  async function opened(): Promise<Rig<ChatClient>> {
+    return startChat();
   }
-  async function connecting(): Promise<Rig> {
-    return startRig({ token: () => new Promise<string>(() => undefined) });
+  async function connecting(): Promise<Rig<ChatClient>> {
+    return startChat({ token: () => new Promise<string>(() => undefined) });
   }
-  async function reconnecting(): Promise<Rig> {
-    const rig = await startRig();
+  async function reconnecting(): Promise<Rig<ChatClient>> {
+    const rig = await startChat();
     rig.network.last.lose(1006);
     return rig;
   }
-  async function takingOver(): Promise<Rig> {
-    const rig = await startRig();
+  async function takingOver(): Promise<Rig<ChatClient>> {
+    const rig = await startChat();
     rig.network.prompt = false;
     await rig.clock.advance(55_000);
     expect(rig.network.sockets).toHaveLength(2);

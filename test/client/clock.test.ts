@@ -1,7 +1,8 @@
+import type { ChatClient } from '../../client/src/chat.ts';
 import { monotonicNow, SYSTEM_CLOCK } from '../../client/src/clock.ts';
 import { FakeBridge } from './fake-bridge';
 import { FakeClock, settled } from './fake-clock';
-import { numbered, startRig, tokenOf, type Rig } from './fixture';
+import { numbered, startChat, tokenOf, type Rig } from './fixture';
 
 const HOUR_MS = 3_600_000;
 
@@ -25,10 +26,10 @@ describe('monotonic time', () => {
 });
 
 /** A rig whose timers ring too early, and whose time of day can be set. */
-async function shakyRig(options: Parameters<typeof startRig>[0] = {}): Promise<Rig> {
+async function shakyRig(options: Parameters<typeof startChat>[0] = {}): Promise<Rig<ChatClient>> {
   const clock = new FakeClock();
   clock.earlyMs = 0.5;
-  return startRig(options, new FakeBridge(), clock);
+  return startChat(options, new FakeBridge(), clock);
 }
 
 describe.each<[string, (clock: FakeClock) => void]>([
@@ -193,7 +194,7 @@ describe.each<[string, (clock: FakeClock) => void]>([
 
 describe('how old a command is that the bridge may have', () => {
   async function unconfirmed(between: (clock: FakeClock) => Promise<void> | void): Promise<unknown> {
-    const { client, bridge, network, clock } = await startRig({ commandTtlMs: 60_000 });
+    const { client, bridge, network, clock } = await startChat({ commandTtlMs: 60_000 });
     bridge.losesAcks = true;
     const sent = client.send('message').catch((cause: unknown) => cause);
     network.refusing = true;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { TokenFrame } from '../../protocol/frames';
 import { FakeBridge } from './fake-bridge';
 import { FakeClock, settled } from './fake-clock';
-import { numbered, startRig, tokenOf, type Rig } from './fixture';
+import { numbered, startChat, startRig, tokenOf, type Rig } from './fixture';
 
 type Step =
   | { readonly do: 'publish' | 'lose' | 'forget' | 'reserve' | 'offline-and-on' }
@@ -93,17 +93,23 @@ interface Outcome {
   readonly told: readonly Told[];
 }
 
-function runOf(steps: fc.Arbitrary<Step[]>[]): fc.Arbitrary<Step[]> {
-  return fc.array(fc.oneof(...steps), { maxLength: 40 }).map((each) => each.flat());
+/** A client of either kind, and what happens around it. */
+type Run = readonly [start: typeof startRig | typeof startChat, steps: readonly Step[]];
+
+function runOf(steps: fc.Arbitrary<Step[]>[]): fc.Arbitrary<Run> {
+  return fc.tuple(
+    fc.constantFrom(startRig, startChat),
+    fc.array(fc.oneof(...steps), { maxLength: 40 }).map((each) => each.flat()),
+  );
 }
 
 /** Runs the steps on a client that is open, then heals everything and publishes once more. */
-async function run(steps: readonly Step[]): Promise<Outcome> {
+async function run([start, steps]: Run): Promise<Outcome> {
   const clock = new FakeClock();
   // Each connection is replaced after about 5 seconds, so that take-overs are under way most of the time.
   const token = (): string => tokenOf(clock.now() + 7_500);
   const times = { renewBeforeMs: 2_000, idleTimeoutMs: 8_000 };
-  const rig = await startRig({ token, ...times }, new FakeBridge(), clock);
+  const rig: Rig = await start({ token, ...times }, new FakeBridge(), clock);
   const told: Told[] = [];
   rig.client.on('frame', (frame) => told.push((frame as TokenFrame).data.index));
   rig.client.on('gap', () => told.push({ published: rig.bridge.length }));
@@ -174,8 +180,8 @@ jest.setTimeout(240_000);
 describe('under random deliveries, cuts, dead peers and take-overs', () => {
   it('the application sees each frame exactly once and in order', async () => {
     await fc.assert(
-      fc.asyncProperty(losslessRun, async (steps) => {
-        const { rig, told } = await run(steps);
+      fc.asyncProperty(losslessRun, async (each) => {
+        const { rig, told } = await run(each);
         expect(told).toEqual([...Array(rig.bridge.length).keys()]);
         rig.client.close();
         expect(rig.clock.pending).toBe(0);
@@ -186,8 +192,8 @@ describe('under random deliveries, cuts, dead peers and take-overs', () => {
 
   it('frames that are lost are told by a gap where they would be, and none is told twice', async () => {
     await fc.assert(
-      fc.asyncProperty(lossyRun, async (steps) => {
-        const { rig, told } = await run(steps);
+      fc.asyncProperty(lossyRun, async (each) => {
+        const { rig, told } = await run(each);
         expectNoSilentLoss(told, false);
         rig.client.close();
       }),
@@ -197,8 +203,8 @@ describe('under random deliveries, cuts, dead peers and take-overs', () => {
 
   it('no frame is lost without a gap, whatever a bridge says of offsets and epochs', async () => {
     await fc.assert(
-      fc.asyncProperty(hostileRun, async (steps) => {
-        const { rig, told } = await run(steps);
+      fc.asyncProperty(hostileRun, async (each) => {
+        const { rig, told } = await run(each);
         expectNoSilentLoss(told, true);
         rig.client.close();
         expect(rig.clock.pending).toBe(0);

@@ -1,4 +1,6 @@
+import { ChatClient, type ChatOptions } from '../../client/src/chat.ts';
 import { BridgeClient } from '../../client/src/client.ts';
+import { BridgeClientError } from '../../client/src/errors.ts';
 import type { ClientOptions } from '../../client/src/options.ts';
 import type { Surroundings } from '../../client/src/surroundings.ts';
 import { FakeBridge } from './fake-bridge';
@@ -24,8 +26,8 @@ export class FakeSurroundings implements Surroundings {
 }
 
 /** A client, its bridge, and all that is around them. */
-export interface Rig {
-  readonly client: BridgeClient;
+export interface Rig<Client extends BridgeClient = BridgeClient> {
+  readonly client: Client;
   readonly bridge: FakeBridge;
   readonly network: FakeNetwork;
   readonly clock: FakeClock;
@@ -35,15 +37,36 @@ export interface Rig {
 }
 
 /** A client that has just been made; `random` is 0.5 unless the options say otherwise. */
-export async function startRig(
+export function startRig(
   options: Partial<ClientOptions> = {},
+  ...around: Around<BridgeClient>
+): Promise<Rig> {
+  return start((all) => new BridgeClient({ ...all, ...options }), ...around);
+}
+
+/** As {@link startRig}, with the client of a chat. */
+export function startChat(
+  options: Partial<ChatOptions> = {},
+  ...around: Around<ChatClient>
+): Promise<Rig<ChatClient>> {
+  return start((all) => new ChatClient({ ...all, ...options }), ...around);
+}
+
+type Around<Client> = [
+  bridge?: FakeBridge,
+  clock?: FakeClock,
+  prepare?: (client: Client, network: FakeNetwork) => void,
+];
+
+async function start<Client extends BridgeClient>(
+  make: (options: ClientOptions) => Client,
   bridge = new FakeBridge(),
   clock = new FakeClock(),
-  prepare: (client: BridgeClient, network: FakeNetwork) => void = () => undefined,
-): Promise<Rig> {
+  prepare: (client: Client, network: FakeNetwork) => void = () => undefined,
+): Promise<Rig<Client>> {
   const network = new FakeNetwork(bridge);
   const surroundings = new FakeSurroundings();
-  const client = new BridgeClient({
+  const client = make({
     url: 'wss://gateway.test/ws/ai/chat',
     token: () => Promise.resolve('token'),
     WebSocket: network.WebSocket,
@@ -52,7 +75,6 @@ export async function startRig(
     clock,
     surroundings,
     random: () => 0.5,
-    ...options,
   });
   const told: (number | string)[] = [];
   let last: string | undefined;
@@ -64,6 +86,22 @@ export async function startRig(
   prepare(client, network);
   await settled();
   return { client, bridge, network, clock, surroundings, told };
+}
+
+/** Lets each of the rig's timers ring that is due within a minute, until the client is open. */
+export async function reopened({ client, clock }: Rig): Promise<void> {
+  for (let round = 0; client.state !== 'open' && round < 60; round += 1) await clock.advance(1_000);
+  expect(client.state).toBe('open');
+}
+
+/** The code that a promise is rejected with. */
+export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  const cause: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(cause).toBeInstanceOf(BridgeClientError);
+  return (cause as BridgeClientError).code;
 }
 
 /** A data frame with a number. */

@@ -1,7 +1,7 @@
-import type { ClientOptions, OthersAnswer, Tokens } from '../../client/src/index.ts';
+import type { ChatOptions, OthersAnswer, Tokens } from '../../client/src/chat.ts';
 import { FakeBridge } from './fake-bridge';
 import { settled } from './fake-clock';
-import { startRig, type Rig } from './fixture';
+import { startChat, startRig, type Rig } from './fixture';
 
 const frame = (type: string, id: string | undefined, data: object): string =>
   JSON.stringify({ type, id, data });
@@ -20,7 +20,7 @@ async function readAll(tokens: Tokens): Promise<string> {
 /** A page that opens the session after all this was published, and reads the answers of others. */
 async function openedAfter(
   published: readonly string[],
-  options: Partial<ClientOptions> = {},
+  options: Partial<ChatOptions> = {},
   before?: (bridge: FakeBridge) => void,
 ) {
   const bridge = new FakeBridge();
@@ -28,14 +28,19 @@ async function openedAfter(
   before?.(bridge);
   const frames: [string, boolean][] = [];
   const others: OthersAnswer[] = [];
-  const rig = await startRig({ session: 's1', resume: 'oldest', ...options }, bridge, undefined, (client) => {
-    void (async () => {
-      for await (const answer of client.answers()) others.push(answer);
-    })();
-    client.on('frame', ({ type, data }, { replayed }) =>
-      frames.push([('token' in data ? data.token : type) as string, replayed]),
-    );
-  });
+  const rig = await startChat(
+    { session: 's1', resume: 'oldest', ...options },
+    bridge,
+    undefined,
+    (client) => {
+      void (async () => {
+        for await (const answer of client.answers()) others.push(answer);
+      })();
+      client.on('frame', ({ type, data }, { replayed }) =>
+        frames.push([('token' in data ? data.token : type) as string, replayed]),
+      );
+    },
+  );
   await settled();
   return { ...rig, frames, others };
 }
@@ -150,6 +155,17 @@ describe('a client with resume: oldest', () => {
     expect(rig.network.last.url.search).toBe('?session=s1');
     expect(rig.told).toEqual(['connecting', 'open', 'gap']);
   });
+});
+
+it('a client that reads no answers is told all from before it came as replayed', async () => {
+  const bridge = new FakeBridge();
+  for (const text of [token('c1', 'a'), complete('c1'), token('c2', 'b')]) bridge.publish(text);
+  const told: boolean[] = [];
+  await startRig({ session: 's1', resume: 'oldest' }, bridge, undefined, (client) => {
+    client.on('frame', (_, { replayed }) => told.push(replayed));
+  });
+  bridge.publish(token('c2', 'c'));
+  expect(told).toEqual([true, true, true, false]);
 });
 
 async function refusedWith400(): Promise<Rig> {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FakeBridge } from './fake-bridge';
+import { numbered } from './fixture';
 import { serve } from './ws-server';
 
 const run = promisify(execFile);
@@ -40,11 +41,11 @@ afterAll(async () => {
 });
 
 describe('the published package', () => {
-  it('adds at most 7.6 KB to a bundle, minified and gzipped', () => {
+  it('adds at most 6 KB to a bundle, minified and gzipped', () => {
     const [, gzipBytes] = /(\d+) gzip/.exec(built) ?? [];
     process.stdout.write(built);
     expect(Number(gzipBytes)).toBeGreaterThan(1_000);
-    expect(Number(gzipBytes)).toBeLessThanOrEqual(7_782);
+    expect(Number(gzipBytes)).toBeLessThanOrEqual(6_144);
   });
 
   it('has no dependencies but React for who uses the hooks, and nothing but what was built, its licence and its README', async () => {
@@ -70,7 +71,7 @@ describe('the published package', () => {
       import { WebSocket } from 'ws';
       const client = connect({ url: '${server.url}/ws/ai/chat', token: () => 'token', WebSocket });
       client.on('close', ({ code }) => console.log(client.session, code));
-      await client.send('message');
+      client.on('state', (state) => state === 'open' && client.sendMessage('{"type":"message","id":"c1"}'));
       `,
       );
       const ended = run('node', ['main.js'], { cwd: project });
@@ -112,9 +113,40 @@ describe('the published package', () => {
     expect((await run('node', ['fallback.js'], { cwd: project })).stdout).toBe('function\n');
   });
 
+  it.each(['ws-bridge-client/chat', 'ws-bridge-client/min'])(
+    '%s asks, and its errors are those of the client',
+    async (name) => {
+      const bridge = new FakeBridge();
+      const server = await serve(bridge);
+      await writeFile(
+        join(project, 'main.js'),
+        `import { connectChat } from '${name}';
+      import { BridgeClient, BridgeClientError } from '${name.replace('/chat', '')}';
+      import { WebSocket } from 'ws';
+      const client = connectChat({ url: '${server.url}/ws/ai/chat', token: () => 'token', WebSocket });
+      try {
+        for await (const token of client.ask('message')) console.log(token);
+      } catch (error) {
+        console.log(error.code, error instanceof BridgeClientError, client instanceof BridgeClient);
+      }
+      client.close();
+      `,
+      );
+      const ended = run('node', ['main.js'], { cwd: project });
+      while (bridge.taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      bridge.publish(numbered(1));
+      bridge.publish('{"type":"error","data":{"code":"QUERY_FAILED","message":"no"}}');
+      expect((await ended).stdout).toBe('t1\nQUERY_FAILED true true\n');
+      await server.stop();
+      const chat = await readFile(join(project, 'node_modules/ws-bridge-client/dist/chat.js'), 'utf8');
+      expect(chat).not.toContain('bearer.');
+    },
+  );
+
   it('ws-bridge-client/react has no second client in it, and renders on a server, where there is no connection', async () => {
     const hooks = await readFile(join(project, 'node_modules/ws-bridge-client/dist/react.js'), 'utf8');
     expect(hooks).toContain('from "ws-bridge-client"');
+    expect(hooks).toContain('from "ws-bridge-client/chat"');
     expect(hooks).not.toContain('bearer.');
     await writeFile(
       join(project, 'main.js'),
@@ -136,11 +168,16 @@ describe('the published package', () => {
     await writeFile(
       join(project, 'main.ts'),
       `import { connect, type GapReason } from 'ws-bridge-client';
+      import { connectChat, type Tokens } from 'ws-bridge-client/chat';
       import { useAnswer, useBridge, useLatest } from 'ws-bridge-client/react';
       const client = connect({ url: 'wss://gateway.example', token: () => Promise.resolve('token'), WebSocket });
       client.on('gap', ({ reason }) => { const same: GapReason = reason; void same; });
       client.on('frame', (frame) => { if (frame.type === 'token') frame.data.token.trim(); });
-      for await (const token of client.ask('message', { text: '' })) token.trim();
+      const chat = connectChat({ url: 'wss://gateway.example', token: () => 'token', isEnd: ({ done }) => done === true });
+      const answer: Tokens = chat.ask('message', { text: '' });
+      for await (const token of answer) token.trim();
+      // @ts-expect-error: only a chat's client asks
+      client.ask('message');
       // @ts-expect-error: no such event
       client.on('nothing', () => undefined);
       const custom = connect<{ type: 'alert'; data: { level: number } }>({ url: 'wss://x', token: () => '' });

@@ -1,12 +1,12 @@
 import { WebSocket } from 'ws';
-import { connect, type BridgeClient, type ClientOptions } from '../../client/src/index.ts';
+import { connectChat, type ChatClient, type ChatOptions } from '../../client/src/chat.ts';
 import { FakeBridge } from './fake-bridge';
 import { numbered } from './fixture';
 import { serve, type WsServer } from './ws-server';
 
 let bridge: FakeBridge;
 let server: WsServer;
-let client: BridgeClient;
+let client: ChatClient;
 
 beforeEach(async () => {
   bridge = new FakeBridge();
@@ -17,9 +17,9 @@ afterEach(async () => {
   await server.stop();
 });
 
-function connected(options: Partial<ClientOptions> = {}): BridgeClient {
+function connected(options: Partial<ChatOptions> = {}): ChatClient {
   const { url } = server;
-  client = connect({
+  client = connectChat({
     url,
     path: '/ws/ai/chat',
     token: () => 'a.b-_c',

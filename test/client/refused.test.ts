@@ -12,7 +12,7 @@ import {
 } from '../../client/src/index.ts';
 import { FakeBridge } from './fake-bridge';
 import { settled } from './fake-clock';
-import { startRig, type Rig } from './fixture';
+import { startChat, startRig, type Rig } from './fixture';
 import { serve } from './ws-server';
 
 /** What a rig's client tells of attempts that failed. */
@@ -241,7 +241,7 @@ describe('reconnect()', () => {
 
 describe('after maxAttempts', () => {
   it('the client is closed, says why, and rejects what waits with that', async () => {
-    const rig = await startRig({ maxAttempts: 3 });
+    const rig = await startChat({ maxAttempts: 3 });
     const { errors } = listen(rig);
     const closes: unknown[] = [];
     rig.client.on('close', (info) => closes.push(info));

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
+import type { ChatClient, Tokens } from '../../client/src/chat.ts';
 import { BridgeClientError } from '../../client/src/errors.ts';
-import type { Tokens } from '../../client/src/index.ts';
 import { settled } from './fake-clock';
-import { startRig, type Rig } from './fixture';
+import { startChat, type Rig } from './fixture';
 
 /** Publishes a frame of the answer to this command. */
 function publish({ bridge }: Rig, type: string, id: string | undefined, data: object = {}): void {
@@ -30,9 +30,9 @@ async function causeOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** A rig whose service has said once that it answers by id. */
-async function namedRig(options: Parameters<typeof startRig>[0] = {}): Promise<Rig> {
+async function namedRig(options: Parameters<typeof startChat>[0] = {}): Promise<Rig<ChatClient>> {
   let count = 0;
-  const rig = await startRig({ newId: () => `c${count++}`, ...options });
+  const rig = await startChat({ newId: () => `c${count++}`, ...options });
   const first = readAll(rig.client.ask('message'));
   await settled();
   publish(rig, 'complete', 'c0', { n: 0 });
@@ -49,7 +49,7 @@ describe('answers whose frames say which command they answer', () => {
   it('come side by side on one socket, and each of a hundred readers gets exactly its own', async () => {
     await fc.assert(
       fc.asyncProperty(fc.infiniteStream(fc.nat(99)), async (order) => {
-        const rig = await startRig();
+        const rig = await startChat();
         const answers = Array.from({ length: 100 }, () => readAll(rig.client.ask('message')));
         await settled();
         // The first frame tells that the others need not wait.
@@ -93,7 +93,7 @@ describe('answers whose frames say which command they answer', () => {
   });
 
   it('do so also before the service has said that it answers by id', async () => {
-    const rig = await startRig({ newId: () => 'c0' });
+    const rig = await startChat({ newId: () => 'c0' });
     const answer = readAll(rig.client.ask('message'));
     await settled();
     token(rig, 'another', 'x');
@@ -211,7 +211,7 @@ describe('an answer whose signal is aborted', () => {
   });
 
   it('is waited for by the next where frames have no id, until its end', async () => {
-    const rig = await startRig();
+    const rig = await startChat();
     const stop = new AbortController();
     const stopped = causeOf(readAll(rig.client.ask('message', 1, { signal: stop.signal })));
     const next = readAll(rig.client.ask('message', 2));
@@ -231,7 +231,7 @@ describe('an answer whose signal is aborted', () => {
   it.each(['before it is asked', 'while it waits its turn', 'while there is no connection'])(
     'sends nothing when that happens %s',
     async (when) => {
-      const rig = await startRig();
+      const rig = await startChat();
       const stop = new AbortController();
       const before = when === 'while it waits its turn' ? readAll(rig.client.ask('message')) : undefined;
       if (when === 'while there is no connection') rig.network.last.lose(1006);

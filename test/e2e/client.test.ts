@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { connect, type BridgeClient } from '../../client/src/index';
+import { connectChat } from '../../client/src/chat';
+import type { BridgeClient } from '../../client/src/index';
 import { token } from './client';
 import type { Stack } from './stack';
 import { startStack } from './start-stack';
@@ -22,7 +23,7 @@ function connectClient(path: string, claims: Record<string, unknown> = {}) {
       sockets.push(this);
     }
   }
-  const client = connect({
+  const client = connectChat({
     url: stack.url,
     path,
     token: () => token(claims),

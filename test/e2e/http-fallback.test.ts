@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { connectChat, type ChatClient } from '../../client/src/chat.ts';
 import { httpFallback } from '../../client/src/http.ts';
-import { connect, type BridgeClient } from '../../client/src/index.ts';
 import { UpgradeStripper } from '../fakes/upgrade-stripper';
 import { token } from './client';
 import type { Stack } from './stack';
@@ -9,7 +9,7 @@ import { startStack } from './start-stack';
 
 let stack: Stack;
 let proxy: UpgradeStripper;
-let client: BridgeClient;
+let client: ChatClient;
 beforeAll(async () => {
   stack = await startStack({ config: { rate_limits: [] } });
   proxy = await UpgradeStripper.start(stack.url);
@@ -34,7 +34,7 @@ function reached(holds: () => boolean): Promise<void> {
 
 it('behind a proxy that blocks WebSockets the client goes on over HTTP, and over a WebSocket once they pass', async () => {
   const again = { webSocketAgainMs: 1000 };
-  client = connect({
+  client = connectChat({
     ...{ url: proxy.url, path: '/ws/ai/chat', session: 'fallback', token: () => token() },
     ...{ WebSocket: httpFallback({ WebSocket, ...again }), backoffBaseMs: 50 },
   });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
-import { connect } from '../../client/src/index';
+import { connectChat } from '../../client/src/chat';
 import { Client, attempt, open, refused, token } from './client';
 import { ROOT, type Stack } from './stack';
 import { startStack } from './start-stack';
@@ -120,7 +120,7 @@ it('a dashboard’s frame reaches the users of its id, of any tenant', async () 
 });
 
 it('an answer ends with {"done": true}', async () => {
-  const client = connect({
+  const client = connectChat({
     url: stack.url,
     path: '/ws/ai/chat',
     token: () => exampleToken('access-without-type'),

@@ -1,4 +1,5 @@
-import { BridgeClientError, type BridgeClient } from '../../client/src/index';
+import type { ChatClient } from '../../client/src/chat';
+import { BridgeClientError } from '../../client/src/index';
 
 /** Between two commands of a client, in milliseconds. */
 const INTERVAL_MS = 500;
@@ -19,14 +20,14 @@ export interface CommandScore {
 
 /** Sends numbered commands through clients, and knows which of them were acknowledged. */
 export class Commander {
-  readonly #clients: readonly Pick<BridgeClient, 'send'>[];
+  readonly #clients: readonly Pick<ChatClient, 'send'>[];
   readonly #acknowledged = new Set<string>();
   readonly #refused: Record<string, number> = {};
   #sent = 0;
   #settled = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(clients: readonly Pick<BridgeClient, 'send'>[]) {
+  constructor(clients: readonly Pick<ChatClient, 'send'>[]) {
     this.#clients = clients;
   }
 
@@ -47,7 +48,7 @@ export class Commander {
   }
 
   /** Sends one command; resolves when it is settled. */
-  async send(client: Pick<BridgeClient, 'send'>): Promise<void> {
+  async send(client: Pick<ChatClient, 'send'>): Promise<void> {
     const name = `${this.#sent}`;
     this.#sent += 1;
     try {

@@ -1,4 +1,4 @@
-import { connect, type BridgeClient } from '../../client/src/index';
+import { connectChat, type ChatClient } from '../../client/src/chat';
 import { Ledger } from './ledger';
 import type { Seat } from './seat';
 import type { Tally } from './tally';
@@ -22,7 +22,7 @@ const MAX_NOTES = 400;
 export class Listener {
   readonly seat: Seat;
   readonly ledger: Ledger;
-  readonly client: BridgeClient;
+  readonly client: ChatClient;
   /** What happened, the latest last, each with its time. */
   readonly notes: string[] = [];
   isFaulty = false;
@@ -46,7 +46,7 @@ export class Listener {
       connectTimeoutMs = 30_000,
     } = times;
     const lifetimeMs = (): number => tokenLifetimeMs * (0.75 + random() / 2);
-    this.client = connect({
+    this.client = connectChat({
       url,
       path,
       token: () => tokenOf({ tenant, user, exp: (Date.now() + lifetimeMs()) / 1000 }, opaqueToken),

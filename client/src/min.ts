@@ -1,0 +1,3 @@
+// For pages without a bundler: the client and that of chats in one file.
+export * from './index.ts';
+export * from './chat.ts';
