@@ -66,6 +66,7 @@ export const ARROWS = {
   'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
   'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'protocol', 'redis'],
+  'sidecar/presence': ['sidecar/metrics', 'sidecar/redis', 'sidecar/routes', 'redis'],
   'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
   'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],
@@ -86,12 +87,12 @@ export const ARROWS = {
   ],
   'sidecar/connection': [
     ...['fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
-    ...['resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
+    ...['presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/handshake': [
     ...['connection', 'fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
-    ...['redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
+    ...['presence', 'redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/control': [...['connection', 'fanout', 'lib', 'metrics', 'redis'].map(ofSidecar), 'protocol'],
@@ -99,7 +100,7 @@ export const ARROWS = {
     ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(
       ofSidecar,
     ),
-    ...['quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
+    ...['presence', 'quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
     ...['sessions', 'settings', 'states'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],
   ],

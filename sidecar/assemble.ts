@@ -19,8 +19,10 @@ import type { Held } from './metrics/gauges';
 import { createMetrics, type Metrics } from './metrics/metrics';
 import type { Transport } from './metrics/outcomes';
 import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/redis-links';
+import { Presence } from './presence/presence';
+import { redisPresenceStore } from './presence/redis-presence-store';
 import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
-import { ConnectionQuota } from './quotas/connection-quota';
+import { announceIntervalMs, ConnectionQuota } from './quotas/connection-quota';
 import { redisQuotaStore } from './quotas/redis-quota-store';
 import { redisReturnStore } from './quotas/redis-return-store';
 import { Returns } from './quotas/returns';
@@ -81,6 +83,8 @@ export interface Parts {
   readonly sessions: Sessions;
   readonly quota: ConnectionQuota;
   readonly returns: Returns;
+  /** Undefined when no route tells of its listeners. */
+  readonly presence: Presence | undefined;
   readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
   readonly metrics: Metrics;
   readonly upgradeHandler: UpgradeHandler;
@@ -164,6 +168,7 @@ export function assemble(
     returns: new Returns(redisReturnStore(commands), names, (error) => {
       log.warn({ err: error }, 'returns not granted');
     }),
+    presence: presenceOf(settings, routes, { links, names, bridgeId, metrics, monotonicMs, log }),
     heartbeats: {
       websocket: new Heartbeat(settings.pingIntervalMs, shares),
       http: new Heartbeat(settings.commentIntervalMs, shares),
@@ -262,6 +267,7 @@ function upgradeHandlerOf(
       sessions: parts.sessions,
       quota: parts.quota,
       returns: parts.returns,
+      presence: parts.presence,
       returnAfterMs: settings.returnAfterMs,
       heartbeats: parts.heartbeats,
       wheel: parts.wheel,
@@ -330,6 +336,35 @@ function channelStatesOf(
     ...surroundings,
   });
 }
+
+function presenceOf(
+  settings: Settings,
+  routes: readonly Route[],
+  { links, names, bridgeId, metrics, monotonicMs, log }: PresenceParts,
+): Presence | undefined {
+  if (!routes.some(({ presence }) => presence)) return undefined;
+  const { connectionLeaseMs: leaseMs } = settings;
+  let count = 0;
+  return new Presence({
+    store: redisPresenceStore(links.commands, names, {
+      leaseMs,
+      lingerMs: settings.presenceLingerMs,
+      maxEntries: settings.presenceStreamMaxLength,
+      tenantJoins: settings.presenceTenantJoins,
+    }),
+    newName: () => `${bridgeId}.${(count += 1)}`,
+    intervalMs: announceIntervalMs(leaseMs),
+    monotonicMs,
+    onOutcome: (outcome, topics) => {
+      metrics.presence(outcome, topics);
+    },
+    onFailure: (error) => {
+      log.warn({ err: error }, 'presence not told');
+    },
+  });
+}
+
+type PresenceParts = Pick<Parts, 'links' | 'names' | 'bridgeId' | 'metrics' | 'monotonicMs' | 'log'>;
 
 function schedulerOf({ maxCoalesceMs }: Settings, { writeLag }: Metrics, shares: LoopShares): FlushScheduler {
   return new FlushScheduler(

@@ -39,10 +39,11 @@ export class Housekeeping {
   }
 
   readonly #tick = (): void => {
-    const { wheel, tokenEnds, inbound, relaysUp, links, monotonicMs } = this.#parts;
+    const { wheel, tokenEnds, inbound, presence, relaysUp, links, monotonicMs } = this.#parts;
     wheel.advance(monotonicMs());
     tokenEnds.advance();
     for (const owners of Object.values(inbound.byteOwners)) owners.forgetIdle(monotonicMs());
+    presence?.advance(monotonicMs());
     relaysUp.look(links.relays);
   };
 

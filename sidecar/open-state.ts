@@ -21,6 +21,8 @@ export interface OpenState {
   readonly revocable: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
+  /** Topics whose listeners services are told of. */
+  readonly topics: number;
   /** Users and tenants with sockets that sent something. */
   readonly meteredCallers: number;
   /** Asked of other bridges, and given to them. */
@@ -51,6 +53,7 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     sessions: parts.sessions.size,
     revocable: upgradeHandler.connections.revocable,
     cappedCallers: parts.quota.size,
+    topics: parts.presence?.size ?? 0,
     meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
     handovers: resumption.handover.size,
     histories: resumption.histories.size,

@@ -19,6 +19,8 @@ export interface Admission {
   readonly stateKey: string | undefined;
   /** Where the channel's history is, where its route has one. */
   readonly history: HistoryPlace | undefined;
+  /** The text of the topic that it listens to, where services are told of that. */
+  readonly topic: string | undefined;
   /** Undefined for a plain client. */
   readonly bridgeV1: BridgeV1Request | undefined;
   /** The upgrade's, when its `traceparent` is valid. */

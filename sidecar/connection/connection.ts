@@ -15,6 +15,7 @@ import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { Transport } from '../metrics/outcomes';
+import type { Listening, Presence } from '../presence/presence';
 import type { Returns } from '../quotas/returns';
 import type { SessionHolder } from '../sessions/sessions';
 import type { Admission } from './admission';
@@ -48,6 +49,8 @@ export interface ConnectionContext
   readonly maxBufferBytes: number;
   /** The bytes that all clients together have not taken. */
   readonly unsentBudget: UnsentBudget;
+  /** Undefined when no route tells of its listeners. */
+  readonly presence: Presence | undefined;
   /** For users whose sockets the bridge cut. */
   readonly returns: Returns;
   /** A socket has to live so long for that, in milliseconds; 0 when there are no returns. */
@@ -73,6 +76,7 @@ export class Connection
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
+  #listening: Listening | undefined;
   /** Made with the first thing that the client sends. */
   #messages: MessageHandler | undefined;
   /** Made with the first ping. */
@@ -175,6 +179,8 @@ export class Connection
     this.#heartbeat = this.#context.heartbeats[socket.transport];
     this.#heartbeat.watch(this);
     this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, this);
+    const { topic } = this.#admission;
+    if (topic !== undefined) this.#listening = this.#context.presence?.enter(topic);
     this.#subscription.start(this.#sendQueue);
   }
 
@@ -345,6 +351,7 @@ export class Connection
   #letGo(): void {
     this.#deadline?.cancel();
     this.#retirement?.cancel();
+    this.#listening?.leave();
     this.#messageTimeout.cancel();
     this.#messages?.release();
     this.#heartbeat?.unwatch(this);

@@ -13,6 +13,7 @@ import {
   type Refusal,
 } from '../http/refusal';
 import { splitTarget } from '../http/target';
+import { topicText } from '../presence/topic';
 import type { RedisNames } from '../redis/names';
 import { OLDEST, parseResumePoint } from '../resume/resume-point';
 import type { ChannelValues } from '../routes/channel-template';
@@ -101,6 +102,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
     channels,
     stateKey,
     history,
+    topic: topicOf(route, channels, params, caller, session, names),
     bridgeV1: resume,
     trace,
   };
@@ -187,6 +189,18 @@ function historyOf(
   if (history === undefined) return undefined;
   const { key, frames: maxFrames, bytes: maxBytes, keptMs } = history;
   return { route, channel, key: names.history(key, values), maxFrames, maxBytes, keptMs };
+}
+
+function topicOf(
+  { name: route, presence }: Route,
+  [channel = '']: readonly string[],
+  params: ChannelValues,
+  { identity: { tenantId: tenant } }: Assertion,
+  session: string | undefined,
+  names: RedisNames,
+): string | undefined {
+  if (!presence) return undefined;
+  return topicText({ route, tenant, channel: names.withoutPrefix(channel), params, session });
 }
 
 function sessionAsked(query: string, resume: BridgeV1Request | undefined): string | undefined | Refusal {

@@ -18,6 +18,8 @@ import {
   type RelayOutcome,
   ORDER_NAMES,
   type OrderName,
+  PRESENCE_OUTCOMES,
+  type PresenceOutcome,
   POST_OUTCOMES,
   type PostOutcome,
   TRANSPORTS,
@@ -45,6 +47,8 @@ export interface Metrics {
   relayed(outcome: RelayOutcome): void;
   /** Frames that were kept for clients that come back had to go, because rings together held too much. */
   ringGivenUp(bound: RingBound, victim: RingVictim): void;
+  /** Services were told who listens. */
+  presence(outcome: PresenceOutcome, count: number): void;
   /** An order about open sockets came on `ws:control`. */
   revocation(): void;
   /** It met so many. */
@@ -98,6 +102,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     ringGivenUp: (bound, streams) => {
       counters.ringEvictions.inc({ bound, streams });
     },
+    presence: (outcome, count) => {
+      counters.presence.inc({ outcome }, count);
+    },
     revocation: () => {
       counters.revocations.inc();
     },
@@ -119,6 +126,7 @@ type Counters = Readonly<
     | 'commands'
     | 'relayed'
     | 'ringEvictions'
+    | 'presence'
     | 'revocations'
     | 'revokedConnections',
     Counter
@@ -168,6 +176,11 @@ function createCounters(
       'ws_bridge_ring_evictions_total',
       'Times that a lingering replay log dropped its frames, or an open one its oldest. Rings together held more than a tenant may, or than all may.',
       { bound: RING_BOUNDS, streams: RING_VICTIMS },
+    ),
+    presence: counter(
+      'ws_bridge_presence_total',
+      'Topics that got their first listener or lost their last one, and what kept services from being told.',
+      { outcome: PRESENCE_OUTCOMES },
     ),
     revocations: counter(
       'ws_bridge_revocations_total',

@@ -81,3 +81,10 @@ export type StateOutcome = (typeof STATE_OUTCOMES)[number];
 /** An order of a service about open sockets, by its type. */
 export const ORDER_NAMES = ['revoke', 'reauthorize'] as const;
 export type OrderName = (typeof ORDER_NAMES)[number];
+
+/**
+ * The outcome of telling services who listens: a topic got its first listener or has none any more, its first one was put off because
+ * its tenant is over its share, or Redis did not take a call.
+ */
+export const PRESENCE_OUTCOMES = ['joined', 'left', 'deferred', 'failed'] as const;
+export type PresenceOutcome = (typeof PRESENCE_OUTCOMES)[number];

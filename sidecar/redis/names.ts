@@ -12,6 +12,7 @@ const HANDOVER = 'ws:handover:';
 const CONNECTIONS = 'ws:conn:';
 const SESSION = 'ai:session:';
 const RETURN = 'ws:return:';
+const PRESENCE = 'ws:presence';
 
 /**
  * Every name that a bridge uses in Redis, of channels, keys and streams, each with the prefix before it (PROTOCOL.md §8).
@@ -108,6 +109,15 @@ export class RedisNames {
     return returnKey(this.#prefix, tenantId, userId, path);
   }
 
+  /**
+   * The stream that tells services who listens, and then the keys beside it: tell-presence.lua says which (PROTOCOL.md §12).
+   */
+  get presenceKeys(): readonly string[] {
+    const stream = this.#prefix + PRESENCE;
+    const beside = ['.bridges', '.hearing', '.topics', '.leaving', '.shares'];
+    return [stream, ...beside.map((name) => this.#besideStream(stream) + name)];
+  }
+
   /** The stream that commands are added to. */
   commandStream(configured: string): string {
     return this.#prefix + configured;
@@ -150,6 +160,8 @@ export class RedisNames {
   /** Whether a key holds what the bridges alone may read. Their others are no strings, which a client could be shown. */
   isOwnKey(name: string): boolean {
     const own = [CONNECTIONS, HANDOVER, SESSION, RETURN].map((beginning) => this.#prefix + beginning);
+    // A stream, as a history is.
+    if (name === this.#prefix + PRESENCE) return true;
     return own.some((beginning) => name.startsWith(beginning));
   }
 }

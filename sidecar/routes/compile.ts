@@ -72,10 +72,31 @@ function compileRoute(entry: RouteEntry): Route {
   const sharedChannels = [...channels, ...(initial ? [initial] : []), ...(history ? [history.key] : [])]
     .filter(isShared)
     .map(({ text }) => text);
+  const presence = compilePresence(entry, channels);
   const echoAfterMs = echoAfterSeconds * 1000;
   const ring = compileRing(entry);
-  const policies = { messages, session, slowConsumer, ring, echoAfterMs, readersMayAsk, maxMessageBytes };
+  const policies = {
+    ...{ messages, session, slowConsumer, ring, presence },
+    ...{ echoAfterMs, readersMayAsk, maxMessageBytes },
+  };
   return Object.freeze({ name, template, channels, initial, history, sharedChannels, ...policies });
+}
+
+function compilePresence(entry: RouteEntry, channels: readonly ChannelTemplate[]): boolean {
+  if (entry.presence !== true) return false;
+  if (channels.length !== 1) {
+    throw fault(
+      entry,
+      `expected exactly one channel beside "presence", because its listeners are told of, got ${channels.length}`,
+    );
+  }
+  if (channels.some(isShared)) {
+    throw fault(
+      entry,
+      'expected {tenant} or {session} in the channel beside "presence", whose listeners are of one tenant',
+    );
+  }
+  return true;
 }
 
 function compileRing({ ring: { frames, bytes, lingerSeconds } = {} }: RouteEntry): RouteRing {

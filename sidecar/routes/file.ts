@@ -99,6 +99,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Bounds of each replay log for `bridge.v1` clients that come back: `frames`, `bytes`, and `lingerSeconds` after the last client left. A member that is not there is that of `BRIDGE_RING_MAX_FRAMES`, `BRIDGE_RING_MAX_BYTES` and `BRIDGE_LINGER_MS`. All replay logs together keep to `BRIDGE_RING_TENANT_BYTES` and `BRIDGE_RING_TOTAL_BYTES`.',
     ),
+  presence: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the Redis Stream `ws:presence` tells services when its one channel gets its first listener ([PROTOCOL.md](../PROTOCOL.md), section 12). It also tells when the last one has been gone for `BRIDGE_PRESENCE_LINGER_MS`. Not beside a channel that is `shared`.',
+    ),
   shared: z
     .boolean()
     .default(false)

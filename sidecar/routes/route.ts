@@ -57,6 +57,8 @@ export interface RouteEntry {
   readonly maxMessageBytes?: number | undefined;
   /** How much its replay logs keep; each member is the setting's by default. */
   readonly ring?: RingEntry | undefined;
+  /** Whether services are told which of its sessions, documents or dashboards have listeners. Not, by default. */
+  readonly presence?: boolean | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
   readonly shared?: boolean | undefined;
 }
@@ -124,6 +126,7 @@ export interface Route {
   readonly session: boolean;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly ring: RouteRing;
+  readonly presence: boolean;
   readonly echoAfterMs: number;
   readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */

@@ -64,7 +64,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       `BRIDGE_ASSERTION_SECRET or BRIDGE_ASSERTION_PUBLIC_KEY: expected at least one of the two, so that assertions can be verified`,
     );
   }
-  faults.push(...sharedHeaderFaults(settings.headers), ...shareFaults(settings));
+  faults.push(...sharedHeaderFaults(settings.headers), ...shareFaults(settings), ...joinFaults(settings));
   if (faults.length > 0) {
     // One that is missing may be there under a name that is nearly right.
     throw new SettingsError([...faults, ...unknownSettings(env).map(unknownVariableText)]);
@@ -122,6 +122,18 @@ function shareFaults({ commandTenantBytes: share, commandStreamMaxBytes: all }: 
   if (!(share > most)) return [];
   return [
     `${TABLE.commandTenantBytes.name}: expected at most a quarter of ${TABLE.commandStreamMaxBytes.name} (${most}), or 0 for any number, got ${share}`,
+  ];
+}
+
+/** Each topic of a tenant's share makes two entries. */
+function joinFaults({
+  presenceTenantJoins: share,
+  presenceStreamMaxLength: all,
+}: Settings): readonly string[] {
+  const most = Math.floor(all / MIN_TENANTS_IN_STREAM / 2);
+  if (!(share > most)) return [];
+  return [
+    `${TABLE.presenceTenantJoins.name}: expected at most an eighth of ${TABLE.presenceStreamMaxLength.name} (${most}), or 0 for any number, got ${share}`,
   ];
 }
 

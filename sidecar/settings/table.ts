@@ -3,6 +3,7 @@ import { BYTE_RATE_ROWS } from './byte-rate-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { LIMIT_ROWS } from './limit-rows';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
+import { PRESENCE_ROWS } from './presence-rows';
 import { REDIS_ROWS } from './redis-rows';
 import { RESUME_ROWS } from './resume-rows';
 import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';
@@ -77,6 +78,7 @@ export const TABLE = {
     'over which sockets are closed on SIGTERM; SIGINT closes them at once',
   ),
   ...RESUME_ROWS,
+  ...PRESENCE_ROWS,
   metricsMaxTenants: integer(
     'BRIDGE_METRICS_MAX_TENANTS',
     0,

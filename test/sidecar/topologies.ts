@@ -15,6 +15,8 @@ export interface TestRedis {
   readonly publish: Publish;
   set(key: string, value: string | Buffer): Promise<unknown>;
   xlen(key: string): Promise<number>;
+  /** The fields and values of each entry of a stream, oldest first. */
+  entries(key: string): Promise<readonly (readonly string[])[]>;
   /** Adds an entry of one field to a stream. @returns its id */
   xadd(key: string, id: string, field: string, value: string): Promise<string | null>;
   /** Appends a frame to a channel's history and publishes it, as services do. */
@@ -42,6 +44,7 @@ async function oneServer(): Promise<TestRedis> {
     publish: publisher(client),
     set: (key, value) => client.set(key, value),
     xlen: (key) => client.xlen(key),
+    entries: async (key) => (await client.xrange(key, '-', '+')).map(([, fields]) => fields),
     xadd: (key, id, field, value) => client.xadd(key, id, field, value),
     append: appendTo(client),
     ttl: (key) => client.ttl(key),
@@ -72,6 +75,7 @@ async function cluster(): Promise<TestRedis> {
     publish: publisher(nodes.client),
     set: (key, value) => nodes.client.set(key, value),
     xlen: (key) => nodes.client.xlen(key),
+    entries: async (key) => (await nodes.client.xrange(key, '-', '+')).map(([, fields]) => fields),
     xadd: (key, id, field, value) => nodes.client.xadd(key, id, field, value),
     append: appendTo(nodes.client),
     ttl: (key) => nodes.client.ttl(key),

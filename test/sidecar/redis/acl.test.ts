@@ -16,15 +16,15 @@ import { connect, connectCounting, EMPTY, eventually, startBridge, type TestBrid
 
 const GUIDE = readFileSync(join(__dirname, '../../../docs/redis.md'), 'utf8');
 
-/** A routes file with a chat that has a history. */
-function historyRoutes(): string {
+/** A routes file with a chat that has more than the built-in one. */
+function chatRoutes(more: object): string {
   const chat = {
     name: 'ai-chat',
     path: '/ws/ai/chat',
     channels: ['ai:stream:{session}'],
-    history: { key: 'ai:history:{session}' },
     messages: 'commands',
     session: true,
+    ...more,
   };
   const file = join(makeOwnFolder('routes-').path, 'routes.json');
   writeFileSync(file, JSON.stringify({ routes: [chat] }));
@@ -237,7 +237,7 @@ describe('the documented users of a channel with a history', () => {
     const documented = /For a route with a `history`[^]*?`(~\S+ \+\S+)`/.exec(GUIDE)?.[1] ?? '';
     const more = documented.split(' ');
     await admin.call('ACL', 'SETUSER', ...documentedUser('ws-bridge', '+subscribe'), ...more);
-    const env = { BRIDGE_ROUTES_FILE: historyRoutes() };
+    const env = { BRIDGE_ROUTES_FILE: chatRoutes({ history: { key: 'ai:history:{session}' } }) };
     const bridgeUrl = `redis://ws-bridge:secret@127.0.0.1:${redis.port}`;
     const [here, there] = [await startBridge(bridgeUrl, env), await startBridge(bridgeUrl, env)];
     const sent = recordAsked('ai-service-history');
@@ -271,6 +271,36 @@ describe('the documented users of a channel with a history', () => {
     await Promise.all([here, there].map(({ bridge }) => bridge.close()));
     for (const connection of [service, admin]) connection.disconnect();
     sent.stop();
+    await redis.stop();
+  });
+});
+
+describe('the documented rules of a bridge that tells who listens', () => {
+  it('let it tell of listeners who come and go, and of a bridge that died, and are all needed', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const more = /For a route with `presence`[^]*?```\n(~[^`]+)\n```/.exec(GUIDE)?.[1]?.split(' ') ?? [];
+    const user = [...documentedUser('ws-bridge', '+subscribe'), ...more];
+    await admin.call('ACL', 'SETUSER', ...user);
+    const scripts = await askedByScripts(admin);
+    const env = {
+      BRIDGE_ROUTES_FILE: chatRoutes({ presence: true }),
+      BRIDGE_PRESENCE_LINGER_MS: '1000',
+    };
+    // One that died long ago.
+    await admin.zadd('{ws:presence}:.bridges', 1, 'dead.1');
+    await admin.zadd('{ws:presence}:.hearing', 0, 'dead.1 ["chat","t","c","{}"]');
+    await admin.hset('{ws:presence}:.topics', '["chat","t","c","{}"]', 1);
+    const bridge = await startBridge(`redis://ws-bridge:secret@127.0.0.1:${redis.port}`, env);
+    await (await connect(`${bridge.url}/ws/ai/chat?session=s1`, ALICE)).close();
+    await eventually(async () => (await admin.xlen('ws:presence')) === 3);
+    expect(await admin.acl('LOG')).toEqual([]);
+    const others = documentedUser('ws-bridge', '+subscribe').slice(1);
+    const needless = await needlessRules(admin, user, scripts.asked());
+    expect(needless.filter((rule) => !others.includes(rule))).toEqual([]);
+    await bridge.bridge.close();
+    scripts.stop();
+    admin.disconnect();
     await redis.stop();
   });
 });

@@ -116,6 +116,7 @@ describe('a prefix', () => {
       names.formerCommandId('staging:ai:commands', 's1', 'c1'),
       names.commandLedger('staging:ai:commands'),
       names.tenantCommands('staging:ai:commands', 'a:b'),
+      ...names.presenceKeys,
     ]).toEqual([
       'staging:ws:control',
       'staging:a%3Ab:notifications',
@@ -133,6 +134,12 @@ describe('a prefix', () => {
       'staging:{staging:ai:commands}:s1:c1',
       'staging:{staging:ai:commands}:.ledger',
       'staging:{staging:ai:commands}:.tenant:a%3Ab',
+      'staging:ws:presence',
+      'staging:{staging:ws:presence}:.bridges',
+      'staging:{staging:ws:presence}:.hearing',
+      'staging:{staging:ws:presence}:.topics',
+      'staging:{staging:ws:presence}:.leaving',
+      'staging:{staging:ws:presence}:.shares',
     ]);
   });
 
@@ -154,6 +161,9 @@ describe('a prefix', () => {
       ];
       expect(beside.map(keySlot)).toEqual(beside.map(() => keySlot(stream)));
     }
+    const [stream = '', ...besideStream] = names.presenceKeys;
+    expect(besideStream.map(keySlot)).toEqual(besideStream.map(() => keySlot(stream)));
+    expect(names.isOwnKey(stream)).toBe(true);
     expect(keySlot(names.userConnections('acme', 'u'))).toBe(keySlot(names.tenantConnections('acme')));
     expect(keySlot(names.shardProbe('b', 7))).toBe(keySlot(UNPREFIXED.shardProbe('b', 7)));
   });

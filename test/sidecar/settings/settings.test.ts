@@ -162,6 +162,23 @@ describe('settings', () => {
     }
   });
 
+  it.each([
+    ['2501', '20000', 2500],
+    ['2000', '80', 10],
+  ])("refuse a tenant's share of %s topics in a stream of presence of %s entries", (share, all, most) => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_PRESENCE_STREAM_MAX_LENGTH: all,
+      BRIDGE_PRESENCE_TENANT_JOINS: share,
+    };
+    expect(faultsOf(env)).toEqual([
+      `BRIDGE_PRESENCE_TENANT_JOINS: expected at most an eighth of BRIDGE_PRESENCE_STREAM_MAX_LENGTH (${most}), or 0 for any number, got ${share}`,
+    ]);
+    for (const good of ['0', `${most}`]) {
+      expect(faultsOf({ ...env, BRIDGE_PRESENCE_TENANT_JOINS: good })).toEqual([]);
+    }
+  });
+
   it('each have a name of their own and a description', () => {
     const names = SETTING_ROWS.map((row) => row.name);
     expect(new Set(names).size).toBe(names.length);
