@@ -26,6 +26,7 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist/protocol ./dist/protocol
 COPY --from=build /app/dist/stdio ./dist/stdio
 COPY --from=build /app/dist/redis ./dist/redis
+COPY --from=build /app/dist/workers ./dist/workers
 
 FROM runtime AS gatekeeper
 COPY --from=build /app/dist/plugin ./dist/plugin

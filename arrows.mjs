@@ -6,6 +6,7 @@ export const ARROWS = {
   protocol: [],
   stdio: [],
   redis: [],
+  workers: [],
 
   plugin: [
     ...[
@@ -47,7 +48,7 @@ export const ARROWS = {
     'plugin/server/protobuf',
     'protocol',
   ],
-  'plugin/workers': ['plugin/lib', 'plugin/metrics', 'plugin/server'],
+  'plugin/workers': ['plugin/lib', 'plugin/metrics', 'plugin/server', 'workers'],
   'plugin/verify': [
     ...['authorization', 'config', 'consumer', 'decision', 'request', 'schema', 'store', 'token'].map(
       ofPlugin,
@@ -56,12 +57,12 @@ export const ARROWS = {
   ],
   'plugin/bin': [
     ...['admin', 'decision', 'lib', 'metrics', 'server', 'store', 'verify', 'workers'].map(ofPlugin),
-    ...['plugin', 'protocol', 'stdio'],
+    ...['plugin', 'protocol', 'stdio', 'workers'],
   ],
   'plugin/kong-pdk': ['plugin'],
 
   'sidecar/lib': [],
-  'sidecar/settings': ['protocol', 'redis', 'stdio'],
+  'sidecar/settings': ['protocol', 'redis', 'stdio', 'workers'],
   'sidecar/routes': ['protocol', 'redis'],
   'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
@@ -109,7 +110,14 @@ export const ARROWS = {
     ...['protocol', 'redis', 'stdio'],
   ],
   'sidecar/tail': ['client/dist', 'sidecar/http', 'protocol', 'stdio'],
-  'sidecar/bin': [...['doctor', 'routes', 'settings', 'tail'].map(ofSidecar), ...['sidecar', 'stdio']],
+  'sidecar/workers': [
+    ...['handshake', 'http', 'metrics', 'settings'].map(ofSidecar),
+    ...['sidecar', 'workers'],
+  ],
+  'sidecar/bin': [
+    ...['doctor', 'routes', 'settings', 'tail', 'workers'].map(ofSidecar),
+    ...['sidecar', 'stdio', 'workers'],
+  ],
 
   'client/src': ['protocol'],
 
@@ -143,6 +151,7 @@ export function zones(root) {
     'protocol',
     'stdio',
     'redis',
+    'workers',
     'plugin',
     'sidecar',
     'client',

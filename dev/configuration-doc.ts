@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { SERVE_OPTIONS, VARIABLES } from '../plugin/bin/options';
 import { SCHEMA, type FieldRule, type SchemaField } from '../plugin/schema';
-import { SETTING_ROWS } from '../sidecar/settings/settings';
+import { SETTING_HOLDINGS, SETTING_ROWS, type Holding } from '../sidecar/settings/settings';
 
 /** docs/configuration.md: every setting of the gatekeeper and of the bridge, from their schemas and options. */
 export async function configurationDoc(): Promise<string> {
@@ -17,7 +17,10 @@ export async function configurationDoc(): Promise<string> {
     table(['Option', 'Default', 'Meaning'], optionRows()),
     table(['Variable', 'Default', 'Meaning'], variableRows()),
     '## The bridge: environment of `ws-bridge`',
-    table(['Variable', 'Unit', 'Default', 'Meaning'], settingRows()),
+    table(['Variable', 'Unit', 'Default', 'Workers', 'Meaning'], settingRows()),
+    '### With several workers (`BRIDGE_WORKERS`)',
+    table(['Workers', 'How the setting holds'], HOLDINGS),
+    SHARES_NOTE,
   ].join('\n\n');
   const file = join(__dirname, '../.prettierrc.json');
   return format(text, { ...(await resolveConfig(file)), parser: 'markdown' });
@@ -35,8 +38,26 @@ function variableRows(): string[][] {
 }
 
 function settingRows(): string[][] {
-  return SETTING_ROWS.map((row) => [code(row.name), row.unit ?? '', code(row.default), row.description]);
+  const holdings = new Map(SETTING_HOLDINGS.map(([{ name }, holding]) => [name, holding]));
+  return SETTING_ROWS.map(({ name, unit = '', default: fallback, description }) => [
+    ...[code(name), unit, code(fallback), holdings.get(name) ?? '', description],
+  ]);
 }
+
+const HOLDINGS: readonly (readonly [Holding, string])[] = [
+  [
+    'divided',
+    'Each worker has its share, rounded down: together they have no more than the setting. It is at least the number of workers, or 0 for any number.',
+  ],
+  ['whole', 'Once for all workers: in their primary, or in Redis, which counts for all bridges.'],
+  ['each', 'In each worker as it stands: for a connection, a replay log, a message, a span of time.'],
+];
+
+const SHARES_NOTE = [
+  'A share of what a user or a tenant may send at once still lets the largest message through (`BRIDGE_MAX_COMMAND_BYTES`, `BRIDGE_MAX_RELAY_BYTES`).',
+  'Where the share is less, each worker takes one such message.',
+  'A tenant gets its label in `ws_bridge_tenant_connections` from each worker by itself, so that its sockets at another may count as `other`.',
+].join(' ');
 
 function fieldRows(fields: readonly SchemaField[], prefix = ''): string[][] {
   return fields.flatMap((field) =>

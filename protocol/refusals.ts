@@ -70,7 +70,10 @@ export const BRIDGE_REFUSALS = {
   message_refused: rowOf([400, 403, 429, 503], 'a message is refused, with the `code` of an error frame'),
   too_many_connections: rowOf([429], 'the user or the tenant has as many connections as it may'),
   full: rowOf([503], 'the bridge has no room for a connection or a channel'),
-  unavailable: rowOf([503], 'Redis is unreachable, or the bridge is closing'),
+  unavailable: rowOf(
+    [503],
+    'Redis is unreachable, the bridge is closing, or its primary does not answer a worker',
+  ),
   failed: rowOf([500], 'the bridge failed'),
 } as const satisfies Readonly<Record<string, BridgeRefusal>>;
 

@@ -9,7 +9,7 @@ import { FlushScheduler } from './fanout/flush-scheduler';
 import { UnsentBudget } from './fanout/unsent-budget';
 import type { AdmissionPolicy } from './handshake/admission';
 import { PostedMessages } from './handshake/posted-messages';
-import { ReplayGuard } from './handshake/replay-guard';
+import { ReplayGuard, type AssertionGuard } from './handshake/replay-guard';
 import { UpgradeHandler } from './handshake/upgrade-handler';
 import { createInbound, type Inbound } from './inbound/inbound';
 import { LastUp } from './lib/last-up';
@@ -57,6 +57,8 @@ export interface BridgeDeps {
   readonly random?: () => number;
   /** How the event loop's time is shared; in slices of 5 ms by default. */
   readonly shares?: LoopShares;
+  /** Accepts each assertion once; by default the bridge does so by itself. */
+  readonly replayGuard?: AssertionGuard;
   /** Log lines that nobody took, for the metrics; none by default. */
   readonly droppedLogLines?: () => number;
 }
@@ -106,6 +108,7 @@ export function assemble(
     monotonicMs = () => performance.now(),
     random = Math.random,
     shares = new LoopShares(),
+    replayGuard = new ReplayGuard(settings.maxSeenAssertions),
     droppedLogLines = () => 0,
   }: BridgeDeps,
 ): Parts {
@@ -177,7 +180,7 @@ export function assemble(
     ...clocks,
     log,
   };
-  const policy = policyOf(settings, served);
+  const policy = policyOf(settings, served, replayGuard);
   const upgradeHandler = upgradeHandlerOf(settings, served, policy, random);
   const parts: Parts = {
     ...served,
@@ -213,7 +216,11 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
 /** The parts that serve a connection. */
 type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler' | 'postedMessages'>;
 
-function policyOf(settings: Settings, { routes, names, keys, now, monotonicMs }: Served): AdmissionPolicy {
+function policyOf(
+  settings: Settings,
+  { routes, names, keys, now, monotonicMs }: Served,
+  replayGuard: AssertionGuard,
+): AdmissionPolicy {
   return {
     routes,
     names,
@@ -221,7 +228,7 @@ function policyOf(settings: Settings, { routes, names, keys, now, monotonicMs }:
     keys,
     assertionPath: settings.assertionPath,
     assertionAccess: settings.assertionAccess,
-    replayGuard: new ReplayGuard(settings.maxSeenAssertions),
+    replayGuard,
     now,
     monotonicMs,
     newSession: randomUUID,

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Registry } from 'prom-client';
 import { CLOSE_CODES } from '../protocol/close-codes';
 import { tellOfMemory } from '../redis/memory-check';
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../redis/name-prefix';
@@ -9,6 +10,7 @@ import { LateRequests } from './handshake/late-requests';
 import { createTrafficServer } from './handshake/traffic-server';
 import { Housekeeping } from './housekeeping';
 import { createAdminServer } from './http/admin-server';
+import type { Readiness } from './http/readiness';
 import { closeServer, listen } from './http/server';
 import { withDeadline } from './lib/promises';
 import { openState, type OpenState } from './open-state';
@@ -65,13 +67,8 @@ export class Bridge {
     const readiness = () => readinessOf(parts);
     this.#server = createTrafficServer(settings, routes, upgradeHandler, postedMessages, readiness);
     this.#lateRequests = new LateRequests(this.#server);
-    this.#adminServer = createAdminServer(readiness, metrics.registry, {
-      maxConnections: settings.adminMaxConnections,
-      timeoutMs: settings.adminTimeoutMs,
-      onRefused: (reason) => {
-        log.info({ reason }, 'admin request refused');
-      },
-    });
+    const told = { isLive: () => true, readiness, metrics: () => metrics.registry.metrics() };
+    this.#adminServer = createAdminServer(told, settings, log);
     this.#ownListeners = links.listenerCount;
   }
 
@@ -80,26 +77,54 @@ export class Bridge {
    * @throws KeyError for a key that cannot be used, and Node's error when a port is taken
    */
   async start(): Promise<BridgePorts> {
-    const { host, adminHost, assertionPath } = this.#settings;
+    const { host, adminHost, adminPort } = this.#settings;
+    const ports = await this.#start(async () => ({
+      port: await this.#listen(),
+      adminPort: await listen(this.#adminServer, { port: adminPort, host: adminHost }),
+    }));
+    this.#parts.log.info({ host, port: ports.port, adminHost, adminPort: ports.adminPort }, 'listening');
+    return ports;
+  }
+
+  /** The same for one of several workers, whose admin port is their primary's. @returns the port */
+  startAsWorker(): Promise<number> {
+    return this.#start(() => this.#listen());
+  }
+
+  async #start<Ports>(open: () => Promise<Ports>): Promise<Ports> {
+    const { assertionPath } = this.#settings;
     const { keys, links, heartbeats, log } = this.#parts;
     const database = unscopedDatabase(redisTarget(this.#settings), this.#settings.channelPrefix);
     if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
     try {
       keys.push(...(await assertionKeys(this.#settings)));
       await links.connect();
-      const ports = await this.#listen();
+      const ports = await open();
       for (const heartbeat of Object.values(heartbeats)) heartbeat.start();
       links.subscribers.start();
       this.#housekeeping.start();
       if (assertionPath === 'ignored') {
         log.warn('BRIDGE_ASSERTION_PATH=ignored: an assertion counts for every path');
       }
-      log.info({ host, port: ports.port, adminHost, adminPort: ports.adminPort }, 'listening');
       return ports;
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /** Which of the parts that upgrades need are ready. */
+  get readiness(): Readiness {
+    return readinessOf(this.#parts);
+  }
+
+  get registry(): Registry {
+    return this.#parts.metrics.registry;
+  }
+
+  /** Closes the traffic port, so that a balancer goes elsewhere. What is there stays, and upgrades on TCP connections too. */
+  retire(): void {
+    void this.#stopListening();
   }
 
   /**
@@ -158,11 +183,9 @@ export class Bridge {
     return openState(this.#parts, this.#ownListeners);
   }
 
-  async #listen(): Promise<BridgePorts> {
-    const { host, listenBacklog: backlog, adminHost } = this.#settings;
-    const port = await listen(this.#server, { port: this.#settings.port, host, backlog });
-    const adminPort = await listen(this.#adminServer, { port: this.#settings.adminPort, host: adminHost });
-    return { port, adminPort };
+  #listen(): Promise<number> {
+    const { port, host, listenBacklog: backlog } = this.#settings;
+    return listen(this.#server, { port, host, backlog });
   }
 
   /** Closes the traffic port. @returns when the last TCP connection has ended */

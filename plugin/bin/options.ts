@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { quoted } from '../../protocol/quoted';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
@@ -8,6 +7,7 @@ import {
   readMaxRefusedAddresses,
 } from '../decision/max-refused-addresses';
 import { unknownVariables, type UnknownVariable } from '../../stdio/unknown-variables';
+import { MAX_WORKERS, readWorkerCount } from '../../workers/worker-count';
 
 /** The options on `ws-gatekeeper`'s command line when it serves. */
 export interface ServeOptions {
@@ -23,9 +23,6 @@ export interface ServeOptions {
   readonly adminPort?: number;
   readonly metricsMaxTenants: number;
 }
-
-/** More are no use on any machine, and each costs memory and connections to Redis. */
-const MAX_WORKERS = 64;
 
 /** Its options, in the order in which `--help` lists them. */
 export const SERVE_OPTIONS: readonly Option[] = [
@@ -134,10 +131,10 @@ function tenants(text: string): number {
 }
 
 function workers(text: string): number {
-  const number = text === 'auto' ? Math.min(availableParallelism(), MAX_WORKERS) : Number(text);
-  if (!/^(?:auto|[0-9]{1,2})$/.test(text) || number < 1 || number > MAX_WORKERS)
+  const count = readWorkerCount(text);
+  if (count === undefined)
     throw new InvalidArgumentError(`Expected a number of workers, 1 to ${MAX_WORKERS}, or auto.`);
-  return number;
+  return count;
 }
 
 function milliseconds(text: string): number {

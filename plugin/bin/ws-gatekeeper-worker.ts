@@ -1,4 +1,4 @@
-import cluster from 'node:cluster';
+import { PrimaryChannel } from '../../workers/primary-channel';
 import { Name, Plugin } from '../index';
 import { log, settle } from '../lib/log';
 import { exportLimitedTenants, exportServerLoad } from '../metrics/metrics';
@@ -7,11 +7,8 @@ import { closeStores } from '../store/held-stores';
 import type { ToPrimary, ToWorker, WorkerSettings } from '../workers/messages';
 import { serveAsWorker } from '../workers/worker';
 
-// Not a command: `ws-gatekeeper --workers` starts it. Whatever signals a whole group or terminal, the primary ends the workers.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
-
-// The primary is gone, and with it the socket.
-cluster.worker?.on('error', () => process.exit(1));
+// Not a command: `ws-gatekeeper --workers` starts it.
+const primary = new PrimaryChannel<ToPrimary, ToWorker>();
 
 serve(JSON.parse(process.argv[2] ?? '') as WorkerSettings).catch((cause: unknown) => {
   log.fatal({ reason: (cause as Error).message }, 'a worker cannot start');
@@ -22,13 +19,7 @@ async function serve(settings: WorkerSettings): Promise<void> {
   const { server, instances } = await serveAsWorker({
     ...{ settings, log, pluginName: Name },
     make: instanceMaker((config) => new Plugin(config), log),
-    primary: {
-      send: (message: ToPrimary) => process.send?.(message, undefined, undefined, () => undefined),
-      onMessage: (take) =>
-        process.on('message', (message) => {
-          take(message as ToWorker);
-        }),
-    },
+    primary,
     onStopped: () => void end(),
   });
   exportServerLoad(() => {

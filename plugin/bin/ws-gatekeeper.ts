@@ -22,7 +22,7 @@ import { OwnInstances } from '../server/own-instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
 import { SocketPath } from '../server/socket-path';
-import { WorkerPool } from '../workers/worker-pool';
+import { startWorkers, stopWorkers } from '../workers/gatekeeper-workers';
 import { environmentFault, SERVE_OPTIONS, unknownSettings, VARIABLES, type ServeOptions } from './options';
 
 interface VerifyFlags {
@@ -147,7 +147,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
 async function serveWithWorkers(path: string, options: ServeOptions): Promise<void> {
   const { workers, metricsMaxTenants, adminPort } = options;
   const socketPath = new SocketPath(path, options.socketMode);
-  const pool = await WorkerPool.start({
+  const pool = await startWorkers({
     ...{ count: workers, file: join(__dirname, 'ws-gatekeeper-worker.js'), log, writeLine: relay },
     settings: { socketName: socketPath.ownName, metricsMaxTenants, hasMetrics: adminPort !== undefined },
     onListening() {
@@ -165,7 +165,7 @@ async function serveWithWorkers(path: string, options: ServeOptions): Promise<vo
     metrics: async () => pool.metrics(await registry.getMetricsAsJSON()),
     isLive: () => pool.ready > 0,
   };
-  await runUntilStopped(socketPath, options, told, (timeoutMs) => pool.stop(timeoutMs));
+  await runUntilStopped(socketPath, options, told, (timeoutMs) => stopWorkers(pool, timeoutMs));
 }
 
 /** Ends the process although nobody asked for it, with its workers: whatever started it starts it anew. */

@@ -21,7 +21,7 @@ export class InstanceRegister {
   }
 
   /**
-   * Takes a message of a worker, where it is about instances.
+   * Takes a message of a worker.
    * @param answer to this worker
    * @param tellOthers all workers but this one
    */
@@ -45,9 +45,6 @@ export class InstanceRegister {
       case 'remove':
         this.#instances.remove(message.id);
         tellOthers({ type: 'removed', id: message.id });
-        return;
-      case 'ready':
-      case 'metrics':
     }
   }
 }

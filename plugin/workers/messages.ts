@@ -1,8 +1,3 @@
-import type { Registry } from 'prom-client';
-
-/** A registry's metrics, as one process hands them to another. */
-export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
-
 /** How workers are to serve. */
 export interface WorkerSettings {
   /** The name that all workers listen on. */
@@ -14,18 +9,15 @@ export interface WorkerSettings {
 
 /** A message from a worker to its primary. */
 export type ToPrimary =
-  | { readonly type: 'ready' }
   /** Asks for an id for a configuration. */
   | { readonly type: 'start'; readonly ask: number; readonly config: string }
   /** Asks for the configuration of an id. */
   | { readonly type: 'find'; readonly ask: number; readonly id: number }
   /** Kong has closed this instance. */
-  | { readonly type: 'remove'; readonly id: number }
-  | { readonly type: 'metrics'; readonly snapshot: MetricsSnapshot };
+  | { readonly type: 'remove'; readonly id: number };
 
 /** A message from the primary to a worker. */
-export type ToWorker =
-  InstanceMessage | { readonly type: 'collect' } | { readonly type: 'stop'; readonly timeoutMs: number };
+export type ToWorker = InstanceMessage | { readonly type: 'stop'; readonly timeoutMs: number };
 
 /** Those of them about instances. */
 export type InstanceMessage =

@@ -1,15 +1,11 @@
 import type { Logger } from 'pino';
+import { METRICS } from '../../workers/messages';
+import type { PrimaryChannel } from '../../workers/primary-channel';
 import { collectProcessMetrics, registry } from '../metrics/metrics';
 import { startOn, type PluginServer } from '../server/plugin-server';
 import type { InstanceMaker } from '../server/instance-maker';
 import type { ToPrimary, ToWorker, WorkerSettings } from './messages';
 import { SharedInstances } from './shared-instances';
-
-/** The connection to the primary: `process` of a worker. */
-export interface PrimaryChannel {
-  send(message: ToPrimary): void;
-  onMessage(take: (message: ToWorker) => void): void;
-}
 
 /** What a worker serves. */
 export interface WorkerOptions {
@@ -17,7 +13,7 @@ export interface WorkerOptions {
   readonly pluginName: string;
   readonly make: InstanceMaker;
   readonly log: Logger;
-  readonly primary: PrimaryChannel;
+  readonly primary: PrimaryChannel<ToPrimary, ToWorker>;
   /** All calls are over, and the primary has asked for the end. */
   readonly onStopped: () => void;
 }
@@ -32,21 +28,9 @@ export async function serveAsWorker(
   });
   const server = await startOn(settings.socketName, { pluginName, instances, log });
   if (settings.hasMetrics) collectProcessMetrics();
-  primary.onMessage((message) => {
-    switch (message.type) {
-      case 'instance':
-      case 'removed':
-        instances.take(message);
-        return;
-      case 'collect':
-        void registry.getMetricsAsJSON().then((snapshot) => {
-          primary.send({ type: 'metrics', snapshot });
-        });
-        return;
-      case 'stop':
-        void server.close(message.timeoutMs).then(onStopped);
-    }
+  primary.ready(undefined, { [METRICS]: () => registry.getMetricsAsJSON() }, (message) => {
+    if (message.type === 'stop') void server.close(message.timeoutMs).then(onStopped);
+    else instances.take(message);
   });
-  primary.send({ type: 'ready' });
   return { server, instances };
 }

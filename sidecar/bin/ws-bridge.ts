@@ -3,12 +3,12 @@ import { Command } from 'commander';
 import { endWithReader } from '../../stdio/closed-output';
 import { EXIT_CODES, EXIT_CODES_HELP, exitCodeOf } from '../../stdio/exit-codes';
 import { packageVersion } from '../../stdio/package-version';
-import { processLog } from '../../stdio/process-log';
+import { processLog, type ProcessLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
-import { createBridge } from '../bridge';
+import { createBridge, type Bridge } from '../bridge';
 import { builtInRoutesFile } from '../routes/file';
-import { parseSettings, SETTING_ROWS, unknownSettings } from '../settings/settings';
+import { parseSettings, SETTING_ROWS, unknownSettings, type Settings } from '../settings/settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
 interface DoctorFlags {
@@ -82,12 +82,13 @@ async function run(): Promise<void> {
   const settings = parseSettings(process.env);
   // A server outlives who reads its log.
   runOn();
-  const { log, droppedLines, settle } = processLog(settings.logLevel, { name: 'ws-bridge' });
+  const processOwn = processLog(settings.logLevel, { name: 'ws-bridge' });
+  const { log, settle } = processOwn;
   for (const unknown of unknownSettings(process.env)) {
     const { name: variable, nearest } = unknown;
     log.warn({ variable, nearest }, unknownVariableText(unknown));
   }
-  const bridge = createBridge(settings, { log, droppedLogLines: droppedLines });
+  const bridge = await bridgeOf(settings, processOwn);
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'closing');
     const ended = signal === 'SIGTERM' ? bridge.drain() : bridge.close();
@@ -96,6 +97,23 @@ async function run(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   await bridge.start();
+}
+
+/** One process, or a primary with its workers. */
+async function bridgeOf(
+  settings: Settings,
+  { log, relay, droppedLines, settle }: ProcessLog,
+): Promise<Pick<Bridge, 'start' | 'drain' | 'close'>> {
+  if (settings.workers === 1) return createBridge(settings, { log, droppedLogLines: droppedLines });
+  // One process needs nothing of it.
+  const { BridgeWorkers } = await import('../workers/bridge-workers.js');
+  return new BridgeWorkers(settings, {
+    ...{ log, writeLine: relay },
+    onGivenUp: (reason) => {
+      log.fatal({ reason }, 'ws-bridge ends');
+      void settle().then(() => process.exit(1));
+    },
+  });
 }
 
 async function runDoctor({ gateway: url, token, path, timeoutMs }: DoctorFlags): Promise<void> {

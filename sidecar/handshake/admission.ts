@@ -9,6 +9,7 @@ import {
   full,
   NOT_FOUND,
   unauthorized,
+  unavailable,
   UPGRADE_REQUIRED,
   type Refusal,
 } from '../http/refusal';
@@ -24,7 +25,7 @@ import type { AssertionPathRule } from '../settings/assertion-path-rule';
 import type { AssertionAccessRule } from '../settings/assertion-access-rule';
 import { assertionAccessFault } from './assertion-access';
 import { assertionPathFault } from './assertion-path';
-import type { ReplayGuard } from './replay-guard';
+import type { AssertionGuard, ReplayVerdict } from './replay-guard';
 import type { Purpose, RawRequest, UpgradeRequest } from './upgrade-request';
 import { verifyCaller, type CallerPolicy } from './verify-caller';
 
@@ -34,7 +35,7 @@ export interface AdmissionPolicy extends CallerPolicy {
   readonly names: RedisNames;
   readonly assertionPath: AssertionPathRule;
   readonly assertionAccess: AssertionAccessRule;
-  readonly replayGuard: ReplayGuard;
+  readonly replayGuard: AssertionGuard;
   /** Milliseconds of a clock that nobody sets. */
   readonly monotonicMs: () => number;
   /** A session for a client that named none. */
@@ -88,7 +89,9 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   const history = historyOf(route, channels, values, names);
   if (history !== undefined && names.isOwnKey(history.key))
     return refused(forbidden("the key is the bridges' own"), route, caller);
-  const replay = replayFault(caller, policy);
+  const accepted = acceptOnce(caller, policy);
+  // One process waits for nobody, and not for a turn of its own promises either.
+  const replay = REPLAY_FAULTS[typeof accepted === 'string' ? accepted : await accepted];
   if (replay !== undefined) return refused(replay, route, caller);
 
   const { trace } = request;
@@ -245,17 +248,18 @@ function readIds([id = '', ...others]: readonly string[], { session }: Route): B
   return { from, lacksState: state !== undefined, sessionOfId };
 }
 
-function replayFault(
+function acceptOnce(
   caller: Assertion,
   { replayGuard, now, monotonicMs }: AdmissionPolicy,
-): Refusal | undefined {
+): ReturnType<AssertionGuard['accept']> {
   const endsAt = caller.exp + ASSERTION_CLOCK_TOLERANCE_SECONDS;
-  switch (replayGuard.accept(caller.jti, endsAt, now() / 1000, monotonicMs() / 1000)) {
-    case 'first':
-      return undefined;
-    case 'replayed':
-      return unauthorized('the assertion was used before');
-    case 'full':
-      return full('the bridge is full');
-  }
+  return replayGuard.accept(caller.jti, endsAt, now() / 1000, monotonicMs() / 1000);
 }
+
+const REPLAY_FAULTS: Readonly<Record<ReplayVerdict | 'away', Refusal | undefined>> = {
+  first: undefined,
+  replayed: unauthorized('the assertion was used before'),
+  ended: unauthorized('the assertion has expired'),
+  full: full('the bridge is full'),
+  away: unavailable('the bridge cannot tell now whether the assertion was used before'),
+};

@@ -1,19 +1,35 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { Registry } from 'prom-client';
-import { adminTimeouts, boundAdminServer, type AdminBounds } from '../../protocol/admin-server';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { adminTimeouts, boundAdminServer } from '../../protocol/admin-server';
 import { sendJson, sendReadiness, type Readiness } from './readiness';
 import { splitTarget } from './target';
 
+/** All that is told on the admin port. */
+export interface Told {
+  /** Whether all processes answer. */
+  isLive(): boolean | Promise<boolean>;
+  readiness(): Readiness | Promise<Readiness>;
+  /** In Prometheus' text. */
+  metrics(): Promise<string>;
+}
+
+/** An operator's bounds for that port. */
+export interface AdminSettings {
+  readonly adminMaxConnections: number;
+  readonly adminTimeoutMs: number;
+}
+
 /**
- * The admin port. `/livez` says that the process answers. `/readyz` is 200 when all of `readiness` is true, else 503;
- * the body says which is not. `/metrics` is Prometheus text.
+ * The admin port. `/livez` is 200 when every process answers, else 503. `/readyz` is 200 when all of the readiness is true,
+ * else 503; the body says which is not. `/metrics` is Prometheus text. Nothing listens yet.
  */
 export function createAdminServer(
-  readiness: () => Readiness,
-  registry: Registry,
-  bounds: AdminBounds,
+  told: Told,
+  { adminMaxConnections: maxConnections, adminTimeoutMs: timeoutMs }: AdminSettings,
+  log: Logger,
 ): Server {
-  const server = createServer(adminTimeouts(bounds.timeoutMs), (request, response) => {
+  const server = createServer(adminTimeouts(timeoutMs), (request, response) => {
     request.resume();
     const { path } = splitTarget(request.url);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -21,28 +37,33 @@ export function createAdminServer(
       sendJson(response, 405, { message: 'expected GET' });
       return;
     }
-    switch (path) {
-      case '/livez':
-        sendJson(response, 200, { status: 'ok' });
-        return;
-      case '/readyz':
-        sendReadiness(response, readiness());
-        return;
-      case '/metrics':
-        void sendMetrics(response, registry);
-        return;
-      default:
-        sendJson(response, 404, { message: 'expected /livez, /readyz or /metrics' });
-    }
+    void answer(path, told, response);
   });
-  boundAdminServer(server, bounds);
+  const onRefused = (reason: string): void => {
+    log.info({ reason }, 'admin request refused');
+  };
+  boundAdminServer(server, { maxConnections, timeoutMs, onRefused });
   return server;
 }
 
-async function sendMetrics(response: ServerResponse, registry: Registry): Promise<void> {
+async function answer(path: string, told: Told, response: ServerResponse): Promise<void> {
   try {
-    const text = await registry.metrics();
-    response.writeHead(200, { 'Content-Type': registry.contentType }).end(text);
+    switch (path) {
+      case '/livez':
+        if (await told.isLive()) sendJson(response, 200, { status: 'ok' });
+        else sendJson(response, 503, { status: 'unavailable' });
+        return;
+      case '/readyz':
+        sendReadiness(response, await told.readiness());
+        return;
+      case '/metrics': {
+        const text = await told.metrics();
+        response.writeHead(200, { 'Content-Type': Registry.PROMETHEUS_CONTENT_TYPE }).end(text);
+        return;
+      }
+      default:
+        sendJson(response, 404, { message: 'expected /livez, /readyz or /metrics' });
+    }
   } catch {
     sendJson(response, 500, { message: 'internal error' });
   }

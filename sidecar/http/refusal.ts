@@ -102,7 +102,7 @@ export function full(message: string): Refusal {
   return refusal('full', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
 }
 
-/** Not now: Redis is away, or the bridge is closing. */
+/** Not now: Redis or the primary is away, or the bridge is closing. */
 export function unavailable(message: string): Refusal {
   return refusal('unavailable', 503, message, { 'Retry-After': `${RETRY_AFTER_SECONDS}` });
 }

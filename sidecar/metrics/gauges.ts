@@ -44,8 +44,11 @@ function registerProcess(held: Held, registry: Registry): void {
     name: 'ws_bridge_build_info',
     help: '1, with the versions of ws-bridge and of Node as labels.',
     labelNames: ['version', 'node'],
+    // The same of every worker.
+    aggregator: 'first',
     registers: [registry],
   }).set({ version: held.version, node: process.version }, 1);
+  gauge(registry, 'ws_bridge_workers', 'Processes that serve: 1, or as many as BRIDGE_WORKERS.', () => 1);
   counter(
     registry,
     'ws_bridge_log_lines_dropped_total',
@@ -84,8 +87,12 @@ function registerState(held: Held, registry: Registry): void {
   );
   state('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
   state('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
-  state('ws_bridge_draining', '1 once the traffic port is closed because the bridge is about to end.', () =>
-    Number(!held.accepting()),
+  gauge(
+    registry,
+    'ws_bridge_draining',
+    '1 once the traffic port is closed because the bridge is about to end.',
+    () => Number(!held.accepting()),
+    'max',
   );
 }
 

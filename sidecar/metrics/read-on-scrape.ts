@@ -1,10 +1,20 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+/** What several workers' values are as one. */
+export type Aggregator = 'sum' | 'min' | 'max';
+
 /** Registers a gauge that is read whenever Prometheus asks. */
-export function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+export function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => number,
+  aggregator: Aggregator = 'sum',
+): void {
   new Gauge({
     name,
     help,
+    aggregator,
     registers: [registry],
     collect() {
       this.set(read());
@@ -12,7 +22,10 @@ export function gauge(registry: Registry, name: string, help: string, read: () =
   });
 }
 
-/** Registers a gauge that is read whenever Prometheus asks, with one series a connection to Redis: 1 for true, 0 for false. */
+/**
+ * Registers a gauge that is read whenever Prometheus asks, with one series a connection to Redis: 1 for true, 0 for false. With
+ * several workers it is 1 when it is in each.
+ */
 export function gaugeByConnection(
   registry: Registry,
   name: string,
@@ -23,6 +36,7 @@ export function gaugeByConnection(
     name,
     help,
     labelNames: ['connection'],
+    aggregator: 'min',
     registers: [registry],
     collect() {
       for (const [connection, up] of Object.entries(read())) this.set({ connection }, Number(up));

@@ -4,10 +4,12 @@ import { isServiceAddress } from '../../stdio/service-links';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../../stdio/unknown-variables';
 import type { Row, SettingRow } from './row';
 import { TABLE } from './table';
+import { HOLDINGS, shareOf, type Holding, type Holdings } from './worker-shares';
 
 export { LOG_LEVELS, type LogLevel } from '../../stdio/log-level';
 export { MAX_RING_FRAMES } from './resume-rows';
 export type { SettingRow } from './row';
+export type { Holding } from './worker-shares';
 
 /** The values of a table's rows, and of the tables in it, once read. */
 type Read<Table> = {
@@ -33,6 +35,9 @@ export class SettingsError extends Error {
 
 /** All settings, in the order in which `--help` lists them. */
 export const SETTING_ROWS: readonly SettingRow[] = rowsOf(TABLE);
+
+/** Whose each setting is in a bridge of several workers, in the same order. */
+export const SETTING_HOLDINGS: readonly (readonly [SettingRow, Holding])[] = holdingsOf(TABLE, HOLDINGS);
 
 const PREFIX = 'BRIDGE_';
 
@@ -65,6 +70,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     );
   }
   faults.push(...sharedHeaderFaults(settings.headers), ...shareFaults(settings), ...joinFaults(settings));
+  faults.push(...workerShareFaults(settings));
   if (faults.length > 0) {
     // One that is missing may be there under a name that is nearly right.
     throw new SettingsError([...faults, ...unknownSettings(env).map(unknownVariableText)]);
@@ -82,6 +88,11 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     if (read === undefined) faults.push(`${setting.name}: ${faultOf(setting, value)}`);
     return read;
   }
+}
+
+/** The settings of each worker of a bridge that has several. */
+export function workerSettings(settings: Settings): Settings {
+  return shareOf(settings, HOLDINGS as Holdings, settings.workers);
 }
 
 type AnyRow = Row<unknown>;
@@ -105,6 +116,14 @@ function readTable(table: Table, valueOf: (row: AnyRow) => unknown): Readonly<Re
     isRow(entry) ? valueOf(entry) : readTable(entry, valueOf),
   ]);
   return Object.freeze(Object.fromEntries(entries) as Record<string, unknown>);
+}
+
+function holdingsOf(table: Table, holdings: object): readonly (readonly [AnyRow, Holding])[] {
+  return Object.entries(holdings).flatMap(([name, holding]: [string, Holding | object]) => {
+    const entry = table[name];
+    if (entry === undefined) return [];
+    return isRow(entry) ? [[entry, holding as Holding] as const] : holdingsOf(entry, holding as object);
+  });
 }
 
 function faultOf({ expected, faultOf: own, isSecret = false }: AnyRow, value: string): string {
@@ -135,6 +154,27 @@ function joinFaults({
   return [
     `${TABLE.presenceTenantJoins.name}: expected at most an eighth of ${TABLE.presenceStreamMaxLength.name} (${most}), or 0 for any number, got ${share}`,
   ];
+}
+
+/** A share of nothing would be a share of any number. */
+function workerShareFaults(settings: Settings): readonly string[] {
+  const { workers } = settings;
+  return numbersOf(settings, HOLDINGS as Holdings, TABLE)
+    .filter(([, value]) => value > 0 && value < workers)
+    .map(
+      ([name, value]) =>
+        `${name}: expected at least ${workers}, so that each of ${TABLE.workers.name} has a share of it, got ${value}`,
+    );
+}
+
+/** The divided settings: their names and values. */
+function numbersOf(values: object, holdings: Holdings, table: Table): readonly (readonly [string, number])[] {
+  return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
+    const [holding, entry] = [holdings[name], table[name]];
+    if (holding === undefined || entry === undefined) return [];
+    if (typeof holding === 'object' && !isRow(entry)) return numbersOf(value as object, holding, entry);
+    return holding === 'divided' && isRow(entry) ? [[entry.name, value as number] as const] : [];
+  });
 }
 
 /** Two kinds of header under one name could not both be checked. */

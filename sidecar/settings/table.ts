@@ -8,11 +8,15 @@ import { REDIS_ROWS } from './redis-rows';
 import { RESUME_ROWS } from './resume-rows';
 import { integer, MAX_TIMER_MS, optionalText, row, text } from './row';
 import { readSubprotocols } from './subprotocol-list';
+import { MAX_WORKERS, readWorkerCount, WORKER_COUNT_EXPECTED } from '../../workers/worker-count';
 
 /** Every setting, in the order in which `--help` lists them. */
 export const TABLE = {
   host: text('BRIDGE_HOST', '0.0.0.0', 'address for WebSocket connections'),
   port: integer('BRIDGE_PORT', 8080, [0, 65_535], undefined, 'port for WebSocket connections, 0 for any'),
+  workers: row('BRIDGE_WORKERS', '1', WORKER_COUNT_EXPECTED, readWorkerCount, {
+    description: `processes that share that port, 1 to ${MAX_WORKERS}, or auto for one a core; docs/configuration.md says of each setting whether they share it`,
+  }),
   adminHost: text(
     'BRIDGE_ADMIN_HOST',
     '127.0.0.1',

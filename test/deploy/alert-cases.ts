@@ -74,8 +74,9 @@ const delivery = (up: number, redisUp: number): Series => ({
   'ws_bridge_delivery_up{instance="i",connection="relays"}': steady(up),
   ...redis(redisUp),
 });
-const busy = (secondsInFifteen: number): Series => ({
+const busy = (secondsInFifteen: number, workers = 1): Series => ({
   'ws_bridge_event_loop_active_seconds_total{instance="i"}': `0+${secondsInFifteen}x240`,
+  'ws_bridge_workers{instance="i"}': steady(workers),
 });
 const fallback = (values: string): Series => ({
   'ws_gatekeeper_fallback_decisions_total{instance="i"}': values,
@@ -104,7 +105,7 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     broken: observed('ws_bridge_write_lag_seconds', 0.25, 0.5),
     well: observed('ws_bridge_write_lag_seconds', 0.001, 0.0025),
   },
-  BridgeEventLoopBusy: { broken: busy(14.9), well: busy(7) },
+  BridgeEventLoopBusy: { broken: busy(14.9), well: busy(14.9, 2) },
   BridgeGaps: { broken: gaps('timeout'), well: gaps('slow') },
   BridgeSlowConsumersClosed: { broken: slowConsumers('closed'), well: slowConsumers('replaced') },
   // 4 KiB a second for an hour, and one message of 1 MiB in it.

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { createMetrics } from '../../sidecar/metrics/metrics';
+import { registerWorkerDeaths } from '../../sidecar/metrics/worker-deaths';
 import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 
 /** What a bridge exports that has just started, with every option on. */
@@ -24,5 +25,6 @@ export function bridgeRegistry(): Registry {
     },
     maxTenants: 1,
   });
+  registerWorkerDeaths(registry, () => 0);
   return registry;
 }

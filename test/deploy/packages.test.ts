@@ -78,7 +78,7 @@ describe('the package kong-ws-bridge', () => {
   it('holds what runs and nothing that tests, develops or is not built', () => {
     const paths = files.map(({ path }) => path);
     const besides = paths.filter(
-      (path) => !/^dist\/(protocol|redis|stdio|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
+      (path) => !/^dist\/(protocol|redis|stdio|workers|plugin|sidecar)\/[\w/-]+\.(js|lua)$/.test(path),
     );
     expect(besides.sort()).toEqual(['LICENSE', 'PROTOCOL.md', 'README.md', 'kong.yml', 'package.json']);
   });

@@ -24,7 +24,7 @@ let redis: RedisServer;
 
 beforeAll(async () => {
   compiled = await mkdtemp(join(tmpdir(), 'ws-bridge-'));
-  await Promise.all(['protocol', 'redis', 'stdio', 'sidecar'].map(compileFolder));
+  await Promise.all(['protocol', 'redis', 'stdio', 'workers', 'sidecar'].map(compileFolder));
   redis = await startRedis();
 });
 afterAll(async () => {

@@ -19,6 +19,14 @@ describe('the replay guard', () => {
     expect(guard.accept('b', 101, 100.5, 100.5)).toBe('replayed');
   });
 
+  it('refuses an id that has ended by then, which it could only forget at once', () => {
+    const guard = new ReplayGuard(10);
+    // Verified in time, and on its way since.
+    expect(guard.accept('a', 100, 100, 70)).toBe('ended');
+    expect(guard.accept('a', 100, 101, 71)).toBe('ended');
+    expect(guard.size).toBe(0);
+  });
+
   it('refuses rather than forget when it is full', () => {
     const guard = new ReplayGuard(2);
     guard.accept('a', 100, 70, 70);
@@ -34,7 +42,7 @@ describe('the replay guard', () => {
     expect(guard.accept('b', 4640, 4601, 1)).toBe('first');
     expect(guard.accept('a', 1030, 1002, 2)).toBe('replayed');
     expect(guard.accept('c', 1100, 1040, 40)).toBe('first');
-    expect(guard.accept('a', 1030, 1040, 40)).toBe('first');
+    expect(guard.accept('a', 1100, 1040, 40)).toBe('first');
   });
 
   it('keeps what a clock that was set back finds valid again, and what comes later is forgotten in time', () => {
@@ -45,6 +53,6 @@ describe('the replay guard', () => {
     expect(guard.accept('d', 1500, 1470, 80)).toBe('first');
     expect(guard.size).toBe(2);
     expect(guard.accept('a', 5030, 5029, 3639)).toBe('replayed');
-    expect(guard.accept('a', 5030, 5030, 3640)).toBe('first');
+    expect(guard.accept('a', 5060, 5030, 3640)).toBe('first');
   });
 });

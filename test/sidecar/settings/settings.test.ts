@@ -1,5 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { parseSettings, SETTING_ROWS, SettingsError } from '../../../sidecar/settings/settings';
+import { availableParallelism } from 'node:os';
+import {
+  parseSettings,
+  SETTING_HOLDINGS,
+  SETTING_ROWS,
+  SettingsError,
+  workerSettings,
+} from '../../../sidecar/settings/settings';
 
 const SECRET = 'a secret of at least 32 bytes, yes';
 
@@ -183,5 +190,87 @@ describe('settings', () => {
     const names = SETTING_ROWS.map((row) => row.name);
     expect(new Set(names).size).toBe(names.length);
     expect(SETTING_ROWS.filter((row) => row.description.length < 10)).toEqual([]);
+  });
+});
+
+describe('the settings of a bridge with several workers', () => {
+  const settings = (env: Record<string, string>) =>
+    parseSettings({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_WORKERS: '3', ...env });
+
+  it('are divided where they are a budget of the bridge, and never add up to more than it', () => {
+    const whole = settings({ BRIDGE_MAX_CONNECTIONS: '50000', BRIDGE_METRICS_MAX_TENANTS: '10' });
+    const share = workerSettings(whole);
+    expect(share).toMatchObject({
+      maxConnections: 16_666,
+      maxSubscriptions: 33_333,
+      maxPendingPosts: 85,
+      ringTotalBytes: Math.floor(whole.ringTotalBytes / 3),
+      ringTenantBytes: Math.floor(whole.ringTenantBytes / 3),
+      bufferTotalBytes: Math.floor(whole.bufferTotalBytes / 3),
+      bufferTenantBytes: Math.floor(whole.bufferTenantBytes / 3),
+      maxRelayBacklogBytes: Math.floor(whole.maxRelayBacklogBytes / 3),
+      metricsMaxTenants: 3,
+    });
+    for (const kind of ['commands', 'relay'] as const) {
+      expect(share.byteRates[kind].socket).toEqual(whole.byteRates[kind].socket);
+      for (const owner of ['user', 'tenant'] as const)
+        for (const part of ['perSecond', 'burst'] as const)
+          expect(share.byteRates[kind][owner][part]).toBe(Math.floor(whole.byteRates[kind][owner][part] / 3));
+    }
+  });
+
+  it('hold as they stand where they are a connection’s, a span of time, or Redis counts them for all', () => {
+    const whole = settings({});
+    const divided = SETTING_HOLDINGS.filter(([, holding]) => holding === 'divided').map(([{ name }]) => name);
+    const share = workerSettings(whole);
+    const changed = Object.keys(whole).filter(
+      (name) =>
+        JSON.stringify(share[name as keyof typeof share]) !==
+        JSON.stringify(whole[name as keyof typeof whole]),
+    );
+    expect(changed).toEqual([
+      ...['maxConnections', 'maxSubscriptions', 'maxPendingPosts', 'maxRelayBacklogBytes'],
+      ...['bufferTotalBytes', 'bufferTenantBytes', 'byteRates', 'ringTotalBytes', 'ringTenantBytes'],
+    ]);
+    expect(divided).toHaveLength(changed.length - 1 + 8 + 1);
+  });
+
+  it('say of each variable whose it is', () => {
+    expect(SETTING_HOLDINGS.map(([{ name }]) => name).sort()).toEqual(
+      SETTING_ROWS.map(({ name }) => name).sort(),
+    );
+  });
+
+  it('leave any number any number', () => {
+    const share = workerSettings(
+      settings({ BRIDGE_MAX_CONNECTIONS: '0', BRIDGE_TENANT_RELAY_BYTES_PER_SECOND: '0' }),
+    );
+    expect([share.maxConnections, share.byteRates.relay.tenant.perSecond]).toEqual([0, 0]);
+  });
+
+  it('must be enough for a share each: a share of nothing would be any number', () => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: SECRET,
+      BRIDGE_MAX_CONNECTIONS: '2',
+      BRIDGE_USER_RELAY_BYTES_BURST: '1',
+    };
+    expect(faultsOf({ ...env, BRIDGE_WORKERS: '3' })).toEqual([
+      'BRIDGE_MAX_CONNECTIONS: expected at least 3, so that each of BRIDGE_WORKERS has a share of it, got 2',
+      'BRIDGE_USER_RELAY_BYTES_BURST: expected at least 3, so that each of BRIDGE_WORKERS has a share of it, got 1',
+    ]);
+    expect(faultsOf(env)).toEqual([]);
+  });
+
+  it.each(['0', '65', 'two', '-1', '1.5', 'AUTO'])(
+    'take no number of workers but 1 to 64 and auto: %s',
+    (text) => {
+      expect(faultsOf({ BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_WORKERS: text })).toEqual([
+        `BRIDGE_WORKERS: expected a whole number from 1 to 64, or auto for one a core, got "${text}"`,
+      ]);
+    },
+  );
+
+  it('take auto for as many as there are cores', () => {
+    expect(settings({ BRIDGE_WORKERS: 'auto' }).workers).toBe(Math.min(availableParallelism(), 64));
   });
 });

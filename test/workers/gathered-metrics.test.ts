@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { GatheredMetrics } from '../../../plugin/workers/gathered-metrics';
-import type { MetricsSnapshot } from '../../../plugin/workers/messages';
+import { GatheredMetrics } from '../../workers/gathered-metrics';
+import type { MetricsSnapshot } from '../../workers/messages';
 
 /** The metrics of a process that decided so often and has so many connections. */
 async function snapshot(decided: number, connections: number): Promise<MetricsSnapshot> {
@@ -37,9 +37,9 @@ describe('the metrics of several workers', () => {
     const metrics = new GatheredMetrics();
     for (const process of [1, 2]) {
       metrics.set(process, await snapshot(2, 10));
-      await metrics.bury(process);
+      metrics.bury(process);
     }
-    await metrics.bury(7);
+    metrics.bury(7);
     metrics.set(3, await snapshot(1, 4));
     expect(samples(await metrics.text([]))).toEqual(
       expect.arrayContaining(['decided{outcome="admitted"} 5', 'open 4', 'took_count 5']),

@@ -1,11 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  FIRST_DELAY_MS,
-  MAX_SHORT_LIVES,
-  Restarts,
-  ROW_GAP_MS,
-  SHORT_LIFE_MS,
-} from '../../../plugin/workers/restarts';
+import { FIRST_DELAY_MS, MAX_SHORT_LIVES, Restarts, ROW_GAP_MS, SHORT_LIFE_MS } from '../../workers/restarts';
 
 describe('a worker that died', () => {
   it('comes again later and later while workers die young, and in the end not at all', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { WholeLines } from '../../../plugin/workers/whole-lines';
+import { WholeLines } from '../../workers/whole-lines';
 
 it('lines come whole however they were cut, and the last one although its worker died in it', () => {
   const written: string[] = [];

@@ -7,7 +7,7 @@ import type { MetricsSnapshot } from './messages';
  */
 export class GatheredMetrics {
   readonly #latest = new Map<number, MetricsSnapshot>();
-  #ofTheDead: MetricsSnapshot = [];
+  #ofTheDead: Promise<MetricsSnapshot> = Promise.resolve([]);
 
   /** @param process the worker process, which no other has been or will be */
   set(process: number, snapshot: MetricsSnapshot): void {
@@ -15,18 +15,20 @@ export class GatheredMetrics {
   }
 
   /** A worker died. */
-  async bury(process: number): Promise<void> {
+  bury(process: number): void {
     const last = this.#latest.get(process);
     this.#latest.delete(process);
     if (last === undefined) return;
-    const counts = last.filter(isCount);
-    const sum = AggregatorRegistry.aggregate([this.#ofTheDead, counts]);
-    this.#ofTheDead = await sum.getMetricsAsJSON();
+    // One after the other: two that die at once would each be added to what was before both.
+    this.#ofTheDead = this.#ofTheDead.then((before) =>
+      AggregatorRegistry.aggregate([before, last.filter(isCount)]).getMetricsAsJSON(),
+    );
   }
 
   /** All of them, with those of the primary, in Prometheus' text. */
-  text(ofPrimary: MetricsSnapshot): Promise<string> {
-    return AggregatorRegistry.aggregate([ofPrimary, ...this.#latest.values(), this.#ofTheDead]).metrics();
+  async text(ofPrimary: MetricsSnapshot): Promise<string> {
+    const ofTheDead = await this.#ofTheDead;
+    return AggregatorRegistry.aggregate([ofPrimary, ...this.#latest.values(), ofTheDead]).metrics();
   }
 }
 

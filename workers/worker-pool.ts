@@ -1,0 +1,288 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { GatheredMetrics } from './gathered-metrics';
+import {
+  METRICS,
+  type FromAnyWorker,
+  type Message,
+  type MetricsSnapshot,
+  type ToAnyWorker,
+} from './messages';
+import { Restarts } from './restarts';
+import { WholeLines } from './whole-lines';
+
+/** How long workers may take to answer, in milliseconds. */
+export const ANSWER_TIMEOUT_MS = 1000;
+
+/** One of a pool's workers, for who has to say something to it. */
+export interface PoolWorker<Said extends Message> {
+  readonly send: (message: Said) => void;
+}
+
+/** How workers are run, and who is told of them. */
+export interface WorkerPoolOptions<Heard extends Message, Said extends Message> {
+  readonly count: number;
+  /** The file that a worker runs. */
+  readonly file: string;
+  readonly args?: readonly string[];
+  /** A worker's variables beside the process's own. */
+  readonly environment: (number: number) => Readonly<Record<string, string | number>>;
+  readonly log: Logger;
+  /** Takes the lines that workers log. */
+  readonly writeLine: (line: string) => void;
+  readonly onMessage: (message: Heard, from: PoolWorker<Said>, pool: WorkerPool<Heard, Said>) => void;
+  /** A worker listens that came in place of another. */
+  readonly onListening?: () => void;
+  /** No worker comes any more, since they all die: the process should end. */
+  readonly onGivenUp: (reason: string) => void;
+}
+
+/** One worker. */
+interface Member<Said extends Message> extends PoolWorker<Said> {
+  readonly process: Worker;
+  readonly number: number;
+  readonly startedMs: number;
+  isReady: boolean;
+  /** Why it could not start, in its words. */
+  fault: string | undefined;
+  /** Those who wait for its answers. */
+  readonly asked: Map<number, (answer: unknown) => void>;
+}
+
+/**
+ * The workers of a process. They accept on one socket that the primary bound: who has time takes a connection, and what a dead
+ * worker did not accept another one does. The primary serves nobody by itself (docs/adr/0022).
+ */
+export class WorkerPool<Heard extends Message, Said extends Message> {
+  readonly #options: WorkerPoolOptions<Heard, Said>;
+  readonly #metrics = new GatheredMetrics();
+  readonly #restarts = new Restarts(() => performance.now());
+  readonly #members = new Set<Member<Said>>();
+  #port: number | undefined;
+  #lastAsk = 0;
+  #isStarted = false;
+  #isStopping = false;
+  #deaths = 0;
+
+  /** Starts all workers. @throws when one ends before it listens */
+  static async start<Heard extends Message, Said extends Message>(
+    options: WorkerPoolOptions<Heard, Said>,
+  ): Promise<WorkerPool<Heard, Said>> {
+    const pool = new WorkerPool(options);
+    const { file, count, args = [] } = options;
+    // Workers accept by themselves: handed out by the primary, each connection would cost messages and a wait.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    // Lines of several processes in one pipe may be cut where it is full.
+    cluster.setupPrimary({ exec: file, args: [...args], stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+    const listening = Array.from({ length: count }, (_, index) => pool.#fork(index + 1));
+    try {
+      await Promise.all(listening);
+    } catch (cause) {
+      pool.#killAll();
+      throw cause;
+    }
+    pool.#isStarted = true;
+    return pool;
+  }
+
+  private constructor(options: WorkerPoolOptions<Heard, Said>) {
+    this.#options = options;
+  }
+
+  /** How many take connections. */
+  get ready(): number {
+    return this.#ready().length;
+  }
+
+  /** How many have died so far. */
+  get deaths(): number {
+    return this.#deaths;
+  }
+
+  /** The port that workers listen on, as the latest of them said. */
+  get port(): number | undefined {
+    return this.#port;
+  }
+
+  /** Whether no worker is there, nor begins: nobody holds what they listened on. */
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
+  broadcast(message: Said, but?: PoolWorker<Said>): void {
+    for (const member of this.#members) if (member !== but) member.send(message);
+  }
+
+  /** Asks each worker that takes connections. @returns their answers, undefined of one that has none in time */
+  ask(question: string): Promise<readonly unknown[]> {
+    return Promise.all(this.#ready().map((member) => this.#askOne(member, question)));
+  }
+
+  /** The metrics of all, in Prometheus' text. Of one that is late the last ones count. */
+  async metrics(ofPrimary: MetricsSnapshot): Promise<string> {
+    const told = this.#ready().map(async (member) => {
+      const snapshot = await this.#askOne(member, METRICS);
+      if (snapshot !== undefined) this.#metrics.set(member.process.id, snapshot as MetricsSnapshot);
+    });
+    await Promise.all(told);
+    return this.#metrics.text(ofPrimary);
+  }
+
+  /** No other worker comes for one that ends from now on. */
+  stopReplacing(): void {
+    this.#isStopping = true;
+  }
+
+  /**
+   * Has every worker end as a message says. Resolves when all have ended.
+   * @param killAfterMs when one is killed that has not ended by then, in milliseconds; never by default
+   */
+  async end(message: Said, killAfterMs?: number): Promise<void> {
+    this.stopReplacing();
+    await Promise.all([...this.#members].map((member) => endOne(member, message, killAfterMs)));
+  }
+
+  #ready(): readonly Member<Said>[] {
+    return [...this.#members].filter(({ isReady }) => isReady);
+  }
+
+  #killAll(): void {
+    this.stopReplacing();
+    for (const { process } of this.#members) process.process.kill('SIGKILL');
+  }
+
+  #askOne(member: Member<Said>, question: string): Promise<unknown> {
+    const ask = (this.#lastAsk += 1);
+    return new Promise((resolve) => {
+      const settle = (answer: unknown): void => {
+        clearTimeout(late);
+        member.asked.delete(ask);
+        resolve(answer);
+      };
+      const late = setTimeout(settle, ANSWER_TIMEOUT_MS, undefined);
+      member.asked.set(ask, settle);
+      send(member.process, { type: 'ask', ask, question });
+    });
+  }
+
+  /** Resolves when it listens. */
+  #fork(number: number): Promise<void> {
+    const { environment, log } = this.#options;
+    const process = cluster.fork(environment(number));
+    const member: Member<Said> = {
+      process,
+      number,
+      startedMs: performance.now(),
+      isReady: false,
+      fault: undefined,
+      asked: new Map(),
+      send: (message) => {
+        send(process, message);
+      },
+    };
+    this.#members.add(member);
+    this.#relayLines(process);
+    process.on('error', (error) => {
+      log.debug({ worker: number, reason: error.message }, 'a message did not reach a worker');
+    });
+    return new Promise((resolve, reject) => {
+      process.on('message', (message: Heard | FromAnyWorker) => {
+        this.#take(member, message);
+        if (member.isReady) resolve();
+      });
+      process.once('exit', (code) => {
+        const reason = `worker ${number} ended with ${process.process.signalCode ?? code}`;
+        reject(new Error(member.fault ?? `${reason} before it listened`));
+        this.#bury(member, member.fault ?? reason);
+      });
+    });
+  }
+
+  #relayLines({ process: { stdout } }: Worker): void {
+    const lines = new WholeLines(this.#options.writeLine);
+    stdout?.on('data', (chunk: Buffer) => {
+      lines.push(chunk);
+    });
+    stdout?.once('end', () => {
+      lines.end();
+    });
+  }
+
+  #take(member: Member<Said>, message: Heard | FromAnyWorker): void {
+    if (!isOfAnyWorker(message)) {
+      this.#options.onMessage(message, member, this);
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        this.#port = message.port;
+        member.isReady = true;
+        this.#options.log.info(
+          { worker: member.number, workerPid: member.process.process.pid },
+          'worker listening',
+        );
+        if (this.#isStarted) this.#options.onListening?.();
+        return;
+      case 'failed':
+        member.fault = message.reason;
+        return;
+      case 'answer':
+        member.asked.get(message.ask)?.(message.value);
+    }
+  }
+
+  #bury(member: Member<Said>, reason: string): void {
+    this.#members.delete(member);
+    // What it may still have said is not heard any more: its counts are among those of the dead.
+    for (const settle of [...member.asked.values()]) settle(undefined);
+    this.#metrics.bury(member.process.id);
+    if (this.#isStarted && !this.#isStopping) void this.#replace(member, reason);
+  }
+
+  async #replace({ number, startedMs }: Member<Said>, reason: string): Promise<void> {
+    const { log, onGivenUp } = this.#options;
+    this.#deaths += 1;
+    const delayMs = this.#restarts.delayAfter(performance.now() - startedMs);
+    log.error({ worker: number, reason, delayMs }, 'a worker died');
+    if (delayMs === undefined) {
+      onGivenUp(`workers die as soon as they start: ${reason}`);
+      return;
+    }
+    await delay(delayMs);
+    await this.#forkUnlessStopping(number);
+  }
+
+  async #forkUnlessStopping(number: number): Promise<void> {
+    if (this.#isStopping) return;
+    // Its own end is told by its exit.
+    await this.#fork(number).catch(() => undefined);
+  }
+}
+
+async function endOne<Said extends Message>(
+  { process, isReady, send: tell }: Member<Said>,
+  message: Said,
+  killAfterMs: number | undefined,
+): Promise<void> {
+  const exit = once(process, 'exit');
+  const kill = (): void => void process.process.kill('SIGKILL');
+  // One that does not listen yet has nothing to end.
+  if (isReady) tell(message);
+  else kill();
+  const late = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+  await exit;
+  clearTimeout(late);
+}
+
+const TYPES: readonly string[] = ['ready', 'failed', 'answer'] satisfies FromAnyWorker['type'][];
+
+function isOfAnyWorker(message: Message): message is FromAnyWorker {
+  return TYPES.includes(message.type);
+}
+
+function send(worker: Worker, message: Message | ToAnyWorker): void {
+  // One that has just died is told by its exit.
+  if (worker.isConnected()) worker.send(message, undefined, () => undefined);
+}
