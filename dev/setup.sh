@@ -93,6 +93,7 @@ fi
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say 'installing the npm packages (npm ci)'
-  npm ci --no-fund --no-audit
+  # No package needs its install script (package.json, allowScripts), which npm 10 and older would run.
+  npm ci --ignore-scripts --no-fund --no-audit
 fi
 say "done; next: npm $what"

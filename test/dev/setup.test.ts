@@ -147,7 +147,7 @@ describe('dev/setup.sh', () => {
 
   it('installs the npm packages where they are missing', async () => {
     const { stdout, asked } = await setup([], { has: ['redis-server'], npmPackages: false });
-    expect(asked).toEqual(['npm ci --no-fund --no-audit']);
+    expect(asked).toEqual(['npm ci --ignore-scripts --no-fund --no-audit']);
     expect(stdout).toContain('setup: installing the npm packages (npm ci)\n');
   });
 

@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { randomInt } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { WorkerProcess } from '../service/answers/worker-process';
+import { planFrom } from './plan';
 import { randomFrom } from './random';
 import { until, wait } from './until';
 
 const WORKERS = Number(process.env['WORKERS'] ?? 3);
 const COMMANDS = Number(process.env['COMMANDS'] ?? 1_000);
 const TENANTS = Number(process.env['TENANTS'] ?? 20);
-const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const { seed: SEED } = planFrom(process.env, () => randomInt(1, 1_000_000_000));
 /** Between two kills, at least and at most. */
 const KILLS_MS = [300, 900] as const;
 const TOKENS = 10;
