@@ -123,8 +123,12 @@ export const ARROWS = {
 
   'service/src/redis': ['protocol'],
   'service/src/publications': ['service/src/redis'],
-  'service/src/answers': ['service/src/redis', 'protocol'],
-  'service/src': ['service/src/answers', 'service/src/publications', 'service/src/redis', 'protocol'],
+  'service/src/presence': ['service/src/redis'],
+  'service/src/answers': ['service/src/presence', 'service/src/redis', 'protocol'],
+  'service/src': [
+    ...['answers', 'presence', 'publications', 'redis'].map((room) => `service/src/${room}`),
+    ...['protocol'],
+  ],
 
   'kong-stand-in/lib': [],
   'kong-stand-in/declarative': [],

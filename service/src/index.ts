@@ -27,6 +27,8 @@ export type {
   AnswerReport,
 } from './answers/options';
 export type { ServiceOptions } from './options';
+export type { PresenceChange } from './presence/change';
+export type { PresenceFrom } from './presence/presence-reader';
 export type { Dashboard } from './publications/dashboard';
 export type { RevokedToken, RevokedUser } from './publications/revoke';
 export type { RedisClient } from './redis/client';

@@ -4,6 +4,7 @@ import type { AnswerCounts } from './answers/counters';
 import {
   answererOf,
   answeringSettings,
+  safely,
   DEFAULT_COMMAND_STREAM,
   type AnswerHandler,
   type AnswerOptions,
@@ -11,6 +12,8 @@ import {
 import { Worker } from './answers/worker';
 import type { ServiceOptions } from './options';
 import { checkOptions, DEFAULT_STATE_TTL_SECONDS } from './options';
+import type { PresenceChange } from './presence/change';
+import { PresenceReader, type PresenceFrom } from './presence/presence-reader';
 import { checkNames } from './publications/check-names';
 import { Dashboards, type Dashboard } from './publications/dashboard';
 import { Revocations, type RevokedToken, type RevokedUser } from './publications/revoke';
@@ -27,6 +30,7 @@ export class Service {
   readonly #publish: Publish;
   readonly #dashboards: Dashboards;
   readonly #revocations: Revocations;
+  readonly #presence = new Set<PresenceReader>();
   #worker: Worker | undefined;
   #isClosed = false;
 
@@ -85,13 +89,36 @@ export class Service {
    * @throws TypeError without a `group`, at a type that has a handler or cannot have one, at an option that cannot be
    */
   answer<Data = unknown>(type: string, answer: AnswerHandler<Data>, options: AnswerOptions = {}): void {
-    if (this.#isClosed) throw new TypeError('expected a service that is not closed');
+    this.#checkOpen();
     if (type === 'cancel')
       throw new TypeError('expected no handler of cancel: it aborts the signal of an answer');
-    if (this.#worker?.answerers.has(type)) throw new TypeError(`expected one handler of ${type}`);
+    if (this.#worker?.answers(type) === true) throw new TypeError(`expected one handler of ${type}`);
     const answerer = answererOf(answer as AnswerHandler, options);
     this.#worker ??= this.#newWorker();
-    this.#worker.answerers.set(type, answerer);
+    this.#worker.answer(type, answerer);
+  }
+
+  /**
+   * Tells when a session, a document or a dashboard gets its first listener, and when it has none any more. Bridges say so of routes
+   * with `presence`. It opens a connection, and every process that asks is told of everything.
+   * @param from `now`, or the `oldest` change that Redis keeps
+   * @returns ends it
+   */
+  onPresence(
+    told: (change: PresenceChange) => unknown,
+    { from = 'now' }: { readonly from?: PresenceFrom } = {},
+  ): () => void {
+    this.#checkOpen();
+    const { redis, onFault } = this.#options;
+    const reader = new PresenceReader({
+      ...{ redis, told, from, stream: this.#names.presence },
+      onFault: safely(onFault),
+    });
+    this.#presence.add(reader);
+    return () => {
+      this.#presence.delete(reader);
+      reader.close();
+    };
   }
 
   /** What came of commands since the first `answer`; undefined before it. */
@@ -101,14 +128,19 @@ export class Service {
 
   /**
    * Reads no more commands, gives back those that are not begun, and waits for the answers on their way. Then closes the
-   * connections that `answer` opened. Call it on SIGTERM.
+   * connections that `answer` and `onPresence` opened. Call it on SIGTERM.
    * @param timeoutMs after so long answers are stopped: 30,000 by default. One that may be repeated is given back to others, and
    * one that may not ends with the error `STOPPED`.
    */
   async close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    for (const reader of this.#presence) reader.close();
     await this.#worker?.close(timeoutMs);
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new TypeError('expected a service that is not closed');
   }
 
   #newWorker(): Worker {

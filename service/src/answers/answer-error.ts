@@ -3,6 +3,7 @@ export const ANSWER_ERRORS = {
   CANCELLED: 'the answer was cancelled',
   TIMED_OUT: 'the answer took too long',
   FAILED: 'the service failed',
+  UNHEARD: 'nobody listened to the answer any more',
   WORKER_LOST: 'the worker of the answer died',
   STOPPED: 'the worker of the answer stopped',
   UNAVAILABLE: 'Redis did not confirm a frame of the answer',

@@ -9,6 +9,7 @@ import type { Answerer, AnsweringSettings } from './options';
 import type { Outbox } from './outbox';
 import { Sending } from './sending';
 import { orAborted } from './or-aborted';
+import type { Unheard } from './unheard';
 
 /** How many frames of one answer are on their way before its handler is asked for more. */
 const MAX_UNCONFIRMED = 256;
@@ -21,6 +22,7 @@ export interface Surroundings {
   readonly records: AnswerRecords;
   readonly outbox: Outbox;
   readonly answerers: ReadonlyMap<string, Answerer>;
+  readonly unheard: Unheard;
   readonly settings: AnsweringSettings;
   readonly counters: Counters;
   readonly monotonicMs: () => number;
@@ -94,8 +96,8 @@ export class Answering {
   }
 
   async #run(
-    { command, stop, readAtMs }: Held,
-    { answer, timeoutMs }: Answerer,
+    { command, channel, stop, readAtMs }: Held,
+    { answer, timeoutMs, unheardMs }: Answerer,
     attempt: number,
     told: Told,
     take: (part: AnswerPart) => Promise<void> | undefined,
@@ -104,6 +106,12 @@ export class Answering {
     const timer = setTimeout(() => {
       stop.abort(answerError('TIMED_OUT'));
     }, timeoutMs);
+    const unwatch =
+      unheardMs === undefined
+        ? undefined
+        : this.#around.unheard.watch(channel, unheardMs, () => {
+            stop.abort(answerError('UNHEARD'));
+          });
     const parts = answer(command, { signal, attempt });
     try {
       for (;;) {
@@ -123,6 +131,7 @@ export class Answering {
       throw cause;
     } finally {
       clearTimeout(timer);
+      unwatch?.();
     }
   }
 

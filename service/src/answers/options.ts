@@ -28,6 +28,11 @@ export interface AnswerOptions {
   readonly maxAttempts?: number;
   /** How long an answer may take. 300,000 by default. */
   readonly timeoutMs?: number;
+  /**
+   * Ends the answer once its channel has had no listener for so long after the bridges said so. Their route of AI chats needs
+   * `presence`. An answer goes on without listeners by default.
+   */
+  readonly unheardMs?: number;
 }
 
 /** What came of an answer. */
@@ -78,6 +83,7 @@ export interface Answerer {
   readonly answer: AnswerHandler;
   readonly maxAttempts: number;
   readonly timeoutMs: number;
+  readonly unheardMs: number | undefined;
 }
 
 export const DEFAULT_COMMAND_STREAM = 'ai:commands';
@@ -118,7 +124,9 @@ export function answeringSettings(options: AnsweringOptions): AnsweringSettings 
 /** @throws TypeError at a number that cannot be */
 export function answererOf(answer: AnswerHandler, options: AnswerOptions): Answerer {
   const { maxAttempts, timeoutMs } = withDefaults(ANSWER_NUMBERS, options);
-  return { answer, timeoutMs, maxAttempts: options.delivery === 'atLeastOnce' ? maxAttempts : 1 };
+  const { unheardMs } = options;
+  if (unheardMs !== undefined) checkNumber('unheardMs', unheardMs);
+  return { answer, timeoutMs, unheardMs, maxAttempts: options.delivery === 'atLeastOnce' ? maxAttempts : 1 };
 }
 
 function withDefaults<Name extends string>(
@@ -128,21 +136,30 @@ function withDefaults<Name extends string>(
   const numbers: Record<Name, number> = { ...defaults };
   for (const name of Object.keys(defaults) as Name[]) {
     const number = given[name] ?? defaults[name];
-    if (!Number.isInteger(number) || number < 1) throw new TypeError(`expected ${name} to be 1 or more`);
+    checkNumber(name, number);
     numbers[name] = number;
   }
   return numbers;
 }
 
-/** A hook that throws ends no answer. */
-function safeHooks({ onAnswer, onFault }: AnsweringOptions): Pick<AnsweringSettings, 'onAnswer' | 'onFault'> {
-  const tellFault = (cause: unknown): void => {
+/** A hook that throws is told to nobody: there is nobody else. */
+export function safely(hook: ((cause: unknown) => void) | undefined): (cause: unknown) => void {
+  return (cause) => {
     try {
-      onFault?.(cause);
+      hook?.(cause);
     } catch {
-      // There is nobody else to tell.
+      // Its own fault.
     }
   };
+}
+
+function checkNumber(name: string, number: number): void {
+  if (!Number.isInteger(number) || number < 1) throw new TypeError(`expected ${name} to be 1 or more`);
+}
+
+/** A hook that throws ends no answer. */
+function safeHooks({ onAnswer, onFault }: AnsweringOptions): Pick<AnsweringSettings, 'onAnswer' | 'onFault'> {
+  const tellFault = safely(onFault);
   const tellAnswer = (report: AnswerReport): void => {
     try {
       onAnswer?.(report);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { PresenceReader } from '../presence/presence-reader';
 import type { RedisClient } from '../redis/client';
 import type { ServiceNames } from '../redis/names';
 import { ownConnection } from '../redis/own-connection';
@@ -13,6 +14,7 @@ import { Counters, type AnswerCounts } from './counters';
 import { Life, type Held } from './life';
 import type { Answerer, AnsweringSettings } from './options';
 import { Outbox } from './outbox';
+import { Unheard } from './unheard';
 
 /** Between two signs of life. A cancel is heard as fast. */
 const BEAT_MS = 250;
@@ -44,7 +46,7 @@ export interface WorkerOptions {
 
 /** Reads commands as a consumer of the group, answers them in turn, and takes over what dead workers had. */
 export class Worker {
-  readonly answerers = new Map<string, Answerer>();
+  readonly #answerers = new Map<string, Answerer>();
   readonly #options: WorkerOptions;
   readonly #counters = new Counters();
   readonly #redis: RedisClient;
@@ -52,6 +54,9 @@ export class Worker {
   readonly #group: CommandGroup;
   readonly #answering: Answering;
   readonly #cancels: Cancels;
+  readonly #unheard: Unheard;
+  /** Made with the first handler that asks for it. */
+  #presence: PresenceReader | undefined;
   /** Rings when there may be room to read. */
   readonly #room = new Bell();
   readonly #closing = new AbortController();
@@ -72,14 +77,34 @@ export class Worker {
     this.#reader = ownConnection(redis, onFault);
     const timeoutMs = Math.round(settings.leaseMs * TIMEOUT_PART);
     this.#group = new CommandGroup(this.#redis, this.#reader, place, timeoutMs);
+    this.#unheard = new Unheard(monotonicMs);
     this.#answering = new Answering({
-      ...{ settings, monotonicMs, group: this.#group, counters: this.#counters, answerers: this.answerers },
+      ...{ settings, monotonicMs, group: this.#group, counters: this.#counters },
+      ...{ answerers: this.#answerers, unheard: this.#unheard },
       records: new AnswerRecords(this.#redis, names, place.stream, place.group, timeoutMs),
       outbox: new Outbox(this.#redis),
     });
     this.#cancels = new Cancels(monotonicMs);
     this.#life = this.#newLife();
     this.#lived = new Promise((resolve) => setImmediate(resolve)).then(() => this.#live());
+  }
+
+  /** Answers the commands of a type. */
+  answer(type: string, answerer: Answerer): void {
+    this.#answerers.set(type, answerer);
+    if (answerer.unheardMs === undefined) return;
+    const { redis, names, settings } = this.#options;
+    this.#presence ??= new PresenceReader({
+      ...{ redis, stream: names.presence, from: 'oldest', onFault: settings.onFault },
+      told: ({ type: kind, channel }) => {
+        this.#unheard.take({ type: kind, channel: names.of(channel) });
+      },
+    });
+  }
+
+  /** Whether commands of a type are answered. */
+  answers(type: string): boolean {
+    return this.#answerers.has(type);
   }
 
   get counts(): AnswerCounts {
@@ -109,6 +134,7 @@ export class Worker {
     await this.#giveBack(life, repeatable);
     life.end();
     await this.#beating;
+    this.#presence?.close();
     this.#reader.disconnect();
     this.#redis.disconnect();
   }
@@ -223,7 +249,7 @@ export class Worker {
       const command = readCommand(delivery.fields);
       if (command === undefined) throw new Error(`expected a command in entry ${delivery.entryId}`);
       const { type, tenant } = command;
-      if (type !== 'cancel' && settings.ignoresOthers && !this.answerers.has(type)) {
+      if (type !== 'cancel' && settings.ignoresOthers && !this.#answerers.has(type)) {
         this.#counters.ignored += 1;
         return undefined;
       }
@@ -319,7 +345,7 @@ export class Worker {
   }
 
   #maxAttempts({ type }: CommandToAnswer): number | undefined {
-    return this.answerers.get(type)?.maxAttempts;
+    return this.#answerers.get(type)?.maxAttempts;
   }
 
   async #giveBack({ consumer }: Life, held: readonly Held[]): Promise<void> {

@@ -13,6 +13,11 @@ export class ServiceNames {
     return this.of('ws:control');
   }
 
+  /** The stream that says who listens. */
+  get presence(): string {
+    return this.of('ws:presence');
+  }
+
   blacklist(jti: string): string {
     return this.of(`blacklist:${jti}`);
   }

@@ -397,3 +397,30 @@ describe('the documented user of a service that answers AI chats with ws-bridge-
     await redis.stop();
   });
 });
+
+describe('the documented rules of a service that hears who listens', () => {
+  it('let it read the stream, and are all needed', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const more = /With `unheardMs`, and for `onPresence`[^]*?```\n(%R~[^`]+)\n```/.exec(GUIDE)?.[1] ?? '';
+    const user = ['listener', 'on', '>secret', 'resetchannels', 'resetkeys', '-@all', ...more.split(' ')];
+    await admin.call('ACL', 'SETUSER', ...user);
+    const sent = recordAsked('listener');
+    const options = { username: 'listener', password: 'secret', enableReadyCheck: false };
+    const connection = new Redis({ port: redis.port, ...options, disableClientInfo: true });
+    const faults: unknown[] = [];
+    const service = connectService({ redis: connection, onFault: (cause) => faults.push(cause) });
+    const told: string[] = [];
+    service.onPresence(({ type }) => told.push(type), { from: 'oldest' });
+    service.onPresence(() => undefined);
+    const entry = { type: 'joined', tenant: 't', route: 'r', channel: 'c', params: '{}' };
+    await admin.xadd('ws:presence', '*', ...Object.entries(entry).flat());
+    await eventually(() => told.length === 1 && sent.hasAsked('xrevrange'));
+    expect([await admin.acl('LOG'), faults]).toEqual([[], []]);
+    expect(await needlessRules(admin, user, sent.asked())).toEqual([]);
+    await service.close();
+    sent.stop();
+    for (const one of [connection, admin]) one.disconnect();
+    await redis.stop();
+  });
+});
