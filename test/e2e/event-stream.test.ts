@@ -14,7 +14,12 @@ beforeAll(async () => {
       message_limits: [{ by: 'user', limit: 1, window_size: 3_600, burst: 49 }],
       returns: false,
     },
-    bridgeEnv: { BRIDGE_MAX_BUFFER_BYTES: '262144', BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}` },
+    bridgeEnv: {
+      BRIDGE_MAX_BUFFER_BYTES: '262144',
+      BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}`,
+      // Also for each of two workers.
+      BRIDGE_RING_TENANT_BYTES: `${128 * 1024 * 1024}`,
+    },
   });
 }, 180_000);
 afterAll(async () => {

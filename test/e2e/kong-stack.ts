@@ -14,6 +14,7 @@ import {
   ROOT,
   SECRETS,
   WORKERS,
+  BRIDGE_WORKERS,
   type KongLogEntry,
   type PluginServerControl,
   type Stack,
@@ -46,6 +47,7 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
       REDIS_URL: 'redis://redis:6379',
       BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
       BRIDGE_ADMIN_HOST: '0.0.0.0',
+      BRIDGE_WORKERS,
       ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: `${SHARED}/${plan.routesFile}` }),
       ...plan.bridgeEnv,
     })

@@ -103,6 +103,8 @@ export const OPA_PATH = '/v1/data/ws/decision';
 
 /** How many workers the gatekeeper has in every stack; the environment variable WORKERS says otherwise. */
 export const WORKERS = process.env['WORKERS'] ?? '1';
+/** How many the bridge has; BRIDGE_WORKERS says otherwise. */
+export const BRIDGE_WORKERS = process.env['BRIDGE_WORKERS'] ?? '1';
 
 /** What both kinds of stack are made from. */
 export interface StackPlan {

@@ -8,6 +8,7 @@ import { processTree } from '../../bench/process-tree';
 import { startGateway } from '../../kong-stand-in/gateway';
 import { startRedis } from '../fakes/redis-server';
 import {
+  BRIDGE_WORKERS,
   bridgeUpgrades,
   OPA_PATH,
   OPA_STAND_IN,
@@ -102,6 +103,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
   const bridge = new Program(
     [join(ROOT, 'dist/sidecar/bin/ws-bridge.js')],
     {
+      BRIDGE_WORKERS,
       BRIDGE_HOST: '127.0.0.1',
       BRIDGE_PORT: '0',
       BRIDGE_ADMIN_HOST: '127.0.0.1',

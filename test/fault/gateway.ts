@@ -11,6 +11,20 @@ export interface Backend {
   readonly adminPort: number;
 }
 
+/** A request that a bridge accepted. */
+interface Accepted {
+  readonly backend: Backend;
+  readonly request: Buffer;
+  readonly atMs: number;
+}
+
+/** An assertion lives for 30 seconds. */
+const REPLAYED_FOR_MS = 25_000;
+const MAX_REPLAYED = 100;
+/** Of a status line. */
+const STATUS_BYTES = 12;
+const ACCEPTED = /^HTTP\/1\.1 (?:101|200|202)/;
+
 /** How often the gateway asks each bridge whether it is ready, in milliseconds. */
 const HEALTH_INTERVAL_MS = 100;
 
@@ -20,12 +34,15 @@ const HEALTH_INTERVAL_MS = 100;
  */
 export class FaultyGateway {
   readonly cuts: Record<Cut, number> = { clean: 0, reset: 0, 'half-open': 0 };
+  /** Requests that were sent once more to the bridge that had accepted them, by what it said then. */
+  readonly replays = { refused: 0, acceptedAgain: 0, unanswered: 0 };
   /** Upgrades that met no bridge. */
   unserved = 0;
   readonly #random: Random;
   readonly #server: Server;
   readonly #healthy = new Map<Backend, boolean>();
   readonly #links = new Set<Link>();
+  #accepted: Accepted[] = [];
   readonly #health: NodeJS.Timeout;
 
   private constructor(random: Random) {
@@ -63,6 +80,20 @@ export class FaultyGateway {
   async removeOnceUnready(backend: Backend): Promise<void> {
     await until(async () => !(await this.#look(backend)));
     this.remove(backend);
+  }
+
+  /** Sends each request that a bridge accepted a short while ago to it once more. */
+  async replay(): Promise<void> {
+    const now = performance.now();
+    this.#accepted = this.#accepted.filter(({ atMs }) => now - atMs < REPLAYED_FOR_MS);
+    await Promise.all(
+      this.#accepted.map(async ({ backend, request }) => {
+        const status = await statusOf(backend, request);
+        if (status === undefined) this.replays.unanswered += 1;
+        else if (ACCEPTED.test(status)) this.replays.acceptedAgain += 1;
+        else this.replays.refused += 1;
+      }),
+    );
   }
 
   /** How many bridges are ready. */
@@ -136,29 +167,51 @@ export class FaultyGateway {
       return;
     }
     const head = await vouchedHead(request.head, caller);
-    const bridge = await this.#connectOne();
-    if (bridge === undefined) {
+    const [backend, bridge] = await this.#connectOne();
+    if (backend === undefined || bridge === undefined) {
       this.unserved += 1;
       client.end('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    bridge.write(Buffer.concat([Buffer.from(head, 'latin1'), request.rest]));
+    const sent = Buffer.concat([Buffer.from(head, 'latin1'), request.rest]);
+    bridge.write(sent);
     const link: Link = new Link(client, bridge, () => this.#links.delete(link));
     this.#links.add(link);
+    bridge.once('data', (answer: Buffer) => {
+      if (!ACCEPTED.test(answer.toString('latin1', 0, STATUS_BYTES))) return;
+      this.#accepted = [...this.#accepted, { backend, request: sent, atMs: performance.now() }].slice(
+        -MAX_REPLAYED,
+      );
+    });
   }
 
-  async #connectOne(): Promise<Socket | undefined> {
+  async #connectOne(): Promise<readonly [Backend, Socket] | readonly []> {
     const backend = this.#random.pick(this.#ready());
-    if (backend === undefined) return undefined;
+    if (backend === undefined) return [];
     const bridge = connect(backend.port, '127.0.0.1');
     bridge.setNoDelay(true);
     try {
       await once(bridge, 'connect');
       bridge.on('error', () => undefined);
-      return bridge;
+      return [backend, bridge];
     } catch {
-      return undefined;
+      return [];
     }
+  }
+}
+
+/** The beginning of an answer; undefined when there is none. */
+async function statusOf({ port }: Backend, request: Buffer): Promise<string | undefined> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    socket.write(request);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    return answer.toString('latin1', 0, STATUS_BYTES);
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
   }
 }
 

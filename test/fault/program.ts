@@ -37,6 +37,8 @@ export class Program {
   readonly warnings: LogEntry[] = [];
   /** What it logged that it listens. */
   readonly listening: Promise<LogEntry>;
+  /** The processes of its workers by number, of each the latest; none where it is one process. */
+  readonly workers = new Map<number, number>();
   readonly #child: ChildProcess;
 
   /** @throws Error when it is not built */
@@ -90,6 +92,8 @@ export class Program {
         const entry = JSON.parse(line) as LogEntry;
         if (entry.msg === 'listening') resolve(entry);
         if (entry.level >= WARN) this.warnings.push(entry);
+        if (entry.msg === 'worker listening')
+          this.workers.set(Number(entry['worker']), Number(entry['workerPid']));
       });
     });
   }

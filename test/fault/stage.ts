@@ -64,7 +64,9 @@ export class Stage {
     publisher: Publisher,
   ) {
     this.plan = plan;
-    this.#env = { BRIDGE_COMMENT_INTERVAL_MS: '500', ...env };
+    // The preloaded clock is of one process.
+    const workers = stepped ? '1' : (process.env['BRIDGE_WORKERS'] ?? '1');
+    this.#env = { BRIDGE_WORKERS: workers, BRIDGE_COMMENT_INTERVAL_MS: '500', ...env };
     this.#clockMs = stepped ? 0 : undefined;
     this.random = random;
     this.redis = redis;
@@ -141,6 +143,18 @@ export class Stage {
     await this.addBridge();
   }
 
+  /** Kills a worker of the bridge that has gone longest without that, with SIGKILL. Its primary starts another. */
+  killWorker(): void {
+    const [bridge] = this.bridges;
+    const [number, pid] = this.random.pick([...(bridge?.workers ?? [])]) ?? [];
+    if (bridge === undefined || number === undefined || pid === undefined) return;
+    // Known anew when another listens.
+    bridge.workers.delete(number);
+    this.bridges.push(...this.bridges.splice(0, 1));
+    this.#count('workers killed with SIGKILL');
+    process.kill(pid, 'SIGKILL');
+  }
+
   /** Kills Redis and starts an empty one in its place, after a while. */
   async restartRedis(awayMs: number): Promise<void> {
     this.#count('Redis restarts');
@@ -203,6 +217,7 @@ export class Stage {
       ownEventLoopUtilization: performance.eventLoopUtilization(this.#startedAt).utilization,
       published: publisher.total,
       cuts: gateway.cuts,
+      replays: gateway.replays,
       upgrades: { asked: tally.attempts, unserved: gateway.unserved, ...tally.greetings },
       closes: tally.closes,
       gaps: tally.gaps,
