@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RedisNames } from '../redis/names';
+import { CommandTurns } from './command-turns';
 import { SpentShares } from './spent-shares';
 import type { Commands } from '../../redis/options';
 
@@ -19,6 +20,8 @@ export interface CommandStreamSettings {
   readonly maxCommandIds: number;
   /** For how long after the last one, in milliseconds. */
   readonly commandIdTtlMs: number;
+  /** For how long Redis may not answer, in milliseconds: a command waits no longer for its turn either. */
+  readonly redisTimeoutMs: number;
 }
 
 /** A command on its way to the stream. */
@@ -54,6 +57,7 @@ export class CommandStream {
   readonly #settings: CommandStreamSettings;
   readonly #stream: string;
   readonly #spent: SpentShares;
+  readonly #turns: CommandTurns;
 
   /** @param monotonicMs milliseconds of a clock that nobody sets */
   constructor(
@@ -67,15 +71,20 @@ export class CommandStream {
     this.#settings = settings;
     this.#stream = names.commandStream(settings.commandStream);
     this.#spent = new SpentShares(monotonicMs);
+    this.#turns = new CommandTurns(settings.redisTimeoutMs, monotonicMs);
   }
 
   /**
-   * Adds a command, with all that goes with it in one step. So a command whose answer was lost can be sent again and is
-   * not run twice.
-   * @throws when Redis does not confirm it
+   * Adds a command, once it is its turn among its tenant's, with all that goes with it in one step. So a command whose
+   * answer was lost can be sent again and is not run twice.
+   * @throws when Redis does not confirm it, or it waited too long for its turn
    */
-  async add({ entry, tenantId, session, onceId }: CommandToAdd): Promise<AddOutcome> {
-    const size = entry.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  add(command: CommandToAdd): Promise<AddOutcome> {
+    const size = command.entry.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    return this.#turns.take(command.tenantId, size, () => this.#addNow(command, size));
+  }
+
+  async #addNow({ entry, tenantId, session, onceId }: CommandToAdd, size: number): Promise<AddOutcome> {
     if (this.#spent.isSpent(tenantId, size)) return 'over share';
     const stream = this.#stream;
     const names = this.#names;

@@ -112,7 +112,7 @@ export class MessageHandler {
     this.#rateLimiter = new RateLimiter(context.messageRate);
   }
 
-  /** Takes a message. It is sent to Redis, when it leads there, before this returns. */
+  /** Takes a message. It is on its way to Redis, when it leads there, before this returns. */
   async take(payload: Buffer, binary: boolean): Promise<void> {
     const { sink, now, log } = this.#context;
     this.#metrics.traffic.messagesReceived += 1;

@@ -40,7 +40,7 @@ export function controlFrame(answer: Answer): ControlFrame {
   return { type: 'bridge.error', data: id === undefined ? { code, message } : { code, message, id } };
 }
 
-/** Where clients' messages go. Each call sends at once and in order, or rejects. */
+/** Where clients' messages go: in the order of the calls, as far as one tenant's are concerned. */
 export interface MessageSink {
   /** Adds a command to the stream, at most once for each id of its session that counts. */
   addCommand(command: CommandToAdd): Promise<AddOutcome>;
@@ -69,8 +69,8 @@ export interface Sender {
 }
 
 /**
- * Takes a message from a client. A message for Redis is sent before this returns, so that a socket's messages keep
- * their order.
+ * Takes a message from a client. A message for Redis is handed to the sink before this returns, so that a socket's
+ * messages keep their order.
  * @param timeMs milliseconds since the epoch
  * @returns what to answer, or undefined
  */

@@ -145,6 +145,7 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
           commandTenantWindowMs: 1000,
           maxCommandIds: 10,
           commandIdTtlMs: 60_000,
+          redisTimeoutMs: 1000,
         },
         () => performance.now(),
       );
