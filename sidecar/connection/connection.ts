@@ -182,6 +182,8 @@ export class Connection
     const { topic } = this.#admission;
     if (topic !== undefined) this.#listening = this.#context.presence?.enter(topic);
     this.#subscription.start(this.#sendQueue);
+    // With the answer to the upgrade: it costs no write of its own.
+    this.#sendQueue.flush();
   }
 
   tokenNearsEnd(): void {

@@ -39,7 +39,7 @@ export class WebSocketServers {
   }
 
   /**
-   * Answers 101, unless the client is gone by now.
+   * Answers 101, unless the client is gone by now. All that `onOpen` writes goes with it, in one write.
    * @param subprotocol that is agreed to
    * @param onOpen called with the socket, before this returns
    * @returns why ws does not take the handshake, if it does not
@@ -59,8 +59,13 @@ export class WebSocketServers {
       fault = badRequest(error.message);
     };
     server.once('wsClientError', onFault);
-    server.handleUpgrade(message, socket, head, onOpen);
-    server.off('wsClientError', onFault);
+    socket.cork();
+    try {
+      server.handleUpgrade(message, socket, head, onOpen);
+    } finally {
+      socket.uncork();
+      server.off('wsClientError', onFault);
+    }
     return fault;
   }
 
