@@ -10,6 +10,7 @@ import { progress } from './report';
 const PEERS: Readonly<Record<string, Peer>> = {
   plain: wsBridge('plain'),
   v1: wsBridge('bridge.v1'),
+  http: wsBridge('http'),
   uws: uWebSockets,
   naive,
   socketio: socketIo,

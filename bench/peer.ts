@@ -19,7 +19,10 @@ export interface Peer {
   prepare(): Promise<string | undefined>;
   start(place: Place): Promise<ServerProcess>;
   /** How the client with this number connects in order to hear the topic. */
-  client(topic: Topic, number: number): Promise<Pick<ClientPlan, 'path' | 'headers' | 'dialogue'>>;
+  client(
+    topic: Topic,
+    number: number,
+  ): Promise<Pick<ClientPlan, 'path' | 'headers' | 'dialogue' | 'overHttp'>>;
   /** The channel and the message to publish in Redis so that `payload` comes out. */
   publication(topic: Topic, payload: string): readonly [channel: string, message: Buffer];
   /** Where messages are posted to the server itself, for one that cannot be fed through Redis. */

@@ -2,9 +2,11 @@ import { connect, type Socket } from 'node:net';
 import { CONTROL_FRAME_PREFIX } from '../../protocol/frames';
 import { clockUs } from '../clock';
 import { findStamp, isStamp, stampIndex, stampTimeUs } from '../stamp';
+import { EventReader } from './event-reader';
 import {
   clientFrame,
   FrameReader,
+  type OnFrame,
   OPCODE_CLOSE,
   OPCODE_PING,
   OPCODE_PONG,
@@ -45,6 +47,8 @@ export interface ClientPlan {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly dialogue?: Dialogue;
+  /** Whether it asks for an event stream in place of a WebSocket. */
+  readonly overHttp?: boolean;
 }
 
 /** All clients read into this one: a chunk is used up before the next is read. */
@@ -58,7 +62,7 @@ export class Client {
   readonly #plan: ClientPlan;
   readonly #number: number;
   readonly #recorder: Recorder;
-  readonly #reader: FrameReader;
+  readonly #reader: FrameReader | EventReader;
   readonly #socket: Socket;
   readonly #openedUs: number;
   #head: Buffer | undefined = Buffer.alloc(0);
@@ -76,9 +80,10 @@ export class Client {
     this.#number = number;
     this.#recorder = recorder;
     this.opened = new Promise((resolve) => (this.#settle = resolve));
-    this.#reader = new FrameReader((opcode, buffer, start, end) => {
+    const onFrame: OnFrame = (opcode, buffer, start, end) => {
       this.#frame(opcode, buffer, start, end);
-    });
+    };
+    this.#reader = plan.overHttp === true ? new EventReader(onFrame) : new FrameReader(onFrame);
     this.#openedUs = clockUs();
     this.#socket = connect({
       host: '127.0.0.1',
@@ -125,7 +130,7 @@ export class Client {
     this.#head = end === -1 ? head : undefined;
     if (end === -1) return;
     const status = head.toString('latin1', 9, 12);
-    if (status !== '101') {
+    if (status !== (this.#plan.overHttp === true ? '200' : '101')) {
       const message = MESSAGE.exec(head.toString('utf8', end + HEAD_END.length))?.[1];
       this.#settle(`refused with ${status}${message === undefined ? '' : ` "${message}"`}`);
       this.leave();
@@ -175,15 +180,24 @@ export class Client {
   }
 }
 
-/** The upgrade that a client asks for. */
-export function handshake({ port, path, headers }: Pick<ClientPlan, 'port' | 'path' | 'headers'>): string {
+const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+];
+
+/** The upgrade that a client asks for, or the stream. */
+export function handshake({
+  port,
+  path,
+  headers,
+  overHttp = false,
+}: Pick<ClientPlan, 'port' | 'path' | 'headers' | 'overHttp'>): string {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...(overHttp ? ['Accept: text/event-stream'] : UPGRADE),
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   return `${lines.join('\r\n')}\r\n\r\n`;

@@ -14,6 +14,7 @@ const TOKEN_SECONDS = 900;
 export const PATH_PEERS: Readonly<Record<string, Peer>> = {
   plain: behindGateway(wsBridge('plain'), ({ path }) => path),
   v1: behindGateway(wsBridge('bridge.v1'), ({ path }) => path, { 'Sec-WebSocket-Protocol': SUBPROTOCOL }),
+  http: behindGateway(wsBridge('http'), ({ path }) => path, {}, true),
   naive: behindGateway(naive, naivePath),
 };
 
@@ -28,6 +29,7 @@ function behindGateway(
   peer: Peer,
   pathOf: (topic: Topic) => string,
   headers: Readonly<Record<string, string>> = {},
+  overHttp = false,
 ): Peer {
   return {
     ...peer,
@@ -39,7 +41,7 @@ function behindGateway(
         ttlSeconds: TOKEN_SECONDS,
       };
       const token = await issueToken(whom, TOKEN_SECRET, Math.floor(Date.now() / 1000));
-      return { path: pathOf(topic), headers: { ...headers, Authorization: `Bearer ${token}` } };
+      return { path: pathOf(topic), headers: { ...headers, Authorization: `Bearer ${token}` }, overHttp };
     },
   };
 }

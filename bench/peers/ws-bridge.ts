@@ -14,8 +14,8 @@ export const ASSERTION_SECRET = 'the secret of the benches, 32 bytes or more';
 /** Seconds that users' tokens last. */
 const TOKEN_SECONDS = 900;
 
-/** The bridge as it is shipped, with its default settings, for plain clients or for those of bridge.v1. */
-export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
+/** The bridge as it is shipped, with its default settings, for plain clients, for those of bridge.v1 or for event streams. */
+export function wsBridge(clients: 'plain' | 'bridge.v1' | 'http'): Peer {
   return {
     name: `ws-bridge, ${clients}`,
     prepare: () => Promise.resolve(undefined),
@@ -24,8 +24,9 @@ export function wsBridge(clients: 'plain' | 'bridge.v1'): Peer {
       path: topic.path,
       headers: {
         ...(await assertedHeaders(topic, number)),
-        ...(clients === 'plain' ? {} : { 'Sec-WebSocket-Protocol': SUBPROTOCOL }),
+        ...(clients === 'bridge.v1' ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : {}),
       },
+      overHttp: clients === 'http',
     }),
     publication: ({ channel }, payload) => [channel, Buffer.from(payload)],
   };
