@@ -157,6 +157,12 @@ describe('docs/asyncapi.yaml', () => {
     );
   });
 
+  it('has every route over HTTP as well', () => {
+    const [overWebSockets, overHttp] = [on('gateway'), on('gatewayStreams')];
+    expect(overHttp.length).toBeGreaterThan(0);
+    expect(overHttp).toEqual(overWebSockets);
+  });
+
   it('has on Redis the channels of these routes, the command stream and what bridges hear', () => {
     const { commandStream } = parseSettings({ BRIDGE_ASSERTION_SECRET: 'x'.repeat(32) });
     const expected = [
