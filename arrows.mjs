@@ -67,6 +67,7 @@ export const ARROWS = {
   'sidecar/redis': ['sidecar/routes', 'protocol', 'redis'],
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
   'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'protocol', 'redis'],
+  'sidecar/peers': [...['fanout', 'lib', 'pubsub', 'redis'].map(ofSidecar), 'protocol'],
   'sidecar/presence': ['sidecar/metrics', 'sidecar/redis', 'sidecar/routes', 'redis'],
   'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
@@ -88,7 +89,7 @@ export const ARROWS = {
   ],
   'sidecar/connection': [
     ...['fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
-    ...['presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
+    ...['peers', 'presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/handshake': [
@@ -101,7 +102,7 @@ export const ARROWS = {
     ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(
       ofSidecar,
     ),
-    ...['presence', 'quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
+    ...['peers', 'presence', 'quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
     ...['sessions', 'settings', 'states'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],
   ],

@@ -116,6 +116,17 @@ export interface BridgeErrorFrame {
   readonly data: { readonly code: BridgeErrorCode; readonly message: string; readonly id?: string };
 }
 
+/** Who is at a document, on a route that tells its peers; it counts nothing. */
+export interface PeersFrame {
+  readonly type: 'bridge.peers';
+  readonly data: {
+    /** The ids of users, each once: not all of them where there are very many. */
+    readonly users: readonly string[];
+    /** How many connections there are, this one among them. */
+    readonly count: number;
+  };
+}
+
 /** The answer to {@link PING_MESSAGE}, for plain clients as well. */
 export interface PongFrame {
   readonly type: 'bridge.pong';
@@ -129,7 +140,8 @@ export const PONG_FRAME = /* @__PURE__ */ JSON.stringify({
 } satisfies PongFrame);
 
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
-export type ControlFrame = ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PongFrame;
+export type ControlFrame =
+  ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PeersFrame | PongFrame;
 
 /** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
 export type DataFrame =

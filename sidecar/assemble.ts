@@ -6,6 +6,7 @@ import { Heartbeat } from './connection/heartbeat';
 import { TokenEnds } from './connection/token-ends';
 import { FlushDelay, loopUtilization } from './fanout/flush-delay';
 import { FlushScheduler } from './fanout/flush-scheduler';
+import { SENDER_ID_BYTES } from './fanout/peer-envelope';
 import { UnsentBudget } from './fanout/unsent-budget';
 import type { AdmissionPolicy } from './handshake/admission';
 import { PostedMessages } from './handshake/posted-messages';
@@ -19,6 +20,7 @@ import type { Held } from './metrics/gauges';
 import { createMetrics, type Metrics } from './metrics/metrics';
 import type { Transport } from './metrics/outcomes';
 import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/redis-links';
+import { Peers } from './peers/peers';
 import { Presence } from './presence/presence';
 import { redisPresenceStore } from './presence/redis-presence-store';
 import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
@@ -85,6 +87,8 @@ export interface Parts {
   readonly sessions: Sessions;
   readonly quota: ConnectionQuota;
   readonly returns: Returns;
+  /** Undefined when no route tells who else is there. */
+  readonly peers: Peers | undefined;
   /** Undefined when no route tells of its listeners. */
   readonly presence: Presence | undefined;
   readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
@@ -171,6 +175,7 @@ export function assemble(
     returns: new Returns(redisReturnStore(commands), names, (error) => {
       log.warn({ err: error }, 'returns not granted');
     }),
+    peers: peersOf(settings, routes, links, { wheel, monotonicMs }),
     presence: presenceOf(settings, routes, { links, names, bridgeId, metrics, monotonicMs, log }),
     heartbeats: {
       websocket: new Heartbeat(settings.pingIntervalMs, shares),
@@ -274,6 +279,7 @@ function upgradeHandlerOf(
       sessions: parts.sessions,
       quota: parts.quota,
       returns: parts.returns,
+      peers: parts.peers,
       presence: parts.presence,
       returnAfterMs: settings.returnAfterMs,
       heartbeats: parts.heartbeats,
@@ -342,6 +348,17 @@ function channelStatesOf(
     maxStateBytes,
     ...surroundings,
   });
+}
+
+function peersOf(
+  { connectionLeaseMs: leaseMs }: Settings,
+  routes: readonly Route[],
+  { subscribers, publishRelay: publish }: RedisLinks,
+  clock: Pick<Parts, 'wheel' | 'monotonicMs'>,
+): Peers | undefined {
+  if (!routes.some(({ peers }) => peers)) return undefined;
+  const { subscriptions } = subscribers;
+  return new Peers({ subscriptions, publish, leaseMs, bridge: randomBytes(SENDER_ID_BYTES), ...clock });
 }
 
 function presenceOf(

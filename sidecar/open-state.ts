@@ -21,6 +21,8 @@ export interface OpenState {
   readonly revocable: number;
   /** Users and tenants whose connections are counted. */
   readonly cappedCallers: number;
+  /** Documents whose clients are told who else is there. */
+  readonly documents: number;
   /** Topics whose listeners services are told of. */
   readonly topics: number;
   /** Users and tenants with sockets that sent something. */
@@ -53,6 +55,7 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     sessions: parts.sessions.size,
     revocable: upgradeHandler.connections.revocable,
     cappedCallers: parts.quota.size,
+    documents: parts.peers?.size ?? 0,
     topics: parts.presence?.size ?? 0,
     meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
     handovers: resumption.handover.size,

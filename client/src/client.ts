@@ -1,4 +1,11 @@
-import type { AckFrame, BridgeErrorFrame, DataFrame, GapFrame, ReadyFrame } from '../../protocol/frames.ts';
+import type {
+  AckFrame,
+  BridgeErrorFrame,
+  DataFrame,
+  GapFrame,
+  PeersFrame,
+  ReadyFrame,
+} from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
 import { afterClose } from './after-close.ts';
 import { Connection, type DataKind } from './connection.ts';
@@ -296,7 +303,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (object && isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
   }
 
-  #control(frame: AckFrame | GapFrame | BridgeErrorFrame): void {
+  #control(frame: AckFrame | GapFrame | BridgeErrorFrame | PeersFrame): void {
     if (frame.type === 'bridge.gap') this.#gap(frame.data);
     else if (!this.#extension?.answered(frame) && frame.type === 'bridge.error') {
       this.#emitter.emit('refused', frame.data);

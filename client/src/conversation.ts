@@ -1,4 +1,4 @@
-import type { AckFrame, BridgeErrorFrame, CancelCommand } from '../../protocol/frames.ts';
+import type { AckFrame, BridgeErrorFrame, CancelCommand, PeersFrame } from '../../protocol/frames.ts';
 import type { Tokens } from './answer.ts';
 import { Answers, type AskOptions } from './answers.ts';
 import type { ChatSettings } from './chat-options.ts';
@@ -79,7 +79,7 @@ export class Conversation implements Extension {
     this.#history.take(message, kind);
   }
 
-  answered({ type, data }: AckFrame | BridgeErrorFrame): boolean {
+  answered({ type, data }: AckFrame | BridgeErrorFrame | PeersFrame): boolean {
     if (type === 'bridge.ack') this.#commands.acknowledge(data.id);
     // A later bridge may say what this client does not know.
     return type === 'bridge.error' && this.#refused(data);

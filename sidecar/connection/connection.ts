@@ -15,6 +15,7 @@ import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { Transport } from '../metrics/outcomes';
+import type { Peer, Peers } from '../peers/peers';
 import type { Listening, Presence } from '../presence/presence';
 import type { Returns } from '../quotas/returns';
 import type { SessionHolder } from '../sessions/sessions';
@@ -51,6 +52,8 @@ export interface ConnectionContext
   readonly unsentBudget: UnsentBudget;
   /** Undefined when no route tells of its listeners. */
   readonly presence: Presence | undefined;
+  /** Undefined when no route tells who else is there. */
+  readonly peers: Peers | undefined;
   /** For users whose sockets the bridge cut. */
   readonly returns: Returns;
   /** A socket has to live so long for that, in milliseconds; 0 when there are no returns. */
@@ -77,6 +80,7 @@ export class Connection
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
   #listening: Listening | undefined;
+  #peer: Peer | undefined;
   /** Made with the first thing that the client sends. */
   #messages: MessageHandler | undefined;
   /** Made with the first ping. */
@@ -184,6 +188,7 @@ export class Connection
     this.#subscription.start(this.#sendQueue);
     // With the answer to the upgrade: it costs no write of its own.
     this.#sendQueue.flush();
+    this.#peer = this.#enterPeers();
   }
 
   tokenNearsEnd(): void {
@@ -337,6 +342,16 @@ export class Connection
     this.close(CLOSE_CODES.forbidden);
   }
 
+  #enterPeers(): Peer | undefined {
+    const { route, channels, caller, bridgeV1 } = this.#admission;
+    const [channel] = channels;
+    if (!route.peers || channel === undefined) return undefined;
+    const told = (frame: string): void => {
+      this.send(frame);
+    };
+    return this.#context.peers?.enter(channel, caller.identity.userId, bridgeV1 && told);
+  }
+
   #livedMs(): number {
     return this.#context.monotonicMs() - this.#openedMs;
   }
@@ -354,6 +369,7 @@ export class Connection
     this.#deadline?.cancel();
     this.#retirement?.cancel();
     this.#listening?.leave();
+    this.#peer?.leave();
     this.#messageTimeout.cancel();
     this.#messages?.release();
     this.#heartbeat?.unwatch(this);

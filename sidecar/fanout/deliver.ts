@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isEnvelope, openEnvelope } from './peer-envelope';
+import { isEnvelope, openEnvelope, openPeers } from './peer-envelope';
 import { frameOf, type Frame } from './frame';
 import type { Members } from '../lib/small-set';
 
@@ -8,6 +8,8 @@ export interface Receiver {
   /** Set on a route that relays between peers: its own messages do not come back to it. */
   readonly senderId: Buffer | undefined;
   deliver(frame: Frame): void;
+  /** Another bridge, or this one, says who is there. */
+  peersTold?(bridge: Buffer, payload: Buffer): void;
   /** Redis does not allow a channel of it any longer: nothing more comes. */
   refused?(): void;
   /** Its channel's subscription was lost and is back: a message may have been missed. */
@@ -21,10 +23,16 @@ export function tellRefused(receivers: Members<Receiver>): void {
 
 /**
  * Delivers a message of a channel to each of its receivers. A service's message goes out as it is: as text when it is
- * valid UTF-8 (RFC 6455 §5.6), else as binary. A peer's message goes out as it came, to every other peer.
+ * valid UTF-8 (RFC 6455 §5.6), else as binary. A peer's message goes out as it came, to every other peer. What bridges say of their peers
+ * goes to no client as it is.
  */
 export function deliver(message: Buffer, receivers: Members<Receiver>): void {
   const binary = !isUtf8(message);
+  const peers = binary ? openPeers(message) : undefined;
+  if (peers !== undefined) {
+    for (const receiver of receivers) receiver.peersTold?.(peers.bridge, peers.payload);
+    return;
+  }
   const isShared = receivers.size > 1;
   const frame = frameOf(message, binary, isShared);
   // No envelope is UTF-8.

@@ -10,6 +10,8 @@ export const SENDER_ID_BYTES = 16;
 /** RFC 6455 §5.2. */
 const OPCODE_TEXT = 0x1;
 const OPCODE_BINARY = 0x2;
+/** None of a message: a bridge says who is there (PROTOCOL.md §13). A bridge that does not know it drops it. */
+const OPCODE_PEERS = 0xf;
 const OPCODE_OFFSET = ENVELOPE_MAGIC.length + SENDER_ID_BYTES;
 const HEADER_BYTES = OPCODE_OFFSET + 1;
 
@@ -43,6 +45,27 @@ export function openEnvelope(message: Buffer): PeerMessage | undefined {
   return {
     sender: message.subarray(ENVELOPE_MAGIC.length, OPCODE_OFFSET),
     binary: opcode === OPCODE_BINARY,
+    payload: message.subarray(HEADER_BYTES),
+  };
+}
+
+/** The peers that a bridge has at a document. */
+export interface SealedPeers {
+  /** Of the bridge: {@link SENDER_ID_BYTES} bytes. */
+  readonly bridge: Buffer;
+  readonly payload: Buffer;
+}
+
+/** Wraps what a bridge says of its peers. No message of a client is ever wrapped so. */
+export function sealPeers(bridge: Buffer, payload: Buffer): Buffer {
+  return Buffer.concat([ENVELOPE_MAGIC, bridge, Buffer.of(OPCODE_PEERS), payload]);
+}
+
+/** Unwraps it. @returns undefined when it is anything else */
+export function openPeers(message: Buffer): SealedPeers | undefined {
+  if (message[OPCODE_OFFSET] !== OPCODE_PEERS || !isEnvelope(message)) return undefined;
+  return {
+    bridge: message.subarray(ENVELOPE_MAGIC.length, OPCODE_OFFSET),
     payload: message.subarray(HEADER_BYTES),
   };
 }

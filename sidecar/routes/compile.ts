@@ -73,10 +73,11 @@ function compileRoute(entry: RouteEntry): Route {
     .filter(isShared)
     .map(({ text }) => text);
   const presence = compilePresence(entry, channels);
+  const peers = compilePeers(entry, channels);
   const echoAfterMs = echoAfterSeconds * 1000;
   const ring = compileRing(entry);
   const policies = {
-    ...{ messages, session, slowConsumer, ring, presence },
+    ...{ messages, session, slowConsumer, ring, presence, peers },
     ...{ echoAfterMs, readersMayAsk, maxMessageBytes },
   };
   return Object.freeze({ name, template, channels, initial, history, sharedChannels, ...policies });
@@ -94,6 +95,20 @@ function compilePresence(entry: RouteEntry, channels: readonly ChannelTemplate[]
     throw fault(
       entry,
       'expected {tenant} or {session} in the channel beside "presence", whose listeners are of one tenant',
+    );
+  }
+  return true;
+}
+
+function compilePeers(entry: RouteEntry, channels: readonly ChannelTemplate[]): boolean {
+  if (entry.peers !== true) return false;
+  if (entry.messages !== 'relay') {
+    throw fault(entry, `expected "peers" only beside "messages": "relay", got "${entry.messages}"`);
+  }
+  if (channels.some(isShared)) {
+    throw fault(
+      entry,
+      'expected {tenant} or {session} in the channel beside "peers", so that no tenant sees another\'s users',
     );
   }
   return true;

@@ -105,6 +105,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Whether the Redis Stream `ws:presence` tells services when its one channel gets its first listener ([PROTOCOL.md](../PROTOCOL.md), section 12). It also tells when the last one has been gone for `BRIDGE_PRESENCE_LINGER_MS`. Not beside a channel that is `shared`.',
     ),
+  peers: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Beside `relay` only: whether `bridge.v1` clients are told who else is at the document ([PROTOCOL.md](../PROTOCOL.md), section 13). They see the ids of its users. Not beside a channel that is `shared`.',
+    ),
   shared: z
     .boolean()
     .default(false)

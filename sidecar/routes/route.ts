@@ -59,6 +59,8 @@ export interface RouteEntry {
   readonly ring?: RingEntry | undefined;
   /** Whether services are told which of its sessions, documents or dashboards have listeners. Not, by default. */
   readonly presence?: boolean | undefined;
+  /** On a route that relays: whether clients of bridge.v1 are told who else is there. Not, by default. */
+  readonly peers?: boolean | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
   readonly shared?: boolean | undefined;
 }
@@ -127,6 +129,7 @@ export interface Route {
   readonly slowConsumer: SlowConsumerPolicy;
   readonly ring: RouteRing;
   readonly presence: boolean;
+  readonly peers: boolean;
   readonly echoAfterMs: number;
   readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */

@@ -35,6 +35,7 @@ const CONTROL_FRAMES = {
   'bridge.gap': true,
   'bridge.state': true,
   'bridge.error': true,
+  'bridge.peers': true,
   'bridge.pong': true,
 } satisfies Record<ControlFrame['type'], true>;
 const DATA_FRAMES = {
@@ -104,7 +105,7 @@ describe('docs/asyncapi.yaml', () => {
     const names = (channel: string): string[] =>
       Object.keys(channels[channel]?.messages ?? {}).filter((name) => name !== 'refusal');
     const frames = [...Object.keys(DATA_FRAMES), ...Object.keys(CONTROL_FRAMES)].filter(
-      (name) => name !== 'bridge.state',
+      (name) => name !== 'bridge.state' && name !== 'bridge.peers',
     );
     expect(names('ai-chat').sort()).toEqual([...frames, 'command'].sort());
     expect(Object.keys(components.messages).filter((name) => name.startsWith('bridge.'))).toEqual(

@@ -307,6 +307,7 @@ export const EMPTY: OpenState = {
   sessions: 0,
   revocable: 0,
   cappedCallers: 0,
+  documents: 0,
   topics: 0,
   meteredCallers: 0,
   handovers: 0,

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { isUtf8 } from 'node:buffer';
-import { isEnvelope, openEnvelope, sealEnvelope } from '../../../sidecar/fanout/peer-envelope';
+import {
+  isEnvelope,
+  openEnvelope,
+  openPeers,
+  sealEnvelope,
+  sealPeers,
+} from '../../../sidecar/fanout/peer-envelope';
 
 const SENDER = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
 
@@ -47,5 +53,23 @@ describe('the envelope between bridges', () => {
   it('takes a sender id of 16 bytes only', () => {
     const short = { sender: SENDER.subarray(1), binary: false, payload: Buffer.alloc(0) };
     expect(() => sealEnvelope(short)).toThrow(RangeError);
+  });
+});
+
+describe("a bridge's word on its peers", () => {
+  it('is told from every message of a client, whatever that holds', () => {
+    const payload = Buffer.from('{"users":[],"count":0}');
+    const sealed = sealPeers(SENDER, payload);
+    expect(openPeers(sealed)).toEqual({ bridge: SENDER, payload });
+    expect([openEnvelope(sealed), isUtf8(sealed)]).toEqual([undefined, false]);
+    fc.assert(
+      fc.property(fc.boolean(), fc.oneof(fc.uint8Array(), fc.constant(sealed)), (binary, said) => {
+        expect(
+          openPeers(sealEnvelope({ sender: SENDER, binary, payload: Buffer.from(said) })),
+        ).toBeUndefined();
+      }),
+    );
+    expect(openPeers(sealed.subarray(0, 32))).toBeUndefined();
+    expect(openPeers(Buffer.concat([Buffer.alloc(32), Buffer.of(15)]))).toBeUndefined();
   });
 });
