@@ -25,6 +25,7 @@ await bundle('index.js', { sourcemap: true });
 await bundle('index.node.js', { sourcemap: true }, [POLICY]);
 await bundle('index.min.js', { entryPoints: [source('min')], minify: true });
 await bundle('http.js', { entryPoints: [source('http')] }, []);
+await bundle('peers.js', { entryPoints: [source('peers')] }, []);
 await bundle('chat.js', { entryPoints: [source('chat')] }, [OTHER_ENTRIES]);
 await bundle('react.js', { entryPoints: [source('react')], external: ['react'] }, [OTHER_ENTRIES]);
 declareTypes();

@@ -1,6 +1,6 @@
 import { deliver } from '../../../sidecar/fanout/deliver';
 import type { Frame } from '../../../sidecar/fanout/frame';
-import { sealEnvelope } from '../../../sidecar/fanout/peer-envelope';
+import { sealEnvelope, sealPeers } from '../../../sidecar/fanout/peer-envelope';
 
 class Inbox {
   readonly got: [string, boolean][] = [];
@@ -37,6 +37,17 @@ describe('delivery', () => {
     deliver(sealEnvelope({ sender: B, binary: false, payload: Buffer.from('txt') }), new Set([a, b]));
     expect(a.got).toEqual([['txt', false]]);
     expect(b.got).toEqual([['bin', true]]);
+  });
+
+  it("tells a bridge's word on its peers to who takes it, and to no client", () => {
+    const inboxes = [new Inbox(), new Inbox(A)];
+    const told: [Buffer, string][] = [];
+    const taker = Object.assign(new Inbox(B), {
+      peersTold: (bridge: Buffer, payload: Buffer) => told.push([bridge, payload.toString()]),
+    });
+    deliver(sealPeers(B, Buffer.from('{}')), new Set([...inboxes, taker]));
+    expect(told).toEqual([[B, '{}']]);
+    expect([...inboxes, taker].map(({ got }) => got)).toEqual([[], [], []]);
   });
 
   it('drops an envelope that is cut short', () => {

@@ -18,7 +18,7 @@ class Stage {
   readonly #bridges: DocumentPeers[] = [];
   #nowMs = 0;
 
-  bridge(): DocumentPeers {
+  bridge(leaseMs = LEASE_MS): DocumentPeers {
     const peers = new DocumentPeers('doc', {
       publish: (_channel, message) => {
         if (this.#bridges.includes(peers)) this.hear(message as Buffer);
@@ -27,7 +27,7 @@ class Stage {
       wheel: this.wheel,
       monotonicMs: () => this.#nowMs,
       bridge: Buffer.alloc(16, this.#bridges.length + 1),
-      leaseMs: LEASE_MS,
+      leaseMs,
     });
     this.#bridges.push(peers);
     return peers;
@@ -140,6 +140,14 @@ describe('clients at a document on several bridges', () => {
     stage.pass(1000);
     expect(ana.got.at(-1)).toBe('ana 1');
     expect(stage.published).toContainEqual({ users: [], count: 0 });
+  });
+
+  it('are told of each other as fast where a lease is long, because one that comes asks', () => {
+    client(stage.bridge(60_000), 'ana');
+    stage.pass(1000);
+    const bob = client(stage.bridge(60_000), 'bob');
+    stage.pass(2000);
+    expect(bob.got.at(-1)).toBe('ana,bob 2');
   });
 
   it('stay in the list for as long as they are there, whatever the lease', () => {
