@@ -144,8 +144,11 @@ export const ARROWS = {
   ),
 };
 
-/** Folders whose files may import from anywhere but from tests. */
-export const AROUND = ['dev', 'bench'];
+// Images are built with dev/, and without the other two.
+const NOT_FROM = { dev: ['bench', 'test'], bench: ['test'] };
+
+/** Folders whose files may import from anywhere but from tests, and dev/ from bench/ neither. */
+export const AROUND = Object.keys(NOT_FROM);
 
 /**
  * The arrows as zones of the rule import-x/no-restricted-paths.
@@ -172,10 +175,10 @@ export function zones(root) {
     except: [folder, ...below].map((name) => `${root}/${name}/*`),
     message: `${folder} may import from ${[folder, ...below].join(', ')} (arrows.mjs).`,
   }));
-  const around = AROUND.map((folder) => ({
+  const around = Object.entries(NOT_FROM).map(([folder, not]) => ({
     target: `${root}/${folder}/**/*.ts`,
-    from: [`${root}/test/**`],
-    message: `${folder} imports nothing of the tests (arrows.mjs).`,
+    from: not.map((name) => `${root}/${name}/**`),
+    message: `${folder} imports nothing of ${not.join(' or ')} (arrows.mjs).`,
   }));
   return [...arrows, ...around];
 }

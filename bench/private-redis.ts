@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { REDIS_SERVER } from '../dev/redis-server';
 import { serverPort } from './server-port';
 import { ServerProcess } from './server-process';
 
@@ -9,7 +10,7 @@ import { ServerProcess } from './server-process';
 export async function privateRedis(folder: string, more: readonly string[] = []): Promise<ServerProcess> {
   const port = await serverPort();
   return ServerProcess.start({
-    command: 'redis-server',
+    command: REDIS_SERVER,
     args: ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...more],
     port,
     logFile: join(folder, 'redis.log'),

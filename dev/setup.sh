@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the packages that a command needs and that are not there yet, and names them.
 #
-#   sh dev/setup.sh        for npm start: redis-server, unless REDIS_URL names a Redis, and the npm packages
+#   sh dev/setup.sh        for npm start: redis-server, unless REDIS_URL names a Redis or REDIS_SERVER a server, and the npm packages
 #   sh dev/setup.sh test   for npm test: Chromium as well, which the tests of the demo page drive.
 #                          A user who is not root gets chromium-sandbox, where the system gives no namespaces
 #   sh dev/setup.sh python for the test of docs/examples/ai-service: Python with redis, fastapi and uvicorn
@@ -81,7 +81,7 @@ node dev/preflight.cjs
 has npm || fail 'npm is not on PATH. It comes with Node from https://nodejs.org/en/download.'
 
 missing=''
-if ! has redis-server; then
+if ! has "${REDIS_SERVER:-redis-server}"; then
   if [ "$what" = test ] || [ -z "${REDIS_URL:-}" ]; then missing='redis-server'; fi
 fi
 if [ "$what" = test ]; then

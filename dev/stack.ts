@@ -1,5 +1,5 @@
 import { accessSync, constants, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, sep } from 'node:path';
 import { Redis } from 'ioredis';
 import { Child, type ChildPlan } from './child';
 import { demoActions } from './demo/actions';
@@ -9,6 +9,7 @@ import { Line } from './line';
 import { PageServer } from './page-server';
 import { freePort } from './ports';
 import { awaitRedis } from './redis-at-hand';
+import { REDIS_SERVER } from './redis-server';
 
 /** How the stack is set up. */
 export interface StackSettings {
@@ -159,7 +160,7 @@ export class Stack {
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const logFile = join(folder, 'redis.log');
     const readyWhen = 'Ready to accept connections';
-    await this.#run({ name: 'redis-server', command: 'redis-server', args, readyWhen, logFile });
+    await this.#run({ name: 'redis-server', command: REDIS_SERVER, args, readyWhen, logFile });
   }
 
   #gatekeeper(): ChildPlan {
@@ -219,10 +220,14 @@ export class Stack {
 }
 
 function expectRedisServer(): void {
+  if (REDIS_SERVER.includes(sep)) {
+    if (isExecutable(REDIS_SERVER)) return;
+    throw new RedisMissing(`REDIS_SERVER: expected the path of a program, got ${REDIS_SERVER}`);
+  }
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  if (folders.some((folder) => isExecutable(join(folder, 'redis-server')))) return;
+  if (folders.some((folder) => isExecutable(join(folder, REDIS_SERVER)))) return;
   throw new RedisMissing(
-    'redis-server is not on PATH: install it (apt-get install redis-server), or name a Redis with REDIS_URL',
+    `${REDIS_SERVER} is not on PATH: install it (apt-get install redis-server), or name a Redis with REDIS_URL`,
   );
 }
 

@@ -1,5 +1,4 @@
 import { Cluster, ReplyError, type Redis } from 'ioredis';
-import type { Logger } from 'pino';
 import { gravestDoubt, memoryDoubt, unreadMemory, type KeptKeys, type MemoryDoubt } from './memory-doubt';
 
 /** The servers that keep the keys. */
@@ -26,26 +25,4 @@ async function doubtOf(master: Redis, keeps: KeptKeys): Promise<MemoryDoubt | un
     if (error instanceof ReplyError) return unreadMemory((error as Error).message);
     throw error;
   }
-}
-
-/**
- * Once this connection is there for the first time, logs what is to be known of the memory behind it, once. Nobody waits for
- * that, and nothing fails with it.
- */
-export function tellOfMemory(redis: Redis | Cluster, log: Logger, keeps: KeptKeys = 'all'): void {
-  let isTold = false;
-  const look = async (): Promise<void> => {
-    if (isTold) return;
-    isTold = true;
-    try {
-      const doubt = await checkMemory(mastersOf(redis), keeps);
-      if (doubt === undefined) return;
-      if (doubt.kind === 'unread') log.info(doubt.text);
-      else log.warn(doubt.text);
-    } catch {
-      // Lost meanwhile: with the next one.
-      isTold = false;
-    }
-  };
-  redis.on('ready', () => void look());
 }

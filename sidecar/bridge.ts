@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Registry } from 'prom-client';
 import { CLOSE_CODES } from '../protocol/close-codes';
-import { tellOfMemory } from '../redis/memory-check';
+import { tellOfServers } from '../redis/first-look';
 import { UNSCOPED_DATABASE, unscopedDatabase } from '../redis/name-prefix';
 import { assemble, type BridgeDeps, type Parts } from './assemble';
 import { ConnectionLists, type ListRequest } from './control/connection-list';
@@ -63,7 +63,7 @@ export class Bridge {
     subscriptions.pin(names.control, controlReceiver({ channel: names.control, obey, list, metrics, log }));
     subscriptions.pin(names.bridge(bridgeId), resumption.handover);
     this.#housekeeping = new Housekeeping(parts, settings);
-    tellOfMemory(links.commands, log);
+    tellOfServers(links.commands, log);
     const readiness = () => readinessOf(parts);
     this.#server = createTrafficServer(settings, routes, upgradeHandler, postedMessages, readiness);
     this.#lateRequests = new LateRequests(this.#server);

@@ -10,7 +10,7 @@ import { refreshSlots } from '../../redis/slot-refresh';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
 import { errorReplies } from '../../redis/error-replies';
 import { giveUpSilent } from '../../redis/give-up-silent';
-import { tellOfMemory } from '../../redis/memory-check';
+import { tellOfServers } from '../../redis/first-look';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
 import { storeFault } from './outcome';
@@ -46,7 +46,7 @@ export function clusterConnection(
     });
   });
   changes.watch(cluster);
-  tellOfMemory(cluster, log, settings.keeps);
+  tellOfServers(cluster, log, settings.keeps);
   const opened = Promise.race([
     connected(cluster).catch(() => undefined),
     sleep(Math.max(settings.timeoutMs, CONNECT_TIMEOUT_MS), undefined, { ref: false }),

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { RedisTarget } from '../../redis/url';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
 import { errorReplies } from '../../redis/error-replies';
-import { tellOfMemory } from '../../redis/memory-check';
+import { tellOfServers } from '../../redis/first-look';
 import type { RedisSettings } from '../config/config';
 import { LastingConnection } from './lasting-connection';
 import { storeFault } from './outcome';
@@ -98,7 +98,7 @@ function renewedConnection(
     },
   );
   // One that takes its place is to another server of the same setup.
-  tellOfMemory(renewed.current.redis, log, settings.keeps);
+  tellOfServers(renewed.current.redis, log, settings.keeps);
   return renewed;
 }
 

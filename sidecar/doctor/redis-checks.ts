@@ -2,6 +2,7 @@ import { Cluster, type Redis } from 'ioredis';
 import { pino, type Logger } from 'pino';
 import { describeTarget } from '../../redis/url';
 import { mastersOf } from '../../redis/memory-check';
+import { checkVersion } from '../../redis/version-check';
 import { disconnect, redisCommands, shardConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
 import { checkDelivery } from './delivery-check';
@@ -29,6 +30,9 @@ export async function checkRedis(
     const begun = now();
     const skews = await Promise.all(mastersOf(commands).map((master) => skewOf(master, now)));
     const found = holds('redis', `${place} answers in ${now() - begun} ms`);
+    const old = await checkVersion(mastersOf(commands));
+    if (old !== undefined)
+      return [found, fails('version', old, 'let REDIS_URL name Redis 7.0 or later, or Valkey')];
     const eviction = await checkEviction(mastersOf(commands));
     return [found, clockFinding(skews), ...eviction, await checkDelivery(commands, settings, names, log)];
   } catch (error) {

@@ -31,7 +31,8 @@ afterAll(async () => {
 });
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<TestBridge> {
-  const bridge = await startBridge(redis.url, env);
+  // Its peers answer no pings, so that a run lasts as long as it does.
+  const bridge = await startBridge(redis.url, { BRIDGE_PING_INTERVAL_MS: '600000', ...env });
   bridges.push(bridge);
   return bridge;
 }
@@ -48,7 +49,8 @@ describe.each([
   it.each(CASES.map((row) => [row.id, row.verdict, row.says, row] as const))(
     '%s %s: %s',
     async (_id, verdict, _says, row) => {
-      expect(await runCase(row, arena)).toMatchObject({ verdict });
+      const outcome = await runCase(row, arena);
+      expect(outcome).toEqual({ ...outcome, verdict });
     },
   );
 });
@@ -62,7 +64,8 @@ describe('a bridge whose limits are large', () => {
   it.each(SIZES.map((row) => [row.id, row.verdict, row.says, row] as const))(
     '%s %s: %s',
     async (_id, verdict, _says, row) => {
-      expect(await runCase(row, arena)).toMatchObject({ verdict });
+      const outcome = await runCase(row, arena);
+      expect(outcome).toEqual({ ...outcome, verdict });
     },
   );
 });

@@ -113,6 +113,11 @@ describe('dev/setup.sh', () => {
     expect(stdout).toMatch(/setup: done; next: npm test\n$/);
   });
 
+  it('installs no redis-server where REDIS_SERVER names another server', async () => {
+    const { asked } = await setup([], { has: ['valkey-server'], env: { REDIS_SERVER: 'valkey-server' } });
+    expect(installed(asked)).toEqual([]);
+  });
+
   it("installs Chromium's sandbox for a user who may make no namespaces", async () => {
     const { asked } = await setup(['test'], { root: false, sudo: true, namespaces: false });
     expect(installed(asked)).toEqual(['redis-server', 'chromium', 'chromium-sandbox']);

@@ -164,6 +164,17 @@ describe('npm start', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^redis-server is not on PATH: install it \(apt-get install redis-server\).*\n$/);
   });
+
+  it('says in one line what REDIS_SERVER must name', async () => {
+    const { code, stderr } = await shell(`node ${join(DIST, 'start.js')}`, {
+      ...(await freePorts()),
+      REDIS_SERVER: '/nowhere/valkey-server',
+    });
+    expect([code, stderr]).toEqual([
+      1,
+      'REDIS_SERVER: expected the path of a program, got /nowhere/valkey-server\n',
+    ]);
+  });
 });
 
 type Ports = Readonly<Record<'GATEWAY_PORT' | 'BRIDGE_PORT' | 'BRIDGE_ADMIN_PORT', string>>;

@@ -2,9 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { REDIS_SERVER } from '../../dev/redis-server';
 import { endedAtExit } from './at-exit';
 
-/** A redis-server process, a child of this one. */
+/** A process of the Redis that is tested, a child of this one. */
 export interface RedisProcess {
   readonly pid: number;
   /** Kills it with SIGKILL and resolves once it is gone. */
@@ -21,7 +22,7 @@ export class PortTakenError extends Error {
 }
 
 /**
- * Runs `redis-server` and resolves once it prints `readyLine`.
+ * Runs {@link REDIS_SERVER} and resolves once it prints `readyLine`.
  * @param folder where it works: it loads the dump.rdb that it finds there, so no other server has the same one
  * @throws PortTakenError, or Error when it is not on PATH or ends before that (with what it printed)
  */
@@ -30,7 +31,7 @@ export async function runRedis(
   folder: string,
   readyLine = 'Ready to accept connections',
 ): Promise<RedisProcess> {
-  const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(REDIS_SERVER, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   children.add(child);
   child.once('exit', () => {
     children.delete(child);
@@ -57,12 +58,17 @@ function printed(child: ChildProcess, readyLine: string): Promise<void> {
       if (line.includes(readyLine)) resolve();
     });
     child.once('error', (cause) => {
-      reject(new Error('cannot run redis-server: install it (apt-get install redis-server)', { cause }));
+      reject(
+        new Error(
+          `cannot run ${REDIS_SERVER}: install it (apt-get install redis-server), or name a server with REDIS_SERVER`,
+          { cause },
+        ),
+      );
     });
     child.once('close', () => {
       const text = got.join('\n');
       const taken = text.includes('Address already in use') || text.includes('Failed listening');
-      reject(new (taken ? PortTakenError : Error)(`redis-server ended before it was ready:\n${text}`));
+      reject(new (taken ? PortTakenError : Error)(`${REDIS_SERVER} ended before it was ready:\n${text}`));
     });
   });
 }

@@ -52,6 +52,24 @@ function circle(imports: ReadonlyMap<string, readonly string[]>): readonly strin
 }
 
 describe('imports', () => {
+  it('lead out of nothing that an image is built from into what its build does not have', () => {
+    const absent = new Set(readFileSync(join(ROOT, '.dockerignore'), 'utf8').trimEnd().split('\n'));
+    const folderOf = (file: string): string => file.split('/', 1)[0] ?? '';
+    const { include } = ts.readConfigFile(join(ROOT, 'tsconfig.build.json'), (path) =>
+      readFileSync(path, 'utf8'),
+    ).config as { readonly include: readonly string[] };
+    const built = [...files].filter(
+      (file) => include.includes(folderOf(file)) && !absent.has(folderOf(file)),
+    );
+    expect(built.length).toBeGreaterThan(100);
+    const leaving = built.flatMap((file) =>
+      importsOf(file)
+        .filter((other) => absent.has(folderOf(other)))
+        .map((other) => [file, other]),
+    );
+    expect(leaving).toEqual([]);
+  });
+
   it('lead from no file back to itself, of types neither', () => {
     const imports = new Map([...files].map((file) => [file, importsOf(file)]));
     expect([...imports.values()].flat().length).toBeGreaterThan(1000);

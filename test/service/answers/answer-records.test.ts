@@ -86,8 +86,10 @@ describe('the record of an answer', () => {
     const delivery = { entryId: `${Date.now()}-1`, fence: 1, fields: [] };
     const place = { channel: 'ai:stream:s1', delivery };
     await records.begin(place);
-    await expect(records.end(place, 'end')).rejects.toThrow("can't publish");
-    await expect(records.end(place, 'end')).rejects.toThrow("can't publish");
+    // Redis up to 7.0, and later ones and Valkey.
+    const denied = /can't publish|access a channel/;
+    await expect(records.end(place, 'end')).rejects.toThrow(denied);
+    await expect(records.end(place, 'end')).rejects.toThrow(denied);
     expect(await records.begin(place)).toBe(1);
     await redis.call('ACL', 'SETUSER', 'deaf', '&ai:stream:*');
     expect((await records.end(place, 'end')).isMine).toBe(true);
