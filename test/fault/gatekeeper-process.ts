@@ -11,7 +11,7 @@ export class GatekeeperProcess extends Program {
   readonly #folder: OwnFolder;
   readonly #path: string;
   readonly #workers: KongWorker[] = [];
-  #adminPort: unknown;
+  adminPort = 0;
 
   private constructor(folder: OwnFolder, args: readonly string[], clockMs: number | undefined) {
     const path = join(folder.path, 'gk.sock');
@@ -28,7 +28,7 @@ export class GatekeeperProcess extends Program {
    */
   static async start(args: readonly string[] = [], clockMs?: number): Promise<GatekeeperProcess> {
     const gatekeeper = new GatekeeperProcess(makeOwnFolder('gk-'), args, clockMs);
-    gatekeeper.#adminPort = (await gatekeeper.listening)['adminPort'];
+    gatekeeper.adminPort = (await gatekeeper.listening)['adminPort'] as number;
     return gatekeeper;
   }
 
@@ -46,7 +46,7 @@ export class GatekeeperProcess extends Program {
 
   /** The value of a series, as `/metrics` spells it; undefined when it is not there. */
   async sample(series: string): Promise<number | undefined> {
-    const text = await (await fetch(`http://127.0.0.1:${this.#adminPort as number}/metrics`)).text();
+    const text = await (await fetch(`http://127.0.0.1:${this.adminPort}/metrics`)).text();
     const line = text.split('\n').find((one) => one.startsWith(`${series} `));
     return line === undefined ? undefined : Number(line.slice(series.length));
   }

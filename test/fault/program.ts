@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 
 /** What gives a process a clock that can be set. */
 const STEPPED_DATE = join(__dirname, 'stepped-date.cjs');
@@ -40,6 +40,7 @@ export class Program {
   /** The processes of its workers by number, of each the latest; none where it is one process. */
   readonly workers = new Map<number, number>();
   readonly #child: ChildProcess;
+  #lines: Interface | undefined;
 
   /** @throws Error when it is not built */
   constructor(file: string, { args = [], env, clockMs }: ProgramOptions) {
@@ -75,6 +76,12 @@ export class Program {
     this.#child.kill(signal);
   }
 
+  /** Reads its log no more until it is told to again, as a collector that hangs: what it writes piles up in the pipe. */
+  readLog(isRead: boolean): void {
+    if (isRead) this.#lines?.resume();
+    else this.#lines?.pause();
+  }
+
   /** Sets its wall clock, so far from the truth; resolves once it is set. */
   async setClock(offsetMs: number): Promise<void> {
     const told = once(this.#child, 'message');
@@ -88,7 +95,7 @@ export class Program {
         reject(new Error(`${file} ended with ${how} before it listened`));
       });
       if (this.#child.stdout === null) return;
-      createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      this.#lines = createInterface({ input: this.#child.stdout }).on('line', (line) => {
         const entry = JSON.parse(line) as LogEntry;
         if (entry.msg === 'listening') resolve(entry);
         if (entry.level >= WARN) this.warnings.push(entry);
