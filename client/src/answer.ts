@@ -11,6 +11,15 @@ export type Completion = CompleteFrame['data'] & AnyObject;
 /** The tokens of one answer, then its end. */
 export type Tokens = AsyncGenerator<string, Completion, undefined>;
 
+/** A frame of an answer, and the token that it brings. */
+export interface AnswerPart {
+  readonly frame: AnyObject;
+  readonly token: string | undefined;
+}
+
+/** The parts of one answer, then its end. The last frame is a part only where it brings a token. */
+export type Parts = AsyncGenerator<AnswerPart, Completion, undefined>;
+
 /** One answer, and what has come of it. */
 export class Answer {
   /** That of its command; undefined where the frames of another's answer do not say it. */
@@ -20,19 +29,19 @@ export class Answer {
   readonly #onRestart: () => void;
   readonly #silence: Alarm;
   readonly #timeoutMs: number;
-  readonly #tokens: string[] = [];
+  readonly #parts: AnswerPart[] = [];
   readonly #over = new AbortController();
   /** Its command was taken over: from then on something of it should come. */
   #isTaken = false;
-  /** Its reader has some of its tokens. */
+  /** Its reader has some of it. */
   #isRead = false;
-  /** Returns the completion or throws why there is none. Once there is an outcome, tokens are nobody's. */
+  /** Returns the completion or throws why there is none. Once there is an outcome, parts are nobody's. */
   #outcome: (() => Completion) | undefined;
   #wake: (() => void) | undefined;
 
   /**
    * @param silent called when nothing of it came for `answerTimeoutMs`
-   * @param onRestart called when it begins anew and some of its tokens were read
+   * @param onRestart called when it begins anew and some of it was read
    */
   constructor(
     id: string | undefined,
@@ -62,19 +71,19 @@ export class Answer {
     this.#silence.set(hears && this.#isTaken ? this.#timeoutMs : undefined);
   }
 
-  /** It begins anew. Tokens that nobody has read are dropped. */
+  /** It begins anew. Parts that nobody has read are dropped. */
   restart(): void {
-    this.#tokens.length = 0;
+    this.#parts.length = 0;
     this.listen();
     if (!this.#isRead || this.#outcome) return;
     this.#isRead = false;
     this.#onRestart();
   }
 
-  /** Takes a token. */
-  take(token: string): void {
+  /** Takes a part. */
+  take(part: AnswerPart): void {
     if (this.#outcome) return;
-    this.#tokens.push(token);
+    this.#parts.push(part);
     this.#wake?.();
   }
 
@@ -93,14 +102,26 @@ export class Answer {
   }
 
   /** Its tokens, for one reader. */
-  async *read(): Tokens {
+  tokens(): Tokens {
+    return this.#read(({ token }) => token);
+  }
+
+  /** Its parts, for one reader. */
+  parts(): Parts {
+    return this.#read((part) => part);
+  }
+
+  async *#read<Item>(
+    itemOf: (part: AnswerPart) => Item | undefined,
+  ): AsyncGenerator<Item, Completion, undefined> {
     for (;;) {
-      const token = this.#tokens.shift();
-      if (token !== undefined) {
+      const part = this.#parts.shift();
+      const item = part && itemOf(part);
+      if (item !== undefined) {
         this.#isRead = true;
-        yield token;
-      } else if (this.#outcome) return this.#outcome();
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+        yield item;
+      } else if (!part && this.#outcome) return this.#outcome();
+      else if (!part) await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { ErrorFrame, StartFrame } from '../../protocol/frames.ts';
-import { Answer, type Completion, type Tokens } from './answer.ts';
+import { Answer, type Completion } from './answer.ts';
 import { BridgeClientError } from './errors.ts';
 import type { ChatSettings } from './chat-options.ts';
 import { OthersAnswers } from './others-answers.ts';
@@ -52,8 +52,8 @@ export class Answers {
     return this.#running.size > 0;
   }
 
-  /** Waits its turn, starts, and iterates the tokens until the answer is complete. */
-  ask(id: string, { start, cancel }: Asking, { signal, onRestart }: AskOptions): Tokens {
+  /** Waits its turn, and starts. @returns the answer, to be read */
+  ask(id: string, { start, cancel }: Asking, { signal, onRestart }: AskOptions): Answer {
     const answer = this.#new(id, onRestart);
     const abort = (): void => {
       if (this.#running.get(id) === answer) cancel();
@@ -66,7 +66,7 @@ export class Answers {
       if (!answer.settled.aborted) this.#start(answer, start);
     });
     this.#next();
-    return answer.read();
+    return answer;
   }
 
   /** Gives an object that a service published to its answer. An `error` frame always ends it. */
@@ -85,9 +85,12 @@ export class Answers {
         return;
       }
       const token = tokenOf(frame);
-      if (token !== undefined) answer.take(token);
+      if (token !== undefined) answer.take({ frame, token });
       if (token !== undefined || answer.isNamed) answer.listen();
-      if (!isEnd(frame)) return;
+      if (!isEnd(frame)) {
+        if (token === undefined) answer.take({ frame, token });
+        return;
+      }
       answer.settle(() => completionOf(frame));
       this.#leave(answer);
     } catch (cause) {

@@ -1,5 +1,5 @@
 import type { DataFrame } from '../../protocol/frames.ts';
-import type { Tokens } from './answer.ts';
+import type { Parts, Tokens } from './answer.ts';
 import type { AskOptions } from './answers.ts';
 import { CHAT_DEFAULTS, type ChatOptions } from './chat-options.ts';
 import { Conversation } from './conversation.ts';
@@ -7,7 +7,7 @@ import { BridgeClient } from './index.ts';
 import type { OthersAnswer } from './others-answers.ts';
 import type { AnyFrame } from './parse-frame.ts';
 
-export type { Completion, Tokens } from './answer.ts';
+export type { AnswerPart, Completion, Parts, Tokens } from './answer.ts';
 export type { AskOptions } from './answers.ts';
 export type { ChatOptions } from './chat-options.ts';
 export type { OthersAnswer } from './others-answers.ts';
@@ -53,7 +53,21 @@ export class ChatClient<Frame extends AnyFrame = DataFrame> extends BridgeClient
    * }
    */
   ask(type: string, data?: unknown, options: AskOptions = {}): Tokens {
-    return this.#conversation.ask(type, data, options);
+    return this.#conversation.ask(type, data, options).tokens();
+  }
+
+  /**
+   * Asks as {@link ask} does, and iterates over all frames of the answer: those that bring a token, and the others, such as
+   * `status` and `tool_call`.
+   * @throws as {@link ask} does
+   * @example
+   * for await (const { frame, token } of client.askParts('message', { text: 'Revenue by region?' })) {
+   *   if (token === undefined) showStep(frame);
+   *   else output.append(token);
+   * }
+   */
+  askParts(type: string, data?: unknown, options: AskOptions = {}): Parts {
+    return this.#conversation.ask(type, data, options).parts();
   }
 
   /**
@@ -66,6 +80,18 @@ export class ChatClient<Frame extends AnyFrame = DataFrame> extends BridgeClient
    */
   answers(): AsyncGenerator<OthersAnswer, void, undefined> {
     return this.#conversation.others.read();
+  }
+
+  /**
+   * Waits until all has come that is kept of the session, for a page that was loaded again.
+   * @returns the answer that is on its way, with its beginning; of several the one that began last. Undefined when there is none, and
+   *   without `resume: 'oldest'`
+   * @example
+   * const answer = await client.answerOnItsWay();
+   * if (answer) void show(answer.tokens);
+   */
+  answerOnItsWay(): Promise<OthersAnswer | undefined> {
+    return this.#conversation.newest();
   }
 }
 

@@ -252,7 +252,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#session = ready.session;
     this.#store();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
-    this.#extension?.opened();
+    this.#extension?.opened((ready.live ?? 0) > this.#cursor.offset);
     this.#patience.begin();
     this.#dispatch({ type: 'ready' });
   }

@@ -1,5 +1,5 @@
 import type { AckFrame, BridgeErrorFrame, CancelCommand, PeersFrame } from '../../protocol/frames.ts';
-import type { Tokens } from './answer.ts';
+import type { Answer } from './answer.ts';
 import { Answers, type AskOptions } from './answers.ts';
 import type { ChatSettings } from './chat-options.ts';
 import { CommandQueue } from './command-queue.ts';
@@ -7,6 +7,7 @@ import type { DataKind } from './connection.ts';
 import { BridgeClientError } from './errors.ts';
 import type { Extension, Inside, Message } from './extension.ts';
 import { History } from './history.ts';
+import type { OthersAnswer } from './others-answers.ts';
 
 /** The commands of one chat, and the answers to them. */
 export class Conversation implements Extension {
@@ -15,6 +16,9 @@ export class Conversation implements Extension {
   readonly #commands: CommandQueue;
   readonly #history: History;
   readonly #answers: Answers;
+  #catchUp!: () => void;
+  /** All that was kept from before has come, or nothing more will. */
+  readonly #caughtUp = new Promise<void>((resolve) => (this.#catchUp = resolve));
   /** Why nothing can be sent any more. */
   #closed: BridgeClientError | undefined;
 
@@ -56,8 +60,8 @@ export class Conversation implements Extension {
     await acknowledged;
   }
 
-  /** Sends a command, and reads its answer. */
-  ask(type: string, data: unknown, options: AskOptions): Tokens {
+  /** Sends a command. @returns its answer, to be read */
+  ask(type: string, data: unknown, options: AskOptions): Answer {
     const id = this.#settings.newId();
     const start = (): Promise<void> => this.send(type, data, id);
     const cancel = (): void => {
@@ -66,7 +70,14 @@ export class Conversation implements Extension {
     return this.#answers.ask(id, { start, cancel }, options);
   }
 
-  opened(): void {
+  /** The answer on its way that began last and nobody reads, once all that is kept of it has come. */
+  async newest(): Promise<OthersAnswer | undefined> {
+    await this.#caughtUp;
+    return this.others.newest();
+  }
+
+  opened(bringsPast: boolean): void {
+    if (!bringsPast) this.#catchUp();
     this.#answers.listen();
     this.#flush(true);
   }
@@ -77,6 +88,7 @@ export class Conversation implements Extension {
 
   take(message: Message, kind: DataKind): void {
     this.#history.take(message, kind);
+    if (kind === 'last') this.#catchUp();
   }
 
   answered({ type, data }: AckFrame | BridgeErrorFrame | PeersFrame): boolean {
@@ -94,6 +106,7 @@ export class Conversation implements Extension {
     this.#closed = cause;
     this.#commands.refuseAll(cause);
     this.#answers.end(cause);
+    this.#catchUp();
   }
 
   /** @returns whether it was a command that waits */

@@ -16,8 +16,8 @@ export interface Extension {
   readonly expects: boolean;
   /** Since when, by the monotonic clock, the peer owes an acknowledgement; undefined when it owes none. */
   readonly waitingSinceMs: number | undefined;
-  /** Frames come from now on. */
-  opened(): void;
+  /** Frames come from now on. @param bringsPast whether those from before the client came are first */
+  opened(bringsPast: boolean): void;
   /** Frames come no longer. */
   lost(): void;
   /** Takes a data frame, and tells it by {@link Inside.tell} when its time has come. */

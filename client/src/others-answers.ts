@@ -1,10 +1,12 @@
-import type { Answer, Tokens } from './answer.ts';
+import type { Answer, Parts, Tokens } from './answer.ts';
 
 /** An answer whose command this client did not send: another tab did, or the page before it was loaded again. */
 export interface OthersAnswer {
   /** That of the command, where the service says it. */
   readonly id: string | undefined;
   readonly tokens: Tokens;
+  /** Its frames; in place of `tokens`, since an answer has one reader. */
+  readonly parts: Parts;
 }
 
 /** Those answers, for one reader. */
@@ -32,6 +34,12 @@ export class OthersAnswers {
     if (!this.#hasReader && index >= 0) this.#unread.splice(index, 1);
   }
 
+  /** The one that began last, of those that nobody reads. */
+  newest(): OthersAnswer | undefined {
+    const answer = this.#unread.pop();
+    return answer && readable(answer);
+  }
+
   /** No more will come. */
   end(): void {
     this.#isOver = true;
@@ -44,7 +52,7 @@ export class OthersAnswers {
     try {
       for (;;) {
         const answer = this.#unread.shift();
-        if (answer) yield { id: answer.id, tokens: answer.read() };
+        if (answer) yield readable(answer);
         else if (this.#isOver) return;
         else await new Promise<void>((resolve) => (this.#wake = resolve));
       }
@@ -52,4 +60,8 @@ export class OthersAnswers {
       this.#hasReader = false;
     }
   }
+}
+
+function readable(answer: Answer): OthersAnswer {
+  return { id: answer.id, tokens: answer.tokens(), parts: answer.parts() };
 }

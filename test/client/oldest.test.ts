@@ -157,6 +157,73 @@ describe('a client with resume: oldest', () => {
   });
 });
 
+describe('the answer on its way', () => {
+  /** A page that was loaded again after all this was published. */
+  function loaded(published: readonly string[], ...more: Parameters<typeof startChat>) {
+    const [options, bridge = new FakeBridge(), clock, prepare] = more;
+    for (const text of published) bridge.publish(text);
+    return startChat({ session: 's1', resume: 'oldest', ...options }, bridge, clock, prepare);
+  }
+
+  it('is the one that began last, from its beginning, with all of its frames', async () => {
+    const status = frame('status', 'c2', { text: 'thinking' });
+    const rig = await loaded([token('c1', 'x'), complete('c0'), token('c1', 'y'), status, token('c2', 'a')]);
+    const answer = await rig.client.answerOnItsWay();
+    rig.bridge.publish(token('c2', 'b'));
+    rig.bridge.publish(complete('c2'));
+    const parts: unknown[] = [];
+    for await (const each of answer?.parts ?? []) parts.push([each.frame.type, each.token]);
+    expect([answer?.id, parts]).toEqual([
+      'c2',
+      [
+        ['status', undefined],
+        ['token', 'a'],
+        ['token', 'b'],
+      ],
+    ]);
+  });
+
+  it('is waited for until all that is kept has come', async () => {
+    const rig = await loaded([complete('c0'), token('c1', 'a')], {}, undefined, undefined, (_, network) => {
+      network.prompt = false;
+    });
+    const [answer] = [rig.client.answerOnItsWay()];
+    // Open, ready and one frame.
+    rig.network.last.deliver(3);
+    await settled();
+    rig.network.last.deliver();
+    expect(await answer).toMatchObject({ id: 'c1' });
+  });
+
+  it('is none where all is over, none is kept, another has it, or nothing was asked for', async () => {
+    expect(await (await loaded([token('c1', 'a'), complete('c1')])).client.answerOnItsWay()).toBeUndefined();
+    expect(await (await loaded([])).client.answerOnItsWay()).toBeUndefined();
+    const rig = await loaded([token('c1', 'a')]);
+    expect(await rig.client.answerOnItsWay()).toMatchObject({ id: 'c1' });
+    expect(await rig.client.answerOnItsWay()).toBeUndefined();
+    const without = await loaded([token('c1', 'a')], { resume: undefined as never });
+    expect(await without.client.answerOnItsWay()).toBeUndefined();
+  });
+
+  it('is none once the client is closed', async () => {
+    const rig = await startChat({ resume: 'oldest', token: () => new Promise<string>(() => undefined) });
+    const answer = rig.client.answerOnItsWay();
+    rig.client.close();
+    expect(await answer).toBeUndefined();
+  });
+
+  it('comes from where it is still kept, after a gap', async () => {
+    const bridge = new FakeBridge();
+    bridge.publish(token('c1', 'lost'));
+    bridge.forget();
+    const rig = await loaded([token('c1', 'a')], {}, bridge);
+    const answer = await rig.client.answerOnItsWay();
+    rig.bridge.publish(complete('c1'));
+    expect(answer && (await readAll(answer.tokens))).toBe('a|SELECT c1');
+    expect(rig.told).toEqual(['open', 'gap', 0, 'complete']);
+  });
+});
+
 it('a client that reads no answers is told all from before it came as replayed', async () => {
   const bridge = new FakeBridge();
   for (const text of [token('c1', 'a'), complete('c1'), token('c2', 'b')]) bridge.publish(text);

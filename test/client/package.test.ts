@@ -32,13 +32,32 @@ beforeAll(async () => {
   packed = archive.files.map(({ path }) => path);
   await run('tar', ['-xzf', join(project, archive.filename), '--strip-components=1', '-C', installed]);
   await mkdir(join(project, 'node_modules/@types'));
-  for (const name of ['ws', 'react', 'react-dom', '@types/react', 'csstype'])
+  for (const name of ['ws', 'ai', 'react', 'react-dom', '@types/react', 'csstype'])
     await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name));
   await writeFile(join(project, 'package.json'), '{"type": "module"}');
 }, 180_000);
 afterAll(async () => {
   await rm(project, { recursive: true });
 });
+
+/** Checks main.ts of the project, as both kinds of modules. */
+async function expectTypes(options: object = {}): Promise<void> {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  for (const module of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }]) {
+    const strict = {
+      strict: true,
+      noEmit: true,
+      types: [],
+      target: 'es2022',
+      lib: ['es2022', 'dom'],
+      ...options,
+    };
+    const config = { compilerOptions: { ...strict, ...module }, files: ['main.ts'] };
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));
+    const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
+    expect(checked).toMatchObject({ stdout: '' });
+  }
+}
 
 describe('the published package', () => {
   it('adds at most 6 KB to a bundle, minified and gzipped', () => {
@@ -48,14 +67,14 @@ describe('the published package', () => {
     expect(Number(gzipBytes)).toBeLessThanOrEqual(6_144);
   });
 
-  it('has no dependencies but React for who uses the hooks, and nothing but what was built, its licence and its README', async () => {
+  it('has no dependencies but React and the AI SDK for who uses them, and nothing but what was built, its licence and its README', async () => {
     const manifest = JSON.parse(await readFile(join(root, 'client/package.json'), 'utf8')) as object;
-    const ofReact = {
-      peerDependencies: { react: '>=18' },
-      peerDependenciesMeta: { react: { optional: true } },
+    const optional = {
+      peerDependencies: { ai: '^6.0.304 || ^7.0.138', react: '>=18' },
+      peerDependenciesMeta: { ai: { optional: true }, react: { optional: true } },
     };
     const found = Object.entries(manifest).filter(([key]) => /dependencies/i.test(key));
-    expect(Object.fromEntries(found)).toEqual(ofReact);
+    expect(Object.fromEntries(found)).toEqual(optional);
     const besides = packed.filter((path) => !path.startsWith('dist/'));
     expect(besides.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
   });
@@ -164,6 +183,28 @@ describe('the published package', () => {
     expect((await run('node', ['main.js'], { cwd: project })).stdout).toBe('connecting,false,\n');
   });
 
+  it('ws-bridge-client/ai-sdk is a transport by the types of the AI SDK, and has neither that nor a client in it', async () => {
+    const transport = await readFile(join(project, 'node_modules/ws-bridge-client/dist/ai-sdk.js'), 'utf8');
+    expect(transport).not.toMatch(/^import|class Answers/m);
+    await writeFile(
+      join(project, 'main.ts'),
+      `import type { ChatTransport, UIMessage } from 'ai';
+      import { BridgeChatTransport } from 'ws-bridge-client/ai-sdk';
+      import { connectChat } from 'ws-bridge-client/chat';
+      const client = connectChat({ url: 'wss://gateway.example', token: () => 'token', resume: 'oldest' });
+      export const plain: ChatTransport<UIMessage> = new BridgeChatTransport(client);
+      type Mine = UIMessage<{ by: string }, { complete: { sql: string } }>;
+      export const own: ChatTransport<Mine> = new BridgeChatTransport<Mine>(client, {
+        type: 'ask',
+        dataOf: ({ messages, trigger }) => ({ trigger, by: messages.at(-1)?.metadata?.by }),
+      });
+      // @ts-expect-error: there is no such request
+      new BridgeChatTransport(client, { dataOf: ({ nothing }) => nothing });
+      `,
+    );
+    await expectTypes({ skipLibCheck: true });
+  }, 180_000);
+
   it('brings its types, for a browser and for Node', async () => {
     await writeFile(
       join(project, 'main.ts'),
@@ -190,13 +231,6 @@ describe('the published package', () => {
       }
       `,
     );
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    for (const module of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }]) {
-      const strict = { strict: true, noEmit: true, types: [], target: 'es2022', lib: ['es2022', 'dom'] };
-      const config = { compilerOptions: { ...strict, ...module }, files: ['main.ts'] };
-      await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));
-      const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
-      expect(checked).toMatchObject({ stdout: '' });
-    }
+    await expectTypes();
   }, 180_000);
 });

@@ -314,6 +314,28 @@ describe('an answer that another worker begins anew', () => {
     expect(await next).toBe('|2');
   });
 
+  it('tells a reader of its parts, and one that has read only what brings no token of nothing', async () => {
+    for (const reads of ['tokens', 'parts'] as const) {
+      const rig = await namedRig();
+      const restarts: string[] = [];
+      const options = { onRestart: () => restarts.push('restart') };
+      const answer =
+        reads === 'parts'
+          ? rig.client.askParts('message', 1, options)
+          : rig.client.ask('message', 1, options);
+      const first = answer.next();
+      await settled();
+      publish(rig, 'status', 'c1', { text: 'thinking' });
+      await settled();
+      publish(rig, 'start', 'c1', { attempt: 2 });
+      publish(rig, 'complete', 'c1', { n: 1 });
+      expect(await first).toMatchObject(
+        reads === 'parts' ? { value: { frame: { type: 'status' } } } : { done: true },
+      );
+      expect(restarts).toEqual(reads === 'parts' ? ['restart'] : []);
+    }
+  });
+
   it('is whole for a reader that has read nothing of it, without a word', async () => {
     const rig = await namedRig();
     const answer = rig.client.ask('message');
