@@ -14,7 +14,7 @@ function hours(text: string): number {
 
 const { hours: asked } = new Command('soak')
   .description('breaks everything in turn for a long time, and holds that nothing grows (test/fault/soak)')
-  .option('--hours <number>', 'how long; less than 0.25 judges no slopes', hours, 1)
+  .option('--hours <number>', 'how long; less than 0.5 judges no slopes', hours, 1)
   .addHelpText('after', 'CLIENTS, TENANTS, RATE and SEED are read as by npm run test:fault.')
   .parse(argv)
   .opts<{ hours: number }>();

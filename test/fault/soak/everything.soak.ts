@@ -19,7 +19,7 @@ const CUT_SHARE_PER_SECOND = 0.01;
 /** After whatever was broken everybody hears again within this, and whoever has a good token is admitted. */
 const BACK_WITHIN_MS = 60 * SECONDS;
 /** A shorter run has not filled its caches and its heap yet, and tells nothing of a slope. */
-const JUDGED_FROM_MS = 15 * 60 * SECONDS;
+const JUDGED_FROM_MS = 30 * 60 * SECONDS;
 /** All that Redis keeps for ever: docs/redis.md, "Keys that may be evicted". */
 const LASTING = ['ai:commands', '{ai:commands}:.ledger'];
 
