@@ -57,7 +57,7 @@ export interface BridgeDeps {
   readonly monotonicMs?: () => number;
   /** From 0 on and below 1; Math.random by default. */
   readonly random?: () => number;
-  /** How the event loop's time is shared; in slices of 5 ms by default. */
+  /** How the event loop's time is shared; in slices of 2 ms by default. */
   readonly shares?: LoopShares;
   /** Accepts each assertion once; by default the bridge does so by itself. */
   readonly replayGuard?: AssertionGuard;

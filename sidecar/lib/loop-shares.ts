@@ -1,7 +1,7 @@
 /** After so much of the event loop's time long work lets in whatever else came, in milliseconds. */
-export const SLICE_MS = 5;
+export const SLICE_MS = 2;
 /** So much of a slice one owner has before the next one, in milliseconds. */
-export const SHARE_MS = 1;
+export const SHARE_MS = 0.5;
 /** Whose work it is: a tenant's, or that of a part of the bridge. */
 export type Owner = string | symbol;
 

@@ -159,7 +159,7 @@ describe('a turn', () => {
   });
 
   describe('whose writes take longer than a slice', () => {
-    const WRITE_MS = 1;
+    const WRITE_MS = SHARE_MS;
     let nowMs: number;
     let later: (() => void)[];
     let lags: number[];

@@ -11,7 +11,7 @@ import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../../bench/
 const { Receiver } = ws as unknown as { readonly Receiver: new (options: object) => Writable };
 
 /** So long a small message takes. */
-const MESSAGE_MS = 0.001;
+const MESSAGE_MS = SLICE_MS / 5000;
 
 /** A loop whose time passes only in messages. */
 class Loop {
