@@ -25,7 +25,7 @@ export interface BridgeWorkersOptions {
 
 /**
  * A bridge of several workers, in their primary. Each worker is a whole bridge with an id of its own. The primary accepts each
- * assertion once for all of them, has the one admin port, and ends them (docs/adr/0022).
+ * assertion once for all of them, has the one admin port, and ends them (docs/adr/0023).
  */
 export class BridgeWorkers {
   readonly #settings: Settings;

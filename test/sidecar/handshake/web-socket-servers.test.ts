@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { WebSocketServers } from '../../../sidecar/handshake/web-socket-servers';
 import { servedRoutes } from '../../../sidecar/routes/file';
 import { parseSettings } from '../../../sidecar/settings/settings';
-import { HANDSHAKE, SECRET } from '../fixture';
+import { startRedis } from '../../fakes/redis-server';
+import { connectCounting, HANDSHAKE, SECRET, startBridge } from '../fixture';
 
 /** A TCP connection that keeps what each write to the kernel had. */
 class Connection extends Duplex {
@@ -57,5 +59,26 @@ describe('the answer to an upgrade', () => {
     expect(() => servers.accept(raw, route, 'bridge.v1', fail)).toThrow('it failed');
     expect(connection.writableCorked).toBe(0);
     expect(connection.written).toHaveLength(1);
+  });
+
+  it('brings bridge.ready to a client of bridge.v1', async () => {
+    const redis = await startRedis();
+    const { bridge, url } = await startBridge(redis.url);
+    const writes = jest.spyOn(Socket.prototype, '_writev' as 'write');
+    try {
+      const client = await connectCounting(`${url}/ws/ai/chat`, { tenant: 'acme', user: 'alice' });
+      const written = writes.mock.calls.map(([chunks]) =>
+        (chunks as unknown as readonly { readonly chunk: string | Buffer }[])
+          .map(({ chunk }) => chunk.toString('latin1'))
+          .join(''),
+      );
+      const answers = written.filter((text) => text.startsWith('HTTP/1.1 101 '));
+      expect(answers).toEqual([expect.stringContaining('"type":"bridge.ready"')]);
+      await client.client.cut();
+    } finally {
+      writes.mockRestore();
+      await bridge.close();
+      await redis.stop();
+    }
   });
 });
