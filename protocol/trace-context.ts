@@ -32,9 +32,10 @@ export function readTraceContext(
   traceparent: string | undefined,
   tracestate: string | undefined,
 ): TraceContext | undefined {
-  const [, version = '', traceId = '', parentId = '', flags = '', more] =
-    TRACEPARENT.exec(traceparent ?? '') ?? [];
-  if (traceId === '' || version === INVALID_VERSION) return undefined;
+  const parts = TRACEPARENT.exec(traceparent ?? '');
+  if (parts === null) return undefined;
+  const [, version = '', traceId = '', parentId = '', flags = '', more] = parts;
+  if (version === INVALID_VERSION) return undefined;
   if (version === '00' && more !== undefined) return undefined;
   if (ZERO.test(traceId) || ZERO.test(parentId)) return undefined;
   // §3.2.4: of a later version only what version 00 says is understood.

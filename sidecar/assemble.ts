@@ -167,7 +167,7 @@ export function assemble(
       metrics,
       monotonicMs,
     }),
-    sessions: new Sessions(redisSessionStore(commands, sessionTimes(settings, routes)), names, bridgeId),
+    sessions: new Sessions(redisSessionStore(commands, bridgeId, sessionTimes(settings, routes)), names),
     quota: new ConnectionQuota(redisQuotaStore(commands, bridgeId, settings.connectionLeaseMs), names, {
       tenant: settings.maxConnectionsPerTenant,
       user: settings.maxConnectionsPerUser,

@@ -61,7 +61,11 @@ export class Reservation {
    * @throws when Redis is unreachable, and TooManyChannelsError
    */
   async establish(isVain: () => boolean): Promise<Refusal | undefined> {
-    const [refusal, standing] = await Promise.all([this.#takePermit(), this.#lookUpSession()]);
+    const asked = this.#lookUpSession();
+    const taken = this.#takePermit();
+    // Both are on their way to Redis. Most connections have a session to look up only when they come back.
+    const [refusal, standing] =
+      asked instanceof Promise ? await Promise.all([taken, asked]) : [await taken, asked];
     if (refusal !== undefined) return refusal;
     if (standing?.isForeign === true) return FOREIGN_SESSION;
     if (this.#isReleased) return undefined;
@@ -101,7 +105,7 @@ export class Reservation {
   }
 
   /** An id that this bridge has just made is nobody's, and Redis is not asked. */
-  async #lookUpSession(): Promise<Standing | undefined> {
+  #lookUpSession(): Promise<Standing> | Standing | undefined {
     const { session, isNewSession, caller } = this.#admission;
     if (session === undefined) return undefined;
     if (isNewSession) return NOBODYS;

@@ -2,7 +2,7 @@ import { ASSERTION_CLOCK_TOLERANCE_SECONDS, type Assertion } from '../../protoco
 import { SUBPROTOCOL } from '../../protocol/frames';
 import type { Admission, BridgeV1Request } from '../connection/admission';
 import type { HistoryPlace } from '../history/history-store';
-import { headerValues } from '../http/headers';
+import { headerReader } from '../http/headers';
 import {
   badRequest,
   forbidden,
@@ -70,9 +70,10 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (elsewhere !== undefined) return refused(elsewhere, route, caller);
   const undecided = assertionAccessFault(caller, policy.assertionAccess);
   if (undecided !== undefined) return refused(undecided, route, caller);
-  const resume = readResume(request, route);
+  const parameters = request.query === '' ? NO_PARAMETERS : new URLSearchParams(request.query);
+  const resume = readResume(request, parameters, route);
   if (resume !== undefined && 'outcome' in resume) return refused(resume, route, caller);
-  const asked = route.session ? sessionAsked(request.query, resume) : undefined;
+  const asked = route.session ? sessionAsked(parameters, resume) : undefined;
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;
   if (isNewSession && request.purpose === 'message')
@@ -117,14 +118,19 @@ export function judgePlainRequest(
   { url, httpVersion = '1.1', rawHeaders }: RawRequest,
   routes: readonly Route[],
 ): Refusal {
-  const hosts = headerValues(rawHeaders, 'host').length;
+  const hosts = readHosts(rawHeaders).values.length;
   if (lacksHost({ httpVersion, hosts })) return HOST_MISSING;
   return matchRoute(routes, splitTarget(url).path).kind === 'route' ? UPGRADE_REQUIRED : NOT_FOUND;
 }
 
+/** Nothing is ever added to it. */
+const NO_PARAMETERS = new URLSearchParams();
+
 function refused(refusal: Refusal, route?: Route, caller?: Assertion): Verdict {
   return { admitted: false, refusal, route, caller };
 }
+
+const readHosts = headerReader({ values: 'Host' });
 
 const HOST_MISSING = badRequest('expected one Host');
 
@@ -206,8 +212,11 @@ function topicOf(
   return topicText({ route, tenant, channel: names.withoutPrefix(channel), params, session });
 }
 
-function sessionAsked(query: string, resume: BridgeV1Request | undefined): string | undefined | Refusal {
-  const [session, ...others] = new URLSearchParams(query).getAll('session');
+function sessionAsked(
+  parameters: URLSearchParams,
+  resume: BridgeV1Request | undefined,
+): string | undefined | Refusal {
+  const [session, ...others] = parameters.getAll('session');
   const ofId = resume?.sessionOfId;
   if (session === undefined) return ofId;
   if (others.length > 0 || !SESSION_PATTERN.test(session))
@@ -219,16 +228,17 @@ function sessionAsked(query: string, resume: BridgeV1Request | undefined): strin
 
 /** @returns undefined for a plain client */
 function readResume(
-  { purpose, query, subprotocols, lastEventIds }: UpgradeRequest,
+  { purpose, subprotocols, lastEventIds }: UpgradeRequest,
+  parameters: URLSearchParams,
   route: Route,
 ): BridgeV1Request | Refusal | undefined {
   if (purpose === 'message') return undefined;
-  if (purpose === 'http') return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readQuery(query);
-  return subprotocols?.has(SUBPROTOCOL) === true ? readQuery(query) : undefined;
+  if (purpose === 'http')
+    return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readParameters(parameters);
+  return subprotocols?.has(SUBPROTOCOL) === true ? readParameters(parameters) : undefined;
 }
 
-function readQuery(query: string): BridgeV1Request | Refusal {
-  const parameters = new URLSearchParams(query);
+function readParameters(parameters: URLSearchParams): BridgeV1Request | Refusal {
   const [text, ...others] = parameters.getAll('resume');
   const lacksState = parameters.get('state') === 'missing';
   if (text === undefined) return { from: undefined, lacksState };

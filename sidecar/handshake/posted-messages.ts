@@ -17,7 +17,7 @@ import {
   SESSION_NOT_OPEN,
   type Refusal,
 } from '../http/refusal';
-import { headerValues } from '../http/headers';
+import { headerReader } from '../http/headers';
 import { sendJson } from '../http/readiness';
 import type { MessageContext } from '../inbound/message-handler';
 import { chargePost } from '../inbound/posted-allowance';
@@ -38,7 +38,7 @@ import type { Sessions } from '../sessions/sessions';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
 import { readBody } from './message-body';
 import { redisRefusal } from './redis-refusal';
-import { readUpgradeRequest } from './upgrade-request';
+import { upgradeRequestReader, type UpgradeRequestReader } from './upgrade-request';
 
 /** Messages that are posted are taken with these. */
 export interface PostContext {
@@ -60,6 +60,7 @@ export interface PostContext {
 /** A tenant may have so many times less on its way than all together. */
 const TENANT_PART = 4;
 /** It was taken. */
+const readIdempotencyKeys = headerReader({ values: 'Idempotency-Key' });
 const TAKEN = { outcome: 'taken', status: 202 } as const;
 
 interface Taken {
@@ -78,11 +79,13 @@ interface Decision {
 /** Takes messages that come by POST in place of a socket (PROTOCOL.md §11). */
 export class PostedMessages {
   readonly #context: PostContext;
+  readonly #read: UpgradeRequestReader;
   readonly #byTenant = new Map<string, number>();
   #pending = 0;
 
   constructor(context: PostContext) {
     this.#context = context;
+    this.#read = upgradeRequestReader(context.policy.headers);
   }
 
   /** How many are on their way. */
@@ -112,7 +115,7 @@ export class PostedMessages {
 
   async #decide(request: IncomingMessage): Promise<Decision> {
     const { policy } = this.#context;
-    const verdict = await judgeUpgrade(readUpgradeRequest(request, policy.headers, 'message'), policy);
+    const verdict = await judgeUpgrade(this.#read(request, 'message'), policy);
     if (!verdict.admitted) {
       return { result: verdict.refusal, route: verdict.route, caller: verdict.caller };
     }
@@ -214,7 +217,7 @@ export class PostedMessages {
       channel: channels[0] ?? '',
       senderId: route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined,
       maxCommandValues: this.#context.maxCommandValues,
-      idempotencyKeys: headerValues(rawHeaders, 'idempotency-key').map(unquoted),
+      idempotencyKeys: readIdempotencyKeys(rawHeaders).values.map(unquoted),
     };
   }
 

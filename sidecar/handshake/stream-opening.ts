@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { HeaderNames } from '../../protocol/headers';
 import type { Admission } from '../connection/admission';
 import type { Connection } from '../connection/connection';
 import type { StreamBeginning } from '../fanout/event-encoding';
 import { EventStream } from '../fanout/event-stream';
 import { respond, type Refusal } from '../http/refusal';
 import type { Opening, Serve } from './opening';
-import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
+import type { UpgradeRequest, UpgradeRequestReader } from './upgrade-request';
 
 /** A request for an event stream. */
 export class StreamOpening implements Opening {
@@ -18,8 +17,13 @@ export class StreamOpening implements Opening {
   readonly #random: () => number;
 
   /** @param random from 0 on and below 1 */
-  constructor(message: IncomingMessage, response: ServerResponse, names: HeaderNames, random: () => number) {
-    this.request = readUpgradeRequest(message, names, 'http');
+  constructor(
+    message: IncomingMessage,
+    response: ServerResponse,
+    read: UpgradeRequestReader,
+    random: () => number,
+  ) {
+    this.request = read(message, 'http');
     this.socket = message.socket;
     this.#response = response;
     this.#random = random;

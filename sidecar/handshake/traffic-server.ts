@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { asksForEventStream } from '../../protocol/accept';
-import { headerValues } from '../http/headers';
+import { headerReader } from '../http/headers';
 import { answerHealthCheck, isHealthCheck } from '../http/health-check';
 import type { Readiness } from '../http/readiness';
 import { EXPECTATION_FAILED, NO_PROXY, respond } from '../http/refusal';
@@ -52,6 +52,8 @@ export function createTrafficServer(
   return server;
 }
 
+const readAccept = headerReader({ values: 'Accept' });
+
 function asksForStream({ method, rawHeaders }: IncomingMessage): boolean {
-  return method === 'GET' && asksForEventStream(headerValues(rawHeaders, 'accept'));
+  return method === 'GET' && asksForEventStream(readAccept(rawHeaders).values);
 }

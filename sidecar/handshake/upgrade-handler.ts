@@ -28,7 +28,7 @@ import { redisRefusal } from './redis-refusal';
 import { RecentRevocations } from './revocations';
 import { StreamOpening } from './stream-opening';
 import { unreadRefusal } from './unread-request';
-import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
+import { upgradeRequestReader, type UpgradeRequest, type UpgradeRequestReader } from './upgrade-request';
 import { WebSocketOpening, type WebSocketContext } from './web-socket-opening';
 import { WebSocketServers, type MessageBounds } from './web-socket-servers';
 
@@ -79,6 +79,7 @@ export class UpgradeHandler {
   readonly connections: OpenConnections;
   readonly #context: UpgradeContext;
   readonly #webSockets: WebSocketContext;
+  readonly #read: UpgradeRequestReader;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
   /** Of browsers that are told by a close code that they are refused. */
@@ -94,9 +95,10 @@ export class UpgradeHandler {
   constructor(context: UpgradeContext) {
     this.#context = context;
     this.connections = new OpenConnections(context.context.shares);
+    this.#read = upgradeRequestReader(context.policy.headers);
     this.#webSockets = {
       servers: new WebSocketServers(context),
-      headers: context.policy.headers,
+      read: this.#read,
       subprotocols: new Set(context.subprotocols),
       timers: context.context,
     };
@@ -152,8 +154,7 @@ export class UpgradeHandler {
 
   /** Decides one request for an event stream, answers it, logs and counts it. Never rejects. */
   handleStream(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { policy, random } = this.#context;
-    return this.#handle(new StreamOpening(message, response, policy.headers, random));
+    return this.#handle(new StreamOpening(message, response, this.#read, this.#context.random));
   }
 
   async #handle(opening: Opening): Promise<void> {
@@ -198,7 +199,7 @@ export class UpgradeHandler {
   refuse(refusal: Refusal, socket: Duplex, message?: IncomingMessage): void {
     if (!socket.destroyed) refuseUpgrade(socket, refusal);
     this.#context.metrics.upgrade(undefined, 'websocket', refusal.outcome);
-    const request = message && readUpgradeRequest(message, this.#context.policy.headers);
+    const request = message && this.#read(message);
     this.#record(request, { result: refusal });
   }
 

@@ -1,6 +1,6 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { readTraceContext, type TraceContext } from '../../protocol/trace-context';
-import { headerValues, type RequestHeaders } from '../http/headers';
+import { headerReader, type RequestHeaders } from '../http/headers';
 import { splitTarget } from '../http/target';
 import type { Transport } from '../metrics/outcomes';
 
@@ -48,40 +48,63 @@ export interface UpgradeRequest {
 }
 
 /** Reads a request. It judges nothing, and never fails. */
-export function readUpgradeRequest(
-  raw: RawRequest,
-  names: HeaderNames,
-  purpose: Purpose = 'websocket',
-): UpgradeRequest {
-  const { method, url, httpVersion = '1.1', rawHeaders: headers } = raw;
-  const { path, query } = splitTarget(url);
-  const values = (name: string): readonly string[] => headerValues(headers, name);
-  return {
-    purpose,
-    method,
-    httpVersion,
-    cameInHttp10: isHttp10(values('via').join()),
-    path,
-    query,
-    hosts: values('host').length,
-    offersWebSocket: offersWebSocket(values('upgrade')),
-    webSocketVersion: values('sec-websocket-version').join(),
-    webSocketKey: values('sec-websocket-key').join(),
-    subprotocols: readSubprotocols(values('sec-websocket-protocol')),
-    lastEventIds: values('last-event-id').filter((id) => id !== ''),
-    hasContent: isContent(values('content-length').join(), values('transfer-encoding')),
-    hasOrigin: values('origin').length > 0,
-    caller: {
-      tenant: values(names.tenant),
-      user: values(names.user),
-      roles: values(names.roles),
-      requestId: values(names.requestId),
-      assertion: values(names.assertion),
-    },
-    // Two that are joined so are no traceparent.
-    trace: readTraceContext(values('traceparent').join(', '), values('tracestate').join()),
-    kongRequestId: textOf(values('x-kong-request-id')),
+export type UpgradeRequestReader = (raw: RawRequest, purpose?: Purpose) => UpgradeRequest;
+
+/** @param names of the headers in which the gatekeeper says who the caller is */
+export function upgradeRequestReader(names: HeaderNames): UpgradeRequestReader {
+  const readHeaders = headerReader({ ...NAMES, ...names });
+  return ({ method, url, httpVersion = '1.1', rawHeaders }, purpose = 'websocket') => {
+    const { path, query } = splitTarget(url);
+    const values = readHeaders(rawHeaders);
+    return {
+      purpose,
+      method,
+      httpVersion,
+      cameInHttp10: isHttp10(listed(values.via)),
+      path,
+      query,
+      hosts: values.host.length,
+      offersWebSocket: offersWebSocket(values.upgrade),
+      webSocketVersion: listed(values.webSocketVersion),
+      webSocketKey: listed(values.webSocketKey),
+      subprotocols: readSubprotocols(values.subprotocols),
+      lastEventIds: values.lastEventIds.filter((id) => id !== ''),
+      hasContent: isContent(listed(values.contentLength), values.transferEncoding),
+      hasOrigin: values.origin.length > 0,
+      caller: {
+        tenant: values.tenant,
+        user: values.user,
+        roles: values.roles,
+        requestId: values.requestId,
+        assertion: values.assertion,
+      },
+      // Two that are joined so are no traceparent.
+      trace: readTraceContext(listed(values.traceparent), listed(values.tracestate)),
+      kongRequestId: values.kongRequestId.length === 0 ? undefined : listed(values.kongRequestId),
+    };
   };
+}
+
+/** The other headers that it reads. */
+const NAMES = {
+  via: 'Via',
+  host: 'Host',
+  upgrade: 'Upgrade',
+  webSocketVersion: 'Sec-WebSocket-Version',
+  webSocketKey: 'Sec-WebSocket-Key',
+  subprotocols: 'Sec-WebSocket-Protocol',
+  lastEventIds: 'Last-Event-ID',
+  contentLength: 'Content-Length',
+  transferEncoding: 'Transfer-Encoding',
+  origin: 'Origin',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  kongRequestId: 'X-Kong-Request-Id',
+} as const;
+
+/** A repeated header as one list (RFC 9110 §5.3). */
+function listed(values: readonly string[]): string {
+  return values.length < 2 ? (values[0] ?? '') : values.join(', ');
 }
 
 /** Whether Upgrade lists `websocket`, beside whatever else (RFC 9110 §7.8). */
@@ -104,16 +127,11 @@ const NONE: ReadonlySet<string> = new Set();
 /** RFC 6455 §4.1: no subprotocol may be empty, or be there twice. */
 function readSubprotocols(values: readonly string[]): ReadonlySet<string> | undefined {
   if (values.length === 0) return NONE;
-  const offers = values.join().split(/[ \t]*,[ \t]*/);
+  const offers = listed(values).split(/[ \t]*,[ \t]*/);
   const distinct = new Set(offers);
   return distinct.size === offers.length && offers.every((offer) => TOKEN.test(offer)) ? distinct : undefined;
 }
 
 function isContent(length: string, transferEncoding: readonly string[]): boolean {
   return !/^0*$/.test(length) || transferEncoding.length > 0;
-}
-
-/** A repeated header as one list (RFC 9110 §5.3). */
-function textOf(values: readonly string[]): string | undefined {
-  return values.length === 0 ? undefined : values.join(', ');
 }

@@ -1,4 +1,3 @@
-import type { HeaderNames } from '../../protocol/headers';
 import type { Admission } from '../connection/admission';
 import type { Connection } from '../connection/connection';
 import { refuseUpgrade, type Refusal } from '../http/refusal';
@@ -6,13 +5,13 @@ import { readInTurns } from '../inbound/reading-turns';
 import { closeForbidden, type CloseTimers } from './close-forbidden';
 import type { Opening, Serve } from './opening';
 import { selectSubprotocol } from './subprotocols';
-import { readUpgradeRequest, type UpgradeRequest } from './upgrade-request';
+import type { UpgradeRequest, UpgradeRequestReader } from './upgrade-request';
 import type { RawUpgrade, WebSocketServers } from './web-socket-servers';
 
 /** Shared by all upgrades of a bridge. */
 export interface WebSocketContext {
   readonly servers: WebSocketServers;
-  readonly headers: HeaderNames;
+  readonly read: UpgradeRequestReader;
   /** A plain client may have these as well, besides `plain.v1`. */
   readonly subprotocols: ReadonlySet<string>;
   readonly timers: CloseTimers;
@@ -26,7 +25,7 @@ export class WebSocketOpening implements Opening {
   readonly #context: WebSocketContext;
 
   constructor(raw: RawUpgrade, context: WebSocketContext) {
-    this.request = readUpgradeRequest(raw.message, context.headers);
+    this.request = context.read(raw.message);
     this.#raw = raw;
     this.#context = context;
   }

@@ -33,6 +33,8 @@ export class WebSocketServers {
   readonly #servers = new Map<number, Server<typeof BridgeSocket>>();
   /** The upgrade's that is being answered: ws asks for it meanwhile. */
   #subprotocol: string | undefined;
+  /** Of that upgrade, where ws found one. */
+  #fault: Refusal | undefined;
 
   constructor(bounds: MessageBounds) {
     this.#bounds = bounds;
@@ -54,19 +56,14 @@ export class WebSocketServers {
     // It may offer others beside it, which ws would refuse (RFC 9110 §7.8).
     message.headers.upgrade = 'websocket';
     const server = this.#serverOf(route);
-    let fault: Refusal | undefined;
-    const onFault = (error: Error): void => {
-      fault = badRequest(error.message);
-    };
-    server.once('wsClientError', onFault);
+    this.#fault = undefined;
     socket.cork();
     try {
       server.handleUpgrade(message, socket, head, onOpen);
     } finally {
       socket.uncork();
-      server.off('wsClientError', onFault);
     }
-    return fault;
+    return this.#fault;
   }
 
   #serverOf(route: Route): Server<typeof BridgeSocket> {
@@ -79,7 +76,7 @@ export class WebSocketServers {
   }
 
   #make(maxPayload: number): Server<typeof BridgeSocket> {
-    return new WebSocketServer({
+    const server = new WebSocketServer({
       noServer: true,
       WebSocket: BridgeSocket,
       clientTracking: false,
@@ -92,5 +89,9 @@ export class WebSocketServers {
       // Without this ws would agree to whatever the client names first.
       handleProtocols: () => this.#subprotocol ?? false,
     });
+    server.on('wsClientError', (error) => {
+      this.#fault = badRequest(error.message);
+    });
+    return server;
   }
 }

@@ -1,24 +1,47 @@
 /** A request's headers as Node has them: names and values in turn, repeated ones kept apart. */
 export type RequestHeaders = readonly string[];
 
+/** All values of each header. One that is absent has none. */
+export type HeaderValues<Key extends string> = Readonly<Record<Key, readonly string[]>>;
+
+const NONE: readonly string[] = Object.freeze([]);
 const BEYOND_ASCII = /[\u0080-\u00ff]/;
 
 /**
- * All values of one header; none when it is absent.
+ * Reads some headers in one pass over all: a storm of upgrades has some twenty to look for.
  * Node hands out header bytes as latin1, without the white space around them; ours are UTF-8.
+ * @param names by the key under which their values come, in any case (RFC 9110 §5.1)
  */
-export function headerValues(headers: RequestHeaders, name: string): readonly string[] {
-  const values: string[] = [];
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    if (!isSameName(headers[index] ?? '', name)) continue;
-    const value = headers[index + 1] ?? '';
-    values.push(BEYOND_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value);
+export function headerReader<Key extends string>(
+  names: Readonly<Record<Key, string>>,
+): (headers: RequestHeaders) => HeaderValues<Key> {
+  const absent = {} as Record<Key, readonly string[]>;
+  const keys = new Map<string, Key[]>();
+  for (const [key, name] of Object.entries(names) as [Key, string][]) {
+    absent[key] = NONE;
+    const lowerCased = name.toLowerCase();
+    const sharers = keys.get(lowerCased) ?? [];
+    sharers.push(key);
+    // As it is usually spelled too: a lookup that finds nothing costs another one.
+    keys.set(lowerCased, sharers).set(name, sharers);
   }
-  return values;
+  return (headers) => {
+    const values = { ...absent };
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      const name = headers[index] ?? '';
+      const sharers = keys.get(name) ?? keys.get(name.toLowerCase());
+      if (sharers === undefined) continue;
+      const value = decoded(headers[index + 1] ?? '');
+      for (const key of sharers) {
+        const before = values[key] as string[];
+        if (before === NONE) values[key] = [value];
+        else before.push(value);
+      }
+    }
+    return values;
+  };
 }
 
-/** In any case (RFC 9110 §5.1). Most others are told apart by their length, and cost a storm of upgrades nothing more. */
-function isSameName(given: string, name: string): boolean {
-  if (given === name) return true;
-  return given.length === name.length && given.toLowerCase() === name.toLowerCase();
+function decoded(value: string): string {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
 }

@@ -13,11 +13,17 @@ export function withDeadline<T>(work: Promise<T>, timeoutMs: number): Promise<T>
     const timer = setTimeout(() => {
       reject(new DeadlineError(`took longer than ${timeoutMs} ms`));
     }, timeoutMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      resolve(work);
-    };
-    work.then(settle, settle);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (reason: unknown) => {
+        clearTimeout(timer);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- as it was rejected
+        reject(reason);
+      },
+    );
   });
 }
 

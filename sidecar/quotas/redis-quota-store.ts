@@ -20,11 +20,12 @@ export function redisQuotaStore(redis: Commands, bridgeId: string, leaseMs: numb
   return {
     put: async (counts, asks) => {
       const keys = counts.map(({ key }) => key);
-      const figures = counts.flatMap(({ held, max }) => [held, max]);
+      const figures: number[] = [];
+      for (const { held, max } of counts) figures.push(held, max);
       // Lua counts from 1, and 0 is no limit.
-      const wanted = asks.flatMap(([first = -1, second = -1]) => [first + 1, second + 1]);
+      for (const limits of asks) figures.push((limits[0] ?? -1) + 1, (limits[1] ?? -1) + 1);
       const call = (writes: 0 | 1): Promise<number[]> =>
-        connectionCaps.call(redis, keys.length, ...keys, bridgeId, leaseMs, writes, ...figures, ...wanted);
+        connectionCaps.call(redis, keys.length, ...keys, bridgeId, leaseMs, writes, ...figures);
       const full = await call(1).catch((error: unknown) => {
         if (isRefusedWrite(error)) return call(0);
         throw error;

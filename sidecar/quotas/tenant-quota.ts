@@ -164,12 +164,14 @@ export class TenantQuota {
   }
 
   async #call(counts: readonly Count[], asks: readonly Ask[]): Promise<void> {
-    const indices = new Map(counts.map((count, index) => [count, index]));
+    const indices = new Map<Count, number>();
+    for (const count of counts) indices.set(count, indices.size);
     const wanted = asks.map((ask) => ask.counts.map((count) => indices.get(count) ?? -1));
-    const held = counts.map(({ key, held, max }) => ({ key, held, max }));
-    const full = await this.#store.put(held, wanted);
-    for (const [index, ask] of asks.entries()) {
+    const full = await this.#store.put(counts, wanted);
+    let index = 0;
+    for (const ask of asks) {
       const without = full[index];
+      index += 1;
       for (const count of ask.counts) {
         count.asking -= 1;
         if (without === undefined) count.held += 1;

@@ -5,8 +5,8 @@
 -- KEYS and ARGV are those of claim-sessions.lua. No bridge is noted.
 --
 -- Returns two items for each. The first is 1 when it is the claimant's, 0 when it is somebody else's, -1 when it is
--- nobody's. A key that holds no text is nobody's to have. The second is the bridges that keep its frames, where one was
--- named and the session is the claimant's.
+-- nobody's. A key that holds no text is nobody's to have. The second is the bridges that keep its frames, where this
+-- one keeps them too and the session is the claimant's.
 
 local answers = {}
 local count = #KEYS / 2
@@ -19,10 +19,10 @@ for i = 1, count do
     if string.sub(owner.err, 1, 9) ~= 'WRONGTYPE' then return owner end
   elseif owner == false then
     owned = -1
-  elseif owner == ARGV[3 * i] then
+  elseif owner == ARGV[2 * i + 2] then
     redis.pcall('PEXPIRE', key, ARGV[1])
     owned = 1
-    if ARGV[3 * i + 1] ~= '' then
+    if ARGV[2 * i + 3] ~= 'none' then
       local bridges = redis.pcall('GET', KEYS[count + i])
       if type(bridges) == 'string' then answers[2 * i] = bridges end
     end

@@ -47,7 +47,7 @@ export class GatheredCalls<Item, Answer> {
   async #make(asked: readonly Asked<Item, Answer>[]): Promise<void> {
     try {
       const answers = await this.#call(asked.map(({ item }) => item));
-      for (const [index, { answer }] of asked.entries()) answer(answers[index] as Answer);
+      for (let index = 0; index < asked.length; index += 1) asked[index]?.answer(answers[index] as Answer);
     } catch (reason) {
       if (asked.length > 1 && isOfOneItem(reason)) {
         for (const half of halves(asked)) void this.#make(half);
@@ -88,15 +88,21 @@ export interface SessionTimes {
 
 /**
  * The claims in Redis. While it takes no writes a session that has an owner is its owner's, and one that has none is nobody's.
+ * @param bridgeId of the bridge that claims
  */
-export function redisSessionStore(redis: Commands, { ttlMs, bridgesTtlMs }: SessionTimes): SessionStore {
+export function redisSessionStore(
+  redis: Commands,
+  bridgeId: string,
+  { ttlMs, bridgesTtlMs }: SessionTimes,
+): SessionStore {
   redis.defineCommand('claimSessions', { lua: CLAIM_SESSIONS_LUA });
   redis.defineCommand('ownedSessions', { lua: OWNED_SESSIONS_LUA });
   const commands = redis as unknown as Readonly<Record<'claimSessions' | 'ownedSessions', SessionsCommand>>;
   const run = async (name: keyof typeof commands, claims: readonly Claim[]): Promise<readonly Found[]> => {
     const keys = [...claims.map(({ key }) => key), ...claims.map(({ bridgesKey }) => bridgesKey)];
-    const items = claims.flatMap(({ owner, bridge, hasAll }) => [owner, bridge, hasAll ? 'alone' : 'beside']);
-    const answers = await commands[name].call(redis, keys.length, ...keys, ttlMs, bridgesTtlMs, ...items);
+    const items = claims.flatMap(({ owner, keeps }) => [owner, keeps]);
+    const times = [ttlMs, bridgesTtlMs];
+    const answers = await commands[name].call(redis, keys.length, ...keys, ...times, bridgeId, ...items);
     return claims.map((_, index) => foundOf(answers, index));
   };
   const lookUp = (claims: readonly Claim[]): Promise<readonly Found[]> => run('ownedSessions', claims);
@@ -110,15 +116,14 @@ export function redisSessionStore(redis: Commands, { ttlMs, bridgesTtlMs }: Sess
   };
   // In a cluster each session has a slot of its own.
   const maxItems = redis instanceof Cluster ? 1 : MAX_CLAIMS_PER_CALL;
-  const lookUps = new GatheredCalls(lookUp, maxItems);
+  const lookUps = new GatheredCalls(
+    async (claims: readonly Claim[]) => (await lookUp(claims)).map(standingOf),
+    maxItems,
+  );
   const calls = new GatheredCalls(claimAll, maxItems);
   return {
-    lookUp: async (claim) => standingOf(await lookUps.ask(claim)),
-    claim: async (claim) => {
-      const found = await calls.ask(claim);
-      if (found.owned === -1) throw new UnclaimableSessionError();
-      return standingOf(found);
-    },
+    lookUp: (claim) => lookUps.ask(claim),
+    claim: (claim) => calls.ask(claim).then(claimedOf),
   };
 }
 
@@ -128,6 +133,12 @@ function foundOf(answers: readonly (number | string)[], index: number): Found {
     owned: answers[2 * index] as Owned,
     bridges: bridges === '' ? [] : bridges.split(' ').filter((bridge) => BRIDGE_ID.test(bridge)),
   };
+}
+
+/** @throws UnclaimableSessionError */
+function claimedOf(found: Found): Standing {
+  if (found.owned === -1) throw new UnclaimableSessionError();
+  return standingOf(found);
 }
 
 function standingOf({ owned, bridges }: Found): Standing {

@@ -40,10 +40,8 @@ export interface Claim {
   readonly owner: string;
   /** The key with the bridges that keep the session's frames; `key` itself where none is named. */
   readonly bridgesKey: string;
-  /** The bridge that keeps them for the claimant; empty when the claimant needs none kept. */
-  readonly bridge: string;
-  /** Whether that one has all that the others have. */
-  readonly hasAll: boolean;
+  /** How this bridge keeps them for the claimant. */
+  readonly keeps: Keeps;
 }
 
 /** How a session stands, before it is claimed or just when it is. */
@@ -79,13 +77,11 @@ const FOREIGN: Standing = { isForeign: true, isNew: false, bridges: [] };
 export class Sessions {
   readonly #store: SessionStore;
   readonly #names: RedisNames;
-  readonly #bridgeId: string;
   readonly #inUse = new Map<string, Use>();
 
-  constructor(store: SessionStore, names: RedisNames, bridgeId: string) {
+  constructor(store: SessionStore, names: RedisNames) {
     this.#store = store;
     this.#names = names;
-    this.#bridgeId = bridgeId;
   }
 
   /** How many sessions are in use. */
@@ -98,9 +94,12 @@ export class Sessions {
    * @param keeps whether this bridge is to keep its frames
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
-  async lookUp(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
+  lookUp(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
     const claim = this.#claimOf(session, tenantId, userId, keeps);
-    return (await this.#isUsedByAnother(session, claim)) ? FOREIGN : this.#store.lookUp(claim);
+    const rival = this.#rivalOf(session, claim);
+    return rival === undefined
+      ? this.#store.lookUp(claim)
+      : this.#unlessUsed(rival, () => this.#store.lookUp(claim));
   }
 
   /**
@@ -108,9 +107,12 @@ export class Sessions {
    * handshake may be refused for comes before.
    * @throws when Redis is unreachable, and UnclaimableSessionError
    */
-  async claim(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
+  claim(session: string, tenantId: string, userId: string, keeps: Keeps = 'none'): Promise<Standing> {
     const claim = this.#claimOf(session, tenantId, userId, keeps);
-    return (await this.#isUsedByAnother(session, claim)) ? FOREIGN : this.#store.claim(claim);
+    const rival = this.#rivalOf(session, claim);
+    return rival === undefined
+      ? this.#store.claim(claim)
+      : this.#unlessUsed(rival, () => this.#store.claim(claim));
   }
 
   /**
@@ -160,13 +162,17 @@ export class Sessions {
     );
   }
 
-  /** A claim that Redis lost goes to nobody else while its owner uses it on this bridge. */
-  async #isUsedByAnother(session: string, { owner }: Claim): Promise<boolean> {
+  /** Another owner's use of a session on this bridge. */
+  #rivalOf(session: string, { owner }: Claim): Use | undefined {
     const use = this.#inUse.get(session);
-    if (use === undefined || use.claim.owner === owner) return false;
-    if (!(await this.#store.claim(use.claim)).isForeign) return true;
-    evictAll(use);
-    return false;
+    return use?.claim.owner === owner ? undefined : use;
+  }
+
+  /** A claim that Redis lost goes to nobody else while its owner uses it on this bridge. */
+  async #unlessUsed(rival: Use, ask: () => Promise<Standing>): Promise<Standing> {
+    if (!(await this.#store.claim(rival.claim)).isForeign) return FOREIGN;
+    evictAll(rival);
+    return ask();
   }
 
   async #renewed(claim: Claim): Promise<boolean> {
@@ -181,9 +187,7 @@ export class Sessions {
   #claimOf(session: string, tenantId: string, userId: string, keeps: Keeps): Claim {
     const key = this.#names.session(session);
     const owner = JSON.stringify([tenantId, userId]);
-    if (keeps === 'none') return { key, owner, bridgesKey: key, bridge: '', hasAll: false };
-    const bridgesKey = this.#names.sessionBridges(session);
-    return { key, owner, bridgesKey, bridge: this.#bridgeId, hasAll: keeps === 'all' };
+    return { key, owner, bridgesKey: keeps === 'none' ? key : this.#names.sessionBridges(session), keeps };
   }
 }
 

@@ -53,7 +53,7 @@ function newCaps(limits: Readonly<Record<'tenant' | 'user', number>>): Connectio
 }
 
 function newSessions(): Sessions {
-  return new Sessions(redisSessionStore(redis, { ttlMs: TTL_MS, bridgesTtlMs: TTL_MS }), UNPREFIXED, 'b1');
+  return new Sessions(redisSessionStore(redis, 'b1', { ttlMs: TTL_MS, bridgesTtlMs: TTL_MS }), UNPREFIXED);
 }
 
 function held(answer: Permit | string): Permit {

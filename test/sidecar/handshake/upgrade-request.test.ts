@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_HEADER_NAMES } from '../../../protocol/headers';
-import { readUpgradeRequest, type UpgradeRequest } from '../../../sidecar/handshake/upgrade-request';
+import { upgradeRequestReader, type UpgradeRequest } from '../../../sidecar/handshake/upgrade-request';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -10,7 +10,7 @@ const LATER_PARENT = `01-${TRACE}-b7ad6b7169203331-01-x`;
 type Headers = readonly (readonly [name: string, value: string])[];
 
 function read(headers: Headers, url = '/ws', names = DEFAULT_HEADER_NAMES): UpgradeRequest {
-  return readUpgradeRequest({ method: 'GET', url, httpVersion: '1.1', rawHeaders: headers.flat() }, names);
+  return upgradeRequestReader(names)({ method: 'GET', url, httpVersion: '1.1', rawHeaders: headers.flat() });
 }
 
 function offersOf(...values: readonly string[]): readonly string[] | undefined {

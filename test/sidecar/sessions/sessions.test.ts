@@ -33,8 +33,8 @@ afterAll(async () => {
 
 /** The sessions of a bridge. */
 function sessionsOf(bridgeId: string): Sessions {
-  const store = redisSessionStore(redis, { ttlMs: TTL_MS, bridgesTtlMs: BRIDGES_TTL_MS });
-  return new Sessions(store, UNPREFIXED, bridgeId);
+  const store = redisSessionStore(redis, bridgeId, { ttlMs: TTL_MS, bridgesTtlMs: BRIDGES_TTL_MS });
+  return new Sessions(store, UNPREFIXED);
 }
 
 /** Whether a session is the claimant's then. */
