@@ -44,12 +44,29 @@ interface Count extends QuotaLimit {
   held: number;
   /** How many ask for a permit of it and have no answer yet. */
   asking: number;
+  /** Redis has yet to hear of it. */
+  isChanged: boolean;
+  /** In the call that is being made; -1 for none. */
+  place: number;
 }
 
 interface Ask {
   readonly counts: readonly Count[];
   readonly answer: (outcome: Permit | QuotaScope) => void;
   readonly fail: (reason: unknown) => void;
+}
+
+/** What Redis is told and asked in one call. */
+interface NextCall {
+  readonly counts: readonly Count[];
+  readonly asks: readonly Ask[];
+  /** The places in `counts` of each one's limits. */
+  readonly wanted: readonly (readonly number[])[];
+}
+
+/** Puts a count into a call, once. */
+function put(count: Count, counts: Count[]): void {
+  if (count.place === -1) count.place = counts.push(count) - 1;
 }
 
 class HeldPermit implements Permit {
@@ -76,15 +93,15 @@ export class TenantQuota {
   readonly #store: QuotaStore;
   readonly #onEmpty: () => void;
   readonly #counts = new Map<string, Count>();
-  /** The counts that Redis has yet to hear of. */
-  readonly #changed = new Set<Count>();
+  /** The counts that Redis has yet to hear of, each once. */
+  #changed: Count[] = [];
   #asks: Ask[] = [];
   readonly #giveBack = (counts: readonly Count[]): void => {
     for (const count of counts) {
       count.held -= 1;
-      this.#changed.add(count);
+      this.#change(count);
     }
-    this.#pump().catch(() => undefined);
+    this.#start();
   };
   #running: Promise<void> | undefined;
 
@@ -110,14 +127,14 @@ export class TenantQuota {
     const taken = new Promise<Permit | QuotaScope>((answer, fail) => {
       this.#asks.push({ counts, answer, fail });
     });
-    this.#pump().catch(() => undefined);
+    this.#start();
     return taken;
   }
 
   /** Says all that is held. @throws when Redis is unreachable */
   async announce(): Promise<void> {
     if (this.#counts.size === 0) return;
-    for (const count of this.#counts.values()) this.#changed.add(count);
+    for (const count of this.#counts.values()) this.#change(count);
     await this.#pump();
   }
 
@@ -126,16 +143,21 @@ export class TenantQuota {
     await this.#running?.catch(() => undefined);
   }
 
+  /** Whoever asks hears of a failure, and there is one call for all of a turn. */
+  #start(): void {
+    if (this.#running === undefined) this.#pump().catch(() => undefined);
+  }
+
   #pump(): Promise<void> {
     return (this.#running ??= this.#run());
   }
 
   async #run(): Promise<void> {
     let failure: Error | undefined;
-    while (this.#asks.length > 0 || this.#changed.size > 0) {
-      const { counts, asks } = this.#nextCall();
+    while (this.#asks.length > 0 || this.#changed.length > 0) {
+      const { counts, asks, wanted } = this.#nextCall();
       try {
-        await this.#call(counts, asks);
+        await this.#call(counts, asks, wanted);
       } catch (error) {
         failure = error as Error;
         this.#failed(asks, error);
@@ -147,26 +169,29 @@ export class TenantQuota {
     if (failure !== undefined) throw failure;
   }
 
-  #nextCall(): { readonly counts: readonly Count[]; readonly asks: readonly Ask[] } {
-    const counts = new Set<Count>();
+  #nextCall(): NextCall {
+    const counts: Count[] = [];
     let taken = 0;
     for (const ask of this.#asks) {
-      if (counts.size + ask.counts.length > MAX_COUNTS_PER_CALL || taken === MAX_COUNTS_PER_CALL) break;
-      for (const count of ask.counts) counts.add(count);
+      if (counts.length + ask.counts.length > MAX_COUNTS_PER_CALL || taken === MAX_COUNTS_PER_CALL) break;
+      for (const count of ask.counts) put(count, counts);
       taken += 1;
     }
     for (const count of this.#changed) {
-      if (counts.size >= MAX_COUNTS_PER_CALL) break;
-      counts.add(count);
+      if (counts.length >= MAX_COUNTS_PER_CALL) break;
+      put(count, counts);
     }
-    for (const count of counts) this.#changed.delete(count);
-    return { counts: [...counts], asks: this.#asks.splice(0, taken) };
+    const asks = this.#asks.splice(0, taken);
+    const wanted = asks.map((ask) => ask.counts.map(({ place }) => place));
+    for (const count of counts) {
+      count.place = -1;
+      count.isChanged = false;
+    }
+    this.#changed = this.#changed.filter(({ isChanged }) => isChanged);
+    return { counts, asks, wanted };
   }
 
-  async #call(counts: readonly Count[], asks: readonly Ask[]): Promise<void> {
-    const indices = new Map<Count, number>();
-    for (const count of counts) indices.set(count, indices.size);
-    const wanted = asks.map((ask) => ask.counts.map((count) => indices.get(count) ?? -1));
+  async #call(counts: readonly Count[], asks: readonly Ask[], wanted: NextCall['wanted']): Promise<void> {
     const full = await this.#store.put(counts, wanted);
     let index = 0;
     for (const ask of asks) {
@@ -189,22 +214,29 @@ export class TenantQuota {
       for (const count of counts) {
         count.asking -= 1;
         // Redis may have counted it all the same.
-        this.#changed.add(count);
+        this.#change(count);
       }
       fail(reason);
     }
     // Redis hears of the other counts with the next announcement. Permits that are held no more end with their lease.
   }
 
+  #change(count: Count): void {
+    if (count.isChanged) return;
+    count.isChanged = true;
+    this.#changed.push(count);
+  }
+
   #countOf(limit: QuotaLimit): Count {
     const known = this.#counts.get(limit.key);
     if (known !== undefined) return known;
-    const count = { ...limit, held: 0, asking: 0 };
+    const { scope, key, max } = limit;
+    const count = { scope, key, max, held: 0, asking: 0, isChanged: false, place: -1 };
     this.#counts.set(limit.key, count);
     return count;
   }
 
   #forgetEmpty(count: Count): void {
-    if (count.held + count.asking === 0 && !this.#changed.has(count)) this.#counts.delete(count.key);
+    if (count.held + count.asking === 0 && !count.isChanged) this.#counts.delete(count.key);
   }
 }
