@@ -71,7 +71,9 @@ export class Reservation {
     if (this.#isReleased) return undefined;
     await this.#subscription.join(standing);
     if (this.#isForfeited) return FOREIGN_SESSION;
-    return this.#isOver() || isVain() ? undefined : this.#claimSession(standing);
+    const { session } = this.#admission;
+    if (session === undefined || this.#isOver() || isVain()) return undefined;
+    return this.#claimSession(session, standing);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
@@ -95,13 +97,14 @@ export class Reservation {
     return this.#isReleased;
   }
 
-  async #takePermit(): Promise<Refusal | undefined> {
+  #takePermit(): Promise<Refusal | undefined> {
     const { tenantId, userId } = this.#admission.caller.identity;
-    const permit = await this.#context.quota.acquire(tenantId, userId);
-    if (typeof permit === 'string') return tooManyConnections(permit);
-    this.#permit = permit;
-    if (this.#isReleased) permit.release();
-    return undefined;
+    return this.#context.quota.acquire(tenantId, userId).then((permit) => {
+      if (typeof permit === 'string') return tooManyConnections(permit);
+      this.#permit = permit;
+      if (this.#isReleased) permit.release();
+      return undefined;
+    });
   }
 
   /** An id that this bridge has just made is nobody's, and Redis is not asked. */
@@ -114,11 +117,9 @@ export class Reservation {
   }
 
   /** @param standing of the session, when it was looked up */
-  async #claimSession(standing: Standing | undefined): Promise<Refusal | undefined> {
+  async #claimSession(session: string, standing: Standing | undefined): Promise<Refusal | undefined> {
     const { sessions } = this.#context;
-    const { session, caller } = this.#admission;
-    if (session === undefined) return undefined;
-    const { tenantId, userId } = caller.identity;
+    const { tenantId, userId } = this.#admission.caller.identity;
     const { keeps } = this.#subscription;
     const claimed = await sessions.claim(session, tenantId, userId, keeps);
     if (claimed.isForeign) {

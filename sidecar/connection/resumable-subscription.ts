@@ -81,8 +81,10 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     this.#isBeginning = standing?.isNew === true && !hasPoint && !isKnown && isShared;
     if (this.#isBeginning) log.begin();
     await this.#replayLogs.subscribed(log);
-    await this.#replayLogs.bring(log, from);
-    this.#from = await this.#bring(log, standing?.bridges ?? []);
+    const brought = this.#replayLogs.bring(log, from);
+    if (brought !== undefined) await brought;
+    // Most clients are new, and ask for nothing.
+    if (from !== undefined) this.#from = await this.#bring(log, standing?.bridges ?? []);
   }
 
   async forestalled(bridges: readonly string[]): Promise<void> {

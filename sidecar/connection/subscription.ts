@@ -77,7 +77,8 @@ export class LiveSubscription implements Subscription, Receiver {
   }
 
   async join(): Promise<void> {
-    await Promise.all(this.#channels.map((channel) => this.#subscriptions.join(channel, this)));
+    const joined = this.#channels.map((channel) => this.#subscriptions.join(channel, this));
+    await (joined.length === 1 ? joined[0] : Promise.all(joined));
   }
 
   get heardAtMs(): number {

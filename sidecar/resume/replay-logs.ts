@@ -132,16 +132,16 @@ export class ReplayLogs {
    * Resolves once whatever is published reaches the replay log.
    * @throws SubscriptionError when Redis is unreachable
    */
-  async subscribed(log: ReplayLog): Promise<void> {
-    await this.#entryOf(log).subscribed;
+  subscribed(log: ReplayLog): Promise<unknown> {
+    return this.#entryOf(log).subscribed;
   }
 
   /**
-   * Brings into a replay log what it has not of its channel's history.
+   * Brings into a replay log what it has not of its channel's history, where there is one.
    * @throws when Redis is unreachable
    */
-  async bring(log: ReplayLog, from: ResumeFrom): Promise<void> {
-    await this.#entryOf(log).history?.bring(from);
+  bring(log: ReplayLog, from: ResumeFrom): Promise<void> | undefined {
+    return this.#entryOf(log).history?.bring(from);
   }
 
   /** A client of the replay log is open, and may come back to it. */
@@ -261,7 +261,9 @@ export class ReplayLogs {
     const { subscriptions, budget, firstOffset } = this.#context;
     const rings = budget.open(identity.tenant);
     const log = new ReplayLog(identity, this.#newEpoch(), rings, firstOffset);
-    const joined = Promise.all(identity.channels.map((channel) => subscriptions.join(channel, log)));
+    const joins = identity.channels.map((channel) => subscriptions.join(channel, log));
+    const joined: Promise<unknown> =
+      joins[0] !== undefined && joins.length === 1 ? joins[0] : Promise.all(joins);
     const history = this.#historyOf(log);
     const subscribed = joined.then(() => {
       if (history !== undefined) return history.begin(from);
