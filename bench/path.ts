@@ -4,6 +4,8 @@ import type { Figures } from './median';
 import type { Offer } from './offer';
 import { count } from './options';
 import { PATH_PEERS } from './path/behind-gateway';
+import { CHAINS } from './path/chains';
+import { decisionsTrial } from './path/decisions-trial';
 import { framesTrial } from './path/frames-trial';
 import type { Gateway } from './path/gateway';
 import { GATEWAY_NAMES, gatewayFor, type GatewayName } from './path/gateways';
@@ -24,6 +26,17 @@ const UPGRADE_COLUMNS: readonly Column[] = [
   { figure: 'bridgeUs', title: 'bridge µs' },
   { figure: 'redisUs', title: 'Redis µs' },
   { figure: 'loadCores', title: 'load cores', digits: 2 },
+];
+const DECISION_COLUMNS: readonly Column[] = [
+  { figure: 'perSecond', title: 'decisions/s' },
+  { figure: 'p50Ms', title: 'p50 ms', digits: 1 },
+  { figure: 'p99Ms', title: 'p99 ms', digits: 1 },
+  { figure: 'refused', title: 'refused' },
+  { figure: 'gatewayUs', title: 'gateway µs' },
+  { figure: 'gatekeeperUs', title: 'gatekeeper µs' },
+  { figure: 'redisUs', title: 'Redis µs' },
+  { figure: 'togetherUs', title: 'together µs' },
+  { figure: 'loadCores', title: 'load and upstream cores', digits: 2 },
 ];
 const FRAME_COLUMNS: readonly Column[] = [
   { figure: 'perSecond', title: 'frames/s' },
@@ -49,6 +62,8 @@ interface Options {
   readonly sockets: number;
   readonly storms: number;
   readonly upgradesPerSecond: number;
+  readonly decisions: number;
+  readonly connections: number;
   readonly messagesPerSecond: number;
   readonly tokensPerSecond: number;
   readonly profile?: string;
@@ -77,6 +92,7 @@ async function main(): Promise<void> {
     UPGRADE_COLUMNS,
     trials(upgrades(options), options, gateway, (peer, waves) => upgradesTrial(peer, gateway, waves, flags)),
   );
+  await run('decisions', DECISION_COLUMNS, decisions(options, gateway, flags));
   await run(
     'frames',
     FRAME_COLUMNS,
@@ -99,6 +115,8 @@ function command(): Command {
     .option('--sockets <count>', 'sockets of a storm, and those that frames go to', count, 1000)
     .option('--storms <count>', 'storms a trial', count, 4)
     .option('--upgrades-per-second <count>', 'at a rate', count, 100)
+    .option('--decisions <count>', 'upgrades a trial that are decided and go no further', count, 10_000)
+    .option('--connections <count>', 'over so many connections', count, 32)
     .option('--messages-per-second <count>', 'to all sockets of one channel', count, 20)
     .option('--tokens-per-second <count>', 'to all sessions together', count, 10_000)
     .option('--profile <folder>', 'write CPU profiles of the servers in Node there');
@@ -128,6 +146,14 @@ function offers({ sockets, messagesPerSecond, tokensPerSecond, seconds }: Option
       ...{ ...common, topics: chats(sockets), messagesPerSecond: tokensPerSecond },
     },
   };
+}
+
+/** Decisions by the plugins that the gateway has. */
+function decisions(options: Options, gateway: Gateway, flags: readonly string[]): Contestant[] {
+  return CHAINS.filter(({ ofKong }) => !ofKong || gateway.hasBundledPlugins).map((chain) => ({
+    name: `decisions: ${gateway.title}, ${chain.name}`,
+    run: () => decisionsTrial(chain, gateway, options, flags),
+  }));
 }
 
 /** Each of the works with each of the peers. */

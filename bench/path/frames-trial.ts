@@ -4,6 +4,7 @@ import type { Peer } from '../peer';
 import { feedOf } from '../relay-trial';
 import { clientPlans } from '../stage';
 import type { Gateway } from './gateway';
+import { pathConfig } from './kong-config';
 import { expectWholePath, onPath, stations } from './stage';
 
 /** Offers messages to sockets that came through the gateway, and counts what comes out there. */
@@ -13,7 +14,7 @@ export function framesTrial(
   offer: Offer,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
-  return onPath(peer, gateway, nodeFlags, async (stage) => {
+  return onPath(peer, gateway, nodeFlags, pathConfig, async (stage) => {
     const { redis, bridge, load, worker } = stage;
     const { topics, sockets, seconds } = offer;
     const clients = await clientPlans(peer, topics, { port: stage.gateway.port, sockets });

@@ -26,5 +26,7 @@ export interface RunningGateway {
 export interface Gateway {
   /** As the tables call it. */
   readonly title: string;
+  /** Whether it has Kong's own plugins. */
+  readonly hasBundledPlugins: boolean;
   start(place: GatewayPlace): Promise<RunningGateway>;
 }

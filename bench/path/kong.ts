@@ -19,6 +19,7 @@ export async function kong(command: string): Promise<Gateway> {
   const { stdout } = await run(command, ['version'], { timeout: START_MS });
   return {
     title: `Kong ${stdout.trim()}`,
+    hasBundledPlugins: true,
     start: (place) => KongProcess.start(command, place),
   };
 }

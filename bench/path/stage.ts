@@ -11,7 +11,7 @@ import { serverPort } from '../server-port';
 import { ServerProcess } from '../server-process';
 import type { Worker } from '../worker';
 import type { Gateway, RunningGateway } from './gateway';
-import { pathConfig } from './kong-config';
+import type { PathPorts } from './kong-config';
 
 /** The whole path, and who uses it. */
 export interface PathStage {
@@ -26,11 +26,15 @@ export interface PathStage {
 /** Those whose CPU time counts. */
 export type Station = 'gateway' | 'gatekeeper' | 'bridge' | 'redis';
 
-/** Sets up the path with a peer at its end, hands it to `trial`, and takes everything down again. */
+/**
+ * Sets up the path with a peer at its end, hands it to `trial`, and takes everything down again.
+ * @param configOf the gateway's kong.yml, of the repository's
+ */
 export function onPath<T>(
-  peer: Peer,
+  peer: Pick<Peer, 'start'>,
   gateway: Gateway,
   nodeFlags: readonly string[],
+  configOf: (text: string, ports: PathPorts) => string,
   trial: (stage: PathStage) => Promise<T>,
 ): Promise<T> {
   return withBackstage(async ({ folder, keep, worker }) => {
@@ -40,7 +44,8 @@ export function onPath<T>(
     const [socketPath, infoFile] = [join(folder, 'plugin.sock'), join(folder, 'plugin-info.json')];
     const gatekeeper = await keep(startGatekeeper({ folder, socketPath, infoFile, nodeFlags }));
     const configFile = join(folder, 'kong.yml');
-    await writeFile(configFile, pathConfig(await readFile(join(ROOT, 'kong.yml'), 'utf8'), bridge.port));
+    const ports = { upstream: bridge.port, redis: redis.port };
+    await writeFile(configFile, configOf(await readFile(join(ROOT, 'kong.yml'), 'utf8'), ports));
     const started = await keep(
       gateway.start({
         ...{ folder, configFile, socketPath, infoFile, nodeFlags },

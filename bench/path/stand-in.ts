@@ -6,6 +6,7 @@ import type { Gateway } from './gateway';
 /** The stand-in gateway, a proxy in Node: it asks the gatekeeper as Kong does, and copies bytes as Kong does not. */
 export const standIn: Gateway = {
   title: 'the stand-in (not Kong)',
+  hasBundledPlugins: false,
   start: ({ folder, port, configFile, socketPath, infoFile, env, nodeFlags }) =>
     ServerProcess.start({
       command: process.execPath,

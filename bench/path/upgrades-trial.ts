@@ -6,6 +6,7 @@ import { progress } from '../report';
 import { clientPlans } from '../stage';
 import type { Topic } from '../topic';
 import type { Gateway } from './gateway';
+import { pathConfig } from './kong-config';
 import { expectWholePath, onPath, stations, type PathStage } from './stage';
 
 /** Sockets that connect, one wave after the other. */
@@ -29,7 +30,7 @@ export function upgradesTrial(
   { topics, sockets, pace, waves }: Waves,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
-  return onPath(peer, gateway, nodeFlags, async (stage) => {
+  return onPath(peer, gateway, nodeFlags, pathConfig, async (stage) => {
     // In the first, which does not count, code is still being compiled, and the plugin starts its instance.
     const figures: Figures[] = [];
     for (let wave = 0; wave <= waves; wave += 1) {

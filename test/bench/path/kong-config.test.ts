@@ -12,7 +12,7 @@ interface Shape {
 
 test('the shipped configuration is measured, but for where the bridge is and how many a tenant may open', () => {
   const [before] = (parse(SHIPPED) as Shape).services;
-  const [after] = (parse(pathConfig(SHIPPED, 12_345)) as Shape).services;
+  const [after] = (parse(pathConfig(SHIPPED, { upstream: 12_345, redis: 1 })) as Shape).services;
   expect(after?.url).toBe('http://127.0.0.1:12345');
   expect(after?.plugins[0]?.config['rate_limits']).not.toEqual(before?.plugins[0]?.config['rate_limits']);
   for (const service of [before, after]) {
@@ -23,9 +23,9 @@ test('the shipped configuration is measured, but for where the bridge is and how
 });
 
 test('a gateway starts with it', () => {
-  expect(parseDeclaration(pathConfig(SHIPPED, 12_345), 0).plugins).toHaveLength(1);
+  expect(parseDeclaration(pathConfig(SHIPPED, { upstream: 12_345, redis: 1 }), 0).plugins).toHaveLength(1);
 });
 
 test('a configuration without a plugin is refused', () => {
-  expect(() => pathConfig('services: []', 1)).toThrow('no service with a plugin');
+  expect(() => pathConfig('services: []', { upstream: 1, redis: 1 })).toThrow('no service with a plugin');
 });
