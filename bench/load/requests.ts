@@ -3,8 +3,7 @@ import { clockUs } from '../clock';
 import { LatencyHistogram } from '../latency-histogram';
 import { answerCalls } from '../worker';
 import type { Answers, RequestCalls, RequestLoad } from './request-calls';
-
-const HEAD_END = '\r\n\r\n';
+import { isWhole } from './whole-answer';
 
 answerCalls<RequestCalls>({ ask });
 
@@ -61,13 +60,4 @@ function oneConnection(
       reject(new Error(`the gateway closed the connection after "${text.slice(0, 100)}"`));
     });
   });
-}
-
-/** Whether an answer has all of its content. */
-function isWhole(text: string): boolean {
-  const end = text.indexOf(HEAD_END);
-  if (end === -1) return false;
-  const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end))?.[1];
-  if (length === undefined) throw new Error(`expected an answer with a Content-Length, got "${text}"`);
-  return text.length >= end + HEAD_END.length + Number(length);
 }
