@@ -68,6 +68,10 @@ export const ARROWS = {
   'sidecar/metrics': ['sidecar/redis', 'protocol'],
   'sidecar/quotas': ['sidecar/lib', 'sidecar/redis', 'protocol', 'redis'],
   'sidecar/peers': [...['fanout', 'lib', 'pubsub', 'redis'].map(ofSidecar), 'protocol'],
+  'sidecar/locks': [
+    ...['fanout', 'lib', 'metrics', 'pubsub', 'redis'].map(ofSidecar),
+    ...['protocol', 'redis'],
+  ],
   'sidecar/presence': ['sidecar/metrics', 'sidecar/redis', 'sidecar/routes', 'redis'],
   'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
@@ -84,12 +88,14 @@ export const ARROWS = {
     ...['protocol', 'redis'],
   ],
   'sidecar/inbound': [
-    ...['fanout', 'lib', 'metrics', 'quotas', 'redis', 'routes'].map(ofSidecar),
+    ...['fanout', 'lib', 'locks', 'metrics', 'quotas', 'redis', 'routes'].map(ofSidecar),
     ...['protocol', 'redis'],
   ],
   'sidecar/connection': [
-    ...['fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub', 'quotas'].map(ofSidecar),
-    ...['peers', 'presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(ofSidecar),
+    ...['fanout', 'history', 'http', 'inbound', 'lib', 'locks', 'metrics', 'pubsub'].map(ofSidecar),
+    ...['quotas', 'peers', 'presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(
+      ofSidecar,
+    ),
     ...['protocol'],
   ],
   'sidecar/handshake': [
@@ -99,10 +105,12 @@ export const ARROWS = {
   ],
   'sidecar/control': [...['connection', 'fanout', 'lib', 'metrics', 'redis'].map(ofSidecar), 'protocol'],
   sidecar: [
-    ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(
+    ...['connection', 'control', 'fanout', 'handshake', 'http', 'inbound', 'lib', 'locks', 'metrics'].map(
       ofSidecar,
     ),
-    ...['peers', 'presence', 'quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(ofSidecar),
+    ...['pubsub', 'peers', 'presence', 'quotas', 'redis', 'resume', 'resume/handover', 'routes'].map(
+      ofSidecar,
+    ),
     ...['sessions', 'settings', 'states'].map(ofSidecar),
     ...['protocol', 'redis', 'stdio'],
   ],

@@ -113,7 +113,13 @@ export interface StateFrame {
 /** The bridge refuses something that this client sent. */
 export interface BridgeErrorFrame {
   readonly type: 'bridge.error';
-  readonly data: { readonly code: BridgeErrorCode; readonly message: string; readonly id?: string };
+  readonly data: {
+    readonly code: BridgeErrorCode;
+    readonly message: string;
+    readonly id?: string;
+    /** That a lock was asked for. */
+    readonly name?: string;
+  };
 }
 
 /** Who is at a document, on a route that tells its peers; it counts nothing. */
@@ -126,6 +132,50 @@ export interface PeersFrame {
     readonly count: number;
   };
 }
+
+/** A client asks for a lock of a name of its document (PROTOCOL.md §14). */
+export interface LockMessage {
+  readonly type: 'bridge.lock';
+  readonly data: {
+    readonly name: string;
+    /** One who comes back with it has its lock again: 1 to 64 characters of `[A-Za-z0-9_-]`. */
+    readonly holder?: string;
+  };
+}
+
+/** A client gives a lock back. */
+export interface UnlockMessage {
+  readonly type: 'bridge.unlock';
+  readonly data: { readonly name: string };
+}
+
+/** This client holds a lock now. */
+export interface LockedFrame {
+  readonly type: 'bridge.locked';
+  readonly data: {
+    readonly name: string;
+    /** Larger than that of whoever held it before: a service refuses what comes with a smaller one. */
+    readonly token: number;
+  };
+}
+
+/** Why a client does not hold a lock any more: it gave it back, or it lost it. */
+export type UnlockReason = 'freed' | 'lost';
+
+/** This client does not hold a lock any more. */
+export interface UnlockedFrame {
+  readonly type: 'bridge.unlocked';
+  readonly data: { readonly name: string; readonly reason: UnlockReason };
+}
+
+/** Who holds which lock of the document; it counts nothing. */
+export interface LocksFrame {
+  readonly type: 'bridge.locks';
+  readonly data: { readonly locks: readonly { readonly name: string; readonly user: string }[] };
+}
+
+/** What the bridge says of locks. */
+export type LockFrame = LockedFrame | UnlockedFrame | LocksFrame;
 
 /** The answer to {@link PING_MESSAGE}, for plain clients as well. */
 export interface PongFrame {
@@ -141,7 +191,7 @@ export const PONG_FRAME = /* @__PURE__ */ JSON.stringify({
 
 /** A frame of the bridge's own, told apart by {@link CONTROL_FRAME_PREFIX}. */
 export type ControlFrame =
-  ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PeersFrame | PongFrame;
+  ReadyFrame | AckFrame | GapFrame | StateFrame | BridgeErrorFrame | PeersFrame | LockFrame | PongFrame;
 
 /** The frames of an AI chat. The frames of other services are theirs to define: the bridge relays bytes. */
 export type DataFrame =
@@ -181,6 +231,9 @@ export const BRIDGE_ERRORS = {
   READ_ONLY: 'the route takes no messages, or none of this client',
   RESERVED: 'the message begins as only a control frame may',
   TOO_MANY_MESSAGES: 'the message is over a rate or a share',
+  INVALID_LOCK: 'the message is about a lock, and is malformed',
+  LOCKED: 'another holds the lock',
+  TOO_MANY_LOCKS: 'the socket, the document or the tenant has as many locks as it may have',
   UNAVAILABLE: 'Redis did not confirm the message',
 } as const;
 

@@ -12,10 +12,13 @@ import type { AdmissionPolicy } from './handshake/admission';
 import { PostedMessages } from './handshake/posted-messages';
 import { ReplayGuard, type AssertionGuard } from './handshake/replay-guard';
 import { UpgradeHandler } from './handshake/upgrade-handler';
+import { CommandTurns } from './inbound/command-turns';
 import { createInbound, type Inbound } from './inbound/inbound';
 import { LastUp } from './lib/last-up';
 import { LoopShares } from './lib/loop-shares';
 import { TimerWheel } from './lib/timer-wheel';
+import { Locks } from './locks/locks';
+import { redisLockStore } from './locks/redis-lock-store';
 import type { Held } from './metrics/gauges';
 import { createMetrics, type Metrics } from './metrics/metrics';
 import type { Transport } from './metrics/outcomes';
@@ -89,6 +92,8 @@ export interface Parts {
   readonly returns: Returns;
   /** Undefined when no route tells who else is there. */
   readonly peers: Peers | undefined;
+  /** Undefined when no route has locks. */
+  readonly locks: Locks | undefined;
   /** Undefined when no route tells of its listeners. */
   readonly presence: Presence | undefined;
   readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
@@ -176,6 +181,7 @@ export function assemble(
       log.warn({ err: error }, 'returns not granted');
     }),
     peers: peersOf(settings, routes, links, { wheel, monotonicMs }),
+    locks: locksOf(settings, routes, { links, names, metrics, wheel, monotonicMs }),
     presence: presenceOf(settings, routes, { links, names, bridgeId, metrics, monotonicMs, log }),
     heartbeats: {
       websocket: new Heartbeat(settings.pingIntervalMs, shares),
@@ -280,6 +286,7 @@ function upgradeHandlerOf(
       quota: parts.quota,
       returns: parts.returns,
       peers: parts.peers,
+      locks: parts.locks,
       presence: parts.presence,
       returnAfterMs: settings.returnAfterMs,
       heartbeats: parts.heartbeats,
@@ -291,6 +298,7 @@ function upgradeHandlerOf(
       messageRate: { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst },
       byteOwners: inbound.byteOwners,
       maxCommandValues: settings.maxCommandValues,
+      maxLockNameBytes: settings.maxLockNameBytes,
       messageTimeoutMs: settings.messageTimeoutMs,
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
@@ -361,6 +369,29 @@ function peersOf(
   return new Peers({ subscriptions, publish, leaseMs, bridge: randomBytes(SENDER_ID_BYTES), ...clock });
 }
 
+function locksOf(
+  settings: Settings,
+  routes: readonly Route[],
+  { links, names, metrics, ...clock }: Pick<Parts, 'links' | 'names' | 'metrics' | 'wheel' | 'monotonicMs'>,
+): Locks | undefined {
+  if (!routes.some(({ locks }) => locks)) return undefined;
+  const { lockLeaseMs: leaseMs, lockLingerMs: lingerMs } = settings;
+  const { maxLocksPerDocument: maxPerDocument, maxLocksPerTenant: maxPerTenant } = settings;
+  const turns = new CommandTurns(settings.redisTimeoutMs, clock.monotonicMs);
+  const limits = { leaseMs, lingerMs, maxPerDocument, maxPerTenant };
+  return new Locks({
+    store: redisLockStore(links.commands, names, limits, turns.take.bind(turns)),
+    subscriptions: links.subscribers.subscriptions,
+    publish: links.publishRelay,
+    bridge: randomBytes(SENDER_ID_BYTES),
+    ...{ leaseMs, lingerMs, maxPerSocket: settings.maxLocksPerSocket },
+    onOutcome: (outcome) => {
+      metrics.lock(outcome);
+    },
+    ...clock,
+  });
+}
+
 function presenceOf(
   settings: Settings,
   routes: readonly Route[],
@@ -415,6 +446,7 @@ function heldOf(
     unsentBytes: () => parts().unsentBudget.bytes,
     lingeringStreams: () => parts().resumption.ringBudget.lingering,
     sessions: () => parts().sessions.size,
+    locks: () => parts().locks?.size ?? 0,
     droppedLogLines,
     undecidedUpgrades: () => parts().upgradeHandler.undecided,
     relayBacklogBytes: () => parts().inbound.relayLag.bytes,

@@ -156,7 +156,8 @@ export class Bridge {
 
   /** Stops listening, closes every socket with 1012, lets go of Redis. */
   async close(): Promise<void> {
-    const { upgradeHandler, heartbeats, links, shares, resumption, quota, returns, presence } = this.#parts;
+    const { upgradeHandler, heartbeats, links, shares, resumption, quota, returns, presence, locks } =
+      this.#parts;
     upgradeHandler.stop();
     this.#housekeeping.stop();
     for (const heartbeat of Object.values(heartbeats)) heartbeat.stop();
@@ -175,7 +176,7 @@ export class Bridge {
     this.#adminServer.closeAllConnections();
     await closed;
     resumption.replayLogs.clear();
-    await Promise.all([quota.settled(), returns.settled(), presence?.settled()]);
+    await Promise.all([quota.settled(), returns.settled(), presence?.settled(), locks?.settled()]);
     await links.disconnect();
   }
 

@@ -23,6 +23,9 @@ export interface OpenState {
   readonly cappedCallers: number;
   /** Documents whose clients are told who else is there. */
   readonly documents: number;
+  /** Documents whose clients may lock names, and the names that are locked. */
+  readonly lockedDocuments: number;
+  readonly locks: number;
   /** Topics whose listeners services are told of. */
   readonly topics: number;
   /** Users and tenants with sockets that sent something. */
@@ -56,6 +59,8 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     revocable: upgradeHandler.connections.revocable,
     cappedCallers: parts.quota.size,
     documents: parts.peers?.size ?? 0,
+    lockedDocuments: parts.locks?.documents ?? 0,
+    locks: parts.locks?.size ?? 0,
     topics: parts.presence?.size ?? 0,
     meteredCallers: byteOwners.commands.inUse + byteOwners.relay.inUse,
     handovers: resumption.handover.size,

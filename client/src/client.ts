@@ -3,6 +3,7 @@ import type {
   BridgeErrorFrame,
   DataFrame,
   GapFrame,
+  LockFrame,
   PeersFrame,
   ReadyFrame,
 } from '../../protocol/frames.ts';
@@ -303,7 +304,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (object && isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
   }
 
-  #control(frame: AckFrame | GapFrame | BridgeErrorFrame | PeersFrame): void {
+  #control(frame: AckFrame | GapFrame | BridgeErrorFrame | LockFrame | PeersFrame): void {
     if (frame.type === 'bridge.gap') this.#gap(frame.data);
     else if (!this.#extension?.answered(frame) && frame.type === 'bridge.error') {
       this.#emitter.emit('refused', frame.data);

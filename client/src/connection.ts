@@ -7,6 +7,7 @@ import {
   type BridgeErrorFrame,
   type ControlFrame,
   type GapFrame,
+  type LockFrame,
   type PeersFrame,
   type ReadyFrame,
   type StateFrame,
@@ -33,7 +34,7 @@ export interface ConnectionEvents {
   /** It is ready. A gap follows when it could not resume. */
   opened(ready: ReadyFrame['data']): void;
   /** A control frame other than those that open it. */
-  control(frame: AckFrame | GapFrame | BridgeErrorFrame | PeersFrame): void;
+  control(frame: AckFrame | GapFrame | BridgeErrorFrame | LockFrame | PeersFrame): void;
   /** A data frame, told once over all connections, or the channel's state, which belongs to no count. */
   data(data: string | ArrayBuffer, kind: DataKind): void;
   /** It is gone; the last that is heard of it. */

@@ -1,4 +1,10 @@
-import type { AckFrame, BridgeErrorFrame, CancelCommand, PeersFrame } from '../../protocol/frames.ts';
+import type {
+  AckFrame,
+  BridgeErrorFrame,
+  CancelCommand,
+  LockFrame,
+  PeersFrame,
+} from '../../protocol/frames.ts';
 import type { Answer } from './answer.ts';
 import { Answers, type AskOptions } from './answers.ts';
 import type { ChatSettings } from './chat-options.ts';
@@ -91,7 +97,7 @@ export class Conversation implements Extension {
     if (kind === 'last') this.#catchUp();
   }
 
-  answered({ type, data }: AckFrame | BridgeErrorFrame | PeersFrame): boolean {
+  answered({ type, data }: AckFrame | BridgeErrorFrame | LockFrame | PeersFrame): boolean {
     if (type === 'bridge.ack') this.#commands.acknowledge(data.id);
     // A later bridge may say what this client does not know.
     return type === 'bridge.error' && this.#refused(data);

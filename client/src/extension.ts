@@ -1,4 +1,4 @@
-import type { AckFrame, BridgeErrorFrame, PeersFrame } from '../../protocol/frames.ts';
+import type { AckFrame, BridgeErrorFrame, LockFrame, PeersFrame } from '../../protocol/frames.ts';
 import type { Connection, DataKind } from './connection.ts';
 import type { BridgeClientError } from './errors.ts';
 import type { Settings } from './options.ts';
@@ -26,7 +26,7 @@ export interface Extension {
    * Takes the peer's answer to a message.
    * @returns whether it was about one of the extension's own
    */
-  answered(frame: AckFrame | BridgeErrorFrame | PeersFrame): boolean;
+  answered(frame: AckFrame | BridgeErrorFrame | LockFrame | PeersFrame): boolean;
   /** Frames were lost or may have been. The application is told next. */
   interrupt(cause: BridgeClientError): void;
   /** The client is closed. */

@@ -13,6 +13,9 @@ import type { Sender } from '../inbound/receive';
 import type { BytesReader } from '../inbound/reading-turns';
 import type { LoopShares } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
+import type { LockDenial, LockHolder } from '../locks/lock-holder';
+import type { LockMessage } from '../locks/lock-message';
+import type { Locks } from '../locks/locks';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { Transport } from '../metrics/outcomes';
 import type { Peer, Peers } from '../peers/peers';
@@ -22,7 +25,7 @@ import type { SessionHolder } from '../sessions/sessions';
 import type { Admission } from './admission';
 import { chooseSubscription, type SubscriptionContext } from './choose-subscription';
 import type { Heartbeat, Pulse } from './heartbeat';
-import { mayRenew, mayReturn } from './may-return';
+import { mayHaveLocksAgain, mayRenew, mayReturn } from './may-return';
 import { Pongs } from './pongs';
 import { Reservation, type ReservationContext } from './reservation';
 import type { Subscription } from './subscription';
@@ -54,6 +57,8 @@ export interface ConnectionContext
   readonly presence: Presence | undefined;
   /** Undefined when no route tells who else is there. */
   readonly peers: Peers | undefined;
+  /** Undefined when no route has locks. */
+  readonly locks: Locks | undefined;
   /** For users whose sockets the bridge cut. */
   readonly returns: Returns;
   /** A socket has to live so long for that, in milliseconds; 0 when there are no returns. */
@@ -81,6 +86,7 @@ export class Connection
   #retirement: Timer | undefined;
   #listening: Listening | undefined;
   #peer: Peer | undefined;
+  #locks: LockHolder | undefined;
   /** Made with the first thing that the client sends. */
   #messages: MessageHandler | undefined;
   /** Made with the first ping. */
@@ -189,6 +195,7 @@ export class Connection
     // With the answer to the upgrade: it costs no write of its own.
     this.#sendQueue.flush();
     this.#peer = this.#enterPeers();
+    this.#locks = this.#enterLocks();
   }
 
   tokenNearsEnd(): void {
@@ -220,6 +227,7 @@ export class Connection
     if (transport !== undefined) this.#metrics.closed(this.caller.identity.tenantId, code, transport);
     const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs: this.#livedMs() };
     if (mayReturn(end, this.#context.returnAfterMs)) this.#grantReturn();
+    this.#locks?.leave(mayHaveLocksAgain(end));
     this.release();
     this.#sendQueue?.discard();
     this.#onClosed?.(this, code);
@@ -255,6 +263,10 @@ export class Connection
 
   echo(frame: Frame): void {
     this.#subscription.echo(frame);
+  }
+
+  takeLock(message: LockMessage): Promise<LockDenial | undefined> {
+    return this.#locks?.take(message) ?? Promise.resolve('unconfirmed');
   }
 
   ping(): void {
@@ -352,6 +364,14 @@ export class Connection
     return this.#context.peers?.enter(channel, caller.identity.userId, bridgeV1 && told);
   }
 
+  #enterLocks(): LockHolder | undefined {
+    const { route, channels, caller, bridgeV1 } = this.#admission;
+    const [channel] = channels;
+    if (!route.locks || channel === undefined || bridgeV1 === undefined) return undefined;
+    const { tenantId, userId } = caller.identity;
+    return this.#context.locks?.enter({ tenantId, channel }, userId, this);
+  }
+
   #livedMs(): number {
     return this.#context.monotonicMs() - this.#openedMs;
   }
@@ -370,6 +390,7 @@ export class Connection
     this.#retirement?.cancel();
     this.#listening?.leave();
     this.#peer?.leave();
+    this.#locks?.leave(false);
     this.#messageTimeout.cancel();
     this.#messages?.release();
     this.#heartbeat?.unwatch(this);

@@ -43,3 +43,16 @@ export function mayReturn(
   if (closedWith === undefined) return code === ABNORMAL;
   return closedWith === CLOSE_CODES.tokenExpired || closedWith === CLOSE_CODES.tooSlow;
 }
+
+/**
+ * Whether its client may come back for its locks. Not when its right ended, and not when its page went away, which forgets the holder.
+ */
+export function mayHaveLocksAgain({
+  closedWith,
+  code,
+  isRevoked,
+}: Pick<SocketEnd, 'closedWith' | 'code' | 'isRevoked'>): boolean {
+  const { forbidden, goingAway } = CLOSE_CODES;
+  if (isRevoked || closedWith === forbidden) return false;
+  return closedWith !== undefined || code !== goingAway.code;
+}

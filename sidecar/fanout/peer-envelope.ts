@@ -12,6 +12,8 @@ const OPCODE_TEXT = 0x1;
 const OPCODE_BINARY = 0x2;
 /** None of a message: a bridge says who is there (PROTOCOL.md §13). A bridge that does not know it drops it. */
 const OPCODE_PEERS = 0xf;
+/** None of a message either: a bridge says that locks have changed (PROTOCOL.md §14). */
+const OPCODE_LOCKS = 0xe;
 const OPCODE_OFFSET = ENVELOPE_MAGIC.length + SENDER_ID_BYTES;
 const HEADER_BYTES = OPCODE_OFFSET + 1;
 
@@ -64,8 +66,20 @@ export function sealPeers(bridge: Buffer, payload: Buffer): Buffer {
 /** Unwraps it. @returns undefined when it is anything else */
 export function openPeers(message: Buffer): SealedPeers | undefined {
   if (message[OPCODE_OFFSET] !== OPCODE_PEERS || !isEnvelope(message)) return undefined;
-  return {
-    bridge: message.subarray(ENVELOPE_MAGIC.length, OPCODE_OFFSET),
-    payload: message.subarray(HEADER_BYTES),
-  };
+  return { bridge: bridgeOf(message), payload: message.subarray(HEADER_BYTES) };
+}
+
+/** What a bridge says when locks of a document have changed. No message of a client is ever wrapped so. */
+export function sealLocksChanged(bridge: Buffer): Buffer {
+  return Buffer.concat([ENVELOPE_MAGIC, bridge, Buffer.of(OPCODE_LOCKS)]);
+}
+
+/** @returns the bridge that says so; undefined when it is anything else */
+export function openLocksChanged(message: Buffer): Buffer | undefined {
+  if (message[OPCODE_OFFSET] !== OPCODE_LOCKS || !isEnvelope(message)) return undefined;
+  return bridgeOf(message);
+}
+
+function bridgeOf(message: Buffer): Buffer {
+  return message.subarray(ENVELOPE_MAGIC.length, OPCODE_OFFSET);
 }

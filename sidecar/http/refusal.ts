@@ -65,6 +65,10 @@ export const MESSAGE_STATUSES = {
   READ_ONLY: 403,
   RESERVED: 400,
   TOO_MANY_MESSAGES: 429,
+  // No message about a lock is taken by POST.
+  INVALID_LOCK: 400,
+  LOCKED: 403,
+  TOO_MANY_LOCKS: 429,
   UNAVAILABLE: 503,
 } as const satisfies Readonly<Record<BridgeErrorCode, number>>;
 

@@ -3,10 +3,13 @@ import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
 import { PONG_FRAME } from '../../protocol/frames';
 import { frameOf, type Frame } from '../fanout/frame';
 import type { TimerWheel } from '../lib/timer-wheel';
+import type { LockDenial } from '../locks/lock-holder';
+import { isLockMessage, readLockMessage, type LockMessage } from '../locks/lock-message';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { RefusedBytes } from '../metrics/outcomes';
 import { FRAME_OVERHEAD_BYTES, type ByteAccount, type ByteOwners } from '../quotas/byte-owners';
 import type { Route } from '../routes/route';
+import { deniedLock, invalidLock } from './lock-answer';
 import { MessageAllowance } from './message-allowance';
 import type { MessageTimeout } from './message-timeout';
 import { RateLimiter, type MessageRate } from './rate-limiter';
@@ -37,6 +40,8 @@ export interface MessageClient {
   send(text: string): void;
   /** Hands it a frame that it sent itself. */
   echo(frame: Frame): void;
+  /** Locks a name of its document, or frees it, and tells it so. @returns why not, when it did not */
+  takeLock(message: LockMessage): Promise<LockDenial | undefined>;
   close(code: CloseCode): void;
   pause(): void;
   resume(): void;
@@ -51,6 +56,8 @@ export interface MessageContext {
   readonly byteOwners: Readonly<Record<'commands' | 'relay', ByteOwners>>;
   /** A socket with so many messages on their way to Redis is not read from. */
   readonly maxPendingMessages: number;
+  /** The longest name of a lock. */
+  readonly maxLockNameBytes: number;
   /** Its time is that of {@link MessageClient.heardAtMs}. */
   readonly wheel: Pick<TimerWheel, 'nowMs'>;
   /** Milliseconds since the epoch. */
@@ -90,6 +97,9 @@ export class MessageHandler {
   /** Made with the first message that a rate is asked about. */
   #allowance: MessageAllowance | undefined;
   #account: ByteAccount | undefined;
+  /** Made with the first message about a lock: it costs what a command costs, on every route. */
+  #lockAllowance: MessageAllowance | undefined;
+  #lockAccount: ByteAccount | undefined;
   /** Made with a reader's first question. */
   #questions: RateLimiter | undefined;
   #pending = 0;
@@ -114,12 +124,16 @@ export class MessageHandler {
 
   /** Takes a message. It is on its way to Redis, when it leads there, before this returns. */
   async take(payload: Buffer, binary: boolean): Promise<void> {
-    const { sink, now, log } = this.#context;
+    const { sink, now } = this.#context;
     this.#metrics.traffic.messagesReceived += 1;
     this.#metrics.traffic.bytesReceived += payload.length;
     const bytes = payload.length + this.#frames.takeContinuations() * FRAME_OVERHEAD_BYTES;
     if (isPing(payload, binary)) {
       this.#pong(payload.length, bytes);
+      return;
+    }
+    if (this.#route.locks && this.#sender.bridgeV1 && isLockMessage(payload, binary)) {
+      await this.#takeLock(payload, bytes);
       return;
     }
     const overrun = this.#judge(bytes);
@@ -131,15 +145,38 @@ export class MessageHandler {
       this.#refuseReader(payload, binary);
       return;
     }
-    const answered = receive(payload, binary, this.#sender, sink, now());
-    this.#countPending(1);
-    try {
-      const answer = await answered;
+    await this.#whilePending(receive(payload, binary, this.#sender, sink, now()), (answer) => {
       if (isOverShare(answer)) this.#refuse(payload.length, this.#overShare(payload.length), () => answer);
       else if (answer !== undefined) this.#answer(answer);
       else if (this.#sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
+    });
+  }
+
+  /** Takes a message about a lock. */
+  async #takeLock(payload: Buffer, bytes: number): Promise<void> {
+    const { monotonicMs, maxLockNameBytes } = this.#context;
+    const overrun = this.#allowedLocks().take(bytes, monotonicMs());
+    const message = readLockMessage(payload, maxLockNameBytes);
+    if (overrun !== undefined) {
+      this.#refuse(payload.length, overrun, () => ({ ...tooMany(overrun.over), name: message.name }));
+    } else if (this.#sender.isReader) {
+      this.#metrics.bytesRefused('read_only', payload.length);
+      this.#answer({ ...readOnly(payload, false, this.#sender), name: message.name });
+    } else if ('fault' in message) this.#answer(invalidLock(message));
+    else {
+      await this.#whilePending(this.#client.takeLock(message), (denial) => {
+        if (denial !== undefined) this.#answer(deniedLock(message.name, denial));
+      });
+    }
+  }
+
+  /** Counts a message as on its way until it is answered. */
+  async #whilePending<T>(answered: Promise<T>, answer: (answer: T) => void): Promise<void> {
+    this.#countPending(1);
+    try {
+      answer(await answered);
     } catch (error) {
-      log.error({ err: error }, 'message failed');
+      this.#context.log.error({ err: error }, 'message failed');
       this.#client.close(CLOSE_CODES.internalError);
     } finally {
       this.#countPending(-1);
@@ -183,7 +220,8 @@ export class MessageHandler {
   /** Gives back its part of what its user and its tenant share. Can be called more than once. */
   release(): void {
     this.#account?.leave();
-    this.#account = undefined;
+    this.#lockAccount?.leave();
+    this.#account = this.#lockAccount = undefined;
   }
 
   /** @returns why a message is not even looked at, if it is not */
@@ -201,6 +239,18 @@ export class MessageHandler {
     this.#account = owners.join(tenantId, userId);
     this.#allowance = new MessageAllowance(this.#rateLimiter, owners.rates.socket, this.#account);
     return this.#allowance;
+  }
+
+  #allowedLocks(): MessageAllowance {
+    if (this.#lockAllowance !== undefined) return this.#lockAllowance;
+    const { commands } = this.#context.byteOwners;
+    const { tenantId, userId } = this.#sender.origin;
+    this.#lockAccount = commands.join(tenantId, userId);
+    return (this.#lockAllowance = new MessageAllowance(
+      this.#rateLimiter,
+      commands.rates.socket,
+      this.#lockAccount,
+    ));
   }
 
   /** Whether a reader's message asks its peers for what it missed, and changes nothing (PROTOCOL.md §3). */

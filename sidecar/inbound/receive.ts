@@ -8,17 +8,20 @@ import { errorFrame, PING_MESSAGE, type BridgeErrorCode, type ControlFrame } fro
 import type { RefusedBytes } from '../metrics/outcomes';
 
 /** The bridge's answer to a client's message. */
-export type Answer =
-  | { readonly kind: 'taken'; readonly id: string }
-  | {
-      readonly kind: 'refused';
-      readonly code: BridgeErrorCode;
-      readonly message: string;
-      readonly id: string | undefined;
-    };
+export type Answer = { readonly kind: 'taken'; readonly id: string } | RefusedMessage;
 
 /** A refusal. */
-export function refusedMessage(code: BridgeErrorCode, message: string, id?: string): Answer {
+export interface RefusedMessage {
+  readonly kind: 'refused';
+  readonly code: BridgeErrorCode;
+  readonly message: string;
+  readonly id: string | undefined;
+  /** That a lock was asked for. */
+  readonly name?: string | undefined;
+}
+
+/** Makes one. */
+export function refusedMessage(code: BridgeErrorCode, message: string, id?: string): RefusedMessage {
   return { kind: 'refused', code, message, id };
 }
 
@@ -36,8 +39,9 @@ export function answerText(answer: Answer, bridgeV1: boolean): string | undefine
 /** An answer as a client of `bridge.v1` reads it. */
 export function controlFrame(answer: Answer): ControlFrame {
   if (answer.kind === 'taken') return { type: 'bridge.ack', data: { id: answer.id } };
-  const { code, message, id } = answer;
-  return { type: 'bridge.error', data: id === undefined ? { code, message } : { code, message, id } };
+  const { code, message, id, name } = answer;
+  const about = { ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }) };
+  return { type: 'bridge.error', data: { code, message, ...about } };
 }
 
 /** Where clients' messages go: in the order of the calls, as far as one tenant's are concerned. */
@@ -108,7 +112,7 @@ export function isPing(payload: Buffer, binary: boolean): boolean {
 }
 
 /** The answer to a message that is over a rate: it is not even looked at. */
-export function tooMany(over: RefusedBytes, id?: string): Answer {
+export function tooMany(over: RefusedBytes, id?: string): RefusedMessage {
   return refusedMessage('TOO_MANY_MESSAGES', TOO_MANY[over] ?? TOO_MANY.message_rate, id);
 }
 
@@ -125,7 +129,7 @@ export function refuse(
 }
 
 /** The answer to a reader's message, whatever it is. */
-export function readOnly(payload: Buffer, binary: boolean, { messages }: Sender): Answer {
+export function readOnly(payload: Buffer, binary: boolean, { messages }: Sender): RefusedMessage {
   const id = messages === 'commands' && !binary ? refusedCommandId(payload) : undefined;
   return refusedMessage('READ_ONLY', 'you may read here, and not write', id);
 }
@@ -165,6 +169,6 @@ async function command(
 }
 
 /** The answer to what Redis did not confirm. */
-function unavailable(id?: string): Answer {
+export function unavailable(id?: string): RefusedMessage {
   return refusedMessage('UNAVAILABLE', 'Redis did not confirm it: try again later', id);
 }

@@ -16,6 +16,8 @@ export interface Held {
   /** Streams that linger and still have their frames. */
   readonly lingeringStreams: () => number;
   readonly sessions: () => number;
+  /** Names of documents that sockets here have locked. */
+  readonly locks: () => number;
   /** Upgrades that are not decided yet. */
   readonly undecidedUpgrades: () => number;
   /** The bytes that clients sent to their peers and that are not known to have come back from Redis. */
@@ -86,6 +88,7 @@ function registerState(held: Held, registry: Registry): void {
     held.lingeringStreams,
   );
   state('ws_bridge_sessions', 'AI chat sessions that are in use here.', held.sessions);
+  state('ws_bridge_locks', 'Names of documents that sockets here have locked.', held.locks);
   state('ws_bridge_undecided_upgrades', 'Upgrades that are being decided.', held.undecidedUpgrades);
   gauge(
     registry,

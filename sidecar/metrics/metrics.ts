@@ -18,6 +18,8 @@ import {
   type RelayOutcome,
   ORDER_NAMES,
   type OrderName,
+  LOCK_OUTCOMES,
+  type LockOutcome,
   PRESENCE_OUTCOMES,
   type PresenceOutcome,
   POST_OUTCOMES,
@@ -49,6 +51,8 @@ export interface Metrics {
   ringGivenUp(bound: RingBound, victim: RingVictim): void;
   /** Services were told who listens. */
   presence(outcome: PresenceOutcome, count: number): void;
+  /** A name of a document was locked, or freed. */
+  lock(outcome: LockOutcome): void;
   /** An order about open sockets came on `ws:control`. */
   revocation(): void;
   /** It met so many. */
@@ -105,6 +109,9 @@ export function createMetrics({ routes, held, maxTenants }: MetricsContext): Met
     presence: (outcome, count) => {
       counters.presence.inc({ outcome }, count);
     },
+    lock: (outcome) => {
+      counters.locks.inc({ outcome });
+    },
     revocation: () => {
       counters.revocations.inc();
     },
@@ -127,6 +134,7 @@ type Counters = Readonly<
     | 'relayed'
     | 'ringEvictions'
     | 'presence'
+    | 'locks'
     | 'revocations'
     | 'revokedConnections',
     Counter
@@ -182,6 +190,9 @@ function createCounters(
       'Topics that got their first listener or lost their last one, and what kept services from being told.',
       { outcome: PRESENCE_OUTCOMES },
     ),
+    locks: counter('ws_bridge_lock_changes_total', 'Locks of names of documents by what came of them.', {
+      outcome: LOCK_OUTCOMES,
+    }),
     revocations: counter(
       'ws_bridge_revocations_total',
       'Orders about open sockets that came on ws:control.',

@@ -88,3 +88,19 @@ export type OrderName = (typeof ORDER_NAMES)[number];
  */
 export const PRESENCE_OUTCOMES = ['joined', 'left', 'deferred', 'failed'] as const;
 export type PresenceOutcome = (typeof PRESENCE_OUTCOMES)[number];
+
+/**
+ * The outcome of a lock: granted, moved to its holder's next socket, refused because another holds it or over a limit, or not confirmed
+ * by Redis. Later freed, left by its holder's socket for a while, or lost.
+ */
+export const LOCK_OUTCOMES = [
+  'granted',
+  'resumed',
+  'held',
+  'limited',
+  'unconfirmed',
+  'freed',
+  'left',
+  'lost',
+] as const;
+export type LockOutcome = (typeof LOCK_OUTCOMES)[number];

@@ -13,6 +13,7 @@ const CONNECTIONS = 'ws:conn:';
 const SESSION = 'ai:session:';
 const RETURN = 'ws:return:';
 const PRESENCE = 'ws:presence';
+const LOCK = 'ws:lock:';
 
 /**
  * Every name that a bridge uses in Redis, of channels, keys and streams, each with the prefix before it (PROTOCOL.md §8).
@@ -118,6 +119,28 @@ export class RedisNames {
     return [stream, ...beside.map((name) => this.#besideStream(stream) + name)];
   }
 
+  /**
+   * The key with the locks of a document. All keys of a tenant's locks are in one slot.
+   * @param channel with its prefix
+   */
+  documentLocks(tenantId: string, channel: string): string {
+    return `${this.#locks(tenantId)}:of:${this.withoutPrefix(channel)}`;
+  }
+
+  /** The key with all locks of a tenant. */
+  tenantLocks(tenantId: string): string {
+    return `${this.#locks(tenantId)}:all`;
+  }
+
+  /** The key with the last token of a tenant's locks. */
+  lastLockToken(tenantId: string): string {
+    return `${this.#locks(tenantId)}:token`;
+  }
+
+  #locks(tenantId: string): string {
+    return `${this.#prefix}${LOCK}{${escapeSegment(tenantId)}}`;
+  }
+
   /** The stream that commands are added to. */
   commandStream(configured: string): string {
     return this.#prefix + configured;
@@ -159,7 +182,7 @@ export class RedisNames {
 
   /** Whether a key holds what the bridges alone may read. Their others are no strings, which a client could be shown. */
   isOwnKey(name: string): boolean {
-    const own = [CONNECTIONS, HANDOVER, SESSION, RETURN].map((beginning) => this.#prefix + beginning);
+    const own = [CONNECTIONS, HANDOVER, SESSION, RETURN, LOCK].map((beginning) => this.#prefix + beginning);
     // A stream, as a history is.
     if (name === this.#prefix + PRESENCE) return true;
     return own.some((beginning) => name.startsWith(beginning));

@@ -73,11 +73,12 @@ function compileRoute(entry: RouteEntry): Route {
     .filter(isShared)
     .map(({ text }) => text);
   const presence = compilePresence(entry, channels);
-  const peers = compilePeers(entry, channels);
+  const peers = compileTogether(entry, 'peers', channels, "so that no tenant sees another's users");
+  const locks = compileTogether(entry, 'locks', channels, "so that no tenant holds another's locks");
   const echoAfterMs = echoAfterSeconds * 1000;
   const ring = compileRing(entry);
   const policies = {
-    ...{ messages, session, slowConsumer, ring, presence, peers },
+    ...{ messages, session, slowConsumer, ring, presence, peers, locks },
     ...{ echoAfterMs, readersMayAsk, maxMessageBytes },
   };
   return Object.freeze({ name, template, channels, initial, history, sharedChannels, ...policies });
@@ -100,16 +101,19 @@ function compilePresence(entry: RouteEntry, channels: readonly ChannelTemplate[]
   return true;
 }
 
-function compilePeers(entry: RouteEntry, channels: readonly ChannelTemplate[]): boolean {
-  if (entry.peers !== true) return false;
+/** Compiles what is for the people at one document of one tenant. */
+function compileTogether(
+  entry: RouteEntry,
+  member: 'peers' | 'locks',
+  channels: readonly ChannelTemplate[],
+  why: string,
+): boolean {
+  if (entry[member] !== true) return false;
   if (entry.messages !== 'relay') {
-    throw fault(entry, `expected "peers" only beside "messages": "relay", got "${entry.messages}"`);
+    throw fault(entry, `expected "${member}" only beside "messages": "relay", got "${entry.messages}"`);
   }
   if (channels.some(isShared)) {
-    throw fault(
-      entry,
-      'expected {tenant} or {session} in the channel beside "peers", so that no tenant sees another\'s users',
-    );
+    throw fault(entry, `expected {tenant} or {session} in the channel beside "${member}", ${why}`);
   }
   return true;
 }

@@ -111,6 +111,12 @@ export const ROUTE_MEMBERS = z.strictObject({
     .describe(
       'Beside `relay` only: whether `bridge.v1` clients are told who else is at the document ([PROTOCOL.md](../PROTOCOL.md), section 13). They see the ids of its users. Not beside a channel that is `shared`.',
     ),
+  locks: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Beside `relay` only: whether `bridge.v1` clients may lock names of a document, such as a cell or a widget ([PROTOCOL.md](../PROTOCOL.md), section 14). They see which user holds which. Not beside a channel that is `shared`.',
+    ),
   shared: z
     .boolean()
     .default(false)

@@ -61,6 +61,8 @@ export interface RouteEntry {
   readonly presence?: boolean | undefined;
   /** On a route that relays: whether clients of bridge.v1 are told who else is there. Not, by default. */
   readonly peers?: boolean | undefined;
+  /** On a route that relays: whether clients of bridge.v1 may lock names of its documents. Not, by default. */
+  readonly locks?: boolean | undefined;
   /** Whether it may have channels that no tenant and no session owns: every tenant's users get their messages. Not, by default. */
   readonly shared?: boolean | undefined;
 }
@@ -130,6 +132,7 @@ export interface Route {
   readonly ring: RouteRing;
   readonly presence: boolean;
   readonly peers: boolean;
+  readonly locks: boolean;
   readonly echoAfterMs: number;
   readonly readersMayAsk: ReaderQuestions | undefined;
   /** Set where it has its own: the largest message from a client, in bytes. */

@@ -2,6 +2,7 @@ import { ASSERTION_ROWS, HEADER_ROWS } from './identity-rows';
 import { BYTE_RATE_ROWS } from './byte-rate-rows';
 import { COMMAND_ROWS } from './command-rows';
 import { LIMIT_ROWS } from './limit-rows';
+import { LOCK_ROWS } from './lock-rows';
 import { LOG_LEVELS, readLogLevel } from '../../stdio/log-level';
 import { PRESENCE_ROWS } from './presence-rows';
 import { REDIS_ROWS } from './redis-rows';
@@ -83,6 +84,7 @@ export const TABLE = {
   ),
   ...RESUME_ROWS,
   ...PRESENCE_ROWS,
+  ...LOCK_ROWS,
   metricsMaxTenants: integer(
     'BRIDGE_METRICS_MAX_TENANTS',
     0,

@@ -15,6 +15,7 @@ export function bridgeRegistry(): Registry {
       unsentBytes: () => 0,
       lingeringStreams: () => 0,
       sessions: () => 0,
+      locks: () => 0,
       undecidedUpgrades: () => 0,
       relayBacklogBytes: () => 0,
       redis: () => ({ commands: true, subscriber: true, publisher: true, relays: true }),

@@ -11,6 +11,7 @@ import {
   type GapReason,
 } from '../../protocol/frames';
 import { parseCommand } from '../../sidecar/inbound/command';
+import { readLockMessage } from '../../sidecar/locks/lock-message';
 import { parseBridgeMessage, parseMarker } from '../../sidecar/resume/handover/messages';
 import { RedisNames } from '../../sidecar/redis/names';
 import { DEFAULT_ROUTES, type MessagePolicy } from '../../sidecar/routes/route';
@@ -36,8 +37,18 @@ const CONTROL_FRAMES = {
   'bridge.state': true,
   'bridge.error': true,
   'bridge.peers': true,
+  'bridge.locked': true,
+  'bridge.unlocked': true,
+  'bridge.locks': true,
   'bridge.pong': true,
 } satisfies Record<ControlFrame['type'], true>;
+/** Those of people at one document. */
+const TOGETHER: ReadonlySet<string> = new Set([
+  'bridge.peers',
+  'bridge.locked',
+  'bridge.unlocked',
+  'bridge.locks',
+]);
 const DATA_FRAMES = {
   start: true,
   token: true,
@@ -105,7 +116,7 @@ describe('docs/asyncapi.yaml', () => {
     const names = (channel: string): string[] =>
       Object.keys(channels[channel]?.messages ?? {}).filter((name) => name !== 'refusal');
     const frames = [...Object.keys(DATA_FRAMES), ...Object.keys(CONTROL_FRAMES)].filter(
-      (name) => name !== 'bridge.state' && name !== 'bridge.peers',
+      (name) => name !== 'bridge.state' && !TOGETHER.has(name),
     );
     expect(names('ai-chat').sort()).toEqual([...frames, 'command'].sort());
     expect(Object.keys(components.messages).filter((name) => name.startsWith('bridge.'))).toEqual(
@@ -134,7 +145,7 @@ describe('docs/asyncapi.yaml', () => {
     const taken: Record<MessagePolicy, readonly string[]> = {
       commands: ['command'],
       refuse: [],
-      relay: ['peer'],
+      relay: ['peer', 'lock', 'unlock'],
     };
     const documented = on('gateway').map(([name, channel]) => ({
       name,
@@ -169,6 +180,7 @@ describe('docs/asyncapi.yaml', () => {
     const expected = [
       ...DEFAULT_ROUTES.flatMap((route) => route.channels),
       commandStream,
+      new RedisNames('').presenceKeys[0],
       new RedisNames('').control,
       'ws:reply:{name}',
       'ws:bridge:{bridge}',
@@ -211,6 +223,28 @@ describe('a schema of docs/asyncapi.yaml agrees with the parser on', () => {
     expect(payloadSchema('command')(message)).toBe(
       !('fault' in parseCommand(JSON.stringify(message), Infinity)),
     );
+  });
+
+  it.each([
+    { type: 'bridge.lock', data: { name: 'B7' } },
+    { type: 'bridge.lock', data: { name: 'B7', holder: '8a1f' } },
+    { type: 'bridge.lock', data: { name: 'B7', holder: '' } },
+    { type: 'bridge.lock', data: { name: 'B7', holder: 'a b' } },
+    { type: 'bridge.lock', data: { name: 'B7', holder: 7 } },
+    { type: 'bridge.lock', data: { name: '' } },
+    { type: 'bridge.lock', data: { name: long } },
+    { type: 'bridge.lock', data: { name: long.slice(1) } },
+    { type: 'bridge.lock', data: { name: 'a\nb' } },
+    { type: 'bridge.lock', data: { name: 7 } },
+    { type: 'bridge.lock', data: { name: 'B7', more: 1 } },
+    { type: 'bridge.lock', data: { name: 'B7' }, id: 'c1' },
+    { type: 'bridge.lock', data: [] },
+    { type: 'bridge.lock' },
+    { type: 'bridge.unlock', data: { name: 'B7' } },
+    { type: 'bridge.unlock', data: { name: 'B7', holder: '8a1f' } },
+  ])('the message %j', (message) => {
+    const parsed = readLockMessage(Buffer.from(JSON.stringify(message)), 128);
+    expect(payloadSchema(message.type.slice('bridge.'.length))(message)).toBe(!('fault' in parsed));
   });
 
   it.each([

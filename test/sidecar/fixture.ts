@@ -308,6 +308,8 @@ export const EMPTY: OpenState = {
   revocable: 0,
   cappedCallers: 0,
   documents: 0,
+  lockedDocuments: 0,
+  locks: 0,
   topics: 0,
   meteredCallers: 0,
   handovers: 0,

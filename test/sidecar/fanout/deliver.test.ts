@@ -1,6 +1,6 @@
 import { deliver } from '../../../sidecar/fanout/deliver';
 import type { Frame } from '../../../sidecar/fanout/frame';
-import { sealEnvelope, sealPeers } from '../../../sidecar/fanout/peer-envelope';
+import { sealEnvelope, sealLocksChanged, sealPeers } from '../../../sidecar/fanout/peer-envelope';
 
 class Inbox {
   readonly got: [string, boolean][] = [];
@@ -47,6 +47,15 @@ describe('delivery', () => {
     });
     deliver(sealPeers(B, Buffer.from('{}')), new Set([...inboxes, taker]));
     expect(told).toEqual([[B, '{}']]);
+    expect([...inboxes, taker].map(({ got }) => got)).toEqual([[], [], []]);
+  });
+
+  it("tells a bridge's word on locks to who takes it, and to no client", () => {
+    const inboxes = [new Inbox(), new Inbox(A)];
+    const told: Buffer[] = [];
+    const taker = Object.assign(new Inbox(B), { locksChanged: (bridge: Buffer) => told.push(bridge) });
+    deliver(sealLocksChanged(B), new Set([...inboxes, taker]));
+    expect(told).toEqual([B]);
     expect([...inboxes, taker].map(({ got }) => got)).toEqual([[], [], []]);
   });
 

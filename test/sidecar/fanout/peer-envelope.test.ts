@@ -3,8 +3,10 @@ import { isUtf8 } from 'node:buffer';
 import {
   isEnvelope,
   openEnvelope,
+  openLocksChanged,
   openPeers,
   sealEnvelope,
+  sealLocksChanged,
   sealPeers,
 } from '../../../sidecar/fanout/peer-envelope';
 
@@ -71,5 +73,21 @@ describe("a bridge's word on its peers", () => {
     );
     expect(openPeers(sealed.subarray(0, 32))).toBeUndefined();
     expect(openPeers(Buffer.concat([Buffer.alloc(32), Buffer.of(15)]))).toBeUndefined();
+  });
+});
+
+describe("a bridge's word on locks", () => {
+  it('is told from every message of a client, and from its word on peers', () => {
+    const sealed = sealLocksChanged(SENDER);
+    expect(openLocksChanged(sealed)).toEqual(SENDER);
+    expect([openEnvelope(sealed), openPeers(sealed), isUtf8(sealed)]).toEqual([undefined, undefined, false]);
+    expect(openLocksChanged(sealPeers(SENDER, Buffer.alloc(0)))).toBeUndefined();
+    fc.assert(
+      fc.property(fc.boolean(), fc.oneof(fc.uint8Array(), fc.constant(sealed)), (binary, said) => {
+        const message = sealEnvelope({ sender: SENDER, binary, payload: Buffer.from(said) });
+        expect(openLocksChanged(message)).toBeUndefined();
+      }),
+    );
+    expect(openLocksChanged(sealed.subarray(0, 32))).toBeUndefined();
   });
 });

@@ -38,6 +38,10 @@ class FakeClient implements MessageClient {
     this.codes.push(code);
   }
 
+  takeLock(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   pause(): void {
     this.isPaused = true;
   }
@@ -80,6 +84,7 @@ function handling(
     messageRate: { perSecond, burst: BURST },
     byteOwners,
     maxPendingMessages: MAX_PENDING,
+    maxLockNameBytes: 128,
     wheel: { nowMs: ECHO_AFTER_MS },
     now: () => 0,
     monotonicMs: () => 0,

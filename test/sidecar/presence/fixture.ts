@@ -3,12 +3,12 @@ import { Presence, type PresenceStore } from '../../../sidecar/presence/presence
 import { redisPresenceStore, type PresenceSettings } from '../../../sidecar/presence/redis-presence-store';
 import { topicText } from '../../../sidecar/presence/topic';
 import { UNPREFIXED } from '../fixture';
+import { NOW, withClock } from '../scripts-clock';
 
 export const LEASE_MS = 3000;
 export const LINGER_MS = 2000;
 /** As long as a bridge's tick. */
 const STEP_MS = 250;
-const NOW = 'test:now';
 
 /** One entry of the stream. */
 export interface PresenceEntry {
@@ -108,15 +108,4 @@ export function entryOf(fields: readonly string[]): PresenceEntry {
 export function dashboard(id: string, tenant = 'acme'): string {
   const topic = { route: 'dashboard', tenant, channel: id, params: { id }, session: undefined };
   return topicText(topic) ?? '';
-}
-
-/** Scripts of this connection read the time of the test. */
-function withClock(redis: Redis): Redis {
-  const define = redis.defineCommand.bind(redis);
-  redis.defineCommand = (name, { lua, ...more }) => {
-    const clocked = lua.replace("redis.call('TIME')", `{ '0', 1000 * redis.call('GET', '${NOW}') }`);
-    if (clocked === lua) throw new Error('expected a script that asks for the time');
-    define(name, { lua: clocked, ...more });
-  };
-  return redis;
 }

@@ -31,6 +31,14 @@ function chatRoutes(more: object): string {
   return file;
 }
 
+/** A routes file with documents whose cells may be locked. */
+function documentRoutes(): string {
+  const route = { name: 'doc', path: '/ws/collaboration/{id}', channels: ['{tenant}:collaboration:{id}'] };
+  const file = join(makeOwnFolder('routes-').path, 'routes.json');
+  writeFileSync(file, JSON.stringify({ routes: [{ ...route, messages: 'relay', locks: true }] }));
+  return file;
+}
+
 const ALICE = { tenant: 'acme', user: 'alice' };
 const BOB = { tenant: 'acme', user: 'bob', jti: 'of-bob' };
 
@@ -298,6 +306,42 @@ describe('the documented rules of a bridge that tells who listens', () => {
     const others = documentedUser('ws-bridge', '+subscribe').slice(1);
     const needless = await needlessRules(admin, user, scripts.asked());
     expect(needless.filter((rule) => !others.includes(rule))).toEqual([]);
+    await bridge.bridge.close();
+    scripts.stop();
+    admin.disconnect();
+    await redis.stop();
+  });
+});
+
+describe('the rights that a route with locks needs', () => {
+  it('let it lock, renew, list and free, and are all needed', async () => {
+    const redis = await startRedis();
+    const admin = new Redis(redis.url);
+    const more = /For a route with `locks`[^]*?```\n(~[^`]+)\n```/.exec(GUIDE)?.[1]?.split(' ') ?? [];
+    const user = [...documentedUser('ws-bridge', '+subscribe'), ...more];
+    await admin.call('ACL', 'SETUSER', ...user);
+    const scripts = await askedByScripts(admin);
+    const bridge = await startBridge(`redis://ws-bridge:secret@127.0.0.1:${redis.port}`, {
+      BRIDGE_ROUTES_FILE: documentRoutes(),
+      BRIDGE_LOCK_LEASE_MS: '3000',
+      BRIDGE_MAX_LOCKS_PER_DOCUMENT: '1',
+    });
+    // One whose bridge died long ago.
+    const channel = 'acme:collaboration:d1';
+    await admin.hset(`ws:lock:{acme}:of:${channel}`, 'A1', '1 1 h ana');
+    await admin.zadd('ws:lock:{acme}:all', 1, `A1\n${channel}`);
+    const client = await connectCounting(`${bridge.url}/ws/collaboration/d1`, ALICE);
+    client.send('{"type":"bridge.lock","data":{"name":"B7"}}');
+    for (let answer = await client.next(); typeof answer === 'string' || answer.type !== 'bridge.locked';)
+      answer = await client.next();
+    await eventually(() => scripts.asked().filter(([name]) => name === 'ZADD').length > 1);
+    client.send('{"type":"bridge.unlock","data":{"name":"B7"}}');
+    await eventually(async () => (await admin.exists(`ws:lock:{acme}:of:${channel}`)) === 0);
+    expect(await admin.acl('LOG')).toEqual([]);
+    const others = documentedUser('ws-bridge', '+subscribe').slice(1);
+    const needless = await needlessRules(admin, user, scripts.asked());
+    expect(needless.filter((rule) => !others.includes(rule))).toEqual([]);
+    await client.client.close();
     await bridge.bridge.close();
     scripts.stop();
     admin.disconnect();
