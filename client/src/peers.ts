@@ -1,21 +1,12 @@
 import type { PeersFrame } from '../../protocol/frames.ts';
-import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
+import { overheard, type MessageLike } from './overheard.ts';
+import type { WebSocketConstructor } from './web-socket.ts';
 
 /** Who is at a document: ids of users, and how many connections there are. */
 export type Peers = PeersFrame['data'];
 
 /** The text of every list begins so (PROTOCOL.md §5). */
 const BEGINNING = '{"type":"bridge.peers"';
-
-/** As much of a message event as is read. */
-interface MessageLike {
-  readonly data: unknown;
-}
-
-/** A socket with events, and not only handlers. */
-interface SocketWithEvents {
-  addEventListener?(type: 'message', listener: (event: MessageLike) => void): void;
-}
 
 /**
  * A constructor of sockets for the client's option `WebSocket`. It tells who is at the document, when the connection is open and on each
@@ -36,7 +27,9 @@ export function tellPeers(
   };
   // A constructor that returns an object gives that one.
   return function Socket(url: string, protocols: string[]) {
-    return overheard(new WebSocket(url, protocols), take);
+    const socket = new WebSocket(url, protocols);
+    overheard(socket, take);
+    return socket;
   } as unknown as WebSocketConstructor;
 }
 
@@ -54,26 +47,4 @@ function peersOf(data: unknown): Peers | undefined {
   } catch {
     return undefined;
   }
-}
-
-function overheard(socket: WebSocketLike, take: (event: MessageLike) => void): WebSocketLike {
-  const withEvents = socket as SocketWithEvents;
-  if (withEvents.addEventListener) {
-    withEvents.addEventListener('message', take);
-    return socket;
-  }
-  // An event stream has handlers alone.
-  let handler: ((event: never) => void) | null = null;
-  Object.defineProperty(socket, 'onmessage', {
-    get: () => handler,
-    set: (given: ((event: MessageLike) => void) | null) => {
-      handler =
-        given &&
-        ((event: MessageLike) => {
-          take(event);
-          given(event);
-        });
-    },
-  });
-  return socket;
 }

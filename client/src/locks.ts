@@ -1,0 +1,219 @@
+import {
+  CONTROL_FRAME_PREFIX,
+  type BridgeErrorFrame,
+  type ControlFrame,
+  type LockMessage,
+  type LocksFrame,
+  type UnlockMessage,
+} from '../../protocol/frames.ts';
+import { BridgeClientError } from './errors.ts';
+import { overheard } from './overheard.ts';
+import { parseControlFrame } from './parse-control-frame.ts';
+import { OPEN, type WebSocketConstructor, type WebSocketLike } from './web-socket.ts';
+
+/** Who holds what at a document. */
+export type ListedLocks = LocksFrame['data']['locks'];
+
+/** How locks are kept. */
+export interface LocksOptions {
+  /** Gets each list: when the connection is open, and on each change. */
+  readonly told?: (locks: ListedLocks) => void;
+  /** The constructor of the sockets, such as that of `ws`; `globalThis.WebSocket` by default. */
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  /** By this the bridge knows this page again: 1 to 64 characters of `[A-Za-z0-9_-]`; at random by default. */
+  readonly holder?: string;
+}
+
+/** A name of the document that this page holds. */
+export interface Lock {
+  readonly name: string;
+  /** The fencing token, larger after each reconnect: send it, as it is then, with what is written under the lock. */
+  readonly token: number;
+  /** Aborted when the lock is lost: the bridge said so, or somebody else had it when the client came back. */
+  readonly lost: AbortSignal;
+  /** Gives it back. */
+  unlock(): void;
+}
+
+/** In how many milliseconds a held lock is asked for again when the bridge could not say. */
+const RETRY_MS = 1_000;
+
+/** The bridge could not say now. */
+const UNDECIDED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'TOO_MANY_MESSAGES']);
+/** What a refusal without a name may be about. */
+const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK']);
+
+/** A name that the page wants: asked for, and then held. */
+class Wanted implements Lock {
+  token = NaN;
+  readonly name: string;
+  readonly granted: Promise<Lock>;
+  readonly #controller = new AbortController();
+  readonly #unlock: () => void;
+  #grant!: (lock: Lock) => void;
+  #refuse!: (cause: BridgeClientError) => void;
+
+  constructor(name: string, unlock: () => void) {
+    this.name = name;
+    this.#unlock = unlock;
+    this.granted = new Promise((grant, refuse) => {
+      this.#grant = grant;
+      this.#refuse = refuse;
+    });
+  }
+
+  get lost(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isHeld(): boolean {
+    return !Number.isNaN(this.token);
+  }
+
+  unlock(): void {
+    this.#unlock();
+  }
+
+  isGranted(token: number): void {
+    this.token = token;
+    this.#grant(this);
+  }
+
+  /** It is not to be had, or not held any more. */
+  isOver(cause: BridgeClientError): void {
+    this.#refuse(cause);
+    if (this.isHeld) this.#controller.abort(cause);
+  }
+}
+
+/**
+ * The locks of one document (PROTOCOL.md §14). Give {@link Locks.WebSocket} to the client that is connected to it. The bridge's route
+ * needs `locks`. A client over an event stream hears of locks and holds none.
+ * @example
+ * const locks = new Locks({ told: show });
+ * const client = connect({ url, path, token, WebSocket: locks.WebSocket });
+ * const lock = await locks.lock('B7');
+ */
+export class Locks {
+  /** For the client's option `WebSocket`. */
+  readonly WebSocket: WebSocketConstructor;
+  readonly #told: (locks: ListedLocks) => void;
+  readonly #holder: string;
+  readonly #wanted = new Map<string, Wanted>();
+  #socket: WebSocketLike | undefined;
+
+  constructor({
+    told = () => undefined,
+    WebSocket = (globalThis as { readonly WebSocket?: WebSocketConstructor }).WebSocket,
+    holder = randomHolder(),
+  }: LocksOptions = {}) {
+    if (!WebSocket) throw new TypeError('no WebSocket: pass one');
+    this.#told = told;
+    this.#holder = holder;
+    const take = (socket: WebSocketLike, data: unknown): void => {
+      this.#take(socket, data);
+    };
+    // A constructor that returns an object gives that one.
+    this.WebSocket = function Socket(url: string, protocols: string[]) {
+      const socket = new WebSocket(url, protocols);
+      overheard(socket, ({ data }) => {
+        take(socket, data);
+      });
+      return socket;
+    } as unknown as WebSocketConstructor;
+  }
+
+  /**
+   * Locks a name, once there is a connection. While it is held it is asked for again after each reconnect.
+   * @throws BridgeClientError when it cannot be had: `LOCKED` when another holds it, or another code of PROTOCOL.md §14
+   */
+  lock(name: string): Promise<Lock> {
+    let wanted = this.#wanted.get(name);
+    if (!wanted) {
+      const made = new Wanted(name, () => {
+        if (this.#wanted.get(name) === made) this.#unlock(made);
+      });
+      this.#wanted.set(name, (wanted = made));
+      this.#ask(wanted);
+    }
+    return wanted.granted;
+  }
+
+  /** Gives back all that is held, and gives up what was asked for. */
+  close(): void {
+    for (const wanted of this.#wanted.values()) this.#unlock(wanted);
+  }
+
+  #unlock(wanted: Wanted): void {
+    const { name } = wanted;
+    this.#wanted.delete(name);
+    this.#send({ type: 'bridge.unlock', data: { name } });
+    wanted.isOver(new BridgeClientError('CLOSED', 'the lock was given back'));
+  }
+
+  #ask({ name }: Wanted): void {
+    this.#send({ type: 'bridge.lock', data: { name, holder: this.#holder } });
+  }
+
+  #send(message: LockMessage | UnlockMessage): void {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(message) as never);
+  }
+
+  #take(socket: WebSocketLike, message: unknown): void {
+    if (typeof message !== 'string' || !message.startsWith(CONTROL_FRAME_PREFIX)) return;
+    const frame = parseControlFrame(message);
+    if (frame?.type === 'bridge.ready') {
+      this.#socket = socket;
+      for (const wanted of this.#wanted.values()) this.#ask(wanted);
+    }
+    // The one before it is about to end.
+    if (!frame || socket !== this.#socket || !isSound(frame)) return;
+    if (frame.type === 'bridge.locks') this.#told(frame.data.locks);
+    else if (frame.type === 'bridge.locked') this.#wanted.get(frame.data.name)?.isGranted(frame.data.token);
+    else if (frame.type === 'bridge.unlocked' && frame.data.reason === 'lost') {
+      this.#over(frame.data.name, new BridgeClientError('LOST', 'the lock was lost'));
+    } else if (frame.type === 'bridge.error') this.#refused(socket, frame.data);
+  }
+
+  #refused(socket: WebSocketLike, { code, message, name }: BridgeErrorFrame['data']): void {
+    const cause = new BridgeClientError(code, message);
+    if (name === undefined) {
+      if (NAMELESS.has(code)) for (const each of [...this.#wanted.keys()]) this.#over(each, cause);
+      return;
+    }
+    const wanted = this.#wanted.get(name);
+    if (!wanted?.isHeld || !UNDECIDED.has(code)) {
+      this.#over(name, cause);
+      return;
+    }
+    // It may be its own still.
+    setTimeout(() => {
+      if (this.#wanted.get(name) === wanted && this.#socket === socket) this.#ask(wanted);
+    }, RETRY_MS);
+  }
+
+  #over(name: string, cause: BridgeClientError): void {
+    const wanted = this.#wanted.get(name);
+    this.#wanted.delete(name);
+    wanted?.isOver(cause);
+  }
+}
+
+/** Whether a frame about locks has what is read of it. */
+function isSound({ type, data }: ControlFrame): boolean {
+  switch (type) {
+    case 'bridge.locks':
+      return Array.isArray((data as Partial<typeof data> | null)?.locks);
+    case 'bridge.locked':
+      return Number.isSafeInteger((data as Partial<typeof data> | null)?.token);
+    case 'bridge.unlocked':
+      return (data as typeof data | null) !== null;
+    default:
+      return true;
+  }
+}
+
+function randomHolder(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
