@@ -21,7 +21,7 @@ export async function* diagnose({ env, gateway, timeoutMs, now }: DoctorOptions)
   yield* findings;
   if (settings === undefined) return;
   const names = new RedisNames(settings.channelPrefix);
-  const redis = await checkRedis(settings, names, now);
+  const redis = await checkRedis(settings, names, routes, now);
   yield* redis;
   if (gateway === undefined) {
     yield holds('gateway', 'not tried: name one with --gateway');

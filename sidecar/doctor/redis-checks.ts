@@ -9,16 +9,19 @@ import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
+import { checkRights } from './rights-check';
 import { type Commands } from '../../redis/options';
 import { redisTarget, type RedisSettings } from '../redis/settings';
+import type { Route } from '../routes/route';
 
 /** How far this host's clock and that of Redis may be apart, in milliseconds: what an assertion's times may be off. */
 export const MAX_CLOCK_SKEW_MS = 5000;
 
-/** Whether Redis is there for the bridge's user, has the same time, and delivers what is published. */
+/** Whether Redis is there for the bridge's user and these routes, has the same time, and delivers what is published. */
 export async function checkRedis(
   settings: RedisSettings,
   names: RedisNames,
+  routes: readonly Route[],
   now: () => number,
 ): Promise<readonly Finding[]> {
   const place = describeTarget(redisTarget(settings));
@@ -34,7 +37,9 @@ export async function checkRedis(
     if (old !== undefined)
       return [found, fails('version', old, 'let REDIS_URL name Redis 7.0 or later, or Valkey')];
     const eviction = await checkEviction(mastersOf(commands));
-    return [found, clockFinding(skews), ...eviction, await checkDelivery(commands, settings, names, log)];
+    const rights = await checkRights(commands, names, routes);
+    const delivery = await checkDelivery(commands, settings, names, log);
+    return [found, clockFinding(skews), ...eviction, ...rights, delivery];
   } catch (error) {
     const { message } = error as Error;
     return [fails('redis', `${place} cannot be used (${message})`, remedyFor(message))];

@@ -1,0 +1,108 @@
+import type { Commands } from '../../redis/options';
+import type { RedisNames } from '../redis/names';
+import type { Route } from '../routes/route';
+import { fails, holds, type Finding } from './finding';
+
+/** A command of a script, with a key and arguments by which it changes nothing: it finds nothing, or fails for one of them. */
+type Attempt = readonly [command: string, ...args: string[]];
+
+/** The rights of a script that a route's setting needs. */
+interface ScriptRights {
+  readonly setting: 'presence' | 'locks';
+  readonly keys: (names: RedisNames) => readonly string[];
+  readonly attempts: readonly Attempt[];
+}
+
+const NOBODY = 'ws-bridge doctor';
+const NO_NUMBER = 'x';
+
+const SCRIPTS: readonly ScriptRights[] = [
+  {
+    setting: 'presence',
+    keys: (names) => names.presenceKeys,
+    attempts: [
+      ['time'],
+      ['xadd', 'KEY', NO_NUMBER, 'f', 'v'],
+      ['zscore', 'KEY', NOBODY],
+      ['zrem', 'KEY', NOBODY],
+      ['zlexcount', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zrangebylex', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zrangebyscore', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zremrangebyscore', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zrange', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zadd', 'KEY', NO_NUMBER, NOBODY],
+      ['hincrby', 'KEY', NOBODY, NO_NUMBER],
+      ['hexists', 'KEY', NOBODY],
+      ['hdel', 'KEY', NOBODY],
+      ['pexpire', 'KEY', NO_NUMBER],
+    ],
+  },
+  {
+    setting: 'locks',
+    // Of a tenant that has none.
+    keys: (names) => [
+      names.documentLocks(NOBODY, names.control),
+      names.tenantLocks(NOBODY),
+      names.lastLockToken(NOBODY),
+    ],
+    attempts: [
+      ['time'],
+      ['hget', 'KEY', NOBODY],
+      // Without the last value.
+      ['hset', 'KEY', 'f', 'v', 'f'],
+      ['hdel', 'KEY', NOBODY],
+      ['hlen', 'KEY'],
+      ['hgetall', 'KEY'],
+      ['zadd', 'KEY', NO_NUMBER, NOBODY],
+      ['zrem', 'KEY', NOBODY],
+      ['zcount', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['zremrangebyscore', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['get', 'KEY'],
+      ['set', 'KEY', 'v', 'PX', NO_NUMBER],
+      ['pexpire', 'KEY', NO_NUMBER],
+    ],
+  },
+];
+
+/** Says which commands are denied. A script is denied as a whole when it may not have one of its keys. */
+const ATTEMPT_LUA = `
+local denied = {}
+for _, attempt in ipairs(cjson.decode(ARGV[1])) do
+  if attempt[2] == 'KEY' then attempt[2] = KEYS[1] end
+  local answer = redis.pcall(unpack(attempt))
+  local refused = type(answer) == 'table' and answer.err or ''
+  if string.find(refused, 'NOPERM', 1, true) or string.find(refused, "can't run this command", 1, true) then
+    denied[#denied + 1] = attempt[1]
+  end
+end
+return denied`;
+
+/** Whether the bridge's user may do in Redis all that the scripts for `presence` and `locks` do. Nothing is changed. */
+export async function checkRights(
+  commands: Commands,
+  names: RedisNames,
+  routes: readonly Route[],
+): Promise<readonly Finding[]> {
+  const needed = SCRIPTS.filter(({ setting }) => routes.some((route) => route[setting]));
+  return Promise.all(needed.map((script) => checkScript(commands, names, script)));
+}
+
+async function checkScript(
+  commands: Commands,
+  names: RedisNames,
+  { setting, keys, attempts }: ScriptRights,
+): Promise<Finding> {
+  const all = keys(names);
+  try {
+    const denied = await commands.eval(ATTEMPT_LUA, all.length, ...all, JSON.stringify(attempts));
+    const missing = (denied as readonly string[]).map((command) => `+${command}`);
+    if (missing.length === 0) return holds('rights', `those that "${setting}" of a route needs are there`);
+    return fails('rights', `"${setting}" of a route needs ${missing.join(' ')}`, REMEDY);
+  } catch (error) {
+    const { message } = error as Error;
+    if (!message.includes('NOPERM')) throw error;
+    return fails('rights', `"${setting}" of a route cannot have its keys (${message})`, REMEDY);
+  }
+}
+
+const REMEDY = 'give the user the rights in docs/redis.md';

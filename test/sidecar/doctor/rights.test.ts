@@ -1,0 +1,98 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { diagnose } from '../../../sidecar/doctor/doctor';
+import { findingLine } from '../../../sidecar/doctor/finding';
+import { documentedUser } from '../../fakes/documented-user';
+import { makeOwnFolder } from '../../fakes/own-folder';
+import { startRedisCluster } from '../../fakes/redis-cluster';
+import { startRedis, type RedisServer } from '../../fakes/redis-server';
+import { SECRET } from '../fixture';
+
+const GUIDE = readFileSync(join(__dirname, '../../../docs/redis.md'), 'utf8');
+
+/** The rights that a route's setting needs besides the bridge's own. */
+function further(setting: string): readonly string[] {
+  const rights = new RegExp(`For a route with \`${setting}\`[^]*?\`\`\`\n(~[^\`]+)\n\`\`\``).exec(GUIDE)?.[1];
+  if (rights === undefined) throw new Error(`expected the rights of ${setting} in docs/redis.md`);
+  return rights.split(' ');
+}
+
+const FILE = join(makeOwnFolder('routes-').path, 'routes.json');
+const ROUTE = { name: 'doc', path: '/ws/doc/{id}', channels: ['{tenant}:collaboration:{id}'] };
+writeFileSync(
+  FILE,
+  JSON.stringify({ routes: [{ ...ROUTE, messages: 'relay', presence: true, locks: true }] }),
+);
+
+async function linesOf(url: string): Promise<readonly string[]> {
+  const env = { BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_ROUTES_FILE: FILE, REDIS_URL: url };
+  const lines: string[] = [];
+  for await (const finding of diagnose({ env, gateway: undefined, timeoutMs: 5000, now: Date.now })) {
+    lines.push(findingLine(finding));
+  }
+  return lines.filter((line) => line.includes('rights') || line.startsWith('FAIL'));
+}
+
+let redis: RedisServer;
+let admin: Redis;
+let url: string;
+beforeAll(async () => {
+  redis = await startRedis();
+  admin = new Redis(redis.url);
+  url = `redis://ws-bridge:secret@127.0.0.1:${redis.port}`;
+});
+afterAll(async () => {
+  admin.disconnect();
+  await redis.stop();
+});
+
+const THERE = ['presence', 'locks'].map(
+  (setting) => `ok    rights     those that "${setting}" of a route needs are there`,
+);
+
+describe('ws-bridge doctor, where a route has presence and locks', () => {
+  it('finds nothing missing for the documented user, and changes nothing', async () => {
+    const user = documentedUser('ws-bridge', '+subscribe');
+    await admin.call('ACL', 'SETUSER', ...user, ...further('presence'), ...further('locks'));
+    expect(await linesOf(url)).toEqual(THERE);
+    expect(await admin.keys('*')).toEqual([]);
+    await admin.xadd('ws:presence', '1-1', 'f', 'v');
+    expect(await linesOf(url)).toEqual(THERE);
+    expect(await admin.xlen('ws:presence')).toBe(1);
+    await admin.flushall();
+  });
+
+  it('names each right that is missing', async () => {
+    const user = documentedUser('ws-bridge', '+subscribe');
+    for (const setting of ['presence', 'locks']) {
+      const rights = further(setting);
+      for (const right of rights.filter((one) => one.startsWith('+'))) {
+        const others = [...further('presence'), ...further('locks')].filter((one) => one !== right);
+        await admin.call('ACL', 'SETUSER', user[0] ?? '', 'reset', ...user.slice(1), ...others);
+        expect(await linesOf(url)).toContainEqual(
+          expect.stringMatching(
+            new RegExp(`^FAIL {2}rights .*"${setting}" .* needs \\${right}: give the user`),
+          ),
+        );
+      }
+      const keys = [...further('presence'), ...further('locks')].filter(
+        (one) => !rights.includes(one) || one.startsWith('+'),
+      );
+      await admin.call('ACL', 'SETUSER', user[0] ?? '', 'reset', ...user.slice(1), ...keys);
+      expect(await linesOf(url)).toContainEqual(
+        expect.stringMatching(new RegExp(`^FAIL {2}rights .*"${setting}" .* cannot have its keys`)),
+      );
+    }
+  });
+
+  it('finds nothing missing in a cluster', async () => {
+    const cluster = await startRedisCluster();
+    try {
+      expect(await linesOf(cluster.url)).toEqual(THERE);
+    } finally {
+      await cluster.stop();
+    }
+  }, 60_000);
+});
