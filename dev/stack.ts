@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { delimiter, join, sep } from 'node:path';
 import { Redis } from 'ioredis';
@@ -177,9 +178,25 @@ export class Stack {
       BRIDGE_ADMIN_PORT: String(adminPort),
       BRIDGE_ASSERTION_SECRET: this.#settings.assertionSecret,
       BRIDGE_DRAIN_MS: '0',
+      BRIDGE_ROUTES_FILE: this.#routesFile(),
     });
     // Ctrl-C is answered at once: there is no other bridge to hand over to.
     return { ...plan, stopSignal: 'SIGINT' };
+  }
+
+  /** The built-in routes, and people who are told who else is at their document and may lock it. */
+  #routesFile(): string {
+    const { root, folder } = this.#settings;
+    const program = join(root, 'dist/sidecar/bin/ws-bridge.js');
+    const builtIn = JSON.parse(execFileSync(process.execPath, [program, 'routes'], { encoding: 'utf8' })) as {
+      readonly routes: readonly { readonly messages: string }[];
+    };
+    const routes = builtIn.routes.map((route) =>
+      route.messages === 'relay' ? { ...route, peers: true, locks: true } : route,
+    );
+    const file = join(folder, 'routes.json');
+    writeFileSync(file, JSON.stringify({ routes }));
+    return file;
   }
 
   #gateway(linePort: number, pagePort: number): ChildPlan {

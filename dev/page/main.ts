@@ -12,6 +12,7 @@ import { EventLog } from './event-log';
 import { showNotifications } from './notifications';
 import { Pane } from './pane';
 import { tabStorage } from './tab-storage';
+import { Together } from './together';
 import { addressFor, visitorFrom, type Visitor } from './visitor';
 
 /** Its user is to see that the page comes back to WebSockets. */
@@ -49,7 +50,10 @@ showNotifications(
   visitor,
 );
 const documentPath = `/ws/collaboration/${encodeURIComponent(visitor.document)}`;
-showDocument(new Pane(section('document'), documentPath, visitor, log, sockets, connect<AnyFrame>));
+const together = new Together(section('document'), sockets);
+showDocument(
+  new Pane(section('document'), documentPath, visitor, log, together.WebSocket, connect<AnyFrame>),
+);
 bindBridgeButtons();
 bindBlock();
 

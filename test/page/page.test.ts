@@ -201,6 +201,20 @@ describe('the demo page, open in two tabs', () => {
     await ana.page.locator('#log').getByText('connection lost: 1006 Abnormal Closure').waitFor();
   });
 
+  it('shows who is at the document, and lets one of them write at a time', async () => {
+    const here = (tab: Tab) => tab.pane('document').locator('[data-output=here]');
+    for (const tab of [ana, ben]) await here(tab).getByText('Here: ana, ben', { exact: true }).waitFor();
+    await ana.press('document', 'Take the pen');
+    await here(ana).getByText('you have the pen').waitFor();
+    await here(ben).getByText('ana has the pen').waitFor();
+    expect([await ana.text.isEditable(), await ben.text.isEditable()]).toEqual([true, false]);
+    await ana.press('document', 'Drop the connection');
+    await ana.shows('document', 'resumed', '1');
+    await ana.press('document', 'Give the pen back');
+    await here(ben).getByText('Here: ana, ben', { exact: true }).waitFor();
+    expect(await ben.text.isEditable()).toBe(true);
+  });
+
   it('comes back with a new token when its token is revoked, and misses nothing', async () => {
     await ben.press('notifications', 'Revoke the token');
     await ben.shows('notifications', 'close', '4401 Token Expired');
