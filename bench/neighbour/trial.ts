@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { withBackstage, type Backstage } from '../backstage';
 import { clockUs, untilUs } from '../clock';
 import { startMeter } from '../cpu-meter';
@@ -116,8 +118,15 @@ async function setUpBridge(
   const redis = await keep(privateRedis(folder, attack.redis));
   const [port, adminPort] = [await serverPort(), await serverPort()];
   const place = { redisPort: redis.port, port, folder, nodeFlags };
-  const settings = { BRIDGE_LINGER_MS: `${lingerMs(seconds)}` };
+  const settings = { BRIDGE_LINGER_MS: `${lingerMs(seconds)}`, ...routesFile(folder, attack) };
   return { redis, bridge: await keep(startBridge(place, adminPort, settings)), port, adminPort };
+}
+
+function routesFile(folder: string, { name, routes }: Attack): Readonly<Record<string, string>> {
+  if (routes === undefined) return {};
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, JSON.stringify({ routes }));
+  return { BRIDGE_ROUTES_FILE: file };
 }
 
 /** They go on while memory comes back: a bridge that nothing happens on frees nothing. */

@@ -59,6 +59,8 @@ export interface KongLogEntry {
 export interface StackOptions {
   /** Default: ours. */
   readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
+  /** The bridge's routes. Default: the built-in ones, or those of the example. */
+  readonly routes?: readonly object[];
   /** Whether there is an authorization service; not, by default. */
   readonly authorizationService?: boolean;
   /** A folder of examples/ whose kong.yml and routes.json hold in place of the repository's. */

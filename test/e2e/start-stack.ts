@@ -81,9 +81,13 @@ export function configuration({
   return declarative;
 }
 
-function copiedRoutes({ example }: StackOptions, folder: string): string | undefined {
-  if (example === undefined) return undefined;
+function copiedRoutes({ example, routes }: StackOptions, folder: string): string | undefined {
   const name = 'routes.json';
+  if (routes !== undefined) {
+    writeFileSync(join(folder, name), JSON.stringify({ routes }));
+    return name;
+  }
+  if (example === undefined) return undefined;
   copyFileSync(join(ROOT, 'examples', example, name), join(folder, name));
   return name;
 }

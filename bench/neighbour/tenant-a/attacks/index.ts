@@ -13,6 +13,7 @@ import { revocations } from './revocations';
 import { rings } from './rings';
 import { slowReading } from './slow-reading';
 import { smallCommands } from './small-commands';
+import { gatherings, lockLoops } from './together';
 
 /** Every attack, in the order in which they are run. */
 export const ATTACKS: readonly Attack[] = [
@@ -31,4 +32,6 @@ export const ATTACKS: readonly Attack[] = [
   pings,
   revocations,
   hugePublishes,
+  gatherings,
+  lockLoops,
 ];
