@@ -46,6 +46,16 @@ async function counted(): Promise<Record<string, number>> {
   return Object.fromEntries(keys.map((key, i) => [key, sums[i] ?? NaN]));
 }
 
+/** So many that a call no longer adds them up. */
+const MANY_BRIDGES = 24;
+
+/** How often the script has read a whole hash since the last call of this. */
+async function wholeReads(): Promise<number> {
+  const stats = await redis.info('commandstats');
+  await redis.config('RESETSTAT');
+  return Number(/cmdstat_hgetall:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
 describe('a quota of connections', () => {
   it('give as many places as they have, a user and a tenant, and say which one is full', async () => {
     const quota = newCaps({ tenant: 3, user: 2 });
@@ -264,5 +274,64 @@ describe('a quota of connections', () => {
     await expect(quota.acquire('acme', 'alice')).rejects.toThrow();
     await quota.settled();
     expect(quota.size).toBe(0);
+  });
+
+  describe('that very many bridges hold permits of', () => {
+    it('is not added up with each call', async () => {
+      const bridges = Array.from({ length: MANY_BRIDGES }, () => newCaps({ tenant: 1000 }));
+      for (const quota of bridges) await taken(quota);
+      await wholeReads();
+      for (const quota of bridges) {
+        (await taken(quota)).release();
+        await quota.settled();
+        await quota.announce();
+      }
+      expect(await wholeReads()).toBe(0);
+    });
+
+    it('has as many permits as it may, however they come and go', async () => {
+      const max = MANY_BRIDGES + 5;
+      const bridges = Array.from({ length: MANY_BRIDGES }, () => newCaps({ tenant: max }));
+      const held: { readonly quota: ConnectionQuota; readonly permit: Permit }[] = [];
+      for (const quota of bridges) held.push({ quota, permit: await taken(quota) });
+      // A fixed course, in which each bridge has none for a while and several at other times.
+      for (let step = 0; step < 400; step += 1) {
+        const quota = bridges[(step * 7) % MANY_BRIDGES] ?? newCaps({});
+        const permit = await quota.acquire('acme', 'alice');
+        expect(typeof permit).toBe(held.length < max ? 'object' : 'string');
+        if (typeof permit !== 'string') held.push({ quota, permit });
+        for (let gone = step % 5; gone > 1 && held.length > 0; gone -= 1) {
+          const [first] = held.splice((step * 13) % held.length, 1);
+          first?.permit.release();
+          await first?.quota.settled();
+        }
+      }
+      for (const { quota, permit } of held) {
+        permit.release();
+        await quota.settled();
+      }
+      expect(await redis.dbsize()).toBe(0);
+    });
+
+    it('has those of a dead one free when its lease is over', async () => {
+      const bridges = Array.from({ length: MANY_BRIDGES }, () => newCaps({ tenant: MANY_BRIDGES + 1 }));
+      const dead = newCaps({ tenant: MANY_BRIDGES + 1 }, 300);
+      await taken(dead);
+      for (const quota of bridges) await taken(quota);
+      const [one = dead] = bridges;
+      expect(await one.acquire('acme', 'alice')).toBe('tenant');
+      await eventually(async () => typeof (await one.acquire('acme', 'alice')) !== 'string');
+      expect(await one.acquire('acme', 'alice')).toBe('tenant');
+    });
+
+    it('is added up again once a bridge that knows no sum has deleted it', async () => {
+      const bridges = Array.from({ length: MANY_BRIDGES }, () => newCaps({ tenant: MANY_BRIDGES + 3 }));
+      for (const quota of bridges) await taken(quota);
+      await redis.hdel(TENANT_KEY, 'all');
+      await redis.hset(TENANT_KEY, 'older', `2 ${Date.now() + LEASE_MS}`);
+      const [one = newCaps({})] = bridges;
+      await taken(one);
+      expect(await one.acquire('acme', 'alice')).toBe('tenant');
+    });
   });
 });
