@@ -76,6 +76,7 @@ export const ARROWS = {
   'sidecar/sessions': ['sidecar/lib', 'sidecar/redis', 'redis'],
   'sidecar/http': ['sidecar/metrics', 'sidecar/quotas', 'sidecar/routes', 'protocol', 'stdio'],
   'sidecar/fanout': ['sidecar/lib', 'sidecar/metrics', 'sidecar/routes', 'protocol'],
+  'sidecar/websocket': ['sidecar/fanout', 'sidecar/lib'],
   'sidecar/pubsub': [...['fanout', 'lib', 'metrics', 'redis', 'routes'].map(ofSidecar), ...['redis']],
   'sidecar/states': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['redis']],
   'sidecar/history': [...['fanout', 'lib', 'metrics', 'pubsub'].map(ofSidecar), ...['redis']],
@@ -96,11 +97,11 @@ export const ARROWS = {
     ...['quotas', 'peers', 'presence', 'resume', 'resume/handover', 'routes', 'sessions', 'states'].map(
       ofSidecar,
     ),
-    ...['protocol'],
+    ...['sidecar/websocket', 'protocol'],
   ],
   'sidecar/handshake': [
     ...['connection', 'fanout', 'history', 'http', 'inbound', 'lib', 'metrics', 'pubsub'].map(ofSidecar),
-    ...['presence', 'redis', 'resume', 'routes', 'sessions', 'settings'].map(ofSidecar),
+    ...['presence', 'redis', 'resume', 'routes', 'sessions', 'settings', 'websocket'].map(ofSidecar),
     ...['protocol'],
   ],
   'sidecar/control': [...['connection', 'fanout', 'lib', 'metrics', 'redis'].map(ofSidecar), 'protocol'],

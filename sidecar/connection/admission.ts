@@ -4,10 +4,13 @@ import type { HistoryPlace } from '../history/history-store';
 import type { ResumeFrom } from '../resume/resume-point';
 import type { Route } from '../routes/route';
 
+/** Who is connected: an assertion without what counts for its upgrade alone, which a socket need not keep. */
+export type Caller = Omit<Assertion, 'jti' | 'exp'>;
+
 /** An upgrade that may go on to Redis. */
 export interface Admission {
   readonly route: Route;
-  readonly caller: Assertion;
+  readonly caller: Caller;
   /** The upgrade's, in its one spelling. */
   readonly path: string;
   /** Undefined on a route without sessions. */

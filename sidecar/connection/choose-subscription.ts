@@ -10,7 +10,7 @@ import type { ChannelStates } from '../states/channel-states';
 import { StateView } from '../states/state-view';
 import type { Admission } from './admission';
 import { ResumableSubscription } from './resumable-subscription';
-import { LiveSubscription, type Subscription } from './subscription';
+import { LiveSubscription, type Subscribed, type Subscription } from './subscription';
 
 /** Shared by all subscriptions of a bridge. */
 export interface SubscriptionContext {
@@ -27,19 +27,18 @@ export interface SubscriptionContext {
 /**
  * Makes the subscription that a client asks for: it can resume it when it speaks `bridge.v1`.
  * @param senderId on a route that relays
- * @param onRefused told when Redis does not allow one of the channels any longer
  */
 export function chooseSubscription(
   admission: Admission,
   { subscriptions, replayLogs, keepingOf, handover, wheel, channelStates }: SubscriptionContext,
   metrics: RouteMetrics,
   senderId: Buffer | undefined,
-  onRefused: () => void,
+  client: Subscribed,
 ): Subscription {
   const { route, caller, session, channels, history, bridgeV1 } = admission;
   const view = channelStates && viewOf(admission, channelStates, metrics);
   if (bridgeV1 === undefined) {
-    return new LiveSubscription(subscriptions, channels, senderId, wheel, onRefused, view);
+    return new LiveSubscription(subscriptions, channels, senderId, wheel, client, view);
   }
   const { tenantId, userId } = caller.identity;
   const owner = JSON.stringify([tenantId, userId, ...channels]);
@@ -49,7 +48,7 @@ export function chooseSubscription(
     session,
     lacksState: bridgeV1.lacksState,
     view,
-    onRefused,
+    client,
   };
   return new ResumableSubscription(replayLogs, handover, request, metrics);
 }

@@ -1,17 +1,15 @@
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
-import type { Assertion } from '../../protocol/assertion';
 import type { ClientSocket, FrameStream, SocketOwner } from '../fanout/client-socket';
 import type { FlushScheduler } from '../fanout/flush-scheduler';
 import type { Frame } from '../fanout/frame';
-import { SendQueue } from '../fanout/send-queue';
-import type { UnsentBudget } from '../fanout/unsent-budget';
+import { SendQueue, type SendQueuePolicy } from '../fanout/send-queue';
+import type { Unsent, UnsentBudget } from '../fanout/unsent-budget';
 import type { Refusal } from '../http/refusal';
 import { MessageHandler, type MessageClient, type MessageContext } from '../inbound/message-handler';
 import { MessageTimeout, type MessageReader, type MessageTimeoutContext } from '../inbound/message-timeout';
 import type { Sender } from '../inbound/receive';
-import type { BytesReader } from '../inbound/reading-turns';
-import type { LoopShares } from '../lib/loop-shares';
+import type { LoopShares, Owner } from '../lib/loop-shares';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { LockDenial, LockHolder } from '../locks/lock-holder';
 import type { LockMessage } from '../locks/lock-message';
@@ -21,10 +19,12 @@ import type { Transport } from '../metrics/outcomes';
 import type { Peer, Peers } from '../peers/peers';
 import type { Listening, Presence } from '../presence/presence';
 import type { Returns } from '../quotas/returns';
+import type { SlowConsumerPolicy } from '../routes/route';
 import type { SessionHolder } from '../sessions/sessions';
-import type { Admission } from './admission';
+import type { BytesReader } from '../websocket/bridge-socket';
+import type { Admission, Caller } from './admission';
 import { chooseSubscription, type SubscriptionContext } from './choose-subscription';
-import type { Heartbeat, Pulse } from './heartbeat';
+import type { Beat, Heartbeat, Pulse } from './heartbeat';
 import { mayHaveLocksAgain, mayRenew, mayReturn } from './may-return';
 import { Pongs } from './pongs';
 import { Reservation, type ReservationContext } from './reservation';
@@ -69,24 +69,33 @@ export interface ConnectionContext
 
 /** One client: from its admission over its open socket to its end, when everything that it took is given back. */
 export class Connection
-  implements Pulse, SessionHolder, SocketOwner, BytesReader, MessageReader, MessageClient, TokenHolder
+  implements
+    Pulse,
+    SessionHolder,
+    SocketOwner,
+    SendQueuePolicy,
+    BytesReader,
+    MessageReader,
+    MessageClient,
+    TokenHolder
 {
   readonly #admission: Admission;
   readonly #context: ConnectionContext;
   readonly #metrics: RouteMetrics;
   readonly #subscription: Subscription;
   readonly #reservation: Reservation;
-  readonly #messageTimeout: MessageTimeout;
   #socket: ClientSocket | undefined;
   #onClosed: ((connection: Connection, code: number) => void) | undefined;
   #sendQueue: SendQueue | undefined;
-  #heartbeat: Heartbeat | undefined;
+  #beat: Beat | undefined;
   /** The end of its token; once it is closing, of the client's time for that. */
   #deadline: Timer | undefined;
   #retirement: Timer | undefined;
   #listening: Listening | undefined;
   #peer: Peer | undefined;
   #locks: LockHolder | undefined;
+  /** Made with the first bytes that the client sends, and let go when a pong is all that they were. */
+  #messageTimeout: MessageTimeout | undefined;
   /** Made with the first thing that the client sends. */
   #messages: MessageHandler | undefined;
   /** Made with the first ping. */
@@ -114,15 +123,12 @@ export class Connection
     this.#admission = admission;
     this.#context = context;
     this.#metrics = metrics;
-    this.#subscription = chooseSubscription(admission, context, metrics, senderId, () => {
-      this.evict();
-    });
+    this.#subscription = chooseSubscription(admission, context, metrics, senderId, this);
     this.#reservation = new Reservation(admission, context, this.#subscription, this);
-    this.#messageTimeout = new MessageTimeout(context, this);
   }
 
   /** Whose it is. */
-  get caller(): Assertion {
+  get caller(): Caller {
     return this.#admission.caller;
   }
 
@@ -184,10 +190,9 @@ export class Connection
     this.#onClosed = onClosed;
     this.#openedMs = this.#context.monotonicMs();
     socket.owner = this;
-    this.#sendQueue = this.#sendQueueOn(socket, stream);
+    this.#sendQueue = new SendQueue(socket, stream, this.#context.scheduler, this.#metrics, this);
     this.#metrics.opened(this.caller.identity.tenantId, socket.transport);
-    this.#heartbeat = this.#context.heartbeats[socket.transport];
-    this.#heartbeat.watch(this);
+    this.#beat = this.#context.heartbeats[socket.transport].watch(this);
     this.#deadline = this.#context.tokenEnds.add(this.caller.tokenExp * 1000, this);
     const { topic } = this.#admission;
     if (topic !== undefined) this.#listening = this.#context.presence?.enter(topic);
@@ -209,12 +214,12 @@ export class Connection
 
   pinged(payload: Buffer): void {
     if (!this.#inbound().takePing(payload.length)) return;
-    this.#pongs ??= new Pongs((data, onWritten) => this.#socket?.pong(data, false, onWritten));
+    this.#pongs ??= new Pongs((data, onWritten) => this.#socket?.pong(data, onWritten));
     this.#pongs.answer(payload);
   }
 
   ponged(): void {
-    if (this.#heartbeat?.heard(this) === false) this.#inbound().takePong();
+    if (this.#beat?.heard(this) === false) this.#inbound().takePong();
   }
 
   received(payload: Buffer, binary: boolean): void {
@@ -233,6 +238,26 @@ export class Connection
     this.#onClosed?.(this, code);
   }
 
+  get owner(): Owner {
+    return this.tenantId;
+  }
+
+  get maxBufferBytes(): number {
+    return this.#context.maxBufferBytes;
+  }
+
+  get slowConsumer(): SlowConsumerPolicy {
+    return this.#admission.route.slowConsumer;
+  }
+
+  openUnsent(): Unsent {
+    return this.#context.unsentBudget.open(this.tenantId);
+  }
+
+  onTooSlow(): void {
+    this.close(CLOSE_CODES.tooSlow);
+  }
+
   get shares(): LoopShares {
     return this.#context.shares;
   }
@@ -242,13 +267,13 @@ export class Connection
   }
 
   get frameBytesLeft(): number {
-    return this.#isEnding ? 0 : this.#messageTimeout.frameBytesLeft;
+    return this.#isEnding ? 0 : (this.#messageTimeout?.frameBytesLeft ?? 0);
   }
 
   /** Bounds what the client sends, by the time that a message takes and, after its end, by its bytes. */
   read(bytes: Buffer): void {
     if (this.#isEnding) this.#readAfterEnd(bytes.length);
-    else if (!this.#reservation.isReleased) this.#messageTimeout.read(bytes);
+    else if (!this.#reservation.isReleased) this.#time(bytes);
   }
 
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
@@ -391,23 +416,16 @@ export class Connection
     this.#listening?.leave();
     this.#peer?.leave();
     this.#locks?.leave(false);
-    this.#messageTimeout.cancel();
+    this.#messageTimeout?.cancel();
     this.#messages?.release();
-    this.#heartbeat?.unwatch(this);
+    this.#beat?.unwatch(this);
   }
 
-  #sendQueueOn(socket: ClientSocket, stream: FrameStream): SendQueue {
-    const { scheduler, maxBufferBytes, unsentBudget } = this.#context;
-    const { tenantId } = this.caller.identity;
-    return new SendQueue(socket, stream, scheduler, this.#metrics, {
-      owner: tenantId,
-      maxBufferBytes,
-      openUnsent: () => unsentBudget.open(tenantId),
-      slowConsumer: this.#admission.route.slowConsumer,
-      onTooSlow: () => {
-        this.close(CLOSE_CODES.tooSlow);
-      },
-    });
+  /** Most clients send pongs and nothing else. */
+  #time(bytes: Buffer): void {
+    const messageTimeout = (this.#messageTimeout ??= new MessageTimeout(this.#context, this));
+    messageTimeout.read(bytes);
+    if (this.#messages === undefined && messageTimeout.isIdle) this.#messageTimeout = undefined;
   }
 
   /** A client that only goes on sending is not read from until its time for the closing handshake is over. */
@@ -423,7 +441,7 @@ export class Connection
       senderOf(this.#admission, this.#subscription.senderId, this.#context.maxCommandValues),
       this.#context,
       this.#metrics,
-      this.#messageTimeout,
+      (this.#messageTimeout ??= new MessageTimeout(this.#context, this)),
     ));
   }
 }

@@ -10,9 +10,44 @@ export interface Pulse {
 /** Pings go out once in so many milliseconds, each time to those whose turn it is. */
 export const BEAT_MS = 500;
 
-interface Watched {
-  readonly beat: Set<Pulse>;
-  answered: boolean;
+/** Those who are pinged in the same moment of each interval. */
+export class Beat {
+  readonly #pulses = new Set<Pulse>();
+  /** Those that have not answered yet: few, while most answer within milliseconds. */
+  readonly #asked = new Set<Pulse>();
+
+  get size(): number {
+    return this.#pulses.size;
+  }
+
+  add(pulse: Pulse): void {
+    this.#pulses.add(pulse);
+  }
+
+  unwatch(pulse: Pulse): void {
+    this.#pulses.delete(pulse);
+    this.#asked.delete(pulse);
+  }
+
+  /** The socket answered a ping. @returns whether one was unanswered */
+  heard(pulse: Pulse): boolean {
+    return this.#asked.delete(pulse);
+  }
+
+  /** Pings all of them, and cuts those that have not answered since the last time. */
+  *pings(): Generator<undefined, undefined> {
+    for (const pulse of [...this.#pulses]) {
+      if (!this.#pulses.has(pulse)) continue;
+      if (this.#asked.has(pulse)) {
+        this.unwatch(pulse);
+        pulse.reset();
+      } else {
+        this.#asked.add(pulse);
+        pulse.ping();
+      }
+      yield;
+    }
+  }
 }
 
 /**
@@ -24,8 +59,7 @@ export class Heartbeat {
   readonly #shares: LoopShares;
   readonly #owner = Symbol('heartbeat');
   /** The interval: those pinged in its first moment, its second… */
-  readonly #beats: readonly Set<Pulse>[];
-  readonly #watched = new Map<Pulse, Watched>();
+  readonly #beats: readonly [Beat, ...Beat[]];
   #assigned = 0;
   #tick = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -33,18 +67,18 @@ export class Heartbeat {
   constructor(intervalMs: number, shares = LoopShares.uncut()) {
     this.#shares = shares;
     const count = Math.max(1, Math.round(intervalMs / BEAT_MS));
-    this.#beats = Array.from({ length: count }, () => new Set<Pulse>());
+    this.#beats = [new Beat(), ...Array.from({ length: count - 1 }, () => new Beat())];
     this.#tickMs = intervalMs / count;
   }
 
   /** How many sockets are watched. */
   get size(): number {
-    return this.#watched.size;
+    return this.#beats.reduce((sum, { size }) => sum + size, 0);
   }
 
   start(): void {
     this.#timer ??= setInterval(() => {
-      this.#shares.run(this.#owner, this.#beat(this.#beats[this.#tick++ % this.#beats.length] ?? []));
+      this.#shares.run(this.#owner, this.#beatAt(this.#tick++).pings());
     }, this.#tickMs);
   }
 
@@ -53,38 +87,14 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  watch(pulse: Pulse): void {
-    const beat = this.#beats[this.#assigned++ % this.#beats.length];
-    if (beat === undefined || this.#watched.has(pulse)) return;
+  /** @returns in which it is pinged, until {@link Beat.unwatch} */
+  watch(pulse: Pulse): Beat {
+    const beat = this.#beatAt(this.#assigned++);
     beat.add(pulse);
-    this.#watched.set(pulse, { beat, answered: true });
+    return beat;
   }
 
-  unwatch(pulse: Pulse): void {
-    this.#watched.get(pulse)?.beat.delete(pulse);
-    this.#watched.delete(pulse);
-  }
-
-  /** The socket answered a ping. @returns whether one was unanswered */
-  heard(pulse: Pulse): boolean {
-    const watched = this.#watched.get(pulse);
-    if (watched === undefined || watched.answered) return false;
-    watched.answered = true;
-    return true;
-  }
-
-  *#beat(beat: Iterable<Pulse>): Generator<undefined, undefined> {
-    for (const pulse of [...beat]) {
-      const watched = this.#watched.get(pulse);
-      if (watched === undefined) continue;
-      if (watched.answered) {
-        watched.answered = false;
-        pulse.ping();
-      } else {
-        this.unwatch(pulse);
-        pulse.reset();
-      }
-      yield;
-    }
+  #beatAt(tick: number): Beat {
+    return this.#beats[tick % this.#beats.length] ?? this.#beats[0];
   }
 }

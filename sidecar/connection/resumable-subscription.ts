@@ -1,13 +1,13 @@
 import type { ControlFrame, GapReason } from '../../protocol/frames';
 import type { ChannelState } from '../fanout/channel-state';
 import type { Frame } from '../fanout/frame';
-import type { Subscription } from './subscription';
+import type { Subscribed, Subscription } from './subscription';
 import { CatchUp, type CatchingUp } from './catch-up';
 import type { Keeps, Standing } from '../sessions/sessions';
 import type { Handover } from '../resume/handover/handover';
 import type { RouteMetrics } from '../metrics/metrics';
 import type { StateOutcome } from '../metrics/outcomes';
-import type { StateView } from '../states/state-view';
+import type { StateReader, StateView } from '../states/state-view';
 import type { FrameCounter, SendQueue } from '../fanout/send-queue';
 import { OLDEST, type ResumeFrom } from '../resume/resume-point';
 import type { ReplayLog, ReplayIdentity } from '../resume/replay-log';
@@ -23,15 +23,14 @@ export interface ResumableRequest {
   readonly lacksState: boolean;
   /** Where the channel has a state. */
   readonly view: StateView | undefined;
-  /** Told when Redis does not allow one of the channels any longer. */
-  readonly onRefused: () => void;
+  readonly client: Subscribed;
 }
 
 /**
  * The subscription of a client of `bridge.v1` (PROTOCOL.md §5). It sends `bridge.ready`, then the frames that the
  * client missed or the gap that stands for them. Live frames follow, every one counted.
  */
-export class ResumableSubscription implements Subscription, CatchingUp, FrameCounter {
+export class ResumableSubscription implements Subscription, CatchingUp, FrameCounter, StateReader {
   readonly #replayLogs: ReplayLogs;
   readonly #handover: Handover;
   readonly #request: ResumableRequest;
@@ -108,7 +107,9 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     // Frames that follow say all. A client that resumes by its point has what it had.
     const hasState = offset < log.end || (resumed && asked !== OLDEST && !lacksState);
     this.#owesState = !hasState;
-    this.#catchUp = new CatchUp(log, this, sendQueue, offset);
+    const catchUp = new CatchUp(log, this, sendQueue, offset);
+    // Most clients missed nothing.
+    if (!this.#isCaughtUp) this.#catchUp = catchUp;
   }
 
   expired(offset: number): void {
@@ -117,6 +118,7 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
 
   caughtUp(): void {
     this.#isCaughtUp = true;
+    this.#catchUp = undefined;
     this.#log?.listen(this);
     if (this.#owesState) this.#askState();
   }
@@ -137,8 +139,17 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     if (this.#isCaughtUp) this.#askState();
   }
 
+  showState(state: ChannelState): StateOutcome {
+    const log = this.#log;
+    // The gap that follows is followed by another look.
+    if (log === undefined || log.interrupted) return 'unread';
+    if (state.frame.reserved) return 'reserved';
+    this.#sendQueue?.state(state, this, log.end);
+    return 'sent';
+  }
+
   refused(): void {
-    this.#request.onRefused();
+    this.#request.client.evict();
   }
 
   leave(): void {
@@ -169,16 +180,7 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   }
 
   #askState(): void {
-    this.#request.view?.ask((state) => this.#show(state));
-  }
-
-  #show(state: ChannelState): StateOutcome {
-    const log = this.#log;
-    // The gap that follows is followed by another look.
-    if (log === undefined || log.interrupted) return 'unread';
-    if (state.frame.reserved) return 'reserved';
-    this.#sendQueue?.state(state, this, log.end);
-    return 'sent';
+    this.#request.view?.ask(this);
   }
 
   #ready(offset: number, resumed: boolean): void {

@@ -1,10 +1,12 @@
+import type { ChannelState } from '../fanout/channel-state';
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
 import type { SendQueue } from '../fanout/send-queue';
 import type { TimerWheel } from '../lib/timer-wheel';
+import type { StateOutcome } from '../metrics/outcomes';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
 import type { Keeps, Standing } from '../sessions/sessions';
-import type { StateView } from '../states/state-view';
+import type { StateReader, StateView } from '../states/state-view';
 
 /** How a connection hears its channels. */
 export interface Subscription {
@@ -39,19 +41,24 @@ export interface Subscription {
   forget(): void;
 }
 
+/** Whose subscription it is. */
+export interface Subscribed {
+  /** Redis does not allow one of its channels any longer. */
+  evict(): void;
+}
+
 /** The subscription of a plain client: what is published while its socket is open, and nothing else. */
-export class LiveSubscription implements Subscription, Receiver {
+export class LiveSubscription implements Subscription, Receiver, StateReader {
   readonly senderId: Buffer | undefined;
   readonly #subscriptions: ChannelRegistry<Receiver>;
   readonly #channels: readonly string[];
   readonly #wheel: TimerWheel;
-  readonly #onRefused: () => void;
+  readonly #client: Subscribed;
   readonly #view: StateView | undefined;
   #heardAtMs = 0;
   #sendQueue: SendQueue | undefined;
 
   /**
-   * @param onRefused told when Redis does not allow one of the channels any longer
    * @param view where the channel has a state
    */
   constructor(
@@ -59,12 +66,12 @@ export class LiveSubscription implements Subscription, Receiver {
     channels: readonly string[],
     senderId: Buffer | undefined,
     wheel: TimerWheel,
-    onRefused: () => void,
+    client: Subscribed,
     view: StateView | undefined,
   ) {
     this.#wheel = wheel;
     this.#view = view;
-    this.#onRefused = onRefused;
+    this.#client = client;
     this.#subscriptions = subscriptions;
     this.#channels = channels;
     this.senderId = senderId;
@@ -101,11 +108,16 @@ export class LiveSubscription implements Subscription, Receiver {
   }
 
   refused(): void {
-    this.#onRefused();
+    this.#client.evict();
   }
 
   restored(): void {
     if (this.#sendQueue !== undefined) this.#askState();
+  }
+
+  showState({ frame }: ChannelState): StateOutcome {
+    this.deliver(frame);
+    return 'sent';
   }
 
   leave(): void {
@@ -118,9 +130,6 @@ export class LiveSubscription implements Subscription, Receiver {
   }
 
   #askState(): void {
-    this.#view?.ask(({ frame }) => {
-      this.deliver(frame);
-      return 'sent';
-    });
+    this.#view?.ask(this);
   }
 }

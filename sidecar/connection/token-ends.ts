@@ -46,20 +46,7 @@ export class TokenEnds {
   add(endsMs: number, holder: TokenHolder): Timer {
     const { now, monotonicMs } = this.#clocks;
     const leftMs = endsMs - now();
-    const end = new Deadline(this.#moments, this.#durations, endsMs, monotonicMs() + leftMs);
-    const ended = (): void => {
-      end.cancel();
-      holder.tokenEnded();
-    };
-    if (leftMs <= RETURN_BEFORE_EXPIRY_MS) end.set(0, ended);
-    else {
-      end.set(RETURN_BEFORE_EXPIRY_MS, () => {
-        end.cancel();
-        end.set(0, ended);
-        holder.tokenNearsEnd();
-      });
-    }
-    return end;
+    return new TokenEnd(this.#moments, this.#durations, holder, endsMs, monotonicMs() + leftMs, leftMs);
   }
 
   /** Runs what is due. */
@@ -69,30 +56,54 @@ export class TokenEnds {
   }
 }
 
-/** One moment by two clocks, whichever is there first. */
-class Deadline implements Timer {
+/** The end of one token by two clocks, whichever is there first; before it, where there is time, the moment at which it nears. */
+class TokenEnd implements Timer {
   readonly #moments: TimerWheel;
   readonly #durations: TimerWheel;
+  readonly #holder: TokenHolder;
   readonly #endsMs: number;
   readonly #lastsUntilMs: number;
+  #isNear: boolean;
   #moment: Timer | undefined;
   #duration: Timer | undefined;
 
-  constructor(moments: TimerWheel, durations: TimerWheel, endsMs: number, lastsUntilMs: number) {
+  constructor(
+    moments: TimerWheel,
+    durations: TimerWheel,
+    holder: TokenHolder,
+    endsMs: number,
+    lastsUntilMs: number,
+    leftMs: number,
+  ) {
     this.#moments = moments;
     this.#durations = durations;
+    this.#holder = holder;
     this.#endsMs = endsMs;
     this.#lastsUntilMs = lastsUntilMs;
-  }
-
-  /** Runs `run` so long before it, in place of what was set. */
-  set(beforeMs: number, run: () => void): void {
-    this.#moment = this.#moments.add(this.#endsMs - beforeMs, run);
-    this.#duration = this.#durations.add(this.#lastsUntilMs - beforeMs, run);
+    this.#isNear = leftMs <= RETURN_BEFORE_EXPIRY_MS;
+    this.#wait();
   }
 
   cancel(): void {
     this.#moment?.cancel();
     this.#duration?.cancel();
+  }
+
+  /** By one of the clocks. */
+  due(): void {
+    this.cancel();
+    if (this.#isNear) {
+      this.#holder.tokenEnded();
+      return;
+    }
+    this.#isNear = true;
+    this.#wait();
+    this.#holder.tokenNearsEnd();
+  }
+
+  #wait(): void {
+    const beforeMs = this.#isNear ? 0 : RETURN_BEFORE_EXPIRY_MS;
+    this.#moment = this.#moments.add(this.#endsMs - beforeMs, this);
+    this.#duration = this.#durations.add(this.#lastsUntilMs - beforeMs, this);
   }
 }

@@ -10,12 +10,18 @@ export interface SocketOwner {
   closed(code: number): void;
 }
 
+/** Somebody who writes to a socket. */
+export interface SocketWriter {
+  /** The socket closes: the last chance to write. */
+  beforeClose(): void;
+}
+
 /** A socket as far as a send queue needs it. */
 export interface UnderlyingSocket {
   /** As of a WebSocket. */
   readonly readyState: 0 | 1 | 2 | 3;
-  /** Called before the socket closes: the last chance to write. */
-  beforeClose: (() => void) | undefined;
+  /** Told before the socket closes. */
+  writer: SocketWriter | undefined;
 }
 
 /** A client's socket as its connection sees it, whichever way its frames travel. */
@@ -25,7 +31,8 @@ export interface ClientSocket extends UnderlyingSocket {
   readonly isPaused: boolean;
   /** Asks for a sign of life. */
   ping(): void;
-  pong(payload: Buffer, mask: boolean, onWritten: () => void): void;
+  /** Answers a ping. @param onWritten called once the kernel has it, or never will */
+  pong(payload: Buffer, onWritten: () => void): void;
   pause(): void;
   resume(): void;
   close(code: number, reason: string): void;

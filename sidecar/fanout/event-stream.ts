@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { ClientSocket, FrameStream, SocketOwner } from './client-socket';
+import type { ClientSocket, FrameStream, SocketOwner, SocketWriter } from './client-socket';
 import { closeEvent, COMMENT, EventEncoder, type StreamBeginning } from './event-encoding';
 
 /** RFC 6455 §7.1.5: the connection ended without a close frame. */
@@ -22,7 +22,7 @@ export class EventStream implements ClientSocket {
   /** To write frames to. */
   readonly stream: FrameStream;
   owner: SocketOwner | undefined;
-  beforeClose: (() => void) | undefined;
+  writer: SocketWriter | undefined;
   readonly isPaused = false;
   readonly #response: ServerResponse;
   readonly #socket: Socket | null;
@@ -71,7 +71,7 @@ export class EventStream implements ClientSocket {
 
   close(code: number, reason: string): void {
     if (this.#readyState !== WebSocket.OPEN) return;
-    this.beforeClose?.();
+    this.writer?.beforeClose();
     this.#readyState = WebSocket.CLOSING;
     this.#code = code;
     this.#response.end(closeEvent(code, reason, this.#random()));

@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import type { ControlFrame } from '../../protocol/frames';
 import { BackpressureQueue } from './backpressure-queue';
 import { batchOf, type WriteBatch } from './write-batch';
-import type { FrameStream, UnderlyingSocket } from './client-socket';
+import type { FrameStream, SocketWriter, UnderlyingSocket } from './client-socket';
 import type { ChannelState } from './channel-state';
 import { type Frame, outgoingText, type Outgoing } from './frame';
 import { HeldBack } from './held-back';
@@ -14,7 +14,7 @@ import type { FlushScheduler, Waiting } from './flush-scheduler';
 import type { Unsent } from './unsent-budget';
 import type { UnsentBound } from '../metrics/outcomes';
 
-/** A send queue's policy for a client that does not take its frames. */
+/** A send queue's policy for a client that does not take its frames. A connection is its own: an object apart would be one more a socket. */
 export interface SendQueuePolicy {
   /** Whose writes they are: those of one owner hold up no other's. */
   readonly owner: Owner;
@@ -22,9 +22,9 @@ export interface SendQueuePolicy {
   readonly maxBufferBytes: number;
   readonly slowConsumer: SlowConsumerPolicy;
   /** Makes the count of what waits for the client beside that of all others; asked once something waits. */
-  readonly openUnsent: () => Unsent;
+  openUnsent(): Unsent;
   /** Called when what waits is more than that and cannot be replaced; nothing more is sent. */
-  readonly onTooSlow: () => void;
+  onTooSlow(): void;
 }
 
 /** The counters of a send queue. */
@@ -49,7 +49,7 @@ interface Held {
  * Frames over the limit only because the loop had no time yet are held back. Whether the client is too slow shows when
  * the write comes. After the socket has begun to close nothing is sent.
  */
-export class SendQueue implements Waiting {
+export class SendQueue implements Waiting, SocketWriter {
   readonly #socket: UnderlyingSocket;
   readonly #stream: FrameStream;
   readonly #scheduler: FlushScheduler;
@@ -79,9 +79,7 @@ export class SendQueue implements Waiting {
     this.#scheduler = scheduler;
     this.#metrics = metrics;
     this.#policy = policy;
-    socket.beforeClose = () => {
-      this.#finish();
-    };
+    socket.writer = this;
   }
 
   /**
@@ -303,8 +301,8 @@ export class SendQueue implements Waiting {
     this.#judgeHeld();
   }
 
-  /** The socket is about to close: what waits goes before the close frame. */
-  #finish(): void {
+  /** What waits goes before the close frame. */
+  beforeClose(): void {
     this.#stream.cork();
     const backpressure = this.#backpressure;
     this.#backpressure = undefined;

@@ -1,6 +1,6 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS, type Assertion } from '../../protocol/assertion';
 import { SUBPROTOCOL } from '../../protocol/frames';
-import type { Admission, BridgeV1Request } from '../connection/admission';
+import type { Admission, BridgeV1Request, Caller } from '../connection/admission';
 import type { HistoryPlace } from '../history/history-store';
 import { headerReader } from '../http/headers';
 import {
@@ -99,7 +99,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   const { path } = match;
   const admission = {
     route,
-    caller,
+    caller: connectedCaller(caller, path),
     path,
     session,
     isNewSession,
@@ -111,6 +111,20 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
     trace,
   };
   return { admitted: true, admission };
+}
+
+/** @param path of the upgrade: the same text is kept once */
+function connectedCaller(caller: Assertion, path: string): Caller {
+  const { identity, requestId, tokenJti, tokenExp, access, iat } = caller;
+  return {
+    identity,
+    requestId,
+    tokenJti,
+    tokenExp,
+    path: caller.path === path ? path : caller.path,
+    access,
+    iat,
+  };
 }
 
 /** Judges a request that asks for no upgrade: it never gets more than a refusal. */
@@ -139,7 +153,7 @@ function lacksHost({ httpVersion, hosts }: Pick<UpgradeRequest, 'httpVersion' | 
   return httpVersion === '1.1' && hosts !== 1;
 }
 
-/** RFC 6455 §4.2.1: what a client's opening handshake must have. All that ws would refuse by itself is refused here. */
+/** RFC 6455 §4.2.1: what a client's opening handshake must have. Nobody judges it after this. */
 function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   // RFC 9110 §7.8: an Upgrade in a request of HTTP/1.0 is ignored.
   if (request.httpVersion !== '1.1' || request.cameInHttp10) return UPGRADE_REQUIRED;

@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from '../../protocol/close-codes';
 import { CLOSE_TIMEOUT_MS } from '../connection/connection';
-import type { BridgeSocket } from '../fanout/bridge-socket';
 import type { TimerWheel } from '../lib/timer-wheel';
+import type { BridgeSocket } from '../websocket/bridge-socket';
 
 /** The time, and what is due after a time. */
 export interface CloseTimers {

@@ -6,12 +6,18 @@ export class LateRequests {
   readonly #sockets = new Set<Duplex>();
 
   constructor(server: Server) {
-    const settle = (socket: Duplex): void => void this.#sockets.delete(socket);
+    const sockets = this.#sockets;
+    // One listener for all: with one of its own an open socket would keep half a kilobyte for nothing.
+    function forget(this: Duplex): void {
+      sockets.delete(this);
+    }
+    const settle = (socket: Duplex): void => {
+      forget.call(socket);
+      socket.off('close', forget);
+    };
     server.on('connection', (socket: Duplex) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => {
-        settle(socket);
-      });
+      sockets.add(socket);
+      socket.on('close', forget);
     });
     server.on('request', ({ socket }) => {
       settle(socket);

@@ -18,9 +18,8 @@ export interface Opening {
   /**
    * Admits it, unless the client is gone by now.
    * @param serve called with the socket, before this returns
-   * @returns why it cannot be admitted, if it cannot
    */
-  admit(admission: Admission, connection: Connection, serve: Serve): Refusal | undefined;
+  admit(admission: Admission, connection: Connection, serve: Serve): void;
   refuse(refusal: Refusal): void;
   /**
    * Tells a client of a 403 that cannot read an answer.

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from 'pino';
-import type { Assertion } from '../../protocol/assertion';
+import type { Caller } from '../connection/admission';
 import type { Admission } from '../connection/admission';
 import { FOREIGN_SESSION } from '../connection/reservation';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
@@ -52,7 +52,7 @@ export interface PostContext {
   /** For a message to be there whole, and for Redis to have it, in milliseconds. */
   readonly timeoutMs: number;
   /** Why nothing of a caller is taken now, whatever its assertion says. */
-  readonly refusalOf: (caller: Assertion, path: string) => Refusal | undefined;
+  readonly refusalOf: (caller: Caller, path: string) => Refusal | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -73,7 +73,7 @@ interface Taken {
 interface Decision {
   readonly result: Taken | Refusal;
   readonly route?: Route | undefined;
-  readonly caller?: Assertion | undefined;
+  readonly caller?: Caller | undefined;
 }
 
 /** Takes messages that come by POST in place of a socket (PROTOCOL.md §11). */

@@ -29,7 +29,7 @@ export class StreamOpening implements Opening {
     this.#random = random;
   }
 
-  admit(admission: Admission, _connection: Connection, serve: Serve): undefined {
+  admit(admission: Admission, _connection: Connection, serve: Serve): void {
     if (this.socket.destroyed || !this.socket.writable) return;
     const stream = new EventStream(this.#response, beginningOf(admission, this.request), this.#random);
     serve(stream, stream.stream);

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import type { Assertion } from '../../protocol/assertion';
-import type { Admission } from '../connection/admission';
+import type { Admission, Caller } from '../connection/admission';
 import { Connection, type ConnectionContext } from '../connection/connection';
 import { OpenConnections } from '../connection/open-connections';
 import type { Order, OrderedEnd } from '../connection/order';
@@ -23,6 +22,7 @@ import type { Metrics } from '../metrics/metrics';
 import type { Transport } from '../metrics/outcomes';
 import type { Route } from '../routes/route';
 import { judgeUpgrade, type AdmissionPolicy } from './admission';
+import { FrameBounds, type MessageBounds } from './frame-bounds';
 import type { Opening } from './opening';
 import { redisRefusal } from './redis-refusal';
 import { RecentRevocations } from './revocations';
@@ -30,7 +30,6 @@ import { StreamOpening } from './stream-opening';
 import { unreadRefusal } from './unread-request';
 import { upgradeRequestReader, type UpgradeRequest, type UpgradeRequestReader } from './upgrade-request';
 import { WebSocketOpening, type WebSocketContext } from './web-socket-opening';
-import { WebSocketServers, type MessageBounds } from './web-socket-servers';
 
 /** An upgrade handler works with these. */
 export interface UpgradeContext extends MessageBounds {
@@ -71,7 +70,7 @@ type Result = typeof ADMITTED | typeof CLIENT_GONE | Refusal;
 interface Decision {
   readonly result: Result;
   readonly route?: Route | undefined;
-  readonly caller?: Assertion | undefined;
+  readonly caller?: Caller | undefined;
 }
 
 /** Takes upgrades to open connections. */
@@ -97,7 +96,7 @@ export class UpgradeHandler {
     this.connections = new OpenConnections(context.context.shares);
     this.#read = upgradeRequestReader(context.policy.headers);
     this.#webSockets = {
-      servers: new WebSocketServers(context),
+      bounds: new FrameBounds(context),
       read: this.#read,
       subprotocols: new Set(context.subprotocols),
       timers: context.context,
@@ -181,7 +180,7 @@ export class UpgradeHandler {
   }
 
   /** Why nothing of a caller is taken now that was admitted before: the bridge closes, or an order means it. */
-  refusalOf(caller: Assertion, path: string): Refusal | undefined {
+  refusalOf(caller: Caller, path: string): Refusal | undefined {
     if (this.#closing) return CLOSING;
     const ordered = this.#ordered({ caller, path });
     return ordered && ORDERED[ordered];
@@ -279,11 +278,11 @@ export class UpgradeHandler {
     if (refused !== undefined) return refused;
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
-    const fault = opening.admit(admission, connection, (socket, stream) => {
+    opening.admit(admission, connection, (socket, stream) => {
       this.connections.add(connection);
       connection.open(socket, stream, this.#onClosed);
     });
-    return fault ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
+    return connection.hasSocket ? ADMITTED : CLIENT_GONE;
   }
 
   #ordered({ caller, path }: Pick<Connection, 'caller' | 'path'>): OrderedEnd | undefined {

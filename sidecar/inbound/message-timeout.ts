@@ -9,8 +9,8 @@ const MASKED = 0x80;
 const MASK_BYTES = 4;
 
 /**
- * Where a client is in what it sends, told by the headers of its frames alone (RFC 6455 §5.2). It judges nothing: ws
- * closes a socket whose frames are malformed.
+ * Where a client is in what it sends, told by the headers of its frames alone (RFC 6455 §5.2). It judges nothing:
+ * FrameReader finds malformed frames.
  */
 export class MessageProgress {
   #finished = 0;
@@ -126,6 +126,11 @@ export class MessageTimeout {
 
   get frameBytesLeft(): number {
     return this.#progress.frameBytesLeft;
+  }
+
+  /** Whether it knows nothing that a new one would not. */
+  get isIdle(): boolean {
+    return !this.#progress.isUnfinished && this.#progress.continuations === this.#continuationsTold;
   }
 
   /** Reads the client's bytes, as they come. */

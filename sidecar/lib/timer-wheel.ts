@@ -6,15 +6,23 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Done when it is due. An object costs no function of its own. */
+export type Work = (() => void) | { due(): void };
+
 class Entry implements Timer {
   readonly dueTick: number;
-  readonly run: () => void;
+  readonly #work: Work;
   readonly #forget: (entry: Entry) => void;
 
-  constructor(dueTick: number, run: () => void, forget: (entry: Entry) => void) {
+  constructor(dueTick: number, work: Work, forget: (entry: Entry) => void) {
     this.dueTick = dueTick;
-    this.run = run;
+    this.#work = work;
     this.#forget = forget;
+  }
+
+  run(): void {
+    if (typeof this.#work === 'function') this.#work();
+    else this.#work.due();
   }
 
   cancel(): void {
@@ -60,10 +68,10 @@ export class TimerWheel {
     return this.#size;
   }
 
-  /** Runs `run` once at `dueMs` of that clock, in milliseconds, or at the next tick when that has passed. */
-  add(dueMs: number, run: () => void): Timer {
+  /** Does `work` once at `dueMs` of that clock, in milliseconds, or at the next tick when that has passed. */
+  add(dueMs: number, work: Work): Timer {
     const dueTick = Math.max(Math.ceil(dueMs / this.#tickMs), this.#tick + 1);
-    const entry = new Entry(dueTick, run, this.#forget);
+    const entry = new Entry(dueTick, work, this.#forget);
     this.#slotOf(dueTick).add(entry);
     this.#size += 1;
     return entry;

@@ -69,19 +69,22 @@ function put(count: Count, counts: Count[]): void {
   if (count.place === -1) count.place = counts.push(count) - 1;
 }
 
+/** Of one or two limits, not in a list: each open connection has one. */
 class HeldPermit implements Permit {
-  #counts: readonly Count[] | undefined;
+  #first: Count | undefined;
+  #second: Count | undefined;
   readonly #giveBack: (counts: readonly Count[]) => void;
 
-  constructor(counts: readonly Count[], giveBack: (counts: readonly Count[]) => void) {
-    this.#counts = counts;
+  constructor([first, second]: readonly Count[], giveBack: (counts: readonly Count[]) => void) {
+    this.#first = first;
+    this.#second = second;
     this.#giveBack = giveBack;
   }
 
   release(): void {
-    const counts = this.#counts;
-    this.#counts = undefined;
-    if (counts !== undefined) this.#giveBack(counts);
+    const counts = [this.#first, this.#second].filter((count) => count !== undefined);
+    this.#first = this.#second = undefined;
+    if (counts.length > 0) this.#giveBack(counts);
   }
 }
 
@@ -231,6 +234,7 @@ export class TenantQuota {
     const known = this.#counts.get(limit.key);
     if (known !== undefined) return known;
     const { scope, key, max } = limit;
+    // Not `...limit`: V8 would keep a description of its own for each.
     const count = { scope, key, max, held: 0, asking: 0, isChanged: false, place: -1 };
     this.#counts.set(limit.key, count);
     return count;

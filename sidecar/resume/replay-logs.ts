@@ -40,8 +40,8 @@ interface Entry {
   readonly rings: TenantRings;
   readonly holders: SmallSet<ReplayLogHolder>;
   readonly lingerMs: number;
-  /** Settles when all its channels are subscribed, or one of them cannot be. */
-  readonly subscribed: Promise<unknown>;
+  /** Settles when all its channels are subscribed, or one of them cannot be; undefined once they are. */
+  subscribed: Promise<unknown> | undefined;
   /** Where its channel has one. */
   readonly history: FollowedHistory | undefined;
   /** Whether a client of it was ever open. */
@@ -133,7 +133,7 @@ export class ReplayLogs {
    * @throws SubscriptionError when Redis is unreachable
    */
   subscribed(log: ReplayLog): Promise<unknown> {
-    return this.#entryOf(log).subscribed;
+    return this.#entryOf(log).subscribed ?? Promise.resolve();
   }
 
   /**
@@ -270,20 +270,24 @@ export class ReplayLogs {
       log.open();
       return undefined;
     });
-    // A caller that waits hears of it; nobody may be left to.
-    subscribed.catch(() => undefined);
-    const holders = new SmallSet<ReplayLogHolder>();
-    const { lingerMs } = identity.keeping;
-    this.#byStream.set(log, {
+    const entry: Entry = {
       log,
       rings,
-      holders,
-      lingerMs,
+      holders: new SmallSet(),
+      lingerMs: identity.keeping.lingerMs,
       subscribed,
       history,
       wasUsed: false,
       linger: undefined,
-    });
+    };
+    // A caller that waits hears of a failure; nobody may be left to.
+    subscribed.then(
+      () => {
+        entry.subscribed = undefined;
+      },
+      () => undefined,
+    );
+    this.#byStream.set(log, entry);
     if (history === undefined) this.#byEpoch.set(log.epoch, log);
     if (identity.senderId === undefined) this.#byOwner.set(identity.owner, log);
     return log;

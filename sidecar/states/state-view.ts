@@ -12,6 +12,12 @@ export interface ViewIdentity {
   readonly owner: Owner;
 }
 
+/** Who is shown a state. */
+export interface StateReader {
+  /** @returns what came of it */
+  showState(state: ChannelState): StateOutcome;
+}
+
 /** One client's view of the state of its channel. */
 export class StateView implements Viewer {
   readonly place: StatePlace;
@@ -19,7 +25,7 @@ export class StateView implements Viewer {
   readonly owner: Owner;
   readonly #states: ChannelStates;
   readonly #metrics: Pick<RouteMetrics, 'state'>;
-  #show: ((state: ChannelState) => StateOutcome) | undefined;
+  #reader: StateReader | undefined;
 
   constructor(
     states: ChannelStates,
@@ -34,8 +40,8 @@ export class StateView implements Viewer {
   }
 
   /** Looks for the state: what comes of an earlier question is not shown any more. */
-  ask(show: (state: ChannelState) => StateOutcome): void {
-    this.#show = show;
+  ask(reader: StateReader): void {
+    this.#reader = reader;
     this.#states.ask(this);
   }
 
@@ -45,7 +51,7 @@ export class StateView implements Viewer {
   }
 
   show(state: ChannelState): StateOutcome {
-    return this.#show?.(state) ?? 'superseded';
+    return this.#reader?.showState(state) ?? 'superseded';
   }
 
   told(outcome: StateOutcome): void {

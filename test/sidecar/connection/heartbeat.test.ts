@@ -24,11 +24,11 @@ describe('the heartbeat', () => {
     const heartbeat = new Heartbeat(30_000);
     const [alive, dead] = [new Socket(), new Socket()];
     heartbeat.start();
-    heartbeat.watch(alive);
+    const beat = heartbeat.watch(alive);
     heartbeat.watch(dead);
     jest.advanceTimersByTime(30_000);
     expect([alive.pingedAtMs.length, dead.pingedAtMs.length]).toEqual([1, 1]);
-    heartbeat.heard(alive);
+    beat.heard(alive);
     jest.advanceTimersByTime(30_000);
     const [first = 0, second = 0] = alive.pingedAtMs;
     expect(second - first).toBe(30_000);
@@ -42,10 +42,10 @@ describe('the heartbeat', () => {
     const heartbeat = new Heartbeat(30_000);
     const socket = new Socket();
     heartbeat.start();
-    heartbeat.watch(socket);
-    expect(heartbeat.heard(socket)).toBe(false);
+    const beat = heartbeat.watch(socket);
+    expect(beat.heard(socket)).toBe(false);
     jest.advanceTimersByTime(30_000);
-    expect([heartbeat.heard(socket), heartbeat.heard(socket)]).toEqual([true, false]);
+    expect([beat.heard(socket), beat.heard(socket)]).toEqual([true, false]);
     heartbeat.stop();
   });
 
@@ -77,14 +77,14 @@ describe('the heartbeat', () => {
       nowMs += 1;
     };
     const sockets = Array.from({ length: 20 }, () => ({ ping: step, reset: step }));
-    for (const socket of sockets) heartbeat.watch(socket);
+    const beats = sockets.map((socket) => heartbeat.watch(socket));
     heartbeat.start();
     for (const wanted of [19, 18]) {
       done = 0;
       jest.advanceTimersByTime(BEAT_MS);
       expect(done).toBe(SLICE_MS);
       const gone = sockets.pop();
-      if (gone !== undefined) heartbeat.unwatch(gone);
+      if (gone !== undefined) beats.pop()?.unwatch(gone);
       for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
         const fromMs = nowMs;
         run();
@@ -109,9 +109,9 @@ describe('the heartbeat', () => {
     const heartbeat = new Heartbeat(1000);
     const socket = new Socket();
     heartbeat.start();
-    heartbeat.watch(socket);
-    heartbeat.unwatch(socket);
-    heartbeat.heard(socket);
+    const beat = heartbeat.watch(socket);
+    beat.unwatch(socket);
+    beat.heard(socket);
     jest.advanceTimersByTime(5000);
     expect(socket).toMatchObject({ pingedAtMs: [], cutAtMs: undefined });
     expect(heartbeat.size).toBe(0);

@@ -120,7 +120,7 @@ function rig(
   tenant = 'acme',
 ): Rig {
   const stream = new Stream(room);
-  const socket: Rig['socket'] = { readyState: WebSocket.OPEN, beforeClose: undefined };
+  const socket: Rig['socket'] = { readyState: WebSocket.OPEN, writer: undefined };
   const traffic = { messagesReceived: 0, bytesReceived: 0, framesSent: 0, bytesSent: 0 };
   const actions: string[] = [];
   const metrics = {
@@ -129,7 +129,7 @@ function rig(
   };
   let closings = 0;
   const close = (): void => {
-    socket.beforeClose?.();
+    socket.writer?.beforeClose();
     socket.readyState = WebSocket.CLOSING;
     closings += 1;
   };
@@ -306,7 +306,7 @@ describe('a send queue', () => {
     const { metrics } = rig('close', MAX, MAX);
     const streams = [new Stream(Infinity), new Stream(Infinity), new Stream(Infinity)];
     const sendQueues = streams.map((stream) => {
-      const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
+      const socket = { readyState: WebSocket.OPEN, writer: undefined };
       const policy = {
         owner: 'acme',
         maxBufferBytes: Infinity,
@@ -416,7 +416,7 @@ describe('a send queue', () => {
     const { metrics } = rig('close', MAX, MAX);
     const streams = [new Stream(MAX), new Stream(MAX)];
     const sendQueues = streams.map((stream) => {
-      const socket = { readyState: WebSocket.OPEN, beforeClose: undefined };
+      const socket = { readyState: WebSocket.OPEN, writer: undefined };
       const policy = {
         owner: 'acme',
         maxBufferBytes: MAX,

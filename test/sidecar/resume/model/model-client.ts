@@ -64,7 +64,7 @@ interface Connection {
   readonly subscription: ResumableSubscription;
   readonly pipe: Pipe;
   readonly reader: StrictReader;
-  readonly socket: { readyState: 1 | 3; beforeClose: (() => void) | undefined };
+  readonly socket: { readyState: 1 | 3; writer: SendQueue | undefined };
   isOpen: boolean;
 }
 
@@ -127,12 +127,12 @@ export class ModelClient {
           session: isClaimed ? 's' : undefined,
           lacksState: false,
         },
-        ...{ view: undefined, onRefused: () => undefined },
+        ...{ view: undefined, client: { evict: () => undefined } },
       },
       METRICS,
     );
     const pipe = new Pipe();
-    const socket: Connection['socket'] = { readyState: 1, beforeClose: undefined };
+    const socket: Connection['socket'] = { readyState: 1, writer: undefined };
     const connection = {
       bridge,
       from,

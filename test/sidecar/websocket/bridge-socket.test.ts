@@ -1,19 +1,17 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { WebSocket, WebSocketServer } from 'ws';
-import { BridgeSocket } from '../../../sidecar/fanout/bridge-socket';
+import { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import type { SocketOwner } from '../../../sidecar/fanout/client-socket';
 import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
+import { maskedFrame, OPCODE_BINARY } from '../../../bench/neighbour/masked-frame';
+import { acceptUpgrade } from '../../../sidecar/websocket/accept-upgrade';
+import { BridgeSocket } from '../../../sidecar/websocket/bridge-socket';
 import { Client } from '../fixture';
 
+const LIMITS = { maxMessageBytes: 100, maxFragments: 16, maxPieces: 16 };
 const server = createServer();
-const webSockets = new WebSocketServer({
-  noServer: true,
-  WebSocket: BridgeSocket,
-  perMessageDeflate: false,
-  maxPayload: 100,
-});
 
 interface Pair {
   readonly client: Client;
@@ -26,23 +24,32 @@ interface Pair {
 async function pair(): Promise<Pair> {
   const written: Buffer[] = [];
   const upgraded = new Promise<readonly [BridgeSocket, Duplex]>((resolve) => {
-    server.once('upgrade', (request, stream, head) => {
-      webSockets.handleUpgrade(request, stream, head, (socket) => {
-        resolve([socket, stream]);
-      });
+    server.once('upgrade', ({ headers }, stream, head) => {
+      acceptUpgrade(
+        { stream, head, key: headers['sec-websocket-key'] ?? '' },
+        LIMITS,
+        undefined,
+        (socket) => {
+          resolve([socket, stream]);
+        },
+      );
     });
   });
   const opened = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const client = new Client(opened);
   await once(opened, 'open');
   const [socket, stream] = await upgraded;
-  socket.on('error', () => undefined);
-  const write = stream.write.bind(stream) as (bytes: Buffer) => boolean;
-  stream.write = (bytes: Buffer) => {
+  const write = stream.write.bind(stream) as (bytes: Buffer, ...rest: unknown[]) => boolean;
+  stream.write = (bytes: Buffer, ...rest: unknown[]) => {
     written.push(bytes);
-    return write(bytes);
+    return write(bytes, ...rest);
   };
   return { client, socket, stream, opcodes: () => opcodesOf(Buffer.concat(written)) };
+}
+
+function ownerThat(does: Partial<SocketOwner>): SocketOwner {
+  const nothing = (): void => undefined;
+  return { pinged: nothing, ponged: nothing, received: nothing, closed: nothing, ...does };
 }
 
 /** Of whole frames of at most 125 bytes. */
@@ -63,13 +70,13 @@ afterAll(() => {
   server.close();
 });
 
-describe("what the bridge relies on of ws's writing", () => {
+describe('what is written beside data frames', () => {
   it('a ping and a close are on the stream, whole, when the call returns', async () => {
     const { client, socket, stream, opcodes } = await pair();
     stream.write(PENDING);
     socket.ping();
     stream.write(PENDING);
-    socket.close(1000);
+    socket.close(1000, '');
     expect(opcodes()).toEqual([TEXT, PING, TEXT, CLOSE]);
     expect(await client.nextText()).toBe('pending');
     expect(await client.nextText()).toBe('pending');
@@ -77,7 +84,12 @@ describe("what the bridge relies on of ws's writing", () => {
   });
 
   it('a pong to a client is one write, between whole frames', async () => {
-    const { client, stream, opcodes } = await pair();
+    const { client, socket, stream, opcodes } = await pair();
+    socket.owner = ownerThat({
+      pinged: (payload) => {
+        socket.pong(payload, () => undefined);
+      },
+    });
     stream.write(PENDING);
     client.socket.ping();
     await once(client.socket, 'pong');
@@ -97,7 +109,7 @@ describe("what the bridge relies on of ws's writing", () => {
     [
       'the client closes',
       ({ client }: Pair) => {
-        client.socket.close(1000);
+        client.socket.close(1000, '');
       },
       1000,
     ],
@@ -112,9 +124,11 @@ describe("what the bridge relies on of ws's writing", () => {
     const connected = await pair();
     const { client, socket, stream, opcodes } = connected;
     let calls = 0;
-    socket.beforeClose = () => {
-      calls += 1;
-      stream.write(PENDING);
+    socket.writer = {
+      beforeClose: () => {
+        calls += 1;
+        stream.write(PENDING);
+      },
     };
     close(connected);
     expect(await client.nextText()).toBe('pending');
@@ -134,7 +148,6 @@ it.each([
 
 it('a socket tells its owner what happens to it, and an error ends nothing but the socket', async () => {
   const { client, socket } = await pair();
-  socket.removeAllListeners('error');
   const told: unknown[] = [];
   const closed = new Promise<void>((resolve) => {
     socket.owner = {
@@ -154,4 +167,58 @@ it('a socket tells its owner what happens to it, and an error ends nothing but t
   client.socket.send('x'.repeat(101));
   await closed;
   expect(told).toEqual(['ping', 'pong', ['hello', false], 1006]);
+});
+
+describe('the end of a socket', () => {
+  it('tells of what came before it first, though the client was not read from', async () => {
+    const stream = new Duplex({ read: () => undefined });
+    const socket = new BridgeSocket(stream, LIMITS);
+    const told: unknown[] = [];
+    const closed = new Promise<void>((resolve) => {
+      socket.owner = ownerThat({
+        received: (payload) => told.push(payload.toString()),
+        closed: (code) => {
+          told.push(code);
+          resolve();
+        },
+      });
+    });
+    socket.pause();
+    stream.push(maskedFrame(OPCODE_BINARY, Buffer.from('last words')));
+    stream.destroy();
+    await closed;
+    expect(told).toEqual(['last words', 1006]);
+  });
+
+  it('has the code of the client, whose close frame is answered with the same', async () => {
+    const { client, socket } = await pair();
+    const closed = new Promise<number>((resolve) => {
+      socket.owner = ownerThat({ closed: resolve });
+    });
+    const answered = once(client.socket, 'close') as Promise<[number, Buffer]>;
+    client.socket.close(4999, 'enough');
+    const [code, reason] = await answered;
+    expect([await closed, code, reason.toString()]).toEqual([4999, 4999, 'enough']);
+  });
+
+  it('has the code 1005 where the client named none', async () => {
+    const { client, socket } = await pair();
+    const closed = new Promise<number>((resolve) => {
+      socket.owner = ownerThat({ closed: resolve });
+    });
+    client.socket.close();
+    expect([await closed, await client.closed]).toEqual([1005, 1005]);
+  });
+
+  it('writes nothing more once it is closing', async () => {
+    const { client, socket, opcodes } = await pair();
+    const written = new Promise<void>((resolve) => {
+      socket.close(1000, '');
+      socket.ping();
+      socket.pong(Buffer.alloc(0), resolve);
+      socket.close(1001, '');
+    });
+    await written;
+    expect([await client.closed, opcodes()]).toEqual([1000, [CLOSE]]);
+  });
 });

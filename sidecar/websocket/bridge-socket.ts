@@ -1,0 +1,277 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ClientSocket, SocketOwner, SocketWriter } from '../fanout/client-socket';
+import type { LoopShares } from '../lib/loop-shares';
+import { closeFrame, PING_FRAME, pongFrame } from './control-frames';
+import { FrameReader, type FrameLimits, type FrameListener } from './frame-reader';
+
+/** So many bytes of small frames are read at a stretch. */
+export const PIECE_BYTES = 4096;
+/** So many bytes may wait to be read; then the client is not read from. */
+const MAX_WAITING_BYTES = 16_384;
+/** A client that does not end the TCP connection after both close frames is cut, in milliseconds. */
+const END_TIMEOUT_MS = 30_000;
+
+/** RFC 6455 §7.1.5: the connection ended without a close frame. */
+const ABNORMAL = 1006;
+
+/** As of a WebSocket of a browser. */
+const [OPEN, CLOSING, CLOSED] = [1, 2, 3] as const;
+
+/** Whose bytes are read. */
+export interface BytesReader {
+  /** Shares the loop's time among tenants. */
+  readonly shares: LoopShares;
+  readonly tenantId: string;
+  /** How many bytes of the frame that is being read are still to come. */
+  readonly frameBytesLeft: number;
+  /** Told of bytes before they are read. */
+  read(bytes: Buffer): void;
+}
+
+/** The socket on a stream, for listeners that all streams share: one of its own would cost each socket as much as all its fields. */
+const SOCKET = Symbol('socket');
+type Stream = Duplex & { [SOCKET]?: BridgeSocket };
+
+/**
+ * The server's end of a WebSocket (RFC 6455). It reads frames and writes those of pings, pongs and closing, each whole and in one
+ * write. Whole data frames are written to the same stream beside it.
+ *
+ * What a client sends is read when its tenant has a share of the loop's time, in pieces. A client that fills the kernel's buffers with
+ * small frames, on many sockets, would hold everybody up otherwise. While much waits for that, the client is not read from.
+ */
+export class BridgeSocket implements ClientSocket, FrameListener {
+  readonly transport = 'websocket';
+  owner: SocketOwner | undefined;
+  writer: SocketWriter | undefined;
+  /** Without one, what a client sends is read at once. */
+  reader: BytesReader | undefined;
+  readonly #stream: Stream;
+  readonly #limits: FrameLimits;
+  /** Made when something comes, and let go between two messages: nearly all sockets wait. */
+  #frames: FrameReader | undefined;
+  #readyState: 1 | 2 | 3 = OPEN;
+  #isPaused = false;
+  #waitingBytes = 0;
+  /** The client's, or {@link ABNORMAL}. */
+  #closeCode = ABNORMAL;
+  #isClosedByClient = false;
+  #isFaulty = false;
+  #hasSentClose = false;
+  /** The stream is closed. */
+  #isCut = false;
+  #endTimer: NodeJS.Timeout | undefined;
+
+  /** @param stream on which the handshake is over */
+  constructor(stream: Duplex, limits: FrameLimits) {
+    this.#stream = stream;
+    this.#limits = limits;
+    this.#stream[SOCKET] = this;
+    stream.on('error', onError);
+    stream.on('close', onClose);
+    stream.on('end', onEnd);
+    stream.on('data', onData);
+  }
+
+  get readyState(): 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  ping(): void {
+    if (this.#readyState === OPEN) this.#stream.write(PING_FRAME);
+  }
+
+  /** @param onWritten called once the kernel has it, or never will */
+  pong(payload: Buffer, onWritten: () => void): void {
+    if (this.#readyState === OPEN) this.#stream.write(pongFrame(payload), onWritten);
+    else process.nextTick(onWritten);
+  }
+
+  pause(): void {
+    if (this.#readyState === CLOSED) return;
+    this.#isPaused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#readyState === CLOSED) return;
+    this.#isPaused = false;
+    if (this.#waitingBytes <= MAX_WAITING_BYTES) this.#stream.resume();
+  }
+
+  close(code: number, reason: string | Buffer): void {
+    if (this.#readyState !== OPEN) return;
+    this.writer?.beforeClose();
+    this.#readyState = CLOSING;
+    this.#stream.write(closeFrame(code, reason), (error) => {
+      if (error) return;
+      this.#hasSentClose = true;
+      this.#endAfterBoth();
+    });
+    this.#endTimer = setTimeout(() => {
+      this.#stream.destroy();
+    }, END_TIMEOUT_MS);
+  }
+
+  terminate(): void {
+    if (this.#readyState === CLOSED) return;
+    this.#readyState = CLOSING;
+    this.#stream.destroy();
+  }
+
+  /**
+   * Cuts the connection with a reset (RFC 9293 §3.10.7). A client that reads nothing would not notice an orderly end.
+   * The bytes that it left in the kernel would stay there for minutes.
+   */
+  reset(): void {
+    const stream = this.#stream as Partial<Socket>;
+    if (stream.resetAndDestroy === undefined) this.#stream.destroy();
+    else stream.resetAndDestroy();
+  }
+
+  received(payload: Buffer, binary: boolean): void {
+    this.owner?.received(payload, binary);
+  }
+
+  pinged(payload: Buffer): void {
+    this.owner?.pinged(payload);
+  }
+
+  ponged(): void {
+    this.owner?.ponged();
+  }
+
+  /** RFC 6455 §5.5.1: it is answered with the same. */
+  closeReceived(code: number, reason: Buffer): void {
+    this.#closeCode = code;
+    this.#isClosedByClient = true;
+    this.#readNoMore();
+    this.close(code, reason);
+    this.#endAfterBoth();
+  }
+
+  /** The stream has bytes. */
+  take(bytes: Buffer): void {
+    const { reader } = this;
+    if (reader === undefined) {
+      this.#read(bytes);
+      return;
+    }
+    const { shares, tenantId, frameBytesLeft } = reader;
+    this.#waitingBytes += bytes.length;
+    if (bytes.length > Math.max(PIECE_BYTES, frameBytesLeft))
+      shares.run(tenantId, this.#inPieces(bytes, reader));
+    else {
+      shares.once(tenantId, () => {
+        this.#readFor(reader, bytes);
+        this.#taken(bytes.length);
+      });
+    }
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#stream.pause();
+  }
+
+  /** The client sends no more. */
+  ended(): void {
+    this.#readyState = CLOSING;
+    this.#stream.end();
+  }
+
+  /** The stream is closed, and gives nothing any more. */
+  cut(): void {
+    this.#readyState = CLOSING;
+    this.#isCut = true;
+    this.#stream.off('data', onData);
+    clearTimeout(this.#endTimer);
+    // What came before the end, of a client that was not read from.
+    const { readableLength } = this.#stream;
+    const rest = readableLength > 0 ? (this.#stream.read(readableLength) as Buffer | null) : null;
+    if (rest !== null && !this.#isOver) this.take(rest);
+    this.#closedWhenRead();
+  }
+
+  /** It failed. */
+  failed(): void {
+    this.#readyState = CLOSING;
+    this.#stream.destroy();
+  }
+
+  *#inPieces(bytes: Buffer, reader: BytesReader): Generator<undefined, undefined> {
+    for (let at = 0; at < bytes.length && !this.#isOver;) {
+      // The bytes within a large frame cost next to nothing before its end.
+      const end = at + Math.max(PIECE_BYTES, reader.frameBytesLeft);
+      this.#readFor(reader, bytes.subarray(at, end));
+      at = end;
+      yield;
+    }
+    this.#taken(bytes.length);
+  }
+
+  /** Whether nothing is read any more. */
+  get #isOver(): boolean {
+    return this.#isClosedByClient || this.#isFaulty;
+  }
+
+  #readFor(reader: BytesReader, bytes: Buffer): void {
+    if (this.#isOver) return;
+    reader.read(bytes);
+    this.#read(bytes);
+  }
+
+  #read(bytes: Buffer): void {
+    const frames = (this.#frames ??= new FrameReader(this.#limits, this));
+    const fault = frames.read(bytes);
+    if (frames.isIdle) this.#frames = undefined;
+    if (fault === undefined) return;
+    this.#isFaulty = true;
+    this.#readNoMore();
+    this.close(fault, '');
+    this.#endAfterBoth();
+  }
+
+  #taken(bytes: number): void {
+    const wasMuch = this.#waitingBytes > MAX_WAITING_BYTES;
+    this.#waitingBytes -= bytes;
+    if (this.#isCut) this.#closedWhenRead();
+    else if (wasMuch && this.#waitingBytes <= MAX_WAITING_BYTES && !this.#isPaused) this.#stream.resume();
+  }
+
+  /** What still comes is thrown away, so that the end is noticed. */
+  #readNoMore(): void {
+    this.#stream.off('data', onData);
+    process.nextTick(() => {
+      this.#stream.resume();
+    });
+  }
+
+  /** RFC 6455 §7.1.1: the server ends the TCP connection first. */
+  #endAfterBoth(): void {
+    if (this.#hasSentClose && this.#isOver) this.#stream.end();
+  }
+
+  /** Messages that came before the end are told of first. */
+  #closedWhenRead(): void {
+    if (this.#waitingBytes > 0 || this.#readyState === CLOSED) return;
+    this.#readyState = CLOSED;
+    this.owner?.closed(this.#closeCode);
+  }
+}
+
+function onData(this: Stream, bytes: Buffer): void {
+  this[SOCKET]?.take(bytes);
+}
+
+function onEnd(this: Stream): void {
+  this[SOCKET]?.ended();
+}
+
+function onClose(this: Stream): void {
+  this[SOCKET]?.cut();
+}
+
+function onError(this: Stream): void {
+  this[SOCKET]?.failed();
+}
