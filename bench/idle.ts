@@ -1,4 +1,6 @@
 import { availablePeers } from './all-peers';
+import { heapGroups, type HeapSnapshot } from './heap/heap-groups';
+import { heapFlags, takeSnapshot } from './heap/take-snapshot';
 import type { LoadCalls } from './load/calls';
 import { thisMachine } from './machine';
 import type { Figures } from './median';
@@ -9,6 +11,7 @@ import { brief, progress, report, type Column } from './report';
 import { residentBytes } from './resident-memory';
 import { runRounds } from './rounds';
 import { clientPlans, onStage } from './stage';
+import { cell, table } from './table';
 import { chats, dashboards, type Topic } from './topic';
 import type { Worker } from './worker';
 
@@ -18,9 +21,16 @@ const COLUMNS: readonly Column[] = [
   { figure: 'startMb', title: 'MB before', digits: 1 },
   { figure: 'endMb', title: 'MB after', digits: 1 },
 ];
+/** Kinds of objects that take less of a connection's memory are not shown, in bytes. */
+const LEAST_SHOWN_BYTES = 4;
 /** How many sockets connect at once. */
 const CONNECT_AT_ONCE = 50;
 const DASHBOARDS = 100;
+
+type IdleOptions = BenchOptions & {
+  readonly sockets: number;
+  readonly heap?: string | undefined;
+};
 
 void main();
 
@@ -28,9 +38,14 @@ async function main(): Promise<void> {
   const description = 'Many sockets that nothing comes for: resident memory of the server, a connection.';
   const options = benchCommand('idle', description, 10)
     .option('--sockets <count>', 'how many', count, 10_000)
+    .option(
+      '--heap <folder>',
+      'an empty folder: says of Node servers which objects a connection is, by a heap snapshot',
+    )
     .parse()
-    .opts<BenchOptions & { readonly sockets: number }>();
-  const { rounds, seconds, sockets, profile } = options;
+    .opts<IdleOptions>();
+  const { rounds, seconds, sockets, profile, heap } = options;
+  const nodeFlags = [...profileFlags(profile), ...heapFlags(heap)];
   const machine = thisMachine();
   const peers = await availablePeers(options.peers);
   const kinds = {
@@ -40,7 +55,7 @@ async function main(): Promise<void> {
   const contestants = Object.entries(kinds).flatMap(([kind, topics]) =>
     peers.map((peer) => ({
       name: `${kind}: ${peer.name}`,
-      run: () => idleTrial(peer, topics, { sockets, seconds }, profileFlags(profile)),
+      run: () => idleTrial(peer, topics, { sockets, seconds, heap }, nodeFlags),
     })),
   );
   const results = await runRounds(rounds, contestants, (round, who, figures) => {
@@ -54,7 +69,7 @@ async function main(): Promise<void> {
 function idleTrial(
   peer: Peer,
   topics: readonly Topic[],
-  { sockets, seconds }: { readonly sockets: number; readonly seconds: number },
+  { sockets, seconds, heap }: Pick<IdleOptions, 'sockets' | 'seconds' | 'heap'>,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
   return onStage(peer, nodeFlags, async ({ server, load }) => {
@@ -63,6 +78,7 @@ function idleTrial(
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     server.expectRunning();
     const end = residentBytes(server.pid);
+    if (heap !== undefined) progress(heapTable(await takeSnapshot(server.pid, heap), open));
     return {
       open,
       kilobytes: (end - start) / open / 1024,
@@ -70,6 +86,16 @@ function idleTrial(
       endMb: end / 2 ** 20,
     };
   });
+}
+
+function heapTable(heap: HeapSnapshot, connections: number): string {
+  const shown = heapGroups(heap).filter(({ bytes }) => bytes / connections >= LEAST_SHOWN_BYTES);
+  const rows = shown.map(({ kind, objects, bytes }) => [
+    kind,
+    cell(objects / connections, 2),
+    cell(bytes / connections),
+  ]);
+  return table(['kind of object', 'a connection', 'bytes a connection'], rows);
 }
 
 /** Assertions live half a minute: each turn's are signed just before. */
