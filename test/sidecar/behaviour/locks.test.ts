@@ -19,6 +19,7 @@ import {
   type CountingClient,
   type TestBridge,
 } from '../fixture';
+import { payloadSchema } from '../../docs/asyncapi-document';
 import { TOPOLOGIES, type TestRedis } from '../topologies';
 
 const ANA = { tenant: 'acme', user: 'ana' };
@@ -40,6 +41,7 @@ const ENV = { BRIDGE_ROUTES_FILE: routesFile(), BRIDGE_LOCK_LEASE_MS: '3000', BR
 /** A client that can lock. */
 class Locker {
   readonly counting: CountingClient;
+  #list: string | undefined;
 
   constructor(counting: CountingClient) {
     this.counting = counting;
@@ -52,7 +54,7 @@ class Locker {
   /** The next frame that is no list. */
   async next(): Promise<string | ControlFrame> {
     const frame = await this.counting.next();
-    return typeof frame === 'object' && frame.type === 'bridge.locks' ? this.next() : frame;
+    return this.#isList(frame) ? this.next() : frame;
   }
 
   /** The answer's type or code, and what it says beside the name and the message. */
@@ -60,17 +62,22 @@ class Locker {
     this.counting.send(JSON.stringify({ type: `bridge.${type}`, data: { name, holder } }));
     const frame = await this.next();
     if (typeof frame === 'string') throw new Error('expected an answer');
+    assert.ok(payloadSchema(frame.type)(frame), JSON.stringify(frame));
     const data = frame.data as Record<string, unknown>;
     assert.equal(data['name'], name);
     return [data['code'] ?? frame.type, data['token'] ?? data['reason']];
   }
 
-  /** Reads until a list says this. */
+  /** Reads until the latest list says this. */
   async until(list: string): Promise<void> {
-    for (;;) {
-      const frame = await this.counting.next();
-      if (typeof frame === 'object' && frame.type === 'bridge.locks' && said(frame) === list) return;
-    }
+    while (this.#list !== list) this.#isList(await this.counting.next());
+  }
+
+  #isList(frame: string | ControlFrame): boolean {
+    if (typeof frame !== 'object' || frame.type !== 'bridge.locks') return false;
+    assert.ok(payloadSchema(frame.type)(frame), JSON.stringify(frame));
+    this.#list = said(frame);
+    return true;
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type Caller,
   type TestBridge,
 } from '../fixture';
+import { payloadSchema } from '../../docs/asyncapi-document';
 import { TOPOLOGIES, type TestRedis } from '../topologies';
 import { entryOf, type PresenceEntry } from '../presence/fixture';
 
@@ -58,6 +59,9 @@ function chat(type: string, session: string): PresenceEntry {
   return { type, tenant: 'acme', route: 'chat', channel, params: '{}', session };
 }
 
+/** Whether docs/asyncapi.yaml has such an entry. */
+const isDocumented = payloadSchema('presence');
+
 describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopology) => {
   let redis: TestRedis;
   let bridges: TestBridge[];
@@ -72,7 +76,9 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   /** Waits for so many entries. */
   const told = async (count: number, stream?: string): Promise<readonly PresenceEntry[]> => {
     await eventually(async () => (await entries(stream)).length >= count);
-    return entries(stream);
+    const all = await entries(stream);
+    for (const entry of all) assert.ok(isDocumented(entry), JSON.stringify(entry));
+    return all;
   };
 
   beforeAll(async () => {

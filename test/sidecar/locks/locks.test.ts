@@ -92,14 +92,32 @@ describe('a lock of a client', () => {
     }
   });
 
-  it('is freed when its socket went while Redis was asked', async () => {
-    const [here, there] = [stage.bridge(), stage.bridge()];
-    const ana = here.enter('ana');
-    const asked = ana.lock('B7');
-    ana.leave(true);
-    await asked;
-    await here.locks.settled();
-    expect([await there.enter('bob').lock('B7'), ana.told, here.locks.size]).toEqual([undefined, [], 0]);
+  it('is freed when its socket went before Redis was asked, or before it answered', async () => {
+    const there = stage.bridge();
+    const bob = there.enter('bob');
+    for (const isAsked of [false, true]) {
+      let calls = 0;
+      let onAsked = (): void => undefined;
+      const here = stage.bridge({}, (store) => ({
+        ...store,
+        take: (claim) => {
+          calls += 1;
+          onAsked();
+          return store.take(claim);
+        },
+      }));
+      const ana = here.enter('ana');
+      onAsked = () => {
+        ana.leave(true);
+      };
+      const asked = ana.lock('B7');
+      if (!isAsked) ana.leave(true);
+      await asked;
+      await here.locks.settled();
+      expect([calls, ana.told, here.locks.size, here.wheel.size]).toEqual([isAsked ? 1 : 0, [], 0, 0]);
+      expect(await bob.lock('B7')).toBeUndefined();
+      await bob.unlock('B7');
+    }
   });
 });
 
@@ -199,6 +217,52 @@ describe('a lock whose bridge is in trouble', () => {
     expect(await bob.lock('B7')).toBeUndefined();
   });
 
+  it('is free once it is lost, though a renewal whose answer is late came to Redis in time', async () => {
+    const late: (() => void)[] = [];
+    const here = stage.bridge({}, (store) => ({
+      ...store,
+      extend: async (locks, ms) => {
+        const lost = await store.extend(locks, ms);
+        if (ms === LEASE_MS) await new Promise<void>((resolve) => late.push(resolve));
+        return lost;
+      },
+    }));
+    const ana = here.enter('ana');
+    await ana.lock('B7');
+    here.isSlow = true;
+    await stage.pass(LEASE_MS - MARGIN_MS);
+    expect([ana.told.at(-1), late.length]).toEqual([LOST, 1]);
+    await stage.redis.ping();
+    expect(await stage.bridge().enter('bob').lock('B7')).toBeUndefined();
+    late[0]?.();
+    here.isSlow = false;
+    await here.locks.settled();
+    expect(here.locks.size).toBe(0);
+  });
+
+  it('is lost in its own time, though the answer about one before it at the same name came late', async () => {
+    const { state, around } = cuttable();
+    let answer = (): void => undefined;
+    const here = stage.bridge({}, (store) => ({
+      ...around(store),
+      extend: async (locks, ms) => {
+        const lost = await around(store).extend(locks, ms);
+        if (ms === LEASE_MS) await new Promise<void>((resolve) => (answer = resolve));
+        return lost;
+      },
+    }));
+    const ana = here.enter('ana');
+    await ana.lock('B7');
+    here.isSlow = true;
+    await stage.pass(LEASE_MS / 3);
+    await ana.unlock('B7');
+    await ana.lock('B7');
+    answer();
+    state.isAway = true;
+    await stage.pass(LEASE_MS);
+    expect(ana.told.at(-1)).toEqual(LOST);
+  });
+
   it('goes on when Redis is away for less than the lease', async () => {
     const { state, around } = cuttable();
     const [here, there] = [stage.bridge({}, around), stage.bridge()];
@@ -287,6 +351,15 @@ describe('everybody at a document', () => {
     await stage.pass(1000);
     expect([bob.told.length, lists, stage.published].filter((count) => count > 12)).toEqual([]);
     expect(bob.list).toBe('');
+  });
+
+  it('is not told again what it knows, though the list is read again', async () => {
+    const bridge = stage.bridge();
+    const [ana, bob] = [bridge.enter('ana'), bridge.enter('bob')];
+    await ana.lock('B7');
+    await stage.pass(5 * LEASE_MS);
+    expect(bob.told).toHaveLength(1);
+    ana.leave();
   });
 
   it('is told nothing of another document, or of another tenant', async () => {

@@ -101,6 +101,20 @@ describe('a name in Redis', () => {
   });
 });
 
+it('keeps any name and any user apart from others, and says them as they were', async () => {
+  const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(text, text, text, async (name, user, other) => {
+      await stage.reset();
+      await granted(claim(name, user));
+      expect(await store.list(DOCUMENT)).toMatchObject({ locks: [{ name, user }] });
+      const again = await claim(name, other);
+      if (other === user) expect(again).toMatchObject({ hadIt: true });
+      else expect(again).toBe('held');
+    }),
+  );
+});
+
 it('has so many locks of a document and of a tenant, and no more', async () => {
   store = stage.store({ maxPerDocument: 2, maxPerTenant: 3 });
   const [a] = [await granted(claim('a')), await granted(claim('b'))];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { ControlFrame } from '../../../protocol/frames';
+import type { LocksFrame } from '../../../protocol/frames';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { connectCounting, eventually, type CountingClient } from '../fixture';
 import { entryOf } from '../presence/fixture';
@@ -39,11 +39,43 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A client, and the worker that has it. */
-interface Seat {
+/** A client, the worker that has it, and what it was told last. */
+class Seat {
   readonly user: string;
   readonly client: CountingClient;
   readonly worker: number;
+  /** Connections at the document. */
+  count = 0;
+  /** Who holds what. */
+  locks: LocksFrame['data']['locks'] = [];
+
+  constructor(user: string, client: CountingClient, worker: number) {
+    this.user = user;
+    this.client = client;
+    this.worker = worker;
+  }
+
+  /** Reads until this holds. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#read();
+  }
+
+  /** @returns the type of the answer */
+  async lock(name: string): Promise<string> {
+    this.client.send(JSON.stringify({ type: 'bridge.lock', data: { name } }));
+    for (;;) {
+      const type = await this.#read();
+      if (type === 'bridge.locked' || type === 'bridge.error') return type;
+    }
+  }
+
+  async #read(): Promise<string> {
+    const frame = await this.client.next();
+    if (typeof frame === 'string') return 'data';
+    if (frame.type === 'bridge.peers') this.count = frame.data.count;
+    if (frame.type === 'bridge.locks') this.locks = frame.data.locks;
+    return frame.type;
+  }
 }
 
 const seats: Seat[] = [];
@@ -57,7 +89,7 @@ async function seat(): Promise<Seat> {
   const user = `u${(users += 1)}`;
   const after = bridge.lines.length;
   const client = await connectCounting(bridge.url + PATH, { tenant: 'acme', user });
-  const taken = { user, client, worker: await bridge.deciderOf(user, after) };
+  const taken = new Seat(user, client, await bridge.deciderOf(user, after));
   seats.push(taken);
   return taken;
 }
@@ -71,65 +103,46 @@ async function atBoth(): Promise<readonly [here: Seat, there: Seat]> {
   }
 }
 
-async function until({ client }: Seat, holds: (frame: ControlFrame) => boolean): Promise<ControlFrame> {
-  for (;;) {
-    const frame = await client.next();
-    if (typeof frame === 'object' && holds(frame)) return frame;
-  }
-}
-
-const counts = (count: number) => (frame: ControlFrame) =>
-  frame.type === 'bridge.peers' && frame.data.count === count;
-
-async function lock(one: Seat, name: string): Promise<string> {
-  one.client.send(JSON.stringify({ type: 'bridge.lock', data: { name } }));
-  const { type } = await until(
-    one,
-    (frame) => frame.type === 'bridge.locked' || frame.type === 'bridge.error',
-  );
-  return type;
-}
-
 async function told(): Promise<readonly string[]> {
   const entries = await server.xrange('ws:presence', '-', '+');
   return entries.map(([, fields]) => entryOf(fields).type);
 }
 
+const at = (worker: number): readonly Seat[] => seats.filter((one) => one.worker === worker);
+
 describe('people at one document, at two workers of a bridge', () => {
   it('see each other, and one of them has a lock at a time', async () => {
     const [here, there] = await atBoth();
-    await Promise.all([here, there].map((one) => until(one, counts(seats.length))));
-    expect([await lock(here, 'B7'), await lock(there, 'B7')]).toEqual(['bridge.locked', 'bridge.error']);
-    const { data } = await until(
-      there,
-      (frame) => frame.type === 'bridge.locks' && frame.data.locks.length > 0,
-    );
-    expect(data).toEqual({ locks: [{ name: 'B7', user: here.user }] });
+    for (const one of [here, there]) await one.until(() => one.count === seats.length);
+    expect([await here.lock('B7'), await there.lock('B7')]).toEqual(['bridge.locked', 'bridge.error']);
+    await there.until(() => there.locks.length > 0);
+    expect(there.locks).toEqual([{ name: 'B7', user: here.user }]);
     await here.client.client.close();
-    await until(there, (frame) => frame.type === 'bridge.locks' && frame.data.locks.length === 0);
-    expect(await lock(there, 'B7')).toBe('bridge.locked');
+    await there.until(() => there.locks.length === 0);
+    expect(await there.lock('B7')).toBe('bridge.locked');
   });
 
   it('are one topic for services, which is left when both workers have lost its last listener', async () => {
     const [here, there] = await atBoth();
     await eventually(async () => (await told()).length > 0);
-    for (const one of seats.filter(({ worker }) => worker === here.worker)) await one.client.client.close();
-    await until(there, counts(seats.filter(({ worker }) => worker === there.worker).length));
+    for (const one of at(here.worker)) await one.client.client.close();
+    await there.until(() => there.count === at(there.worker).length);
     expect(await told()).toEqual(['joined']);
-    for (const one of seats.filter(({ worker }) => worker === there.worker)) await one.client.client.close();
+    for (const one of at(there.worker)) await one.client.client.close();
     await eventually(async () => (await told()).length === 2);
     expect(await told()).toEqual(['joined', 'left']);
   });
 
   it('lose a worker that is killed: its people leave the list, and its locks are free after their lease', async () => {
     const [here, there] = await atBoth();
-    const others = seats.filter(({ worker }) => worker === there.worker).length;
-    expect(await lock(here, 'B7')).toBe('bridge.locked');
+    expect(await here.lock('B7')).toBe('bridge.locked');
+    await there.until(() => there.locks.length === 1);
     bridge.signal(here.worker, 'SIGKILL');
     await here.client.client.closed;
-    expect(await lock(there, 'B7')).toBe('bridge.error');
-    await until(there, counts(others));
-    await eventually(async () => (await lock(there, 'B7')) === 'bridge.locked');
+    expect(await there.lock('B7')).toBe('bridge.error');
+    await there.until(() => there.count === at(there.worker).length);
+    await there.until(() => there.locks.length === 0);
+    expect(await there.lock('B7')).toBe('bridge.locked');
     expect(await told()).toEqual(['joined']);
   });
 });
