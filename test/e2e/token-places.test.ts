@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { open, token } from './client';
+import { upgradeStatus } from './raw-upgrade';
 import type { Stack } from './stack';
 import { startStack } from './start-stack';
 
@@ -27,29 +27,9 @@ afterAll(async () => {
   await stack.stop();
 }, 60_000);
 
-/** The status of an upgrade with exactly these headers. */
+/** The status of an upgrade to a path with exactly these headers. */
 function upgrade(path: string, headers: Record<string, string>): Promise<number> {
-  const handshake = {
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-    'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  };
-  return new Promise((resolve, reject) => {
-    const asked = request(stack.url.replace('ws:', 'http:') + path, {
-      headers: { ...handshake, ...headers },
-    });
-    asked.on('upgrade', (response, socket) => {
-      socket.destroy();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on('response', (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on('error', reject);
-    asked.end();
-  });
+  return upgradeStatus(stack.url + path, headers);
 }
 
 describe('a token is taken', () => {
