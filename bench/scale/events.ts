@@ -59,27 +59,25 @@ async function revoke({ redis, startBridge }: ScaleStage, count: number, whom: o
   const { parts } = await startBridge();
   const { connections } = parts.upgradeHandler;
   let met = 0;
-  for (let number = 0; number < count; number += 1) {
-    const identity = { tenantId: 'acme', userId: `u${number}`, roles: [] };
-    connections.add({
-      caller: { identity, tokenJti: `j${number}` },
-      path: '/ws/notifications',
-      routeName: 'notifications',
-      revoke: () => {
-        parts.shares.once('acme', () => void (met += 1));
-      },
-      reauthorizeAt: () => undefined,
-      retireAt: () => undefined,
-      close: () => undefined,
-      terminate: () => undefined,
-    });
-  }
+  const all = Array.from({ length: count }, (_, number) => ({
+    caller: { identity: { tenantId: 'acme', userId: `u${number}`, roles: [] }, tokenJti: `j${number}` },
+    path: '/ws/notifications',
+    routeName: 'notifications',
+    revoke: () => {
+      parts.shares.once('acme', () => void (met += 1));
+    },
+    reauthorizeAt: () => undefined,
+    retireAt: () => undefined,
+    close: () => undefined,
+    terminate: () => undefined,
+  }));
+  for (const connection of all) connections.add(connection);
   const wanted = 'user' in whom ? 1 : count;
   const figures = await watched(redis, wanted, async () => {
     await redis.publish(parts.names.control, JSON.stringify({ type: 'revoke', ...whom }));
     await until(() => met === wanted);
   });
-  connections.terminateAll();
+  for (const connection of all) connections.delete(connection);
   return figures;
 }
 

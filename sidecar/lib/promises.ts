@@ -41,3 +41,19 @@ export function deferred<T>(): Deferred<T> {
   });
   return { promise, resolve: fulfil };
 }
+
+/**
+ * Does something for each item, for `atOnce` of them at any time.
+ * @throws what one of them throws; then not all of the others are done
+ */
+export async function inTurns<Item>(
+  items: Iterable<Item>,
+  atOnce: number,
+  act: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  const work = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true; next = left.next()) await act(next.value);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}

@@ -1,3 +1,4 @@
+import { inTurns } from '../lib/promises';
 import type { RedisNames } from '../redis/names';
 import { TenantQuota, type QuotaLimit, type QuotaScope, type QuotaStore, type Permit } from './tenant-quota';
 
@@ -8,6 +9,9 @@ export type QuotaLimits = Readonly<Record<QuotaScope, number>>;
 export function announceIntervalMs(leaseMs: number): number {
   return leaseMs / 3;
 }
+
+/** Tenants whose counts are announced at once: those of 50,000 users together held the loop for a fifth of a second. */
+export const ANNOUNCED_AT_ONCE = 8;
 
 const UNLIMITED: Permit = { release: () => undefined };
 
@@ -48,7 +52,7 @@ export class ConnectionQuota {
    * @throws when Redis is unreachable
    */
   async announce(): Promise<void> {
-    await Promise.all([...this.#byTenant.values()].map((tenant) => tenant.announce()));
+    await inTurns([...this.#byTenant.values()], ANNOUNCED_AT_ONCE, (tenant) => tenant.announce());
   }
 
   /** Resolves when Redis has heard of everything, or cannot be reached. */

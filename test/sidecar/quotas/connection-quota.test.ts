@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { ConnectionQuota } from '../../../sidecar/quotas/connection-quota';
+import { ANNOUNCED_AT_ONCE, ConnectionQuota } from '../../../sidecar/quotas/connection-quota';
 import { redisQuotaStore } from '../../../sidecar/quotas/redis-quota-store';
 import { TenantQuota, type QuotaStore, type Permit } from '../../../sidecar/quotas/tenant-quota';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
@@ -234,6 +234,25 @@ describe('a quota of connections', () => {
       return (await leaseEnd()) > before;
     });
     expect(await counted()).toEqual({ [`${TENANT_KEY}:alice`]: 1 });
+  });
+
+  it('are announced for a few tenants at a time', async () => {
+    const store = redisQuotaStore(redis, 'a', LEASE_MS);
+    let [asked, most] = [0, 0];
+    const watching: QuotaStore = {
+      put: async (counts, asks) => {
+        most = Math.max(most, (asked += 1));
+        const answers = await store.put(counts, asks);
+        asked -= 1;
+        return answers;
+      },
+    };
+    const quota = new ConnectionQuota(watching, UNPREFIXED, { tenant: 10, user: 0 });
+    for (let number = 0; number < 3 * ANNOUNCED_AT_ONCE; number += 1) await taken(quota, `t${number}`);
+    await redis.flushall();
+    most = 0;
+    await quota.announce();
+    expect([most, await redis.dbsize()]).toEqual([ANNOUNCED_AT_ONCE, 3 * ANNOUNCED_AT_ONCE]);
   });
 
   it('are counted again in a Redis that has lost them, a thousand users at once', async () => {

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { redisSessionStore } from '../../../sidecar/sessions/session-store';
 import {
   MAX_RENEW_INTERVAL_MS,
+  RENEWED_AT_ONCE,
   renewIntervalMs,
   Sessions,
   type SessionHolder,
@@ -122,6 +123,22 @@ describe('a session', () => {
     const left = await Promise.all(keys.map((key) => redis.pttl(key)));
     expect(left.slice(0, -1).every((ms) => ms > 1000)).toBe(true);
     expect(left.at(-1)).toBeLessThanOrEqual(1000);
+  });
+
+  it('is renewed with so many at a time that no renewal holds the loop for long', async () => {
+    let [asked, most] = [0, 0];
+    const standing = { isForeign: false, isNew: false, bridges: [] };
+    const claim = async (): Promise<typeof standing> => {
+      most = Math.max(most, (asked += 1));
+      await new Promise((resolve) => setImmediate(resolve));
+      asked -= 1;
+      return standing;
+    };
+    const many = new Sessions({ lookUp: claim, claim }, UNPREFIXED);
+    for (let number = 0; number < 3 * RENEWED_AT_ONCE; number += 1)
+      many.hold(`s${number}`, 'a', 'b', holder());
+    await many.renew();
+    expect(most).toBe(RENEWED_AT_ONCE);
   });
 
   it('in use is renewed until the last of its holders lets go', async () => {
