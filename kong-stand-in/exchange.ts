@@ -9,7 +9,7 @@ import { logEntry } from './http/log-entry';
 import type { GatewayRequest } from './http/request';
 import { ownHeaders, relayedHeaders } from './http/response-headers';
 import type { Match } from './http/router';
-import { targetOf, type ResolveMap } from './http/targets';
+import { targetsOf, type ResolveMap } from './http/targets';
 import { joinTunnel } from './http/tunnel';
 import { callUpstream, type UpstreamFailure, type UpstreamResult } from './http/upstream';
 import { upstreamHeaders, wantsWebSocket } from './http/upstream-headers';
@@ -110,7 +110,7 @@ class Exchange {
     const body = await readBody(this.#client.incoming);
     const result = await callUpstream({
       ...{ service, method, body },
-      target: targetOf(service.host, service.port, this.#options.resolve),
+      targets: targetsOf(service.host, service.port, this.#options.resolve),
       path: request.upstreamPath + query(request),
       headers: upstreamHeaders(request, service, prefix, body?.length),
       clientGone: this.#client.gone,

@@ -16,7 +16,7 @@ import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
 import {
-  mayPost,
+  methodMatters,
   purposeOf,
   singleHeader,
   type Purpose,
@@ -266,9 +266,9 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
   };
 }
 
-/** The method too, where it matters: a round trip more, and none for whoever opens a connection. */
+/** The method too, where it matters: a round trip more, and none for an upgrade. */
 async function withMethod(kong: Kong, request: RoutedUpgrade, { config }: Ready): Promise<RoutedUpgrade> {
-  return mayPost(request, config) ? { ...request, method: await kong.request.getMethod() } : request;
+  return methodMatters(request, config) ? { ...request, method: await kong.request.getMethod() } : request;
 }
 
 /** @throws TypeError when Kong does not say where the upgrade goes: an assertion that counts nowhere would only hide it */

@@ -51,11 +51,17 @@ export type StepStartFrame = AnswerFrame<'step_start', Further>;
 /** A step of the answer is done. */
 export type StepCompleteFrame = AnswerFrame<'step_complete', Further>;
 
-/** The service calls a tool. */
-export type ToolCallFrame = AnswerFrame<'tool_call', Further>;
+/** The service calls a tool. `id` tells the call from others of the answer. Services may leave out what PROTOCOL.md §3 asks for. */
+export type ToolCallFrame = AnswerFrame<
+  'tool_call',
+  Further & { readonly id?: string; readonly name?: string; readonly input?: unknown }
+>;
 
-/** The tool has answered. */
-export type ToolResultFrame = AnswerFrame<'tool_result', Further>;
+/** The tool of the call with this `id` has answered: with an `output`, or with the text of an `error`. */
+export type ToolResultFrame = AnswerFrame<
+  'tool_result',
+  Further & { readonly id?: string; readonly output?: unknown; readonly error?: string }
+>;
 
 /** The end of an answer. */
 export type CompleteFrame = AnswerFrame<
@@ -86,6 +92,8 @@ export interface ReadyFrame {
     readonly resumed: boolean;
     /** On an AI chat. */
     readonly session?: string;
+    /** On a route that relays: the client's name among its peers, under which it posts messages (PROTOCOL.md §11). */
+    readonly peer?: string;
     /** To a client that asked for the oldest frame: the offset of the first one that is not from before. */
     readonly live?: number;
   };

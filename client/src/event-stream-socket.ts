@@ -37,7 +37,7 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
   readonly #settings: StreamSettings;
   readonly #over = new AbortController();
   readonly #messages: PostedMessages;
-  /** Where messages go, with the session that the bridge made. */
+  /** Where messages go, with what `ready` told: the session that the bridge made, and the client's name among its peers. */
   readonly #target: URL;
   readonly #parser = new EventParser();
   #heardMs = 0;
@@ -142,7 +142,7 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
       const { code, reason } = JSON.parse(data) as { readonly code: number; readonly reason: string };
       this.end(code, reason);
     } else {
-      if (type === 'ready') this.#keepSession(data);
+      if (type === 'ready') this.#keepPlace(data);
       this.#emit('message', { data: `{"type":"${CONTROL_TYPE_PREFIX}${type}","data":${data}}` });
     }
   }
@@ -153,9 +153,12 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     this.dispatchEvent(event);
   }
 
-  #keepSession(ready: string): void {
-    const { session } = parseObject(ready) ?? {};
-    if (typeof session === 'string') this.#target.searchParams.set('session', session);
+  #keepPlace(ready: string): void {
+    const told = parseObject(ready) ?? {};
+    for (const name of ['session', 'peer']) {
+      const value = told[name];
+      if (typeof value === 'string') this.#target.searchParams.set(name, value);
+    }
   }
 
   #pong(): void {

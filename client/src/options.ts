@@ -185,7 +185,7 @@ const DEFAULTS = {
 /**
  * Fills in the defaults; an option that is undefined has its default.
  * @param added further options, with their defaults
- * @throws TypeError when an option is missing or none, or when there is no WebSocket
+ * @throws TypeError when an option is missing, unknown or none, or when there is no WebSocket
  */
 export function settingsOf(options: ClientOptions, added?: Named): Settings {
   const globals = globalThis as Globals & {
@@ -196,7 +196,10 @@ export function settingsOf(options: ClientOptions, added?: Named): Settings {
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as unknown as ClientOptions;
   const defaults = { ...DEFAULTS, ...added };
-  const settings = {
+  const unset = {
+    url: '',
+    path: '',
+    token: undefined,
     WebSocket: globals.WebSocket,
     fetch: globals.fetch,
     session: undefined,
@@ -204,8 +207,11 @@ export function settingsOf(options: ClientOptions, added?: Named): Settings {
     storage: undefined,
     surroundings: surroundingsOf(globals),
     ...defaults,
-    ...given,
   };
+  // Without types a misspelt one, or one of chats, would be ignored without a word.
+  for (const name in given)
+    if (!(name in unset)) throw new TypeError(`${name}: unknown option (those of chats are connectChat's)`);
+  const settings = { ...unset, ...given };
   const { WebSocket, clock } = settings;
   const token: unknown = settings.token;
   if (!WebSocket) throw new TypeError('no WebSocket: pass one');

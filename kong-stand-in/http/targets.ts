@@ -1,4 +1,4 @@
-/** Where services really are: `host:port` as in kong.yml, and where to connect instead. */
+/** Where services really are: `host:port` as in kong.yml, and where to connect instead; several places with commas between them. */
 export type ResolveMap = Readonly<Record<string, string>>;
 
 /** An address to connect to. */
@@ -7,10 +7,14 @@ export interface Target {
   readonly port: number;
 }
 
-/** The address of a service, after the overrides: like a line in `/etc/hosts`, but with ports. */
-export function targetOf(host: string, port: number, resolve: ResolveMap): Target {
+/** The addresses of a service, after the overrides: like lines in `/etc/hosts`, but with ports. */
+export function targetsOf(host: string, port: number, resolve: ResolveMap): readonly Target[] {
   const override = resolve[`${host}:${port}`];
-  return override === undefined ? { host, port } : parseTarget(override);
+  return override === undefined ? [{ host, port }] : parseTargets(override);
+}
+
+function parseTargets(text: string): readonly Target[] {
+  return text.split(',').map(parseTarget);
 }
 
 /**
@@ -34,7 +38,7 @@ export function parseResolve(texts: readonly string[]): ResolveMap {
       if (from === undefined || to === undefined || rest.length > 0)
         throw new Error(`expected host:port=host:port, got "${text}"`);
       parseTarget(from);
-      parseTarget(to);
+      parseTargets(to);
       return [from, to];
     }),
   );

@@ -8,7 +8,8 @@ import type { Target } from './targets';
 /** A request on its way upstream. */
 export interface UpstreamCall {
   readonly service: Service;
-  readonly target: Target;
+  /** Of one service, each of which may be asked. */
+  readonly targets: readonly Target[];
   readonly method: string;
   /** Path and query. */
   readonly path: string;
@@ -38,13 +39,19 @@ export type UpstreamFailure =
   | 'broken'
   | 'timed out';
 
+/** Whose turn it is: Kong takes the addresses of a name one after the other. */
+let turns = 0;
+
 /**
  * Calls an upstream, `1 + retries` times when the connection fails before an answer came (nginx's `proxy_next_upstream
- * error timeout`). A request that was sent is repeated only when its method is idempotent.
+ * error timeout`), each time at the next of its addresses. A request that was sent is repeated only when its method is idempotent.
  */
 export async function callUpstream(call: UpstreamCall): Promise<UpstreamResult> {
+  const { targets } = call;
   for (let left = call.service.retries; ; left -= 1) {
-    const { result, sent } = await attempt(call);
+    const target = targets[turns++ % targets.length];
+    if (target === undefined) throw new TypeError('expected an address of the upstream');
+    const { result, sent } = await attempt(call, target);
     if (result.kind !== 'failed' || result.reason === 'unresolved' || left === 0) return result;
     if (call.clientGone.aborted || (sent && !IDEMPOTENT.has(call.method))) return result;
   }
@@ -52,8 +59,11 @@ export async function callUpstream(call: UpstreamCall): Promise<UpstreamResult> 
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
-async function attempt(call: UpstreamCall): Promise<{ result: UpstreamResult; sent: boolean }> {
-  const { service, target, method, path, headers, body } = call;
+async function attempt(
+  call: UpstreamCall,
+  target: Target,
+): Promise<{ result: UpstreamResult; sent: boolean }> {
+  const { service, method, path, headers, body } = call;
   const start = service.protocol === 'https' ? httpsRequest : httpRequest;
   const outgoing = start({
     ...target,

@@ -9,7 +9,7 @@ import { HeaderSelection } from './header-selection';
 export interface UpgradeRequest {
   /** Names in lower case, repeated ones in order. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
-  /** Known where {@link mayPost}. */
+  /** Known where {@link methodMatters}. */
   readonly method?: string | undefined;
   /** The path without the query, in its one spelling (protocol/path.ts). */
   readonly path?: string | undefined;
@@ -54,12 +54,17 @@ export function purposeOf(request: UpgradeRequest, { httpStreaming }: Gatekeeper
   if (isWebSocketUpgrade(request)) return 'upgrade';
   if (!httpStreaming) return 'none';
   if (request.method === 'POST') return 'message';
-  return asksForEventStream(request.headers['accept'] ?? []) ? 'stream' : 'none';
+  return request.method === 'GET' && asksForStream(request) ? 'stream' : 'none';
 }
 
-/** Whether the method decides what a request is for. Nobody who opens a connection sends a Content-Type, so none is asked for it. */
-export function mayPost(request: UpgradeRequest, { httpStreaming }: GatekeeperConfig): boolean {
-  return httpStreaming && request.headers['content-type'] !== undefined && !isWebSocketUpgrade(request);
+/** Whether the method decides what a request is for: it may be a message or ask for a stream, and is no upgrade. */
+export function methodMatters(request: UpgradeRequest, { httpStreaming }: GatekeeperConfig): boolean {
+  if (!httpStreaming || isWebSocketUpgrade(request)) return false;
+  return request.headers['content-type'] !== undefined || asksForStream(request);
+}
+
+function asksForStream({ headers }: UpgradeRequest): boolean {
+  return asksForEventStream(headers['accept'] ?? []);
 }
 
 /** The headers that a decision by this configuration looks at; of the others nothing need be known. */

@@ -1,6 +1,7 @@
 import type { ControlFrame, GapReason } from '../../protocol/frames';
 import type { ChannelState } from '../fanout/channel-state';
 import type { Frame } from '../fanout/frame';
+import { peerName } from '../fanout/peer-envelope';
 import type { Subscribed, Subscription } from './subscription';
 import { CatchUp, type CatchingUp } from './catch-up';
 import type { Keeps, Standing } from '../sessions/sessions';
@@ -185,10 +186,12 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
 
   #ready(offset: number, resumed: boolean): void {
     const { session, from } = this.#request;
-    const { epoch = '', end = 0 } = this.#log ?? {};
+    const { epoch = '', end = 0, senderId } = this.#log ?? {};
     const named = session === undefined ? {} : { session };
+    const peer = senderId === undefined ? {} : { peer: peerName(senderId) };
     const past = from === OLDEST ? { live: end } : {};
-    this.#sendQueue?.control({ type: 'bridge.ready', data: { epoch, offset, resumed, ...named, ...past } });
+    const data = { epoch, offset, resumed, ...named, ...peer, ...past };
+    this.#sendQueue?.control({ type: 'bridge.ready', data });
   }
 
   #gap(reason: GapReason, offset: number): void {

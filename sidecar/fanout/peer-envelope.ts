@@ -7,6 +7,17 @@ export const ENVELOPE_MAGIC = Buffer.concat([
 /** Bytes of a sender id. */
 export const SENDER_ID_BYTES = 16;
 
+/** A sender id as its client is told it, so that it can post under it: base64url. */
+export function peerName(sender: Buffer): string {
+  return sender.toString('base64url');
+}
+
+/** @returns undefined for what names no sender id */
+export function senderNamed(name: string): Buffer | undefined {
+  const sender = Buffer.from(name, 'base64url');
+  return sender.length === SENDER_ID_BYTES && peerName(sender) === name ? sender : undefined;
+}
+
 /** RFC 6455 §5.2. */
 const OPCODE_TEXT = 0x1;
 const OPCODE_BINARY = 0x2;

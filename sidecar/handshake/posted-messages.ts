@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Caller } from '../connection/admission';
 import type { Admission } from '../connection/admission';
 import { FOREIGN_SESSION } from '../connection/reservation';
-import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
+import { SENDER_ID_BYTES, senderNamed } from '../fanout/peer-envelope';
 import {
   badRequest,
   FAILED,
@@ -19,6 +19,7 @@ import {
 } from '../http/refusal';
 import { headerReader } from '../http/headers';
 import { sendJson } from '../http/readiness';
+import { splitTarget } from '../http/target';
 import type { MessageContext } from '../inbound/message-handler';
 import { chargePost } from '../inbound/posted-allowance';
 import { largestMessage, type MessageSizes } from '../inbound/message-size';
@@ -147,6 +148,8 @@ export class PostedMessages {
   async #take(admission: Admission, request: IncomingMessage): Promise<Taken | Refusal> {
     const { refusalOf: refuses, messageSizes, timeoutMs } = this.#context;
     const { route, caller, path } = admission;
+    const senderId = route.messages === 'relay' ? senderIdOf(request) : undefined;
+    if (senderId === 'malformed') return badRequest('expected one peer, as bridge.ready told it');
     const payload = await readBody(request, largestMessage(route, messageSizes), timeoutMs);
     if (payload === 'too big') return MESSAGE_TOO_BIG;
     if (payload === 'too late') return badRequest('expected the whole message in time');
@@ -156,7 +159,8 @@ export class PostedMessages {
     metrics.traffic.messagesReceived += 1;
     metrics.traffic.bytesReceived += payload.length;
     const binary = isBinary(request, payload);
-    const answer = await this.#answer(admission, payload, binary, request);
+    const sender = this.#senderOf(admission, request, senderId);
+    const answer = await this.#answer(admission, payload, binary, sender);
     if (answer === undefined) return { ...TAKEN, body: {} };
     if ('outcome' in answer) return answer;
     if (answer.kind === 'taken') return { ...TAKEN, body: controlFrame(answer) };
@@ -168,12 +172,11 @@ export class PostedMessages {
     admission: Admission,
     payload: Buffer,
     binary: boolean,
-    request: IncomingMessage,
+    sender: Sender,
   ): Promise<Answer | Refusal | undefined> {
     const { sessions, messages, metrics, timeoutMs } = this.#context;
     const { route, caller, session } = admission;
     const { tenantId, userId } = caller.identity;
-    const sender = this.#senderOf(admission, request);
     const counts = metrics.ofRoute(route.name);
     if (route.messages === 'refuse') {
       counts.bytesRefused('read_only', payload.length);
@@ -207,6 +210,7 @@ export class PostedMessages {
   #senderOf(
     { route, caller, session = '', channels, trace }: Admission,
     { rawHeaders }: IncomingMessage,
+    senderId: Buffer | undefined,
   ): Sender {
     const { tenantId, userId, roles } = caller.identity;
     return {
@@ -215,7 +219,7 @@ export class PostedMessages {
       bridgeV1: true,
       origin: { tenantId, userId, roles, session, requestId: caller.requestId, trace },
       channel: channels[0] ?? '',
-      senderId: route.messages === 'relay' ? randomBytes(SENDER_ID_BYTES) : undefined,
+      senderId,
       maxCommandValues: this.#context.maxCommandValues,
       idempotencyKeys: readIdempotencyKeys(rawHeaders).values.map(unquoted),
     };
@@ -243,6 +247,13 @@ function refusalOf(answer: Answer): Refusal {
   if (answer.kind === 'taken') throw new TypeError('expected a message that is refused');
   const { code, message, id } = answer;
   return messageRefused(MESSAGE_STATUSES[code], { code, message, id });
+}
+
+/** That of the stream whose client sends it, or a new one where it does not say: then the stream gets it, too. */
+function senderIdOf({ url }: IncomingMessage): Buffer | 'malformed' {
+  const [name, ...others] = new URLSearchParams(splitTarget(url).query).getAll('peer');
+  if (name === undefined) return randomBytes(SENDER_ID_BYTES);
+  return (others.length === 0 ? senderNamed(name) : undefined) ?? 'malformed';
 }
 
 /** Text is what is UTF-8 and does not say that it is something else. */

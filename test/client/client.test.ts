@@ -82,6 +82,17 @@ describe('connecting', () => {
     if (typeof WebSocket === 'function') Object.assign(globalThis, { WebSocket });
     await expect(startRig({ url: 'no url' })).rejects.toThrow('Invalid URL');
   });
+
+  it.each(['isEnd', 'tokenOf', 'answerTimeoutMs', 'newId', 'backofBaseMs'])(
+    'refuses %s, which would be ignored without a word: it is an option of chats, or of nobody',
+    async (name) => {
+      await expect(startRig({ [name]: () => true })).rejects.toThrow(
+        new TypeError(`${name}: unknown option (those of chats are connectChat's)`),
+      );
+      const { client } = await startRig({ [name]: undefined });
+      client.close();
+    },
+  );
 });
 
 describe('frames', () => {

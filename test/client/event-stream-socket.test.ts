@@ -149,6 +149,13 @@ describe('a message on a stream', () => {
     expect(told).toEqual([ACK]);
   });
 
+  it('is posted under the name that its stream has among its peers, so that it does not come back', async () => {
+    await comes('event: ready\ndata: {"peer":"AAAAAAAAAAAAAAAAAAAAAA"}\n\n');
+    socket.send('edit');
+    await settled();
+    expect(new URL(requests[1]?.url ?? '').searchParams.get('peer')).toBe('AAAAAAAAAAAAAAAAAAAAAA');
+  });
+
   it.each([
     [403, '{"message":"m","code":"READ_ONLY","id":"c1"}', { code: 'READ_ONLY', message: 'm', id: 'c1' }],
     [429, '{"message":"m"}', { code: 'TOO_MANY_MESSAGES', message: 'm', id: 'c1' }],

@@ -2,54 +2,26 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { WebSocket } from 'ws';
 import { BridgeChatTransport } from '../../client/src/ai-sdk';
 import { connectChat, type ChatClient, type ChatOptions } from '../../client/src/chat';
-import { connectService, token as say, type Service } from '../../service/src/index';
 import { eventually } from '../service/answers/fixture';
 import { aiChat, textOf } from './ai-chat';
 import { token } from './client';
+import { GatedService, WHOLE } from './gated-service';
 import type { Stack } from './stack';
 import { startStack } from './start-stack';
 
 let stack: Stack;
-let service: Service;
-/** Let answers go on. */
-const gates = new Map<string, () => void>();
-/** The data of the commands that were answered, in their order. */
-const asked: unknown[] = [];
-/** The texts whose answers were stopped. */
-const stopped: string[] = [];
+let service: GatedService;
 const clients: ChatClient[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ config: { rate_limits: [] } });
-  service = connectService({ redis: stack.redis, group: 'ai' });
-  service.answer<{ readonly text: string }>('message', async function* ({ data }, { signal }) {
-    asked.push(data);
-    signal.addEventListener('abort', () => stopped.push(data.text));
-    if (data.text === 'fail') throw new Error('no such table');
-    yield { type: 'status', data: { text: 'thinking' } };
-    yield say('Revenue ');
-    if (data.text.startsWith('wait')) {
-      await new Promise<void>((resolve, reject) => {
-        gates.set(data.text, resolve);
-        signal.addEventListener('abort', () => {
-          reject(signal.reason as Error);
-        });
-      });
-    }
-    yield { type: 'step_start', data: { name: 'query' } };
-    yield { type: 'tool_call', data: { id: 't1', name: 'sql', input: { query: 'SELECT 1' } } };
-    yield { type: 'tool_result', data: { id: 't1', output: [1] } };
-    yield { type: 'step_complete', data: { name: 'query' } };
-    yield say('is ');
-    yield say('1');
-    return { sql: 'SELECT 1' };
-  });
+  service = new GatedService(stack.redis);
 }, 180_000);
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
 });
 afterAll(async () => {
-  await service.close({ timeoutMs: 0 });
+  await service.close();
   await stack.stop();
 }, 60_000);
 
@@ -76,21 +48,6 @@ function page(session: string, options: Partial<ChatOptions> = {}) {
   return { transport: new BridgeChatTransport(client), client, cut: () => sockets.at(-1)?.terminate() };
 }
 
-const WHOLE = [
-  { type: 'text', text: 'Revenue ', state: 'done' },
-  { type: 'step-start' },
-  {
-    type: 'dynamic-tool',
-    toolName: 'sql',
-    toolCallId: 't1',
-    state: 'output-available',
-    input: { query: 'SELECT 1' },
-    output: [1],
-  },
-  { type: 'text', text: 'is 1', state: 'done' },
-  { type: 'data-complete', data: { sql: 'SELECT 1' } },
-];
-
 describe('a chat of the AI SDK', () => {
   it('asks, and shows text, steps, tools and the end of the answer as parts of one message', async () => {
     const told: unknown[] = [];
@@ -99,11 +56,11 @@ describe('a chat of the AI SDK', () => {
     await chat.sendMessage({ text: 'Revenue?' }, { body: { region: 'north' } });
     expect(chat).toMatchObject({ status: 'ready', error: undefined });
     expect(chat.messages).toMatchObject([{ role: 'user' }, { role: 'assistant', parts: WHOLE }]);
-    expect(asked.at(-1)).toEqual({ text: 'Revenue?', region: 'north' });
+    expect(service.asked.at(-1)).toEqual({ text: 'Revenue?', region: 'north' });
     expect(told).toContainEqual({ type: 'data-status', data: { text: 'thinking' }, transient: true });
     await chat.regenerate();
     expect(chat.messages).toMatchObject([{ role: 'user' }, { role: 'assistant', parts: WHOLE }]);
-    expect(asked.at(-1)).toEqual({ text: 'Revenue?' });
+    expect(service.asked.at(-1)).toEqual({ text: 'Revenue?' });
   });
 
   it('has the error of the service, with its code', async () => {
@@ -119,7 +76,7 @@ describe('a chat of the AI SDK', () => {
     const sent = chat.sendMessage({ text: 'wait cut' });
     await eventually('a beginning', () => textOf(chat) === 'Revenue ');
     cut();
-    gates.get('wait cut')?.();
+    service.open('wait cut');
     await sent;
     expect(chat.messages.at(-1)?.parts).toMatchObject(WHOLE);
   });
@@ -132,7 +89,7 @@ describe('a chat of the AI SDK', () => {
     await chat.stop();
     await sent;
     expect(chat.status).toBe('ready');
-    await eventually('the handler to stop', () => stopped.includes('wait stop'));
+    await eventually('the handler to stop', () => service.stopped.includes('wait stop'));
     await chat.sendMessage({ text: 'next' });
     expect(chat.messages.at(-1)?.parts).toMatchObject(WHOLE);
   });
@@ -150,7 +107,7 @@ describe('a page that was loaded again', () => {
     const again = aiChat({ id: 'sdk-again', transport, messages: chat.messages });
     const resumed = again.resumeStream();
     await eventually('the beginning again', () => again.status === 'streaming');
-    gates.get('wait again')?.();
+    service.open('wait again');
     await resumed;
     expect(again.messages).toHaveLength(2);
     expect(again.messages.at(-1)).toMatchObject({ role: 'assistant', parts: WHOLE });
@@ -170,7 +127,7 @@ describe('a page that was loaded again', () => {
     await again.stop();
     await resumed;
     expect(again.status).toBe('ready');
-    await eventually('the handler to stop', () => stopped.includes('wait resumed'));
+    await eventually('the handler to stop', () => service.stopped.includes('wait resumed'));
     await again.sendMessage({ text: 'next' });
     expect(again.messages.at(-1)?.parts).toMatchObject(WHOLE);
   });

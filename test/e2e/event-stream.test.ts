@@ -102,6 +102,13 @@ describe('an event stream through the gateway', () => {
     expect(over instanceof StreamClient ? 0 : Number(over.headers['retry-after'])).toBeGreaterThan(0);
   });
 
+  it('is asked for by GET alone: HEAD gets 426, and charges no limit', async () => {
+    const curious = bearer(await token({ sub: 'curious' }));
+    for (let count = 0; count < 30; count += 1)
+      expect(await askStream(stack.url + NOTIFICATIONS, curious, 'HEAD')).toMatchObject({ status: 426 });
+    await (await openStream(stack.url + NOTIFICATIONS, curious)).cut();
+  });
+
   it('that is not read is closed with 4408, and resumed without a gap', async () => {
     const slow = await stream(NOTIFICATIONS, { sub: 'slow', tenant_id: 'slow' });
     await slow.next();
@@ -197,6 +204,18 @@ describe('a command that is posted through the gateway', () => {
     expect(Object.fromEntries(statuses)).toEqual({ 202: taken, 429: most + 10 - taken });
     await (await stream(path, claims)).cut();
     await client.cut();
+  });
+
+  it('is one also without a Content-Type, where it accepts a stream', async () => {
+    const path = '/ws/ai/chat?session=untyped';
+    const claims = { sub: 'untyped', tenant_id: 'untyped' };
+    await (await stream(path, claims)).cut();
+    const untyped = bearer(await token(claims));
+    // More than its user may open connections.
+    for (let count = 0; count < 30; count += 1) {
+      const command = `{"type":"key","id":"u${count}"}`;
+      expect(await askStream(stack.url + path, untyped, 'POST', command)).toMatchObject({ status: 202 });
+    }
   });
 });
 

@@ -42,19 +42,23 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     .start();
   const startServer = () => inNetwork(pluginServerContainer(plan)).start();
   let pluginServer = await startServer();
-  const bridge = await inNetwork(nodeContainer(plan), 'ws-bridge')
-    .withEnvironment({
-      REDIS_URL: 'redis://redis:6379',
-      BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
-      BRIDGE_ADMIN_HOST: '0.0.0.0',
-      BRIDGE_WORKERS,
-      ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: `${SHARED}/${plan.routesFile}` }),
-      ...plan.bridgeEnv,
-    })
-    .withCommand(['node', `${APP}/dist/sidecar/bin/ws-bridge.js`])
-    .withExposedPorts(9090)
-    .withWaitStrategy(Wait.forLogMessage('"listening"'))
-    .start();
+  const startBridge = () =>
+    inNetwork(nodeContainer(plan), 'ws-bridge')
+      .withEnvironment({
+        REDIS_URL: 'redis://redis:6379',
+        BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
+        BRIDGE_ADMIN_HOST: '0.0.0.0',
+        BRIDGE_WORKERS,
+        ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: `${SHARED}/${plan.routesFile}` }),
+        ...plan.bridgeEnv,
+      })
+      .withCommand(['node', `${APP}/dist/sidecar/bin/ws-bridge.js`])
+      .withExposedPorts(9090)
+      .withWaitStrategy(Wait.forLogMessage('"listening"'))
+      .start();
+  const bridges = await Promise.all(Array.from({ length: plan.bridges }, startBridge));
+  const [bridge] = bridges;
+  if (bridge === undefined) throw new RangeError('expected a bridge or more');
   const opa = plan.authorizationService ? await inNetwork(opaContainer(plan), 'opa').start() : undefined;
   const kong = await inNetwork(kongContainer(plan)).start();
   const address = (container: StartedTestContainer, port: number) =>
@@ -83,12 +87,16 @@ export async function startKongStack(plan: StackPlan): Promise<Omit<Stack, 'reco
     authorizationUrl: opa && `http://opa:${OPA_PORT}${OPA_PATH}`,
     pluginServer: control,
     reload: () => reload(kong),
+    drainBridge: async () => {
+      const drained = bridges.at(-1);
+      if (drained !== undefined) await signal(drained, 'SIGTERM');
+    },
     bridgeUpgrades: () => bridgeUpgrades(bridgeAdmin),
     kongLog: () => Promise.resolve(kongLogEntries(join(plan.folder, KONG_LOG_FILE))),
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
-      for (const container of [kong, bridge, pluginServer, opa, redisContainer])
+      for (const container of [kong, ...bridges, pluginServer, opa, redisContainer])
         await container?.stop({ timeout: 0 });
       await network.stop();
       rmSync(plan.folder, { recursive: true, force: true });

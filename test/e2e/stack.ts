@@ -37,7 +37,9 @@ export interface Stack {
   reload(): Promise<void>;
   /** Changes the plugin's configuration on top of what the stack was started with, and reloads. */
   reconfigure(config: Readonly<Record<string, unknown>>): Promise<void>;
-  /** The bridge's counter of upgrades, by outcome. */
+  /** Stops one bridge as an orchestrator does, with SIGTERM; resolves once it has ended. */
+  drainBridge(): Promise<void>;
+  /** The first bridge's counter of upgrades, by outcome. */
   bridgeUpgrades(): Promise<Record<string, number>>;
   /** What the gateway's log plugin wrote of each request that is over, where {@link StackOptions.kongLog} asked for it. */
   kongLog(): Promise<readonly KongLogEntry[]>;
@@ -67,6 +69,8 @@ export interface StackOptions {
   readonly example?: string;
   /** Changes to the plugin's configuration in kong.yml. */
   readonly config?: Record<string, unknown>;
+  /** How many bridges there are, behind one name; 1 by default. */
+  readonly bridges?: number;
   /** Additions to the bridge's environment. */
   readonly bridgeEnv?: Readonly<Record<string, string>>;
   /** Configurations of their own for some of kong.yml's routes, by name: changes to the service's. */
@@ -115,6 +119,7 @@ export interface StackPlan {
   readonly configFile: string;
   /** The bridge's, by its name in `folder`; undefined for the built-in routes. */
   readonly routesFile: string | undefined;
+  readonly bridges: number;
   readonly bridgeEnv: Readonly<Record<string, string>>;
   readonly stockServer: boolean;
   readonly authorizationService: boolean;

@@ -100,23 +100,27 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
   const newServer = () => pluginServerProgram(plan, socketPath, infoFile, logs);
   let pluginServer = newServer();
   await pluginServer.start();
-  const bridge = new Program(
-    [join(ROOT, 'dist/sidecar/bin/ws-bridge.js')],
-    {
-      BRIDGE_WORKERS,
-      BRIDGE_HOST: '127.0.0.1',
-      BRIDGE_PORT: '0',
-      BRIDGE_ADMIN_HOST: '127.0.0.1',
-      BRIDGE_ADMIN_PORT: '0',
-      REDIS_URL: redisServer.url,
-      BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
-      ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),
-      ...plan.bridgeEnv,
-    },
-    '"listening"',
-    logs,
+  const newBridge = () =>
+    new Program(
+      [join(ROOT, 'dist/sidecar/bin/ws-bridge.js')],
+      {
+        BRIDGE_WORKERS,
+        BRIDGE_HOST: '127.0.0.1',
+        BRIDGE_PORT: '0',
+        BRIDGE_ADMIN_HOST: '127.0.0.1',
+        BRIDGE_ADMIN_PORT: '0',
+        REDIS_URL: redisServer.url,
+        BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
+        ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),
+        ...plan.bridgeEnv,
+      },
+      '"listening"',
+      logs,
+    );
+  const bridges = Array.from({ length: plan.bridges }, newBridge);
+  const places = await Promise.all(
+    bridges.map(async (bridge) => JSON.parse(await bridge.start()) as { port: number; adminPort: number }),
   );
-  const listening = JSON.parse(await bridge.start()) as { port: number; adminPort: number };
   const opaEnv = { HOST: '127.0.0.1', PORT: '0', OPA_KEY: SECRETS.OPA_KEY };
   const opa = plan.authorizationService
     ? new Program([OPA_STAND_IN], opaEnv, '"listening"', logs)
@@ -128,7 +132,7 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
     queryCommand: `cat ${infoFile}`,
     socketPath,
     env: { ...SECRETS, REDIS_URL: redisServer.url },
-    resolve: { 'ws-bridge:8080': `127.0.0.1:${listening.port}` },
+    resolve: { 'ws-bridge:8080': places.map(({ port }) => `127.0.0.1:${port}`).join() },
     pluginServerTimeoutMs: plan.pluginServerTimeoutMs,
     onRequestOver: (entry) => void entries.push(entryOf(entry)),
     workers: 2,
@@ -159,14 +163,18 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
     authorizationUrl: opaPort === undefined ? undefined : `http://127.0.0.1:${opaPort}${OPA_PATH}`,
     pluginServer: control,
     reload: () => gateway.reload(),
-    bridgeUpgrades: () => bridgeUpgrades(`http://127.0.0.1:${listening.adminPort}`),
+    drainBridge: async () => {
+      await bridges.at(-1)?.end('SIGTERM');
+    },
+    bridgeUpgrades: () => bridgeUpgrades(`http://127.0.0.1:${places[0]?.adminPort ?? 0}`),
     kongLog: () => Promise.resolve(entries),
     logs: () => Promise.resolve(logs.join('\n')),
     async stop() {
       redis.disconnect();
       await gateway.close();
       await opa?.end('SIGKILL');
-      await Promise.all([pluginServer.end('SIGKILL'), bridge.end('SIGKILL'), redisServer.stop()]);
+      await Promise.all([pluginServer, ...bridges].map((program) => program.end('SIGKILL')));
+      await redisServer.stop();
       rmSync(plan.folder, { recursive: true, force: true });
       requireNoSecrets(logs);
     },

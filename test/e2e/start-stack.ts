@@ -17,6 +17,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     folder,
     configFile,
     routesFile: copiedRoutes(options, folder),
+    bridges: options.bridges ?? 1,
     bridgeEnv: options.bridgeEnv ?? {},
     stockServer: options.pluginServer === 'kong-js-pluginserver',
     authorizationService: options.authorizationService ?? false,

@@ -91,7 +91,7 @@ function reply(method: string, headers: Readonly<Record<string, string>>): Buffe
     case 'kong.nginx.get_var':
       return text('/ws/ai/chat');
     case 'kong.request.get_method':
-      return text('POST');
+      return text('content-type' in headers ? 'POST' : 'GET');
     case 'kong.request.get_raw_query':
       return text('session=s1');
     case 'kong.request.get_http_version':

@@ -118,6 +118,7 @@ describe('a request for an event stream', () => {
   const streamed = (token?: string, given: Given = {}) =>
     verdictFor({
       ...given,
+      request: { method: 'GET', ...given.request },
       headers: {
         upgrade: [],
         accept: ['text/event-stream'],
@@ -188,6 +189,13 @@ describe('a request for an event stream', () => {
     expectRefused(await streamed(undefined, { config }), 426, 'not_an_upgrade');
   });
 
+  it.each(['HEAD', 'PUT', 'OPTIONS'])('is none with the method %s, which charges nothing', async (method) => {
+    const store = storeSaying(free);
+    const verdict = await streamed(await signToken(), { store, request: { method } });
+    expectRefused(verdict, 426, 'not_an_upgrade');
+    expect(store.asked).toMatchObject([{ isDryRun: true }]);
+  });
+
   it.each([['*/*'], ['text/*'], ['text/event-stream;q=0'], ['text/html, */*;q=0.1']])(
     'is none with Accept: %s, which charges nothing',
     async (accept) => {
@@ -222,6 +230,8 @@ describe('a message that is posted', () => {
     // Some libraries accept a stream with every request.
     const headers = { accept: ['text/event-stream'] };
     await posted(await signToken(), { store, headers });
+    expect(store.asked.at(-1)).toMatchObject({ limits: [] });
+    await posted(await signToken(), { store, headers: { ...headers, 'content-type': [] } });
     expect(store.asked.at(-1)).toMatchObject({ limits: [] });
   });
 

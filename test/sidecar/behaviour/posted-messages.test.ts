@@ -283,6 +283,67 @@ describe('a message that is posted to a document', () => {
     await peer.close();
   });
 
+  /** A stream of Alice's at the document, and where she posts beside it. */
+  async function streamOf(url: string, more: Record<string, string> = {}) {
+    const own = await headersFor({ ...ALICE, path: DOCUMENT });
+    const client = await openStream(url + DOCUMENT, { ...own, ...more });
+    const { data } = await client.next();
+    return { client, peer: (JSON.parse(data) as { readonly peer: string }).peer };
+  }
+
+  it("goes to every stream of its user's but the one whose `peer` it has, on whichever bridge", async () => {
+    const [one, other] = [await start(), await start()];
+    const [own, second] = [await streamOf(one.url), await streamOf(other.url)];
+    expect(own.peer).not.toBe(second.peer);
+    const target = `${other.url}${DOCUMENT}?peer=${own.peer}`;
+    expect(await post(target, ALICE, 'edit')).toMatchObject({ status: 202 });
+    expect(await second.client.next()).toMatchObject({ type: 'message', data: 'edit' });
+    await redis.publish('acme:collaboration:d1', 'of a service');
+    expect(await own.client.next()).toMatchObject({ data: 'of a service' });
+    // Without a name nobody is left out.
+    await post(other.url + DOCUMENT, ALICE, 'unnamed');
+    expect(await own.client.next()).toMatchObject({ data: 'unnamed' });
+    await Promise.all([own.client.cut(), second.client.cut()]);
+  });
+
+  it('under a name that nobody has goes to everybody', async () => {
+    const { url } = await start();
+    const own = await streamOf(url);
+    expect(await post(`${url}${DOCUMENT}?peer=${'A'.repeat(22)}`, EVE, 'elsewhere')).toMatchObject({
+      status: 202,
+    });
+    expect(await post(`${url}${DOCUMENT}?peer=${'A'.repeat(22)}`, BOB, 'edit')).toMatchObject({
+      status: 202,
+    });
+    expect(await own.client.next()).toMatchObject({ data: 'edit' });
+    await own.client.cut();
+  });
+
+  it('has the same `peer` after its stream was resumed on another bridge', async () => {
+    const [one, other] = [await start(), await start()];
+    const own = await streamOf(one.url);
+    const id = own.client.lastEventId;
+    await own.client.cut();
+    await post(`${other.url}${DOCUMENT}?peer=${own.peer}`, ALICE, 'meanwhile');
+    await post(other.url + DOCUMENT, BOB, "a peer's");
+    const back = await streamOf(other.url, { 'Last-Event-ID': id });
+    expect(back.peer).toBe(own.peer);
+    expect(await back.client.next()).toMatchObject({ data: "a peer's" });
+    await back.client.cut();
+  });
+
+  it.each([[''], ['short'], [`${'A'.repeat(21)}B`], [`${'A'.repeat(22)}&peer=${'A'.repeat(22)}`]])(
+    'is refused with 400 where its `peer` is "%s"',
+    async (peer) => {
+      const { url } = await start();
+      expect(await post(`${url}${DOCUMENT}?peer=${peer}`, ALICE, 'edit')).toMatchObject({ status: 400 });
+      // On a route that does not relay it is nothing.
+      await openSession(url);
+      const command = await post(`${url}${CHAT}&peer=${peer}`, ALICE, '{"type":"a","id":"c1"}');
+      expect(command).toMatchObject({ status: 202 });
+    },
+  );
+
   it('is no control frame', async () => {
     const { url } = await start();
     const answer = await post(url + DOCUMENT, ALICE, '{"type":"bridge.gap","data":{}}');
