@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomInt } from 'node:crypto';
-import { Redis } from 'ioredis';
-import { startRedis, type RedisServer } from '../fakes/redis-server';
+import type { Redis } from 'ioredis';
+import { TOPOLOGIES, type Topology } from '../service/fixture';
+import { isEnd } from '../service/answers/fixture';
 import { WorkerProcess } from '../service/answers/worker-process';
+import { AnswerAccount, percentile } from './answer-account';
 import { planFrom } from './plan';
 import { randomFrom } from './random';
 import { until, wait } from './until';
@@ -17,177 +19,213 @@ const TOKENS = 10;
 /** So that an answer lasts long enough to be killed in the midst. */
 const LEASE_MS = 2_000;
 const LASTING = { TOKENS: `${TOKENS}`, TOKEN_MS: '20', OPTIONS: JSON.stringify({ leaseMs: LEASE_MS }) };
-/** As slow as a model, so that what is measured is the waiting. */
-const SLOW = { TOKENS: '5', TOKEN_MS: '100' };
+/** They end only when they are stopped. */
+const ENDLESS = { TOKENS: '100000', TOKEN_MS: '50' };
+/** Answers at once that all workers have room for. */
+const CANCELLED = 60;
+/** As slow as a model that is quick. */
+const FIRST_MS = 200;
+const SLOW = { FIRST_MS: `${FIRST_MS}`, TOKENS: '5', TOKEN_MS: '100' };
+/** The part of the commands that are one tenant's. */
+const GREEDY_PART = 0.9;
 const PATIENCE_MS = 120_000;
 
 jest.setTimeout(2 * PATIENCE_MS);
 
-interface Frame {
-  readonly type: string;
+interface Command {
   readonly id: string;
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly tenant: string;
 }
 
-/** All that came of each command. */
-class Account {
-  readonly frames = new Map<string, Frame[]>();
-  readonly addedMs = new Map<string, number>();
-  readonly firstMs = new Map<string, number>();
-  ends = 0;
+let topology: Topology;
+let account: AnswerAccount;
+let workers: WorkerProcess[];
 
-  hear(text: string): void {
-    const frame = JSON.parse(text) as Frame;
-    const before = this.frames.get(frame.id);
-    if (before === undefined) this.firstMs.set(frame.id, performance.now());
-    this.frames.set(frame.id, [...(before ?? []), frame]);
-    if (isEnd(frame)) this.ends += 1;
-  }
-
-  /** From when a command was added to its first frame, of all whose id begins so, sorted. */
-  waits(prefix: string): number[] {
-    const ids = [...this.firstMs.keys()].filter((id) => id.startsWith(prefix));
-    return ids.map((id) => (this.firstMs.get(id) ?? 0) - (this.addedMs.get(id) ?? 0)).sort((a, b) => a - b);
-  }
+/** Starts Redis, and listens to the session of each tenant. */
+async function setUp(name: string, tenants: readonly string[]): Promise<void> {
+  const started = await TOPOLOGIES[name]?.();
+  if (started === undefined) throw new Error(`no topology ${name}`);
+  topology = started;
+  account = new AnswerAccount();
+  for (const tenant of tenants)
+    await topology.hear(`ai:stream:${tenant}`, (text) => {
+      account.hear(text);
+    });
 }
 
-let server: RedisServer;
-let redis: Redis;
-let ear: Redis;
-let account: Account;
+async function startWorker(env: Readonly<Record<string, string>>): Promise<WorkerProcess> {
+  const worker = await WorkerProcess.start(topology.url, env);
+  workers.push(worker);
+  return worker;
+}
 
-beforeAll(async () => {
-  server = await startRedis();
-  [redis, ear] = [new Redis(server.url), new Redis(server.url)];
-  await ear.psubscribe('ai:stream:*');
-  ear.on('pmessage', (_pattern, _channel, text) => {
-    account.hear(text);
-  });
+/** Starts all of them, and waits until Redis has heard of each. */
+async function startWorkers(env: Readonly<Record<string, string>>): Promise<WorkerProcess[]> {
+  const started = await Promise.all(Array.from({ length: WORKERS }, () => startWorker(env)));
+  await until(async () => (await consumers()) >= WORKERS);
+  return started;
+}
+
+beforeEach(() => {
+  workers = [];
 });
-afterAll(async () => {
-  for (const connection of [redis, ear]) connection.disconnect();
-  await server.stop();
+afterEach(async () => {
+  for (const worker of workers) worker.signal('SIGKILL');
+  await Promise.all(workers.map(({ ended }) => ended));
+  await topology.stop();
 });
 
 /** Adds commands as a bridge does, in one write. */
-async function add(type: string, commands: readonly { id: string; tenant: string }[]): Promise<void> {
-  const step = redis.pipeline();
+async function add(type: string, commands: readonly Command[], data = 'null'): Promise<void> {
+  const step = topology.redis.pipeline();
   for (const { id, tenant } of commands) {
-    const fields = { tenant, session: tenant, type, id, data: 'null' };
+    const fields = { tenant, session: tenant, type, id, data };
     step.xadd('ai:commands', '*', ...Object.entries(fields).flat());
-    account.addedMs.set(id, performance.now());
   }
-  await step.exec();
+  const replies = (await step.exec()) ?? [];
+  commands.forEach(({ id }, i) => {
+    account.added(id, String(replies[i]?.[1]));
+  });
 }
 
 /** How many workers Redis has heard of. */
 async function consumers(): Promise<number> {
-  const found = await redis.xinfo('CONSUMERS', 'ai:commands', 'ai').catch(() => []);
+  const found = await topology.redis.xinfo('CONSUMERS', 'ai:commands', 'ai').catch(() => []);
   return (found as unknown[]).length;
 }
 
-function isEnd({ type }: Frame): boolean {
-  return type === 'complete' || type === 'error';
+async function pending(): Promise<number> {
+  const [count] = (await (topology.redis as Redis).xpending('ai:commands', 'ai')) as [number];
+  return count;
 }
 
-const spread = (prefix: string, count: number, tenants: number) =>
+/** How often the handler of each command was begun, by its id. */
+function beginnings(): ReadonlyMap<string, number> {
+  const begun = new Map<string, number>();
+  for (const { begins } of workers.flatMap(({ said }) => said))
+    if (begins !== undefined) begun.set(begins, (begun.get(begins) ?? 0) + 1);
+  return begun;
+}
+
+const tenantNames = (count: number): string[] => Array.from({ length: count }, (_, i) => `t${i}`);
+const spread = (prefix: string, count: number, tenants: number): Command[] =>
   Array.from({ length: count }, (_, i) => ({ id: `${prefix}${i}`, tenant: `t${i % tenants}` }));
+const say = (line: string): boolean => process.stderr.write(`${line}\n`);
 
-describe(`${WORKERS} workers, which are killed at random (SEED=${SEED})`, () => {
-  it.each(['atMostOnce', 'atLeastOnce'])('end each answer exactly once, %s', async (delivery) => {
-    account = new Account();
-    await redis.flushall();
-    const random = randomFrom(SEED);
-    const all: WorkerProcess[] = [];
-    const start = async (): Promise<WorkerProcess> => {
-      const worker = await WorkerProcess.start(server.url, LASTING);
-      all.push(worker);
-      return worker;
-    };
-    const alive = await Promise.all(Array.from({ length: WORKERS }, start));
-    const commands = spread('c', COMMANDS, TENANTS);
-    const isOver = (): boolean => account.ends >= COMMANDS;
-    const added = (async () => {
-      for (let i = 0; i < COMMANDS; i += 50) {
-        await add(delivery, commands.slice(i, i + 50));
-        await wait(100);
+describe.each(['one server', 'a cluster'])(`${WORKERS} workers on %s (SEED=${SEED})`, (name) => {
+  beforeEach(() => setUp(name, tenantNames(TENANTS)), PATIENCE_MS);
+
+  it.each(['atMostOnce', 'atLeastOnce'])(
+    'that are killed at random end each answer exactly once, %s',
+    async (delivery) => {
+      const random = randomFrom(SEED);
+      const alive = await startWorkers(LASTING);
+      const commands = spread('c', COMMANDS, TENANTS);
+      const isOver = (): boolean => account.ends >= COMMANDS;
+      const added = (async () => {
+        for (let i = 0; i < COMMANDS; i += 50) {
+          await add(delivery, commands.slice(i, i + 50));
+          await wait(100);
+        }
+      })();
+      let kills = 0;
+      const [least, most] = KILLS_MS;
+      while (!isOver() && kills < COMMANDS) {
+        await until(isOver, least + random.next() * (most - least));
+        const victim = random.pick(alive);
+        if (isOver() || victim === undefined) break;
+        victim.signal('SIGKILL');
+        kills += 1;
+        alive[alive.indexOf(victim)] = await startWorker(LASTING);
       }
-    })();
-    let kills = 0;
-    const [least, most] = KILLS_MS;
-    while (!isOver() && kills < COMMANDS) {
-      await until(isOver, least + random.next() * (most - least));
-      const victim = random.pick(alive);
-      if (isOver() || victim === undefined) break;
-      victim.signal('SIGKILL');
-      kills += 1;
-      alive[alive.indexOf(victim)] = await start();
-    }
-    await added;
-    const hasEnded = await until(isOver, PATIENCE_MS);
-    // A second end would come of a take-over.
-    await wait(3 * LEASE_MS);
+      await added;
+      const hasEnded = await until(isOver, PATIENCE_MS);
+      // A second end would come of a take-over.
+      await wait(3 * LEASE_MS);
 
-    const begun = new Map<string, number>();
-    for (const { begins } of all.flatMap(({ said }) => said))
-      if (begins !== undefined) begun.set(begins, (begun.get(begins) ?? 0) + 1);
-    const outcomes: Record<string, number> = {};
-    const wrong: unknown[] = [];
-    for (const { id } of commands) {
-      const frames = account.frames.get(id) ?? [];
-      const ends = frames.filter(isEnd);
-      const last = frames.at(-1);
-      const outcome = last?.type === 'error' ? String(last.data['code']) : String(last?.type);
-      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-      const times = begun.get(id) ?? 0;
-      const isRight = delivery === 'atMostOnce' ? times <= 1 : times >= 1 && outcome === 'complete';
-      const from = frames.findLastIndex(({ type }) => type === 'start') + 1;
-      const tokens = frames.slice(from, -1).map(({ data }) => data['index']);
-      const isWhole = outcome !== 'complete' || tokens.join() === [...Array(TOKENS).keys()].join();
-      if (ends.length !== 1 || last === undefined || !isEnd(last) || !isRight || !isWhole)
-        wrong.push({ id, times, outcome, ends: ends.length, tokens });
-    }
-    const [pending] = (await redis.xpending('ai:commands', 'ai')) as [number];
-    const repeated = [...begun.values()].filter((times) => times > 1).length;
-    process.stderr.write(
-      `${delivery}: ${JSON.stringify({ commands: COMMANDS, kills, repeated, outcomes, pending })}\n`,
+      const begun = beginnings();
+      const outcomes: Record<string, number> = {};
+      const wrong: unknown[] = [];
+      for (const { id } of commands) {
+        const frames = account.frames.get(id) ?? [];
+        const ends = frames.filter(isEnd);
+        const last = frames.at(-1);
+        const outcome = account.outcome(id);
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+        const times = begun.get(id) ?? 0;
+        const isRight = delivery === 'atMostOnce' ? times <= 1 : times >= 1 && outcome === 'complete';
+        const from = frames.findLastIndex(({ type }) => type === 'start') + 1;
+        const tokens = frames.slice(from, -1).map(({ data }) => data['index']);
+        const isWhole = outcome !== 'complete' || tokens.join() === [...Array(TOKENS).keys()].join();
+        if (ends.length !== 1 || last === undefined || !isEnd(last) || !isRight || !isWhole)
+          wrong.push({ id, times, outcome, ends: ends.length, tokens });
+      }
+      const left = await pending();
+      const repeated = [...begun.values()].filter((times) => times > 1).length;
+      say(
+        `${name}, ${delivery}: ${JSON.stringify({ commands: COMMANDS, kills, repeated, outcomes, pending: left })}`,
+      );
+      expect(wrong).toEqual([]);
+      expect([hasEnded, left]).toEqual([true, 0]);
+      // Otherwise nothing was tried.
+      expect(kills).toBeGreaterThan(0);
+    },
+  );
+
+  it('stop each answer that is cancelled, whichever of them has it and whichever hears of it', async () => {
+    await startWorkers(ENDLESS);
+    const commands = spread('c', CANCELLED, TENANTS);
+    await add('atMostOnce', commands);
+    expect(await until(() => account.frames.size === CANCELLED, PATIENCE_MS)).toBe(true);
+    const cancels = new Map(commands.map(({ id }) => [id, `stop-${id}`]));
+    for (const { id, tenant } of commands)
+      await add('cancel', [{ id: cancels.get(id) ?? '', tenant }], JSON.stringify({ id }));
+    expect(await until(() => account.ends === CANCELLED, PATIENCE_MS)).toBe(true);
+    expect(new Set(commands.map(({ id }) => account.outcome(id)))).toEqual(new Set(['CANCELLED']));
+    expect([...account.frames.values()].every((frames) => frames.filter(isEnd).length === 1)).toBe(true);
+    // Otherwise each was cancelled where it was.
+    expect(workers.filter(({ said }) => said.some(({ begins }) => begins !== undefined)).length).toBe(
+      WORKERS,
     );
-    for (const worker of alive) worker.signal('SIGTERM');
-    await Promise.all(alive.map(({ ended }) => ended));
-    expect(wrong).toEqual([]);
-    expect([hasEnded, pending]).toEqual([true, 0]);
-    // Otherwise nothing was tried.
-    expect(kills).toBeGreaterThan(0);
+    const stopsMs = account.stopsMs(cancels);
+    const figures = [50, 99, 100].map(
+      (percent) => `p${percent} ${percentile(stopsMs, percent).toFixed(0)} ms`,
+    );
+    say(
+      `${name}, from a cancel to the end of its answer on one of ${WORKERS} workers: ${figures.join(', ')}`,
+    );
   });
 });
 
 describe('one tenant with nine tenths of the commands', () => {
-  it('is answered beside the others, whose first tokens come almost as fast as without it', async () => {
-    const figures: Record<string, number>[] = [];
-    for (const crowd of [0, Math.round(COMMANDS * 0.9)]) {
-      account = new Account();
-      await redis.flushall();
-      const workers = await Promise.all(
-        Array.from({ length: WORKERS }, () => WorkerProcess.start(server.url, SLOW)),
-      );
-      await until(async () => (await consumers()) >= WORKERS);
-      const others = spread('o', Math.round(COMMANDS * 0.1), TENANTS - 1);
-      const many = Array.from({ length: crowd }, (_, i) => ({ id: `m${i}`, tenant: 'crowd' }));
-      await add('atMostOnce', many);
-      await add('atMostOnce', others);
-      expect(await until(() => account.ends >= crowd + others.length, PATIENCE_MS)).toBe(true);
-      const waits = account.waits('o');
-      const mean = waits.reduce((sum, ms) => sum + ms, 0) / waits.length;
-      figures.push({ p50: waits[Math.floor(waits.length / 2)] ?? 0, mean, max: waits.at(-1) ?? 0 });
-      for (const worker of workers) worker.signal('SIGTERM');
-      await Promise.all(workers.map(({ ended }) => ended));
-    }
-    const [without = {}, beside = {}] = figures;
-    const lines = Object.keys(without).map((name) => {
-      const [before = 0, after = 0] = [without[name], beside[name]];
-      return `${name} ${before.toFixed(1)} ms without, ${after.toFixed(1)} ms beside: ${(after / before).toFixed(2)} times`;
+  const greedy = Math.round(COMMANDS * GREEDY_PART);
+  const others = spread('o', COMMANDS - greedy, TENANTS - 1);
+
+  /** @returns how long the others waited for their first token, the shortest first */
+  async function waitsBeside(count: number): Promise<readonly number[]> {
+    await setUp('one server', [...tenantNames(TENANTS - 1), 'greedy']);
+    const began = await startWorkers(SLOW);
+    const many = Array.from({ length: count }, (_, i) => ({ id: `m${i}`, tenant: 'greedy' }));
+    await add('atMostOnce', [...many, ...others]);
+    expect(await until(() => account.ends >= count + others.length, PATIENCE_MS)).toBe(true);
+    for (const worker of began) worker.signal('SIGTERM');
+    await Promise.all(began.map(({ ended }) => ended));
+    return account.waitsMs('o');
+  }
+
+  it('is not begun for the most part before the others have their first tokens, and all of it is answered', async () => {
+    const without = await waitsBeside(0);
+    await topology.stop();
+    const beside = await waitsBeside(greedy);
+    const lines = [50, 99].map((percent) => {
+      const [before, after] = [percentile(without, percent), percentile(beside, percent)];
+      return `p${percent} ${before.toFixed(1)} ms without it, ${after.toFixed(1)} ms beside it: ${(after / before).toFixed(2)} times`;
     });
-    process.stderr.write(`first token of the others: ${lines.join('; ')}\n`);
-    expect(account.waits('o')).toHaveLength(Math.round(COMMANDS * 0.1));
+    const begun = account.begunBefore('m', 'o');
+    say(
+      `first token of the others: ${lines.join('; ')}; ${begun} of ${greedy} commands of it were begun by then`,
+    );
+    expect(beside).toHaveLength(others.length);
+    expect(begun).toBeLessThan(greedy / 2);
   });
 });

@@ -7,8 +7,10 @@ import type { RedisClient } from '../../service/src/redis/client';
 /** A Redis of one topology, with what a service brings and what a bridge hears. */
 export interface Topology {
   readonly redis: RedisClient;
+  /** Of the server, or `redis+cluster://` with every node. */
+  readonly url: string;
   /** Subscribes as a bridge does. @returns what came to the channel so far */
-  hear(channel: string): Promise<readonly string[]>;
+  hear(channel: string, told?: (text: string) => void): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -29,10 +31,11 @@ export const TOPOLOGIES: Readonly<Record<string, () => Promise<Topology>>> = {
     const ears: Redis[] = [];
     return {
       redis: cluster.client,
-      hear: async (channel) => {
+      url: cluster.url,
+      hear: async (channel, told) => {
         const ear = (await cluster.ownerOf(channel)).redis.duplicate();
         ears.push(ear);
-        const heard = collect(ear, 'smessage');
+        const heard = collect(ear, 'smessage', channel, told);
         await ear.ssubscribe(channel);
         return heard;
       },
@@ -46,10 +49,13 @@ export const TOPOLOGIES: Readonly<Record<string, () => Promise<Topology>>> = {
 
 function ofServer(redis: Redis, url: string, stop: () => Promise<void>): Topology {
   const ear = new Redis(url);
+  // One of each channel.
+  ear.setMaxListeners(0);
   return {
     redis,
-    hear: async (channel) => {
-      const heard = collect(ear, 'message', channel);
+    url,
+    hear: async (channel, told) => {
+      const heard = collect(ear, 'message', channel, told);
       await ear.subscribe(channel);
       return heard;
     },
@@ -61,10 +67,17 @@ function ofServer(redis: Redis, url: string, stop: () => Promise<void>): Topolog
   };
 }
 
-function collect(ear: Redis | Cluster, event: string, only?: string): readonly string[] {
+function collect(
+  ear: Redis | Cluster,
+  event: string,
+  only: string,
+  told: (text: string) => void = () => undefined,
+): readonly string[] {
   const heard: string[] = [];
   ear.on(event, (channel: string, text: string) => {
-    if (only === undefined || channel === only) heard.push(text);
+    if (channel !== only) return;
+    heard.push(text);
+    told(text);
   });
   return heard;
 }

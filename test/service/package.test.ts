@@ -63,6 +63,7 @@ describe('the published package', () => {
       'dist/give-back.lua',
       'dist/index.js',
       'dist/index.js.map',
+      'dist/read-past.lua',
       'dist/take-over.lua',
       'package.json',
     ]);

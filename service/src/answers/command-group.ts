@@ -35,6 +35,14 @@ export interface GroupPlace {
   readonly cancels: string;
 }
 
+/** How far a read may go past commands of tenants that have no place. */
+export interface Past {
+  readonly tenants: readonly string[];
+  /** About. */
+  readonly commands: number;
+  readonly bytes: number;
+}
+
 /** The consumer group on the stream of commands, in which a worker is a consumer. */
 export class CommandGroup {
   readonly #redis: RedisClient;
@@ -42,6 +50,7 @@ export class CommandGroup {
   readonly #place: GroupPlace;
   readonly #timeoutMs: number;
   readonly #cancel: Script;
+  readonly #readPast: Script;
   readonly #takeOver: Script;
   readonly #giveBack: Script;
   /** The time of the latest cancel that was read, as Redis writes it. */
@@ -54,6 +63,7 @@ export class CommandGroup {
     this.#place = place;
     this.#timeoutMs = timeoutMs;
     this.#cancel = loadScript(redis, __dirname, 'cancel');
+    this.#readPast = loadScript(redis, __dirname, 'read-past');
     this.#takeOver = loadScript(redis, __dirname, 'take-over');
     this.#giveBack = loadScript(redis, __dirname, 'give-back');
   }
@@ -78,8 +88,14 @@ export class CommandGroup {
         ? this.#reader.xreadgroup(...to, 'BLOCK', waitMs, ...from)
         : this.#reader.xreadgroup(...to, ...from);
     const streams = await answered(this.#reader, waitMs + this.#timeoutMs, reply);
-    const entries = (streams?.[0]?.[1] ?? []) as readonly Entry[];
-    return entries.map(([entryId, fields]) => ({ entryId, fields, fence: 1 }));
+    return firstDeliveries((streams?.[0]?.[1] ?? []) as readonly Entry[]);
+  }
+
+  /** Reads commands that nobody has read, past those of some tenants, until one comes of another. It waits for none. */
+  async readPast(consumer: string, count: number, { tenants, commands, bytes }: Past): Promise<Delivery[]> {
+    const { stream, group } = this.#place;
+    const args = [group, consumer, count, commands, bytes, ...tenants];
+    return firstDeliveries((await this.#ask(this.#readPast([stream], args))) as readonly Entry[]);
   }
 
   /** Takes what this consumer has by Redis, and of which it does not know itself, because a reply was lost. */
@@ -166,6 +182,10 @@ export class CommandGroup {
   #ask<T>(asked: Promise<T>): Promise<T> {
     return answered(this.#redis, this.#timeoutMs, asked);
   }
+}
+
+function firstDeliveries(entries: readonly Entry[]): Delivery[] {
+  return entries.map(([entryId, fields]) => ({ entryId, fields, fence: 1 }));
 }
 
 /** Whether Redis said that there is no such group. */

@@ -47,6 +47,12 @@ export class FairQueue<Item extends Waiting> {
     return this.#running;
   }
 
+  /** The tenants that have no place for another one. */
+  get full(): string[] {
+    const { tenantConcurrency } = this.#places;
+    return [...this.#tenants].filter(([, { running }]) => running >= tenantConcurrency).map(([name]) => name);
+  }
+
   /** How many more may run. */
   get free(): number {
     return this.#places.concurrency - this.#running;

@@ -9,7 +9,7 @@ import { Answering } from './answering';
 import { Bell } from './bell';
 import { Cancels } from './cancels';
 import { bytesOf, cancelledId, readCommand, type CommandToAnswer, type Delivery } from './command';
-import { CommandGroup, isGroupGone, type Cancel, type GroupPlace } from './command-group';
+import { CommandGroup, isGroupGone, type Cancel, type GroupPlace, type Past } from './command-group';
 import { Counters, type AnswerCounts } from './counters';
 import { Life, type Held } from './life';
 import type { Answerer, AnsweringSettings } from './options';
@@ -26,6 +26,8 @@ const MAX_TAKEN_OVER = 100;
 const READ_WAIT_MS = 1_000;
 /** How many commands one read brings at most: several workers shall share a backlog. */
 const MAX_READ = 16;
+/** How many it brings of tenants that have no place: another's may be behind them, and each read takes its time. */
+const MAX_READ_PAST = 128;
 /** After how long a worker without a free place looks for commands again. */
 const BUSY_READ_MS = 100;
 /** How long Redis may take to answer, as a part of the lease. */
@@ -156,7 +158,13 @@ export class Worker {
 
   /** Reads as far ahead as there is room, without a free place too: somebody else's command may be behind one tenant's. */
   async #read(life: Life): Promise<void> {
+    let isBehind = false;
+    let isFull = false;
     while (life.lives() && !this.#closing.signal.aborted) {
+      const wasFull = isFull;
+      isFull = life.queue.free <= 0;
+      // Others may have places, and have not come to read.
+      if (isFull && !wasFull) await this.#whileBusy();
       const room = this.#roomIn(life);
       if (room <= 0) {
         await this.#room.rung();
@@ -165,16 +173,30 @@ export class Worker {
       const { free } = life.queue;
       const count = Math.min(MAX_READ, room, free > 0 ? free : MAX_READ);
       try {
-        const read = await this.#group.read(life.consumer, count, free > 0 ? READ_WAIT_MS : 0);
+        const read: readonly Delivery[] = isBehind
+          ? await this.#group.readPast(life.consumer, count, this.#past(life, room))
+          : await this.#group.read(life.consumer, count, free > 0 ? READ_WAIT_MS : 0);
         this.#counters.read += read.length;
         this.#take(read, life);
+        // With places free, what waits is of tenants that have none.
+        isBehind = read.length > 0 && life.queue.free > 0 && life.queue.waiting > 0;
         // A worker with a free place waits at Redis, and goes before this one.
-        if (read.length === 0 && free <= 0) await Promise.race([this.#room.rung(), delay(BUSY_READ_MS)]);
+        if (read.length === 0 && free <= 0) await this.#whileBusy();
       } catch (cause) {
         life.doubt();
         await this.#mend(cause);
       }
     }
+  }
+
+  /** Waits a while, or until an answer is over. */
+  async #whileBusy(): Promise<void> {
+    await Promise.race([this.#room.rung(), delay(BUSY_READ_MS)]);
+  }
+
+  #past({ queue }: Life, room: number): Past {
+    const bytes = this.#options.settings.readAheadBytes - queue.bytes;
+    return { tenants: queue.full, commands: Math.min(MAX_READ_PAST, room), bytes };
   }
 
   #roomIn({ queue }: Life): number {

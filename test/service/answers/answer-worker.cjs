@@ -2,14 +2,21 @@
 // line of JSON each.
 const process = require('node:process');
 const { setTimeout: delay } = require('node:timers/promises');
-const { Redis } = require('ioredis');
+const { Cluster, Redis } = require('ioredis');
 const { connectService, token } = require('../../../service/dist');
 
-const { REDIS_URL, TOKENS = '5', TOKEN_MS = '5', OPTIONS = '{}' } = process.env;
+const { REDIS_URL, FIRST_MS = '0', TOKENS = '5', TOKEN_MS = '5', OPTIONS = '{}' } = process.env;
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
+function connection(url) {
+  const [, nodes] = /^redis\+cluster:\/\/(.+)$/.exec(url) ?? [];
+  return nodes === undefined
+    ? new Redis(url)
+    : new Cluster(nodes.split(',').map((node) => `redis://${node}`));
+}
+
 const service = connectService({
-  ...{ redis: new Redis(REDIS_URL), group: 'ai', leaseMs: 1000, ...JSON.parse(OPTIONS) },
+  ...{ redis: connection(REDIS_URL), group: 'ai', leaseMs: 1000, ...JSON.parse(OPTIONS) },
   onFault: (cause) => say({ fault: String(cause) }),
 });
 for (const delivery of ['atMostOnce', 'atLeastOnce'])
@@ -17,6 +24,7 @@ for (const delivery of ['atMostOnce', 'atLeastOnce'])
     delivery,
     async function* ({ id }, { attempt, signal }) {
       say({ begins: id, attempt });
+      if (FIRST_MS !== '0') await delay(Number(FIRST_MS), undefined, { signal });
       for (let i = 0; i < Number(TOKENS); i += 1) {
         yield token(`${i}`);
         await delay(Number(TOKEN_MS), undefined, { signal });

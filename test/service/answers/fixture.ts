@@ -40,6 +40,11 @@ export class Stage {
     return new Stage(topology);
   }
 
+  /** Where workers of other processes connect. */
+  get url(): string {
+    return this.#topology.url;
+  }
+
   /** A worker of the group `ai`, dead to others after a second. */
   worker(options: Partial<ServiceOptions> = {}): Service {
     const { redis } = this;

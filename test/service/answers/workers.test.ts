@@ -23,9 +23,7 @@ async function* endless(_command: unknown, { signal }: { signal: AbortSignal }):
 
 async function startStage(): Promise<string> {
   stage = await Stage.start();
-  const { host = '', port = 0 } =
-    'options' in stage.redis ? (stage.redis.options as { host?: string; port?: number }) : {};
-  return `redis://${host}:${port}`;
+  return stage.url;
 }
 
 describe('a command whose worker was killed in the midst', () => {
@@ -96,6 +94,34 @@ describe('a command whose worker was killed in the midst', () => {
     expect(heard().map(({ type }) => type)).toEqual(['token', 'complete']);
   });
 });
+
+describe.each(['one server', 'a cluster'])(
+  'a command on %s whose worker died behind its last frame',
+  (topology) => {
+    it('is acknowledged, and nothing more comes of it', async () => {
+      stage = await Stage.start(topology);
+      const heard = await stage.hear('s1');
+      await stage.redis.xgroup('CREATE', 'ai:commands', 'ai', '0', 'MKSTREAM');
+      const entryId = await stage.command({ id: 'c1' });
+      await stage.redis.xreadgroup('GROUP', 'ai', 'dead', 'STREAMS', 'ai:commands', '>');
+      await stage.redis.set(`ai:answer:{ai:stream:s1}:ai:${entryId}`, 'ended');
+      const service = stage.worker();
+      const begun: unknown[] = [];
+      service.answer('ask', async function* ({ id }) {
+        begun.push(id);
+        yield await Promise.resolve(token('a'));
+      });
+      await eventually(
+        'it to be acknowledged',
+        async () => service.counts?.takenOver === 1 && (await stage.pending()) === 0,
+      );
+      await stage.command({ id: 'c2' });
+      await eventually('the next answer', () => heard().some(isEnd));
+      expect(begun).toEqual(['c2']);
+      expect(heard().map(({ id }) => id)).toEqual(['c2', 'c2']);
+    });
+  },
+);
 
 describe('a worker that was paused for longer than its lease', () => {
   it('says nothing more of what others took over, and goes on under another name', async () => {
