@@ -1,83 +1,30 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { serverPort } from '../../bench/server-port';
+import { AI_SERVICE, AiService, hasPython, ownerOf } from '../fakes/ai-service';
 import { documentedUser } from '../fakes/documented-user';
 import { eventually, isEnd, Stage, type Heard } from '../service/answers/fixture';
 
-const FOLDER = join(__dirname, '../../docs/examples/ai-service');
-const IMPORTS = 'import redis.asyncio, fastapi, uvicorn';
-const MISSING = `needs Python with redis, fastapi and uvicorn (sh dev/setup.sh python)`;
-
-const { PYTHON, REQUIRE_PYTHON } = process.env;
-const python = (PYTHON === undefined ? ['python3', '/usr/bin/python3'] : [PYTHON]).find(
-  (path) => spawnSync(path, ['-c', IMPORTS]).status === 0,
-);
-const describeWithPython = python === undefined ? describe.skip : describe;
+const describeWithPython = hasPython() ? describe : describe.skip;
 
 /** So slow that an answer is on its way for as long as a test wants. */
 const SLOW = { SECONDS_A_TOKEN: '0.2' };
 const LONG = JSON.stringify('word '.repeat(500));
 
 let stage: Stage;
-const processes = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of processes) child.kill('SIGKILL');
-});
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const ended = child.exitCode ?? child.signalCode ?? undefined;
-  if (ended === undefined) {
-    child.kill(signal);
-    await once(child, 'exit');
-  }
-  processes.delete(child);
-}
-
-interface Process {
-  readonly child: ChildProcess;
-  readonly port: number;
-}
-
-/** Starts one process of the example by the command of its README, and waits until it is ready. */
-async function startProcess(env: Readonly<Record<string, string>> = {}): Promise<Process> {
-  const port = await serverPort();
-  const { host = '', port: redisPort = 0 } =
-    'options' in stage.redis ? (stage.redis.options as { host?: string; port?: number }) : {};
-  const REDIS_URL = `redis://ai-service:secret@${host}:${redisPort}`;
-  const child = spawn(
-    python ?? '',
-    ['-m', 'uvicorn', 'service:app', '--port', `${port}`, '--log-level', 'warning'],
-    {
-      cwd: FOLDER,
-      env: { PATH: process.env['PATH'], PYTHONDONTWRITEBYTECODE: '1', REDIS_URL, ...env },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  processes.add(child);
-  await eventually('the service to be ready', () =>
-    fetch(`http://127.0.0.1:${port}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  );
-  return { child, port };
+/** Starts one process of the example with the rights that docs/redis.md gives it. */
+function startProcess(env: Readonly<Record<string, string>> = {}): Promise<AiService> {
+  return AiService.start(stage.url.replace('//', '//ai-service:secret@'), env);
 }
 
 const tokensOf = (frames: readonly Heard[]): readonly Heard[] =>
   frames.filter(({ type }) => type === 'token');
 
 it('has at most 200 lines', () => {
-  expect(readFileSync(join(FOLDER, 'service.py'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(
-    200,
-  );
-});
-
-it('is tried where it must be', () => {
-  if (python === undefined) process.stderr.write(`docs/examples/ai-service is not tried here: ${MISSING}\n`);
-  expect(python !== undefined || REQUIRE_PYTHON !== '1').toBe(true);
+  expect(
+    readFileSync(join(AI_SERVICE, 'service.py'), 'utf8').trimEnd().split('\n').length,
+  ).toBeLessThanOrEqual(200);
 });
 
 describeWithPython('docs/examples/ai-service', () => {
@@ -87,7 +34,7 @@ describeWithPython('docs/examples/ai-service', () => {
   });
   afterEach(async () => {
     const denied = await stage.redis.call('ACL', 'LOG');
-    await Promise.all([...processes].map((child) => end(child, 'SIGKILL')));
+    await AiService.endAll();
     await stage.stop();
     if (!Array.isArray(denied) || denied.length > 0)
       throw new Error(`Redis refused: ${JSON.stringify(denied)}`);
@@ -111,8 +58,8 @@ describeWithPython('docs/examples/ai-service', () => {
     const [one, other] = [await startProcess(SLOW), await startProcess(SLOW)];
     await stage.command({ id: 'c1', data: LONG });
     await eventually('a token', () => tokensOf(heard()).length > 1);
-    const owner = await ownerOf();
-    await end((owner === one.child.pid ? one : other).child, 'SIGKILL');
+    const owner = await ownerOf(stage.redis);
+    await (owner === one.child.pid ? one : other).end('SIGKILL');
     await eventually('an end', () => heard().some(isEnd));
     expect(heard().filter(isEnd)).toEqual([
       { type: 'error', id: 'c1', data: { code: 'WORKER_LOST', message: 'worker lost' } },
@@ -125,7 +72,7 @@ describeWithPython('docs/examples/ai-service', () => {
     const only = await startProcess(SLOW);
     await stage.command({ id: 'c1', data: LONG });
     await eventually('a token', () => heard().length > 0);
-    await end(only.child, 'SIGKILL');
+    await only.end('SIGKILL');
     await startProcess(SLOW);
     await eventually('an end', () => heard().some(isEnd));
     expect(heard().at(-1)).toMatchObject({ id: 'c1', data: { code: 'WORKER_LOST' } });
@@ -178,7 +125,7 @@ describeWithPython('docs/examples/ai-service', () => {
     const first = await startProcess(SLOW);
     await stage.command({ id: 'c1', data: '"one two three four five"' });
     await eventually('a token', () => heard().length > 0);
-    await end(first.child, 'SIGTERM');
+    await first.end('SIGTERM');
     expect(heard().at(-1)).toEqual({ type: 'complete', id: 'c1', data: {} });
     await stage.command({ id: 'c2', data: '1' });
     await startProcess(SLOW);
@@ -194,13 +141,4 @@ async function readiness(port: number): Promise<{ readonly held: number }> {
 async function pending(): Promise<number> {
   const reply = (await stage.redis.call('XPENDING', 'ai:commands', 'python')) as [number];
   return reply[0];
-}
-
-/** The process that has the one command, whose consumer's name begins with its id. */
-async function ownerOf(): Promise<number> {
-  const rows = (await stage.redis.call('XPENDING', 'ai:commands', 'python', '-', '+', '1')) as [
-    string,
-    string,
-  ][];
-  return Number.parseInt(rows[0]?.[1] ?? '', 10);
 }
