@@ -3,6 +3,7 @@ import { MESSAGE_OVERHEAD_BYTES } from '../../sidecar/quotas/byte-owners';
 import type { ByteRate } from '../../sidecar/quotas/byte-rate';
 import { parseSettings, type Settings } from '../../sidecar/settings/settings';
 import { ASSERTION_SECRET } from '../peers/ws-bridge';
+import { DEFAULT_MESSAGE_LIMITS } from '../../plugin/schema/limits';
 import type { Rate } from './pursue';
 
 /** The use of a message: the two have byte rates of their own. */
@@ -28,6 +29,8 @@ export interface Limits {
   readonly messages: (kind: MessageKind, bytes: number, crowd?: Crowd) => Rate;
   /** Upgrades of a tenant: the gatekeeper's, of its largest tier. */
   readonly upgrades: Rate;
+  /** Messages of a tenant that are posted: the gatekeeper's, as shipped. */
+  readonly posts: Rate;
 }
 
 /** kong.yml: `rate_limits`, `enterprise`. */
@@ -44,7 +47,15 @@ export function shippedLimits(): Limits {
     values: settings.maxCommandValues,
     messages: (kind, bytes, crowd = ALONE) => messageRate(settings, kind, bytes, crowd),
     upgrades: UPGRADES,
+    posts: postRate(),
   };
+}
+
+function postRate(): Rate {
+  const ofTenant = DEFAULT_MESSAGE_LIMITS.find(({ by }) => by === 'tenant');
+  if (ofTenant === undefined) throw new Error('expected a limit of messages by tenant');
+  const { limit, window_size: seconds, burst } = ofTenant;
+  return { perSecond: limit / seconds, burst };
 }
 
 const ALONE: Crowd = { sockets: 1, users: 1 };

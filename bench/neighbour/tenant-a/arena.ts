@@ -1,5 +1,6 @@
 import { clockUs, untilUs } from '../../clock';
 import { SUBPROTOCOL } from '../../../protocol/frames';
+import { handshake } from '../../load/client';
 import { assertedHeaders } from '../../peers/ws-bridge';
 import { respCommand } from '../../publisher/resp';
 import { shippedLimits, type Limits } from '../limits';
@@ -21,6 +22,8 @@ export interface Entrance {
   readonly path: string;
   readonly user: number;
   readonly subprotocol?: boolean;
+  /** Whether it asks for an event stream in place of a WebSocket. */
+  readonly overHttp?: boolean;
   readonly reading?: Reading;
 }
 
@@ -51,25 +54,39 @@ export class Arena {
   }
 
   /** Connects, when A's next upgrade is due. @returns undefined when it is refused */
-  async enter({ path, user, subprotocol = false, reading = 'all' }: Entrance): Promise<Foe | undefined> {
+  async enter({
+    path,
+    user,
+    subprotocol = false,
+    overHttp = false,
+    reading = 'all',
+  }: Entrance): Promise<Foe | undefined> {
     await this.#turnToEnter();
     if (this.isOver()) return undefined;
     const asserted = await assertedHeaders({ path, tenant: TENANT_A }, user);
     const headers = subprotocol ? { ...asserted, 'Sec-WebSocket-Protocol': SUBPROTOCOL } : asserted;
-    const foe = new Foe({ port: this.#order.port, path, headers, reading });
-    this.#foes.add(foe);
+    const { port } = this.#order;
+    const foe = this.#send(handshake({ port, path, headers, overHttp }), reading);
     void foe.ended().then(() => {
-      this.#foes.delete(foe);
-      this.#bytesRead += foe.bytesRead;
       if (!foe.hasLeft) this.#cut += 1;
     });
-    if (await foe.opened) {
+    if (await this.#isTaken(foe)) {
       this.#sockets += 1;
       return foe;
     }
-    if (!this.isOver()) this.#refused += 1;
     foe.leave();
     return undefined;
+  }
+
+  /** Posts a command in place of a socket's, on a connection of its own, and waits for what comes of it. */
+  async post({ path, user }: Entrance, command: string): Promise<void> {
+    const asserted = await assertedHeaders({ path, tenant: TENANT_A }, user);
+    const headers = { ...asserted, 'Content-Type': 'application/json' };
+    this.#writes += 1;
+    this.#bytes += command.length;
+    const foe = this.#send(postText({ port: this.#order.port, path, headers }, command), 'all');
+    await this.#isTaken(foe);
+    foe.leave();
   }
 
   /** Writes to the bridge, when there is room. */
@@ -143,6 +160,22 @@ export class Arena {
     };
   }
 
+  #send(request: string, reading: Reading): Foe {
+    const foe = new Foe({ port: this.#order.port, request, reading });
+    this.#foes.add(foe);
+    void foe.ended().then(() => {
+      this.#foes.delete(foe);
+      this.#bytesRead += foe.bytesRead;
+    });
+    return foe;
+  }
+
+  async #isTaken(foe: Foe): Promise<boolean> {
+    const isTaken = await foe.opened;
+    if (!isTaken && !this.isOver()) this.#refused += 1;
+    return isTaken;
+  }
+
   #pursue(pace: Pace, act: () => Promise<boolean>): Promise<void> {
     return pursue({ strength: this.strength, untilUs: this.endUs, pace, act });
   }
@@ -156,4 +189,20 @@ export class Arena {
     const mostUs = this.endUs - clockUs();
     if (waitUs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(waitUs, mostUs) / 1000));
   }
+}
+
+interface PostPlace {
+  readonly port: number;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function postText({ port, path, headers }: PostPlace, body: string): string {
+  const fields = Object.entries({ ...headers, 'Content-Length': `${Buffer.byteLength(body)}` });
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    ...fields.map((field) => field.join(': ')),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { handshake } from '../../load/client';
 
 /** How a socket of A takes what comes for it: at once, never, or so many bytes a second. */
 export type Reading = 'all' | 'nothing' | { readonly bytesPerSecond: number };
@@ -7,8 +6,8 @@ export type Reading = 'all' | 'nothing' | { readonly bytesPerSecond: number };
 /** How one connects. */
 export interface FoePlan {
   readonly port: number;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** It sends this first. */
+  readonly request: string;
   readonly reading: Reading;
 }
 
@@ -17,6 +16,8 @@ const ROOM_BYTES = 1_048_576;
 /** Who reads slowly takes so much at a time. */
 const SIP_BYTES = 4096;
 const HEAD_END = '\r\n\r\n';
+/** An upgrade, a stream, or a message that was posted. */
+const TAKEN = /^HTTP\/1\.1 (?:101|200|202) /;
 /** All sockets read into it: nothing of what comes is kept. */
 const SHARED_BUFFER = Buffer.allocUnsafeSlow(262_144);
 
@@ -28,7 +29,7 @@ export class Foe {
   #head = '';
   #settle: (isOpen: boolean) => void = () => undefined;
   #hearers: (() => void)[] = [];
-  /** Whether the bridge let it in. */
+  /** Whether the bridge did what it was asked for. */
   readonly opened: Promise<boolean>;
   bytesRead = 0;
   isOpen = true;
@@ -55,7 +56,7 @@ export class Foe {
         resolve();
       });
     });
-    this.#socket.write(handshake(plan));
+    this.#socket.write(plan.request);
   }
 
   /** Writes, and waits until there is room for more or the socket is gone. */
@@ -102,7 +103,7 @@ export class Foe {
     if (end === -1) return false;
     this.bytesRead += this.#head.length - end - HEAD_END.length;
     this.#head = this.#head.slice(0, end + HEAD_END.length);
-    this.#settle(this.#head.startsWith('HTTP/1.1 101'));
+    this.#settle(TAKEN.test(this.#head));
     return true;
   }
 

@@ -4,13 +4,17 @@ import { ByteOwners } from '../../../sidecar/quotas/byte-owners';
 import { MessageAllowance } from '../../../sidecar/inbound/message-allowance';
 import { RateLimiter } from '../../../sidecar/inbound/rate-limiter';
 
-const { settings, messages } = shippedLimits();
+const { settings, messages, posts } = shippedLimits();
 
 test('small messages are bounded by their number, large ones by their bytes', () => {
   const number = { perSecond: settings.maxMessagesPerSecond, burst: settings.messageBurst };
   expect(messages('command', 1)).toEqual(number);
   expect(messages('command', 65_536)).toEqual({ perSecond: 1, burst: 8 });
   expect(messages('relay', 262_144)).toEqual({ perSecond: 1, burst: 16 });
+});
+
+test('posted messages are those of a tenant that the gatekeeper lets through', () => {
+  expect(posts).toEqual({ perSecond: 100, burst: 1000 });
 });
 
 test.each([

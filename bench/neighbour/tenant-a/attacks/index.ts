@@ -7,12 +7,15 @@ import { hugePublishes } from './huge-publishes';
 import { largeCommands } from './large-commands';
 import { lonelyRelays } from './lonely-relays';
 import { neverReading } from './never-reading';
+import { neverReadingStreams } from './never-reading-streams';
 import { numberArrays } from './number-arrays';
 import { pings } from './pings';
+import { posts } from './posts';
 import { revocations } from './revocations';
 import { rings } from './rings';
 import { slowReading } from './slow-reading';
 import { smallCommands } from './small-commands';
+import { streamChurn } from './stream-churn';
 import { gatherings, lockLoops } from './together';
 
 /** Every attack, in the order in which they are run. */
@@ -34,4 +37,7 @@ export const ATTACKS: readonly Attack[] = [
   hugePublishes,
   gatherings,
   lockLoops,
+  posts,
+  streamChurn,
+  neverReadingStreams,
 ];

@@ -9,12 +9,12 @@ const STAY_MS = 5000;
 /** Messages of 64 KiB, to all sockets in turn: 6 and 25 MiB a second. */
 const PER_SECOND = { within: 100, over: 400 };
 
-/** Sockets that hear a session each. @param reading how fast each takes what comes */
-export async function listenToSessions(arena: Arena, reading: Reading): Promise<void> {
+/** Sockets, or event streams, that hear a session each. @param reading how fast each takes what comes */
+export async function listenToSessions(arena: Arena, reading: Reading, overHttp = false): Promise<void> {
   const places = Array.from({ length: SOCKETS }, (_, number) => `/ws/ai/chat?session=deaf${number}`);
   await Promise.all(
     places.map((path, user) =>
-      arena.keepIn({ path, user, subprotocol: user % 2 === 0, reading }, (foe) =>
+      arena.keepIn({ path, user, subprotocol: user % 2 === 0, overHttp, reading }, (foe) =>
         Promise.race([foe.ended(), new Promise<void>((resolve) => setTimeout(resolve, STAY_MS))]),
       ),
     ),
