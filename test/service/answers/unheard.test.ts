@@ -114,6 +114,8 @@ describe('an answer with unheardMs', () => {
       ...{ type: 'error', id: 'c1' },
       data: { code: 'UNHEARD', message: 'nobody listened to the answer any more' },
     });
+    // Redis tells the worker after it told the listeners.
+    await eventually('the end to be counted', () => worker.counts?.ended['UNHEARD'] === 1);
     expect([stops, worker.counts?.ended, stage.faults]).toEqual([1, { UNHEARD: 1 }, []]);
     const before = other().length;
     await eventually('the other to go on', () => other().length > before + 2);

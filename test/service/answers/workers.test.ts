@@ -42,6 +42,7 @@ describe('a command whose worker was killed in the midst', () => {
       ...{ type: 'error', id: 'c1' },
       data: { code: 'WORKER_LOST', message: 'the worker of the answer died' },
     });
+    await eventually('the end to be counted', () => other.counts?.ended['WORKER_LOST'] === 1);
     expect(other.counts).toMatchObject({ takenOver: 1, ended: { WORKER_LOST: 1 } });
     expect(await stage.pending()).toBe(0);
     await eventually('the dead one to be forgotten', async () => (await consumers()).length === 1);
