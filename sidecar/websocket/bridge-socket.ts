@@ -161,7 +161,9 @@ export class BridgeSocket implements ClientSocket, FrameListener {
       this.#read(bytes);
       return;
     }
-    const { shares, tenantId, frameBytesLeft } = reader;
+    const { shares, tenantId } = reader;
+    // While others wait, it is not known where in a frame these begin.
+    const frameBytesLeft = this.#waitingBytes > 0 ? 0 : reader.frameBytesLeft;
     this.#waitingBytes += bytes.length;
     if (bytes.length > Math.max(PIECE_BYTES, frameBytesLeft))
       shares.run(tenantId, this.#inPieces(bytes, reader));

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { SocketOwner } from '../../../sidecar/fanout/client-socket';
+import { LoopShares } from '../../../sidecar/lib/loop-shares';
 import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
 import { maskedFrame, OPCODE_BINARY } from '../../../bench/neighbour/masked-frame';
 import { acceptUpgrade } from '../../../sidecar/websocket/accept-upgrade';
@@ -170,25 +172,36 @@ it('a socket tells its owner what happens to it, and an error ends nothing but t
 });
 
 describe('the end of a socket', () => {
-  it('tells of what came before it first, though the client was not read from', async () => {
-    const stream = new Duplex({ read: () => undefined });
-    const socket = new BridgeSocket(stream, LIMITS);
-    const told: unknown[] = [];
-    const closed = new Promise<void>((resolve) => {
-      socket.owner = ownerThat({
-        received: (payload) => told.push(payload.toString()),
-        closed: (code) => {
-          told.push(code);
-          resolve();
-        },
+  it.each([
+    ['at once', undefined],
+    [
+      'in its tenant’s turn',
+      { shares: LoopShares.uncut(), tenantId: 'acme', frameBytesLeft: 0, read: () => undefined },
+    ],
+  ])(
+    'tells of what came before it first, read %s, though the client was not read from',
+    async (_, reader) => {
+      const stream = new Duplex({ read: () => undefined });
+      const socket = new BridgeSocket(stream, LIMITS);
+      socket.reader = reader;
+      const told: unknown[] = [];
+      const closed = new Promise<void>((resolve) => {
+        socket.owner = ownerThat({
+          received: (payload) => told.push(payload.toString()),
+          closed: (code) => {
+            told.push(code);
+            resolve();
+          },
+        });
       });
-    });
-    socket.pause();
-    stream.push(maskedFrame(OPCODE_BINARY, Buffer.from('last words')));
-    stream.destroy();
-    await closed;
-    expect(told).toEqual(['last words', 1006]);
-  });
+      socket.pause();
+      stream.push(maskedFrame(OPCODE_BINARY, Buffer.from('last words')));
+      stream.destroy();
+      await closed;
+      await turn();
+      expect(told).toEqual(['last words', 1006]);
+    },
+  );
 
   it('has the code of the client, whose close frame is answered with the same', async () => {
     const { client, socket } = await pair();
@@ -208,6 +221,31 @@ describe('the end of a socket', () => {
     });
     client.socket.close();
     expect([await closed, await client.closed]).toEqual([1005, 1005]);
+  });
+
+  it.each([
+    ['its close frame', maskedFrame(0x8, Buffer.alloc(0))],
+    ['a fault', Buffer.of(0xff, 0xff)],
+  ])('comes half a minute after %s at the latest, though the client stays', async (_, bytes) => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
+    try {
+      // Whose client does not end its side, as the server does.
+      const stream = new Duplex({
+        read: () => undefined,
+        write: (_bytes, _encoding, done) => {
+          done();
+        },
+      });
+      const socket = new BridgeSocket(stream, LIMITS);
+      socket.take(bytes);
+      await turn();
+      jest.advanceTimersByTime(29_999);
+      expect([stream.writableEnded, stream.destroyed]).toEqual([true, false]);
+      jest.advanceTimersByTime(1);
+      expect(stream.destroyed).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('writes nothing more once it is closing', async () => {

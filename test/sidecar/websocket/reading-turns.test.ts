@@ -120,6 +120,21 @@ describe('what a client sends', () => {
     expect(pieces).toHaveLength(5);
   });
 
+  it('is cut behind a large frame whose end still waits', () => {
+    const loop = new Loop();
+    const { send, pieces } = client(loop, 'acme');
+    const whole = frame('x'.repeat(20_000));
+    send(whole.subarray(0, 6_000));
+    // Nothing is left of this turn.
+    loop.shares.once('acme', () => (loop.nowMs += SLICE_MS));
+    send(whole.subarray(6_000));
+    send(Buffer.concat(Array.from({ length: 1_000 }, () => frame('small'))));
+    loop.settle();
+    // What was there first was cut, as no header had been read.
+    expect(pieces.slice(0, 4)).toEqual([PIECE_BYTES, 6_000 - PIECE_BYTES, whole.length - 6_000, PIECE_BYTES]);
+    expect(Math.max(...pieces.slice(3))).toBe(PIECE_BYTES);
+  });
+
   it('is not read any further after a fault', () => {
     const loop = new Loop();
     const seen: string[] = [];
