@@ -19,7 +19,8 @@ const WAYS = onKong ? ['websocket', 'http'] : ['websocket'];
 const CORS = {
   name: 'cors',
   config: {
-    origins: ['http://127.0.0.1:*'],
+    // A pattern: the page's port is another one each time.
+    origins: [String.raw`http://127\.0\.0\.1:[0-9]+`],
     methods: ['GET', 'POST'],
     headers: ['Authorization', 'Content-Type'],
     exposed_headers: ['Retry-After', 'Date'],
