@@ -9,7 +9,7 @@ import { FrameReader, type FrameLimits, type FrameListener } from './frame-reade
 export const PIECE_BYTES = 4096;
 /** So many bytes may wait to be read; then the client is not read from. */
 const MAX_WAITING_BYTES = 16_384;
-/** A client that does not end the TCP connection after both close frames is cut, in milliseconds. */
+/** A client has so long for its part once either side began to end the connection, in milliseconds: then it is cut. */
 const END_TIMEOUT_MS = 30_000;
 
 /** RFC 6455 §7.1.5: the connection ended without a close frame. */
@@ -112,9 +112,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
       this.#hasSentClose = true;
       this.#endAfterBoth();
     });
-    this.#endTimer = setTimeout(() => {
-      this.#stream.destroy();
-    }, END_TIMEOUT_MS);
+    this.#cutLater();
   }
 
   terminate(): void {
@@ -180,6 +178,8 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   ended(): void {
     this.#readyState = CLOSING;
     this.#stream.end();
+    // It may take nothing of what is still on its way.
+    this.#cutLater();
   }
 
   /** The stream is closed, and gives nothing any more. */
@@ -247,6 +247,12 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     process.nextTick(() => {
       this.#stream.resume();
     });
+  }
+
+  #cutLater(): void {
+    this.#endTimer ??= setTimeout(() => {
+      this.#stream.destroy();
+    }, END_TIMEOUT_MS);
   }
 
   /** RFC 6455 §7.1.1: the server ends the TCP connection first. */

@@ -61,6 +61,8 @@ function opcodesOf(bytes: Buffer): number[] {
   return opcodes;
 }
 
+/** What a client does not take. */
+const STUCK = encodeFrame(Buffer.from('stuck'), false);
 const PENDING = encodeFrame(Buffer.from('pending'), false);
 const [TEXT, CLOSE, PING, PONG] = [0x1, 0x8, 0x9, 0xa];
 
@@ -224,20 +226,37 @@ describe('the end of a socket', () => {
   });
 
   it.each([
-    ['its close frame', maskedFrame(0x8, Buffer.alloc(0))],
-    ['a fault', Buffer.of(0xff, 0xff)],
-  ])('comes half a minute after %s at the latest, though the client stays', async (_, bytes) => {
+    [
+      'its close frame',
+      (socket: BridgeSocket) => {
+        socket.take(maskedFrame(0x8, Buffer.alloc(0)));
+      },
+    ],
+    [
+      'a fault',
+      (socket: BridgeSocket) => {
+        socket.take(Buffer.of(0xff, 0xff));
+      },
+    ],
+    [
+      'a FIN while it takes nothing',
+      (_: BridgeSocket, stream: Duplex) => {
+        stream.write(STUCK);
+        stream.push(null);
+      },
+    ],
+  ])('comes half a minute after %s at the latest, though the client stays', async (_, begin) => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
     try {
       // Whose client does not end its side, as the server does.
       const stream = new Duplex({
         read: () => undefined,
-        write: (_bytes, _encoding, done) => {
-          done();
+        write: (bytes: Buffer, _encoding, done) => {
+          if (!bytes.equals(STUCK)) done();
         },
       });
       const socket = new BridgeSocket(stream, LIMITS);
-      socket.take(bytes);
+      begin(socket, stream);
       await turn();
       jest.advanceTimersByTime(29_999);
       expect([stream.writableEnded, stream.destroyed]).toEqual([true, false]);
