@@ -51,6 +51,18 @@ describe.each(['one server', 'a cluster'])(
       expect(await read({ ...ALL, tenants: [] })).toHaveLength(4);
     });
 
+    it('finds what a lost reply had, under the count that Redis has of it then', async () => {
+      await add('busy', 2);
+      const [first, second] = await group.readPast('me', 4, { ...ALL, tenants: [] });
+      const found = await group.missing('me', (entryId) => entryId === first?.entryId);
+      expect(found.map(({ entryId, fence }) => [entryId, fence])).toEqual([[second?.entryId, 2]]);
+      const pending = (await topology.redis.xpending(STREAM, 'ai', '-', '+', 10)) as [string, ...unknown[]][];
+      expect(pending.map(([id, , , count]) => [id, count])).toEqual([
+        [first?.entryId, 1],
+        [second?.entryId, 2],
+      ]);
+    });
+
     it('goes no further than it is told, by commands and by bytes', async () => {
       await add('busy', 40);
       expect(await read({ ...ALL, commands: 10 })).toHaveLength(12);
