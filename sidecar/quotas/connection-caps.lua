@@ -40,7 +40,9 @@ end
 
 -- What the other bridges hold. A sum counts until the first lease in it may have ended: a live bridge has renewed its own by then.
 local function others(key)
-  local known = redis.call('HMGET', key, bridge, 'all')
+  -- A Redis user from before the sum has no right to this, and gets its permits all the same.
+  local known = redis.pcall('HMGET', key, bridge, 'all')
+  if known.err then return addUp(key) end
   local own = tonumber(string.match(known[1] or '', '^(%d+) %d+$') or 0)
   local count, due, last = string.match(known[2] or '', '^(%d+) (%d+) (%d+)$')
   count, due, last = tonumber(count), tonumber(due), tonumber(last)

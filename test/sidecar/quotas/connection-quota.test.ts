@@ -24,8 +24,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-function newCaps(limits: Partial<{ tenant: number; user: number }>, leaseMs = LEASE_MS): ConnectionQuota {
-  const store = redisQuotaStore(redis, randomBytes(8).toString('hex'), leaseMs);
+function newCaps(
+  limits: Partial<{ tenant: number; user: number }>,
+  leaseMs = LEASE_MS,
+  client = redis,
+): ConnectionQuota {
+  const store = redisQuotaStore(client, randomBytes(8).toString('hex'), leaseMs);
   return new ConnectionQuota(store, UNPREFIXED, { tenant: 0, user: 0, ...limits });
 }
 
@@ -341,6 +345,19 @@ describe('a quota of connections', () => {
       expect(await one.acquire('acme', 'alice')).toBe('tenant');
       await eventually(async () => typeof (await one.acquire('acme', 'alice')) !== 'string');
       expect(await one.acquire('acme', 'alice')).toBe('tenant');
+    });
+
+    it('is added up with each call for a user of Redis who may not read a part of it', async () => {
+      const rules = ['on', '>old', '~*', '+@all', '-hmget'];
+      await redis.call('ACL', 'SETUSER', 'older', ...rules);
+      const older = new Redis(server.url, { username: 'older', password: 'old' });
+      const bridges = Array.from({ length: MANY_BRIDGES }, () =>
+        newCaps({ tenant: MANY_BRIDGES }, LEASE_MS, older),
+      );
+      for (const quota of bridges) await taken(quota);
+      expect(await bridges[0]?.acquire('acme', 'alice')).toBe('tenant');
+      older.disconnect();
+      await redis.call('ACL', 'DELUSER', 'older');
     });
 
     it('is added up again once a bridge that knows no sum has deleted it', async () => {
