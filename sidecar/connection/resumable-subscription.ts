@@ -10,7 +10,7 @@ import type { RouteMetrics } from '../metrics/metrics';
 import type { StateOutcome } from '../metrics/outcomes';
 import type { StateReader, StateView } from '../states/state-view';
 import type { FrameCounter, SendQueue } from '../fanout/send-queue';
-import { OLDEST, type ResumeFrom } from '../resume/resume-point';
+import { bridgeOf, OLDEST, type ResumeFrom } from '../resume/resume-point';
 import type { ReplayLog, ReplayIdentity } from '../resume/replay-log';
 import type { ReplayLogs } from '../resume/replay-logs';
 
@@ -174,8 +174,12 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     if (from === undefined || log.history !== undefined) return from;
     if (from !== OLDEST && from.epoch === log.epoch) return from;
     const mayLack = identity.senderId === undefined && !log.hasAll;
-    const others = mayLack ? this.#handover.othersOf(bridges, from) : [];
-    if (others.length > 0) return this.#handover.recall(log, others, from);
+    const others = mayLack ? this.#handover.othersOf(bridges) : [];
+    const [first] = others;
+    // The one with the most is first. Whoever comes from another one may be followed by somebody who asks for all.
+    const isFromFirst = from === OLDEST || first === bridgeOf(from.epoch);
+    if (first !== undefined && isFromFirst) return this.#handover.recall(log, others, from);
+    if (first !== undefined) await this.#handover.recall(log, others, OLDEST);
     if (from !== OLDEST) return this.#handover.ask(log, from);
     return session !== undefined && this.#replayLogs.lackOf(identity) === 'expired' ? 'expired' : from;
   }

@@ -5,7 +5,8 @@ import type { Frame } from '../../fanout/frame';
 import { HandoverSource } from './source';
 import { parseBridgeMessage } from './messages';
 import { HandoverTarget } from './target';
-import { bridgeOf, OLDEST, type ResumePoint } from '../resume-point';
+import type { OLDEST } from '../resume-point';
+import { type ResumePoint } from '../resume-point';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
 
@@ -47,12 +48,9 @@ export class Handover implements Receiver {
     return bridges.includes(this.#bridgeId);
   }
 
-  /** The bridges that can be asked for all that is kept: for a client with a point the one that it left. */
-  othersOf(bridges: readonly string[], from: ResumePoint | typeof OLDEST): readonly string[] {
-    const others = bridges.filter((id) => id !== this.#bridgeId);
-    if (from === OLDEST) return others;
-    const left = bridgeOf(from.epoch);
-    return others.filter((id) => id === left);
+  /** Those of them that can be asked for all that is kept, in their order. */
+  othersOf(bridges: readonly string[]): readonly string[] {
+    return bridges.filter((id) => id !== this.#bridgeId);
   }
 
   /**

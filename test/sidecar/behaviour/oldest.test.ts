@@ -145,6 +145,26 @@ describe.each(TOPOLOGIES)('on %s,', (_topology, startTopology) => {
       expect([await moved.next(), await again.next()]).toEqual(['5', '5']);
     });
 
+    it('gets it after clients with points went from bridge to bridge, and those with all of it ended', async () => {
+      const [old, whole, third, fourth] = [await start(), await start(), await start(), await start()];
+      const first = await begun(old, '1', '2', '3');
+      // From now on this one is named as the one with all of it, alone.
+      const second = await connectForgetful(whole);
+      expect(await second.take(3)).toEqual(['1', '2', '3']);
+      await first.client.cut();
+      const moved = await connectCounting(`${third.url}${CHAT}`, ALICE, first.point);
+      expect(moved.ready.resumed).toBe(true);
+      await publish('4');
+      expect(await moved.next()).toBe('4');
+      await moved.client.cut();
+      const again = await connectCounting(`${fourth.url}${CHAT}`, ALICE, moved.point);
+      expect(again.ready.resumed).toBe(true);
+      for (const { bridge } of [old, whole, third]) await bridge.close();
+      const forgetful = await connectForgetful(fourth);
+      expect(forgetful.ready.resumed).toBe(true);
+      expect(await forgetful.take(4)).toEqual(['1', '2', '3', '4']);
+    });
+
     it('gets it from the bridge with the beginning, also where another client came without one', async () => {
       const [old, young, third] = [await start(), await start(), await start()];
       await begun(old, '1');
