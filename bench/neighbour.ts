@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { shippedLimits } from './neighbour/limits';
 import { resultTable, type Result } from './neighbour/rows';
 import type { Strength } from './neighbour/schedule';
@@ -67,7 +67,11 @@ function readOptions(): Options {
   return new Command('bench:neighbour')
     .description(`Measures one tenant while another attacks.\n\n${attackList()}`)
     .option('--seconds <count>', 'of each phase: calm, within the limits, over them', count, SECONDS)
-    .option('--only <names>', 'attacks, with commas between them', readAttacks, ATTACKS)
+    .addOption(
+      new Option('--only <names>', 'attacks, with commas between them')
+        .argParser(readAttacks)
+        .default(ATTACKS, 'all of them'),
+    )
     .option('--strict', 'ends with 1 when a verdict is not good')
     .option('--elsewhere', 'A attacks another bridge on the same machine: what is left is not the bridge')
     .option('--profile <folder>', 'write CPU profiles of the bridges there')

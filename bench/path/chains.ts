@@ -11,6 +11,8 @@ export interface Chain {
   readonly tokens: number;
   /** kong.yml. @param text the repository's */
   readonly config: (text: string, ports: PathPorts) => string;
+  /** The calls of a plugin server that decides nothing, in the gatekeeper's place. */
+  readonly undecided?: 'no-calls' | 'all-calls' | undefined;
 }
 
 const KNOWN_TOKENS = 1000;
@@ -26,9 +28,15 @@ export const CHAINS: readonly Chain[] = [
     tokens: KNOWN_TOKENS,
     config: (_, ports) => kongConfig(ports, luaPlugins(ports)),
   },
+  undecided('a plugin server that makes no call', 'no-calls'),
+  undecided("a plugin server that makes the gatekeeper's calls", 'all-calls'),
   { name: 'ws-gatekeeper, known tokens', ofKong: false, tokens: KNOWN_TOKENS, config: pathConfig },
   { name: 'ws-gatekeeper, new tokens', ofKong: false, tokens: 0, config: pathConfig },
 ];
+
+function undecided(name: string, calls: NonNullable<Chain['undecided']>): Chain {
+  return { name, ofKong: true, tokens: KNOWN_TOKENS, config: pathConfig, undecided: calls };
+}
 
 function kongConfig({ upstream }: PathPorts, plugins: readonly object[]): string {
   return stringify({

@@ -26,7 +26,7 @@ export function decisionsTrial(
   { connections, decisions }: Decisions,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
-  const trial = onPath(answering, gateway, nodeFlags, chain.config, async (stage) => {
+  const trial = onPath(answering, gateway, nodeFlags, chain, async (stage) => {
     const ask = stage.worker<RequestCalls>('load/requests.js');
     const warmUp = Math.ceil(decisions * WARM_UP);
     const requests = await upgradesOf(chain.tokens === 0 ? warmUp + decisions : chain.tokens);

@@ -14,7 +14,7 @@ export function framesTrial(
   offer: Offer,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
-  return onPath(peer, gateway, nodeFlags, pathConfig, async (stage) => {
+  return onPath(peer, gateway, nodeFlags, { config: pathConfig }, async (stage) => {
     const { redis, bridge, load, worker } = stage;
     const { topics, sockets, seconds } = offer;
     const clients = await clientPlans(peer, topics, { port: stage.gateway.port, sockets });

@@ -10,8 +10,8 @@ import { privateRedis } from '../private-redis';
 import { serverPort } from '../server-port';
 import { ServerProcess } from '../server-process';
 import type { Worker } from '../worker';
+import type { Chain } from './chains';
 import type { Gateway, RunningGateway } from './gateway';
-import type { PathPorts } from './kong-config';
 
 /** The whole path, and who uses it. */
 export interface PathStage {
@@ -28,13 +28,13 @@ export type Station = 'gateway' | 'gatekeeper' | 'bridge' | 'redis';
 
 /**
  * Sets up the path with a peer at its end, hands it to `trial`, and takes everything down again.
- * @param configOf the gateway's kong.yml, of the repository's
+ * @param chain what decides
  */
 export function onPath<T>(
   peer: Pick<Peer, 'start'>,
   gateway: Gateway,
   nodeFlags: readonly string[],
-  configOf: (text: string, ports: PathPorts) => string,
+  { config: configOf, undecided }: Pick<Chain, 'config' | 'undecided'>,
   trial: (stage: PathStage) => Promise<T>,
 ): Promise<T> {
   return withBackstage(async ({ folder, keep, worker }) => {
@@ -42,7 +42,7 @@ export function onPath<T>(
     const place = { redisPort: redis.port, port: await serverPort(), folder, nodeFlags };
     const bridge = await keep(peer.start(place));
     const [socketPath, infoFile] = [join(folder, 'plugin.sock'), join(folder, 'plugin-info.json')];
-    const gatekeeper = await keep(startGatekeeper({ folder, socketPath, infoFile, nodeFlags }));
+    const gatekeeper = await keep(startGatekeeper({ folder, socketPath, infoFile, nodeFlags, undecided }));
     const configFile = join(folder, 'kong.yml');
     const ports = { upstream: bridge.port, redis: redis.port };
     await writeFile(configFile, configOf(await readFile(join(ROOT, 'kong.yml'), 'utf8'), ports));
@@ -82,6 +82,7 @@ interface GatekeeperPlace {
   readonly socketPath: string;
   readonly infoFile: string;
   readonly nodeFlags: readonly string[];
+  readonly undecided: Chain['undecided'];
 }
 
 function startGatekeeper({
@@ -89,11 +90,21 @@ function startGatekeeper({
   socketPath,
   infoFile,
   nodeFlags,
+  undecided,
 }: GatekeeperPlace): Promise<ServerProcess> {
-  const bin = join(ROOT, 'dist/plugin/bin/ws-gatekeeper.js');
+  const args =
+    undecided === undefined
+      ? [
+          join(ROOT, 'dist/plugin/bin/ws-gatekeeper.js'),
+          '--socket',
+          socketPath,
+          '--plugin-info-file',
+          infoFile,
+        ]
+      : [join(ROOT, 'dist/bench/plugin-servers/undeciding.js'), socketPath, infoFile, undecided];
   return ServerProcess.start({
     command: process.execPath,
-    args: [...nodeFlags, bin, '--socket', socketPath, '--plugin-info-file', infoFile],
+    args: [...nodeFlags, ...args],
     socketPath,
     logFile: join(folder, 'gatekeeper.log'),
   });

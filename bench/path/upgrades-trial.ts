@@ -30,7 +30,7 @@ export function upgradesTrial(
   { topics, sockets, pace, waves }: Waves,
   nodeFlags: readonly string[],
 ): Promise<Figures> {
-  return onPath(peer, gateway, nodeFlags, pathConfig, async (stage) => {
+  return onPath(peer, gateway, nodeFlags, { config: pathConfig }, async (stage) => {
     // In the first, which does not count, code is still being compiled, and the plugin starts its instance.
     const figures: Figures[] = [];
     for (let wave = 0; wave <= waves; wave += 1) {

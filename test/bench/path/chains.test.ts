@@ -27,6 +27,8 @@ test("Kong's own plugins do what the gatekeeper does: they verify, count in the 
     ['jwt', 'rate-limiting', 'request-transformer'],
     ['ws-gatekeeper'],
     ['ws-gatekeeper'],
+    ['ws-gatekeeper'],
+    ['ws-gatekeeper'],
   ]);
   expect(plugins[1]?.[1]?.config.redis).toEqual({ host: '127.0.0.1', port: 6_380 });
 });
@@ -35,5 +37,13 @@ test('the stand-in is measured by the gatekeeper alone, for it has none of the o
   expect(chains.filter(({ ofKong }) => !ofKong).map(({ name }) => name)).toEqual([
     'ws-gatekeeper, known tokens',
     'ws-gatekeeper, new tokens',
+  ]);
+});
+
+test('two plugin servers decide nothing, and only a real Kong has a price for asking them', () => {
+  const undecided = chains.filter((chain) => chain.undecided !== undefined);
+  expect(undecided.map((chain) => [chain.undecided, chain.ofKong])).toEqual([
+    ['no-calls', true],
+    ['all-calls', true],
   ]);
 });
