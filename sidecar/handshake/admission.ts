@@ -92,7 +92,7 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
     return refused(forbidden("the key is the bridges' own"), route, caller);
   const accepted = acceptOnce(caller, policy);
   // One process waits for nobody, and not for a turn of its own promises either.
-  const replay = REPLAY_FAULTS[typeof accepted === 'string' ? accepted : await accepted];
+  const replay = replayFault(typeof accepted === 'string' ? accepted : await accepted);
   if (replay !== undefined) return refused(replay, route, caller);
 
   const { trace } = request;
@@ -280,10 +280,23 @@ function acceptOnce(
   return replayGuard.accept(caller.jti, endsAt, now() / 1000, monotonicMs() / 1000);
 }
 
-const REPLAY_FAULTS: Readonly<Record<ReplayVerdict | 'away', Refusal | undefined>> = {
-  first: undefined,
-  replayed: unauthorized('the assertion was used before'),
-  ended: unauthorized('the assertion has expired'),
-  full: full('the bridge is full'),
-  away: unavailable('the bridge cannot tell now whether the assertion was used before'),
-};
+/** The verdict may come from another process: a word that is not known here admits nobody. */
+function replayFault(verdict: ReplayVerdict | 'away'): Refusal | undefined {
+  switch (verdict) {
+    case 'first':
+      return undefined;
+    case 'replayed':
+      return REPLAYED;
+    case 'ended':
+      return ENDED;
+    case 'full':
+      return FULL;
+    default:
+      return UNTOLD;
+  }
+}
+
+const REPLAYED = unauthorized('the assertion was used before');
+const ENDED = unauthorized('the assertion has expired');
+const FULL = full('the bridge is full');
+const UNTOLD = unavailable('the bridge cannot tell now whether the assertion was used before');

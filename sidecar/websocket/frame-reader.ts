@@ -8,7 +8,6 @@ const MASK_BYTES = 4;
 const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0x0, 0x1, 0x2, 0x8, 0x9, 0xa] as const;
 /** RFC 6455 §5.5. */
 const MAX_CONTROL_BYTES = 125;
-const EMPTY = Buffer.alloc(0);
 
 /** RFC 6455 §7.1.5: a close frame without a code. */
 export const NO_CODE = 1005;
@@ -167,9 +166,8 @@ export class FrameReader {
     }
   }
 
-  /** An empty frame adds nothing to whatever there is. */
   #isTooLarge(payloadBytes: number): boolean {
-    return payloadBytes > 0 && (this.#fragments?.bytes ?? 0) + payloadBytes > this.#limits.maxMessageBytes;
+    return (this.#fragments?.bytes ?? 0) + payloadBytes > this.#limits.maxMessageBytes;
   }
 
   #take({ opcode, isLast }: Header, payload: Buffer): FaultCode | undefined {
@@ -207,13 +205,12 @@ export class FrameReader {
   }
 
   #takeClose(payload: Buffer): FaultCode | undefined {
-    const code = payload.length === 0 ? NO_CODE : payload.readUInt16BE(0);
-    if (code !== NO_CODE && !mayBeSent(code)) return 1002;
-    if (payload.length > 0 && code === NO_CODE) return 1002;
-    const reason = payload.length === 0 ? EMPTY : payload.subarray(2);
+    const code = payload.length === 0 ? undefined : payload.readUInt16BE(0);
+    if (code !== undefined && !mayBeSent(code)) return 1002;
+    const reason = payload.subarray(2);
     if (!isUtf8(reason)) return 1007;
     this.#isOver = true;
-    this.#listener.closeReceived(code, reason);
+    this.#listener.closeReceived(code ?? NO_CODE, reason);
     return undefined;
   }
 }

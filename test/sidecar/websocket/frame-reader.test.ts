@@ -190,16 +190,70 @@ describe('what a client sends', () => {
     expect(read(fifth)).toEqual([1008]);
   });
 
+  it.each([
+    ['a ping', PING, ''],
+    ['a pong', PONG, ''],
+    ['a close frame', CLOSE, '\x03\xe8'],
+  ])('may be %s of 125 bytes, and no longer one', (_, opcode, code) => {
+    const control = (bytes: number) => frame(opcode, Buffer.from(code.padEnd(bytes, 'x'), 'latin1'));
+    expect(read([control(125)])).toEqual([expect.any(String)]);
+    expect(read([control(126)])).toEqual([1002]);
+  });
+
+  it('may be a ping and a close frame while a message has the largest size', () => {
+    const largest = frame(TEXT, 'x'.repeat(300), false);
+    const close = frame(CLOSE, Buffer.of(0x03, 0xe8));
+    expect(read([largest, frame(PING, '?'), close])).toEqual(['ping 3f', 'close 1000 ']);
+  });
+
+  it.each([
+    [999, 1002],
+    [1000, 'close 1000 '],
+    [1003, 'close 1003 '],
+    [1004, 1002],
+    [1005, 1002],
+    [1006, 1002],
+    [1007, 'close 1007 '],
+    [1014, 'close 1014 '],
+    [1015, 1002],
+    [2999, 1002],
+    [3000, 'close 3000 '],
+    [4999, 'close 4999 '],
+    [5000, 1002],
+  ])('is a close frame with the code %i, which comes to %p', (code, outcome) => {
+    expect(read([frame(CLOSE, Buffer.of(code >> 8, code & 0xff))])).toEqual([outcome]);
+  });
+
+  it('leaves nothing behind between two messages, and does within one and after the end', () => {
+    const reader = new FrameReader(LIMITS, told([]));
+    const isIdleAfter = (...pieces: readonly Buffer[]): boolean => {
+      for (const piece of pieces) reader.read(Buffer.from(piece));
+      return reader.isIdle;
+    };
+    const whole = frame(TEXT, 'whole');
+    expect(isIdleAfter(whole)).toBe(true);
+    expect(isIdleAfter(whole.subarray(0, 3))).toBe(false);
+    expect(isIdleAfter(whole.subarray(3))).toBe(true);
+    expect(isIdleAfter(frame(TEXT, 'a', false))).toBe(false);
+    expect(isIdleAfter(frame(CONTINUATION, 'b'), frame(PING))).toBe(true);
+    expect(isIdleAfter(frame(CLOSE))).toBe(false);
+  });
+
   it('is too large by its header alone', () => {
     const wire = frame(BINARY, Buffer.alloc(301));
     expect(read([wire.subarray(0, 4)])).toEqual([1009]);
     expect(read([Buffer.of(0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)])).toEqual([1009]);
+    // 4 GiB, whose lower 32 bits are zero.
+    expect(read([Buffer.of(0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0)])).toEqual([1009]);
   });
 
   it('may come byte by byte, and in no more pieces than may be', () => {
     const wire = frame(BINARY, Buffer.alloc(50));
     expect(read(cut(wire, [1]))).toEqual([`binary ${'00'.repeat(50)}`]);
-    expect(read(cut(wire, [1]), { ...LIMITS, maxPieces: 20 })).toEqual([1008]);
+    // The first two are one by the time that the header is known, and the last one is not kept.
+    const least = wire.length - 1;
+    expect(read(cut(wire, [1]), { ...LIMITS, maxPieces: least })).toHaveLength(1);
+    expect(read(cut(wire, [1]), { ...LIMITS, maxPieces: least - 1 })).toEqual([1008]);
   });
 
   it('holds on to nothing of a large piece but the few bytes that it needs', () => {

@@ -1,0 +1,29 @@
+import process from 'node:process';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+/** Work that did not end in time. */
+export class Overdue extends Error {}
+
+const interrupts = new Set<(error: unknown) => void>();
+
+process.on('uncaughtException', interrupt);
+process.on('unhandledRejection', interrupt);
+
+/** What nobody catches fails what is being done. */
+function interrupt(error: unknown): void {
+  for (const fail of interrupts) fail(error);
+}
+
+/** @throws Overdue, when it takes longer */
+export async function within(limitMs: number, work: () => unknown): Promise<void> {
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
+  const timer = setTimeout(fail, limitMs, new Overdue(`took more than ${limitMs} ms`));
+  interrupts.add(fail);
+  try {
+    await Promise.race([work(), failed]);
+  } finally {
+    clearTimeout(timer);
+    interrupts.delete(fail);
+  }
+}
