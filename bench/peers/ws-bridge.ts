@@ -14,12 +14,15 @@ export const ASSERTION_SECRET = 'the secret of the benches, 32 bytes or more';
 /** Seconds that users' tokens last. */
 const TOKEN_SECONDS = 900;
 
-/** The bridge as it is shipped, with its default settings, for plain clients, for those of bridge.v1 or for event streams. */
-export function wsBridge(clients: 'plain' | 'bridge.v1' | 'http'): Peer {
+/**
+ * The bridge as it is shipped, for plain clients, for those of bridge.v1 or for event streams. Its settings are the default ones, but
+ * for its workers.
+ */
+export function wsBridge(clients: 'plain' | 'bridge.v1' | 'http', workers = 1): Peer {
   return {
     name: `ws-bridge, ${clients}`,
     prepare: () => Promise.resolve(undefined),
-    start: async (place) => startBridge(place, await serverPort()),
+    start: async (place) => startBridge(place, await serverPort(), { BRIDGE_WORKERS: `${workers}` }),
     client: async (topic, number) => ({
       path: topic.path,
       headers: {
