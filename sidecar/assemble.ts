@@ -127,7 +127,7 @@ export function assemble(
   const names = new RedisNames(settings.channelPrefix);
   const bridgeId = randomBytes(8).toString('hex');
   const isRelayed = relayedChannels(routes, names);
-  const links = redisLinks({ settings, bridgeId, names, isRelayed, ...listenersOf(() => parts), log });
+  const links = redisLinks({ settings, bridgeId, names, isRelayed, shares, ...listenersOf(() => parts), log });
   const { commands, publishRelay } = links;
   const metrics = createMetrics({
     routes: routes.map((route) => route.name),
@@ -212,8 +212,8 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
     },
     listener: {
       lost: (channels) => {
-        parts().resumption.replayLogs.interrupt(channels);
-        parts().channelStates?.lost(channels);
+        const { resumption, channelStates } = parts();
+        return inSequence(resumption.replayLogs.interrupt(channels), channelStates?.lost(channels) ?? []);
       },
       restored: () => {
         parts().resumption.replayLogs.restore();
@@ -226,6 +226,11 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
 
 /** The parts that serve a connection. */
 type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler' | 'postedMessages'>;
+
+/** All steps of the one, then all of the other. */
+function* inSequence(...parts: readonly Iterable<undefined>[]): Generator<undefined, undefined> {
+  for (const steps of parts) yield* steps;
+}
 
 function policyOf(
   settings: Settings,

@@ -2,6 +2,7 @@ import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
 import { deferred, withDeadline } from '../lib/promises';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
+import type { LostChannels } from '../pubsub/subscriber';
 import type { AskedFrames, HistoryCut, HistoryPlace, HistoryStore } from './history-store';
 
 /** Histories that are read at once, at most: with the most bytes of one, what the answers may take of memory. */
@@ -97,10 +98,8 @@ export class Histories {
   }
 
   /** The subscriptions of these channels are lost: who reads is told. */
-  lost(channels: Iterable<string>): void {
-    if (this.#readings.size === 0) return;
-    const lost = new Set(channels);
-    for (const reading of this.#readings) if (lost.has(reading.channel)) reading.lost();
+  lost(channels: LostChannels): void {
+    for (const reading of this.#readings) if (channels.has(reading.channel)) reading.lost();
   }
 
   async #turn(): Promise<void> {

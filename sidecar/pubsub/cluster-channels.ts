@@ -20,7 +20,9 @@ export interface ShardLink {
 /** The events of a registry. */
 export interface ClusterChannelEvents<Member> {
   /** The subscriptions of these channels are lost. */
-  lost(channels: readonly string[]): void;
+  lost(channels: ReadonlySet<string>): void;
+  /** Acts once whoever was told of lost subscriptions knows. */
+  whenTold(act: () => void): void;
   /** Some that were lost are back. */
   restored(): void;
   /** Redis did not confirm a subscription: somebody else may serve its slot. */
@@ -137,8 +139,14 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     this.#lose((entry) => entry.link === link);
   }
 
-  /** Subscribes what is lost wherever there is a connection for it. */
+  /** Subscribes what is lost wherever there is a connection for it, once everybody knows that it was. */
   restore(): void {
+    this.#events.whenTold(() => {
+      this.#restore();
+    });
+  }
+
+  #restore(): void {
     const groups = new Map<number, [string, Entry<Member>][]>();
     for (const [channel, entry] of this.#entries) {
       if (entry.state !== 'lost' || this.#linkOf(entry.slot)?.isReady !== true) continue;
@@ -221,15 +229,15 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   }
 
   #lose(isLost: (entry: Entry<Member>) => boolean): void {
-    const lost: string[] = [];
+    const lost = new Set<string>();
     for (const [channel, entry] of this.#entries) {
       if (entry.state === 'lost' || !isLost(entry)) continue;
       entry.link?.unsubscribe(channel);
       entry.state = 'lost';
       entry.link = undefined;
-      lost.push(channel);
+      lost.add(channel);
     }
-    if (lost.length > 0) this.#events.lost(lost);
+    if (lost.size > 0) this.#events.lost(lost);
   }
 
   #remove(channel: string, entry: Entry<Member>, member: Member): void {

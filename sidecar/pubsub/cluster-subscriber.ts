@@ -6,6 +6,7 @@ import type { Subscriber } from './subscriber';
 import { keySlot } from '../../redis/key-slot';
 import { singleSubscriber, type SubscriberContext } from './single-subscriber';
 import { shardConnection } from '../redis/connections';
+import { LossTeller } from './loss-teller';
 import { ShardConnection } from './shard-connection';
 import { ClusterChannels } from './cluster-channels';
 import type { Commands } from '../../redis/options';
@@ -41,10 +42,14 @@ export class ClusterSubscriber implements Subscriber {
 
   constructor(context: ClusterSubscriberContext) {
     this.#context = context;
-    const { listener, commands, log } = context;
+    const { listener, commands, shares, log } = context;
+    const losses = new LossTeller(shares);
     this.subscriptions = new ClusterChannels<Receiver>({
       lost: (channels) => {
-        listener.lost(channels);
+        losses.tell(listener.lost(channels));
+      },
+      whenTold: (act) => {
+        losses.whenTold(act);
       },
       restored: () => {
         this.#tellRestored();

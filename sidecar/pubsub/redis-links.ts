@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { deliver } from '../fanout/deliver';
+import type { LoopShares } from '../lib/loop-shares';
 import type { SubscriberListener } from './subscriber';
 import { Subscribers } from './subscribers';
 import type { SubscriberContext, SubscriberSettings } from './single-subscriber';
@@ -22,6 +23,8 @@ export interface RedisLinksContext {
   readonly isRelayed: IsRelayed | undefined;
   readonly onProbe: (connection: SubscriberName, outcome: ProbeOutcome, seconds?: number) => void;
   readonly listener: SubscriberListener;
+  /** Of the loop's time, to tell of losses. */
+  readonly shares: LoopShares;
   /** Takes a channel from members that can do without it. @returns whether there was one */
   readonly makeRoom: () => boolean;
   readonly log: Logger;
@@ -110,7 +113,7 @@ function relayLinks(context: RedisLinksContext, isRelayed: IsRelayed) {
 
 /** @param publish the probes go where the messages do, so that they wait for the same */
 function subscriberContext(
-  { settings, bridgeId, names, onProbe, listener, log }: RedisLinksContext,
+  { settings, bridgeId, names, onProbe, listener, shares, log }: RedisLinksContext,
   connection: SubscriberName,
   publish: Publish,
 ): SubscriberContext {
@@ -125,6 +128,7 @@ function subscriberContext(
     },
     deliver,
     listener,
+    shares,
     log,
   };
 }

@@ -1,5 +1,7 @@
+import { inTurns } from '../lib/promises';
 import { SmallSet, type Members } from '../lib/small-set';
 import { SubscriptionError, MAX_CHANNELS_PER_SUBSCRIBE, type ChannelRegistry } from './channel-registry';
+import type { LostChannels } from './subscriber';
 import {
   type RefusedChannels,
   type SubscribeCommands,
@@ -11,9 +13,19 @@ interface Entry<Member> {
   readonly members: SmallSet<Member>;
   /** Settles with Redis's answer to the latest SUBSCRIBE for this channel. */
   acknowledged: Promise<RefusedChannels>;
+  /** That it went to. */
+  connection: symbol | undefined;
   readonly pinned: boolean;
 }
 
+/** Channels that one SUBSCRIBE makes. */
+type Batch<Member> = readonly (readonly [channel: string, entry: Entry<Member>])[];
+
+/**
+ * So many SUBSCRIBEs of lost channels wait for Redis at any time. The answers to all of them at once would be read in one stretch,
+ * and whoever joins a channel meanwhile would wait behind them.
+ */
+export const SUBSCRIBES_AT_ONCE = 2;
 /** Between two attempts at channels of the bridge's own that Redis refuses, in milliseconds. */
 const PINNED_RETRY_MS = 2000;
 
@@ -44,9 +56,15 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     return this.#entries.size - this.#pinned;
   }
 
-  /** The channels that have members, apart from pinned ones. */
-  get channels(): readonly string[] {
-    return [...this.#entries].flatMap(([channel, { pinned }]) => (pinned ? [] : [channel]));
+  /** The channels that have members, apart from pinned ones, as they are when one goes through them. */
+  get channels(): LostChannels {
+    const entries = this.#entries;
+    return {
+      has: (channel) => entries.get(channel)?.pinned === false,
+      *[Symbol.iterator]() {
+        for (const [channel, { pinned }] of entries) if (!pinned) yield channel;
+      },
+    };
   }
 
   /** The members of a channel. */
@@ -72,7 +90,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   /** Makes a channel's one member, for good: it is subscribed with each connection, from the next one on. */
   pin(channel: string, member: Member): void {
     const acknowledged = Promise.resolve<RefusedChannels>(new Map());
-    this.#entries.set(channel, { members: new SmallSet([member]), acknowledged, pinned: true });
+    const members = new SmallSet([member]);
+    this.#entries.set(channel, { members, acknowledged, connection: undefined, pinned: true });
     this.#pinned += 1;
   }
 
@@ -85,6 +104,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   async join(channel: string, member: Member): Promise<void> {
     if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
     const entry = this.#entries.get(channel) ?? this.#open(channel);
+    // Lost, and its turn has not come.
+    if (entry.connection !== this.#connection) this.#subscribe([[channel, entry]]);
     entry.members.add(member);
     const refused = await entry.acknowledged.catch((cause: unknown) => {
       this.#remove(channel, entry, member);
@@ -103,23 +124,21 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   }
 
   /**
-   * The connection is up, with no subscriptions: makes those again that have members. Who is a member of a channel that Redis
-   * no longer allows is told, and of the others nobody is touched.
+   * The connection is up, with no subscriptions: makes those again that have members, a few at a time. Who is a member of a channel
+   * that Redis no longer allows is told, and of the others nobody is touched.
    * @returns whether all the others are back; false when the connection was lost again first, or a pinned one was refused
    */
   async up(): Promise<boolean> {
     const connection = Symbol('connection');
     this.#connection = connection;
-    const channels = [...this.#entries.keys()];
-    const acknowledged: Promise<RefusedChannels>[] = [];
-    for (let start = 0; start < channels.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
-      acknowledged.push(this.#resubscribe(channels.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE)));
-    }
+    let lacksPinned = false;
     try {
-      const refused = new Map((await Promise.all(acknowledged)).flatMap((part) => [...part]));
+      await inTurns(this.#lost(connection), SUBSCRIBES_AT_ONCE, async (batch) => {
+        const refused = await this.#subscribe(batch);
+        if (this.#connection === connection && this.#drop(batch, refused)) lacksPinned = true;
+      });
       if (this.#connection !== connection) return false;
-      this.#drop(refused);
-      if ([...refused.keys()].some((channel) => this.#entries.get(channel)?.pinned === true)) {
+      if (lacksPinned) {
         // Without its own channels a bridge hears no revocation: it admits nobody until it has them.
         this.#connection = undefined;
         setTimeout(() => {
@@ -136,33 +155,58 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     }
   }
 
-  #drop(refused: RefusedChannels): void {
-    for (const [channel, reason] of refused) {
-      const entry = this.#entries.get(channel);
-      if (entry === undefined) continue;
-      if (!entry.pinned) this.#entries.delete(channel);
-      this.#onRefused(channel, entry.members, reason);
+  /** Batches of channels that are not subscribed on the connection, as long as that is the latest. */
+  *#lost(connection: symbol): Generator<Batch<Member>, undefined> {
+    let batch: [string, Entry<Member>][] = [];
+    for (const each of this.#entries) {
+      if (each[1].connection !== connection) batch.push(each);
+      if (batch.length < MAX_CHANNELS_PER_SUBSCRIBE) continue;
+      yield batch;
+      if (this.#connection !== connection) return;
+      batch = [];
     }
+    if (batch.length > 0) yield batch;
   }
 
-  /** The connection is lost, and its subscriptions with it. Members stay. */
-  down(): void {
+  /** @returns whether one of them is pinned */
+  #drop(batch: Batch<Member>, refused: RefusedChannels): boolean {
+    if (refused.size === 0) return false;
+    let isPinned = false;
+    for (const [channel, entry] of batch) {
+      const reason = refused.get(channel);
+      // Whoever has joined it anew is told by the answer to that.
+      if (reason === undefined || this.#entries.get(channel) !== entry) continue;
+      if (entry.pinned) isPinned = true;
+      else this.#entries.delete(channel);
+      this.#onRefused(channel, entry.members, reason);
+    }
+    return isPinned;
+  }
+
+  /** The connection is lost, and its subscriptions with it. Members stay. @returns whether there was one */
+  down(): boolean {
+    const wasUp = this.#connection !== undefined;
     this.#connection = undefined;
     this.#restored = false;
+    return wasUp;
   }
 
   #open(channel: string): Entry<Member> {
-    const acknowledged = this.#subscriber.subscribe([channel]);
-    const entry = { members: new SmallSet<Member>(), acknowledged, pinned: false };
+    const entry: Entry<Member> = {
+      members: new SmallSet<Member>(),
+      acknowledged: Promise.resolve<RefusedChannels>(new Map()),
+      connection: undefined,
+      pinned: false,
+    };
     this.#entries.set(channel, entry);
     return entry;
   }
 
-  #resubscribe(channels: readonly string[]): Promise<RefusedChannels> {
-    const acknowledged = this.#subscriber.subscribe(channels);
-    for (const channel of channels) {
-      const entry = this.#entries.get(channel);
-      if (entry !== undefined) entry.acknowledged = acknowledged;
+  #subscribe(batch: Batch<Member>): Promise<RefusedChannels> {
+    const acknowledged = this.#subscriber.subscribe(batch.map(([channel]) => channel));
+    for (const [, entry] of batch) {
+      entry.acknowledged = acknowledged;
+      entry.connection = this.#connection;
     }
     return acknowledged;
   }
@@ -171,7 +215,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     entry.members.delete(member);
     if (entry.members.size > 0 || this.#entries.get(channel) !== entry) return;
     this.#entries.delete(channel);
-    if (this.#connection === undefined) return;
+    // Nothing of it has gone to the connection that there is.
+    if (this.#connection === undefined || entry.connection !== this.#connection) return;
     // A failure means that the connection, and the subscription with it, is lost, or soon obeys.
     this.#subscriber.unsubscribe([channel]).catch(() => undefined);
   }

@@ -3,6 +3,8 @@ import { tellRefused, type Receiver } from '../fanout/deliver';
 import { gatherCommands, redisSubscriber } from './gathered-subscriber';
 import type { Subscriber, SubscriberListener } from './subscriber';
 import { giveUp } from '../../redis/give-up-silent';
+import type { LoopShares } from '../lib/loop-shares';
+import { LossTeller } from './loss-teller';
 import { DeliveryProbe, type ProbeContext } from './delivery-probe';
 import type { Publish } from '../redis/publish';
 import { disconnect, listenerCount, redisConnection } from '../redis/connections';
@@ -35,6 +37,8 @@ export interface SubscriberContext {
   /** Hands a message to its channel's receivers. */
   readonly deliver: (message: Buffer, receivers: Members<Receiver>) => void;
   readonly listener: SubscriberListener;
+  /** Of the loop's time, to tell of losses. */
+  readonly shares: LoopShares;
   readonly log: Logger;
 }
 
@@ -48,6 +52,7 @@ export function singleSubscriber({
   onProbe,
   deliver,
   listener,
+  shares,
   log,
 }: SubscriberContext): Subscriber {
   const redis = redisConnection(connection, settings, log);
@@ -68,16 +73,22 @@ export function singleSubscriber({
     timeoutMs: settings.probeTimeoutMs,
   });
   subscriptions.pin(names.probe(probeId), probe);
+  const losses = new LossTeller(shares);
+  const restore = async (): Promise<void> => {
+    if (!(await subscriptions.up())) return;
+    listener.restored();
+    probe.up();
+  };
   redis.on('ready', () => {
-    void subscriptions.up().then((restored) => {
-      if (!restored) return;
-      listener.restored();
-      probe.up();
+    const { stream } = redis;
+    losses.whenTold(() => {
+      // It may be lost again by now.
+      if (redis.stream === stream && redis.status === 'ready') void restore();
     });
   });
   redis.on('close', () => {
-    subscriptions.down();
-    listener.lost(subscriptions.channels);
+    // Each attempt that fails closes as well, and loses nothing more.
+    if (subscriptions.down()) losses.tell(listener.lost(subscriptions.channels));
     probe.down();
   });
   tapMessages(redis, (channel, message) => {

@@ -1,4 +1,5 @@
 import type { Receiver } from '../fanout/deliver';
+import type { Steps } from '../lib/loop-shares';
 import type { ChannelRegistry } from './channel-registry';
 
 /** Brings in the messages of Redis channels. */
@@ -25,10 +26,15 @@ export interface Subscriber {
   disconnect(): Promise<void>;
 }
 
+/** Channels that are gone through while some of them may go. */
+export interface LostChannels extends Iterable<string> {
+  has(channel: string): boolean;
+}
+
 /** Whom a subscriber tells that messages may have been missed. */
 export interface SubscriberListener {
-  /** The subscriptions of these channels are lost. */
-  lost(channels: Iterable<string>): void;
+  /** The subscriptions of these channels are lost. @returns work that is done before one of them is made again */
+  lost(channels: LostChannels): Steps;
   /** Lost subscriptions are back: those that {@link ChannelRegistry.isLive} says. */
   restored(): void;
 }

@@ -10,6 +10,7 @@ import { FollowedHistory, type FollowedHistoryContext } from './followed-history
 import { ReplayLog, type ReplayIdentity } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
+import type { LostChannels } from '../pubsub/subscriber';
 
 /** Replay logs live by these. */
 export interface ReplayLogsContext {
@@ -31,6 +32,9 @@ export interface ReplayLogsContext {
   /** Told of each replay log that is given up for its channel. */
   readonly onGivenUp?: () => void;
 }
+
+/** So many channels are looked at for replay logs at a stretch. */
+const INTERRUPTED_A_STEP = 64;
 
 /** Somebody who needs a replay log, by identity. */
 export type ReplayLogHolder = object;
@@ -111,7 +115,7 @@ export class ReplayLogs {
     const { subscriptions, onGivenUp } = this.#context;
     const channel = this.#lingering.channelToFree((name) => subscriptions.members(name).size);
     if (channel === undefined) return false;
-    for (const log of this.#streamsOn([channel])) {
+    for (const log of [...this.#streamsOn(channel)]) {
       // Who follows a history gets all of it from there.
       if (log.history === undefined) this.#givenUp.add(log);
       this.discard(log);
@@ -191,17 +195,13 @@ export class ReplayLogs {
     if (this.#byStream.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** The subscriptions of these channels are lost. A replay log that only lingers is dropped. */
-  interrupt(channels: Iterable<string>): void {
-    const lost = [...channels];
-    this.#context.histories?.lost(lost);
-    const streams = [...this.#streamsOn(lost)];
-    // At once: what comes for them from now on is not counted.
-    for (const log of streams) {
-      log.interrupt();
-      this.#interrupted.add(log);
-    }
-    this.#context.shares.run(this.#owner, this.#giveUp(streams));
+  /**
+   * The subscriptions of these channels are lost. From its step on a replay log counts nothing; one that only lingers is dropped.
+   * Before the last step none of them may be made again.
+   */
+  interrupt(channels: LostChannels): Generator<undefined, undefined> {
+    this.#context.histories?.lost(channels);
+    return this.#interrupt(channels);
   }
 
   /** Lost subscriptions are back: counts on where all of a replay log's are. One that has to wait for it stays interrupted. */
@@ -214,11 +214,19 @@ export class ReplayLogs {
     for (const log of [...this.#byStream.keys()]) this.discard(log);
   }
 
-  *#giveUp(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
-    for (const log of streams) {
-      if (!this.#interrupted.has(log) || this.#byStream.get(log)?.holders.size !== 0) continue;
-      this.discard(log);
-      yield;
+  *#interrupt(channels: LostChannels): Generator<undefined, undefined> {
+    let looked = 0;
+    for (const channel of channels) {
+      let dropped = false;
+      for (const log of this.#streamsOn(channel)) {
+        log.interrupt();
+        this.#interrupted.add(log);
+        if (this.#byStream.get(log)?.holders.size !== 0) continue;
+        this.discard(log);
+        dropped = true;
+      }
+      looked += 1;
+      if (dropped || looked % INTERRUPTED_A_STEP === 0) yield;
     }
   }
 
@@ -242,14 +250,10 @@ export class ReplayLogs {
     log.restore(epoch);
   }
 
-  #streamsOn(channels: Iterable<string>): ReadonlySet<ReplayLog> {
-    const streams = new Set<ReplayLog>();
-    for (const channel of channels) {
-      for (const member of this.#context.subscriptions.members(channel)) {
-        if (member instanceof ReplayLog) streams.add(member);
-      }
+  *#streamsOn(channel: string): Generator<ReplayLog, undefined> {
+    for (const member of this.#context.subscriptions.members(channel)) {
+      if (member instanceof ReplayLog) yield member;
     }
-    return streams;
   }
 
   #find(identity: ReplayIdentity, from: ResumeFrom): ReplayLog | undefined {

@@ -12,6 +12,9 @@ import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-regis
  */
 export const MAX_READS = 64;
 
+/** So many lost channels are noted at a stretch. */
+const NOTED_A_STEP = 256;
+
 /** Where the state of a channel is. */
 export interface StatePlace {
   readonly channel: string;
@@ -111,8 +114,11 @@ export class ChannelStates {
   }
 
   /** The subscriptions of these channels are lost. */
-  lost(channels: Iterable<string>): void {
-    for (const channel of channels) this.#lost.add(channel);
+  *lost(channels: Iterable<string>): Generator<undefined, undefined> {
+    for (const channel of channels) {
+      this.#lost.add(channel);
+      if (this.#lost.size % NOTED_A_STEP === 0) yield;
+    }
   }
 
   /** Lost subscriptions are back, those that the registry says: their members are told. */

@@ -17,6 +17,7 @@ import { Markers } from '../../../sidecar/resume/handover/markers';
 import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
 import type { ResumePoint } from '../../../sidecar/resume/resume-point';
 import { RingBudget } from '../../../sidecar/resume/ring-budget';
+import { takeAll } from '../all-steps';
 
 export const CHANNEL = 'c';
 export const PLACE = {
@@ -182,7 +183,7 @@ export class FarBridge implements ChannelRegistry<Receiver> {
     if (!this.#isLive) return;
     this.#isLive = false;
     this.#incoming.length = 0;
-    this.logs.interrupt([CHANNEL]);
+    takeAll(this.logs.interrupt(new Set([CHANNEL])));
   }
 
   /** It is back, with its subscriptions. */

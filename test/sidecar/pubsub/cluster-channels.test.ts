@@ -56,13 +56,20 @@ const MEMBER = { name: 'member' };
 let a: FakeLink;
 let b: FakeLink;
 let told: string[];
+let whenTold: (act: () => void) => void;
 let subscriptions: ClusterChannels<object>;
 
 beforeEach(() => {
   [a, b] = [new FakeLink(), new FakeLink()];
   told = [];
+  whenTold = (act) => {
+    act();
+  };
   subscriptions = new ClusterChannels({
-    lost: (channels) => told.push(`lost ${channels.join(' ')}`),
+    lost: (channels) => told.push(`lost ${[...channels].join(' ')}`),
+    whenTold: (act) => {
+      whenTold(act);
+    },
     restored: () => told.push('restored'),
     refused: () => told.push('refused'),
     notAllowed: (channel) => told.push(`not allowed ${channel}`),
@@ -108,6 +115,18 @@ describe('sharded subscriptions', () => {
     expect(a.asked).toEqual([['{s}1', '{s}2'], ['other']]);
     await a.answer();
     expect([subscriptions.isWhole, subscriptions.isLive('other')]).toEqual([true, true]);
+  });
+
+  it('are made again only once everybody knows that they were lost', async () => {
+    await joined('x');
+    const waiting: (() => void)[] = [];
+    whenTold = (act) => void waiting.push(act);
+    subscriptions.route(() => b);
+    expect([told, b.asked]).toEqual([['lost x'], []]);
+    for (const act of waiting) act();
+    expect(b.asked).toEqual([['x']]);
+    await b.answer();
+    expect(subscriptions.isLive('x')).toBe(true);
   });
 
   it('that a master refuses stay lost until another serves them', async () => {

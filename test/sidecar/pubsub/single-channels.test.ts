@@ -73,6 +73,18 @@ function connected(): { redis: SlowRedis; subscriptions: SingleChannels<object> 
   return { redis, subscriptions };
 }
 
+/** Its subscriptions were made, and are lost. */
+async function connectedWith(count: number) {
+  const { redis, subscriptions } = connected();
+  const members = Array.from({ length: count }, () => ({}));
+  const joins = members.map((member, index) => subscriptions.join(`c${index}`, member));
+  redis.answerAll();
+  await Promise.all(joins);
+  redis.lose();
+  subscriptions.down();
+  return { redis, subscriptions, members };
+}
+
 /** Lets every promise that can settle do so. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -178,16 +190,52 @@ describe('subscriptions', () => {
     expect(await late).toBe(true);
   });
 
-  it('are made again in batches of 1,000', async () => {
-    const { redis, subscriptions } = connected();
-    const joins = Array.from({ length: 2500 }, (_, index) => subscriptions.join(`c${index}`, {}));
+  it('are made again in batches of 1,000, of which two wait for Redis at any time', async () => {
+    const { redis, subscriptions } = await connectedWith(3500);
+    const up = subscriptions.up();
+    const sent = (): number[] => redis.sent.map(({ channels }) => channels.length);
+    expect(sent()).toEqual([1000, 1000]);
+    redis.answerNext();
+    await settled();
+    expect(sent()).toEqual([1000, 1000]);
     redis.answerAll();
-    await Promise.all(joins);
+    await settled();
+    expect([sent(), subscriptions.isLive()]).toEqual([[500], false]);
+    redis.answerAll();
+    expect([await up, subscriptions.isLive(), redis.subscribed.size]).toEqual([true, true, 3500]);
+  });
+
+  it('are made again at once for who joins a channel whose turn has not come, and only once', async () => {
+    const { redis, subscriptions } = await connectedWith(2002);
+    const up = subscriptions.up();
+    let joined = false;
+    const join = subscriptions.join('c2001', {}).then(() => (joined = true));
+    expect(redis.sent.at(-1)?.channels).toEqual(['c2001']);
+    redis.answerNext();
+    await settled();
+    expect([joined, redis.sent.at(-1)?.channels]).toEqual([false, ['c2000']]);
+    redis.answerAll();
+    await join;
+    expect([await up, redis.subscribed.size]).toEqual([true, 2002]);
+  });
+
+  it('are not ended that are not made again yet', async () => {
+    const { redis, subscriptions, members } = await connectedWith(2001);
+    const up = subscriptions.up();
+    const log = redis.log.length;
+    subscriptions.leave('c2000', members[2000] ?? {});
+    expect(redis.log).toHaveLength(log);
+    redis.answerAll();
+    expect([await up, redis.subscribed.size]).toEqual([true, 2000]);
+  });
+
+  it('are not made again any more once the connection is lost again', async () => {
+    const { redis, subscriptions } = await connectedWith(5000);
+    const up = subscriptions.up();
     redis.lose();
     subscriptions.down();
-    void subscriptions.up();
-    expect(redis.sent.map(({ channels }) => channels.length)).toEqual([1000, 1000, 500]);
-    redis.answerAll();
+    await settled();
+    expect([await up, redis.sent]).toEqual([false, []]);
   });
 
   it('that cannot be made again give the connection up, because members would hear nothing', async () => {

@@ -6,6 +6,7 @@ import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
 import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
 import { deferred } from '../../../sidecar/lib/promises';
+import { takeAll } from '../all-steps';
 
 const KEEPING = { maxItems: 8, maxBytes: 1000, lingerMs: 1000 };
 
@@ -98,7 +99,7 @@ describe('streams whose restoring takes longer than a slice', () => {
         refused: () => undefined,
       });
     }
-    replayLogs.interrupt(channels);
+    takeAll(replayLogs.interrupt(new Set(channels)));
     replayLogs.restore();
     expect(told).toHaveLength(SLICE_MS);
     publish('c19', 'between');
@@ -107,6 +108,48 @@ describe('streams whose restoring takes longer than a slice', () => {
     publish('c19', 'after');
     expect(told).toHaveLength(21);
     expect(told.slice(-2)).toEqual(['c19 gap', 'c19 after']);
+  });
+});
+
+describe('streams whose subscriptions are lost', () => {
+  it('are interrupted a few at a step', async () => {
+    const { replayLogs, acknowledge } = await streamsOn();
+    const logs = Array.from({ length: 1000 }, (_, index) => {
+      const [owner, channels] = [`u${index}`, [`c${index}`]];
+      return replayLogs.hold(
+        { tenant: 'acme', owner, channels, senderId: undefined, keeping: KEEPING },
+        undefined,
+        {},
+      );
+    });
+    for (const [channel] of logs.map(({ channels }) => channels)) acknowledge(channel ?? '');
+    const interrupted = (): number => logs.filter((log) => log.interrupted).length;
+    let most = 0;
+    let before = 0;
+    const steps = replayLogs.interrupt(new Set(logs.flatMap(({ channels }) => channels)));
+    while (steps.next().done !== true) {
+      most = Math.max(most, interrupted() - before);
+      before = interrupted();
+    }
+    expect([most, interrupted()]).toEqual([64, 1000]);
+  });
+
+  it('are dropped one at a step where nobody holds them', async () => {
+    const { replayLogs, acknowledge } = await streamsOn();
+    const channels = Array.from({ length: 10 }, (_, index) => `c${index}`);
+    for (const channel of channels) {
+      const holder = {};
+      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      const log = replayLogs.hold({ ...identity, keeping: KEEPING }, undefined, holder);
+      acknowledge(channel);
+      await replayLogs.subscribed(log);
+      replayLogs.use(log);
+      replayLogs.release(log, holder);
+    }
+    const sizes: number[] = [];
+    const steps = replayLogs.interrupt(new Set(channels));
+    while (steps.next().done !== true) sizes.push(replayLogs.size);
+    expect(sizes).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { deferred, type Deferred } from '../../../sidecar/lib/promises';
 import { MAX_READS } from '../../../sidecar/states/channel-states';
+import { takeAll } from '../all-steps';
 import { PLACE, settled, Socket, statesOn, TwoConnections } from './two-connections';
 
 /** Reads that are answered when the test lets them. */
@@ -161,7 +162,7 @@ describe('the states of channels', () => {
     redis.answerRead();
     await settled();
     redis.lose();
-    states.lost(['c', 'of nobody']);
+    takeAll(states.lost(['c', 'of nobody']));
     await settled();
     expect(socket.outcomes).toEqual(['unread']);
     states.restored();

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { takeAll } from '../all-steps';
 import { settled, Socket, statesOn, TwoConnections } from './two-connections';
 
 /** What may happen next, in whatever order; a service goes on with its own two steps in their order. */
@@ -78,7 +79,7 @@ class World {
         if (this.#isAway) return;
         this.#isAway = true;
         this.redis.lose();
-        this.#states.lost(['c']);
+        takeAll(this.#states.lost(['c']));
         return;
       case 'restore':
         if (!this.#isAway) return;

@@ -9,6 +9,7 @@ import type { ReplayIdentity, ReplayLog } from '../../../../sidecar/resume/repla
 import { OLDEST } from '../../../../sidecar/resume/resume-point';
 import { ReplayLogs } from '../../../../sidecar/resume/replay-logs';
 import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
+import { takeAll } from '../../all-steps';
 import { eventually, UNPREFIXED } from '../../fixture';
 import type { ChannelRegistry } from '../../../../sidecar/pubsub/channel-registry';
 import type { HandoverContext } from '../../../../sidecar/resume/handover/context';
@@ -143,7 +144,7 @@ describe('a handover', () => {
   it('is refused when the old bridge loses its subscriptions in the middle', async () => {
     const { redis, old, ask } = await setUp();
     onMark(redis, () => {
-      old.replayLogs.interrupt(IDENTITY.channels);
+      takeAll(old.replayLogs.interrupt(new Set(IDENTITY.channels)));
     });
     expect(await ask()).toBe('unknown');
   });
@@ -216,7 +217,7 @@ describe('a handover', () => {
     const { redis, young, log, ask } = await setUp();
     redis.beforePublish = (channel) => {
       if (channel !== `ws:bridge:${NEW}`) return;
-      young.replayLogs.interrupt(IDENTITY.channels);
+      takeAll(young.replayLogs.interrupt(new Set(IDENTITY.channels)));
       young.replayLogs.restore();
     };
     const point = await ask();
@@ -316,7 +317,7 @@ describe('a search for all that is kept of a session', () => {
   it('is refused where the old bridge lost its subscriptions in the middle', async () => {
     const { redis, old, young, log } = await setUp();
     onMark(redis, () => {
-      old.replayLogs.interrupt(IDENTITY.channels);
+      takeAll(old.replayLogs.interrupt(new Set(IDENTITY.channels)));
     });
     expect(await young.handover.recall(log, [OLD], OLDEST)).toBe('unknown');
   });

@@ -9,6 +9,7 @@ import { Handover } from '../../../../sidecar/resume/handover/handover';
 import { Markers } from '../../../../sidecar/resume/handover/markers';
 import { ReplayLogs } from '../../../../sidecar/resume/replay-logs';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
+import { takeAll } from '../../all-steps';
 import { UNPREFIXED } from '../../fixture';
 import type { FakeRedis, SubscriberLine } from './fake-redis';
 
@@ -94,7 +95,7 @@ export class ModelBridge {
     const { channels } = this.#subscriptions;
     this.#line.cut();
     this.#subscriptions.down();
-    this.replayLogs.interrupt(channels);
+    takeAll(this.replayLogs.interrupt(channels));
   }
 
   /** The connection to Redis is back. */
