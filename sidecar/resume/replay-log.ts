@@ -82,6 +82,11 @@ export class ReplayLog implements Receiver {
     this.#ring = new FrameRing(identity.keeping, rings, firstOffset);
   }
 
+  /** Whose share of the memory, and of the loop's time, it takes. */
+  get tenant(): string {
+    return this.#rings.tenant;
+  }
+
   /** Set on a route that relays between peers: what goes out under it is not part of the replay log. */
   get senderId(): Buffer | undefined {
     return this.#senderId;

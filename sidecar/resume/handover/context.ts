@@ -1,5 +1,6 @@
 import type { Publish } from '../../redis/publish';
 import type { Logger } from 'pino';
+import type { LoopShares } from '../../lib/loop-shares';
 import type { Markers } from './markers';
 import type { RedisNames } from '../../redis/names';
 import type { ReplayLogs } from '../replay-logs';
@@ -37,6 +38,8 @@ export interface HandoverContext {
   readonly store: HandoverStore;
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   readonly inOneOrder: (channels: readonly string[]) => boolean;
+  /** Of the loop's time: when a bridge drains, very many are handed over at once. */
+  readonly shares: LoopShares;
   /** How long one may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Counts what came of one: as the bridge that the client came to, or as the one that it came from. */

@@ -9,14 +9,17 @@ const BINARY = 1;
 
 /** Packs frames for their way from one bridge to another (PROTOCOL.md §7). */
 export function packFrames(frames: readonly Pick<Frame, 'payload' | 'binary'>[]): Buffer {
-  const parts: Buffer[] = [Buffer.of(VERSION)];
-  for (const { payload, binary } of frames) {
-    const header = Buffer.alloc(HEADER_BYTES);
-    header[0] = binary ? BINARY : TEXT;
-    header.writeUInt32BE(payload.length, 1);
-    parts.push(header, payload);
+  const payloads = frames.map(({ payload }) => payload);
+  const size = payloads.reduce((sum, payload) => sum + HEADER_BYTES + payload.length, 1);
+  const packed = Buffer.allocUnsafe(size);
+  let at = packed.writeUInt8(VERSION);
+  for (const [index, payload] of payloads.entries()) {
+    at = packed.writeUInt8(frames[index]?.binary === true ? BINARY : TEXT, at);
+    at = packed.writeUInt32BE(payload.length, at);
+    packed.set(payload, at);
+    at += payload.length;
   }
-  return Buffer.concat(parts);
+  return packed;
 }
 
 /** Unpacks what {@link packFrames} packed. @returns undefined for anything else */

@@ -96,6 +96,7 @@ export function createResumption(context: ResumptionContext): Resumption {
     markers,
     store: redisHandoverStore(links.commands, links.publish, links.publishMark),
     inOneOrder: (channels) => subscribers.inOneOrder(channels),
+    shares,
     timeoutMs: settings.handoverTimeoutMs,
     onOutcome: (side, outcome) => {
       metrics.handover(side, outcome);

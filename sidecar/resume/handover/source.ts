@@ -10,8 +10,8 @@ type Request = HandoverRequest | OldestRequest;
 /** What is handed over, and the answer that says so. */
 interface Handed {
   readonly answer: HandoverAnswer;
-  /** Undefined when nothing is. */
-  readonly value: Buffer | undefined;
+  /** Puts it into bytes: frames that come meanwhile are not among them. Undefined when nothing is handed over. */
+  readonly pack: (() => Buffer) | undefined;
 }
 
 /** So many times the timeout the frames are kept for the bridge that asked. */
@@ -48,14 +48,15 @@ export class HandoverSource {
   }
 
   async #answer(request: Request): Promise<HandoverAnswer> {
-    const { replayLogs, markers, timeoutMs } = this.#context;
+    const { replayLogs, markers, shares, timeoutMs } = this.#context;
     const { id, channel } = request;
     const log = request.type === 'oldest' ? replayLogs.shared(request.owner) : replayLogs.find(request);
     if (log?.channels[0] !== channel) return { type: 'refused', id, reason: replayLogs.lackOf(request) };
     // Were it given up before the cut, frames would be missing that nobody counts.
     replayLogs.keep(log, request);
     try {
-      return await withDeadline(this.#hand(log, request), timeoutMs);
+      const handed = shares.ask(log.tenant, () => this.#hand(log, request));
+      return await withDeadline(handed, timeoutMs);
     } finally {
       replayLogs.release(log, request);
       markers.forget(channel, id);
@@ -63,10 +64,11 @@ export class HandoverSource {
   }
 
   async #hand(log: ReplayLog, request: Request): Promise<HandoverAnswer> {
-    const { store, names, timeoutMs } = this.#context;
-    const { id } = request;
-    const { answer, value } = await this.#atCut(log, request);
-    if (value !== undefined) await store.put(names.handover(id), value, timeoutMs * KEPT_TIMEOUTS);
+    const { store, names, shares, timeoutMs } = this.#context;
+    const { answer, pack } = await this.#atCut(log, request);
+    if (pack === undefined) return answer;
+    const value = await shares.ask(log.tenant, pack);
+    await store.put(names.handover(request.id), value, timeoutMs * KEPT_TIMEOUTS);
     return answer;
   }
 
@@ -89,13 +91,14 @@ function handedOf(log: ReplayLog, request: Request): Handed {
   if (log.interrupted) return refused(id, 'unknown');
   if (request.type === 'oldest') {
     const { run, ...count } = log.kept();
-    return { answer: { type: 'kept', id, count: run.size, ...count }, value: packRun(run) };
+    return { answer: { type: 'kept', id, count: run.size, ...count }, pack: () => packRun(run) };
   }
   const replay = log.replay(request);
   if (replay.kind === 'gap') return refused(id, replay.reason);
-  return { answer: { type: 'handed', id, count: replay.missed.length }, value: packFrames(replay.missed) };
+  const { missed } = replay;
+  return { answer: { type: 'handed', id, count: missed.length }, pack: () => packFrames(missed) };
 }
 
 function refused(id: string, reason: 'unknown' | 'expired'): Handed {
-  return { answer: { type: 'refused', id, reason }, value: undefined };
+  return { answer: { type: 'refused', id, reason }, pack: undefined };
 }

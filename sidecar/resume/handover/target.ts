@@ -82,20 +82,21 @@ export class HandoverTarget {
   }
 
   async #take(
-    from: string,
+    bridge: string,
     log: ReplayLog,
-    point: ResumePoint,
+    from: ResumePoint,
     ids: string[],
   ): Promise<Outcome<ResumePoint>> {
-    const request = { ...this.#request('handover', log), ...point } as const;
-    const answered = await this.#question(from, log, request, ids);
+    const request = { ...this.#request('handover', log), ...from } as const;
+    const answered = await this.#question(bridge, log, request, ids);
     if (answered === undefined) return 'unknown';
     const { answer, cut } = answered;
     if (answer.type !== 'handed') return answer.type === 'refused' ? answer.reason : 'unknown';
-    const packed = await this.#takeValue(answer.id);
-    const frames = packed === null ? undefined : unpackFrames(packed);
-    if (frames?.length !== answer.count) return 'unknown';
-    return log.precede(await cut, FrameRun.of(frames));
+    const run = await this.#takeRun(log, answer, (packed) => {
+      const frames = unpackFrames(packed);
+      return frames?.length === answer.count ? FrameRun.of(frames) : undefined;
+    });
+    return run === undefined ? 'unknown' : log.precede(await cut, run);
   }
 
   /** Asks one bridge after the other, until one has it. */
@@ -112,8 +113,7 @@ export class HandoverTarget {
       if (lack === 'unknown' && answered?.answer.type === 'refused') lack = answered.answer.reason;
       if (answered?.answer.type !== 'kept') continue;
       const { answer } = answered;
-      const packed = await this.#takeValue(answer.id);
-      const run = packed === null ? undefined : unpackRun(packed, answer.count);
+      const run = await this.#takeRun(log, answer, (packed) => unpackRun(packed, answer.count));
       if (run === undefined) continue;
       const cut = await answered.cut;
       log.precede(cut, run, lackOf(answer));
@@ -150,9 +150,15 @@ export class HandoverTarget {
     return { type, id, from: bridgeId, owner, channel };
   }
 
-  #takeValue(id: string): Promise<Buffer | null> {
-    const { store, names } = this.#context;
-    return store.take(names.handover(id));
+  /** @returns undefined when the frames are not there, or not all of them */
+  async #takeRun(
+    log: ReplayLog,
+    { id }: HandoverAnswer,
+    unpack: (packed: Buffer) => FrameRun | undefined,
+  ): Promise<FrameRun | undefined> {
+    const { store, names, shares } = this.#context;
+    const packed = await store.take(names.handover(id));
+    return packed === null ? undefined : shares.ask(log.tenant, () => unpack(packed));
   }
 }
 

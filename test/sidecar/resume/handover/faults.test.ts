@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { deliver, type Receiver } from '../../../../sidecar/fanout/deliver';
 import { sealEnvelope } from '../../../../sidecar/fanout/peer-envelope';
 import { Handover } from '../../../../sidecar/resume/handover/handover';
-import { LoopShares } from '../../../../sidecar/lib/loop-shares';
+import { LoopShares, SLICE_MS } from '../../../../sidecar/lib/loop-shares';
 import { Markers } from '../../../../sidecar/resume/handover/markers';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
 import type { ReplayIdentity, ReplayLog } from '../../../../sidecar/resume/replay-log';
@@ -82,6 +82,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
       take: (key) => Promise.resolve(redis.values.get(key) ?? null),
     },
     inOneOrder: () => true,
+    shares: LoopShares.uncut(),
     timeoutMs: 10_000,
     onOutcome: (side, outcome) => void outcomes.push(`${side} ${outcome}`),
     log: pino({ level: 'silent' }),
@@ -238,6 +239,45 @@ describe('a handover', () => {
       expect(old.outcomes).toEqual([]);
     },
   );
+});
+
+describe('handovers of very many streams at once', () => {
+  /** So long a slice's time stands still while one of them is packed or unpacked. */
+  const STEP_MS = SLICE_MS / 2;
+
+  it('are packed and unpacked a few in each slice, and everything comes over', async () => {
+    const redis = new FakeRedis();
+    const loop = { nowMs: 0, laters: [] as (() => void)[] };
+    const shares = new LoopShares({
+      nowMs: () => (loop.nowMs += STEP_MS / 2),
+      later: (run) => void loop.laters.push(run),
+    });
+    const [old, young] = [fakeBridge(redis, OLD, { shares }), fakeBridge(redis, NEW, { shares })];
+    const count = 20;
+    const handed = Array.from({ length: count }, async (_, index) => {
+      const identity = { ...IDENTITY, owner: `u${index}`, channels: [`c${index}`] };
+      const kept = old.replayLogs.hold(identity, undefined, {});
+      await old.replayLogs.subscribed(kept);
+      const point = { epoch: kept.epoch, offset: kept.end };
+      redis.publish(`c${index}`, 'missed');
+      const log = young.replayLogs.hold(identity, undefined, {});
+      await young.replayLogs.subscribed(log);
+      const found = await young.handover.ask(log, point);
+      const replay = typeof found === 'string' ? undefined : log.replay(found);
+      return replay?.kind === 'resumed' && replay.missed.length === 1;
+    });
+    let turns = 0;
+    const all = Promise.all(handed);
+    await eventually(() => {
+      turns += loop.laters.splice(0).map((run) => {
+        run();
+      }).length;
+      return old.outcomes.length + young.outcomes.length === 2 * count;
+    });
+    expect(await all).toEqual(Array.from({ length: count }, () => true));
+    // Asked for, packed and unpacked.
+    expect(turns).toBeGreaterThanOrEqual((3 * count * STEP_MS) / SLICE_MS);
+  });
 });
 
 describe('a search for all that is kept of a session', () => {

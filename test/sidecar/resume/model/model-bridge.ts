@@ -55,6 +55,7 @@ export class ModelBridge {
     this.handover = new Handover({
       ...{ bridgeId: id, names: UNPREFIXED, replayLogs: this.replayLogs, markers },
       ...{ inOneOrder: () => true, timeoutMs: HANDOVER_MS, onOutcome: () => undefined },
+      shares: LoopShares.uncut(),
       log: pino({ enabled: false }),
       store: {
         publish,
