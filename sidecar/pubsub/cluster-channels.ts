@@ -1,4 +1,5 @@
 import { keySlot } from '../../redis/key-slot';
+import type { Steps } from '../lib/loop-shares';
 import { halves, isOfOneItem } from '../../redis/refused-item';
 import { MAX_CHANNELS_PER_SUBSCRIBE, SubscriptionError, type ChannelRegistry } from './channel-registry';
 import { RefusedChannelError, type OnRefused } from './subscribe-commands';
@@ -23,6 +24,8 @@ export interface ClusterChannelEvents<Member> {
   lost(channels: ReadonlySet<string>): void;
   /** Acts once whoever was told of lost subscriptions knows. */
   whenTold(act: () => void): void;
+  /** Takes steps in shares of the loop's time. */
+  share(steps: Steps): void;
   /** Some that were lost are back. */
   restored(): void;
   /** Redis did not confirm a subscription: somebody else may serve its slot. */
@@ -44,6 +47,9 @@ interface Entry<Member> {
   /** Settles with Redis's answer to the latest SSUBSCRIBE. */
   acknowledged: Promise<unknown>;
 }
+
+/** So many channels are looked at for lost ones at a stretch. */
+const LOOKED_AT_A_STEP = 256;
 
 const NOBODY: ReadonlySet<never> = new Set<never>();
 
@@ -142,23 +148,35 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   /** Subscribes what is lost wherever there is a connection for it, once everybody knows that it was. */
   restore(): void {
     this.#events.whenTold(() => {
-      this.#restore();
+      this.#events.share(this.#restore());
     });
   }
 
-  #restore(): void {
+  /** A master's channels are of thousands of slots, each of which is a command of its own. */
+  *#restore(): Generator<undefined, undefined> {
     const groups = new Map<number, [string, Entry<Member>][]>();
+    let looked = 0;
     for (const [channel, entry] of this.#entries) {
-      if (entry.state !== 'lost' || this.#linkOf(entry.slot)?.isReady !== true) continue;
+      if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
+      if (!this.#isRestorable(entry)) continue;
       const group = groups.get(entry.slot) ?? [];
       group.push([channel, entry]);
       groups.set(entry.slot, group);
     }
     for (const group of groups.values()) {
       for (let start = 0; start < group.length; start += MAX_CHANNELS_PER_SUBSCRIBE) {
-        this.#subscribe(group.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE));
+        const listed = group.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE);
+        // Since they were listed members may have left, or the master may have gone.
+        this.#subscribe(
+          listed.filter(([channel, entry]) => this.#entries.get(channel) === entry && this.#isRestorable(entry)),
+        );
+        yield;
       }
     }
+  }
+
+  #isRestorable({ state, slot }: Entry<Member>): boolean {
+    return state === 'lost' && this.#linkOf(slot)?.isReady === true;
   }
 
   /** Gives a link up whose subscriptions are not those that Redis holds for it. */
@@ -183,7 +201,8 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
 
   /** Subscribes channels of one slot, whose link is ready. */
   #subscribe(group: readonly [string, Entry<Member>][]): void {
-    const link = this.#linkOf(group[0]?.[1].slot ?? 0);
+    const [first] = group;
+    const link = first && this.#linkOf(first[1].slot);
     if (link === undefined) return;
     const acknowledged = link.subscribe(group.map(([channel]) => channel));
     for (const [, entry] of group) {

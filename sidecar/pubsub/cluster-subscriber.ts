@@ -32,6 +32,7 @@ export function subscriberFor(commands: Commands, context: SubscriberContext): S
 export class ClusterSubscriber implements Subscriber {
   readonly subscriptions: ClusterChannels<Receiver>;
   readonly #context: ClusterSubscriberContext;
+  readonly #owner = Symbol('subscriptions of a cluster');
   readonly #shards = new Map<string, ShardConnection>();
   #map: SlotMap = [];
   #timer: NodeJS.Timeout | undefined;
@@ -50,6 +51,9 @@ export class ClusterSubscriber implements Subscriber {
       },
       whenTold: (act) => {
         losses.whenTold(act);
+      },
+      share: (steps) => {
+        shares.run(this.#owner, steps);
       },
       restored: () => {
         this.#tellRestored();

@@ -1,5 +1,7 @@
 import { keySlot } from '../../../redis/key-slot';
 import { ClusterChannels, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
+import type { Steps } from '../../../sidecar/lib/loop-shares';
+import { takeAll } from '../all-steps';
 import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 
 /** A master that answers when the test lets it, and counts as Redis does. */
@@ -57,6 +59,7 @@ let a: FakeLink;
 let b: FakeLink;
 let told: string[];
 let whenTold: (act: () => void) => void;
+let share: (steps: Steps) => void;
 let subscriptions: ClusterChannels<object>;
 
 beforeEach(() => {
@@ -65,10 +68,14 @@ beforeEach(() => {
   whenTold = (act) => {
     act();
   };
+  share = takeAll;
   subscriptions = new ClusterChannels({
     lost: (channels) => told.push(`lost ${[...channels].join(' ')}`),
     whenTold: (act) => {
       whenTold(act);
+    },
+    share: (steps) => {
+      share(steps);
     },
     restored: () => told.push('restored'),
     refused: () => told.push('refused'),
@@ -115,6 +122,28 @@ describe('sharded subscriptions', () => {
     expect(a.asked).toEqual([['{s}1', '{s}2'], ['other']]);
     await a.answer();
     expect([subscriptions.isWhole, subscriptions.isLive('other')]).toEqual([true, true]);
+  });
+
+  it('are made again one slot at a step, those alone that are still wanted and whose master is there', async () => {
+    for (const channel of ['w', 'x', 'y', 'z']) await joined(channel);
+    a.isReady = false;
+    subscriptions.down(a);
+    a.isReady = true;
+    a.asked.length = 0;
+    const begun: Steps[] = [];
+    share = (steps) => void begun.push(steps);
+    subscriptions.restore();
+    const [steps = [].values()] = begun;
+    steps.next();
+    expect(a.asked).toEqual([['w']]);
+    subscriptions.leave('x', MEMBER);
+    steps.next();
+    expect(a.asked).toEqual([['w']]);
+    steps.next();
+    expect(a.asked).toEqual([['w'], ['y']]);
+    a.isReady = false;
+    takeAll(steps);
+    expect(a.asked).toEqual([['w'], ['y']]);
   });
 
   it('are made again only once everybody knows that they were lost', async () => {
