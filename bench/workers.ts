@@ -41,7 +41,10 @@ interface WorkersOptions extends BenchOptions {
 }
 
 /** One bridge that is measured. */
-interface Plan extends Pick<WorkersOptions, 'workers' | 'sockets' | 'messagesPerSecond' | 'storms' | 'seconds'> {
+interface Plan extends Pick<
+  WorkersOptions,
+  'workers' | 'sockets' | 'messagesPerSecond' | 'storms' | 'seconds'
+> {
   readonly nodeFlags: readonly string[];
 }
 
@@ -78,7 +81,8 @@ async function main(): Promise<void> {
 /** Storms of upgrades, and then messages to the sockets of one more. */
 function trial(plan: Plan): Promise<Figures> {
   return onStage(wsBridge('plain', plan.workers), plan.nodeFlags, async (stage) => {
-    for (let storm = 0; storm < WARM_UP_STORMS * plan.workers; storm += 1) await storms(stage, 1, plan.sockets);
+    for (let storm = 0; storm < WARM_UP_STORMS * plan.workers; storm += 1)
+      await storms(stage, 1, plan.sockets);
     return { ...(await storms(stage, plan.storms, plan.sockets)), ...(await frames(stage, plan)) };
   });
 }

@@ -33,6 +33,7 @@ import { redisReturnStore } from './quotas/redis-return-store';
 import { Returns } from './quotas/returns';
 import { RedisNames } from './redis/names';
 import type { Keeping } from './resume/replay-log';
+import type { TakeTurn } from './resume/handover/context';
 import { createResumption, keepingOf, type Resumption } from './resume/handover/resumption';
 import { redisTarget } from './redis/settings';
 import { servedRoutes } from './routes/file';
@@ -127,7 +128,15 @@ export function assemble(
   const names = new RedisNames(settings.channelPrefix);
   const bridgeId = randomBytes(8).toString('hex');
   const isRelayed = relayedChannels(routes, names);
-  const links = redisLinks({ settings, bridgeId, names, isRelayed, shares, ...listenersOf(() => parts), log });
+  const links = redisLinks({
+    settings,
+    bridgeId,
+    names,
+    isRelayed,
+    shares,
+    ...listenersOf(() => parts),
+    log,
+  });
   const { commands, publishRelay } = links;
   const metrics = createMetrics({
     routes: routes.map((route) => route.name),
@@ -143,6 +152,7 @@ export function assemble(
     names,
     wheel,
     shares,
+    takeTurns: () => handoverTurns(settings, monotonicMs),
     monotonicMs,
     firstOffset: MAX_RING_FRAMES,
     metrics,
@@ -226,6 +236,12 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
 
 /** The parts that serve a connection. */
 type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler' | 'postedMessages'>;
+
+/** So many handovers of a tenant as it may have commands on their way. */
+function handoverTurns({ handoverTimeoutMs }: Settings, monotonicMs: () => number): TakeTurn {
+  const turns = new CommandTurns(handoverTimeoutMs, monotonicMs);
+  return (tenant, act) => turns.take(tenant, 0, act);
+}
 
 /** All steps of the one, then all of the other. */
 function* inSequence(...parts: readonly Iterable<undefined>[]): Generator<undefined, undefined> {

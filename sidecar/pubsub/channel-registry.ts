@@ -6,7 +6,7 @@ export class SubscriptionError extends Error {
   readonly code = 'ERR_SUBSCRIPTION_UNAVAILABLE';
 }
 
-/** Channels in one SUBSCRIBE after a reconnect, at most. */
+/** Channels in one SUBSCRIBE, at most. */
 export const MAX_CHANNELS_PER_SUBSCRIBE = 1000;
 
 /** Who wants which channel, however channels reach Redis. */

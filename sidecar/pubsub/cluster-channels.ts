@@ -168,7 +168,9 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
         const listed = group.slice(start, start + MAX_CHANNELS_PER_SUBSCRIBE);
         // Since they were listed members may have left, or the master may have gone.
         this.#subscribe(
-          listed.filter(([channel, entry]) => this.#entries.get(channel) === entry && this.#isRestorable(entry)),
+          listed.filter(
+            ([channel, entry]) => this.#entries.get(channel) === entry && this.#isRestorable(entry),
+          ),
         );
         yield;
       }

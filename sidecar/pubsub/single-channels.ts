@@ -1,6 +1,6 @@
 import { inTurns } from '../lib/promises';
 import { SmallSet, type Members } from '../lib/small-set';
-import { SubscriptionError, MAX_CHANNELS_PER_SUBSCRIBE, type ChannelRegistry } from './channel-registry';
+import { SubscriptionError, type ChannelRegistry } from './channel-registry';
 import type { LostChannels } from './subscriber';
 import {
   type RefusedChannels,
@@ -22,10 +22,11 @@ interface Entry<Member> {
 type Batch<Member> = readonly (readonly [channel: string, entry: Entry<Member>])[];
 
 /**
- * So many SUBSCRIBEs of lost channels wait for Redis at any time. The answers to all of them at once would be read in one stretch,
- * and whoever joins a channel meanwhile would wait behind them.
+ * So many SUBSCRIBEs of lost channels wait for Redis at any time, each for so many of them. The answers are read in one stretch, some
+ * five microseconds each, and whoever joins a channel meanwhile waits behind them.
  */
 export const SUBSCRIBES_AT_ONCE = 2;
+export const CHANNELS_MADE_AGAIN = 256;
 /** Between two attempts at channels of the bridge's own that Redis refuses, in milliseconds. */
 const PINNED_RETRY_MS = 2000;
 
@@ -160,7 +161,7 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     let batch: [string, Entry<Member>][] = [];
     for (const each of this.#entries) {
       if (each[1].connection !== connection) batch.push(each);
-      if (batch.length < MAX_CHANNELS_PER_SUBSCRIBE) continue;
+      if (batch.length < CHANNELS_MADE_AGAIN) continue;
       yield batch;
       if (this.#connection !== connection) return;
       batch = [];

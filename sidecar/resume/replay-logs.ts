@@ -33,8 +33,8 @@ export interface ReplayLogsContext {
   readonly onGivenUp?: () => void;
 }
 
-/** So many channels are looked at for replay logs at a stretch. */
-const INTERRUPTED_A_STEP = 64;
+/** So many channels, or replay logs, are looked at at a stretch. */
+const LOOKED_AT_A_STEP = 64;
 
 /** Somebody who needs a replay log, by identity. */
 export type ReplayLogHolder = object;
@@ -226,12 +226,15 @@ export class ReplayLogs {
         dropped = true;
       }
       looked += 1;
-      if (dropped || looked % INTERRUPTED_A_STEP === 0) yield;
+      if (dropped || looked % LOOKED_AT_A_STEP === 0) yield;
     }
   }
 
   *#restore(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
+    let looked = 0;
     for (const log of streams) {
+      // Of two connections one may be back, and all of the other's are looked at in vain.
+      if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
       // Since it was listed they may be lost again, or it may be restored or dropped.
       if (!this.#interrupted.has(log)) continue;
       if (!log.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;

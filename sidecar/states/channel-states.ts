@@ -12,8 +12,8 @@ import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-regis
  */
 export const MAX_READS = 64;
 
-/** So many lost channels are noted at a stretch. */
-const NOTED_A_STEP = 256;
+/** So many channels are noted, or looked at, at a stretch. */
+const LOOKED_AT_A_STEP = 256;
 
 /** Where the state of a channel is. */
 export interface StatePlace {
@@ -117,7 +117,7 @@ export class ChannelStates {
   *lost(channels: Iterable<string>): Generator<undefined, undefined> {
     for (const channel of channels) {
       this.#lost.add(channel);
-      if (this.#lost.size % NOTED_A_STEP === 0) yield;
+      if (this.#lost.size % LOOKED_AT_A_STEP === 0) yield;
     }
   }
 
@@ -128,7 +128,10 @@ export class ChannelStates {
 
   *#tellRestored(channels: readonly string[]): Steps {
     const { registry } = this.#context;
+    let looked = 0;
     for (const channel of channels) {
+      // Of two connections one may be back, and all of the other's are looked at in vain.
+      if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
       const members = registry.members(channel);
       const isOver = members.size === 0 || registry.isLive(channel);
       // Since it was listed it may be lost again, or told already.

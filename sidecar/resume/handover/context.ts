@@ -29,6 +29,9 @@ export interface HandoverStore {
   take(key: string): Promise<Buffer | null>;
 }
 
+/** Lets each tenant have a few handovers on their way at any time, in their order. */
+export type TakeTurn = <T>(tenant: string, act: () => Promise<T>) => Promise<T>;
+
 /** Handovers work with these. */
 export interface HandoverContext {
   readonly bridgeId: string;
@@ -40,6 +43,8 @@ export interface HandoverContext {
   readonly inOneOrder: (channels: readonly string[]) => boolean;
   /** Of the loop's time: when a bridge drains, very many are handed over at once. */
   readonly shares: LoopShares;
+  /** Of each side their own: two bridges that wait for each other would wait for ever. */
+  readonly turns: Readonly<Record<'taken' | 'given', TakeTurn>>;
   /** How long one may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Counts what came of one: as the bridge that the client came to, or as the one that it came from. */

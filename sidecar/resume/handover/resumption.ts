@@ -11,7 +11,7 @@ import type { RedisNames } from '../../redis/names';
 import type { Keeping } from '../replay-log';
 import { ReplayLogs } from '../replay-logs';
 import { RingBudget } from '../ring-budget';
-import { redisHandoverStore } from './context';
+import { redisHandoverStore, type TakeTurn } from './context';
 import { Handover } from './handover';
 import { Markers } from './markers';
 import { formatMarker } from './messages';
@@ -34,6 +34,8 @@ export interface ResumptionContext {
   readonly names: RedisNames;
   readonly wheel: TimerWheel;
   readonly shares: LoopShares;
+  /** Makes turns for handovers. */
+  readonly takeTurns: () => TakeTurn;
   readonly monotonicMs: () => number;
   /** The offset of a replay log's first frame. */
   readonly firstOffset: number;
@@ -57,7 +59,8 @@ export interface Resumption {
 
 /** Makes what keeps frames for clients that come back, and hands them over. */
 export function createResumption(context: ResumptionContext): Resumption {
-  const { settings, bridgeId, links, names, wheel, shares, monotonicMs, firstOffset, metrics, log } = context;
+  const { settings, bridgeId, links, names, wheel, shares, takeTurns, monotonicMs } = context;
+  const { firstOffset, metrics, log } = context;
   const { subscribers } = links;
   const ringBudget = new RingBudget(
     { totalBytes: settings.ringTotalBytes, tenantBytes: settings.ringTenantBytes },
@@ -97,6 +100,7 @@ export function createResumption(context: ResumptionContext): Resumption {
     store: redisHandoverStore(links.commands, links.publish, links.publishMark),
     inOneOrder: (channels) => subscribers.inOneOrder(channels),
     shares,
+    turns: { taken: takeTurns(), given: takeTurns() },
     timeoutMs: settings.handoverTimeoutMs,
     onOutcome: (side, outcome) => {
       metrics.handover(side, outcome);

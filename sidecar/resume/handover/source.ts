@@ -48,15 +48,16 @@ export class HandoverSource {
   }
 
   async #answer(request: Request): Promise<HandoverAnswer> {
-    const { replayLogs, markers, shares, timeoutMs } = this.#context;
+    const { replayLogs, markers, shares, turns, timeoutMs } = this.#context;
     const { id, channel } = request;
     const log = request.type === 'oldest' ? replayLogs.shared(request.owner) : replayLogs.find(request);
     if (log?.channels[0] !== channel) return { type: 'refused', id, reason: replayLogs.lackOf(request) };
     // Were it given up before the cut, frames would be missing that nobody counts.
     replayLogs.keep(log, request);
     try {
-      const handed = shares.ask(log.tenant, () => this.#hand(log, request));
-      return await withDeadline(handed, timeoutMs);
+      const hand = async (): Promise<HandoverAnswer> =>
+        await shares.ask(log.tenant, () => this.#hand(log, request));
+      return await withDeadline(turns.given(log.tenant, hand), timeoutMs);
     } finally {
       replayLogs.release(log, request);
       markers.forget(channel, id);

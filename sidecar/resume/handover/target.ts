@@ -62,10 +62,13 @@ export class HandoverTarget {
     log: ReplayLog,
     act: (ids: string[]) => Promise<Outcome<From>>,
   ): Promise<Outcome<From>> {
-    const { markers, timeoutMs, onOutcome } = this.#context;
+    const { markers, turns, timeoutMs, onOutcome } = this.#context;
     const ids: string[] = [];
     try {
-      const outcome = await withDeadline(act(ids), timeoutMs);
+      const outcome = await withDeadline(
+        turns.taken(log.tenant, () => act(ids)),
+        timeoutMs,
+      );
       onOutcome('taken', isGap(outcome) ? outcome : 'done');
       return outcome;
     } catch (error) {

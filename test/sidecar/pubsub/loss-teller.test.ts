@@ -26,9 +26,11 @@ describe('a loss that many are told of', () => {
     losses.whenTold(() => told.push('made again'));
     expect(told).toEqual(['a0', 'a1']);
     losses.tell(steps('b', 2));
-    laters.shift()?.();
-    expect(told).toEqual(['a0', 'a1', 'a2', 'a3']);
-    for (let run = laters.shift(); run !== undefined; run = laters.shift()) run();
+    for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
+      const before = told.length;
+      run();
+      expect(told.length - before).toBeLessThanOrEqual(3);
+    }
     expect(told).toEqual(['a0', 'a1', 'a2', 'a3', 'a4', 'b0', 'b1', 'made again']);
   });
 

@@ -190,48 +190,49 @@ describe('subscriptions', () => {
     expect(await late).toBe(true);
   });
 
-  it('are made again in batches of 1,000, of which two wait for Redis at any time', async () => {
-    const { redis, subscriptions } = await connectedWith(3500);
+  it('are made again in batches of 256, of which two wait for Redis at any time', async () => {
+    const { redis, subscriptions } = await connectedWith(1000);
     const up = subscriptions.up();
     const sent = (): number[] => redis.sent.map(({ channels }) => channels.length);
-    expect(sent()).toEqual([1000, 1000]);
+    expect(sent()).toEqual([256, 256]);
     redis.answerNext();
     await settled();
-    expect(sent()).toEqual([1000, 1000]);
+    expect(sent()).toEqual([256, 256]);
     redis.answerAll();
     await settled();
-    expect([sent(), subscriptions.isLive()]).toEqual([[500], false]);
+    expect([sent(), subscriptions.isLive()]).toEqual([[232], false]);
     redis.answerAll();
-    expect([await up, subscriptions.isLive(), redis.subscribed.size]).toEqual([true, true, 3500]);
+    expect([await up, subscriptions.isLive(), redis.subscribed.size]).toEqual([true, true, 1000]);
   });
 
   it('are made again at once for who joins a channel whose turn has not come, and only once', async () => {
-    const { redis, subscriptions } = await connectedWith(2002);
+    const { redis, subscriptions } = await connectedWith(514);
     const up = subscriptions.up();
     let joined = false;
-    const join = subscriptions.join('c2001', {}).then(() => (joined = true));
-    expect(redis.sent.at(-1)?.channels).toEqual(['c2001']);
+    const join = subscriptions.join('c513', {}).then(() => (joined = true));
+    expect(redis.sent.at(-1)?.channels).toEqual(['c513']);
     redis.answerNext();
     await settled();
-    expect([joined, redis.sent.at(-1)?.channels]).toEqual([false, ['c2000']]);
+    expect([joined, redis.sent.at(-1)?.channels]).toEqual([false, ['c512']]);
     redis.answerAll();
     await join;
-    expect([await up, redis.subscribed.size]).toEqual([true, 2002]);
+    expect([await up, redis.subscribed.size]).toEqual([true, 514]);
   });
 
   it('are not ended that are not made again yet', async () => {
-    const { redis, subscriptions, members } = await connectedWith(2001);
+    const { redis, subscriptions, members } = await connectedWith(513);
     const up = subscriptions.up();
     const log = redis.log.length;
-    subscriptions.leave('c2000', members[2000] ?? {});
+    subscriptions.leave('c512', members[512] ?? {});
     expect(redis.log).toHaveLength(log);
     redis.answerAll();
-    expect([await up, redis.subscribed.size]).toEqual([true, 2000]);
+    expect([await up, redis.subscribed.size]).toEqual([true, 512]);
   });
 
   it('are not made again any more once the connection is lost again', async () => {
-    const { redis, subscriptions } = await connectedWith(5000);
+    const { redis, subscriptions } = await connectedWith(2000);
     const up = subscriptions.up();
+    redis.answerNext();
     redis.lose();
     subscriptions.down();
     await settled();

@@ -38,6 +38,7 @@ async function streamsOn(shares = LoopShares.uncut()) {
   return {
     replayLogs,
     acknowledge: (channel: string) => acknowledgements.get(channel)?.(),
+    lose: () => subscriptions.down(),
     publish: (channel: string, text: string) => {
       const frame = frameOf(Buffer.from(text), false);
       for (const member of subscriptions.members(channel)) member.deliver(frame);
@@ -132,6 +133,31 @@ describe('streams whose subscriptions are lost', () => {
       before = interrupted();
     }
     expect([most, interrupted()]).toEqual([64, 1000]);
+  });
+
+  it('are looked at a few at a step while others are back and they are not', async () => {
+    const turns: (() => void)[] = [];
+    let nowMs = 0;
+    const shares = new LoopShares({
+      nowMs: () => (nowMs += SLICE_MS),
+      later: (run) => void turns.push(run),
+    });
+    const { replayLogs, acknowledge, lose } = await streamsOn(shares);
+    const channels = Array.from({ length: 640 }, (_, index) => `c${index}`);
+    for (const channel of channels) {
+      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      replayLogs.hold({ ...identity, keeping: KEEPING }, undefined, {});
+      acknowledge(channel);
+    }
+    lose();
+    takeAll(replayLogs.interrupt(new Set(channels)));
+    replayLogs.restore();
+    let count = 0;
+    for (let run = turns.shift(); run !== undefined; run = turns.shift()) {
+      run();
+      count += 1;
+    }
+    expect(count).toBeGreaterThanOrEqual(10);
   });
 
   it('are dropped one at a step where nobody holds them', async () => {

@@ -1,5 +1,9 @@
+import { pino } from 'pino';
+import type { Receiver } from '../../../sidecar/fanout/deliver';
+import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { deferred, type Deferred } from '../../../sidecar/lib/promises';
-import { MAX_READS } from '../../../sidecar/states/channel-states';
+import type { ChannelRegistry } from '../../../sidecar/pubsub/channel-registry';
+import { ChannelStates, MAX_READS } from '../../../sidecar/states/channel-states';
 import { takeAll } from '../all-steps';
 import { PLACE, settled, Socket, statesOn, TwoConnections } from './two-connections';
 
@@ -193,4 +197,29 @@ describe('the states of channels', () => {
     await reads.answer('state');
     expect([socket.shown, socket.outcomes]).toEqual([[], ['unread']]);
   });
+});
+
+it('channels that are not back, of very many, are looked at a few at a step', () => {
+  const turns: (() => void)[] = [];
+  let nowMs = 0;
+  const member = { senderId: undefined, deliver: () => undefined };
+  const states = new ChannelStates({
+    registry: {
+      members: () => new Set([member]),
+      isLive: () => false,
+    } as unknown as ChannelRegistry<Receiver>,
+    read: () => Promise.resolve(Buffer.alloc(0)),
+    maxStateBytes: 100,
+    shares: new LoopShares({ nowMs: () => (nowMs += SLICE_MS), later: (run) => void turns.push(run) }),
+    monotonicMs: () => 0,
+    log: pino({ level: 'silent' }),
+  });
+  takeAll(states.lost(Array.from({ length: 2560 }, (_, index) => `c${index}`)));
+  states.restored();
+  let count = 0;
+  for (let run = turns.shift(); run !== undefined; run = turns.shift()) {
+    run();
+    count += 1;
+  }
+  expect(count).toBeGreaterThanOrEqual(10);
 });

@@ -12,7 +12,7 @@ import { TimerWheel } from '../../../../sidecar/lib/timer-wheel';
 import { takeAll } from '../../all-steps';
 import { eventually, UNPREFIXED } from '../../fixture';
 import type { ChannelRegistry } from '../../../../sidecar/pubsub/channel-registry';
-import type { HandoverContext } from '../../../../sidecar/resume/handover/context';
+import type { HandoverContext, TakeTurn } from '../../../../sidecar/resume/handover/context';
 
 const OLD = '00000000000000aa';
 const NEW = '00000000000000bb';
@@ -83,6 +83,7 @@ function fakeBridge(redis: FakeRedis, bridgeId: string, changes: Partial<Handove
     },
     inOneOrder: () => true,
     shares: LoopShares.uncut(),
+    turns: { taken: (_, act) => act(), given: (_, act) => act() },
     timeoutMs: 10_000,
     onOutcome: (side, outcome) => void outcomes.push(`${side} ${outcome}`),
     log: pino({ level: 'silent' }),
@@ -242,14 +243,14 @@ describe('a handover', () => {
 });
 
 describe('handovers of very many streams at once', () => {
-  /** So long a slice's time stands still while one of them is packed or unpacked. */
-  const STEP_MS = SLICE_MS / 2;
+  /** A slice is over after so many looks at the clock. */
+  const STEPS_A_SLICE = 4;
 
   it('are packed and unpacked a few in each slice, and everything comes over', async () => {
     const redis = new FakeRedis();
     const loop = { nowMs: 0, laters: [] as (() => void)[] };
     const shares = new LoopShares({
-      nowMs: () => (loop.nowMs += STEP_MS / 2),
+      nowMs: () => (loop.nowMs += SLICE_MS / STEPS_A_SLICE),
       later: (run) => void loop.laters.push(run),
     });
     const [old, young] = [fakeBridge(redis, OLD, { shares }), fakeBridge(redis, NEW, { shares })];
@@ -275,8 +276,36 @@ describe('handovers of very many streams at once', () => {
       return old.outcomes.length + young.outcomes.length === 2 * count;
     });
     expect(await all).toEqual(Array.from({ length: count }, () => true));
-    // Asked for, packed and unpacked.
-    expect(turns).toBeGreaterThanOrEqual((3 * count * STEP_MS) / SLICE_MS);
+    // Each is asked for, packed and unpacked.
+    expect(turns).toBeGreaterThanOrEqual((3 * count) / STEPS_A_SLICE);
+  });
+
+  it('wait for turns of their tenant, on either side for those of that side', async () => {
+    const redis = new FakeRedis();
+    const begun: string[] = [];
+    const held = (side: string) => {
+      const waiting: (() => void)[] = [];
+      const take: TakeTurn = (tenant, act) =>
+        new Promise((resolve, reject) => {
+          begun.push(`${side} ${tenant}`);
+          waiting.push(() => void act().then(resolve, reject));
+        });
+      return { take, letGo: () => waiting.shift()?.() };
+    };
+    const [taken, given, unused] = [held('taken'), held('given'), held('of the other side')];
+    const old = fakeBridge(redis, OLD, { turns: { taken: unused.take, given: given.take } });
+    const young = fakeBridge(redis, NEW, { turns: { taken: taken.take, given: unused.take } });
+    const kept = old.replayLogs.hold(IDENTITY, undefined, {});
+    await old.replayLogs.subscribed(kept);
+    const log = young.replayLogs.hold(IDENTITY, undefined, {});
+    await young.replayLogs.subscribed(log);
+    const asked = young.handover.ask(log, { epoch: kept.epoch, offset: kept.end });
+    expect(begun).toEqual(['taken acme']);
+    taken.letGo();
+    await eventually(() => begun.length > 1);
+    expect([begun, old.outcomes]).toEqual([['taken acme', 'given acme'], []]);
+    given.letGo();
+    expect(await asked).toEqual({ epoch: log.epoch, offset: log.end });
   });
 });
 

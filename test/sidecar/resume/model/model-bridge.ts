@@ -56,6 +56,7 @@ export class ModelBridge {
       ...{ bridgeId: id, names: UNPREFIXED, replayLogs: this.replayLogs, markers },
       ...{ inOneOrder: () => true, timeoutMs: HANDOVER_MS, onOutcome: () => undefined },
       shares: LoopShares.uncut(),
+      turns: { taken: (_, act) => act(), given: (_, act) => act() },
       log: pino({ enabled: false }),
       store: {
         publish,

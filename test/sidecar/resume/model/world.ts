@@ -124,13 +124,16 @@ export class World {
     return client;
   }
 
-  /** Until all that is sent is heard and taken, and whatever waits for an answer in vain has given up. */
+  /**
+   * Until all that is sent is heard and taken, and whatever waits for an answer in vain has given up: a client may wait for the bridge
+   * that it left, and then for those that keep its session.
+   */
   async #settleAll(): Promise<void> {
-    for (let round = 0; round < 8; round += 1) {
+    for (let round = 0; round < 16; round += 1) {
       for (const bridge of this.#bridges) bridge.hear(Infinity);
       await this.#settle();
       for (const client of this.#clients) client.take();
-      if (round === 4) this.#wait(HANDOVER_MS + 100);
+      if (round % 8 === 4) this.#wait(HANDOVER_MS + 100);
       await this.#settle();
     }
   }
