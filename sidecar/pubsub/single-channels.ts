@@ -106,7 +106,7 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
     const entry = this.#entries.get(channel) ?? this.#open(channel);
     // Lost, and its turn has not come.
-    if (entry.connection !== this.#connection) this.#subscribe([[channel, entry]]);
+    if (entry.connection !== this.#connection) void this.#subscribe([[channel, entry]]);
     entry.members.add(member);
     const refused = await entry.acknowledged.catch((cause: unknown) => {
       this.#remove(channel, entry, member);
@@ -132,14 +132,14 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   async up(): Promise<boolean> {
     const connection = Symbol('connection');
     this.#connection = connection;
-    let lacksPinned = false;
+    const lacks = { pinned: false };
     try {
       await inTurns(this.#lost(connection), SUBSCRIBES_AT_ONCE, async (batch) => {
         const refused = await this.#subscribe(batch);
-        if (this.#connection === connection && this.#drop(batch, refused)) lacksPinned = true;
+        if (this.#connection === connection && this.#drop(batch, refused)) lacks.pinned = true;
       });
       if (this.#connection !== connection) return false;
-      if (lacksPinned) {
+      if (lacks.pinned) {
         // Without its own channels a bridge hears no revocation: it admits nobody until it has them.
         this.#connection = undefined;
         setTimeout(() => {
