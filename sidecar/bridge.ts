@@ -122,7 +122,7 @@ export class Bridge {
     return this.#parts.metrics.registry;
   }
 
-  /** Closes the traffic port, so that a balancer goes elsewhere. What is there stays, and upgrades on TCP connections too. */
+  /** Closes the traffic port, so that a balancer goes elsewhere. Connections stay, and so do upgrades on them. */
   retire(): void {
     void this.#stopListening();
   }

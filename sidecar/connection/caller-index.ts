@@ -54,8 +54,8 @@ export class CallerIndex<Item extends OfCaller> {
   }
 
   /**
-   * Those among which are the ones that a revocation means, as they are now: {@link isMeant} tells them apart. Whoever goes through
-   * them may let the loop in meanwhile.
+   * Those among which are the ones that a revocation means, as they are now: {@link isMeant} tells them apart. A caller that goes
+   * through them may let the loop in meanwhile.
    */
   among(revocation: Revocation): Iterable<Item> {
     if ('jti' in revocation) return [...this.#byToken.get(revocation.jti)];

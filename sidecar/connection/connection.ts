@@ -357,7 +357,7 @@ export class Connection
   }
 
   /**
-   * Its token ends at `dueMs` of the clock of durations, in milliseconds, unless it does so before. What is said first counts: one who
+   * Its token ends at `dueMs` of the clock of durations, in milliseconds, unless it does so before. The first call counts: one who
    * is told so again and again would never go.
    */
   reauthorizeAt(dueMs: number): void {

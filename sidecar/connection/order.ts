@@ -1,11 +1,11 @@
 import type { Revocation, RevocationInTenant } from './caller-index';
 
-/** What services tell every bridge about open sockets (PROTOCOL.md §6). */
+/** An instruction of a service to every bridge about open sockets (PROTOCOL.md §6). */
 export type Order =
   | (Revocation & { readonly type: 'revoke' })
   | (Omit<RevocationInTenant, 'except'> & { readonly type: 'reauthorize' });
 
-/** What an order does to those whom it means. */
+/** The effect of an order on those whom it means. */
 export type OrderedEnd =
   /** Closed with 4401, at once: the token ended. */
   | 'revoked'

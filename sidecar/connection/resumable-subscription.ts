@@ -136,7 +136,7 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   lost(reason: GapReason): void {
     this.#gap(reason, this.#log?.end ?? 0);
     this.#owesState = true;
-    // What is still to be sent would be older than the state.
+    // Frames that are still to be sent would be older than the state.
     if (this.#isCaughtUp) this.#askState();
   }
 
@@ -176,7 +176,7 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
     const mayLack = identity.senderId === undefined && !log.hasAll;
     const others = mayLack ? this.#handover.othersOf(bridges) : [];
     const [first] = others;
-    // The one with the most is first. Whoever comes from another one may be followed by somebody who asks for all.
+    // The one with the most is first. After a client of another one somebody may come who asks for all.
     const isFromFirst = from === OLDEST || first === bridgeOf(from.epoch);
     if (first !== undefined && isFromFirst) return this.#handover.recall(log, others, from);
     if (first !== undefined) await this.#handover.recall(log, others, OLDEST);
@@ -211,11 +211,11 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
 
 /** How a connection begins. */
 interface Beginning {
-  /** Of the first frame that the client gets. */
+  /** The first frame that the client gets has it. */
   readonly offset: number;
   /** Whether it gets all that it asked for. */
   readonly resumed: boolean;
-  /** Of the gap that stands for what it does not get. */
+  /** Why a gap stands for frames that it does not get. */
   readonly reason: GapReason | undefined;
 }
 

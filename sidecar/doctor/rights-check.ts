@@ -39,7 +39,7 @@ const SCRIPTS: readonly ScriptRights[] = [
   },
   {
     setting: 'locks',
-    // Of a tenant that has none.
+    // This tenant has none.
     keys: (names) => [
       names.documentLocks(NOBODY, names.control),
       names.tenantLocks(NOBODY),

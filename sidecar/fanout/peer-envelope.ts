@@ -64,7 +64,7 @@ export function openEnvelope(message: Buffer): PeerMessage | undefined {
 
 /** The peers that a bridge has at a document. */
 export interface SealedPeers {
-  /** Of the bridge: {@link SENDER_ID_BYTES} bytes. */
+  /** The id of the bridge: {@link SENDER_ID_BYTES} bytes. */
   readonly bridge: Buffer;
   readonly payload: Buffer;
 }
@@ -80,7 +80,7 @@ export function openPeers(message: Buffer): SealedPeers | undefined {
   return { bridge: bridgeOf(message), payload: message.subarray(HEADER_BYTES) };
 }
 
-/** What a bridge says when locks of a document have changed. No message of a client is ever wrapped so. */
+/** A bridge's message when locks of a document have changed. No message of a client is ever wrapped so. */
 export function sealLocksChanged(bridge: Buffer): Buffer {
   return Buffer.concat([ENVELOPE_MAGIC, bridge, Buffer.of(OPCODE_LOCKS)]);
 }

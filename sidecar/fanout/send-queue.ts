@@ -301,7 +301,7 @@ export class SendQueue implements Waiting, SocketWriter {
     this.#judgeHeld();
   }
 
-  /** What waits goes before the close frame. */
+  /** Frames that wait go before the close frame. */
   beforeClose(): void {
     this.#stream.cork();
     const backpressure = this.#backpressure;

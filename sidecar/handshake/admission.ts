@@ -171,12 +171,12 @@ function handshakeFault(request: UpgradeRequest): Refusal | undefined {
   return request.hasContent ? badRequest('expected an upgrade without content') : undefined;
 }
 
-/** What a request with a message must have. */
+/** The fault of a request with a message, if it has one. */
 function postFault(request: UpgradeRequest): Refusal | undefined {
   return lacksHost(request) ? HOST_MISSING : undefined;
 }
 
-/** What a request for an event stream must have; its method and its Accept have made it one. */
+/** The fault of a request for an event stream, if it has one; its method and its Accept have made it one. */
 function streamFault(request: UpgradeRequest): Refusal | undefined {
   if (lacksHost(request)) return HOST_MISSING;
   return request.hasContent ? badRequest('expected a request for a stream without content') : undefined;

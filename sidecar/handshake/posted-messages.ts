@@ -70,7 +70,7 @@ interface Taken {
   readonly body: unknown;
 }
 
-/** What came of a message, and whose it was, as far as that is known. */
+/** The outcome of a message, and whose it was, as far as that is known. */
 interface Decision {
   readonly result: Taken | Refusal;
   readonly route?: Route | undefined;
@@ -104,7 +104,7 @@ export class PostedMessages {
       decision = { result: FAILED };
     }
     const { result } = decision;
-    // What was refused unread.
+    // A refused message is unread yet.
     request.resume();
     if (!response.destroyed) {
       if ('message' in result) respond(response, result);

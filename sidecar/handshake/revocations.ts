@@ -50,7 +50,7 @@ export class RecentRevocations {
   }
 
   /**
-   * What one of them does to this caller that may have come after the gatekeeper admitted it. A token that was revoked stays so,
+   * The reach of one of them, which may have come after the gatekeeper admitted this caller. A token that was revoked stays so,
    * whenever that was; a tenant or a user may log in again, so that time decides there. The time when one came is told
    * by its age and the clock as it is now. When a clock was set back since, an absolute time would stay ahead of a user
    * who logs in again.

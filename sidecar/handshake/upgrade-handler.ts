@@ -81,7 +81,7 @@ export class UpgradeHandler {
   readonly #read: UpgradeRequestReader;
   readonly #establishing = new Set<Connection>();
   readonly #undecided = new Set<Duplex>();
-  /** Of browsers that are told by a close code that they are refused. */
+  /** Sockets of browsers that are told by a close code that they are refused. */
   readonly #parting = new Set<Duplex>();
   readonly #revocations = new RecentRevocations();
   #toldOfUnboundAssertion = false;

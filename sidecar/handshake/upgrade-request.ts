@@ -15,7 +15,7 @@ export interface RawRequest {
 /** All values of the headers in which the gatekeeper says who the caller is. A header that is absent has none. */
 export type CallerHeaders = Readonly<Record<keyof HeaderNames, readonly string[]>>;
 
-/** What a request asks for: to be connected, or to have a message taken. */
+/** The wish of a request: to be connected, or to have a message taken. */
 export type Purpose = Transport | 'message';
 
 /** A request for a connection, or with a message: each header that the bridge looks at is read once, here. */

@@ -5,7 +5,7 @@ export interface LockedDocument {
   readonly channel: string;
 }
 
-/** What may be locked: a name of a document. */
+/** A name of a document, which may be locked. */
 export interface LockPlace extends LockedDocument {
   readonly name: string;
 }

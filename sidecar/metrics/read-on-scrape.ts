@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What several workers' values are as one. */
+/** How several workers' values become one. */
 export type Aggregator = 'sum' | 'min' | 'max';
 
 /** Registers a gauge that is read whenever Prometheus asks. */

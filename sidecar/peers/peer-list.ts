@@ -6,7 +6,7 @@ export interface PeerList {
   readonly count: number;
 }
 
-/** What a bridge says of its own clients to the others. */
+/** A bridge's list of its own clients, for the others. */
 export interface BridgePeers extends PeerList {
   /** It has not heard of the others yet. */
   readonly asks?: boolean;

@@ -1,6 +1,6 @@
 import type { PresenceOutcome } from '../metrics/outcomes';
 
-/** What a bridge tells Redis under one name. */
+/** A bridge's call to Redis under one name. */
 export interface PresenceCall {
   readonly name: string;
   /** So many topics it has told before, and has not taken back. */

@@ -91,7 +91,7 @@ else
   redis.call('ZREM', bridges, name)
 end
 
--- What dead bridges heard, nobody hears there any more.
+-- Nobody hears there any more what dead bridges heard.
 local room = MOST
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', bridges, '-inf', now, 'LIMIT', 0, MOST)) do
   local found = redis.call('ZRANGEBYLEX', hearing, '[' .. dead .. ' ', '(' .. dead .. '!', 'LIMIT', 0, room)

@@ -38,7 +38,7 @@ local function addUp(key)
   return all
 end
 
--- What the other bridges hold. A sum counts until the first lease in it may have ended: a live bridge has renewed its own by then.
+-- The permits of the other bridges. A sum counts until the first lease in it may have ended: a live bridge has renewed its own by then.
 local function others(key)
   -- A Redis user from before the sum has no right to this, and gets its permits all the same.
   local known = redis.pcall('HMGET', key, bridge, 'all')

@@ -56,7 +56,7 @@ interface Ask {
   readonly fail: (reason: unknown) => void;
 }
 
-/** What Redis is told and asked in one call. */
+/** The counts and questions that go to Redis in one call. */
 interface NextCall {
   readonly counts: readonly Count[];
   readonly asks: readonly Ask[];
@@ -69,7 +69,7 @@ function put(count: Count, counts: Count[]): void {
   if (count.place === -1) count.place = counts.push(count) - 1;
 }
 
-/** Of one or two limits, not in a list: each open connection has one. */
+/** It keeps its one or two counts outside a list: each open connection has a permit. */
 class HeldPermit implements Permit {
   #first: Count | undefined;
   #second: Count | undefined;
@@ -146,7 +146,7 @@ export class TenantQuota {
     await this.#running?.catch(() => undefined);
   }
 
-  /** Whoever asks hears of a failure, and there is one call for all of a turn. */
+  /** Those who ask hear of a failure, and there is one call for all of a turn. */
   #start(): void {
     if (this.#running === undefined) this.#pump().catch(() => undefined);
   }

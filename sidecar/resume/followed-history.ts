@@ -191,7 +191,7 @@ export class FollowedHistory {
 
   #compare({ epoch, end }: HistoryCut, since: readonly Frame[]): void {
     const log = this.#log;
-    // What is not counted now is when the replay log catches up.
+    // A later look compares it, when the replay log catches up.
     if (log.interrupted || !log.isOpen) return;
     const offset = end + since.length;
     const isSame = historyOf(log.epoch)?.begun === historyOf(epoch)?.begun;

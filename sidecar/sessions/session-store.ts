@@ -61,7 +61,7 @@ export class GatheredCalls<Item, Answer> {
 const CLAIM_SESSIONS_LUA = readFileSync(join(__dirname, 'claim-sessions.lua'), 'utf8');
 const OWNED_SESSIONS_LUA = readFileSync(join(__dirname, 'owned-sessions.lua'), 'utf8');
 
-/** Whatever else stands there is no bridge, and no channel's name is made of it. */
+/** Anything else there is no bridge, and no channel's name is made of it. */
 const BRIDGE_ID = /^[0-9a-f]{16}$/;
 
 /** Claims in one call to Redis, at most. */
@@ -72,7 +72,7 @@ type SessionsCommand = (keyCount: number, ...rest: (string | number)[]) => Promi
 /** Newly the claimant's is 2, the claimant's as before 1, somebody else's 0, and nobody's -1: Redis takes no claim now. */
 type Owned = 2 | 1 | 0 | -1;
 
-/** What a script says of a session. */
+/** A script's answer about a session. */
 interface Found {
   readonly owned: Owned;
   readonly bridges: readonly string[];

@@ -1,6 +1,6 @@
 import { integer, MAX_TIMER_MS } from './row';
 
-/** What services are told of who listens. */
+/** How services hear of listeners. */
 export const PRESENCE_ROWS = {
   presenceLingerMs: integer(
     'BRIDGE_PRESENCE_LINGER_MS',

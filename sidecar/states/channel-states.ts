@@ -68,7 +68,7 @@ interface Look {
   late: Map<Viewer, number>;
 }
 
-/** What was read: a state to show, or why there is none. */
+/** The outcome of a read: a state to show, or why there is none. */
 type Reading = ChannelState | StateOutcome;
 
 /**

@@ -37,7 +37,7 @@ type Stream = Duplex & { [SOCKET]?: BridgeSocket };
  * The server's end of a WebSocket (RFC 6455). It reads frames and writes those of pings, pongs and closing, each whole and in one
  * write. Whole data frames are written to the same stream beside it.
  *
- * What a client sends is read when its tenant has a share of the loop's time, in pieces. A client that fills the kernel's buffers with
+ * It reads a client when its tenant has a share of the loop's time, in pieces. A client that fills the kernel's buffers with
  * small frames, on many sockets, would hold everybody up otherwise. While much waits for that, the client is not read from.
  */
 export class BridgeSocket implements ClientSocket, FrameListener {
@@ -188,7 +188,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     this.#isCut = true;
     this.#stream.off('data', onData);
     clearTimeout(this.#endTimer);
-    // What came before the end, of a client that was not read from.
+    // Bytes came before the end, of a client that was not read from.
     const { readableLength } = this.#stream;
     const rest = readableLength > 0 ? (this.#stream.read(readableLength) as Buffer | null) : null;
     if (rest !== null && !this.#isOver) this.take(rest);
@@ -241,7 +241,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     else if (wasMuch && this.#waitingBytes <= MAX_WAITING_BYTES && !this.#isPaused) this.#stream.resume();
   }
 
-  /** What still comes is thrown away, so that the end is noticed. */
+  /** Throws away all that still comes, so that it notices the end. */
   #readNoMore(): void {
     this.#stream.off('data', onData);
     process.nextTick(() => {

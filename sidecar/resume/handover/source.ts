@@ -7,7 +7,7 @@ import type { HandoverContext } from './context';
 /** The other bridge asks for this. */
 type Request = HandoverRequest | OldestRequest;
 
-/** What is handed over, and the answer that says so. */
+/** The frames that are handed over, and the answer that says so. */
 interface Handed {
   readonly answer: HandoverAnswer;
   /** Puts it into bytes: frames that come meanwhile are not among them. Undefined when nothing is handed over. */
