@@ -110,7 +110,7 @@ const NEVER_ASKED: Store = {
   ask: () => Promise.reject(new Error('expected no question to a store')),
 };
 
-/** What rules with a `url` ask; undefined where there are none. */
+/** The service that rules with a `url` ask; undefined where there are none. */
 function serviceOf(
   { authorization, authorizationService: settings }: GatekeeperConfig,
   log: Logger,

@@ -1,4 +1,4 @@
-/** What a client may do on the path that it was admitted to. */
+/** A client's rights on the path that it was admitted to. */
 export const ACCESSES = ['read', 'write'] as const;
 
 /** `read`: it is sent what others are sent, and its messages are refused. `write`: it may do what its route lets clients do. */

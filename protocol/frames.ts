@@ -16,7 +16,7 @@ export const PING_MESSAGE = '{"type":"bridge.ping"}';
 /** With this code a client closes a connection whose peer broke the rules of {@link SUBPROTOCOL}. */
 export const PROTOCOL_ERROR_CLOSE = 4400;
 
-/** Whatever else a service says in a frame. */
+/** Further members that a service adds to a frame. */
 type Further = Readonly<Record<string, unknown>>;
 
 /** A frame of an answer (PROTOCOL.md §3). */
@@ -42,7 +42,7 @@ export type ContentFrame = AnswerFrame<'content', Further>;
 /** How far the service has come. */
 export type ProgressFrame = AnswerFrame<'progress', Further>;
 
-/** What the service does now. */
+/** The service tells its present activity. */
 export type StatusFrame = AnswerFrame<'status', Further>;
 
 /** A step of the answer begins. */
@@ -182,7 +182,7 @@ export interface LocksFrame {
   readonly data: { readonly locks: readonly { readonly name: string; readonly user: string }[] };
 }
 
-/** What the bridge says of locks. */
+/** A frame of the bridge about locks. */
 export type LockFrame = LockedFrame | UnlockedFrame | LocksFrame;
 
 /** The answer to {@link PING_MESSAGE}, for plain clients as well. */

@@ -1,7 +1,7 @@
 /** As much of a text as is shown, in characters. */
 const MAX_SHOWN = 64;
 
-/** What a terminal or a log may not show as it is: controls, formats (bidirectional ones among them), and line ends. */
+/** Characters that a terminal or a log may not show as they are: controls, formats (bidirectional ones among them), and line ends. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /**

@@ -15,7 +15,7 @@ export function versionDoubt(info: string): string | undefined {
 }
 
 /**
- * What is wrong with the version of the first of these servers that is too old. Where the ACL denies INFO, nothing is known.
+ * The fault of the first of these servers whose version is too old. Where the ACL denies INFO, nothing is known.
  * @throws when one does not answer
  */
 export async function checkVersion(masters: readonly Redis[]): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import type { FromAnyWorker, Message, METRICS, MetricsSnapshot, ToAnyWorker } from './messages';
 
-/** What a worker answers, by the question. */
+/** A worker's answers, by the question. */
 export interface Answers extends Readonly<Record<string, () => unknown>> {
   readonly [METRICS]: () => Promise<MetricsSnapshot>;
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 /** More are no use on any machine, and each costs memory and connections to Redis. */
 export const MAX_WORKERS = 64;
 
-/** What may be written for a number of workers. */
+/** The values that may be written for a number of workers. */
 export const WORKER_COUNT_EXPECTED = `a whole number from 1 to ${MAX_WORKERS}, or auto for one a core`;
 
 /** Reads a number of workers. @returns undefined when it is none */

@@ -120,7 +120,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     return Promise.all(this.#ready().map((member) => this.#askOne(member, question)));
   }
 
-  /** The metrics of all, in Prometheus' text. Of one that is late the last ones count. */
+  /** The metrics of all, in Prometheus' text. A late one counts with its last. */
   async metrics(ofPrimary: MetricsSnapshot): Promise<string> {
     const told = this.#ready().map(async (member) => {
       const snapshot = await this.#askOne(member, METRICS);
@@ -235,7 +235,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
 
   #bury(member: Member<Said>, reason: string): void {
     this.#members.delete(member);
-    // What it may still have said is not heard any more: its counts are among those of the dead.
+    // Nobody hears it any more: its counts are among those of the dead.
     for (const settle of [...member.asked.values()]) settle(undefined);
     this.#metrics.bury(member.process.id);
     if (this.#isStarted && !this.#isStopping) void this.#replace(member, reason);

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { adminTimeouts, boundAdminServer, type AdminBounds } from '../../protocol/admin-server';
 import { collectProcessMetrics, registry } from '../metrics/metrics';
 
-/** What is told on the admin port. */
+/** The answers on the admin port. */
 export interface Told {
   /** All metrics, in Prometheus' text. */
   metrics(): Promise<string>;
@@ -10,7 +10,7 @@ export interface Told {
   isLive(): boolean;
 }
 
-/** What a gatekeeper that is one process tells. */
+/** The answers of a gatekeeper that is one process. */
 export const OWN: Told = { metrics: () => registry.metrics(), isLive: () => true };
 
 /**

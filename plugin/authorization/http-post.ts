@@ -121,7 +121,7 @@ function receive(
   response.on('error', (error: NodeJS.ErrnoException) => {
     fail(new NoResponseError(reasonOf(error)));
   });
-  // What is said beside a status that says all is only drained, so that the connection can be used again.
+  // Such a status says all: its body is only drained, so that the connection can be used again.
   if (!isRead) resolve({ status, body: '' });
 }
 

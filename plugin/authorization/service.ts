@@ -24,7 +24,7 @@ export class AuthorizationUnavailableError extends Error {
   override readonly name = 'AuthorizationUnavailableError';
 }
 
-/** What came of a call: a decision, or none. */
+/** The outcome of a call: a decision, or none. */
 export type CallOutcome = 'allowed' | 'refused' | 'failed';
 
 /** The service needs these besides its settings. */
@@ -152,7 +152,7 @@ export class HttpAuthorizationService implements AuthorizationService {
   }
 }
 
-/** Of one size, whatever the path is. */
+/** A key of one size, whatever the path is. */
 function keyOf(question: Question): string {
   return hash('sha256', JSON.stringify([question.url, askedOf(question)]), 'base64');
 }

@@ -168,7 +168,7 @@ export interface GatekeeperConfig {
   readonly ipv6PrefixBits: number;
   /** Whether the limits hold in this process's memory while Redis is away. */
   readonly faultTolerant: boolean;
-  /** What goes before the keys of returns; undefined when none are taken. */
+  /** The prefix of the keys of returns; undefined when none are taken. */
   readonly returnPrefix: string | undefined;
   /** The message of a 429 in place of the own one. */
   readonly errorMessage: string | undefined;

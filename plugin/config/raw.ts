@@ -29,7 +29,7 @@ const optional = <T extends z.ZodType>(type: T) => type.nullish().transform((val
 const optionalText = optional(z.string());
 const texts = z.array(z.string().min(1));
 const claimPath = texts.min(1);
-/** What is said of a value that is no secret and no URL, which may hold one. */
+/** A message that quotes the value: it is for those that are no secret and no URL, which may hold one. */
 const expected = (form: string) => ({
   error: ({ input }: { readonly input?: unknown }) => `expected ${form}, got ${quoted(input)}`,
 });

@@ -24,7 +24,7 @@ export function textSecret(text: string, kid?: string): SharedSecret {
  * @throws KeyError when it is another kind of key, or a damaged JWK. The message shows nothing of it
  */
 export function readSecret(text: string, kid?: string): SharedSecret {
-  // Whoever verifies tokens has a public key: it is no secret.
+  // All who verify tokens have a public key: it is no secret.
   if (text.includes('-----BEGIN ')) throw new KeyError('expected a shared secret, got a key in PEM');
   if (!text.trimStart().startsWith('{')) return textSecret(text, kid);
   const jwk = parseJwk(text);

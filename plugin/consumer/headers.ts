@@ -3,7 +3,7 @@ import type { Consumer } from './consumer';
 
 const [ID, USERNAME, CUSTOM_ID] = CONSUMER_HEADERS;
 
-/** What changes in them: a client's own never reach the upstream. */
+/** The changes to these headers: a client's own never reach the upstream. */
 export function consumerHeaders({ id, username, custom_id: customId }: Consumer): {
   readonly set: Readonly<Record<string, string>>;
   readonly clear: readonly string[];

@@ -8,7 +8,7 @@ export const MAX_ANSWER_CACHE_SECONDS = 3600;
 /** The most of either kind that may be remembered. */
 const MAX_CACHE_SIZE = 1_000_000;
 
-/** What holds unless an operator says otherwise. */
+/** The defaults, which an operator may change. */
 export const SERVICE_DEFAULTS = Object.freeze({
   format: 'plain',
   headers: Object.freeze({}),

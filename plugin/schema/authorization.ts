@@ -3,9 +3,9 @@ import type { FieldRule, SchemaField } from './field';
 import { authorizationService } from './authorization-service';
 import { pathTemplate, serviceUrl } from './patterns';
 
-/** What becomes of an upgrade where a rule fits and does not hold. */
+/** The fate of an upgrade where a rule fits and does not hold. */
 export const RULE_OTHERWISE = ['refuse', 'next'] as const;
-/** What becomes of one where no rule fits. */
+/** Its fate where no rule fits. */
 export const AUTHORIZATION_DEFAULTS = ['allow', 'deny'] as const;
 
 const texts = (description: string): FieldRule => ({

@@ -8,7 +8,7 @@ const OWN_SUFFIX_BYTES = 4;
 
 /**
  * The path that Kong connects to. A server listens on a name of its own, which is renamed over the path: so it takes the path over
- * without a gap. Whoever had it unlinks the name that it bound, and so cannot unlink this one's socket.
+ * without a gap. Its owner before unlinks the name that it bound, and so cannot unlink this one's socket.
  */
 export class SocketPath {
   readonly path: string;

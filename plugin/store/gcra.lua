@@ -77,7 +77,7 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
--- Takes one of what a bridge left for a socket that it cut. What may not be read or written holds none.
+-- Takes one of what a bridge left for a socket that it cut. A key that may not be read or written holds none.
 local function takes_return()
   local oldest = return_key and redis.pcall('LINDEX', return_key, 0)
   while type(oldest) == 'string' do

@@ -1,7 +1,7 @@
 import type { Step } from '../authorization/judge';
 import type { Authorizing } from './verify';
 
-/** What the rules of authorization said, one line a rule that was asked. */
+/** The answers of the rules of authorization, one line a rule that was asked. */
 export function authorizationLines(authorizing: Authorizing | undefined): readonly string[] {
   if (authorizing === undefined) return [];
   const { judgement, steps, rules, otherwise } = authorizing;

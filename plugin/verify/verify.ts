@@ -51,7 +51,7 @@ export interface CountingLimit {
   readonly ofTier: boolean;
 }
 
-/** What the rules of authorization say of a good token. */
+/** The answers of the rules of authorization about a good token. */
 export interface Authorizing {
   /** Where an authorization service is asked, it is taken to allow. */
   readonly judgement: Judgement | Asks;
@@ -137,7 +137,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const subject = { ...identity, tier, path, routeId: undefined, ip: undefined };
   return { route, verdict, authorizing, tier, limits: countingLimits(config.rateLimits, subject), ...redis };
 
-  /** Of a refused one, only one that was refused by rules was good before that. */
+  /** Among refused tokens only those that rules refused were good before that. */
   async function goodToken(): Promise<VerifiedToken | undefined> {
     if (verdict.outcome !== 'admitted' && verdict.outcome !== 'not_authorized') return undefined;
     return context.verifier.verify(given, now);

@@ -79,7 +79,7 @@ export class SharedInstances implements InstanceBook {
     return finding;
   }
 
-  // What is answered is done at once: the next message may be that Kong has closed this instance.
+  // An answer takes effect at once: the next message may be that Kong has closed this instance.
   #ask<T>(
     question: (ask: number) => ToPrimary,
     done: (answer: Extract<InstanceMessage, { type: 'instance' }>) => T,

@@ -7,7 +7,7 @@ import type { InstanceMaker } from '../server/instance-maker';
 import type { ToPrimary, ToWorker, WorkerSettings } from './messages';
 import { SharedInstances } from './shared-instances';
 
-/** What a worker serves. */
+/** A worker's plugin and its settings. */
 export interface WorkerOptions {
   readonly settings: WorkerSettings;
   readonly pluginName: string;

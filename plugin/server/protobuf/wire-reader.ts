@@ -18,7 +18,7 @@ export class WireReader {
   /** Where the next value begins. */
   position = 0;
   #message: MessageName;
-  /** Of the field that is being read; 0 while its tag is. */
+  /** The tag of the field that is being read; 0 while the tag itself is. */
   #tag = 0;
 
   constructor(bytes: Buffer, message: MessageName) {
@@ -26,7 +26,7 @@ export class WireReader {
     this.#message = message;
   }
 
-  /** What stands before a field's value. */
+  /** Reads the tag that stands before a field's value. */
   tag(): number {
     this.#tag = 0;
     this.#tag = this.#uint32();
