@@ -44,7 +44,7 @@ export async function* chunksOf(parts: Parts): AsyncGenerator<AnswerChunk, void,
   }
 }
 
-/** What was said so far of a message. */
+/** The state of a message: its parts so far. */
 class Message {
   #isStarted = false;
   #texts = 0;

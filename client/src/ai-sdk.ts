@@ -9,7 +9,7 @@ export interface ChatMessage {
   readonly parts: readonly { readonly type: string; readonly text?: unknown }[];
 }
 
-/** What the AI SDK asks for. */
+/** A request of the AI SDK. */
 export interface ChatRequest<Message extends ChatMessage = ChatMessage> {
   readonly trigger: 'submit-message' | 'regenerate-message';
   readonly chatId: string;

@@ -56,7 +56,7 @@ export class Connection {
   #session: string | undefined;
   #ready: ReadyFrame['data'] | undefined;
   #isOpen = false;
-  /** What it asked to begin with: a point, or all that is kept. */
+  /** The beginning that it asked for: a point, or all that is kept. */
   #resume: string | undefined;
   /** The offset of the first frame that is not from before. */
   #live = 0;

@@ -123,7 +123,7 @@ export class Conversation implements Extension {
     return false;
   }
 
-  /** What was never sent need not be stopped. */
+  /** A command that was never sent need not be stopped. */
   #cancel(id: string): void {
     if (this.#commands.withdraw(id, new BridgeClientError('CLOSED'))) return;
     // Nobody waits for it: an answer that goes on is nobody's either.

@@ -14,7 +14,7 @@ export function reasonOf({ code, reason, error }: Ending): string {
   return error instanceof Error ? error.message : 'the token function threw no Error';
 }
 
-/** What is known of a refusal, where the error is one. */
+/** The error itself, where it tells of a refusal. */
 export function connectErrorOf(error: unknown): ConnectError | undefined {
   return error instanceof ConnectError ? error : undefined;
 }

@@ -40,7 +40,7 @@ const RETRY_MS = 1_000;
 
 /** The bridge could not say now. */
 const UNDECIDED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'TOO_MANY_MESSAGES']);
-/** What a refusal without a name may be about. */
+/** A refusal with one of these may come without a name. */
 const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK']);
 
 /** A name that the page wants: asked for, and then held. */

@@ -41,7 +41,7 @@ export interface ClientOptions {
    * Keeps the session and the resume point of the route over a reload: pass `sessionStorage`. The first connection goes on
    * behind the last frame that the page was told before. With `resume: 'oldest'` only the session is taken from it.
    *
-   * What it keeps belongs to the token's `sub` and `tenant_id`, and to `session` where that is given. One that is full,
+   * Its content belongs to the token's `sub` and `tenant_id`, and to `session` where that is given. One that is full,
    * forbidden or broken harms nothing.
    * @default nothing is kept
    */

@@ -24,7 +24,7 @@ function isSound(type: unknown, data: Data): boolean {
     case 'bridge.gap':
       return isPoint(data) && isText(data['reason']);
     case 'bridge.state':
-      // What is no base64 is thrown.
+      // It throws where a text is no base64.
       return isText(data['text'] ?? atob(data['base64'] as string));
     case 'bridge.ack':
       return isText(data['id']);

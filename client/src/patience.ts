@@ -2,7 +2,7 @@ import { Alarm } from './alarm.ts';
 import type { Connection } from './connection.ts';
 import type { Settings } from './options.ts';
 
-/** What a patience asks of its client. */
+/** The client of a patience. */
 export interface Patient {
   /** The open connection. */
   current(): Connection | undefined;

@@ -40,7 +40,7 @@ export interface PostPlace {
   readonly url: () => string;
 }
 
-/** What comes of messages. */
+/** The outcomes of messages. */
 export interface PostEvents {
   /** The bridge's answer to one, as a control frame. */
   answered(frame: string): void;

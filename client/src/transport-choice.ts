@@ -10,7 +10,7 @@ export const MOST_FAILURES = 2;
 export const LONGEST_MS = 3_600_000;
 const KEY = 'ws-bridge http until';
 
-/** What the choice depends on. */
+/** The choice depends on these. */
 export interface ChoiceSettings {
   /** After so long on streams a WebSocket is tried again; twice as long each time that comes to nothing. */
   readonly webSocketAgainMs: number;

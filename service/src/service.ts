@@ -121,7 +121,7 @@ export class Service {
     };
   }
 
-  /** What came of commands since the first `answer`; undefined before it. */
+  /** The outcomes of commands since the first `answer`; undefined before it. */
   get counts(): AnswerCounts | undefined {
     return this.#worker?.counts;
   }

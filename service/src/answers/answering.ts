@@ -34,7 +34,7 @@ interface LastFrame {
   readonly outcome: string;
 }
 
-/** What is to be told of an answer. */
+/** The counts of an answer, for its report. */
 interface Told {
   frames: number;
   firstFrameMs: number | undefined;

@@ -21,10 +21,10 @@ type Pending = readonly [id: string, consumer: string, idleMs: number, deliverie
 
 /** An answer that is wanted no longer. */
 export interface Cancel {
-  /** Of the cancel: it is for a command before it. */
+  /** The cancel's own entry: it is for a command before it. */
   readonly entryId: string;
   readonly session: string;
-  /** Of the command. */
+  /** The command's id. */
   readonly id: string;
 }
 

@@ -15,7 +15,7 @@ export interface CommandToAnswer<Data = unknown> {
   readonly requestId: string;
   /** When the bridge took it, in milliseconds since the epoch. */
   readonly time: number;
-  /** Of the upgrade (W3C Trace Context), if it had one. */
+  /** The upgrade's own (W3C Trace Context), if it had one. */
   readonly traceparent: string | undefined;
   readonly tracestate: string | undefined;
 }
@@ -29,7 +29,7 @@ export interface Delivery {
   readonly fields: readonly string[];
 }
 
-/** What an entry takes beside its fields, about. */
+/** The memory of an entry beside its fields, about. */
 const ENTRY_BYTES = 256;
 
 /** @returns undefined for an entry that is no command of a bridge */
@@ -54,7 +54,7 @@ export function readCommand(fields: readonly string[]): CommandToAnswer | undefi
   };
 }
 
-/** What an entry takes of memory while it waits, about. */
+/** The memory of an entry while it waits, about. */
 export function bytesOf(fields: readonly string[]): number {
   return fields.reduce((sum, text) => sum + text.length, ENTRY_BYTES);
 }

@@ -1,4 +1,4 @@
-/** What a worker has done since it was started. */
+/** A worker's counts since it was started. */
 export interface AnswerCounts {
   /** Commands that wait for their turn here. */
   readonly waiting: number;

@@ -1,7 +1,7 @@
-/** What waits for its turn. */
+/** An item that waits for its turn. */
 export interface Waiting {
   readonly tenant: string;
-  /** What it takes of memory, about. */
+  /** Its memory, about. */
   readonly bytes: number;
 }
 
@@ -38,7 +38,7 @@ export class FairQueue<Item extends Waiting> {
     return this.#waiting;
   }
 
-  /** Of all that waits. */
+  /** The memory of all that waits. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -7,7 +7,7 @@ export interface AnswerPart {
   readonly data: object;
 }
 
-/** What a handler returns: the `data` of the answer's `complete`. */
+/** A handler's return value: the `data` of the answer's `complete`. */
 export type AnswerEnd = CompleteFrame['data'] & Readonly<Record<string, unknown>>;
 
 /** A token of an answer. */

@@ -1,7 +1,7 @@
 import type { AnswerEnd, AnswerPart } from './frames';
 import type { CommandToAnswer } from './command';
 
-/** What a handler is told beside its command. */
+/** The context of a command, for its handler. */
 export interface AnswerContext {
   /** Aborted once the answer is wanted no longer: it was cancelled, it took too long, or another worker has it. */
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export interface AnswerOptions {
   readonly unheardMs?: number;
 }
 
-/** What came of an answer. */
+/** The outcome of an answer. */
 export interface AnswerReport {
   readonly command: CommandToAnswer;
   /** `complete`, or the code of its error. */

@@ -33,7 +33,7 @@ const BUSY_READ_MS = 100;
 /** How long Redis may take to answer, as a part of the lease. */
 const TIMEOUT_PART = 0.3;
 
-/** What a worker needs. */
+/** A worker's dependencies. */
 export interface WorkerOptions {
   readonly redis: RedisClient;
   readonly names: ServiceNames;
@@ -293,7 +293,7 @@ export class Worker {
     }
   }
 
-  /** Asks Redis to take note of an entry. What it does not confirm is found again. */
+  /** Asks Redis to take note of an entry. An entry that it does not confirm is found again. */
   #settle({ entryId }: Delivery, life: Life, ask: () => Promise<void>): void {
     ask().catch((cause: unknown) => {
       this.#options.settings.onFault(new Error(`entry ${entryId} is not settled`, { cause }));

@@ -19,7 +19,7 @@ type Entry = readonly [id: string, fields: readonly string[]];
 /** From which change on somebody is told: from those that come, or from the oldest that Redis keeps. */
 export type PresenceFrom = 'now' | 'oldest';
 
-/** What a reader of presence needs. */
+/** The dependencies of a reader of presence. */
 export interface PresenceReaderOptions {
   readonly redis: RedisClient;
   /** With the prefix. */

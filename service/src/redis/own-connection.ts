@@ -1,8 +1,8 @@
 import { isCluster, type RedisClient } from './client';
 
 /**
- * What was sent when a connection broke is not sent again: a frame might come twice. What is asked meanwhile waits, and a read
- * that blocks may take its time.
+ * A command that was on its way when a connection broke is not sent again: a frame might come twice. A command meanwhile
+ * waits, and a read that blocks may take its time.
  */
 const OVERRIDES = {
   enableOfflineQueue: true,
