@@ -27,7 +27,7 @@ const SELF = new Set(['object', 'closure', 'native']);
 const PARTS = new Set(['Array', 'Object', 'system / Context', 'Map', 'Set']);
 
 /**
- * What the bytes of a heap are. An object counts under its constructor, a function under its name. Whatever has no name of its own
+ * The groups of a heap's bytes. An object counts under its constructor, a function under its name. One without a name of its own
  * counts for the one that holds it, by the shortest way from the roots.
  */
 export function heapGroups(heap: HeapSnapshot): readonly HeapGroup[] {

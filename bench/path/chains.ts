@@ -19,7 +19,7 @@ const KNOWN_TOKENS = 1000;
 /** Which nobody reaches. */
 const A_MINUTE = 1_000_000_000;
 
-/** What they are compared by: nothing, and what one would put together of Kong's own plugins. */
+/** Chains to compare with: without a plugin, and as one would put them together of Kong's own plugins. */
 export const CHAINS: readonly Chain[] = [
   { name: 'no plugin', ofKong: true, tokens: KNOWN_TOKENS, config: (_, ports) => kongConfig(ports, []) },
   {

@@ -19,7 +19,7 @@ export function costOf(rates: Rates, unitUs: UnitCosts, among = 1): Cost {
   };
 }
 
-/** What grew faster than the sockets did, and how much faster: 1 is as fast as they. */
+/** A cost that grew faster than the sockets did, and how much faster: 1 is as fast as they. */
 export interface Growth {
   readonly kind: keyof Rates;
   readonly times: number;

@@ -34,7 +34,7 @@ export const ADDED_UP_ANYWAY = 16;
 /** A lease that is renewed each third of it has at least so much of it left. */
 const LEAST_OF_A_LEASE = 2 / 3;
 
-/** What happens in one second, on all bridges together. Each has a cost in Redis, and in a bridge. */
+/** The events of one second, on all bridges together. Each has a cost in Redis, and in a bridge. */
 export interface Rates {
   /** Upgrades, and as many sockets that close. */
   readonly upgrades: number;
@@ -52,7 +52,7 @@ export interface Rates {
   readonly orders: number;
 }
 
-/** What happens in a deployment each second. */
+/** The events of a deployment each second. */
 export function ratesOf(deployment: Deployment, intervals: Intervals, addingUp: AddingUp): Rates {
   const { bridges, sockets, tenants, socketsPerUser, chatShare, socketLifeSeconds } = deployment;
   const users = sockets / socketsPerUser;

@@ -13,7 +13,7 @@ export interface ScaleEvent {
 
 /** So many upgrades are on their way at once. */
 const AT_ONCE = 200;
-/** Of a chat that goes on: frames that are kept, and the bytes of each. */
+/** A chat that goes on has so many kept frames, each of so many bytes. */
 const KEPT_FRAMES = 20;
 const FRAME_BYTES = 200;
 

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 /** CPU time in microseconds. */
 export interface Spent {
   readonly redisUs: number;
-  /** Of this process, in which the bridge's parts are. */
+  /** The time of this process, in which the bridge's parts are. */
   readonly bridgeUs: number;
 }
 

@@ -12,9 +12,9 @@ export interface MeasuredCosts {
   readonly bridgeUs: UnitCosts;
 }
 
-/** Of everything that is done in batches. */
+/** So often everything happens that is done in batches. */
 const MANY = 5000;
-/** Of everything that is done one by one, as on a platform where each bridge does little at a time. */
+/** So often everything happens that is done one by one, as on a platform where each bridge does little at a time. */
 const ONE_BY_ONE = 1000;
 /** Connections that hear a message, to find what one more costs. */
 const HEARERS = 100;
@@ -132,7 +132,7 @@ function probe({ redis }: ScaleStage, { parts: { names, links } }: OpenBridge): 
   });
 }
 
-/** What it costs to publish a message that nobody hears, and what each that hears it adds. */
+/** The cost of publishing a message that nobody hears, and what each that hears it adds. */
 async function message(
   { redis, connect }: ScaleStage,
   open: OpenBridge,
@@ -153,7 +153,7 @@ async function message(
   };
 }
 
-/** What it costs a bridge to hear a message, without the sockets that it is for. */
+/** A bridge's cost of hearing a message, without the sockets that it is for. */
 async function hearing(redis: ScaleStage['redis'], { parts }: OpenBridge): Promise<number> {
   const { subscriptions } = parts.links.subscribers;
   const spent = await spentOnEach(redis, MANY, async () => {

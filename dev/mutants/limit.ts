@@ -9,7 +9,7 @@ const interrupts = new Set<(error: unknown) => void>();
 process.on('uncaughtException', interrupt);
 process.on('unhandledRejection', interrupt);
 
-/** What nobody catches fails what is being done. */
+/** An error that nobody catches fails all that is being done. */
 function interrupt(error: unknown): void {
   for (const fail of interrupts) fail(error);
 }

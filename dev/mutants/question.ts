@@ -1,4 +1,4 @@
-/** What a worker is asked. */
+/** A question to a worker. */
 export type Question =
   /** To run the tests of these files without a mutant. */
   { readonly kind: 'baseline'; readonly files: readonly string[] } | MutantQuestion;

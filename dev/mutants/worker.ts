@@ -7,7 +7,7 @@ import { Session, testsOf, type Test } from './test-file';
 
 const BASELINE_LIMIT_MS = 60_000;
 
-/** What Stryker's code in a mutated file reads and counts. */
+/** Stryker's code in a mutated file reads these, and counts in them. */
 const switches: {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
@@ -105,7 +105,7 @@ async function firstFailure({ file, tests: numbers, limitMs }: Run): Promise<Fai
   }
   if (found?.spent === true) return found;
   const ending = await failureOf(() => session.end());
-  // What is still under way ends with the mutant that began it.
+  // Work that is still under way ends with the mutant that began it.
   await turn();
   return ending === undefined
     ? found

@@ -14,7 +14,7 @@ export function showChat(pane: Pane<DataFrame, ChatClient>, addressOf: (session:
   const turns = find(section, '.turns', HTMLElement);
   const question = find(section, 'form input', HTMLInputElement);
   const stopButton = find(section, '[data-button=stop]', HTMLButtonElement);
-  /** What stops the answers on their way, the newest last. */
+  /** These stop the answers on their way, the newest last. */
   const stops: AbortController[] = [];
   const scroll = (): void => {
     turns.scrollTop = turns.scrollHeight;

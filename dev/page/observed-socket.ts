@@ -1,6 +1,6 @@
 import type { WebSocketConstructor } from 'ws-bridge-client';
 
-/** What a bridge says at first. */
+/** A bridge's first words. */
 export interface Greeting {
   readonly resumed: boolean;
   /** How many frames from before follow, to who asked for all that is kept. */

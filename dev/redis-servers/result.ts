@@ -1,4 +1,4 @@
-/** What jest writes with `--json`, as far as it is read here. */
+/** The output of jest with `--json`, as far as it is read here. */
 export interface JestResult {
   readonly numPassedTests: number;
   readonly numFailedTests: number;

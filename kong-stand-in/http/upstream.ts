@@ -8,7 +8,7 @@ import type { Target } from './targets';
 /** A request on its way upstream. */
 export interface UpstreamCall {
   readonly service: Service;
-  /** Of one service, each of which may be asked. */
+  /** Targets of one service, each of which may be asked. */
   readonly targets: readonly Target[];
   readonly method: string;
   /** Path and query. */
