@@ -52,6 +52,11 @@ const slowConsumers = (action: string): Series => ({
 const commands = (outcome: string): Series => ({
   [`ws_bridge_commands_total{instance="i",outcome="${outcome}"}`]: RISING,
 });
+/** A lock that moves to the next socket of its holder is lost and resumed. */
+const lostLocks = (resumed: string): Series => ({
+  'ws_bridge_lock_changes_total{instance="i",outcome="lost"}': RISING,
+  'ws_bridge_lock_changes_total{instance="i",outcome="resumed"}': resumed,
+});
 const refusedBytes = (values: string): Series => ({
   'ws_bridge_refused_bytes_total{instance="i",route="r",reason="user_bytes"}': values,
   'ws_bridge_refused_bytes_total{instance="i",route="r",reason="socket_bytes"}': values,
@@ -120,6 +125,7 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   },
   BridgeRejectsAssertions: { broken: upgrades('unauthorized'), well: upgrades('unauthorized', HARDLY) },
   BridgeCommandsUnconfirmed: { broken: commands('unconfirmed'), well: commands('added') },
+  BridgeLocksLost: { broken: lostLocks(HARDLY), well: lostLocks(RISING) },
   GatekeeperDown: { broken: dies('ws_gatekeeper_instances'), well: lives('ws_gatekeeper_instances') },
   GatekeeperAbsent: { broken: {}, well: lives('ws_gatekeeper_instances') },
   GatekeeperFailing: { broken: decisions('misconfigured', HARDLY), well: decisions('expired') },

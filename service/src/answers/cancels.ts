@@ -1,5 +1,5 @@
 import type { Cancel } from './command-group';
-import type { Held } from './life';
+import type { Held } from './held';
 
 /** How many are remembered. */
 const MAX_REMEMBERED = 10_000;

@@ -95,7 +95,15 @@ export class CommandGroup {
   async readPast(consumer: string, count: number, { tenants, commands, bytes }: Past): Promise<Delivery[]> {
     const { stream, group } = this.#place;
     const args = [group, consumer, count, commands, bytes, ...tenants];
-    return firstDeliveries((await this.#ask(this.#readPast([stream], args))) as readonly Entry[]);
+    const read = (await this.#ask(this.#readPast([stream], args))) as readonly string[];
+    const deliveries: Delivery[] = [];
+    for (let i = 0; i + 1 < read.length; i += 2)
+      deliveries.push({
+        entryId: read[i] ?? '',
+        fields: JSON.parse(read[i + 1] ?? '[]') as readonly string[],
+        fence: 1,
+      });
+    return deliveries;
   }
 
   /** Takes what this consumer has by Redis, and of which it does not know itself, because a reply was lost. */

@@ -1,18 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import type { CommandToAnswer, Delivery } from './command';
-import { FairQueue, type Places, type Waiting } from './fair-queue';
-
-/** A command that this worker has. */
-export interface Held extends Waiting {
-  readonly delivery: Delivery;
-  readonly command: CommandToAnswer;
-  /** Where its answer goes, with the prefix. */
-  readonly channel: string;
-  /** Its reason is an AnswerError, or another one when no frame may be published any more. */
-  readonly stop: AbortController;
-  /** When this worker read it, by the monotonic clock. */
-  readonly readAtMs: number;
-}
+import type { CommandToAnswer } from './command';
+import { FairQueue, type Places } from './fair-queue';
+import type { Held } from './held';
 
 /** The part of the lease after which a worker takes itself for dead, so that it is silent before others go on for it. */
 const SURE_PART = 0.75;

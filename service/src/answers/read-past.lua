@@ -8,7 +8,7 @@
 -- ARGV[5]   how many bytes in all, about
 -- ARGV[6]   a tenant that has no place, and so on
 --
--- Returns the entries, as XREADGROUP does of one stream.
+-- Returns each entry's id and its names and values as JSON, in turn. A client reads one text of an entry faster than a dozen.
 
 local stream, group, me = KEYS[1], ARGV[1], ARGV[2]
 local count, most, most_bytes = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -27,9 +27,11 @@ repeat
   if not reply then break end
   local is_found = false
   for _, entry in ipairs(reply[1][2]) do
-    read[#read + 1] = entry
-    for _, text in ipairs(entry[2]) do bytes = bytes + #text end
+    local fields = cjson.encode(entry[2])
+    read[#read + 1] = entry[1]
+    read[#read + 1] = fields
+    bytes = bytes + #fields
     is_found = is_found or is_of_another(entry[2])
   end
-until is_found or #read >= most or bytes >= most_bytes
+until is_found or #read / 2 >= most or bytes >= most_bytes
 return read

@@ -1,5 +1,6 @@
 import { answerError } from './answer-error';
-import type { Held, Life } from './life';
+import type { Held } from './held';
+import type { Life } from './life';
 import type { Outbox } from './outbox';
 
 /** The frames of one answer that are on their way. */

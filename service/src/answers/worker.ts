@@ -8,10 +8,11 @@ import { AnswerRecords } from './answer-records';
 import { Answering } from './answering';
 import { Bell } from './bell';
 import { Cancels } from './cancels';
-import { bytesOf, cancelledId, readCommand, type CommandToAnswer, type Delivery } from './command';
+import { cancelledId, readCommand, type CommandToAnswer, type Delivery } from './command';
 import { CommandGroup, isGroupGone, type Cancel, type GroupPlace, type Past } from './command-group';
 import { Counters, type AnswerCounts } from './counters';
-import { Life, type Held } from './life';
+import { Held } from './held';
+import { Life } from './life';
 import type { Answerer, AnsweringSettings } from './options';
 import { Outbox } from './outbox';
 import { Unheard } from './unheard';
@@ -158,7 +159,8 @@ export class Worker {
 
   /** Reads as far ahead as there is room, without a free place too: somebody else's command may be behind one tenant's. */
   async #read(life: Life): Promise<void> {
-    let isBehind = false;
+    // Others may have left a backlog. And Redis has the script then, before a tenant's commands stand in the way of another's.
+    let isBehind = true;
     let isFull = false;
     while (life.lives() && !this.#closing.signal.aborted) {
       const wasFull = isFull;
@@ -270,22 +272,13 @@ export class Worker {
     try {
       const command = readCommand(delivery.fields);
       if (command === undefined) throw new Error(`expected a command in entry ${delivery.entryId}`);
-      const { type, tenant } = command;
+      const { type } = command;
       if (type !== 'cancel' && settings.ignoresOthers && !this.#answerers.has(type)) {
         this.#counters.ignored += 1;
         return undefined;
       }
       const channel = names.of(channelOf(command));
-      const bytes = bytesOf(delivery.fields);
-      return {
-        tenant,
-        bytes,
-        delivery,
-        command,
-        channel,
-        stop: new AbortController(),
-        readAtMs: monotonicMs(),
-      };
+      return new Held(delivery, command, channel, monotonicMs());
     } catch (cause) {
       this.#counters.ignored += 1;
       settings.onFault(cause);

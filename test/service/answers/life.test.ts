@@ -1,18 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { Life, type Held } from '../../../service/src/answers/life';
+import type { CommandToAnswer } from '../../../service/src/answers/command';
+import { Held } from '../../../service/src/answers/held';
+import { Life } from '../../../service/src/answers/life';
 
 const LEASE_MS = 3000;
 
 function held(entryId: string, tenant = 'acme'): Held {
-  return {
-    tenant,
-    bytes: 10,
-    delivery: { entryId, fields: [], fence: 1 },
-    command: { session: 's', id: entryId } as Held['command'],
-    channel: 'ai:stream:s',
-    stop: new AbortController(),
-    readAtMs: 0,
-  };
+  const command = { tenant, session: 's', id: entryId } as CommandToAnswer;
+  return new Held({ entryId, fields: [], fence: 1 }, command, 'ai:stream:s', 0);
 }
 
 function livingAt(clock: { nowMs: number }): Life {

@@ -147,6 +147,25 @@ describe('a worker that was paused for longer than its lease', () => {
   });
 });
 
+describe('a group that was set back to the beginning of its stream', () => {
+  it('begins no answer a second time at the worker that has it', async () => {
+    await startStage();
+    const [first, second] = [await stage.hear('s1'), await stage.hear('s2')];
+    const begun: (string | undefined)[] = [];
+    stage.worker().answer('ask', async function* (command, context) {
+      begun.push(command.id);
+      yield* endless(command, context);
+    });
+    await stage.command({ id: 'c1' });
+    await eventually('a token', () => first().length > 0);
+    await stage.redis.xgroup('SETID', 'ai:commands', 'ai', '0');
+    // It is read behind c1.
+    await stage.command({ id: 'c2', session: 's2' });
+    await eventually('a token of the next answer', () => second().length > 0);
+    expect(begun).toEqual(['c1', 'c2']);
+  });
+});
+
 describe('a cancel', () => {
   it('ends an answer on another worker, and its handler', async () => {
     await startStage();
