@@ -14,6 +14,8 @@ export interface PluginServerPlace {
 /** A plugin in a server that is measured. */
 export interface PluginServerPlan {
   readonly name: string;
+  /** How many processes decide. */
+  readonly workers: number;
   server(place: PluginServerPlace): Omit<ServerCommand, 'logFile'> & Address;
   instance(place: PluginServerPlace): Instance;
 }
@@ -29,6 +31,7 @@ export function gatekeeper(
 ): PluginServerPlan {
   return {
     name,
+    workers,
     server: ({ folder, nodeFlags }) => {
       const socketPath = join(folder, SOCKET);
       const bin = join(dist, 'plugin/bin/ws-gatekeeper.js');
@@ -45,6 +48,7 @@ export function gatekeeper(
 export function gatekeeperInStock(name: string, dist: string, tokenCacheSize: number): PluginServerPlan {
   return {
     name,
+    workers: 1,
     server: (place) => stockServer(place, join(dist, 'plugin/kong-pdk')),
     instance: (place) => ({ ...gatekeeperInstance(place, tokenCacheSize), protocol: 'MsgPack' }),
   };
@@ -54,6 +58,7 @@ export function gatekeeperInStock(name: string, dist: string, tokenCacheSize: nu
 export function firstTryInStock(name: string): PluginServerPlan {
   return {
     name,
+    workers: 1,
     server: (place) => stockServer(place, join(__dirname, 'first-try')),
     instance: ({ folder, redisPort }) => ({
       protocol: 'MsgPack',

@@ -23,6 +23,7 @@ export interface Work {
   readonly seconds: number;
 }
 
+/** Of each process: in them its code is compiled. */
 const WARMUP_DECISIONS = 4000;
 const USERS_PER_TENANT = 10;
 const TOKEN_SECONDS = 900;
@@ -44,7 +45,7 @@ export async function pluginServerTrial(
     const kong = new Worker<KongCalls>(join(__dirname, '../kong/main.js'));
     stops.push(() => kong.stop());
     await kong.call('start', plan.instance(place));
-    return await measure({ redis, server, kong }, work);
+    return await measure({ redis, server, kong }, work, plan.workers * WARMUP_DECISIONS);
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
@@ -56,16 +57,20 @@ interface Players {
   readonly kong: Worker<KongCalls>;
 }
 
-async function measure(players: Players, { users, inFlight, seconds }: Work): Promise<Figures> {
+async function measure(
+  players: Players,
+  { users, inFlight, seconds }: Work,
+  decisions: number,
+): Promise<Figures> {
   const upgrades = await upgradesOf(users);
-  await players.kong.call('warmUp', { upgrades, inFlight, decisions: WARMUP_DECISIONS });
+  await players.kong.call('warmUp', { upgrades, inFlight, decisions });
   const before = times(players);
   const endUs = before.clock + seconds * 1_000_000;
-  const decisions = await players.kong.call('storm', { upgrades, inFlight, endUs });
+  const answers = await players.kong.call('storm', { upgrades, inFlight, endUs });
   const after = times(players);
   players.server.expectRunning();
   await players.kong.call('leave', undefined);
-  const { decided, ...others } = decisions;
+  const { decided, ...others } = answers;
   const spentUs = after.clock - before.clock;
   return {
     ...others,

@@ -6,7 +6,7 @@ import { packageVersion } from '../../stdio/package-version';
 import { processLog, type ProcessLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
-import { createBridge, type Bridge } from '../bridge';
+import type { Bridge } from '../bridge';
 import { builtInRoutesFile } from '../routes/file';
 import { parseSettings, SETTING_ROWS, unknownSettings, type Settings } from '../settings/settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
@@ -104,8 +104,11 @@ async function bridgeOf(
   settings: Settings,
   { log, relay, droppedLines, settle }: ProcessLog,
 ): Promise<Pick<Bridge, 'start' | 'drain' | 'close'>> {
-  if (settings.workers === 1) return createBridge(settings, { log, droppedLogLines: droppedLines });
-  // One process needs nothing of it.
+  // Neither needs anything of the other's code, nor its memory.
+  if (settings.workers === 1) {
+    const { createBridge } = await import('../bridge.js');
+    return createBridge(settings, { log, droppedLogLines: droppedLines });
+  }
   const { BridgeWorkers } = await import('../workers/bridge-workers.js');
   return new BridgeWorkers(settings, {
     ...{ log, writeLine: relay },
