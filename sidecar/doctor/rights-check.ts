@@ -64,18 +64,20 @@ const SCRIPTS: readonly ScriptRights[] = [
   },
 ];
 
-/** Says which commands are denied. A script is denied as a whole when it may not have one of its keys. */
+/** Answers each command that failed, with Redis's words. A script is denied as a whole when it may not have one of its keys. */
 const ATTEMPT_LUA = `
-local denied = {}
+local failures = {}
 for _, attempt in ipairs(cjson.decode(ARGV[1])) do
   if attempt[2] == 'KEY' then attempt[2] = KEYS[1] end
   local answer = redis.pcall(unpack(attempt))
-  local refused = type(answer) == 'table' and answer.err or ''
-  if string.find(refused, 'NOPERM', 1, true) or string.find(refused, "can't run this command", 1, true) then
-    denied[#denied + 1] = attempt[1]
-  end
+  if type(answer) == 'table' and answer.err then failures[#failures + 1] = attempt[1] .. ' ' .. answer.err end
 end
-return denied`;
+return failures`;
+
+/** Whether a command of a script failed for its user's rights: as Redis 7.0 says it, and as Redis from 7.2 and Valkey do. */
+export function isDenied(failure: string): boolean {
+  return /can't run this command|ACL failure in script|NOPERM/.test(failure);
+}
 
 /** Whether the bridge's user may do in Redis all that the scripts for `presence` and `locks` do. Nothing is changed. */
 export async function checkRights(
@@ -94,8 +96,9 @@ async function checkScript(
 ): Promise<Finding> {
   const all = keys(names);
   try {
-    const denied = await commands.eval(ATTEMPT_LUA, all.length, ...all, JSON.stringify(attempts));
-    const missing = (denied as readonly string[]).map((command) => `+${command}`);
+    const failures = await commands.eval(ATTEMPT_LUA, all.length, ...all, JSON.stringify(attempts));
+    const denied = (failures as readonly string[]).filter(isDenied);
+    const missing = denied.map((failure) => `+${failure.split(' ', 1).join()}`);
     if (missing.length === 0) return holds('rights', `those that "${setting}" of a route needs are there`);
     return fails('rights', `"${setting}" of a route needs ${missing.join(' ')}`, REMEDY);
   } catch (error) {

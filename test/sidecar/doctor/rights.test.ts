@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { diagnose } from '../../../sidecar/doctor/doctor';
 import { findingLine } from '../../../sidecar/doctor/finding';
+import { isDenied } from '../../../sidecar/doctor/rights-check';
 import { documentedUser } from '../../fakes/documented-user';
 import { makeOwnFolder } from '../../fakes/own-folder';
 import { startRedisCluster } from '../../fakes/redis-cluster';
@@ -95,4 +96,20 @@ describe('ws-bridge doctor, where a route has presence and locks', () => {
       await cluster.stop();
     }
   }, 60_000);
+});
+
+describe('a command of a script that a user may not run', () => {
+  it.each([
+    ['Redis 7.0', "zscore ERR The user executing the script can't run this command or subcommand"],
+    [
+      'Redis 7.2 to 8.0, and Valkey 8 and 9',
+      "zscore ERR ACL failure in script: User ws-bridge has no permissions to run the 'zscore' command",
+    ],
+  ])('is known by the words of %s', (_, failure) => {
+    expect(isDenied(failure)).toBe(true);
+  });
+
+  it('is not one that failed by its arguments', () => {
+    expect(isDenied('zrange ERR value is not an integer or out of range')).toBe(false);
+  });
 });
