@@ -10,11 +10,12 @@ import { roomAt } from './mutants/rooms';
 
 type Outcome = 'killed' | 'timeout' | 'survived' | 'not covered';
 
-async function judgeAll(path: string): Promise<Readonly<Record<Outcome, readonly Mutant[]>>> {
+/** Says which mutants nobody notices, as they are found. */
+async function judgeAll(path: string): Promise<Readonly<Record<Outcome, number>>> {
   const { code, tests } = roomAt(path);
   const { sources, mutants } = await instrument(code);
   const judge = new Judge(sources);
-  const outcomes: Record<Outcome, Mutant[]> = { killed: [], timeout: [], survived: [], 'not covered': [] };
+  const counts: Record<Outcome, number> = { killed: 0, timeout: 0, survived: 0, 'not covered': 0 };
   const waiting = new Set<string>();
   try {
     const baselines = await judge.baseline(tests);
@@ -22,13 +23,16 @@ async function judgeAll(path: string): Promise<Readonly<Record<Outcome, readonly
       const question = questionFor(mutant.id, baselines, waiting);
       const verdict = question && (await verdictOn(question, judge));
       if (verdict?.status === 'timeout' && verdict.file !== undefined) waiting.add(verdict.file);
-      outcomes[verdict?.status ?? 'not covered'].push(mutant);
+      const outcome = verdict?.status ?? 'not covered';
+      counts[outcome] += 1;
+      if (outcome === 'survived' || outcome === 'not covered')
+        stdout.write(`${outcome}: ${lineOf(mutant)}\n`);
       if (stderr.isTTY) stderr.write(`\r${mutant.id} of ${mutants.length}`);
     }
   } finally {
     judge.end();
   }
-  return outcomes;
+  return counts;
 }
 
 /** Modules that served other mutants may remember what this one would have changed: to survive, it has to in new ones. */
@@ -60,15 +64,12 @@ function oneLine(text: string): string {
 
 async function main(path: string, least: number): Promise<void> {
   const begun = performance.now();
-  const outcomes = await judgeAll(path);
-  for (const outcome of ['survived', 'not covered'] as const)
-    for (const mutant of outcomes[outcome]) stdout.write(`${outcome}: ${lineOf(mutant)}\n`);
-  const count = Object.values(outcomes).reduce((sum, mutants) => sum + mutants.length, 0);
-  const noticed = outcomes.killed.length + outcomes.timeout.length;
-  const score = count === 0 ? 100 : (100 * noticed) / count;
-  const counts = Object.entries(outcomes).map(([outcome, mutants]) => `${mutants.length} ${outcome}`);
+  const counts = await judgeAll(path);
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const score = all === 0 ? 100 : (100 * (counts.killed + counts.timeout)) / all;
+  const each = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
   const seconds = Math.round((performance.now() - begun) / 1000);
-  stdout.write(`${path}: ${score.toFixed(1)}% of ${count} mutants (${counts.join(', ')}) in ${seconds} s\n`);
+  stdout.write(`${path}: ${score.toFixed(1)}% of ${all} mutants (${each.join(', ')}) in ${seconds} s\n`);
   if (score >= least) return;
   stdout.write(`expected at least ${least}%\n`);
   process.exitCode = 1;

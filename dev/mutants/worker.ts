@@ -1,9 +1,13 @@
+import fc from 'fast-check';
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Overdue } from './limit';
 import { loadTypeScript } from './load';
 import type { Answer, Baseline, Measured, MutantQuestion, Question, Run, Verdict } from './question';
 import { Session, testsOf, type Test } from './test-file';
+
+// The first counterexample will do.
+fc.configureGlobal({ endOnFailure: true });
 
 const BASELINE_LIMIT_MS = 60_000;
 

@@ -33,7 +33,7 @@ export function acceptUpgrade(
   stream.cork();
   try {
     stream.write(switchingProtocols(key, subprotocol));
-    if (head.length > 0) stream.unshift(head);
+    stream.unshift(head);
     onOpen(new BridgeSocket(stream, limits));
   } finally {
     stream.uncork();

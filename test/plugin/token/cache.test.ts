@@ -33,6 +33,28 @@ describe('a verified token', () => {
     expect(inner.calls).toEqual(['a', 'a']);
   });
 
+  it('is known until it expires, or turns out to be revoked', async () => {
+    const inner = counting(() => Promise.resolve(verified(100)));
+    const cache = cachingVerifier(inner, 10, 5);
+    expect(cache.knows('a', 0)).toBe(false);
+    await cache.verify('a', 0);
+    expect([cache.knows('a', 104), cache.knows('a', 105), cache.knows('b', 0)]).toEqual([true, false, false]);
+    cache.forget('a');
+    expect(cache.knows('a', 0)).toBe(false);
+    await cache.verify('a', 0);
+    expect(inner.calls).toEqual(['a', 'a']);
+  });
+
+  it('is never known to a verifier that remembers none', async () => {
+    const cache = cachingVerifier(
+      counting(() => Promise.resolve(verified(100))),
+      0,
+      5,
+    );
+    await cache.verify('a', 0);
+    expect(cache.knows('a', 0)).toBe(false);
+  });
+
   it('is another one when one character differs', async () => {
     const inner = counting(() => Promise.resolve(verified(100)));
     const cache = cachingVerifier(inner, 10, 5);

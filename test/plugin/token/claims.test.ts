@@ -7,10 +7,11 @@ describe('the claim at a path', () => {
     ['that is not there', ['org', 'name'], undefined],
     ['behind a text', ['sub', 'length'], undefined],
     ['behind an array', ['roles', '0'], undefined],
+    ['behind null', ['none', 'id'], undefined],
     ['that every object inherits', ['constructor'], undefined],
     ['behind one that every object inherits', ['org', 'constructor', 'name'], undefined],
   ])('%s', (_which, path, claim) => {
-    expect(claimAt({ sub: 'u1', roles: ['admin'], org: { id: 'acme' } }, path)).toBe(claim);
+    expect(claimAt({ sub: 'u1', roles: ['admin'], org: { id: 'acme' }, none: null }, path)).toBe(claim);
   });
 });
 

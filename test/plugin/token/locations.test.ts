@@ -127,6 +127,12 @@ describe('the token', () => {
     expect(() => find(everywhere, `token=${TOKEN}`, true, nowhere)).toThrow('No bearer token was presented');
   });
 
+  it('in a cookie alone that does not count is refused for its Origin', () => {
+    const refusal = { code: 'origin_not_allowed', message: 'A token in a cookie needs an allowed Origin' };
+    expect(() => find({ cookie: [`session=${TOKEN}`] }, '', false)).toThrow(expect.objectContaining(refusal));
+    expect(() => find({ cookie: ['a=1'] }, '', false)).toThrow('No bearer token was presented');
+  });
+
   it('in a cookie that does not count is no second token, but goes no further either', () => {
     const headers = { authorization: [`Bearer ${TOKEN}`], cookie: ['session=other.token.x; a=1'] };
     const { token, changes } = find(headers, '', false);

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { parseConfig } from '../../../plugin/config/parse';
-import { configuredKeys } from '../../../plugin/keys/key-source';
+import { configuredKeys, type VerificationKey } from '../../../plugin/keys/key-source';
+import { Refusal } from '../../../plugin/request/refusal';
 import { verifyToken, type VerifiedToken } from '../../../plugin/token/verify';
-import { NOW, rawConfig, signToken } from '../fixture';
+import { NOW, rawConfig, signToken, TOKEN_SECRET } from '../fixture';
 
 interface Given {
   readonly claims?: Readonly<Record<string, unknown>>;
@@ -13,6 +15,12 @@ interface Given {
 async function verify({ claims, config: changes, token }: Given): Promise<VerifiedToken> {
   const { config, keys } = await parseConfig(rawConfig({ clock_tolerance_seconds: 0, ...changes }));
   return verifyToken(token ?? (await signToken(claims)), config.token, [configuredKeys(keys.token)], NOW);
+}
+
+/** A token that is signed as it should be, and whose payload is this text. */
+function signHs256Text(payload: string): string {
+  const input = [`{"alg":"HS256"}`, payload].map((part) => Buffer.from(part).toString('base64url')).join('.');
+  return `${input}.${createHmac('sha256', TOKEN_SECRET).update(input).digest('base64url')}`;
 }
 
 const ROLES = "The token's roles are not an array of strings";
@@ -38,6 +46,12 @@ describe('a token that is not accepted', () => {
       { claims: { nbf: -1e300 } },
       'bad_claim',
       'The token\'s "nbf" is no moment that a clock can hold',
+    ],
+    [
+      'begins at a text',
+      { claims: { nbf: 'soon' } },
+      'bad_claim',
+      'The token\'s "nbf" is missing or not of its type',
     ],
     [
       'ends at a text',
@@ -81,6 +95,12 @@ describe('a token that is not accepted', () => {
       'malformed_token',
       "The token's header is not JSON",
     ],
+    [
+      'says nothing that is JSON',
+      { token: signHs256Text('claims') },
+      'malformed_token',
+      'The token is malformed',
+    ],
   ])('because it %s is refused in so many words', async (_, given, code, message) => {
     await expect(verify(given)).rejects.toMatchObject({ code, message });
   });
@@ -122,5 +142,60 @@ describe('a token at a bound is accepted', () => {
       tier: 'enterprise',
     });
     await expect(verify({ claims: { tier: 7 }, config })).resolves.toMatchObject({ tier: undefined });
+  });
+});
+
+describe('of several keys', () => {
+  const OTHER = 'the secret that came before it, 32 bytes+';
+  const secretKey = (secret: string): VerificationKey => ({ key: createSecretKey(Buffer.from(secret)) });
+
+  /** What comes of a token, and which sources were asked for its key. */
+  async function verifyWith(token: string, ...sources: readonly (readonly VerificationKey[])[]) {
+    const { config } = await parseConfig(rawConfig());
+    const asked: unknown[][] = [];
+    const verified = verifyToken(
+      token,
+      config.token,
+      sources.map((keys, index) => ({
+        candidates: (alg, kid) => {
+          asked.push([index, alg, kid]);
+          return Promise.resolve(keys);
+        },
+      })),
+      NOW,
+    );
+    const outcome = await verified.then(
+      () => 'accepted',
+      (cause: unknown) => (cause instanceof Refusal ? cause.message : cause),
+    );
+    return { outcome, asked };
+  }
+
+  it('any may have signed a token, of each source in turn', async () => {
+    const [right, wrong] = [secretKey(TOKEN_SECRET), secretKey(OTHER)];
+    const token = await signToken();
+    expect((await verifyWith(token, [wrong, right])).outcome).toBe('accepted');
+    expect((await verifyWith(token, [], [wrong], [right])).outcome).toBe('accepted');
+    expect((await verifyWith(token, [wrong], [wrong])).outcome).toBe("The token's signature does not verify");
+    expect((await verifyWith(token, [], [])).outcome).toBe('No key is known for the token');
+  });
+
+  it('the one that signed it settles every other fault, and no further source is asked', async () => {
+    const expired = await signToken({ exp: NOW - 60 });
+    const { outcome, asked } = await verifyWith(expired, [secretKey(TOKEN_SECRET)], [secretKey(OTHER)]);
+    expect([outcome, asked]).toEqual(['The token has expired', [[0, 'HS256', undefined]]]);
+  });
+
+  it.each([
+    ['k1', 'k1'],
+    [7, undefined],
+  ])('those with the kid %p are asked for by %p', async (kid, askedFor) => {
+    const { asked } = await verifyWith(await signToken({}, TOKEN_SECRET, { kid }), []);
+    expect(asked).toEqual([[0, 'HS256', askedFor]]);
+  });
+
+  it('one that is none is a fault of the gatekeeper, and none of the token', async () => {
+    const broken = {} as VerificationKey['key'];
+    expect((await verifyWith(await signToken(), [{ key: broken }])).outcome).toBeInstanceOf(TypeError);
   });
 });

@@ -173,6 +173,47 @@ it('a socket tells its owner what happens to it, and an error ends nothing but t
   expect(told).toEqual(['ping', 'pong', ['hello', false], 1006]);
 });
 
+/** A socket whose client takes all that is written. */
+function lone() {
+  const stream = new Duplex({
+    read: () => undefined,
+    write: (_bytes, _encoding, done) => {
+      done();
+    },
+  });
+  const socket = new BridgeSocket(stream, LIMITS);
+  const received: string[] = [];
+  socket.owner = ownerThat({ received: (payload) => received.push(payload.toString()) });
+  return { socket, stream, received };
+}
+
+describe('a socket that is paused', () => {
+  it('reads nothing until it is resumed', async () => {
+    const { socket, stream, received } = lone();
+    expect(socket.isPaused).toBe(false);
+    socket.pause();
+    stream.push(maskedFrame(OPCODE_BINARY, Buffer.from('late')));
+    await turn();
+    expect([socket.isPaused, stream.isPaused(), received]).toEqual([true, true, []]);
+    socket.resume();
+    await turn();
+    expect([socket.isPaused, stream.isPaused(), received]).toEqual([false, false, ['late']]);
+  });
+
+  it('is neither paused nor resumed once it is closed', async () => {
+    const { socket, stream } = lone();
+    socket.terminate();
+    await once(stream, 'close');
+    expect(socket.readyState).toBe(3);
+    const calls = [jest.spyOn(stream, 'pause'), jest.spyOn(stream, 'resume'), jest.spyOn(stream, 'destroy')];
+    socket.pause();
+    expect(socket.isPaused).toBe(false);
+    socket.resume();
+    socket.terminate();
+    expect(calls.flatMap(({ mock }) => mock.calls)).toEqual([]);
+  });
+});
+
 describe('the end of a socket', () => {
   it.each([
     ['at once', undefined],

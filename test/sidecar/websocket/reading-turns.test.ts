@@ -71,7 +71,7 @@ function client(loop: Loop, tenantId: string, onMessage: (text: string) => void 
     socket.take(Buffer.from(bytes));
     return !stream.isPaused();
   };
-  return { send, socket, pieces };
+  return { send, socket, pieces, isRead: () => !stream.isPaused() };
 }
 
 const frame = (text: string): Buffer =>
@@ -133,6 +133,30 @@ describe('what a client sends', () => {
     // What was there first was cut, as no header had been read.
     expect(pieces.slice(0, 4)).toEqual([PIECE_BYTES, 6_000 - PIECE_BYTES, whole.length - 6_000, PIECE_BYTES]);
     expect(Math.max(...pieces.slice(3))).toBe(PIECE_BYTES);
+  });
+
+  it('is not read from while much waits, whoever resumes it, and is read from once it does not', () => {
+    const loop = new Loop();
+    const { send, socket, isRead } = client(loop, 'acme');
+    const flood = Buffer.concat(Array.from({ length: 1_000 }, () => frame('x'.repeat(20))));
+    // Nothing is left of this turn.
+    loop.shares.once('acme', () => (loop.nowMs += SLICE_MS));
+    expect(send(flood)).toBe(false);
+    socket.resume();
+    expect(send(frame('x'))).toBe(false);
+    loop.settle();
+    expect(isRead()).toBe(true);
+  });
+
+  it('is not read from behind what waited where its socket was paused meanwhile', () => {
+    const loop = new Loop();
+    const { send, socket, isRead } = client(loop, 'acme');
+    const flood = Buffer.concat(Array.from({ length: 1_000 }, () => frame('x'.repeat(20))));
+    loop.shares.once('acme', () => (loop.nowMs += SLICE_MS));
+    send(flood);
+    socket.pause();
+    loop.settle();
+    expect(isRead()).toBe(false);
   });
 
   it('is not read any further after a fault', () => {
