@@ -76,10 +76,11 @@ export async function signAssertion(
     jti,
     iat,
     exp: iat + ASSERTION_LIFETIME_SECONDS,
+    // JSON leaves out what is undefined.
+    token_jti: caller.tokenJti,
+    path: caller.path,
+    access: caller.access,
   };
-  if (caller.tokenJti !== undefined) payload['token_jti'] = caller.tokenJti;
-  if (caller.path !== undefined) payload['path'] = caller.path;
-  if (caller.access !== undefined) payload['access'] = caller.access;
   const alg = key.algorithms[0];
   if (alg === undefined) throw new TypeError('a signing key fits at least one algorithm');
   const typ = typeFor(caller.access);

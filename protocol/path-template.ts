@@ -21,14 +21,12 @@ const LITERAL = /^[A-Za-z0-9._~!$&'()*+,;=:@-]+$/;
 
 /** Parses a template. @returns undefined for what is none */
 export function parsePathTemplate(text: string): PathTemplate | undefined {
-  const [root, ...rest] = text.split('/');
-  const segments = rest.map((segment): PathSegment | undefined => {
+  const segments = pathSegments(text)?.map((segment): PathSegment | undefined => {
     const param = PARAM.exec(segment)?.[1];
     if (param !== undefined) return { literal: undefined, param };
     return LITERAL.test(segment) ? { literal: segment, param: undefined } : undefined;
   });
-  if (root !== '' || !segments.every((segment) => segment !== undefined)) return undefined;
-  return segments;
+  return segments?.every((segment) => segment !== undefined) === true ? segments : undefined;
 }
 
 /** The names of a template's parameters, in their order. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { adminTimeouts, boundAdminServer } from '../../protocol/admin-server';
 
 const reasons: string[] = [];
@@ -45,6 +46,31 @@ describe('an admin port', () => {
   ])('answers %s to what cannot be read, and says why', async (status, text, reason) => {
     expect(await answerTo(open(), text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(reasons).toEqual([reason]);
+  });
+
+  it('looks for late requests often enough to cut one a second late at most', () => {
+    expect(adminTimeouts(300).connectionsCheckingInterval).toBe(300);
+    expect(adminTimeouts(5_000).connectionsCheckingInterval).toBe(1_000);
+  });
+
+  it.each([
+    ['reset its connection', { code: 'ECONNRESET' }, true],
+    ['takes no answer any more', { code: 'HPE_INVALID_METHOD' }, false],
+  ])('answers nothing to a client that %s, and closes', (_, error, writable) => {
+    const socket = new PassThrough();
+    const end = jest.spyOn(socket, 'end');
+    if (!writable) Object.defineProperty(socket, 'writable', { value: false });
+    server.emit('clientError', error, socket);
+    expect([socket.destroyed, end.mock.calls, reasons]).toEqual([true, [], []]);
+  });
+
+  it('bears a client that goes while it is answered, and lets go of it once it is', async () => {
+    const socket = new PassThrough();
+    server.emit('clientError', {}, socket);
+    expect(reasons).toEqual(['unknown']);
+    socket.emit('error', new Error('EPIPE'));
+    await once(socket, 'close');
+    expect(String(socket.read())).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   it('has no more connections than it may', async () => {

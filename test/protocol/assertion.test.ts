@@ -45,6 +45,10 @@ const sign = (payload: Record<string, unknown>, header: Record<string, unknown> 
     .setProtectedHeader({ alg: 'HS256', typ: 'gateway-assertion+jwt', ...header })
     .sign(key.key);
 
+const LONG_SECRET = 'x'.repeat(64);
+const notAccepted = (claim: string): string => `the assertion's "${claim}" is not accepted`;
+const malformed = (names: string): string => `expected well-typed claims ${names} in the assertion`;
+
 describe('an assertion', () => {
   it('tells the bridge what the gatekeeper knew', async () => {
     const jws = await signAssertion(caller, key, NOW, 'jti-1');
@@ -157,32 +161,61 @@ describe('an assertion', () => {
   });
 
   it.each([
-    ['another issuer', { iss: 'someone' }],
-    ['another audience', { aud: 'elsewhere' }],
-    ['no tenant', { tenant_id: undefined }],
-    ['a tenant that is no string', { tenant_id: 7 }],
-    ['roles that are no list', { roles: 'admin' }],
-    ['no jti', { jti: undefined }],
-    ['no exp', { exp: undefined }],
-    ["an end of the user's token that no clock can hold", { token_exp: 1e306 }],
-    ['an iat that no clock can hold', { iat: -1e306 }],
-    ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }],
-    ['a user that is no string', { sub: 7 }],
-    ['a role that is no string', { roles: ['admin', 1] }],
-    ['no request id', { rid: undefined }],
-    ['a request id that is no string', { rid: 7 }],
-    ['no iat', { iat: undefined }],
-    ['an id of the token that is no string', { token_jti: 7 }],
-    ['a moment before which it does not count', { nbf: NOW - 60 }],
-    ['a longer life than 30 seconds', { exp: NOW + 31 }],
-    ['a path that is no text', { path: 7 }],
-    ['a path that does not begin with a slash', { path: 'ws/notifications' }],
-    ['an empty path', { path: '' }],
-    ['a user with a line break', { sub: 'u1\r\nX-Tenant-ID: other' }],
-  ])('is refused with %s', async (_, change) => {
-    await expect(verifyAssertion(await sign({ ...claims, ...change }), [key], NOW)).rejects.toThrow(
-      AssertionError,
-    );
+    ['another issuer', { iss: 'someone' }, notAccepted('iss')],
+    ['another audience', { aud: 'elsewhere' }, notAccepted('aud')],
+    ['a moment before which it does not count', { nbf: NOW - 60 }, notAccepted('nbf')],
+    ['an access that is none', { access: 'admin' }, malformed('access')],
+    ['no tenant', { tenant_id: undefined }, malformed('sub, tenant_id')],
+    ['a tenant that is no string', { tenant_id: 7 }, malformed('sub, tenant_id')],
+    ['a user that is no string', { sub: 7 }, malformed('sub, tenant_id')],
+    ['roles that are no list', { roles: 'admin' }, malformed('roles')],
+    ['a role that is no string', { roles: ['admin', 1] }, malformed('roles')],
+    ['no jti', { jti: undefined }, malformed('jti')],
+    ['no exp', { exp: undefined }, malformed('exp')],
+    ['no iat', { iat: undefined }, malformed('iat, exp')],
+    ['an iat that no clock can hold', { iat: -1e306 }, malformed('iat, exp')],
+    ["an end of the user's token that no clock can hold", { token_exp: 1e306 }, malformed('token_exp')],
+    ['an id of the token that is no string', { token_jti: 7 }, malformed('token_jti')],
+    ['a request id that the gatekeeper takes over from nobody', { rid: 'a b' }, malformed('rid')],
+    ['no request id', { rid: undefined }, malformed('rid')],
+    ['a request id that is no string', { rid: 7 }, malformed('rid')],
+    ['a path that is no text', { path: 7 }, malformed('path')],
+    ['a path that does not begin with a slash', { path: 'ws/notifications' }, malformed('path')],
+    ['an empty path', { path: '' }, malformed('path')],
+    ['a longer life than 30 seconds', { exp: NOW + 31 }, 'the assertion lives too long'],
+    ['a later beginning', { iat: NOW + 6, exp: NOW + 7 }, 'the assertion is from the future'],
+    ['a user with a line break', { sub: 'u1\r\nX: y' }, "the assertion's user contains a control character"],
+  ])('is refused with %s, and says so', async (_, change, message) => {
+    const verified = verifyAssertion(await sign({ ...claims, ...change }), [key], NOW);
+    const expected = { name: 'AssertionError', code: 'ERR_ASSERTION_INVALID', message };
+    await expect(verified).rejects.toMatchObject(expected);
+  });
+
+  it('says what is wrong with it before its claims are looked at', async () => {
+    const good = await sign(claims);
+    const refusal = (jws: string, keys: readonly FittedKey[]) =>
+      verifyAssertion(jws, keys, NOW).then(
+        () => undefined,
+        (error: unknown) => (error as Error).message,
+      );
+    expect(await refusal('a.b', [key])).toBe('the assertion is malformed');
+    expect(await refusal(good, [otherKey])).toBe("the assertion's signature does not verify");
+    expect(await refusal(good, [])).toBe('no key fits the assertion');
+    const hs512 = await signAssertion(caller, await importSecret(LONG_SECRET, 'HS512'), NOW, 'j');
+    expect(await refusal(hs512, [key])).toBe("the assertion's algorithm does not fit the key");
+    expect(await refusal(await sign(claims, { typ: 'JWT' }), [key])).toBe(notAccepted('typ'));
+  });
+
+  it('may be signed with a secret of another hash', async () => {
+    const long = await importSecret(LONG_SECRET, 'HS512');
+    const jws = await signAssertion(caller, long, NOW, 'jti-1');
+    expect(decodeProtectedHeader(jws).alg).toBe('HS512');
+    await expect(verifyAssertion(jws, [long], NOW)).resolves.toMatchObject(caller);
+  });
+
+  it('is not signed with a key that fits no algorithm', async () => {
+    const signed = signAssertion(caller, { ...key, algorithms: [] }, NOW, 'j');
+    await expect(signed).rejects.toThrow('a signing key fits at least one algorithm');
   });
 
   it('without a path, as a gatekeeper of the minor version before signs it, says so', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { identityFault } from '../../protocol/identity';
+import { idFault, identityFault, idFrom, rolesText } from '../../protocol/identity';
 
 const good = { tenantId: 'acme', userId: 'u1', roles: ['analyst'] };
 
@@ -26,6 +26,13 @@ describe('an identity', () => {
     expect(identityFault({ ...good, ...change })).toBe(fault);
   });
 
+  it('may be as large as may be, and no larger', () => {
+    const roles = Array<string>(64).fill('r'.repeat(128));
+    expect(identityFault({ tenantId: 'x'.repeat(256), userId: 'é'.repeat(128), roles })).toBeUndefined();
+    expect(identityFault({ ...good, userId: `${'é'.repeat(128)}x` })).toBe('user is longer than 256 bytes');
+    expect(identityFault({ ...good, roles: ['r'.repeat(129)] })).toBe('role is longer than 128 bytes');
+  });
+
   it('never carries a control character or a comma in a role, whatever it is made of', () => {
     fc.assert(
       fc.property(
@@ -44,4 +51,33 @@ describe('an identity', () => {
       ),
     );
   });
+});
+
+describe('an id', () => {
+  it.each([
+    ['acme', 'acme'],
+    ['', undefined],
+    [0, '0'],
+    [-7, '-7'],
+    [2 ** 53 - 1, '9007199254740991'],
+    [2 ** 53, undefined],
+    [1.5, undefined],
+    [Number.NaN, undefined],
+    [true, undefined],
+    [null, undefined],
+    [undefined, undefined],
+    [['acme'], undefined],
+  ])('that is given as %j is the text %p', (value, id) => {
+    expect(idFrom(value)).toBe(id);
+  });
+
+  it('by itself is judged as that of an identity', () => {
+    expect(idFault('consumer', 'bob')).toBeUndefined();
+    expect(idFault('consumer', 'b\nb')).toBe('consumer contains a control character');
+    expect(idFault('consumer', 'x'.repeat(257))).toBe('consumer is longer than 256 bytes');
+  });
+});
+
+it('roles are one text, with commas between them', () => {
+  expect([rolesText([]), rolesText(['a']), rolesText(['a', 'b'])]).toEqual(['', 'a', 'a,b']);
 });

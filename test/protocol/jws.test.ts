@@ -1,5 +1,6 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { CompactSign } from 'jose';
 import { verifyJws } from '../../protocol/jws';
 import { importSecret, type FittedKey } from '../../protocol/keys';
 
@@ -14,6 +15,26 @@ function signed(header: string, payload = '{"a":1}', hash = 'sha256'): string {
 let key: FittedKey;
 beforeAll(async () => {
   key = await importSecret(SECRET, 'HS256');
+});
+
+describe('a JWS with a public key', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const signedWith = (alg: string, payload: string) =>
+    new CompactSign(Buffer.from(payload)).setProtectedHeader({ alg }).sign(privateKey);
+  const narrowed: FittedKey = { key: publicKey, algorithms: ['PS256'], kid: undefined };
+
+  it('counts with the algorithms that fit the key, and with no other of its kind', async () => {
+    const verified = { header: { alg: 'PS256' }, payload: { a: 1 } };
+    expect(await verifyJws(await signedWith('PS256', '{"a":1}'), narrowed)).toEqual(verified);
+    expect(await verifyJws(await signedWith('RS256', '{"a":1}'), narrowed)).toBe('algorithm');
+  });
+
+  it('is refused with a payload that is no object, and with the signature of another payload', async () => {
+    const [one, other] = [await signedWith('PS256', '[]'), await signedWith('PS256', '{}')];
+    expect(await verifyJws(one, narrowed)).toBe('malformed');
+    const mixed = other.slice(0, other.lastIndexOf('.')) + one.slice(one.lastIndexOf('.'));
+    expect(await verifyJws(mixed, narrowed)).toBe('signature');
+  });
 });
 
 describe('a JWS with HS256 and a shared secret', () => {

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { importSecret, KeyError, parsePrivateKey, parsePublicKey } from '../../protocol/keys';
+import { importSecret, KeyError, parsePrivateKey, parsePublicKey, readPublicJwk } from '../../protocol/keys';
 
 const pem = (
   key: { export(options: { type: 'spki' | 'pkcs8'; format: 'pem' }): string | Buffer },
@@ -51,6 +51,70 @@ describe('a key', () => {
     );
     const foreign = generateKeyPairSync('x25519');
     expect(() => parsePublicKey(pem(foreign.publicKey, 'spki'))).toThrow(/or Ed25519, got x25519$/);
+  });
+
+  it('that signs comes from PEM or from JWK, and from a JWK for that alone', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const read = (more: object) =>
+      parsePrivateKey(`\n ${JSON.stringify({ ...privateKey.export({ format: 'jwk' }), ...more })}`);
+    expect(parsePrivateKey(`\n${pem(privateKey, 'pkcs8')}`)).toMatchObject({
+      algorithms: ['ES256'],
+      kid: undefined,
+    });
+    expect(read({ key_ops: ['sign'], kid: 'k1' })).toMatchObject({ algorithms: ['ES256'], kid: 'k1' });
+    const verifies = 'expected a JWK whose "key_ops" has "sign", got "verify"';
+    expect(() => read({ key_ops: ['verify'] })).toThrow(verifies);
+    const error = {
+      name: 'KeyError',
+      code: 'ERR_KEY_INVALID',
+      message: 'expected a private key in PEM or JWK',
+    };
+    expect(() => parsePrivateKey('garbage')).toThrow(expect.objectContaining(error));
+  });
+
+  it('of a JWK Set is read as one by itself', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1' };
+    expect(readPublicJwk(jwk)).toMatchObject({ algorithms: ['ES256'], kid: 'k1' });
+    expect(() => readPublicJwk({ ...jwk, kty: 'none' })).toThrow('expected a public key in PEM or JWK');
+    expect(() => readPublicJwk(privateKey.export({ format: 'jwk' }))).toThrow(
+      'expected a public key, got a private one',
+    );
+  });
+
+  it('that is shared is given as text or as bytes, and never handed out again by WebCrypto', async () => {
+    const text = 'é'.repeat(16);
+    const [fromText, fromBytes] = [
+      await importSecret(text, 'HS256'),
+      await importSecret(Buffer.from(text), 'HS256', 'k1'),
+    ];
+    expect(fromText.secret?.export()).toEqual(Buffer.from(text));
+    expect(fromBytes.secret?.export()).toEqual(Buffer.from(text));
+    expect([fromText.kid, fromBytes.kid]).toEqual([undefined, 'k1']);
+    expect((fromText.key as { readonly extractable: boolean }).extractable).toBe(false);
+  });
+
+  it('of RSA is no larger than OpenSSL verifies with', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const ofBytes = (bytes: number) => {
+      const n = Buffer.alloc(bytes, 0xff).toString('base64url');
+      return () => parsePublicKey(JSON.stringify({ ...publicKey.export({ format: 'jwk' }), n }));
+    };
+    expect(ofBytes(2048)().algorithms).toContain('RS256');
+    expect(ofBytes(2049)).toThrow(new KeyError('expected an RSA key of 2048 to 16384 bits, got 16392'));
+  });
+
+  it('that fits nothing is refused for that, whatever its JWK says', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const jwk = JSON.stringify({ ...publicKey.export({ format: 'jwk' }), alg: 'RS256' });
+    expect(() => parsePublicKey(jwk)).toThrow('expected an RSA key of 2048 to 16384 bits, got 1024');
+  });
+
+  it('of Ed25519 has the algorithm by both of its names (RFC 8037, RFC 9864)', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const algorithms = ['EdDSA', 'Ed25519'];
+    expect(parsePublicKey(pem(publicKey, 'spki')).algorithms).toEqual(algorithms);
+    expect(parsePrivateKey(pem(privateKey, 'pkcs8')).algorithms).toEqual(algorithms);
   });
 
   it('of RSA has an odd exponent from 3: with e = 1 everybody can sign', () => {

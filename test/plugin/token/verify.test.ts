@@ -60,6 +60,12 @@ describe('a token that is not accepted', () => {
       'The token\'s "exp" is missing or not of its type',
     ],
     ['never ends', { claims: { exp: undefined } }, 'bad_claim', 'The token\'s "exp" is missing'],
+    [
+      'has a user that no header carries',
+      { claims: { sub: ' u1' } },
+      'bad_claim',
+      "The token's identity is not accepted: user begins or ends with white space",
+    ],
     ['has no tenant', { claims: { tenant_id: undefined } }, 'no_tenant', 'The token names no tenant'],
     ['has no user', { claims: { sub: undefined } }, 'bad_claim', 'The token names no user'],
     ['has a role that is no text', { claims: { roles: ['admin', 1] } }, 'bad_claim', ROLES],
@@ -131,9 +137,34 @@ describe('a token at a bound is accepted', () => {
     ['without a time of issue', { claims: { iat: undefined } }],
     ['when it expires as late as may be', { claims: { exp: NOW + 60 }, config: { maximum_expiration: 60 } }],
     ['with 0 in a claim that is required', { claims: { org: 0 }, config: { required_claims: ['org'] } }],
+    [
+      'when it expires later by no more than clocks may differ',
+      { claims: { exp: NOW + 65 }, config: { maximum_expiration: 60, clock_tolerance_seconds: 5 } },
+    ],
+    ['without an id', { claims: { jti: undefined } }],
     ['without roles', { claims: { roles: null } }],
   ])('%s', async (_, given) => {
     await expect(verify(given)).resolves.toMatchObject({ identity: { tenantId: 'acme', userId: 'u1' } });
+  });
+
+  it('and says who its user is, with every role', async () => {
+    await expect(verify({})).resolves.toMatchObject({
+      identity: { tenantId: 'acme', userId: 'u1', roles: ['analyst', 'admin'] },
+      jti: 'token-1',
+      exp: NOW + 900,
+      consumer: undefined,
+    });
+  });
+
+  it.each([
+    ['of its claim', 'bob', 'bob'],
+    ['of a number', 7, '7'],
+    ['and has none where the claim is no name', { name: 'bob' }, undefined],
+    ['and has none where no header carries it', 'b\nb', undefined],
+    ['and has none without the claim', undefined, undefined],
+  ])('and names the consumer %s', async (_, username, consumer) => {
+    const config = { consumer_by: 'claim', consumer_claim: ['username'] };
+    await expect(verify({ claims: { username }, config })).resolves.toMatchObject({ consumer });
   });
 
   it('and has a tier only where that is a text', async () => {

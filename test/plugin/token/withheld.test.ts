@@ -27,6 +27,15 @@ describe('a refused request keeps no token in', () => {
     expect(changes).toEqual({ clearHeaders: ['x-token'], setHeaders: {}, rawQuery: undefined });
   });
 
+  it('the query or a cookie', () => {
+    const rules = { ...NOWHERE, cookieNames: ['session'], uriParamNames: ['token'] };
+    const changes = withheldTokens(
+      { headers: { cookie: ['a=1; session=b'] }, rawQuery: 'c=1&token=d' },
+      rules,
+    );
+    expect(changes).toEqual({ clearHeaders: [], setHeaders: { cookie: 'a=1' }, rawQuery: 'c=1' });
+  });
+
   it('a place that the configuration does not name: nothing is touched there', () => {
     const headers = { 'sec-websocket-protocol': ['bearer.a, eyJh.e30.x'], cookie: ['a=1'] };
     const untouched = { clearHeaders: [], setHeaders: {}, rawQuery: undefined };

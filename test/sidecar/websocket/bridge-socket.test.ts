@@ -215,6 +215,36 @@ describe('a socket that is paused', () => {
 });
 
 describe('the end of a socket', () => {
+  it('comes with an error of its stream, which ends nothing else', async () => {
+    const { socket, stream } = lone();
+    const closed = new Promise<number>((resolve) => {
+      socket.owner = ownerThat({ closed: resolve });
+    });
+    stream.destroy(new Error('read ECONNRESET'));
+    expect([await closed, socket.readyState]).toEqual([1006, 3]);
+  });
+
+  it('is a reset on a TCP connection, and a cut on any other stream', () => {
+    const { socket, stream } = lone();
+    socket.reset();
+    expect(stream.destroyed).toBe(true);
+    const tcp = lone();
+    const reset = jest.fn();
+    Object.assign(tcp.stream, { resetAndDestroy: reset });
+    tcp.socket.reset();
+    expect([reset.mock.calls.length, tcp.stream.destroyed]).toEqual([1, false]);
+  });
+
+  it('waits for the client after a close frame of the bridge', async () => {
+    const { socket, stream } = lone();
+    socket.close(1000, '');
+    await turn();
+    expect([socket.readyState, stream.writableEnded]).toEqual([2, false]);
+    socket.take(maskedFrame(CLOSE, Buffer.of(0x03, 0xe8), { fin: true }));
+    expect(stream.writableEnded).toBe(true);
+    socket.terminate();
+  });
+
   it.each([
     ['at once', undefined],
     [
