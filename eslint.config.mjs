@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 import { zones } from './arrows.mjs';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', 'node_modules/', 'coverage/'] },
+  { ignores: ['**/dist/', 'node_modules/', 'coverage/', '.peers/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],

@@ -28,6 +28,7 @@ await bundle('http.js', { entryPoints: [source('http')] }, []);
 await bundle('peers.js', { entryPoints: [source('peers')] }, []);
 await bundle('locks.js', { entryPoints: [source('locks')] }, [OTHER_ENTRIES]);
 await bundle('chat.js', { entryPoints: [source('chat')] }, [OTHER_ENTRIES]);
+await bundle('ag-ui.js', { entryPoints: [source('ag-ui')] }, [OTHER_ENTRIES]);
 await bundle('ai-sdk.js', { entryPoints: [source('ai-sdk')] }, [OTHER_ENTRIES]);
 await bundle('react.js', { entryPoints: [source('react')], external: ['react'] }, [OTHER_ENTRIES]);
 declareTypes();

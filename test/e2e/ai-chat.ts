@@ -59,9 +59,13 @@ class ChatState {
   }
 }
 
-const { AbstractChat } = createRequire(__filename)('ai') as {
+interface AiSdk {
   readonly AbstractChat: new (init: Omit<ChatInit, 'messages'> & { readonly state: ChatState }) => AiChat;
-};
+}
+
+/** The package, or the file of another version's in one CommonJS module. */
+const SDK = process.env['AI_SDK'] ?? 'ai';
+const { AbstractChat } = createRequire(__filename)(SDK) as AiSdk;
 
 /** A chat of the published package over this transport. */
 export function aiChat({ messages, ...init }: ChatInit): AiChat {
