@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import { Redis, type Command } from 'ioredis';
+import { monitorRedis } from './redis-monitor';
 
 /** A command as it was sent, its name first. */
 export type Asked = readonly string[];
@@ -42,17 +43,11 @@ export function recordAsked(username: string): SentRecording {
 
 /** What scripts ask of a server from now on, whoever runs them. */
 export async function askedByScripts(server: Redis): Promise<Recording> {
-  const monitor = await server.monitor();
-  const asked: string[][] = [];
-  monitor.on('monitor', (_time: string, args: string[], source: string) => {
+  const asked: Asked[] = [];
+  const stop = await monitorRedis(server, (args, source) => {
     if (source === 'lua') asked.push(args);
   });
-  return {
-    asked: () => unique(asked),
-    stop: () => {
-      monitor.disconnect();
-    },
-  };
+  return { asked: () => unique(asked), stop };
 }
 
 function written(command: Command): string[] {

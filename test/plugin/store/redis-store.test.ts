@@ -9,6 +9,7 @@ import { appliedLimits, type AppliedLimit } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import { redisStore } from '../../../plugin/store/redis-store';
 import type { LimitState } from '../../../plugin/store/store';
+import { monitorRedis } from '../../fakes/redis-monitor';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { rawConfig } from '../fixture';
 import { TOPOLOGIES, type TestRedis } from './topologies';
@@ -264,18 +265,17 @@ describe('one Redis', () => {
     const query = { limits: limitsOf('acme'), revocationKey: 'blacklist:j1' };
     await store.ask(query);
     await redis.set('blacklist:j1', '1');
-    const monitor = await redis.monitor();
     const seen: string[] = [];
-    const last = new Promise<void>((resolve) => {
-      monitor.on('monitor', (_time: string, args: string[]) => {
-        if (args[0]?.toLowerCase() === 'ping') resolve();
-        else if (/^(?:exists|evalsha?)$/i.test(args[0] ?? '')) seen.push(args[0]?.toLowerCase() ?? '');
-      });
+    let tellLast = (): void => undefined;
+    const last = new Promise<void>((resolve) => (tellLast = resolve));
+    const stop = await monitorRedis(redis, ([name = '']) => {
+      if (name.toLowerCase() === 'ping') tellLast();
+      else if (/^(?:exists|evalsha?)$/i.test(name)) seen.push(name.toLowerCase());
     });
     expect(await store.ask(query)).toMatchObject({ admitted: true, revoked: true });
     await redis.ping();
     await last;
-    monitor.disconnect();
+    stop();
     // One call a slot and the look-up; that they leave together is the store's Promise.all.
     expect(seen.sort()).toEqual(['evalsha', 'evalsha', 'exists']);
   });
