@@ -73,4 +73,5 @@ ENV BRIDGE_ADMIN_HOST=0.0.0.0
 EXPOSE 8080 9090
 HEALTHCHECK --interval=5s --timeout=10s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.BRIDGE_ADMIN_PORT || 9090) + '/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/sidecar/bin/ws-bridge.js"]
+# A smaller young generation (docs/adr/0028): a sixth of the memory of idle sockets less.
+CMD ["node", "--max-semi-space-size=8", "dist/sidecar/bin/ws-bridge.js"]

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseSettings, SETTING_ROWS } from '../../sidecar/settings/settings';
-import { optionOf } from './dockerfile';
+import { command, optionOf } from './dockerfile';
 import { ROOT } from './manifests';
 
 /** The entries of a unit: those of one key, in order. */
@@ -45,10 +45,18 @@ describe("the units of systemd, and what Kong's unit is told", () => {
 
   it('keep metrics and the bridge on loopback', () => {
     expect([optionOf(line, 'admin-port'), optionOf(line, 'admin-host')]).toEqual(['9091', undefined]);
-    const variables = bridge('Environment').flatMap((entry) => entry.split(' '));
+    const variables = bridge('Environment')
+      .flatMap((entry) => entry.split(' '))
+      .filter((entry) => entry.startsWith('BRIDGE_'));
     expect(variables).toEqual(['BRIDGE_HOST=127.0.0.1', 'BRIDGE_ADMIN_HOST=127.0.0.1']);
     const names = SETTING_ROWS.map(({ name }) => name);
     for (const entry of variables) expect(names).toContain(entry.split('=')[0]);
+  });
+
+  it('give the bridge the young generation that its image gives it', () => {
+    const flags = command('bridge', 'CMD').filter((word) => word.startsWith('--'));
+    expect(flags).toEqual(['--max-semi-space-size=8']);
+    expect(bridge('Environment')).toContain(`NODE_OPTIONS=${flags.join(' ')}`);
   });
 
   it('give the bridge time for its drain and what lingers, and files for its connections', () => {
