@@ -16,6 +16,9 @@ describe('an Origin', () => {
   });
 
   it.each([
+    'https://x.evil.example.com:8443',
+    'httpx://x.apps.example.com:8443',
+    'https://x.evilapps.example.com:8443',
     'https://.apps.example.com:8443',
     'https://a.apps.example.com',
     'https://a b.apps.example.com:8443',
