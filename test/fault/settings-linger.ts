@@ -9,8 +9,11 @@ export function withSettingsLinger(route: RouteEntry): RouteEntry {
 }
 
 /** Settings of bridges that keep the frames of every route for so long, in milliseconds. */
-export function lingerOf(lingerMs: number): Readonly<Record<string, string>> {
+export function lingerOf(
+  lingerMs: number,
+  routes: readonly RouteEntry[] = DEFAULT_ROUTES,
+): Readonly<Record<string, string>> {
   const file = join(makeOwnFolder('linger-').path, 'routes.json');
-  writeFileSync(file, JSON.stringify({ routes: DEFAULT_ROUTES.map(withSettingsLinger) }));
+  writeFileSync(file, JSON.stringify({ routes: routes.map(withSettingsLinger) }));
   return { BRIDGE_ROUTES_FILE: file, BRIDGE_LINGER_MS: `${lingerMs}` };
 }
