@@ -23,7 +23,7 @@ export interface RedisLinksContext {
   readonly isRelayed: IsRelayed | undefined;
   readonly onProbe: (connection: SubscriberName, outcome: ProbeOutcome, seconds?: number) => void;
   readonly listener: SubscriberListener;
-  /** Of the loop's time, to tell of losses. */
+  /** Shares of the loop's time, to tell of losses. */
   readonly shares: LoopShares;
   /** Takes a channel from members that can do without it. @returns whether there was one */
   readonly makeRoom: () => boolean;

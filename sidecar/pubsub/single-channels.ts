@@ -175,7 +175,7 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     let isPinned = false;
     for (const [channel, entry] of batch) {
       const reason = refused.get(channel);
-      // Whoever has joined it anew is told by the answer to that.
+      // Members that have joined it anew are told by the answer to that.
       if (reason === undefined || this.#entries.get(channel) !== entry) continue;
       if (entry.pinned) isPinned = true;
       else this.#entries.delete(channel);

@@ -37,7 +37,7 @@ export interface SubscriberContext {
   /** Hands a message to its channel's receivers. */
   readonly deliver: (message: Buffer, receivers: Members<Receiver>) => void;
   readonly listener: SubscriberListener;
-  /** Of the loop's time, to tell of losses. */
+  /** Shares of the loop's time, to tell of losses. */
   readonly shares: LoopShares;
   readonly log: Logger;
 }

@@ -233,7 +233,7 @@ export class ReplayLogs {
   *#restore(streams: readonly ReplayLog[]): Generator<undefined, undefined> {
     let looked = 0;
     for (const log of streams) {
-      // Of two connections one may be back, and all of the other's are looked at in vain.
+      // One of two connections may be back, and all of the other's are looked at in vain.
       if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
       // Since it was listed they may be lost again, or it may be restored or dropped.
       if (!this.#interrupted.has(log)) continue;

@@ -130,7 +130,7 @@ export class ChannelStates {
     const { registry } = this.#context;
     let looked = 0;
     for (const channel of channels) {
-      // Of two connections one may be back, and all of the other's are looked at in vain.
+      // One of two connections may be back, and all of the other's are looked at in vain.
       if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
       const members = registry.members(channel);
       const isOver = members.size === 0 || registry.isLive(channel);

@@ -41,9 +41,9 @@ export interface HandoverContext {
   readonly store: HandoverStore;
   /** Whether everything that is published to these channels comes in one order, on every bridge. */
   readonly inOneOrder: (channels: readonly string[]) => boolean;
-  /** Of the loop's time: when a bridge drains, very many are handed over at once. */
+  /** Shares of the loop's time: when a bridge drains, very many are handed over at once. */
   readonly shares: LoopShares;
-  /** Of each side their own: two bridges that wait for each other would wait for ever. */
+  /** Each side has its own: two bridges that wait for each other would wait for ever. */
   readonly turns: Readonly<Record<'taken' | 'given', TakeTurn>>;
   /** How long one may take, in milliseconds. */
   readonly timeoutMs: number;
