@@ -199,7 +199,7 @@ describe('collaborative editing', () => {
     }
     two.socket.send('');
     for (const peer of [one, far]) expect(await peer.nextText()).toBe('');
-    // What comes next to each is the service's message: nothing of its own came back before it.
+    // Each gets the service's message next: nothing of its own came back before it.
     await publisher.publish('acme:collaboration:doc1', 'from a service');
     for (const peer of [one, two, far]) expect(await peer.nextText()).toBe('from a service');
     await Promise.all([one.close(), two.close(), far.close()]);

@@ -70,9 +70,9 @@ export interface Caller {
   readonly jti?: string;
   /** The token's `exp`, in seconds since the epoch; in 15 minutes by default. */
   readonly exp?: number;
-  /** What the assertion counts for; every path by default, as an older gatekeeper signs it. */
+  /** The path that the assertion counts for; every path by default, as an older gatekeeper signs it. */
   readonly path?: string;
-  /** What rules decided; nothing by default. */
+  /** The decision of rules; none by default. */
   readonly access?: Access;
 }
 
@@ -177,7 +177,7 @@ export async function connect(url: string, caller: Caller, offers: readonly stri
 /** A client of `bridge.v1` that counts its frames as PROTOCOL.md §5 says. */
 export class CountingClient {
   readonly client: Client;
-  /** What `bridge.ready` said. */
+  /** The data of its `bridge.ready`. */
   readonly ready: ReadyFrame['data'];
   #epoch: string;
   #offset: number;
@@ -293,7 +293,7 @@ export async function clientChannels(redis: Redis): Promise<readonly string[]> {
   return channels.filter((name) => !UNPREFIXED.isOwnChannel(name)).sort();
 }
 
-/** What {@link Bridge.openState} says when nothing is left. */
+/** The answer of {@link Bridge.openState} when nothing is left. */
 export const EMPTY: OpenState = {
   connections: 0,
   undecidedUpgrades: 0,
@@ -323,8 +323,8 @@ export const EMPTY: OpenState = {
 const ASK_AGAIN_MS = 5;
 
 /**
- * Asks again until the answer holds; the test's timeout ends it. What this process knows is asked after each turn of
- * its event loop in which something happened, what others know every few milliseconds. The loop rests in between:
+ * Asks again until the answer holds; the test's timeout ends it. It asks this process after each turn of its event
+ * loop in which something happened, and others every few milliseconds. The loop rests in between:
  * one that spins takes a core from the servers that are waited for, and looks like a bridge under load.
  */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {

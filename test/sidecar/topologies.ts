@@ -107,7 +107,7 @@ async function cutSubscribersOf(redis: Redis): Promise<void> {
   for (const line of named) await redis.client('KILL', 'ID', Number(/^id=(\d+)/.exec(line)?.[1]));
 }
 
-/** What a test of behaviour that must not depend on the topology runs on. */
+/** A test of behaviour that must not depend on the topology runs on each of these. */
 export const TOPOLOGIES = [
   ['one server', oneServer],
   ['a cluster', cluster],

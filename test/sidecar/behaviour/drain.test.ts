@@ -101,7 +101,7 @@ describe('a bridge that drains', () => {
     for (const id of ['c1', 'c2']) expect(await chat.next()).toEqual({ type: 'bridge.ack', data: { id } });
     expect(await chat.client.closed).toBe(1012);
     expect(await commandIds()).toEqual(['c1', 'c2']);
-    // What it has sent meanwhile is kept for its client.
+    // The stream keeps the frames from meanwhile for its client.
     await eventually(() => bridge.bridge.openState().connections === 0);
     expect(bridge.bridge.openState().streams).toBe(1);
     now += 61_000;

@@ -10,7 +10,7 @@ const FRAME = 'x'.repeat(64 * 1024);
 const COUNT = 400;
 const TENANT_BYTES = 2 * 1024 * 1024;
 const SOCKETS = 6;
-/** What each may be over by: one frame, and what one write holds. */
+/** Each may be over by so many bytes: one frame, and what one write holds. */
 const ONE_MORE = 2 * (FRAME.length + 10);
 
 let server: RedisServer;

@@ -48,7 +48,7 @@ async function bridgeOf(
   return bridge;
 }
 
-/** What says that a client heard nothing before it. */
+/** A client that hears this first heard nothing before it. */
 const LAST = 'the last of all';
 
 describe.each([

@@ -14,7 +14,7 @@ import {
 } from '../fixture';
 import { startRedisProxy, type RedisProxy } from '../redis-proxy';
 
-/** What Redis lets wait for one subscriber here, in bytes; it cuts one that more waits for. */
+/** Redis lets so many bytes wait for one subscriber here; it cuts one that more waits for. */
 const SMALL = 'pubsub 65536 0 0';
 /** More than that. */
 const FLOOD = Buffer.alloc(1_048_576, 'x');

@@ -35,7 +35,7 @@ class HeldLoop {
   async hold(): Promise<void> {
     await this.shares.settled();
     this.#isHeld = true;
-    // What was spent before counts for the turn of the loop that is now.
+    // Time that was spent before counts for the turn of the loop that is now.
     await new Promise((resolve) => setImmediate(resolve));
     this.shares.once('all of a slice', () => (this.#nowMs += SLICE_MS));
   }

@@ -22,9 +22,9 @@ const FAST = 200;
 const MESSAGES = 100;
 const ROUNDS = 3;
 const FLOOD_MESSAGE = 'x'.repeat(64 * 1024);
-/** What the slow one is sent beyond what the kernel takes for it. */
+/** The slow one is sent so much beyond what the kernel takes for it. */
 const FLOOD_BYTES = 96 * 2 ** 20;
-/** What this process, clients and all, may hold more than before, of all that. */
+/** This process, clients and all, may hold so much more of all that than before. */
 const MAX_GROWTH_BYTES = 24 * 2 ** 20;
 const ROUTES = {
   routes: [
@@ -110,7 +110,7 @@ async function isReplacing(): Promise<boolean> {
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What this process holds: on the heap, and in buffers outside of it. */
+/** The memory that this process holds: on the heap, and in buffers outside of it. */
 function heldBytes(): number {
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();

@@ -17,7 +17,7 @@ const control = (type: string, data: unknown): Buffer =>
   text(JSON.stringify({ type: `bridge.${type}`, data }));
 const READY = control('ready', { epoch: 'e1', offset: 5, resumed: false });
 
-/** What an EventSource gets of these frames, each given to the encoder by itself. */
+/** The events that an EventSource gets of these frames, each given to the encoder by itself. */
 function eventsOf(frames: readonly Buffer[], beginning = FRESH): StreamEvent[] {
   const encoder = new EventEncoder(beginning);
   const parser = new EventStreamParser();

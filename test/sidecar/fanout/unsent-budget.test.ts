@@ -36,7 +36,7 @@ describe('the budget of what waits for clients', () => {
               expect(sockets[index]?.[at]?.over).toBe(bytesOfOne === 0 ? undefined : expected);
             }
           }
-          // Whoever is over, somebody is: it goes down.
+          // Somebody is over, no matter who: it goes down.
           const isAnybodyOver = sockets.flat().some(({ over }) => over !== undefined);
           if (all > LIMITS.totalBytes) expect(isAnybodyOver).toBe(true);
         }

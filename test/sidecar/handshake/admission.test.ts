@@ -18,7 +18,7 @@ beforeAll(async () => {
   bridge = await startBridge(redis.url, { BRIDGE_MAX_SEEN_ASSERTIONS: '50' }, () => nowMs);
 });
 beforeEach(() => {
-  // What was seen before has ended by now, so that each test has room for its own.
+  // Assertions that were seen before have ended by now, so that each test has room for its own.
   nowMs += 60_000;
 });
 afterAll(async () => {

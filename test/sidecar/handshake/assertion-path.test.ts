@@ -172,7 +172,7 @@ const path = fc
 const routePath = fc.constantFrom('/', '/ws', '/ws/', '/a', '~/(ws|a)', '~/w.');
 const servicePath = fc.constantFrom(undefined, '/', '/base', '/base/', '/b%2Fc');
 
-/** What Kong's rules make of a request: the gatekeeper reads `upstreamUri`, and the bridge gets `sent`. */
+/** A request's passage through Kong's rules: the gatekeeper reads `upstreamUri`, and the bridge gets `sent`. */
 interface Passage {
   readonly told: string;
   readonly upstreamUri: string;

@@ -87,7 +87,7 @@ describe('a handshake that is refused leaves no claim of its session, no stream 
 
 it('the session that a client names is looked up, one that the bridge makes is not', async () => {
   const { url } = await start({});
-  // Of the scripts of a handshake, the look-up alone has a GET.
+  // The look-up alone, of a handshake's scripts, has a GET.
   const lookUps = async (query: string): Promise<number> => {
     await admin.config('RESETSTAT');
     const client = await connect(`${url}/ws/ai/chat${query}`, ALICE);

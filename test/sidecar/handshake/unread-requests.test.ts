@@ -55,7 +55,7 @@ function linesOf(outcome: string): unknown[] {
   return lines.filter((line) => line['msg'] === 'upgrade' && line['outcome'] === outcome);
 }
 
-/** What was refused has one line, and counts once. */
+/** A refused request has one line, and counts once. */
 async function expectRefused(bytes: string, status: number, outcome: string): Promise<void> {
   const [counted, logged] = [await count(outcome), linesOf(outcome).length];
   expect(await statusOf(bytes)).toBe(status);

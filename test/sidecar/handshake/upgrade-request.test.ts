@@ -4,7 +4,7 @@ import { upgradeRequestReader, type UpgradeRequest } from '../../../sidecar/hand
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = `00-${TRACE}-b7ad6b7169203331-01`;
-/** Of a later version, which may go on with anything. */
+/** It is of a later version, which may go on with anything. */
 const LATER_PARENT = `01-${TRACE}-b7ad6b7169203331-01-x`;
 
 type Headers = readonly (readonly [name: string, value: string])[];

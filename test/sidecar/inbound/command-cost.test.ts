@@ -7,7 +7,7 @@ const MAX_VALUES = 10_000;
 const KIB = 1024;
 /** A character is looked at so often, at most. */
 const STEPS_A_CHARACTER = 8;
-/** What does not depend on the length: where a text ends, every literal is looked for. */
+/** So many steps do not depend on the length: where a text ends, every literal is looked for. */
 const STEPS_A_TEXT = 64;
 /** The same of a command: both ends are looked at for an id. */
 const STEPS_A_COMMAND = 6 * KIB;

@@ -19,7 +19,7 @@ const EVE = { tenant: 'evil', user: 'eve' };
 const CHAT = '/ws/ai/chat?session=';
 
 const KIB = 1024;
-/** What an entry has besides `data` in these tests is less. */
+/** In these tests an entry has fewer bytes besides `data`. */
 const OTHER_BYTES = 512;
 const MAX_BYTES = 256 * KIB;
 /** Redis trims whole nodes of up to 100 entries or 4 KiB, and its allocator rounds up by as much as a quarter. */

@@ -33,7 +33,7 @@ export function countSteps(run: () => unknown): number {
         const from = this.global || this.sticky ? this.lastIndex : 0;
         const match = own.call(this, text);
         steps += match === null && !this.sticky ? text.length - from : (match?.[0].length ?? 1);
-        // What it went over before what it found.
+        // It went over so much before the match.
         if (match !== null) steps += match.index - from;
         return match;
       };

@@ -13,7 +13,7 @@ function parsed(text: string): { readonly value: unknown } | undefined {
   }
 }
 
-/** What JSON.parse has to say of a text, in the words of jsonMembers. */
+/** JSON.parse's verdict on a text, in the words of jsonMembers. */
 function kindOf(text: string): 'object' | 'other' | undefined {
   const json = parsed(text);
   if (json === undefined) return undefined;

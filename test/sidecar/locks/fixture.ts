@@ -140,7 +140,7 @@ export class LockStage {
       bridge.wheel.advance(this.#nowMs);
       if (!bridge.isSlow) await bridge.locks.settled();
     }
-    // What was asked of Redis meanwhile is answered before this is.
+    // Redis answers all that it was asked meanwhile before it answers this.
     await this.redis.ping();
     await new Promise((resolve) => setImmediate(resolve));
   }

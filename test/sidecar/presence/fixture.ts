@@ -19,7 +19,7 @@ export interface PresenceEntry {
 /** Bridges' presence in a real Redis, all by one clock that the test sets. */
 export class PresenceStage {
   readonly redis: Redis;
-  /** Of calls that Redis did not take. */
+  /** The errors of calls that Redis did not take. */
   readonly failures: unknown[] = [];
   readonly outcomes: string[] = [];
   #bridges: Presence[] = [];
@@ -83,7 +83,7 @@ export class PresenceStage {
     return entries.map(([, fields]) => entryOf(fields));
   }
 
-  /** What they say of which channel. */
+  /** The type and the channel of each. */
   async told(): Promise<readonly string[]> {
     return (await this.entries()).map(({ type, channel = '' }) => `${type} ${channel}`);
   }

@@ -36,7 +36,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** What is published is heard. */
+/** The bridge hears a published message. */
 function hear(message = published.at(-1) ?? ''): void {
   probe.deliver(frameOf(Buffer.from(message), false));
 }

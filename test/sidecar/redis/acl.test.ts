@@ -373,7 +373,7 @@ describe('the documented user of a service that answers AI chats by hand', () =>
     const id = read?.[0]?.[1][0]?.[0] ?? '';
     await service.publish('ai:stream:s1', 'answer');
     expect(await chat.next()).toBe('answer');
-    // What a worker that died had read, another takes over.
+    // Another worker takes over what one that died had read.
     expect(await service.xpending('ai:commands', 'answers')).toEqual([1, id, id, [['one', '1']]]);
     expect(await service.xclaim('ai:commands', 'answers', 'two', 0, id, 'JUSTID')).toEqual([id]);
     await service.xautoclaim('ai:commands', 'answers', 'three', 0, '0');
@@ -409,7 +409,7 @@ describe('the documented user of a service that answers AI chats with ws-bridge-
         '*',
         ...['tenant', 't', 'session', 's1', 'type', type, 'id', id, 'data', data],
       );
-    // What a worker that died had read, another takes over, and forgets it.
+    // Another worker takes over what one that died had read, and forgets that one.
     await admin.xgroup('CREATE', 'ai:commands', 'answers', '0', 'MKSTREAM');
     await command('ask', 'c1');
     await admin.xreadgroup('GROUP', 'answers', 'dead', 'STREAMS', 'ai:commands', '>');

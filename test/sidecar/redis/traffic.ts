@@ -16,8 +16,8 @@ export interface Traffic {
 }
 
 /**
- * Publishes until it is stopped; a frame leaves when Redis has answered for the one before it on its channel. What
- * Redis refuses is not sent again.
+ * Publishes until it is stopped; a frame leaves when Redis has answered for the one before it on its channel. A
+ * frame that Redis refuses is not sent again.
  */
 export function publishNumbered(publish: Publish, channels: readonly string[]): Traffic {
   const confirmed = new Map<string, number[]>(channels.map((channel) => [channel, []]));
@@ -40,7 +40,7 @@ export function publishNumbered(publish: Publish, channels: readonly string[]): 
   };
 }
 
-/** What came over one socket of `bridge.v1`, in its order: the numbers of frames, and reasons of gaps. */
+/** The record of one socket of `bridge.v1`, in its order: the numbers of frames, and reasons of gaps. */
 export class Heard {
   readonly client: CountingClient;
   readonly items: (number | string)[] = [];
@@ -82,7 +82,7 @@ export function expectBackInTime(beganAt: number, what: string): void {
   expect(tookMs).toBeLessThan(BACK_WITHIN_MS);
 }
 
-/** What is wrong with what a socket got. */
+/** The faults in what a socket got. */
 export interface Faults {
   /** Confirmed frames that never came, with no gap where they belong. */
   readonly silent: readonly number[];

@@ -11,9 +11,9 @@ const FIRST = 1000;
 interface Rig {
   readonly budget: RingBudget;
   readonly streams: readonly Kept[];
-  /** What was given up since it was last emptied, and for which bound: the name of a stream that lingers, else `open`. */
+  /** The frames given up since it was last emptied, by their bound: the name of a stream that lingers, else `open`. */
   readonly given: string[];
-  /** Of streams that lingered and gave up their frames, the last. */
+  /** The last of the streams that lingered and gave up their frames. */
   emptied: string;
 }
 
@@ -68,7 +68,7 @@ function framesOf({ name, log }: Kept): readonly Frame[] {
   return [];
 }
 
-/** What frames take that are kept as the one that several share. */
+/** The memory of frames that are kept as the one that several share. */
 function sharedBytes(streams: readonly Kept[]): number {
   const frames = new Set(streams.flatMap(framesOf).filter(({ isShared }) => isShared));
   return [...frames].reduce((sum, { wire }) => sum + wire.length + BUFFER_OVERHEAD_BYTES, 0);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { takeAll } from '../all-steps';
 import { settled, Socket, statesOn, TwoConnections } from './two-connections';
 
-/** What may happen next, in whatever order; a service goes on with its own two steps in their order. */
+/** The steps that may come next, in any order; a service goes on with its own two steps in their order. */
 type Step =
   'service' | 'open' | 'close' | 'serve read' | 'answer read' | 'serve ping' | 'arrive' | 'lose' | 'restore';
 
@@ -111,7 +111,7 @@ function neverOlder(makeRedis: () => TwoConnections) {
       const numbers = shown.map(Number);
       expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     }
-    // Whoever is there has seen the newest, published before it came or while the subscription was away.
+    // Every socket has seen the newest, published before it came or while the subscription was away.
     for (const { shown } of world.sockets) {
       expect(shown.at(-1)).toBe(world.published === 0 ? undefined : `${world.published}`);
     }

@@ -10,7 +10,7 @@ import { ChannelStates, type Viewer } from '../../../sidecar/states/channel-stat
 
 export const PLACE = { channel: 'c', key: 'k' };
 
-/** What a bridge asked of Redis, on one of two connections, and did not get an answer to yet. */
+/** A bridge's question to Redis, on one of two connections, to which no answer came yet. */
 interface Question {
   readonly answer: Deferred<Buffer>;
   value: Buffer | undefined;
@@ -18,7 +18,7 @@ interface Question {
 
 /**
  * A Redis that does each thing when the test lets it: services' commands, the bridge's read of the key on one connection, and
- * its PING on another, behind the messages that were published before. What is on its way arrives when the test lets it, each
+ * its PING on another, behind the messages that were published before. Items on their way arrive when the test lets them, each
  * connection in its order.
  */
 export class TwoConnections implements ChannelRegistry<Receiver> {

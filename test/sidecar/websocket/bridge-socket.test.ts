@@ -54,14 +54,14 @@ function ownerThat(does: Partial<SocketOwner>): SocketOwner {
   return { pinged: nothing, ponged: nothing, received: nothing, closed: nothing, ...does };
 }
 
-/** Of whole frames of at most 125 bytes. */
+/** The opcodes of whole frames of at most 125 bytes. */
 function opcodesOf(bytes: Buffer): number[] {
   const opcodes: number[] = [];
   for (let at = 0; at < bytes.length; at += 2 + (bytes[at + 1] ?? 0)) opcodes.push((bytes[at] ?? 0) & 0x0f);
   return opcodes;
 }
 
-/** What a client does not take. */
+/** A frame that a client does not take. */
 const STUCK = encodeFrame(Buffer.from('stuck'), false);
 const PENDING = encodeFrame(Buffer.from('pending'), false);
 const [TEXT, CLOSE, PING, PONG] = [0x1, 0x8, 0x9, 0xa];

@@ -39,7 +39,7 @@ function frame(opcode: number, payload: string | Buffer = '', isLast = true): Bu
   return wireOf({ first, masked: true, payload: Buffer.from(payload), mask: MASK });
 }
 
-/** What came of some bytes: what was told in order, and the fault at the end. */
+/** The outcome of some bytes: what was told in order, and the fault at the end. */
 type Outcome = readonly (string | number)[];
 
 function told(outcome: (string | number)[]): FrameListener {

@@ -130,7 +130,7 @@ describe('what a client sends', () => {
     send(whole.subarray(6_000));
     send(Buffer.concat(Array.from({ length: 1_000 }, () => frame('small'))));
     loop.settle();
-    // What was there first was cut, as no header had been read.
+    // The first frame was cut, as no header had been read.
     expect(pieces.slice(0, 4)).toEqual([PIECE_BYTES, 6_000 - PIECE_BYTES, whole.length - 6_000, PIECE_BYTES]);
     expect(Math.max(...pieces.slice(3))).toBe(PIECE_BYTES);
   });

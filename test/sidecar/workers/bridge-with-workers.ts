@@ -23,7 +23,7 @@ export interface Line {
 export class BridgeWithWorkers {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
-  /** What it said on standard error. */
+  /** Its standard error so far. */
   stderr = '';
   readonly #news = new EventEmitter();
 

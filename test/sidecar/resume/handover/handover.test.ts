@@ -25,7 +25,7 @@ async function metricsOf({ adminUrl }: TestBridge): Promise<string[]> {
 }
 
 describe.each(TOPOLOGIES)('on %s,', (topology, startTopology) => {
-  /** Of what several channels carry; in a cluster each may be in another slot. */
+  /** Whether several channels have one order; in a cluster each may be in another slot. */
   const inOneOrder = topology === 'one server';
   beforeAll(async () => {
     redis = await startTopology();

@@ -1,10 +1,10 @@
 import type { Buffer } from 'node:buffer';
 import type { RefusedChannels, SubscribeCommands } from '../../../../sidecar/pubsub/subscribe-commands';
 
-/** What comes on a connection of subscriptions: messages and answers, in the order of Redis. */
+/** An item on a connection of subscriptions: messages and answers come in the order of Redis. */
 type Item = { readonly channel: string; readonly message: Buffer } | { readonly answer: () => void };
 
-/** One bridge's connection of subscriptions. Whatever Redis has sent waits until the bridge hears it. */
+/** One bridge's connection of subscriptions. All that Redis has sent waits until the bridge hears it. */
 export class SubscriberLine implements SubscribeCommands {
   readonly channels = new Set<string>();
   isUp = true;

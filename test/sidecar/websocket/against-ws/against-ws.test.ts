@@ -25,7 +25,7 @@ afterAll(() => {
   theirs.close();
 });
 
-/** What came of a course with our server, and with that of ws. */
+/** The outcomes of a course with our server, and with that of ws. */
 interface Both {
   readonly course: Course;
   readonly ours: Outcome;

@@ -13,7 +13,7 @@ export const ENDINGS = ['fin', 'late fin', 'cut', 'reset'] as const;
 /** All that one client does. */
 export interface Course {
   readonly bytes: Buffer;
-  /** Of the pieces that it sends them in, again and again. */
+  /** The sizes of the pieces that it sends them in, again and again. */
   readonly sizes: readonly number[];
   /** So many of them go with the upgrade. */
   readonly early: number;

@@ -9,7 +9,7 @@ const PATIENCE_MS = 8000;
 
 let courses = 0;
 
-/** What came of a course. */
+/** The outcome of a course. */
 export interface Outcome {
   /** In order: messages, pings, pongs, and that the socket closed. */
   readonly told: readonly string[];

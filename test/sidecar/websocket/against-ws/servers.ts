@@ -29,7 +29,7 @@ interface End {
 /** A server that writes down what each client made it tell. */
 export interface RecordingServer {
   readonly port: number;
-  /** What it tells of the client that asks for this path. */
+  /** Its record of the client that asks for this path. */
   expect(path: string): string[];
   close(): void;
 }
@@ -54,7 +54,7 @@ function behaviour(told: string[], end: End, stream: Duplex): SocketOwner {
     '!terminate': () => {
       end.terminate();
     },
-    // What comes meanwhile is not read before the end.
+    // Bytes that come meanwhile are not read before the end.
     '!leave': () => {
       end.pause();
       void later(() => {
