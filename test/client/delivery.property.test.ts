@@ -56,7 +56,7 @@ const lossy: fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('reserve') }),
   fc.record({ do: fc.constant('abridge'), whether: fc.boolean() }),
 ];
-/** What no bridge should send. */
+/** Frames that no bridge should send. */
 const NONSENSE = [
   '{"type":"bridge.',
   '{"type":"bridge.gap","data":{}}',
@@ -84,7 +84,7 @@ const hostileRun = runOf([
   overlap(fc.oneof(fc.constantFrom(...WRONG), ...hostile.map(one))),
 ]);
 
-/** What the application was told: a frame's number, or a gap with how many frames there were then. */
+/** The application was told this: a frame's number, or a gap with how many frames there were then. */
 type Told = number | { readonly published: number };
 
 /** A rig after a run, with what its application was told. */

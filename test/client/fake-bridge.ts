@@ -9,7 +9,7 @@ import {
 
 type Payload = string | Uint8Array;
 
-/** What a service may not publish: a gap stands in its place. */
+/** A frame that a service may not publish: a gap stands in its place. */
 const RESERVED = '{"type":"bridge.reserved"}';
 
 /** The bridge's side of one socket. */
@@ -38,9 +38,9 @@ export class FakeBridge {
   losesAcks = false;
   /** Refuses each command with this. */
   refuses: BridgeErrorCode | undefined;
-  /** Of the ready frame; undefined as on routes that are no AI chat. */
+  /** The session in the ready frame; undefined as on routes that are no AI chat. */
   session: string | undefined = 's1';
-  /** Of what a client missed only the first and the last reach it: it is too slow for the rest, on a route with `latest`. */
+  /** Only the first and the last frame that a client missed reach it: it is too slow for the rest, on a route with `latest`. */
   abridges = false;
   /** The next connection is told that it resumes where it asked, and resumes so many frames further on, in the same epoch. */
   misleads = 0;

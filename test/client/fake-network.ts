@@ -63,7 +63,7 @@ export class FakeSocket implements WebSocketLike, Peer {
   onerror: ((event: never) => void) | null = null;
   /** The bridge's frames do not arrive, nor the client's; nobody is told. */
   dead = false;
-  /** What the client closed it with. */
+  /** The code that the client closed it with. */
   closedWith: number | undefined;
   readonly url: URL;
   readonly protocols: string[];

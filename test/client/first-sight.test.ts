@@ -62,7 +62,7 @@ describe('the state of a channel', () => {
     rig.bridge.state(peerOf(rig), { text: FIGURES });
     expect(await asked()).toBeNull();
     expect(await asked()).toBeNull();
-    // What it had may be old.
+    // The state that it had may be old.
     rig.bridge.gap(peerOf(rig), 'redis');
     expect(await asked()).toBe('missing');
     rig.bridge.publish(numbered(0));

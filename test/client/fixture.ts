@@ -32,7 +32,7 @@ export interface Rig<Client extends BridgeClient = BridgeClient> {
   readonly network: FakeNetwork;
   readonly clock: FakeClock;
   readonly surroundings: FakeSurroundings;
-  /** What the application was told: numbers of frames, `gap`, changes of the state. */
+  /** The application was told these: numbers of frames, `gap`, changes of the state. */
   readonly told: (number | string)[];
 }
 

@@ -26,7 +26,7 @@ class HandlerSocket implements WebSocketLike {
     this.onmessage?.({ data: JSON.stringify({ type: `bridge.${type}`, data }) } as never);
   }
 
-  /** What was asked of the bridge. */
+  /** The questions to the bridge. */
   get asked(): readonly string[] {
     return this.sent.map(({ type, data }) => `${type.slice('bridge.'.length)} ${data.name}`);
   }

@@ -15,7 +15,7 @@ import { settled } from './fake-clock';
 import { startChat, startRig, type Rig } from './fixture';
 import { serve } from './ws-server';
 
-/** What a rig's client tells of attempts that failed. */
+/** A rig's client tells these of attempts that failed. */
 function listen({ client }: Pick<Rig, 'client'>): { errors: unknown[]; states: [string, StateInfo][] } {
   const errors: unknown[] = [];
   const states: [string, StateInfo][] = [];

@@ -174,7 +174,7 @@ describe('an answer whose signal is aborted', () => {
     rig.bridge.losesAcks = true;
     stop.abort();
     token(rig, 'c1', 'c');
-    // What came before it is told.
+    // Tokens that came before it are told.
     expect([await answer.next(), await answer.next()]).toMatchObject([{ value: 'a' }, { value: 'b' }]);
     await expect(answer.next()).rejects.toMatchObject({ name: 'AbortError' });
     expect(await answer.next()).toEqual({ done: true, value: undefined });

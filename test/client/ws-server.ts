@@ -9,7 +9,7 @@ import type { FakeBridge, Peer } from './fake-bridge';
 /** A bridge on a port of this machine. */
 export interface WsServer {
   readonly url: string;
-  /** What each upgrade offered as subprotocols, refused ones too. */
+  /** The subprotocols that each upgrade offered, refused ones too. */
   readonly offered: string[];
   /** Answers so many upgrades with 401. */
   refusals: number;

@@ -18,7 +18,7 @@ export type Step =
   /** It waits until the bridge has answered another client, and notes whether its own connection still lives. */
   | { readonly stillOpen: true };
 
-/** What the other peer and the client itself see before the connection ends. */
+/** All that the other peer and the client itself see before the connection ends. */
 export interface Sight {
   readonly relayed: readonly Message[];
   readonly pongs: readonly Buffer[];
@@ -33,7 +33,7 @@ export interface Case {
   readonly says: string;
   readonly steps: readonly Step[];
   readonly expected: Sight;
-  /** What is allowed as well, though less good. */
+  /** A sight that is allowed as well, though less good. */
   readonly nonStrict?: Sight;
   /** Whether the client closes with 1000 after its steps. */
   readonly closes: boolean;

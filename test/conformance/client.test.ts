@@ -147,7 +147,7 @@ function isReadyThen(...frames: readonly (Buffer | object | string)[]): Wrong {
   };
 }
 
-/** What the application was told until a right frame came. */
+/** All that the application was told until a right frame came. */
 interface Told {
   readonly errors: readonly unknown[];
   readonly reasons: readonly string[];
@@ -193,7 +193,7 @@ async function comesBack(behaviour: Wrong): Promise<Told> {
   const told = await untilRight();
   // Never in a loop: one attempt a connection, each after a delay, and the application is told why.
   expect(told.connections).toBe(WRONG_CONNECTIONS + 1);
-  // Of three delays of about so long, counted where the upgrades arrive.
+  // The time is that of three delays of about so long, counted where the upgrades arrive.
   expect((upgradedAtMs.at(-1) ?? 0) - (upgradedAtMs[0] ?? 0)).toBeGreaterThan(BACKOFF_MS);
   expect(told.reasons.length).toBeGreaterThan(0);
   expect(told.reasons).not.toContain('');

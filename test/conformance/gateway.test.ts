@@ -7,7 +7,7 @@ import { RawPeer } from './raw-peer';
 import { runCase, type Arena } from './run-case';
 
 const PATH = '/ws/collaboration/conformance';
-/** Of each group some: a gateway tunnels bytes, and may cut, hold or join pieces of them. */
+/** Some cases of each group: a gateway tunnels bytes, and may cut, hold or join pieces of them. */
 const SAMPLE = new Set([
   ...['1.1.1', '1.1.7', '1.1.8', '1.2.7', '2.4', '2.5', '2.6', '2.11', '3.1', '3.4', '4.1.3', '4.2.5'],
   ...['5.5', '5.8', '5.14', '5.15', '5.19', '5.20', '6.2.3', '6.3.2', '6.4.1', '6.4.4', '6.5.5', '6.20.1'],

@@ -119,7 +119,7 @@ export class RawPeer {
 }
 
 /**
- * Whether a piece is read before the next is sent. Of very many some are read together: one frame may come in 16,384 pieces
+ * Whether a piece is read before the next is sent. Some of very many are read together: one frame may come in 16,384 pieces
  * (PROTOCOL.md §3), and a message of 1 MiB in pieces of 64 bytes has one more.
  */
 function mayPause(piece: number): boolean {

@@ -39,7 +39,7 @@ describeWithPromtool(title, () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** What promtool says of unit tests of the rules; empty when they pass. */
+  /** promtool's complaints about unit tests of the rules; empty when they pass. */
   function faultsOf(tests: readonly object[]): string {
     const file = join(folder, 'tests.yml');
     // JSON is YAML.

@@ -3,7 +3,7 @@ import { createMetrics } from '../../sidecar/metrics/metrics';
 import { registerWorkerDeaths } from '../../sidecar/metrics/worker-deaths';
 import { DEFAULT_ROUTES } from '../../sidecar/routes/route';
 
-/** What a bridge exports that has just started, with every option on. */
+/** The metrics of a bridge that has just started, with every option on. */
 export function bridgeRegistry(): Registry {
   const { registry } = createMetrics({
     routes: DEFAULT_ROUTES.map(({ name }) => name),

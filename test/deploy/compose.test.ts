@@ -33,7 +33,7 @@ const gatekeeper = service('gatekeeper');
 const [line, kongYml] = [command('gatekeeper', 'CMD'), readFileSync(join(ROOT, 'kong.yml'), 'utf8')];
 const seconds = (text: unknown): number => Number(/^(\d+)s$/.exec(String(text))?.[1]);
 
-/** What Docker waits between a stop and a kill when nothing else is said. */
+/** Docker waits so long between a stop and a kill when nothing else is said. */
 const DEFAULT_STOP_SECONDS = 10;
 
 describe('compose.yml', () => {

@@ -36,7 +36,7 @@ describe('the images', () => {
       ['kong', inside],
     ] as const) {
       expect([stage, optionOf(line, 'admin-port')]).toEqual([stage, instruction(stage, 'EXPOSE')]);
-      // Of the container's own network; 127.0.0.1 would be out of Prometheus' reach.
+      // It is in the container's own network; 127.0.0.1 would be out of Prometheus' reach.
       expect(optionOf(line, 'admin-host')).toBe('0.0.0.0');
     }
   });

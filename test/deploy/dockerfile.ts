@@ -26,7 +26,7 @@ export function stages(): ReadonlyMap<string, readonly Instruction[]> {
   return found;
 }
 
-/** What the last such instruction of a stage says. @throws when it has none */
+/** The text of a stage's last such instruction. @throws when it has none */
 export function instruction(stage: string, keyword: string): string {
   const last = (stages().get(stage) ?? []).filter((entry) => entry.keyword === keyword).at(-1);
   if (last === undefined) throw new Error(`expected ${keyword} in the stage ${stage}`);

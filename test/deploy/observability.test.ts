@@ -108,7 +108,7 @@ function metricOf(series: string): Exported | undefined {
   return own?.type === 'histogram' ? undefined : own;
 }
 
-/** What is wrong with an expression, for a message. */
+/** The faults of an expression, for a message. */
 function faultsOf(expression: string): readonly string[] {
   const selectors = selectorsOf(expression);
   if (selectors.every(({ metric }) => metric === UP)) return [`no metric of ours in ${expression}`];

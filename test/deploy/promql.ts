@@ -1,4 +1,4 @@
-/** What a PromQL expression reads: a metric, and what it demands of one label's value. */
+/** A selector of a PromQL expression: a metric, and what it demands of labels' values. */
 export interface Selector {
   readonly metric: string;
   readonly matchers: readonly { readonly label: string; readonly operator: string; readonly value: string }[];

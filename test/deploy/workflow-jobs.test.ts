@@ -34,7 +34,7 @@ const { engines, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'),
   readonly scripts: Readonly<Record<string, string>>;
 };
 
-/** What a job may do beyond reading the repository, and why it must. */
+/** The rights of a job beyond reading the repository, and why it needs them. */
 const MORE_THAN_READING: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // Signs the provenance of packages.
   'release.yml: packages': { contents: 'read', 'id-token': 'write' },

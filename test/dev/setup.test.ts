@@ -6,7 +6,7 @@ import { makeOwnFolder, type OwnFolder } from '../fakes/own-folder';
 
 const ROOT = join(__dirname, '../..');
 
-/** What every system has. */
+/** Programs that every system has. */
 const BASE = ['sh', 'dirname', 'mktemp', 'cat', 'rm', 'sed', 'grep', 'env'];
 
 /** A machine as `dev/setup.sh` finds it. */

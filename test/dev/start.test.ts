@@ -85,7 +85,7 @@ describe('npm start', () => {
     process.kill(children.at(-1) ?? 0, 'SIGSTOP');
     const ended = once(child, 'exit');
     child.kill('SIGINT');
-    // What comes sooner is the same Ctrl-C, passed on by the terminal and by npm.
+    // A signal that comes sooner is the same Ctrl-C, passed on by the terminal and by npm.
     await sleep(1_000);
     child.kill('SIGINT');
     expect(await ended).toEqual([1, null]);

@@ -53,7 +53,7 @@ export const DOCUMENT = parse(
   readFileSync(join(__dirname, '../../docs/asyncapi.yaml'), 'utf8'),
 ) as AsyncapiDocument;
 
-/** What a reference leads to. @returns undefined when it leads nowhere */
+/** Follows a reference. @returns undefined when it leads nowhere */
 export function resolve({ $ref }: Ref): unknown {
   if (!$ref.startsWith('#/')) return undefined;
   const steps = $ref
@@ -79,7 +79,7 @@ export function queryOf({ bindings }: Channel): readonly string[] {
 }
 
 const AJV = new Ajv({ strict: true, allErrors: true });
-// What is around its schemas; within them an unknown keyword is a mistake.
+// Its own keywords are around its schemas; within them an unknown keyword is a mistake.
 AJV.addVocabulary(Object.keys(DOCUMENT));
 AJV.addSchema(DOCUMENT, 'asyncapi');
 

@@ -16,7 +16,7 @@ import {
 const ROOT = join(__dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-/** What an operator reads, besides what is made from the schemas. */
+/** An operator's reading, besides what is made from the schemas. */
 const TEXTS = [
   ...['.', 'docs', 'docs/adr', 'client', 'service', 'examples/matih'].flatMap((folder) =>
     readdirSync(join(ROOT, folder))
@@ -47,15 +47,15 @@ const NAMES_OF_OTHERS = new Set([
     'exposed_headers',
   ],
   ...['db_update_frequency', 'lua_package_path', 'lua_schema', 'query_cmd'],
-  // Of Kong's rate-limiting and jwt plugins.
+  // Those of Kong's rate-limiting and jwt plugins.
   ...['limit_by', 'error_code', 'claims_to_verify', 'secret_is_base64', 'run_on_preflight'],
   // Compose's and Prometheus's.
   ...['depends_on', 'service_healthy', 'stop_grace_period', 'process_resident_memory_bytes', 'runbook_url'],
-  // Of tokens and keys: RFC 7517 and RFC 9396, the issuers' claims, the assertion's.
+  // Those of tokens and keys: RFC 7517 and RFC 9396, the issuers' claims, the assertion's.
   ...['key_ops', 'tenant_id', 'user_id', 'api_key', 'token_exp', 'token_jti', 'authorization_details'],
-  // Of a stream's entries (PROTOCOL.md).
+  // Those of a stream's entries (PROTOCOL.md).
   'request_id',
-  // Of an answer's frames (PROTOCOL.md §3).
+  // Those of an answer's frames (PROTOCOL.md §3).
   ...['step_start', 'step_complete', 'tool_call', 'tool_result'],
 ]);
 

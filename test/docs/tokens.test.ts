@@ -77,7 +77,7 @@ const ecKeys = () => {
 };
 const claims = async (changes: Record<string, unknown>) => bearer(await signToken(changes));
 
-/** What is refused with a message: the request, the configuration, and whether Redis has the token's jti. */
+/** A refusal's cause, by its message: the request, the configuration, and whether Redis has the token's jti. */
 const CAUSES: Record<string, () => Parameters<typeof verdict> | Promise<Parameters<typeof verdict>>> = {
   'No bearer token was presented': () => [upgradeHeaders(), {}],
   'More than one token was presented': () => [

@@ -32,7 +32,7 @@ interface ChatInit {
   readonly onData?: (part: { readonly type: string; readonly data: unknown }) => void;
 }
 
-/** What a framework keeps for it, such as React's state. */
+/** The state that a framework keeps for it, such as React's. */
 class ChatState {
   status = 'ready';
   error: unknown;

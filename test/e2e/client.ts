@@ -22,7 +22,7 @@ export function token(claims: Record<string, unknown> = {}, secret = SECRETS.JWT
   return new SignJWT(payload).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret));
 }
 
-/** What came of an upgrade that was not admitted. */
+/** The response to an upgrade that was not admitted. */
 export interface Refused {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -19,7 +19,7 @@ beforeAll(async () => {
     config: { rate_limits: [] },
     routeConfigs: {
       'bi-dashboards': { issuers: ['another-issuer'] },
-      // What no schema can tell: it looks like a key.
+      // No schema can tell this fault: it looks like a key.
       collaboration: { public_keys: [{ key: NO_KEY }] },
     },
     pluginServerTimeoutMs: 1000,

@@ -6,7 +6,7 @@ import { startStack } from './start-stack';
 
 const ORIGIN = 'https://app.example.com';
 const onKong = process.env['GATEWAY'] === 'kong';
-/** What ours says to Kong for the others is tested on both gateways. */
+/** The words of ours to Kong for the others are tested on both gateways. */
 const describeWhereOthersAre = onKong ? describe : describe.skip;
 
 let stack: Stack;
@@ -39,7 +39,7 @@ async function status(path: string, ...asked: [bearer?: string, options?: object
   return 101;
 }
 
-/** What was logged of the request with this id, once it was. */
+/** The log entry of the request with this id, once it is there. */
 async function logged(requestId: string): Promise<KongLogEntry> {
   for (;;) {
     const entries = await stack.kongLog();

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 /** The repository's root. */
 export const ROOT = join(__dirname, '../..');
 
-/** What both gateways are started with. */
+/** The secrets that both gateways are started with. */
 export const SECRETS = {
   JWT_SECRET: 'end-to-end token secret, at least 32 bytes',
   ASSERTION_SECRET: 'end-to-end assertion secret, over 32 bytes',
@@ -41,14 +41,14 @@ export interface Stack {
   drainBridge(): Promise<void>;
   /** The first bridge's counter of upgrades, by outcome. */
   bridgeUpgrades(): Promise<Record<string, number>>;
-  /** What the gateway's log plugin wrote of each request that is over, where {@link StackOptions.kongLog} asked for it. */
+  /** The gateway's log plugin's entry of each request that is over, where {@link StackOptions.kongLog} asked for it. */
   kongLog(): Promise<readonly KongLogEntry[]>;
   /** Everything that the bridge and the plugin server logged. */
   logs(): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** What of a log plugin's entry specs look at. */
+/** The part of a log plugin's entry that specs look at. */
 export interface KongLogEntry {
   readonly request: { readonly uri: string; readonly headers: Readonly<Record<string, unknown>> };
   readonly response: { readonly status: number };
@@ -57,7 +57,7 @@ export interface KongLogEntry {
   readonly ws_gatekeeper?: Readonly<Record<string, string>>;
 }
 
-/** What a spec may choose. */
+/** The choices of a spec. */
 export interface StackOptions {
   /** Default: ours. */
   readonly pluginServer?: 'ws-gatekeeper' | 'kong-js-pluginserver';
@@ -112,7 +112,7 @@ export const WORKERS = process.env['WORKERS'] ?? '1';
 /** How many the bridge has; BRIDGE_WORKERS says otherwise. */
 export const BRIDGE_WORKERS = process.env['BRIDGE_WORKERS'] ?? '1';
 
-/** What both kinds of stack are made from. */
+/** The plan from which both kinds of stack are made. */
 export interface StackPlan {
   /** A folder for this stack alone: socket, plugin info, configuration. Reachable by any user. */
   readonly folder: string;

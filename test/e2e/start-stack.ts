@@ -34,7 +34,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   };
 }
 
-/** What of kong.yml a spec may change. */
+/** The part of kong.yml that a spec may change. */
 export interface Declarative {
   consumers?: readonly object[];
   services: {

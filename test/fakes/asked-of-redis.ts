@@ -5,20 +5,20 @@ import { monitorRedis } from './redis-monitor';
 /** A command as it was sent, its name first. */
 export type Asked = readonly string[];
 
-/** What this process asks of Redis as one user. */
+/** The commands that this process asks of Redis as one user. */
 export interface Recording {
   /** So far, each once. */
   readonly asked: () => readonly Asked[];
   stop(): void;
 }
 
-/** What is sent, while it is sent. */
+/** The commands that are sent, while they are sent. */
 export interface SentRecording extends Recording {
   /** Whether a command of this name, in lower case, was sent. */
   readonly hasAsked: (name: string) => boolean;
 }
 
-/** What scripts asked is not in it: see {@link askedByScripts}. */
+/** Commands of scripts are not in it: see {@link askedByScripts}. */
 export function recordAsked(username: string): SentRecording {
   const spy = jest.spyOn(Redis.prototype, 'sendCommand');
   const commands = (): Command[] =>
@@ -41,7 +41,7 @@ export function recordAsked(username: string): SentRecording {
   };
 }
 
-/** What scripts ask of a server from now on, whoever runs them. */
+/** The commands that scripts ask of a server from now on, whoever runs them. */
 export async function askedByScripts(server: Redis): Promise<Recording> {
   const asked: Asked[] = [];
   const stop = await monitorRedis(server, (args, source) => {
@@ -74,7 +74,7 @@ export async function needlessRules(
   return needless;
 }
 
-/** What of it Redis denies a user of these rules. */
+/** Those of them that Redis denies a user of these rules. */
 export async function denied(
   server: Redis,
   rules: readonly string[],
@@ -89,7 +89,7 @@ async function dryRun(server: Redis, command: Asked): Promise<unknown> {
   try {
     return await server.call('ACL', 'DRYRUN', 'shadow', ...command);
   } catch (error) {
-    // What this version does not know a later one denies.
+    // A later version denies what this one does not know.
     if ((error as Error).message.includes('not found')) return 'unknown';
     throw error;
   }

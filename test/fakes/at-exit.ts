@@ -1,4 +1,4 @@
-/** What must not outlive this process, and how it ends. */
+/** Things that must not outlive this process, and how they end. */
 export interface EndedAtExit<T> {
   add(one: T): void;
   delete(one: T): void;

@@ -37,7 +37,7 @@ export async function makeCertificates(): Promise<Certificates> {
   };
 }
 
-/** Of RFC 5280's GeneralName, 2 is a DNS name and 7 an address. */
+/** In RFC 5280's GeneralName 2 is a DNS name and 7 an address. */
 const NAME = { type: 2, value: 'redis.test' };
 const ADDRESS = { type: 7, ip: '127.0.0.1' };
 

@@ -1,7 +1,7 @@
 import { encode } from '../../kong-stand-in/protobuf/messages';
 import { KongClient } from './kong-client';
 
-/** What came of an upgrade at a plugin server. */
+/** A plugin server's answer to an upgrade. */
 export interface Answered {
   /** Undefined when the upgrade goes on to the upstream. */
   readonly status: number | undefined;

@@ -6,17 +6,17 @@ import { ProtobufClient } from '../../kong-stand-in/protobuf/client';
 import type { GatewayRequest } from '../../kong-stand-in/http/request';
 import { rawQuery } from '../../kong-stand-in/lib/uri';
 
-/** What a client sends. */
+/** A client's request. */
 export interface Sent {
   readonly target?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** What came of it. */
+/** Its outcome. */
 export interface LoggedUpgrade {
   /** Undefined when it goes on to the upstream. */
   readonly status: number | undefined;
-  /** What Kong's log plugins write of it, as JSON. */
+  /** The entry of Kong's log plugins, as JSON. */
   readonly entry: string;
 }
 

@@ -231,7 +231,7 @@ async function settled(nodes: readonly ClusterNode[]): Promise<void> {
   }
 }
 
-/** What a node sees of its cluster. */
+/** A node's view of its cluster. */
 interface ClusterView {
   /** Whether all slots are served, every node is reached, and it follows its master if it has one. */
   readonly isSound: boolean;

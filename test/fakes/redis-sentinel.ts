@@ -26,7 +26,7 @@ export interface SentinelSetup {
   readonly client: Redis;
   /** The server that the sentinels name as the master, once they agree. */
   master(): Promise<RedisServer>;
-  /** What `SENTINEL FAILOVER` does. */
+  /** Does as `SENTINEL FAILOVER` does. */
   failOver(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
-  /** Of the running server; changes with each restart, for SIGSTOP and SIGCONT. */
+  /** The running server's, for SIGSTOP and SIGCONT; it changes with each restart. */
   readonly pid: number;
   /** Kills the server and resolves once it is gone. Its data are gone with it. */
   stop(): Promise<void>;

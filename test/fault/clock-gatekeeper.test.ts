@@ -20,7 +20,7 @@ const NO_LIMITS = { rate_limits: [] };
 const NOT_REVOKED = { revocation: { enabled: false, key_prefix: '', fault_tolerant: false } };
 const REVOCATION = { revocation: { enabled: true, key_prefix: 'blacklist:', fault_tolerant: false } };
 
-/** What came of an upgrade: undefined when it goes on. */
+/** The outcome of an upgrade: undefined when it goes on. */
 type Status = number | undefined;
 
 const limitBy = (by: string, more: object = {}): Record<string, unknown> => ({

@@ -4,7 +4,7 @@ import { BridgeClientError } from '../../client/src/index';
 /** Between two commands of a client, in milliseconds. */
 const INTERVAL_MS = 500;
 
-/** What became of commands, in numbers of commands. */
+/** The fate of commands, in numbers of commands. */
 export interface CommandScore {
   readonly sent: number;
   readonly acknowledged: number;

@@ -65,7 +65,7 @@ it(`bridges hold nothing after clients that were cut, expired and sent elsewhere
   const bridges = [first, second, third];
   await eventually(() => bridges.every(({ bridge }) => bridge.openState().connections === 0));
   expect(second.bridge.openState().streams + third.bridge.openState().streams).toBeGreaterThan(0);
-  // What lingers for clients that come back ends; so do the tokens.
+  // Streams that linger for clients that come back end; so do the tokens.
   let isDrained = false;
   void drained.then(() => (isDrained = true));
   await until(() => {

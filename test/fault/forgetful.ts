@@ -64,7 +64,7 @@ export class Forgetful {
     return this.#ledger.isComplete(published);
   }
 
-  /** What became of the frames of all its accounts. Nothing is missing at the end of one that it broke off. */
+  /** The fate of the frames of all its accounts. Nothing is missing at the end of one that it broke off. */
   score(published: (channel: string) => Published): Score {
     const toItsEnd = (channel: string): Published => ({ ...published(channel), count: 0 });
     return totalOf([...this.#ended.map((ledger) => ledger.score(toItsEnd)), this.#ledger.score(published)]);

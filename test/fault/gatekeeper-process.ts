@@ -39,7 +39,7 @@ export class GatekeeperProcess extends Program {
     return worker;
   }
 
-  /** What is wrong by its log, in these words, since so many lines. */
+  /** The faults that its log tells in these words, since so many lines. */
   told(msg: string, since = 0): readonly LogEntry[] {
     return this.warnings.slice(since).filter((entry) => entry.msg === msg);
   }

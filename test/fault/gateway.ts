@@ -21,7 +21,7 @@ interface Accepted {
 /** An assertion lives for 30 seconds. */
 const REPLAYED_FOR_MS = 25_000;
 const MAX_REPLAYED = 100;
-/** Of a status line. */
+/** The beginning of a status line, up to its code. */
 const STATUS_BYTES = 12;
 const ACCEPTED = /^HTTP\/1\.1 (?:101|200|202)/;
 

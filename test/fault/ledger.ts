@@ -1,6 +1,6 @@
 import { readNumberedFrame, type NumberedFrame } from './numbered-frame';
 
-/** What was published on one channel. */
+/** The frames that were published on one channel. */
 export interface Published {
   /** Frames 0 to `count - 1` were published. */
   readonly count: number;
@@ -8,7 +8,7 @@ export interface Published {
   readonly unconfirmed: ReadonlySet<number>;
 }
 
-/** What became of the frames that were meant for a client, in numbers of frames. */
+/** The fate of the frames that were meant for a client, in numbers of frames. */
 export interface Score {
   /** Heard for the first time. */
   readonly heard: number;
@@ -19,23 +19,23 @@ export interface Score {
   readonly duplicates: number;
   /** Heard after one that was published later. */
   readonly outOfOrder: number;
-  /** Of a channel that is not the client's. */
+  /** From a channel that is not the client's. */
   readonly foreign: number;
   /** Not as it was published. */
   readonly damaged: number;
 }
 
-/** What a client heard of one channel. */
+/** A client's account of one channel. */
 interface Account {
   /** The number that comes next when nothing is lost. */
   next: number;
   /** Whether a gap was told since the latest frame. */
   excused: boolean;
-  /** What was passed over, and whether a gap was told there. */
+  /** The numbers that were passed over, and whether a gap was told there. */
   readonly missing: Map<number, boolean>;
 }
 
-/** What one client heard, against what was published for it. Every channel is heard from its frame 0 on. */
+/** The frames that one client heard, against those that were published for it. Every channel is heard from its frame 0 on. */
 export class Ledger {
   readonly #accounts: ReadonlyMap<string, Account>;
   readonly #onFault: (fault: string) => void;

@@ -21,7 +21,7 @@ export class Link {
     ] as const) {
       end.once('close', () => {
         if (other.closed) onGone();
-        // What the other end has not taken yet still reaches it.
+        // Bytes that the other end has not taken yet still reach it.
         else if (this.#cut !== 'half-open') other.destroySoon();
       });
     }

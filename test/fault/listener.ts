@@ -23,7 +23,7 @@ export class Listener {
   readonly seat: Seat;
   readonly ledger: Ledger;
   readonly client: ChatClient;
-  /** What happened, the latest last, each with its time. */
+  /** The events, the latest last, each with its time. */
   readonly notes: string[] = [];
   isFaulty = false;
   wasToldOfGap = false;

@@ -1,4 +1,4 @@
-/** What a numbered frame says of itself. */
+/** A numbered frame's channel and number. */
 export interface NumberedFrame {
   readonly channel: string;
   readonly n: number;

@@ -21,7 +21,7 @@ export function connectionsOf(pid: number, ports: readonly number[]): readonly O
     .filter(({ remote }) => ports.includes(remote));
 }
 
-/** From now on no packet of these connections arrives, either way. What both ends sent before is lost as well, where it was not read. */
+/** From now on no packet of these connections arrives, either way. Bytes from before that nobody has read are lost as well. */
 export function silence(connections: readonly OpenConnection[]): void {
   for (const { local, remote } of connections) {
     for (const [from, to] of [

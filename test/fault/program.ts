@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
-/** What gives a process a clock that can be set. */
+/** It gives a process a clock that can be set. */
 const STEPPED_DATE = join(__dirname, 'stepped-date.cjs');
 /** Log levels from here on are of something that is wrong. */
 const WARN = 40;
@@ -33,9 +33,9 @@ export interface LogEntry {
 export class Program {
   /** Settles with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** What it logged of things that are wrong, the latest last. */
+  /** The lines that it logged of things that are wrong, the latest last. */
   readonly warnings: LogEntry[] = [];
-  /** What it logged that it listens. */
+  /** The line in which it logged that it listens. */
   readonly listening: Promise<LogEntry>;
   /** The processes of its workers by number, of each the latest; none where it is one process. */
   readonly workers = new Map<number, number>();

@@ -75,7 +75,7 @@ export class Publisher {
     return (channel) => counts.get(channel) ?? 0;
   }
 
-  /** What was published on a channel so far. */
+  /** The frames that were published on a channel so far. */
   readonly published = (channel: string): Published => {
     const { count, unconfirmed } = this.#tapes.get(channel) ?? { count: 0, unconfirmed: new Set<number>() };
     return { count, unconfirmed };

@@ -33,7 +33,7 @@ export function seatsFor(clients: number, tenants: number): readonly Seat[] {
   });
 }
 
-/** What each place of ten is. The first ones are of every kind, so that a small run has them too. */
+/** The kinds of each ten places. The first ones are of every kind, so that a small run has them too. */
 const KINDS = [
   'inbox',
   'inbox',

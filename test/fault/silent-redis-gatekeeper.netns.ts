@@ -16,17 +16,17 @@ const TENANTS = 12;
 const REDIS_TIMEOUT_MS = 500;
 const DECISION_TIMEOUT_MS = 3 * SECONDS;
 /**
- * What is asked is unanswered for redis.timeout, a quiet connection is asked after 2 seconds; a new one is tried every second at
+ * A question is unanswered for redis.timeout, a quiet connection is asked after 2 seconds; a new one is tried every second at
  * least, for 2 seconds each. The rest is for a noisy machine.
  */
 const BACK_WITHIN_MS = 15 * SECONDS;
 const NOISE_MS = 2 * SECONDS;
 const SILENT = / it did not answer for \d+ ms$/;
 
-/** What an endurance run needs of a Redis, of whatever kind. */
+/** The needs of an endurance run of a Redis, of whatever kind. */
 interface Topology {
   readonly url: string;
-  /** Of every server and sentinel. */
+  /** The ports of every server and sentinel. */
   readonly ports: readonly number[];
   readonly revoke: (jti: string) => Promise<unknown>;
   readonly stop: () => Promise<void>;
@@ -89,7 +89,7 @@ describe.each<[string, () => Promise<Topology>, number]>([
     gatekeeper = await GatekeeperProcess.start();
     const kong = gatekeeper.worker({
       rate_limits: [{ by: 'tenant', limit: 100_000, window_size: 60, burst: 0, paths: [], tiers: {} }],
-      // What Redis does not say of a token is not known: nobody is admitted then.
+      // Without Redis's word on a token nothing is known: nobody is admitted then.
       revocation: { enabled: true, key_prefix: keyOf(''), fault_tolerant: false },
       redis: { ...(rawConfig()['redis'] as object), url: redis.url, timeout: REDIS_TIMEOUT_MS },
       decision_timeout: DECISION_TIMEOUT_MS,
@@ -104,13 +104,13 @@ describe.each<[string, () => Promise<Topology>, number]>([
     await gatekeeper.stop();
   });
 
-  /** Of the connections that were open at first. */
+  /** Whether none is left of the connections that were open at first. */
   function areGone(connections: readonly OpenConnection[]): boolean {
     const open = connectionsOf(gatekeeper.pid, redis.ports);
     return !connections.some(({ local }) => open.some((one) => one.local === local));
   }
 
-  /** What the log told of connections since so many lines, as text. */
+  /** The log's lines about connections since so many lines, as text. */
   function lines(since: number): readonly string[] {
     const told = ['redis connection lost', 'redis connection error'].flatMap((msg) =>
       gatekeeper.told(msg, since),

@@ -27,7 +27,7 @@ const UNHARMED = { settled: true, silentLosses: 0, duplicates: 0, outOfOrder: 0,
 const ENV = { BRIDGE_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}` };
 const TIMES = { tokenLifetimeMs: 60_000, renewBeforeMs: 5000, idleTimeoutMs: 3000, connectTimeoutMs: 8000 };
 const LOST = 'redis connection lost';
-/** Of a bridge to one Redis. */
+/** A bridge's connections to one Redis. */
 const CONNECTIONS = ['commands', 'publisher', 'relays', 'subscriber'];
 const SILENT = /^it did not answer for \d+ ms$/;
 

@@ -10,11 +10,11 @@ import { seatsFor, subjectsOf } from './seat';
 import { Tally } from './tally';
 import { until } from './until';
 
-/** What a small run is set up with. */
+/** The setup of a small run. */
 export interface SmallStageOptions {
   /** Where the bridge finds Redis, of whatever kind that is. */
   readonly url: string;
-  /** What services publish over. */
+  /** The connection that services publish over. */
   readonly publishing: Redis | Cluster;
   readonly plan: Plan;
   readonly env: Readonly<Record<string, string>>;
@@ -68,7 +68,7 @@ export class SmallStage {
     return until(() => this.#listeners.every(({ ledger }) => ledger.isComplete(published)), timeoutMs);
   }
 
-  /** What became of the frames of all clients. */
+  /** The fate of the frames of all clients. */
   score(): Score {
     return totalOf(this.#listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
   }

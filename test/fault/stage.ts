@@ -15,7 +15,7 @@ import { seatsFor, sendsCommands, someOverHttp, subjectsOf, type Seat } from './
 import { Tally } from './tally';
 import { until, wait } from './until';
 
-/** What a run is set up with. */
+/** The setup of a run. */
 export interface StageOptions {
   readonly plan: Plan;
   /** Settings of the bridges. */
@@ -43,7 +43,7 @@ export class Stage {
   readonly gateway: FaultyGateway;
   readonly publisher: Publisher;
   readonly listeners: Listener[] = [];
-  /** Of those who sit at a chat. */
+  /** The commander of those who sit at a chat. */
   commander = new Commander([]);
   /** Those that serve, the oldest first. */
   readonly bridges: BridgeProcess[] = [];
@@ -192,12 +192,12 @@ export class Stage {
     return until(() => this.commander.isSettled, endMs - performance.now());
   }
 
-  /** What became of the frames of all clients. */
+  /** The fate of the frames of all clients. */
   score(): Score {
     return totalOf(this.listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
   }
 
-  /** What became of the commands, of which Redis must have lost none. */
+  /** The fate of the commands, of which Redis must have lost none. */
   async commands(): Promise<CommandScore> {
     const entries = await this.#asked((redis) => redis.xrange('ai:commands', '-', '+'));
     return this.commander.score(entries.map(([, fields]) => commandName(fields)));

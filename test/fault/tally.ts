@@ -3,7 +3,7 @@ import { CONTROL_FRAME_PREFIX, type ControlFrame } from '../../protocol/frames';
 import type { WebSocketConstructor } from '../../client/src/index';
 import { StreamSocket, type SocketWatcher } from './stream-socket';
 
-/** What became of many connections. */
+/** The fate of many connections. */
 export class Tally {
   /** Upgrades that were asked for. */
   attempts = 0;

@@ -16,7 +16,7 @@ export function tokenOf(claims: TokenClaims, opaque = false): string {
   return opaque ? text : `e30.${text}.none`;
 }
 
-/** What a token of {@link tokenOf} says. */
+/** The claims of a token of {@link tokenOf}. */
 export function readToken(token: string): TokenClaims {
   const text = token.split('.')[1] ?? token;
   return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as TokenClaims;

@@ -23,7 +23,7 @@ async function status(): Promise<number> {
   return answer.status;
 }
 
-// What Kong 3.9.3 was seen to do (test/fixtures/kong-transcripts/README.md), and its pb_rpc.lua.
+// These are from Kong 3.9.3 as it was seen (test/fixtures/kong-transcripts/README.md), and from its pb_rpc.lua.
 describe('a ProtoBuf plugin server that fails', () => {
   it('was never there: 500, and nothing goes upstream', async () => {
     await start(protobufDump('gate'));

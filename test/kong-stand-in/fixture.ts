@@ -5,7 +5,7 @@ import { startGateway, type Gateway, type GatewayOptions } from '../../kong-stan
 import { UnixServer } from './unix-server';
 import { Upstream } from './upstream';
 
-/** What a test sets up besides the defaults. */
+/** A test's own settings besides the defaults. */
 export interface FixturePlan {
   /** The plugin's dump. */
   readonly dump: unknown;
@@ -20,7 +20,7 @@ export interface FixturePlan {
 export interface Fixture {
   readonly gateway: Gateway;
   readonly upstream: Upstream;
-  /** What the gateway logged, `level: message`. */
+  /** The gateway's log, `level: message`. */
   readonly log: string[];
   readonly configFile: string;
   readonly socketPath: string;

@@ -12,7 +12,7 @@ const GET = ['GET / HTTP/1.1', 'Host: a'];
 let fixture: Fixture;
 afterEach(() => fixture.stop());
 
-/** What a plugin server was asked: the sequence of each configuration that it started, and the ids of its events. */
+/** The questions to a plugin server: the sequence of each configuration that it started, and the ids of its events. */
 class Asked {
   readonly started: number[] = [];
   readonly configs: Record<string, unknown>[] = [];

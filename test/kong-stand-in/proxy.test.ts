@@ -343,7 +343,7 @@ describe('an answer that does not end yet', () => {
       isAnswered = true;
       return response.text();
     });
-    // What takes the same way, and longer.
+    // These take the same way, and longer.
     for (let count = 0; count < 5; count += 1) await (await fetch(`${fixture.gateway.url}/ws`)).text();
     expect(isAnswered).toBe(false);
     finish();

@@ -37,7 +37,7 @@ export class Peer {
     this.socket.write(Buffer.concat(parts));
   }
 
-  /** Whatever comes next, or undefined when the gateway closed. */
+  /** The bytes that come next, or undefined when the gateway closed. */
   async chunk(): Promise<Buffer | undefined> {
     while (this.#buffered.length === 0) {
       if (this.#ended) return undefined;

@@ -7,9 +7,9 @@ import { freePortsInARow } from '../dev/free-ports';
 
 /** `npm start` as it runs. */
 export interface Demo {
-  /** Of the page, as it prints it. */
+  /** The page's URL, as `npm start` prints it. */
   readonly url: string;
-  /** Of the Redis behind it, for who publishes as a service does. */
+  /** The URL of the Redis behind it, for those who publish as a service does. */
   readonly redisUrl: string;
   stop(): Promise<void>;
 }

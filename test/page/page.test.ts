@@ -11,13 +11,13 @@ import { PANES, Tab } from './tab';
 /** Slow enough that a click lands in the middle of an answer. */
 const TOKEN_INTERVAL_MS = 100;
 
-/** What a browser says of a handshake that was refused, or that the page gave up. */
+/** A browser's complaint about a handshake that was refused, or that the page gave up. */
 const REFUSED_OR_GIVEN_UP =
   /^WebSocket connection to .* failed: .*(response code: (502|503)|closed before the connection is established\.)$/;
-/** What it says of a page that then asks for the reason, which is answered with 426 where the next handshake would be admitted. */
+/** Its complaint about a page that asks for the reason: that is answered with 426 where the next handshake would be admitted. */
 const ASKED_FOR_REASON = /^Failed to load resource: the server responded with a status of (426|502|503) /;
 
-/** Of a small laptop. */
+/** A small laptop's. */
 const VIEWPORT = { width: 1280, height: 800 };
 
 /** The channel of the dashboard that the page shows. */
@@ -69,7 +69,7 @@ async function ask(tab: Tab, question: string) {
 async function stopTheSecond() {
   const [first, second] = [await ask(ana, 'One?'), await ask(ana, 'Two?')];
   for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
-  // Of an answer that has ended none can be stopped.
+  // An answer that has ended cannot be stopped.
   const stop = ana.pane('chat').getByRole('button', { name: 'Stop' });
   if (await stop.isEnabled()) await stop.click();
   await second.complete.waitFor();
@@ -280,7 +280,7 @@ describe('the demo page, open in two tabs', () => {
   );
 
   it('comes back when the bridge is killed, says that frames may be lost, and makes the documents equal', async () => {
-    // Of a service that does not end its answer before the bridge is killed, however long that takes.
+    // The service does not end this answer before the bridge is killed, however long that takes.
     const redis = new Redis(demo?.redisUrl ?? '');
     const begun = { type: 'token', id: 'endless', data: { token: 'An answer without an end', index: 0 } };
     await redis.publish(`ai:stream:${await ana.session()}`, JSON.stringify(begun));
@@ -315,7 +315,7 @@ describe('the demo page, open in two tabs', () => {
       'Ana, without a bridge. ',
       'Ben, without a bridge. ',
     ];
-    // What two people type at the same place and time may be interleaved.
+    // Texts that two people type at the same place and time may be interleaved.
     expect(Array.from(text).sort()).toEqual(Array.from(written.join('')).sort());
     // A browser says of each handshake that was refused or given up that it was; while there was no bridge, that is so.
     const others = [...ana.complaints, ...ben.complaints].filter(

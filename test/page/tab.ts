@@ -11,7 +11,7 @@ type Shown = 'frames' | 'resumed' | 'gaps' | 'close' | 'way';
 /** A tab with the demo page in it, as its user sees it. */
 export class Tab {
   readonly page: Page;
-  /** What the console says of errors and warnings. */
+  /** The console's errors and warnings. */
   readonly complaints: string[] = [];
 
   private constructor(page: Page) {
@@ -65,7 +65,7 @@ export class Tab {
     return this.page.locator(`#${name}`);
   }
 
-  /** What stands in a pane's footer. */
+  /** A text in a pane's footer. */
   shown(name: PaneName, what: Shown): Promise<string> {
     return this.pane(name).locator(`[data-output=${what}]`).innerText();
   }
@@ -75,7 +75,7 @@ export class Tab {
     await this.pane(name).locator(`[data-output=${what}]`).getByText(text, { exact: true }).waitFor();
   }
 
-  /** What a pane says of what happened last. */
+  /** A pane's word on what happened last. */
   event(name: PaneName): Locator {
     return this.pane(name).locator('[data-output=event]');
   }

@@ -210,7 +210,7 @@ describe('a thousand changes of the configuration', () => {
     await untilConnections(1);
   });
 
-  /** What is still referenced. */
+  /** The bytes that are still referenced. */
   function heapBytes(): number {
     collectGarbage();
     collectGarbage();

@@ -40,7 +40,7 @@ export function rawConfig(changes: Record<string, unknown> = {}): Record<string,
   };
 }
 
-/** What Kong fills in for fields that are not given. */
+/** The values that Kong fills in for fields that are not given. */
 export function defaultsOf(fields: readonly SchemaField[]): Record<string, unknown> {
   return Object.fromEntries(
     fields.flatMap((field) =>

@@ -20,7 +20,7 @@ interface Outcome {
   readonly passed: boolean;
 }
 
-/** What the gatekeeper does with one request. */
+/** The gatekeeper's answer to one request. */
 async function access(
   config: Record<string, unknown>,
   path: string,

@@ -20,7 +20,7 @@ export interface KongRequest {
   readonly consumers?: Readonly<Record<string, Consumer>>;
 }
 
-/** What a gatekeeper told Kong to do. */
+/** A gatekeeper's instructions to Kong. */
 export interface Told {
   /** Undefined when the request goes on. */
   readonly status: number | undefined;
@@ -30,7 +30,7 @@ export interface Told {
   readonly clearedHeaders: readonly string[];
   /** `kong.ctx.shared`. */
   readonly shared: Readonly<Record<string, SharedValue>>;
-  /** What log plugins write, by its place in their entry. */
+  /** The values that log plugins write, by their place in the entry. */
   readonly logged: Readonly<Record<string, SharedValue>>;
   readonly authenticated: AuthenticatedConsumer | undefined;
 }

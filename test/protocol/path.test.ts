@@ -54,7 +54,7 @@ const PREFIXES = ['/ws/ai/chat', '/ws/bi/dashboards/', '/ws/notifications', '/ws
 
 const route = createRouter(parseDeclaration(readFileSync('kong.yml', 'utf8'), 0));
 
-/** What Kong tells its plugins of a path, and what it sends upstream, for a path that it routes. */
+/** The path as Kong tells it to its plugins, and as it sends it upstream, for a path that it routes. */
 function throughKong(path: string): { readonly told: string; readonly sent: string } | undefined {
   const match = route({ method: 'GET', host: 'localhost', target: path });
   return match && { told: toText(normalizePath(path)), sent: escapePath(match.upstreamPath) };

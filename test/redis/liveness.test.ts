@@ -2,7 +2,7 @@ import { Liveness, type LivenessVerdict } from '../../redis/liveness';
 
 const PATIENCE = { askedLooks: 4, idleLooks: 8 };
 
-/** What is found when looked at so often at the same traffic. */
+/** The findings of so many looks at the same traffic. */
 function looks(
   liveness: Liveness,
   bytesRead: number,

@@ -37,7 +37,7 @@ afterAll(async () => {
 
 /** A program that was started. */
 interface Started {
-  /** What it has logged of Redis's memory so far. */
+  /** The lines that it has logged of Redis's memory so far. */
   readonly told: () => readonly Line[];
   /** Asks Redis for something over the connection whose memory is told of. @throws when that is not there */
   readonly ask: () => Promise<unknown>;

@@ -8,7 +8,7 @@ import { checkVersion, versionDoubt } from '../../redis/version-check';
 const TOO_OLD = 'Redis 6.2.16 is too old: it takes no claim of an AI chat, which is refused with 503';
 const MEMORY = 'used_memory:1000\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n';
 
-/** What a server says of itself, whose version this is. */
+/** The INFO of a server of this version. */
 const server = (version: string): string =>
   `# Server\r\nredis_version:${version}\r\nredis_git_sha1:00000000\r\n`;
 

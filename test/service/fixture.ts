@@ -7,7 +7,7 @@ import type { RedisClient } from '../../service/src/redis/client';
 /** A Redis of one topology, with what a service brings and what a bridge hears. */
 export interface Topology {
   readonly redis: RedisClient;
-  /** Of the server, or `redis+cluster://` with every node. */
+  /** The server's own, or `redis+cluster://` with every node. */
   readonly url: string;
   /** Subscribes as a bridge does. @returns what came to the channel so far */
   hear(channel: string, told?: (text: string) => void): Promise<readonly string[]>;

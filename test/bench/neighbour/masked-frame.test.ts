@@ -5,7 +5,7 @@ import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../../bench/
 /** The types of ws leave it out. */
 const { Receiver } = ws as unknown as { readonly Receiver: new (options: { isServer: boolean }) => Writable };
 
-/** What a server reads from them. */
+/** The message that a server reads from them. */
 function messages(...frames: readonly Buffer[]): Promise<Buffer> {
   const receiver = new Receiver({ isServer: true });
   const message = new Promise<Buffer>((resolve, reject) => {

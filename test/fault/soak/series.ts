@@ -9,7 +9,7 @@ export interface Series {
   readonly samples: { readonly atMs: number; readonly value: number }[];
 }
 
-/** What came of a series. */
+/** The outcome of a series. */
 export interface Trend {
   readonly median: number;
   readonly max: number;

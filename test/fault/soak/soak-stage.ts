@@ -171,7 +171,7 @@ export class SoakStage {
     return until(() => this.listeners.every(({ ledger }) => ledger.isComplete(published)), timeoutMs);
   }
 
-  /** What became of the frames of the clients that stay. */
+  /** The fate of the frames of the clients that stay. */
   score(): Score {
     return totalOf(this.listeners.map(({ ledger }) => ledger.score(this.publisher.published)));
   }

@@ -4,7 +4,7 @@ import { trendOf, type Series, type Trend } from './series';
 
 const MIB = 1024 * 1024;
 
-/** What is watched of a program, by the name of its metric. */
+/** The figures that are watched of a program, by the name of their metric. */
 const FIGURES = [
   {
     metric: 'process_resident_memory_bytes',
@@ -59,7 +59,7 @@ export class Watch {
     this.#add({ name: 'Redis: keys without TTL', unit: '', tolerance: none }, atMs, lasting.length);
   }
 
-  /** What became of each series, by its name. */
+  /** The trend of each series, by its name. */
   trends(): ReadonlyMap<string, Trend> {
     return new Map([...this.#series.values()].map((series) => [series.name, trendOf(series)]));
   }

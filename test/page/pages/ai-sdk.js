@@ -15,7 +15,7 @@ const show = (id, text) => {
   document.getElementById(id).textContent = text;
 };
 
-/** What a framework keeps for a chat, such as React's state. */
+/** The state that a framework keeps for a chat, such as React's. */
 class ShownState {
   error;
   #status = 'ready';

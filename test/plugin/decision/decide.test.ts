@@ -51,7 +51,7 @@ function storeSaying(answer: StoreAnswer | Error): Store & { readonly asked: Sto
   };
 }
 
-/** What the store is asked of this token. */
+/** The question to the store about this token. */
 async function askedFor(token: string): Promise<StoreQuery | undefined> {
   const store = storeSaying(free);
   await verdictFor({ token, store });

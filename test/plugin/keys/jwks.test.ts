@@ -44,7 +44,7 @@ async function endpoint(issuers: readonly Issuer[]) {
   const state = {
     document: { keys: issuers.map(({ jwk }) => jwk) } as unknown,
     down: false,
-    /** What an answer waits for. */
+    /** An answer waits for this. */
     gate: Promise.resolve(),
     fetches: 0,
     changes: 0,

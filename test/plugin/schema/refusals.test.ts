@@ -25,14 +25,14 @@ const PUBLIC_JWK = JSON.stringify(ec.publicKey.export({ format: 'jwk' }));
 const PRIVATE_JWK = JSON.stringify(ec.privateKey.export({ format: 'jwk' }));
 const LIMIT = { limit: 5 };
 
-/** What Kong says of a configuration as an operator writes it, references unresolved. */
+/** Kong's complaints about a configuration as an operator writes it, references unresolved. */
 function kongs(config: Config): string[] {
   return configFaults(schema, withDefaults(schema, config), 'config').map(
     ({ path, message }) => `${path}: ${message}`,
   );
 }
 
-/** What the gatekeeper says of the same, as Kong hands it over. */
+/** The gatekeeper's complaint about the same, as Kong hands it over. */
 async function ours(config: Config): Promise<string | undefined> {
   try {
     await parseConfig(withoutNulls(withDefaults(schema, config)));

@@ -12,8 +12,8 @@ const { config: kongs } = parseDump(JSON.stringify(pluginInfo()));
 const limit = { limit: 1 };
 
 /**
- * The fields that each finds at fault. What Kong says by patterns and checks over several fields, the gatekeeper says when it parses:
- * refusals.test.ts holds those.
+ * The fields that each finds at fault. The gatekeeper finds the faults of Kong's patterns and checks over several fields
+ * when it parses: refusals.test.ts holds those.
  */
 function bothOf(given: Readonly<Record<string, ConfigValue>>): readonly [string[], string[]] {
   const ours = schemaFaults(SCHEMA, withDefaults(SCHEMA, given)).map((fault) => fault.split(': ')[0] ?? '');

@@ -18,7 +18,7 @@ const REJECTIONS = Number(process.env['ABUSE_REJECTIONS'] ?? 6000);
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What is still referenced. */
+/** The bytes that are still referenced. */
 function liveBytes(): number {
   collectGarbage();
   collectGarbage();

@@ -95,7 +95,7 @@ const serverFrames = (frames: readonly RecordedFrame[]) =>
 
 const plugin = (access: (kong: Kong) => Promise<void>): PluginInstance => ({ access });
 
-/** What the plugin of the recordings did. */
+/** It does as the plugin of the recordings did. */
 const recordedPlugin = plugin(async (kong) => {
   const headers = await kong.request.getHeaders();
   if (headers['authorization'] === undefined) {

@@ -21,7 +21,7 @@ afterEach(() => {
   closeRedisConnections();
 });
 
-/** What a gatekeeper asks about one upgrade: two limits of the tenant, one of its address, and the token. */
+/** A gatekeeper's question about one upgrade: two limits of the tenant, one of its address, and the token. */
 async function asker(changes: Partial<RedisSettings>) {
   const { redis: defaults } = (await parseConfig(rawConfig())).config;
   const settings = { ...defaults, timeoutMs: 5000, ...changes };

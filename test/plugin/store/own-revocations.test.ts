@@ -12,7 +12,7 @@ import { eventually } from '../../sidecar/fixture';
 import { NOW, rawConfig, signToken, upgradeHeaders } from '../fixture';
 import { ConfigError } from '../../../plugin/schema/config-error';
 
-/** Of so long a window that what one upgrade counts is still there when a noisy machine looks. */
+/** Its window is so long that what one upgrade counts is still there when a noisy machine looks. */
 const LIMIT = { by: 'tenant', limit: 1000, window_size: 3600, burst: 1000, paths: [], tiers: {} };
 /** A noisy machine must not look like a Redis that is away. */
 const TIMEOUT_MS = 10_000;
@@ -25,7 +25,7 @@ let ofTokens: Redis;
 beforeEach(async () => {
   [limits, tokens] = await Promise.all([startRedis(), startRedis()]);
   [ofLimits, ofTokens] = [new Redis(limits.url), new Redis(tokens.url)];
-  // What is stopped on purpose is nobody's fault.
+  // A stop on purpose is nobody's fault.
   for (const client of [ofLimits, ofTokens]) client.on('error', () => undefined);
 });
 afterEach(async () => {

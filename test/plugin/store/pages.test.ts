@@ -48,7 +48,7 @@ const asking =
     });
   };
 
-/** What is left after each upgrade of these; undefined for a refused one. */
+/** The upgrades that are left after each of these; undefined for a refused one. */
 async function remaining(ask: Ask, paths: readonly string[], upgrade?: Upgrade) {
   const left: (number | undefined)[] = [];
   for (const path of paths) {

@@ -17,7 +17,7 @@ let admin: Redis;
 beforeAll(async () => {
   server = await startRedis();
   admin = new Redis(server.url);
-  // What it asks besides of another name Redis denies.
+  // Redis denies all that it asks besides, of another name.
   await admin.call('ACL', 'SETUSER', 'staging', 'on', '>secret', 'resetkeys', '~staging:*', '+@all');
 });
 afterEach(async () => {

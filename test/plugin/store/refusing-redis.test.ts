@@ -28,7 +28,7 @@ interface Line {
   readonly reason?: string;
 }
 
-/** What a gatekeeper asks of its Redis about upgrades, and what it logs. */
+/** A gatekeeper's questions to its Redis about upgrades, and its log. */
 async function gatekeeperOn(url: string, changes: Partial<RedisSettings> = {}) {
   const lines: Line[] = [];
   const log = pino({}, { write: (line) => void lines.push(JSON.parse(line) as Line) });

@@ -39,7 +39,7 @@ async function asks(changes: Partial<RedisSettings>): Promise<boolean> {
   return redisFor(await settings(changes), pino({ level: 'silent' })).exists('absent');
 }
 
-/** What a gatekeeper's process with these variables gets. */
+/** The answer that a gatekeeper's process with these variables gets. */
 async function asksElsewhere(changes: Partial<RedisSettings>, env: Record<string, string>): Promise<string> {
   const module = join(__dirname, '../../../dist/plugin/store/redis-connection.js');
   const script = `

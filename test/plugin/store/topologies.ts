@@ -61,7 +61,7 @@ async function cluster(): Promise<TestRedis> {
   };
 }
 
-/** What a test of behaviour that must not depend on the topology runs on. */
+/** A test of behaviour that must not depend on the topology runs on each of these. */
 export const TOPOLOGIES = [
   ['one Redis', oneServer],
   ["sentinels' Redis", sentinels],

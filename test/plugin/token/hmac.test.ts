@@ -26,7 +26,7 @@ beforeAll(async () => {
   );
 });
 
-/** What comes of a token: what it says, or the refusal. */
+/** The outcome of a token: its claims, or the refusal. */
 async function judge(token: string, keys: KeySource): Promise<unknown> {
   try {
     return await verifyToken(token, config.token, [keys], NOW);

@@ -15,7 +15,7 @@ interface Configured {
   readonly kid?: string | null;
 }
 
-/** What comes of a token: `admitted`, or the outcome of its refusal. */
+/** The outcome of a token: `admitted`, or that of its refusal. */
 async function judge(
   token: string,
   secrets: readonly Configured[],

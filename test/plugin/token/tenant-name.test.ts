@@ -24,7 +24,7 @@ async function prefixesOf(changes: Record<string, unknown>): Promise<TenantPrefi
   }
 }
 
-/** What becomes of a token with these claims: the verdict, and what Redis was asked. */
+/** The outcome of a token with these claims: the verdict, and what Redis was asked. */
 async function upgradeOf(claims: Record<string, unknown>, changes: Record<string, unknown>) {
   const { config, keys } = await parseConfig(rawConfig(changes));
   const asked: StoreQuery[] = [];

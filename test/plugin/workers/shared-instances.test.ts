@@ -46,7 +46,7 @@ function workers(count: number) {
   return { one, two, deliver, made, waiting };
 }
 
-/** What is found once all messages are delivered. */
+/** The instances that are found once all messages are delivered. */
 async function foundBy(
   deliver: () => void,
   ...finding: readonly ReturnType<SharedInstances['get']>[]

@@ -12,7 +12,7 @@ export interface Heard {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** What a command says beside what every one says here. */
+/** A command's own fields, beside those that all have here. */
 export type Said = Readonly<
   Partial<Record<'tenant' | 'session' | 'type' | 'data' | 'id' | 'traceparent', string>>
 >;
@@ -23,7 +23,7 @@ const PATIENCE_MS = 20_000;
 /** A stream of commands with workers at it, and ears at the channels of the answers. */
 export class Stage {
   readonly redis: RedisClient;
-  /** What workers were told that went wrong. */
+  /** The faults that workers were told of. */
   readonly faults: unknown[] = [];
   readonly #topology: Topology;
   readonly #services: Service[] = [];

@@ -10,7 +10,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** What a worker says. */
+/** A line of a worker. */
 export interface WorkerLine {
   readonly ready?: true;
   readonly begins?: string;
@@ -20,7 +20,7 @@ export interface WorkerLine {
 
 /** A worker of the built package, in a process of its own. */
 export class WorkerProcess {
-  /** What it said so far. */
+  /** Its lines so far. */
   readonly said: WorkerLine[] = [];
   readonly ended: Promise<number | NodeJS.Signals>;
   readonly #child: ChildProcess;

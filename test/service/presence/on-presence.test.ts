@@ -33,7 +33,7 @@ async function add(type: string, id: string, stream = 'ws:presence'): Promise<st
   return entry;
 }
 
-/** What a handler is told, in short. */
+/** The messages to a handler, in short. */
 function collect(options?: Parameters<Service['onPresence']>[1]) {
   const told: string[] = [];
   const stop = service.onPresence(({ type, params }) => told.push(`${type} ${params['id']}`), options);

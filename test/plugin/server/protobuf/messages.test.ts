@@ -83,7 +83,7 @@ function encoded(type: string, message: Record<string, unknown>): Buffer {
   return Buffer.from(root.lookupType(type).encode(message).finish());
 }
 
-/** What protobufjs reads, what was not sent as its default. */
+/** The message as protobufjs reads it, with the default of each field that was not sent. */
 function decoded(type: string, bytes: Buffer): Record<string, unknown> {
   const message = root.lookupType(type).decode(bytes);
   return root.lookupType(type).toObject(message, { defaults: true, longs: String, bytes: String });
@@ -92,7 +92,7 @@ function decoded(type: string, bytes: Buffer): Record<string, unknown> {
 const reread = (type: string, message: Record<string, unknown>) => decoded(type, encoded(type, message));
 
 const out = new FrameWriter();
-/** What is written, as one frame without its length. */
+/** The bytes that are written, as one frame without its length. */
 function written(write: (out: FrameWriter) => void): Buffer {
   write(out);
   const bytes = out.take();
@@ -381,7 +381,7 @@ describe('what is no message', () => {
       'RpcCall.cmd_close_instance (field 35), byte 3: expected 3 more bytes, got 2',
     ],
     ['a2020208ff', readRpcCall, 'CmdHandleEvent.instance_id (field 1), byte 5: expected 1 more byte, got 0'],
-    // What comes behind a message in a field is the outer one's again.
+    // A byte behind a message in a field is the outer one's again.
     ['080180', readRpcCall, 'RpcCall, byte 3: expected 1 more byte, got 0'],
     ['8a02020a0008', readRpcCall, 'RpcCall.sequence (field 1), byte 6: expected 1 more byte, got 0'],
     ['a20202080108', readRpcCall, 'RpcCall.sequence (field 1), byte 6: expected 1 more byte, got 0'],
