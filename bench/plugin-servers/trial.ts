@@ -23,7 +23,7 @@ export interface Work {
   readonly seconds: number;
 }
 
-/** Of each process: in them its code is compiled. */
+/** The first decisions of each process: in them its code is compiled. */
 const WARMUP_DECISIONS = 4000;
 const USERS_PER_TENANT = 10;
 const TOKEN_SECONDS = 900;
