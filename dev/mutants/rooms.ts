@@ -5,7 +5,7 @@ const ROOT = join(__dirname, '../../..');
 
 /** More tests than those of a room's own folder that are held against it. */
 const MORE_TESTS: Readonly<Record<string, readonly string[]>> = {
-  // Of the claims that rules look at.
+  // They hold the claims that rules look at.
   'plugin/token': ['test/plugin/authorization'],
 };
 

@@ -48,7 +48,7 @@ async function eventsOf(parts: readonly AnswerPart[], end: () => Completion): Pr
   return events;
 }
 
-/** What a client of AG-UI says of events, one after the other. */
+/** The faults that a client of AG-UI finds in events, one after the other. */
 function faultsOf(events: readonly object[]): unknown[] {
   const { verifyEvents } = PEERS.load('@ag-ui/client') as { readonly verifyEvents: () => unknown };
   const { from } = PEERS.load('rxjs') as { readonly from: (items: readonly object[]) => Observable };

@@ -83,7 +83,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** What came of each case, by its title. */
+/** The outcome of each case, by its title. */
 async function outcomes(): Promise<ReadonlyMap<string, string | undefined>> {
   await writeFile(
     join(PEERS.path, 'suite.test.mjs'),

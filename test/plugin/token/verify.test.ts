@@ -180,7 +180,7 @@ describe('of several keys', () => {
   const OTHER = 'the secret that came before it, 32 bytes+';
   const secretKey = (secret: string): VerificationKey => ({ key: createSecretKey(Buffer.from(secret)) });
 
-  /** What comes of a token, and which sources were asked for its key. */
+  /** The outcome of a token, and which sources were asked for its key. */
   async function verifyWith(token: string, ...sources: readonly (readonly VerificationKey[])[]) {
     const { config } = await parseConfig(rawConfig());
     const asked: unknown[][] = [];
