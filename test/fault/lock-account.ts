@@ -16,7 +16,7 @@ interface Grant extends LockPage {
   readonly endMs: () => number;
 }
 
-/** What became of the locks of many pages. */
+/** The fate of the locks of many pages. */
 export interface LockScore {
   readonly granted: number;
   /** Pairs of pages that both took a name for theirs. */
@@ -26,7 +26,7 @@ export interface LockScore {
   readonly staleTokens: number;
 }
 
-/** What pages were told of locks, all by one clock. */
+/** An account of the locks that pages were told of, all by one clock. */
 export class LockAccount {
   readonly #nowMs: () => number;
   readonly #grants: Grant[] = [];
@@ -55,7 +55,7 @@ export class LockAccount {
   }
 }
 
-/** What goes over one socket about locks. */
+/** The account of one socket: the frames about locks that go over it. */
 export class LockSocket {
   readonly #nowMs: () => number;
   readonly #onGranted: (grant: Omit<Grant, 'tenant' | 'page'>) => void;

@@ -11,7 +11,7 @@ import { wait } from './until';
 const HOLDS_MS = 400;
 const PAUSES_MS = 100;
 
-/** What a page needs. */
+/** A page's dependencies. */
 export interface LockerOptions extends LockPage {
   readonly url: string;
   readonly path: string;
