@@ -36,6 +36,7 @@ describe('a comment', () => {
     ['on lines of its own', 'a.ts', '/** One */\n/** Whoever comes. */\nlet a = 1;', 1],
     ['in Lua', 'a.lua', 'local a\n-- One.\n-- Whatever is two.', 1],
     ['in YAML', 'a.yml', 'a:\n  # Whoever', 1],
+    ['below the name of its shell', 'a.sh', '#!/bin/sh\n# What', 1],
     ['in a style', 'a.css', 'p { }\n/* What\n   is */', 1],
     ['in a page', 'a.html', '<p>\n<!-- Of it -->', 1],
     ['within a sentence', 'a.ts', '// One: What is it of? Offers\n// What-ifs', 0],

@@ -57,6 +57,7 @@ function markdownOf(comment: string): string {
     .split('\n')
     .map((line) =>
       line
+        .replace(/^#!.*/, '')
         .replace(/^\s*(?:\/\*+|\/\/+|\*(?!\/)|--|#+|<!--)?\s?/, '')
         .replace(/(?:\*\/|-->)\s*$/, '\n')
         .replace(/^\s*@\w+\s*/, '\n'),
