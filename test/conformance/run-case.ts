@@ -31,9 +31,10 @@ export async function runCase(row: Case, arena: Arena): Promise<Outcome> {
   }
   if (row.closes) await client.write(closeFrame(1000));
   // The server ends the TCP connection first (RFC 6455 §7.1.1), also where it fails a connection (§7.1.7).
-  const isInTime = await client.until(() => false);
+  const hasEnded = await client.until(() => false);
   client.cut();
-  const relayed = await heardSince(heardBefore, row.id, arena);
+  const { relayed, hasHeard } = await heardSince(heardBefore, row.id, arena);
+  const isInTime = hasEnded && hasHeard;
   const sight = { relayed, pongs: client.payloads(OPCODE.pong), stillOpen };
   const { closeCode, fault = arena.listener.fault } = client;
   const isRight =
@@ -41,7 +42,8 @@ export async function runCase(row: Case, arena: Arena): Promise<Outcome> {
   return {
     verdict: isRight ? verdictOf(row, sight) : 'FAILED',
     closeCode,
-    fault: fault?.message,
+    fault:
+      fault?.message ?? (isInTime ? undefined : `not in time: ${hasEnded ? 'what it relays' : 'its end'}`),
     relayed: relayed.map(({ data, binary }) => `${binary ? 'binary' : 'text'} ${shown(data)}`),
     pongs: sight.pongs.map(shown),
   };
@@ -69,12 +71,16 @@ async function take(step: Step, client: RawPeer, { marker }: Arena): Promise<voi
 }
 
 /** All that the listener heard until a message that was sent after the client's end. */
-async function heardSince(before: number, id: string, { listener, marker }: Arena): Promise<Message[]> {
+async function heardSince(
+  before: number,
+  id: string,
+  { listener, marker }: Arena,
+): Promise<{ readonly relayed: readonly Message[]; readonly hasHeard: boolean }> {
   const end = Buffer.from(`the end of case ${id}`);
   await marker.write(frame(OPCODE.text, end));
   const isOver = (): boolean => messagesOf(listener).at(-1)?.data.equals(end) === true;
-  await listener.until(isOver);
-  return messagesOf(listener).slice(before, -1);
+  const hasHeard = await listener.until(isOver);
+  return { relayed: messagesOf(listener).slice(before, -1), hasHeard };
 }
 
 function messagesOf(peer: RawPeer): Message[] {
