@@ -23,7 +23,9 @@ it('what is asked in one turn of the event loop leaves in one write', async () =
       users.flatMap((user) => [redis.gcra([user], [1_000_000, 1]), redis.exists(user)]),
     );
     expect(answers).toHaveLength(40);
-    expect([one.mock.calls.length, many.mock.calls.length]).toEqual([0, 1]);
+    // A busy machine gives the connection time for a PING of its own.
+    const questions = one.mock.calls.filter(([chunk]) => /evalsha|exists/i.test(String(chunk)));
+    expect([questions.length, many.mock.calls.length]).toEqual([0, 1]);
   } finally {
     closeRedisConnections();
     await server.stop();
