@@ -25,6 +25,8 @@ function testAgainst({ path }: Server, folder: string): JestResult {
     '--json',
     '--outputFile',
     file,
+    // A test that failed may have left something open, and the next server waits.
+    '--forceExit',
     '--findRelatedTests',
     ...STARTS_REDIS,
   ];
