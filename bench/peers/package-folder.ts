@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -36,10 +37,12 @@ export class PackageFolder {
     return createRequire(this.#manifest)(name);
   }
 
+  /** Reads the file itself: jest remembers of a module that it is not there. */
   #has(spec: string): boolean {
     const at = spec.lastIndexOf('@');
     try {
-      const { version } = this.load(`${spec.slice(0, at)}/package.json`) as { version: string };
+      const file = join(this.path, 'node_modules', spec.slice(0, at), 'package.json');
+      const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
       return version === spec.slice(at + 1);
     } catch {
       return false;

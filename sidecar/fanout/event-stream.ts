@@ -10,6 +10,8 @@ const ABNORMAL = 1006;
 const HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-store',
+  // A service's text is no page, whatever a browser finds in it.
+  'X-Content-Type-Options': 'nosniff',
   // Kong and nginx would keep the frames back until a buffer is full.
   'X-Accel-Buffering': 'no',
   // A connection that is kept would be one more that a drain must wait for.

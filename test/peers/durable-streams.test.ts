@@ -57,9 +57,6 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     'should return 404 for offset=now with SSE on non-existent stream',
   ],
   'streams have no forks': ['should stream fork data via SSE'],
-  'the answer is no script, and has no X-Content-Type-Options': [
-    'should include X-Content-Type-Options: nosniff on SSE responses',
-  ],
 };
 
 let server: RedisServer;

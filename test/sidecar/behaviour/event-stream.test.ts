@@ -75,6 +75,7 @@ describe('a client of an event stream', () => {
     expect(client.response.headers).toMatchObject({
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
       'x-accel-buffering': 'no',
     });
     const ready = await client.next();
