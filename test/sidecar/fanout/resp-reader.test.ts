@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { RespReader, tapMessages } from '../../../sidecar/fanout/resp-reader';
@@ -86,6 +87,36 @@ describe('a reader of what a subscribed connection gets', () => {
       ['others', '*-1\r\n'],
       ['message', '', ''],
     ]);
+  });
+
+  it.each([
+    ['an array', (each: string) => `*2\r\n${each}:1\r\n`],
+    ['a set', (each: string) => `~2\r\n:1\r\n${each}`],
+    ['a map', (each: string) => `%1\r\n${bulk('key')}${each}`],
+    ['what an attribute goes before', (each: string) => `|1\r\n${bulk('key')}:1\r\n*1\r\n${each}`],
+    ['a text', bulk],
+  ])('takes no message out of %s, and hands all of it on at once', (_, around) => {
+    const reply = around(message('c', 'no message'));
+    const others: string[] = [];
+    const reader = new RespReader({
+      message: (channel) => others.push(`a message of ${channel}`),
+      others: (bytes) => others.push(bytes.toString()),
+    });
+    reader.read(Buffer.from(reply.slice(0, -3)));
+    expect(others).toEqual([]);
+    reader.read(Buffer.from(`${reply.slice(-3)}$-1\r\n`));
+    expect(others).toEqual([`${reply}$-1\r\n`]);
+  });
+
+  it('waits for all of a large message without looking at each piece of it', () => {
+    const bytes = Buffer.from(message('c', 'z'.repeat(100_000)));
+    const read: Buffer[] = [];
+    const reader = new RespReader({ message: (_, payload) => read.push(payload), others: () => undefined });
+    const concat = jest.spyOn(Buffer, 'concat');
+    for (let at = 0; at < bytes.length; at += 1000) reader.read(bytes.subarray(at, at + 1000));
+    expect(read).toHaveLength(1);
+    expect(concat).toHaveBeenCalledTimes(1);
+    concat.mockRestore();
   });
 
   it('keeps bytes that are not UTF-8 as they came', () => {
