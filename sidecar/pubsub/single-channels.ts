@@ -45,6 +45,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   readonly #entries = new Map<string, Entry<Member>>();
   #pinned = 0;
   #connection: symbol | undefined;
+  /** Since it was last down something may have been subscribed. */
+  #wasUp = false;
   #restored = false;
 
   constructor(subscriber: SubscribeCommands, onRefused: OnRefused<Member> = () => undefined) {
@@ -132,6 +134,7 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   async up(): Promise<boolean> {
     const connection = Symbol('connection');
     this.#connection = connection;
+    this.#wasUp = true;
     const lacks = { pinned: false };
     try {
       await inTurns(this.#lost(connection), SUBSCRIBES_AT_ONCE, async (batch) => {
@@ -186,7 +189,9 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
 
   /** The connection is lost, and its subscriptions with it. Members stay. @returns whether there was one */
   down(): boolean {
-    const wasUp = this.#connection !== undefined;
+    // A connection that lacks one of the bridge's own channels is in use no more, and has those of others.
+    const wasUp = this.#wasUp;
+    this.#wasUp = false;
     this.#connection = undefined;
     this.#restored = false;
     return wasUp;

@@ -252,6 +252,18 @@ describe('subscriptions', () => {
     expect(redis.resets).toBe(1);
   });
 
+  it('are lost with a connection on which one of the bridge itself was refused, for who joined meanwhile', async () => {
+    const redis = new SlowRedis();
+    redis.subscribe = (channels) =>
+      Promise.resolve(new Map(channels.includes('own') ? [['own', new Error('NOPERM')]] : []));
+    const subscriptions = new SingleChannels<object>(redis);
+    subscriptions.pin('own', {});
+    const up = subscriptions.up();
+    await subscriptions.join('c', {});
+    expect(await up).toBe(false);
+    expect([subscriptions.down(), subscriptions.down()]).toEqual([true, false]);
+  });
+
   it('follow membership under any interleaving of joins, leaves, answers and lost connections', async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ do: fc.constant('join' as const), channel: channels() }) },
