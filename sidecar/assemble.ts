@@ -223,7 +223,9 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
     listener: {
       lost: (channels) => {
         const { resumption, channelStates } = parts();
-        return inSequence(resumption.replayLogs.interrupt(channels), channelStates?.lost(channels) ?? []);
+        const steps = [resumption.replayLogs.interrupt(channels)];
+        if (channelStates !== undefined) steps.push(channelStates.lost(channels));
+        return steps;
       },
       restored: () => {
         parts().resumption.replayLogs.restore();
@@ -241,11 +243,6 @@ type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandle
 function handoverTurns({ handoverTimeoutMs }: Settings, monotonicMs: () => number): TakeTurn {
   const turns = new CommandTurns(handoverTimeoutMs, monotonicMs);
   return (tenant, act) => turns.take(tenant, 0, act);
-}
-
-/** All steps of the one, then all of the other. */
-function* inSequence(...parts: readonly Iterable<undefined>[]): Generator<undefined, undefined> {
-  for (const steps of parts) yield* steps;
 }
 
 function policyOf(

@@ -8,6 +8,24 @@ export type Owner = string | symbol;
 /** Work that is done in steps, each of them short. */
 export type Steps = Iterator<unknown>;
 
+/**
+ * Something done for each of many things. When it throws for one of them, the steps can go on with the next, as those of a generator
+ * cannot.
+ * @param act returns whether the step is over with this one
+ */
+export function stepsOver<Item>(items: Iterable<Item>, act: (item: Item) => boolean): Steps {
+  const left = items[Symbol.iterator]();
+  return {
+    next: () => {
+      for (;;) {
+        const { done, value } = left.next();
+        if (done === true) return { done, value: undefined };
+        if (act(value)) return { done: false, value: undefined };
+      }
+    },
+  };
+}
+
 /** How shares are measured, and how the loop gets its time between two slices. */
 export interface LoopClock {
   /** Milliseconds of a clock that nobody sets. */

@@ -33,8 +33,8 @@ export interface LostChannels extends Iterable<string> {
 
 /** Whom a subscriber tells that messages may have been missed. */
 export interface SubscriberListener {
-  /** The subscriptions of these channels are lost. @returns work that is done before one of them is made again */
-  lost(channels: LostChannels): Steps;
+  /** The subscriptions of these channels are lost. @returns work of several that is done before one of them is made again */
+  lost(channels: LostChannels): readonly Steps[];
   /** Lost subscriptions are back: those that {@link ChannelRegistry.isLive} says. */
   restored(): void;
 }

@@ -1,6 +1,6 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Histories } from '../history/histories';
-import type { LoopShares } from '../lib/loop-shares';
+import { stepsOver, type LoopShares, type Steps } from '../lib/loop-shares';
 import { type ResumeFrom, epochOf } from './resume-point';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
@@ -199,9 +199,13 @@ export class ReplayLogs {
    * The subscriptions of these channels are lost. From its step on a replay log counts nothing; one that only lingers is dropped.
    * Before the last step none of them may be made again.
    */
-  interrupt(channels: LostChannels): Generator<undefined, undefined> {
+  interrupt(channels: LostChannels): Steps {
     this.#context.histories?.lost(channels);
-    return this.#interrupt(channels);
+    let looked = 0;
+    return stepsOver(channels, (channel) => {
+      looked += 1;
+      return this.#interruptOn(channel) || looked % LOOKED_AT_A_STEP === 0;
+    });
   }
 
   /** Lost subscriptions are back: counts on where all of a replay log's are. One that has to wait for it stays interrupted. */
@@ -214,20 +218,16 @@ export class ReplayLogs {
     for (const log of [...this.#byStream.keys()]) this.discard(log);
   }
 
-  *#interrupt(channels: LostChannels): Generator<undefined, undefined> {
-    let looked = 0;
-    for (const channel of channels) {
-      let dropped = false;
-      for (const log of this.#streamsOn(channel)) {
-        log.interrupt();
-        this.#interrupted.add(log);
-        if (this.#byStream.get(log)?.holders.size !== 0) continue;
-        this.discard(log);
-        dropped = true;
-      }
-      looked += 1;
-      if (dropped || looked % LOOKED_AT_A_STEP === 0) yield;
+  /** @returns whether one of them was dropped */
+  #interruptOn(channel: string): boolean {
+    const dropped: ReplayLog[] = [];
+    for (const log of this.#streamsOn(channel)) {
+      log.interrupt();
+      this.#interrupted.add(log);
+      if (this.#byStream.get(log)?.holders.size === 0) dropped.push(log);
     }
+    for (const log of dropped) this.discard(log);
+    return dropped.length > 0;
   }
 
   *#restore(streams: readonly ReplayLog[]): Generator<undefined, undefined> {

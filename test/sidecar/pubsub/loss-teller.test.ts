@@ -1,4 +1,4 @@
-import { LoopShares, SLICE_MS, type Steps } from '../../../sidecar/lib/loop-shares';
+import { LoopShares, SLICE_MS, stepsOver, type Steps } from '../../../sidecar/lib/loop-shares';
 import { LossTeller } from '../../../sidecar/pubsub/loss-teller';
 
 /** A loop whose time passes in steps of half a slice. */
@@ -22,10 +22,10 @@ function rig() {
 describe('a loss that many are told of', () => {
   it('is told in slices, and nothing is made again before the last of them', () => {
     const { laters, told, losses, steps } = rig();
-    losses.tell(steps('a', 5));
+    losses.tell([steps('a', 5)]);
     losses.whenTold(() => told.push('made again'));
     expect(told).toEqual(['a0', 'a1']);
-    losses.tell(steps('b', 2));
+    losses.tell([steps('b', 2)]);
     for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
       const before = told.length;
       run();
@@ -36,8 +36,33 @@ describe('a loss that many are told of', () => {
 
   it('holds nothing up once it is told', () => {
     const { told, losses, steps } = rig();
-    losses.tell(steps('a', 1));
+    losses.tell([steps('a', 1)]);
     losses.whenTold(() => told.push('made again'));
     expect(told).toEqual(['a0', 'made again']);
+  });
+
+  it('reaches everybody else where telling one of them throws, and is made again then', () => {
+    const { laters, told, losses, steps } = rig();
+    const failing = stepsOver(['a', 'b', 'c'], (name) => {
+      if (name === 'b') throw new Error('b is broken');
+      told.push(name);
+      return true;
+    });
+    const broken = function* (): Steps {
+      yield;
+      throw new Error('so is this');
+    };
+    losses.tell([steps('d', 3), failing, broken(), steps('e', 2)]);
+    losses.whenTold(() => told.push('made again'));
+    const thrown: unknown[] = [];
+    for (let run = laters.shift(); run !== undefined; run = laters.shift()) {
+      try {
+        run();
+      } catch (error) {
+        thrown.push(error);
+      }
+    }
+    expect(told).toEqual(['d0', 'd1', 'd2', 'a', 'c', 'e0', 'e1', 'made again']);
+    expect(thrown).toEqual([new Error('b is broken')]);
   });
 });

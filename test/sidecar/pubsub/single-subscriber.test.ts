@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { Receiver } from '../../../sidecar/fanout/deliver';
-import { LoopShares, SLICE_MS, type Steps } from '../../../sidecar/lib/loop-shares';
+import { LoopShares, SLICE_MS, stepsOver } from '../../../sidecar/lib/loop-shares';
 import { singleSubscriber } from '../../../sidecar/pubsub/single-subscriber';
 import { parseSettings } from '../../../sidecar/settings/settings';
 import { startRedis } from '../../fakes/redis-server';
@@ -24,13 +24,13 @@ it('the subscriber of one Redis subscribes again only once everybody knows that 
     onProbe: () => undefined,
     deliver: () => undefined,
     listener: {
-      *lost(channels): Steps {
-        for (const channel of channels) {
+      lost: (channels) => [
+        stepsOver(channels, (channel) => {
           nowMs += SLICE_MS;
           told.push(`lost ${channel}`);
-          yield;
-        }
-      },
+          return true;
+        }),
+      ],
       restored: () => told.push('restored'),
     },
     shares: new LoopShares({ nowMs: () => nowMs, later: (run) => void laters.push(run) }),

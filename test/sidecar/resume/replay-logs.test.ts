@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Receiver } from '../../../sidecar/fanout/deliver';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
@@ -38,6 +39,7 @@ async function streamsOn(shares = LoopShares.uncut()) {
   return {
     replayLogs,
     acknowledge: (channel: string) => acknowledgements.get(channel)?.(),
+    subscriptions,
     lose: () => subscriptions.down(),
     publish: (channel: string, text: string) => {
       const frame = frameOf(Buffer.from(text), false);
@@ -177,6 +179,27 @@ describe('streams whose subscriptions are lost', () => {
     while (steps.next().done !== true) sizes.push(replayLogs.size);
     expect(sizes).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
   });
+});
+
+it('interrupts all other streams where one that nobody holds cannot be dropped', async () => {
+  const { replayLogs, acknowledge, subscriptions } = await streamsOn();
+  const holder = {};
+  const [lingering, held] = ['c0', 'c1'].map((channel) => {
+    const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+    const log = replayLogs.hold({ ...identity, keeping: KEEPING }, undefined, holder);
+    acknowledge(channel);
+    replayLogs.use(log);
+    return log;
+  });
+  if (lingering === undefined) throw new Error('not held');
+  replayLogs.release(lingering, holder);
+  const leave = jest.spyOn(subscriptions, 'leave').mockImplementation(() => {
+    throw new Error('the connection is not what it should be');
+  });
+  const steps = replayLogs.interrupt(new Set(['c0', 'c1']));
+  expect(() => steps.next()).toThrow('the connection is not what it should be');
+  takeAll(steps);
+  expect([leave.mock.calls.length, held?.interrupted]).toEqual([1, true]);
 });
 
 describe('a stream that its last holder leaves', () => {
