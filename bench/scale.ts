@@ -140,6 +140,7 @@ function shippedIntervals(): Intervals {
 const EVENT_COLUMNS: readonly (readonly [string, string, number])[] = [
   ['tookS', 's', 1],
   ['wallMs', 'longest stretch, ms', 1],
+  ['loopMs', 'of the loop alone', 1],
   ['cpuMs', 'of CPU time', 1],
   ['redisUs', 'Redis µs each', 1],
   ['bridgeUs', 'bridges µs each', 1],

@@ -1,22 +1,28 @@
+import { mainThreadMs } from './cpu-time';
+
 /** The longest that an event loop worked without a look at what else came. */
 export interface Stretch {
   /** By the clock: what other processes took of the processor counts as well. */
   readonly wallMs: number;
-  /** Processor time, with that of the collector's threads. */
+  /** Processor time, with that of the collector's and the compiler's threads. */
   readonly cpuMs: number;
+  /** Processor time of the loop's own thread: on a busy machine what a quiet one's clock would show. */
+  readonly loopMs: number;
 }
+
+const NONE: Stretch = { wallMs: 0, cpuMs: 0, loopMs: 0 };
 
 /**
  * Finds the longest stretch of this process' event loop. A timer that is due all the time runs once an iteration. So no
  * two of its runs are further apart than one iteration is long.
  */
 export class StretchMeter {
-  #longest: Stretch = { wallMs: 0, cpuMs: 0 };
+  #longest = NONE;
   #timer: NodeJS.Timeout | undefined;
 
   start(): void {
-    this.#longest = { wallMs: 0, cpuMs: 0 };
-    this.#look(performance.now(), cpuMs());
+    this.#longest = NONE;
+    this.#look(now());
   }
 
   /** @returns the longest since the start */
@@ -25,20 +31,22 @@ export class StretchMeter {
     return this.#longest;
   }
 
-  #look(fromMs: number, fromCpuMs: number): void {
+  #look(from: Stretch): void {
     this.#timer = setTimeout(() => {
-      const [toMs, toCpuMs] = [performance.now(), cpuMs()];
-      const { wallMs, cpuMs: longestCpuMs } = this.#longest;
+      const to = now();
+      const longest = this.#longest;
       this.#longest = {
-        wallMs: Math.max(wallMs, toMs - fromMs),
-        cpuMs: Math.max(longestCpuMs, toCpuMs - fromCpuMs),
+        wallMs: Math.max(longest.wallMs, to.wallMs - from.wallMs),
+        cpuMs: Math.max(longest.cpuMs, to.cpuMs - from.cpuMs),
+        loopMs: Math.max(longest.loopMs, to.loopMs - from.loopMs),
       };
-      this.#look(toMs, toCpuMs);
+      this.#look(to);
     }, 1);
   }
 }
 
-function cpuMs(): number {
+/** What the three clocks show. */
+function now(): Stretch {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+  return { wallMs: performance.now(), cpuMs: (user + system) / 1000, loopMs: mainThreadMs() };
 }

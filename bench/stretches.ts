@@ -19,6 +19,7 @@ import { StretchMeter } from './stretch-meter';
 import { chats, dashboard, type Topic } from './topic';
 
 const COLUMNS: readonly Column[] = [
+  { figure: 'loopMs', title: 'longest, ms of the loop', digits: 1 },
   { figure: 'cpuMs', title: 'longest, CPU ms', digits: 1 },
   { figure: 'wallMs', title: 'longest, ms', digits: 1 },
   { figure: 'tookS', title: 'all of it, s', digits: 2 },
@@ -30,6 +31,9 @@ const MIB = 2 ** 20;
 /** Publishes so many messages of so many bytes to each channel. */
 const PUBLISH_LARGE = `for _, channel in ipairs({unpack(ARGV, 3)}) do
   for _ = 1, ARGV[1] do redis.call('PUBLISH', channel, string.rep('x', ARGV[2])) end
+end`;
+const PUBLISH_REVOCATIONS = `for number = 1, ARGV[1] do
+  redis.call('PUBLISH', 'ws:control', '{"type":"revoke","jti":"other' .. number .. '"}')
 end`;
 /** A stretch that is not over by then is not waited for. */
 const MOST_MS = 60_000;
@@ -158,11 +162,8 @@ const CASES: readonly Case[] = [
     name: '2,000 revocations of tokens',
     topics: sessions,
     act: async ({ redis, quiet }) => {
-      const batch = redis.pipeline();
-      for (let index = 0; index < 2000; index += 1) {
-        batch.publish('ws:control', JSON.stringify({ type: 'revoke', jti: `other${index}` }));
-      }
-      await batch.exec();
+      // Made by Redis, as the large ones: two thousand commands of the bench's would be a stretch of their own.
+      await redis.eval(PUBLISH_REVOCATIONS, 0, 2000);
       await quiet();
     },
   },
