@@ -45,7 +45,7 @@ export class StretchMeter {
   }
 }
 
-/** What the three clocks show. */
+/** The three clocks now. */
 function now(): Stretch {
   const { user, system } = process.cpuUsage();
   return { wallMs: performance.now(), cpuMs: (user + system) / 1000, loopMs: mainThreadMs() };

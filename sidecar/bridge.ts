@@ -147,7 +147,7 @@ export class Bridge {
     clearTimeout(lateRequests);
     // Their clients come back to other bridges, which ask for what they missed.
     const end = wheel.add(monotonicMs() + lingerMs, () => {
-      resumption.replayLogs.clear();
+      resumption.replayLogs.giveUpAll();
     });
     await resumption.replayLogs.allGone();
     end.cancel();

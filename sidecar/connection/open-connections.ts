@@ -28,6 +28,7 @@ const REAUTHORIZE_SPREAD_MS = 4000;
 export const ORDER_STEP = 100;
 /** Whose work an order about a token is: its sockets may be of any tenant. */
 const BY_TOKEN = Symbol('orders about a token');
+const DRAIN = Symbol('drain');
 
 /** The open connections of a bridge. */
 export class OpenConnections {
@@ -144,8 +145,19 @@ export class OpenConnections {
   drain(drainMs: number, nowMs: number): void {
     this.#drainEndMs = nowMs + drainMs;
     const stepMs = drainMs / Math.max(1, this.#all.size);
-    let dueMs = nowMs;
-    for (const connection of this.#all) connection.retireAt((dueMs += stepMs));
+    // Those that open meanwhile know the end themselves.
+    const steps = this.#retire([...this.#all], stepMs, nowMs);
+    this.#shares.run(DRAIN, steps);
+  }
+
+  *#retire(all: readonly OpenConnection[], stepMs: number, nowMs: number): Generator<undefined, void> {
+    let [looked, dueMs] = [0, nowMs];
+    for (const connection of all) {
+      if (++looked % ORDER_STEP === 0) yield;
+      dueMs += stepMs;
+      // It may have closed since.
+      if (this.#all.has(connection)) connection.retireAt(dueMs);
+    }
   }
 
   closeAll(code: CloseCode): void {

@@ -14,14 +14,13 @@ export type Steps = Iterator<unknown>;
  * @param act returns whether the step is over with this one
  */
 export function stepsOver<Item>(items: Iterable<Item>, act: (item: Item) => boolean): Steps {
-  const left = items[Symbol.iterator]();
+  const left: Iterator<Item, unknown> = items[Symbol.iterator]();
   return {
     next: () => {
-      for (;;) {
-        const { done, value } = left.next();
-        if (done === true) return { done, value: undefined };
-        if (act(value)) return { done: false, value: undefined };
+      for (let item = left.next(); item.done !== true; item = left.next()) {
+        if (act(item.value)) return { done: false, value: undefined };
       }
+      return { done: true, value: undefined };
     },
   };
 }

@@ -213,7 +213,16 @@ export class ReplayLogs {
     this.#context.shares.run(this.#owner, this.#restore([...this.#interrupted]));
   }
 
-  /** Forgets every replay log. */
+  /** Forgets every replay log that is there, in shares of the loop's time. */
+  giveUpAll(): void {
+    const steps = stepsOver([...this.#byStream.keys()], (log) => {
+      this.discard(log);
+      return true;
+    });
+    this.#context.shares.run(this.#owner, steps);
+  }
+
+  /** Forgets every replay log now. */
   clear(): void {
     for (const log of [...this.#byStream.keys()]) this.discard(log);
   }

@@ -47,6 +47,12 @@ function opened(...users: readonly string[]) {
   return { open, connections, done: () => connections.map(({ done }) => done) };
 }
 
+/** A clock by which each step takes a slice. */
+function takingSlices(): () => number {
+  let nowMs = 0;
+  return () => (nowMs += SLICE_MS);
+}
+
 /** How many an order met. */
 function met(open: OpenConnections, order: Order, nowMs: number): number | undefined {
   let count: number | undefined;
@@ -59,6 +65,33 @@ describe('open connections', () => {
     const { open, done } = opened('a', 'b', 'c', 'd');
     open.drain(2000, 500);
     expect(done()).toEqual([[1000], [1500], [2000], [2500]]);
+  });
+
+  it('are retired a few at a step, without those that closed meanwhile', () => {
+    const turns: (() => void)[] = [];
+    const open = new OpenConnections(
+      new LoopShares({ nowMs: takingSlices(), later: (run) => void turns.push(run) }),
+    );
+    const connections = Array.from(
+      { length: 5 * ORDER_STEP },
+      (_, number) => new FakeConnection(`u${number}`),
+    );
+    for (const connection of connections) open.add(connection);
+    const retired = (): number => connections.filter(({ done }) => done.length > 0).length;
+    open.drain(1000, 0);
+    const late = new FakeConnection('late');
+    open.add(late);
+    const [first, last] = [connections[0], connections.at(-1)];
+    if (first === undefined || last === undefined) throw new Error('none');
+    open.delete(last);
+    let [before, most] = [retired(), retired()];
+    for (let run = turns.shift(); run !== undefined; run = turns.shift()) {
+      run();
+      most = Math.max(most, retired() - before);
+      before = retired();
+    }
+    expect([most, retired()]).toEqual([ORDER_STEP, connections.length - 1]);
+    expect([first.done, last.done, late.done]).toEqual([[2], [], [1000]]);
   });
 
   it('are retired at the end of the drain when they come in it', () => {

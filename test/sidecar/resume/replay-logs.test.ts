@@ -181,6 +181,27 @@ describe('streams whose subscriptions are lost', () => {
   });
 });
 
+it('gives up all that are kept in shares of the loop, as when the last client of a drain has gone', async () => {
+  const turns: (() => void)[] = [];
+  let nowMs = 0;
+  const shares = new LoopShares({ nowMs: () => (nowMs += SLICE_MS), later: (run) => void turns.push(run) });
+  const { replayLogs, acknowledge } = await streamsOn(shares);
+  for (const channel of ['a', 'b', 'c']) {
+    const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+    replayLogs.hold({ ...identity, keeping: KEEPING }, undefined, {});
+    acknowledge(channel);
+  }
+  replayLogs.giveUpAll();
+  const sizes = [replayLogs.size];
+  const gone = replayLogs.allGone();
+  for (let run = turns.shift(); run !== undefined; run = turns.shift()) {
+    run();
+    sizes.push(replayLogs.size);
+  }
+  await gone;
+  expect(sizes.filter((size, index) => size !== sizes[index - 1])).toEqual([2, 1, 0]);
+});
+
 it('interrupts all other streams where one that nobody holds cannot be dropped', async () => {
   const { replayLogs, acknowledge, subscriptions } = await streamsOn();
   const holder = {};
