@@ -11,6 +11,8 @@ import { nodeServer } from './node-server';
 
 /** Signs what the gatekeeper would. */
 export const ASSERTION_SECRET = 'the secret of the benches, 32 bytes or more';
+/** How the image and the systemd unit start it (docs/adr/0028). */
+const SHIPPED_FLAGS = ['--max-semi-space-size=8'];
 /** Seconds that users' tokens last. */
 const TOKEN_SECONDS = 900;
 
@@ -44,7 +46,8 @@ export function startBridge(
   adminPort: number,
   more: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
-  return nodeServer('sidecar/bin/ws-bridge.js', place, {
+  const shipped = { ...place, nodeFlags: [...SHIPPED_FLAGS, ...place.nodeFlags] };
+  return nodeServer('sidecar/bin/ws-bridge.js', shipped, {
     BRIDGE_HOST: '127.0.0.1',
     BRIDGE_PORT: `${place.port}`,
     BRIDGE_ADMIN_HOST: '127.0.0.1',
