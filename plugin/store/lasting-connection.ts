@@ -4,7 +4,6 @@ import { withAnswerDeadline } from './answer-deadline';
 import type { ConnectionSettings } from '../../redis/options';
 import { reopen } from '../../redis/reopen';
 import { CONNECT_TIMEOUT_MS } from './redis-options';
-import { writeGatherer } from './write-gatherer';
 
 /** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
 const REOPEN_DELAY_MS = 50;
@@ -18,7 +17,6 @@ export class LastingConnection {
   readonly #timeoutMs: number;
   readonly #ready: () => Promise<void>;
   readonly #reconnectIfSilent: (error: Error) => void;
-  readonly #gather = writeGatherer();
   #isOver = false;
 
   /** @param timeoutMs for each answer, in milliseconds */
@@ -36,12 +34,23 @@ export class LastingConnection {
   async ask<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     try {
       if (this.redis.status !== 'ready') await this.#ready();
-      this.#gather(() => [this.redis.stream]);
       return await withAnswerDeadline(command(this.redis), this.#timeoutMs);
     } catch (cause) {
       this.#reconnectIfSilent(cause as Error);
       throw cause;
     }
+  }
+
+  /** Does some work, whose questions leave in one write. */
+  inOneWrite(work: () => void): void {
+    const { status, stream } = this.redis;
+    if (status !== 'ready') {
+      work();
+      return;
+    }
+    stream.cork();
+    work();
+    stream.uncork();
   }
 
   /** Resolves once it can be asked. @throws Error when it is not to be had in time */

@@ -13,6 +13,7 @@ import { giveUpSilent } from '../../redis/give-up-silent';
 import { tellOfServers } from '../../redis/first-look';
 import type { RedisSettings } from '../config/config';
 import { withAnswerDeadline } from './answer-deadline';
+import { chargeAlone, type GcraReply } from './gathered-calls';
 import { storeFault } from './outcome';
 import { CONNECT_TIMEOUT_MS, nodeOptions, RETRY_DELAYS } from './redis-options';
 import { writeGatherer } from './write-gatherer';
@@ -55,7 +56,7 @@ export function clusterConnection(
   return {
     isCluster: true,
     read: (key) => ask(() => cluster.getrange(key, 0, MAX_READ_BYTES)),
-    gcra: (keys, args) => ask(() => (cluster as unknown as GcraCommand).gcra(keys.length, ...keys, ...args)),
+    gcra: (keys, args) => chargeAlone({ run }, { keys, args }),
     exists: (key) => ask(async () => (await cluster.exists(key)) > 0),
     close() {
       cluster.disconnect();
@@ -73,6 +74,10 @@ export function clusterConnection(
         reconnectOnError: errorReplies(refusalLog(log), nowMs),
       },
     });
+  }
+
+  function run(keys: readonly string[], args: readonly (number | string)[]): Promise<readonly GcraReply[]> {
+    return ask(() => (cluster as unknown as GcraCommand).gcra(keys.length, ...keys, ...args));
   }
 
   async function ask<T>(command: () => Promise<T>): Promise<T> {
@@ -104,7 +109,7 @@ async function nodeConnected(node: Redis): Promise<void> {
 }
 
 interface GcraCommand {
-  gcra(numberOfKeys: number, ...rest: (string | number)[]): Promise<readonly number[]>;
+  gcra(numberOfKeys: number, ...rest: (string | number)[]): Promise<readonly GcraReply[]>;
 }
 
 function openStream({ status, stream }: Redis): readonly Writable[] {

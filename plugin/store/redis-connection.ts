@@ -4,9 +4,10 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { RedisTarget } from '../../redis/url';
 import { ConnectionLog, refusalLog } from '../../redis/connection-log';
-import { errorReplies } from '../../redis/error-replies';
+import { errorReplies, type ErrorReply } from '../../redis/error-replies';
 import { tellOfServers } from '../../redis/first-look';
 import type { RedisSettings } from '../config/config';
+import { GatheredCalls, type GcraReply } from './gathered-calls';
 import { LastingConnection } from './lasting-connection';
 import { storeFault } from './outcome';
 import { clusterConnection } from './redis-cluster';
@@ -45,12 +46,23 @@ export function closeRedisConnections(): void {
 function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   const target = redisTarget(settings);
   if (target?.kind === 'cluster') return clusterConnection(target, settings, GCRA_LUA, log);
-  const connection = renewedConnection(settings, target, log);
+  const { connection, hearRefusal } = renewedConnection(settings, target, log);
+  const calls = new GatheredCalls(
+    {
+      run: (keys, args) => ask((redis) => runGcra(redis, keys, args)),
+      exists: (key) => ask(async (redis) => (await redis.exists(key)) > 0),
+      inOneWrite: (work) => {
+        connection.current.inOneWrite(work);
+      },
+    },
+    () => performance.now(),
+    hearRefusal,
+  );
   return {
     isCluster: false,
-    gcra: (keys, args) => ask((redis) => call(redis, keys, args)),
+    gcra: (keys, args) => calls.charge(keys, args),
     read: (key) => ask((redis) => redis.getrange(key, 0, MAX_READ_BYTES)),
-    exists: (key) => ask(async (redis) => (await redis.exists(key)) > 0),
+    exists: (key) => calls.exists(key),
     close() {
       connection.close();
     },
@@ -70,14 +82,17 @@ function renewedConnection(
   settings: RedisSettings,
   target: RedisTarget | undefined,
   log: Logger,
-): RenewedConnection {
+): { readonly connection: RenewedConnection; readonly hearRefusal: (reason: string) => void } {
   const nowMs = () => performance.now();
   const changes = new ConnectionLog(log, nowMs);
   const renewIfRefused = errorReplies(refusalLog(log), nowMs);
+  const hear = (error: ErrorReply): void => {
+    if (renewIfRefused(error)) renewed.renew();
+  };
   const options = {
     ...connectionOptions(settings, target),
     reconnectOnError: (error: Error) => {
-      if (renewIfRefused(error)) renewed.renew();
+      hear(error);
       return false;
     },
   };
@@ -99,16 +114,21 @@ function renewedConnection(
   );
   // One that takes its place is to another server of the same setup.
   tellOfServers(renewed.current.redis, log, settings.keeps);
-  return renewed;
+  return {
+    connection: renewed,
+    hearRefusal: (message) => {
+      hear({ message, command: { name: 'evalsha' } });
+    },
+  };
 }
 
-type GcraCommand = (numberOfKeys: number, ...rest: (string | number)[]) => Promise<readonly number[]>;
+type GcraCommand = (numberOfKeys: number, ...rest: (string | number)[]) => Promise<readonly GcraReply[]>;
 
-function call(
+function runGcra(
   redis: Redis,
   keys: readonly string[],
   args: readonly (number | string)[],
-): Promise<readonly number[]> {
+): Promise<readonly GcraReply[]> {
   const { gcra } = redis as unknown as { gcra: GcraCommand };
   return gcra.call(redis, keys.length, ...keys, ...args);
 }

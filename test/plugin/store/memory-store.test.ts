@@ -170,7 +170,7 @@ describe('the twins gcra.ts and gcra.lua', () => {
         // In one moment: what expires soon is gone when it is asked for later.
         const answers = await redis
           .multi()
-          .eval(lua, keys.length, ...keys, ...args)
+          .eval(lua, keys.length, ...keys, 1, keys.length, args.length, ...args)
           .mget(keys)
           .exec();
         const [reply, written] = (answers ?? []).map(([, answer]) => answer);
@@ -180,7 +180,7 @@ describe('the twins gcra.ts and gcra.lua', () => {
           state.retryAfterUs,
           state.resetUs,
         ]);
-        expect(reply).toEqual([expected.admitted ? 1 : 0, ...figures]);
+        expect(reply).toEqual([[expected.admitted ? 1 : 0, ...figures]]);
         if (expected.admitted) expect(written).toEqual(expected.tats.map(String));
       }),
       { numRuns: 300 },
