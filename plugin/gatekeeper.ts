@@ -206,14 +206,26 @@ async function knownToKong({ nginx, router }: Kong): Promise<KnownToKong> {
 
 /** Calls without a result, which leave in one write with what comes next. */
 async function change(kong: Kong, changes: UpstreamChanges, target: string | undefined): Promise<void> {
-  const upstream = kong.service.request;
-  if (Object.keys(changes.setHeaders).length > 0) await upstream.setHeaders(changes.setHeaders);
-  for (const name of changes.clearHeaders) await upstream.clearHeader(name);
+  await changeHeaders(kong.service.request, changes);
   if (changes.rawQuery === undefined) return;
-  await upstream.setRawQuery(changes.rawQuery);
+  await kong.service.request.setRawQuery(changes.rawQuery);
   // Kong logs the request's address as the client sent it.
   const logged = withQuery(target, changes.rawQuery);
   for (const key of ['request.uri', 'request.url']) await kong.log.setSerializeValue(key, logged);
+}
+
+async function changeHeaders(
+  upstream: Kong['service']['request'],
+  { setHeaders, clearHeaders }: UpstreamChanges,
+): Promise<void> {
+  const isSetting = Object.keys(setHeaders).length > 0;
+  // kong-pdk answers to any name that it is asked for, so what it has not shows only here.
+  if (isSetting && clearHeaders.length > 0 && 'changeHeaders' in upstream) {
+    await upstream.changeHeaders(setHeaders, clearHeaders);
+    return;
+  }
+  if (isSetting) await upstream.setHeaders(setHeaders);
+  for (const name of clearHeaders) await upstream.clearHeader(name);
 }
 
 function withQuery(target: string | undefined, rawQuery: string): string {

@@ -67,6 +67,8 @@ export interface Kong {
     readonly request: {
       setHeaders(headers: Readonly<Record<string, string>>): Promise<void>;
       clearHeader(name: string): Promise<void>;
+      /** Sets headers and clears others, in one call. Only ws-gatekeeper's own server has it. */
+      changeHeaders?(set: Readonly<Record<string, string>>, clear: readonly string[]): Promise<void>;
       setRawQuery(rawQuery: string): Promise<void>;
     };
   };

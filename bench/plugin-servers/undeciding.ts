@@ -34,14 +34,14 @@ async function callAll(kong: Kong): Promise<void> {
     kong.nginx.getVar('upstream_uri'),
     kong.client.getForwardedIp(),
   ]);
-  await kong.service.request.setHeaders({
+  const headers = {
     'X-Tenant-ID': 't0',
     'X-User-ID': 'u0',
     'X-User-Roles': 'analyst,admin',
     'X-Request-ID': '0195f7a0-0000-7000-8000-000000000000',
     'X-WS-Assertion': ASSERTION,
-  });
-  await kong.service.request.clearHeader('authorization');
+  };
+  await kong.service.request.changeHeaders?.(headers, ['authorization']);
   await kong.ctx.shared.set('authenticated_groups', ['analyst', 'admin']);
   await kong.log.setSerializeValue('request.headers.x-ws-assertion', 'REDACTED');
   await kong.log.setSerializeValue('ws_gatekeeper', { outcome: 'admitted', tenant: 't0', user: 'u0' });

@@ -11,6 +11,7 @@ import {
   writeAuthenticate,
   writeConsumerSpec,
   writeExit,
+  writeHeaderChanges,
   writeHeaders,
   writeInt,
   writeKeyValue,
@@ -178,6 +179,13 @@ class UpstreamRequest {
     return this.#calls.tell((out) => {
       out.constant(SET_UPSTREAM_HEADERS);
       writeHeaders(out, headers);
+    });
+  }
+
+  changeHeaders(set: Readonly<Record<string, string>>, clear: readonly string[]): Promise<void> {
+    return this.#calls.tell((out) => {
+      out.constant(SET_UPSTREAM_HEADERS);
+      writeHeaderChanges(out, set, clear);
     });
   }
 

@@ -18,6 +18,8 @@ export interface LoggedUpgrade {
   readonly status: number | undefined;
   /** The entry of Kong's log plugins, as JSON. */
   readonly entry: string;
+  /** The headers that the upstream gets. */
+  readonly upstreamHeaders: readonly HeaderLine[];
 }
 
 const { services, routes, consumers } = parseDeclaration(
@@ -55,5 +57,9 @@ export async function loggedUpgrade(
   });
   const answer = await kong.access('plugin', config as PluginConfig, request);
   kong.close();
-  return { status: answer?.status, entry: JSON.stringify(logEntry(request, answer?.status ?? 101)) };
+  return {
+    status: answer?.status,
+    entry: JSON.stringify(logEntry(request, answer?.status ?? 101)),
+    upstreamHeaders: request.headers.lines,
+  };
 }

@@ -181,6 +181,15 @@ describe('kong.service.request', () => {
     expect(on.headers.lines).toEqual([]);
   });
 
+  it('set_headers with no value for one removes every line of it', () => {
+    const on = request([
+      ['X-A', '1'],
+      ['x-a', '2'],
+    ]);
+    call(on, 'service.request.set_headers', { 'X-A': [], 'X-B': '3' });
+    expect(on.headers.lines).toEqual([['X-B', '3']]);
+  });
+
   it('a host header is the upstream’s host', () => {
     const on = request();
     call(on, 'service.request.set_header', 'Host', 'other');

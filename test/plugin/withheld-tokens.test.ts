@@ -169,12 +169,26 @@ describe("what Kong's log plugins write of an upgrade that is refused has no tok
   });
 });
 
+it('the headers of an admitted upgrade are set, and those that had its token cleared, in one call', async () => {
+  const kong = new KongWorker(path, rawConfig({ ...everywhere, uri_param_names: [] }));
+  const headers = inEveryPlace(token).headers as Record<string, string>;
+  const { status, calls } = await kong.upgrade({ ...upgrade, ...headers });
+  expect(status).toBeUndefined();
+  expect(calls.filter((call) => call.startsWith('kong.service.request.'))).toEqual([
+    'kong.service.request.set_headers',
+  ]);
+  kong.close();
+});
+
 it.each(PLACES.filter(([place]) => !/case|scheme/.test(place)))(
-  "what Kong's log plugins write of an upgrade that is admitted has neither its token in it, which came in %s, nor its assertion",
+  "what Kong's log plugins write of an upgrade that is admitted has neither its token in it, which came in %s, nor its assertion, and the upstream gets no token",
   async (_, sentWith) => {
     const sent = sentWith(token);
     const answer = await logged({ ...sent, headers: { ...upgrade, ...sent.headers } });
     expect(answer.status).toBeUndefined();
     expect(answer.entry).not.toContain(JWT);
+    // Kong redacts Authorization in its log by itself, whatever goes upstream.
+    const withJwt = answer.upstreamHeaders.filter(([, value]) => value.includes(JWT));
+    expect(withJwt.map(([name]) => name)).toEqual(['X-Gateway-Assertion']);
   },
 );

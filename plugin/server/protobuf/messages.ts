@@ -217,6 +217,31 @@ export function writeHeaders(out: FrameWriter, headers: Headers): void {
   out.endFrame();
 }
 
+/**
+ * The same with headers that get no value. Kong sets a header by a list by leaving none of its old lines and adding one for each item,
+ * so that one with an empty list is cleared. A header in both is cleared.
+ */
+export function writeHeaderChanges(out: FrameWriter, set: Headers, clear: readonly string[]): void {
+  out.beginFrame();
+  for (const name of Object.keys(set)) {
+    if (!clear.some((cleared) => isSameHeader(cleared, name)))
+      out.entry(STRUCT_FIELDS, name, set[name] ?? '');
+  }
+  for (const name of clear) {
+    out.message(STRUCT_FIELDS, () => {
+      out.text(1, name);
+      out.message(2, () => {
+        writeValue(out, []);
+      });
+    });
+  }
+  out.endFrame();
+}
+
+function isSameHeader(one: string, other: string): boolean {
+  return one.length === other.length && one.toLowerCase() === other.toLowerCase();
+}
+
 /** The arguments of `kong.response.exit`. */
 export function writeExit(out: FrameWriter, status: number, body: string, headers: Headers): void {
   out.beginFrame();

@@ -14,6 +14,7 @@ import {
   writeAuthenticate,
   writeConsumerSpec,
   writeExit,
+  writeHeaderChanges,
   writeHeaders,
   writeInt,
   writeKeyValue,
@@ -189,6 +190,28 @@ describe('what is written protobufjs reads:', () => {
         });
         expect(decoded('AuthenticateArgs', alone)).toEqual(
           reread('AuthenticateArgs', { consumer: { id, username: name } }),
+        );
+      }),
+    );
+  });
+
+  it('headers, and those that are cleared by a list of no values, also when they are set', () => {
+    fc.assert(
+      fc.property(headers, fc.array(text), (fields, others) => {
+        const [first] = Object.keys(fields);
+        const cleared = first === undefined ? others : [...others, first.toUpperCase()];
+        const names = new Set(cleared.map((name) => name.toLowerCase()));
+        const set = Object.entries(fields).filter(([name]) => !names.has(name.toLowerCase()));
+        const changes = written((frames) => {
+          writeHeaderChanges(frames, fields, cleared);
+        });
+        expect(decoded('google.protobuf.Struct', changes)).toEqual(
+          reread('google.protobuf.Struct', {
+            fields: {
+              ...structOf(Object.fromEntries(set)).fields,
+              ...Object.fromEntries(cleared.map((name) => [name, { listValue: { values: [] } }])),
+            },
+          }),
         );
       }),
     );
