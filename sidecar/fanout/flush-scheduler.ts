@@ -19,6 +19,8 @@ export interface Waiting {
  * be cut. Frames that are gathered less cost more.
  */
 export const MAX_SMALL_WRITES = 1024;
+/** So many of a flush that is cut anyway, because more than {@link MAX_SMALL_WRITES} sockets wait. Their delivery took its time already. */
+export const SMALL_WRITES_OF_MANY = 256;
 
 /**
  * Gathers the frames for sockets, and flushes each socket with one write. It flushes at the end of the event loop's
@@ -78,16 +80,19 @@ export class FlushScheduler {
     const beganAtMs = this.#beganAtMs;
     const fromMs = this.#nowMs();
     const left: Waiting[] = [];
+    const most = waiting.length > MAX_SMALL_WRITES ? SMALL_WRITES_OF_MANY : MAX_SMALL_WRITES;
     let written = 0;
     for (const each of waiting) {
-      if (written === MAX_SMALL_WRITES || each.bytes > MAX_BATCH_BYTES) left.push(each);
+      if (written === most || each.bytes > MAX_BATCH_BYTES) left.push(each);
       else {
         each.flush();
         written += 1;
       }
     }
     const nowMs = this.#nowMs();
-    this.#flushDelay.wrote(fromMs, nowMs);
+    // One that is cut counts as long as the most writes at a stretch: it gathers as much as others.
+    const times = written === SMALL_WRITES_OF_MANY && most === written ? MAX_SMALL_WRITES / written : 1;
+    this.#flushDelay.wrote(nowMs - (nowMs - fromMs) * times, nowMs);
     if (left.length === 0) this.#onWritten(nowMs - beganAtMs);
     else this.#share(left, beganAtMs);
   }

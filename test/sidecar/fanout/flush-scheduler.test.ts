@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import { batchOf, MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
 import {
@@ -8,7 +9,11 @@ import {
 } from '../../../sidecar/fanout/flush-delay';
 import { FrameList } from '../../../sidecar/fanout/frame-list';
 import { LoopShares, SHARE_MS, SLICE_MS } from '../../../sidecar/lib/loop-shares';
-import { MAX_SMALL_WRITES, FlushScheduler } from '../../../sidecar/fanout/flush-scheduler';
+import {
+  MAX_SMALL_WRITES,
+  SMALL_WRITES_OF_MANY,
+  FlushScheduler,
+} from '../../../sidecar/fanout/flush-scheduler';
 import { outgoingText } from '../../../sidecar/fanout/frame';
 
 const item = (text: string): ReturnType<typeof outgoingText> => outgoingText(text, 'note');
@@ -163,13 +168,15 @@ describe('a turn', () => {
     let nowMs: number;
     let later: (() => void)[];
     let lags: number[];
+    let flushDelay: FlushDelay;
     let scheduler: FlushScheduler;
     let written: string[];
 
     beforeEach(() => {
       [nowMs, later, lags, written] = [0, [], [], []];
+      flushDelay = new FlushDelay(0, () => 0);
       scheduler = new FlushScheduler(
-        new FlushDelay(0, () => 0),
+        flushDelay,
         (lagMs) => lags.push(lagMs),
         new LoopShares({ nowMs: () => nowMs, later: (run) => later.push(run) }),
         () => nowMs,
@@ -238,10 +245,22 @@ describe('a turn', () => {
       for (let index = 0; index < 2 * MAX_SMALL_WRITES; index += 1) joinSmall('acme');
       joinSmall('evil');
       scheduler.end();
-      expect(written.length).toBeLessThanOrEqual(MAX_SMALL_WRITES + SLICE_MS / WRITE_MS);
-      expect(written.slice(MAX_SMALL_WRITES)).toContain('evil');
+      expect(written.length).toBeLessThanOrEqual(SMALL_WRITES_OF_MANY + SLICE_MS / WRITE_MS);
+      expect(written.slice(SMALL_WRITES_OF_MANY)).toContain('evil');
       while (later.length > 0) nextTurnOfTheLoop();
       expect(written).toHaveLength(2 * MAX_SMALL_WRITES + 1);
+    });
+
+    it('gathers as much of a flush that is cut as of the most that is not', () => {
+      const wrote = jest.spyOn(flushDelay, 'wrote');
+      for (const sockets of [MAX_SMALL_WRITES, MAX_SMALL_WRITES + 1]) {
+        for (let index = 0; index < sockets; index += 1) joinSmall('acme');
+        scheduler.end();
+        while (later.length > 0) nextTurnOfTheLoop();
+      }
+      const took = wrote.mock.calls.map(([fromMs, toMs]) => toMs - fromMs);
+      expect(took[0]).toBeCloseTo(MAX_SMALL_WRITES * WRITE_MS, 6);
+      expect(took[1]).toBeCloseTo(MAX_SMALL_WRITES * WRITE_MS, 6);
     });
 
     it('tells of its lag once, when all is written', () => {
