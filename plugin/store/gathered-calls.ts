@@ -83,8 +83,8 @@ export class GatheredCalls {
     const [charges, lookUps] = [this.#charges, this.#lookUps];
     this.#charges = [];
     this.#lookUps = [];
-    // A user who may look up keys alone may run no script.
-    if (charges.length === 0 || this.#nowMs() < this.#oneByOneUntil) {
+    // A run for one charge costs more than the charge, and a user who may look up keys alone may run no script.
+    if (charges.length < 2 || this.#nowMs() < this.#oneByOneUntil) {
       this.#askOneByOne(charges, lookUps);
       return;
     }
@@ -103,7 +103,7 @@ export class GatheredCalls {
     const outcome = await outcomeOf(this.#sender.run(...runOf(charges, lookUps)));
     if ('value' in outcome) {
       this.#hand(outcome.value, charges, lookUps);
-    } else if (outcome.fault instanceof StoreRefusedError && charges.length + lookUps.length > 1) {
+    } else if (outcome.fault instanceof StoreRefusedError) {
       this.#oneByOneUntil = this.#nowMs() + ONE_BY_ONE_MS;
       this.#askOneByOne(charges, lookUps);
     } else {

@@ -184,6 +184,13 @@ describe('the calls of one turn', () => {
     expect(await sentDuring(askMany(MAX_GATHERED + 1))).toEqual(['evalsha', 'evalsha']);
   });
 
+  it('leave as two commands when there is one charge: its run would cost more', async () => {
+    const store = await storeAt(server.url);
+    await seed();
+    await askFor(store, asked);
+    expect([...(await sentDuring(() => askFor(store, asked)))].sort()).toEqual(['evalsha', 'exists']);
+  });
+
   it('that only look up run no script', async () => {
     const store = await storeAt(server.url);
     await askFor(store, asked);
