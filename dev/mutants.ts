@@ -4,15 +4,18 @@ import process, { argv, stderr, stdout } from 'node:process';
 import { Command } from 'commander';
 import { instrument, type Mutant } from './mutants/instrument';
 import { Judge } from './mutants/judge';
-import { patienceMs, questionFor } from './mutants/plan';
+import { questionFor } from './mutants/plan';
 import type { MutantQuestion, Verdict } from './mutants/question';
 import { roomAt } from './mutants/rooms';
 
 type Outcome = 'killed' | 'timeout' | 'survived' | 'not covered';
 
 /** Says which mutants nobody notices, as they are found. */
-async function judgeAll(path: string): Promise<Readonly<Record<Outcome, number>>> {
-  const { code, tests } = roomAt(path);
+async function judgeAll(
+  path: string,
+  without: readonly string[],
+): Promise<Readonly<Record<Outcome, number>>> {
+  const { code, tests } = roomAt(path, without);
   const { sources, mutants } = await instrument(code);
   const judge = new Judge(sources);
   const counts: Record<Outcome, number> = { killed: 0, timeout: 0, survived: 0, 'not covered': 0 };
@@ -39,11 +42,11 @@ async function judgeAll(path: string): Promise<Readonly<Record<Outcome, number>>
 async function verdictOn(question: MutantQuestion, judge: Judge): Promise<Verdict> {
   const quick = { ...question, runs: question.runs.filter(({ isQuick }) => isQuick) };
   if (!question.fresh && quick.runs.length > 0) {
-    const verdict = await judge.verdict(quick, patienceMs(quick));
+    const verdict = await judge.verdict(quick);
     if (verdict.status !== 'survived') return verdict;
   }
   const all = { ...question, fresh: true };
-  return judge.verdict(all, patienceMs(all));
+  return judge.verdict(all);
 }
 
 function lineOf({ fileName, location: { start, end }, mutatorName, replacement }: Mutant): string {
@@ -62,9 +65,14 @@ function oneLine(text: string): string {
   return line.length > 120 ? `${line.slice(0, 117)}...` : line;
 }
 
-async function main(path: string, least: number): Promise<void> {
+interface Options {
+  readonly least: number;
+  readonly without: readonly string[];
+}
+
+async function main(path: string, { least, without }: Options): Promise<void> {
   const begun = performance.now();
-  const counts = await judgeAll(path);
+  const counts = await judgeAll(path, without);
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const score = all === 0 ? 100 : (100 * (counts.killed + counts.timeout)) / all;
   const each = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
@@ -79,5 +87,6 @@ const command = new Command('mutants')
   .description('changes code in one place after the other, and says which changes no test notices')
   .argument('<folder>', 'the code, such as protocol or sidecar/websocket/frame-reader.ts')
   .option('--least <percent>', 'fails below this score', Number, 0)
+  .option('--without <parts...>', 'leaves out tests with one of these in their path', [])
   .parse(argv);
-void main(command.args[0] ?? '', command.opts<{ least: number }>().least);
+void main(command.args[0] ?? '', command.opts<Options>());

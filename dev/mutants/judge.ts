@@ -2,7 +2,8 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Answer, Baseline, Question, Verdict } from './question';
+import { patienceMs } from './plan';
+import type { Answer, Baseline, Begun, MutantQuestion, Question, Verdict } from './question';
 
 /** One process that runs tests with mutants, and another one when it is fit for nothing more. */
 export class Judge {
@@ -28,9 +29,10 @@ export class Judge {
     return baselines;
   }
 
-  /** @param limitMs after which its loop is taken for one without an end */
-  async verdict(question: Question, limitMs: number): Promise<Verdict> {
-    const verdict = (await this.#ask(question, limitMs)) as Verdict;
+  /** Takes a loop for one without an end after the patience that its run is due. */
+  async verdict(question: MutantQuestion): Promise<Verdict> {
+    const [first] = question.runs;
+    const verdict = (await this.#ask(question, first === undefined ? 0 : patienceMs(first))) as Verdict;
     if (verdict.spent) this.end();
     return verdict;
   }
@@ -49,14 +51,19 @@ export class Judge {
   async #ask(question: Question, limitMs: number): Promise<Answer> {
     const worker = (this.#worker ??= this.#start());
     const done = new AbortController();
-    const timer = setTimeout(() => {
-      done.abort();
-    }, limitMs);
-    worker.send(question);
     const { signal } = done;
+    let timer: NodeJS.Timeout | undefined;
+    const wait = (ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        done.abort();
+      }, ms);
+    };
+    wait(limitMs);
+    worker.send(question);
     try {
       return await Promise.race([
-        once(worker, 'message', { signal }).then(([answer]) => answer as Answer),
+        answerOf(worker, wait, signal),
         once(worker, 'exit', { signal }).then((): Verdict => ({
           status: 'killed',
           by: 'its process ended',
@@ -72,9 +79,21 @@ export class Judge {
   }
 
   #start(): ChildProcess {
-    // A group of its own, with what tests start.
-    const worker = fork(this.#program, { detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    // A group of its own, with what tests start. It watches its standard input for the end of this process.
+    const worker = fork(this.#program, { detached: true, stdio: ['pipe', 'ignore', 'inherit', 'ipc'] });
     worker.send(this.#sources);
     return worker;
   }
+}
+
+/** The answer of a worker, which says of each run before that it begins: two messages may come in one turn. */
+function answerOf(worker: ChildProcess, wait: (ms: number) => void, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve) => {
+    const hear = (said: Answer | Begun): void => {
+      if ('begun' in said) wait(patienceMs(said.begun));
+      else resolve(said);
+    };
+    worker.on('message', hear);
+    signal.addEventListener('abort', () => worker.off('message', hear));
+  });
 }

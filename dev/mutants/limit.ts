@@ -1,5 +1,8 @@
 import process from 'node:process';
-import { clearTimeout, setTimeout } from 'node:timers';
+import * as timers from 'node:timers';
+
+// Tests may put a clock of their own in place of these.
+const { clearTimeout, setTimeout } = timers;
 
 /** Work that did not end in time. */
 export class Overdue extends Error {}

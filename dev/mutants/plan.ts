@@ -26,9 +26,9 @@ export function questionFor(
   return { kind: 'mutant', id, maxHits: often * TIMES_AS_OFTEN, fresh, runs };
 }
 
-/** How long a question may take before it is given up. */
-export function patienceMs({ runs }: MutantQuestion): number {
-  return runs.reduce((sum, { ms, limitMs }) => sum + limitMs + TIMES_AS_LONG * ms, 5 * LEAST_LIMIT_MS);
+/** How long a run may take before it is given up. */
+export function patienceMs({ ms, limitMs }: Run): number {
+  return 5 * LEAST_LIMIT_MS + limitMs + TIMES_AS_LONG * ms;
 }
 
 function runsFor(id: string, { file, tests, reached }: Baseline): readonly Run[] {

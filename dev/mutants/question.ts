@@ -55,3 +55,8 @@ export interface Verdict {
 }
 
 export type Answer = readonly Baseline[] | Verdict;
+
+/** Said before the answer, of each run. */
+export interface Begun {
+  readonly begun: Run;
+}

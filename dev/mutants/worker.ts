@@ -1,15 +1,19 @@
 import fc from 'fast-check';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { Overdue } from './limit';
 import { loadTypeScript } from './load';
-import type { Answer, Baseline, Measured, MutantQuestion, Question, Run, Verdict } from './question';
+import type { Answer, Baseline, Begun, Measured, MutantQuestion, Question, Run, Verdict } from './question';
 import { Session, testsOf, type Test } from './test-file';
 
 // The first counterexample will do.
 fc.configureGlobal({ endOnFailure: true });
 
 const BASELINE_LIMIT_MS = 60_000;
+/** Tests may put a clock of their own in its place. */
+const nowMs = performance.now.bind(performance);
 
 /** Stryker's code in a mutated file reads these, and counts in them. */
 const switches: {
@@ -45,10 +49,10 @@ async function baseline(file: string): Promise<Baseline> {
       await session.prepare(test);
       switches.currentTestId = 'test';
     });
-    const begun = performance.now();
+    const begun = nowMs();
     const own = failure ?? (await failureOf(() => session.run(test)));
     switches.currentTestId = undefined;
-    measured.push({ name: test.name, ms: performance.now() - begun, reached, failure: own && String(own) });
+    measured.push({ name: test.name, ms: nowMs() - begun, reached, failure: own && String(own) });
   }
   await session.end();
   return { file, tests: measured, reached: mutantCoverage.static };
@@ -92,7 +96,9 @@ async function judgeBy(run: Run, { id, maxHits }: MutantQuestion): Promise<Faile
   return failed;
 }
 
-async function firstFailure({ file, tests: numbers, limitMs }: Run): Promise<Failed | undefined> {
+async function firstFailure(run: Run): Promise<Failed | undefined> {
+  const { file, tests: numbers, limitMs } = run;
+  process.send?.({ begun: run } satisfies Begun);
   const session = new Session(limitMs);
   let found: Failed | undefined;
   for (const number of numbers) {
@@ -134,8 +140,7 @@ async function answer(question: Question): Promise<Answer> {
   return baselines;
 }
 
-// With all that tests started.
-process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'));
+new Worker(join(__dirname, 'watch.js')).unref();
 process.once('message', (sources: Readonly<Record<string, string>>) => {
   loadTypeScript(sources);
   process.on('message', (question: Question) => {

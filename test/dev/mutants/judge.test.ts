@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import process from 'node:process';
 import { Judge } from '../../../dev/mutants/judge';
-import { patienceMs, questionFor } from '../../../dev/mutants/plan';
+import { questionFor } from '../../../dev/mutants/plan';
 import type { Verdict } from '../../../dev/mutants/question';
 
-const WORKER = join(__dirname, '../../../dist/dev/mutants/worker.js');
+const PROGRAMS = join(__dirname, '../../../dist/dev/mutants');
+const WORKER = join(PROGRAMS, 'worker.js');
 const TESTS = join(__dirname, 'door-tests.ts');
 
 /** The code of door.ts with switches in it, as Stryker puts them. */
@@ -23,6 +27,7 @@ const MUTATED = `
     readonly #opened = new Set<number>();
     opensTo(age: number): boolean {
       while (is('endless'));
+      if (is('hung aloud')) for (require('node:fs').writeSync(2, String(process.pid)); ; );
       if (is('hung')) for (;;);
       if (is('above') ? age > GROWN_UP : age >= GROWN_UP) if (!is('unopened')) this.#opened.add(age);
       if (is('left open')) this.#opened.add(3);
@@ -42,7 +47,7 @@ afterEach(() => {
 async function verdictOn(id: string, fresh?: boolean): Promise<Verdict> {
   const question = questionFor(id, await judge.baseline([TESTS]));
   if (question === undefined) throw new Error(`expected a test to reach ${id}`);
-  return judge.verdict(fresh === undefined ? question : { ...question, fresh }, patienceMs(question));
+  return judge.verdict(fresh === undefined ? question : { ...question, fresh });
 }
 
 describe('a mutant', () => {
@@ -79,4 +84,36 @@ it('no mutant is judged by tests that fail without one', async () => {
   );
   await expect(broken.baseline([TESTS])).rejects.toThrow('stays shut to a child');
   broken.end();
+});
+
+it('a test with a clock of its own may set that on by more than a test may take', async () => {
+  const [baseline] = await judge.baseline([join(__dirname, 'clock-tests.ts')]);
+  expect(baseline?.tests[0]?.ms).toBeLessThan(60_000);
+});
+
+describe('a worker that goes round without an end', () => {
+  let pid = 0;
+  afterEach(() => {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It is gone, as it should be.
+    }
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('dies with its parent, of %s too', async (signal) => {
+    const program = `
+      const { Judge } = require('${PROGRAMS}/judge');
+      const { questionFor } = require('${PROGRAMS}/plan');
+      const judge = new Judge(${JSON.stringify({ [join(__dirname, 'door.ts')]: MUTATED })});
+      judge.baseline(['${TESTS}']).then((each) => judge.verdict(questionFor('hung aloud', each)));
+    `;
+    const parent = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [said] = (await once(parent.stderr, 'data')) as [Buffer];
+    pid = Number(said);
+    expect(pid).toBeGreaterThan(0);
+    parent.kill(signal);
+    // It stays open as long as one of them lives.
+    await once(parent.stderr, 'close');
+  });
 });

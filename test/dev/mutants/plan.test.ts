@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { questionFor } from '../../../dev/mutants/plan';
+import { patienceMs, questionFor } from '../../../dev/mutants/plan';
 import type { Baseline } from '../../../dev/mutants/question';
 
 function baseline(
@@ -47,5 +47,13 @@ describe('the tests for a mutant', () => {
   it('may take longer than they took without it', () => {
     const [run] = questionFor('a', [baseline('slow', [[10_000, { a: 1 }]])])?.runs ?? [];
     expect(run?.limitMs).toBeGreaterThan(20_000);
+  });
+
+  it('are given up for an endless loop after what their own run is due, not what all others are', () => {
+    const runs = questionFor('a', [
+      baseline('slow', [[10_000, { a: 1 }]]),
+      baseline('quick', [[1, { a: 1 }]]),
+    ])?.runs;
+    expect(runs?.map((run) => Math.floor(patienceMs(run) / 10_000))).toEqual([0, 20]);
   });
 });
