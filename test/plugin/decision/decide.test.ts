@@ -6,6 +6,7 @@ import { decodeJwt, SignJWT } from 'jose';
 import { parseConfig } from '../../../plugin/config/parse';
 import { decide, type Admit, type DecisionContext, type Reject } from '../../../plugin/decision/decide';
 import type { HeaderSelection } from '../../../plugin/request/header-selection';
+import type { FindConsumer } from '../../../plugin/consumer/consumer';
 import { configuredKeys } from '../../../plugin/keys/key-source';
 import {
   StoreUnreachableError,
@@ -69,6 +70,7 @@ interface Given {
   readonly refused?: RefusedUpgrades;
   readonly messages?: MemoryLimits;
   readonly random?: number;
+  readonly findConsumer?: FindConsumer;
 }
 
 async function verdictFor(given: Given): Promise<Admit | Reject> {
@@ -89,7 +91,7 @@ async function verdictFor(given: Given): Promise<Admit | Reject> {
   const headers = { ...upgradeHeaders(given.token), ...given.headers };
   const seen = guarded(headers, lookedAtHeaders(config));
   const request = { headers: seen, upstreamPath: '/ws/notifications', ...given.request };
-  return decide(request, config, context, given.at ?? NOW);
+  return decide(request, config, context, given.at ?? NOW, given.findConsumer);
 }
 
 /** Headers of which only the selected ones are there: Kong's plugin server gives no others. */
@@ -407,6 +409,41 @@ describe('a good token', () => {
   });
 });
 
+describe('the consumer of an upgrade', () => {
+  const config = { consumer_by: 'tenant', consumer_lookup: true };
+
+  it('is the one that Kong has under the username, with a credential and its headers over the client’s', async () => {
+    const asked: string[] = [];
+    const findConsumer: FindConsumer = (username) => {
+      asked.push(username);
+      return Promise.resolve({ id: 'c-1', username });
+    };
+    const verdict = await verdictFor({ token: await signToken(), config, findConsumer });
+    expect(asked).toEqual(['acme']);
+    expect(verdict).toMatchObject({
+      outcome: 'admitted',
+      consumer: { consumer: { id: 'c-1', username: 'acme' }, credential: { consumer_id: 'c-1' } },
+      upstreamHeaders: { 'X-Consumer-ID': 'c-1', 'X-Consumer-Username': 'acme' },
+      clearHeaders: expect.arrayContaining(['authorization', 'X-Consumer-Custom-ID']) as unknown,
+    });
+  });
+
+  it('has to be known to Kong where it is looked up', async () => {
+    const findConsumer = () => Promise.resolve(undefined);
+    const verdict = await verdictFor({ token: await signToken(), config, findConsumer });
+    expectRefused(verdict, 403, 'no_consumer');
+    expect(verdict).toMatchObject({ message: 'No consumer is known for the token' });
+    await expect(verdictFor({ token: await signToken(), config })).rejects.toThrow('expected a Kong');
+  });
+
+  it('is derived without a credential, and Kong is not asked, where it is not looked up', async () => {
+    const derived = { consumer_by: 'tenant' };
+    const verdict = await verdictFor({ token: await signToken(), config: derived });
+    expect(verdict).toMatchObject({ consumer: { consumer: { username: 'acme' }, credential: undefined } });
+    expect(await verdictFor({ token: await signToken() })).toMatchObject({ consumer: undefined });
+  });
+});
+
 describe('a limit by address', () => {
   it.each([
     ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2'],
@@ -594,6 +631,70 @@ describe('an upgrade is refused', () => {
     await verdictFor({ token, store });
     expect(store.asked.map(({ tierKey }) => tierKey)).toEqual(['tier:a%3Ab', undefined]);
     expect(store.asked.map(({ limits }) => limits[0]?.choices?.tiers.size)).toEqual([3, undefined]);
+  });
+
+  it('with 429 that tells the log, by its entry, which limit refused, and no client’s address', async () => {
+    const limits = [{ by: 'user', limit: 5, burst: 0, window_size: 60, paths: ['/ws'], tiers: {} }];
+    const store = storeSaying({
+      admitted: false,
+      states: [state({ limit: 5, remaining: 0 })],
+      revoked: false,
+    });
+    const config = { rate_limits: limits };
+    const verdict = await verdictFor({
+      token: await signToken(),
+      store,
+      config,
+      request: { ip: '192.0.2.1', path: '/ws' },
+    });
+    expect(verdict).toMatchObject({
+      message: 'Too many connections, try again later',
+      limit: { by: 'user', paths: ['/ws'], limit: 5 },
+    });
+    expect(verdict).not.toHaveProperty('address');
+  });
+
+  it('with 429 in the words of the operator without a longer wait, and with a longer wait in ours', async () => {
+    const states = [state({ remaining: 0, retryAfterUs: 2_000_000 })];
+    const store = storeSaying({ admitted: false, states, revoked: false });
+    const answerTo = async (config: Record<string, unknown>) => {
+      const { message, responseHeaders } = (await verdictFor({
+        token: await signToken(),
+        store,
+        config,
+      })) as Reject;
+      return [message, responseHeaders['Retry-After']];
+    };
+    expect(await answerTo({ error_message: 'Langsam' })).toEqual(['Langsam', '2']);
+    expect(await answerTo({ retry_after_jitter_max: 5 })).toEqual([
+      'Too many connections, try again later',
+      '5',
+    ]);
+  });
+
+  it('without a question to Redis where nothing is limited and nobody looks for revoked tokens', async () => {
+    const store = storeSaying(new Error('must not be asked'));
+    const config = {
+      rate_limits: [],
+      revocation: { enabled: false, key_prefix: 'blacklist:', fault_tolerant: false },
+    };
+    expect(await verdictFor({ token: await signToken(), store, config })).toMatchObject({
+      outcome: 'admitted',
+      responseHeaders: {},
+    });
+    expectRefused(await verdictFor({ token: 'x', store, config }), 401, 'malformed_token');
+  });
+
+  it('by what the store knows of returns of its user to its path, where returns are told', async () => {
+    const store = storeSaying(free);
+    const token = await signToken();
+    await verdictFor({ token, store });
+    await verdictFor({ token, store, request: { upstreamPath: '/ws/other' } });
+    await verdictFor({ token, store, config: { returns: false } });
+    const [first, other, off] = store.asked.map((query) => query.returnKey);
+    expect(first).toEqual(expect.any(String));
+    expect(other).not.toBe(first);
+    expect(off).toBeUndefined();
   });
 
   it('with 401 when the token was revoked', async () => {
