@@ -42,6 +42,8 @@ export class FaultyGateway {
   readonly #server: Server;
   readonly #healthy = new Map<Backend, boolean>();
   readonly #links = new Set<Link>();
+  /** The connections of clients, those without a link yet too. */
+  readonly #clients = new Set<Socket>();
   #accepted: Accepted[] = [];
   readonly #health: NodeJS.Timeout;
 
@@ -132,6 +134,7 @@ export class FaultyGateway {
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.cutAll();
+    for (const client of this.#clients) client.destroy();
     await closed;
   }
 
@@ -157,6 +160,8 @@ export class FaultyGateway {
   }
 
   async #serve(client: Socket): Promise<void> {
+    this.#clients.add(client);
+    client.once('close', () => this.#clients.delete(client));
     client.on('error', () => undefined);
     client.setNoDelay(true);
     const request = await readHead(client);
