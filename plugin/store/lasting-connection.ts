@@ -49,8 +49,11 @@ export class LastingConnection {
       return;
     }
     stream.cork();
-    work();
-    stream.uncork();
+    try {
+      work();
+    } finally {
+      stream.uncork();
+    }
   }
 
   /** Resolves once it can be asked. @throws Error when it is not to be had in time */
