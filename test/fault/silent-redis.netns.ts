@@ -24,7 +24,8 @@ const GIVEN_UP_WITHIN_MS = 15 * SECONDS;
 const BACK_WITHIN_MS = 20 * SECONDS;
 const SETTLED_WITHIN_MS = 60 * SECONDS;
 const UNHARMED = { settled: true, silentLosses: 0, duplicates: 0, outOfOrder: 0, foreign: 0, damaged: 0 };
-const ENV = { BRIDGE_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}` };
+// With workers a bridge's own process has no connections to look for.
+const ENV = { BRIDGE_REDIS_TIMEOUT_MS: `${REDIS_TIMEOUT_MS}`, BRIDGE_WORKERS: '1' };
 const TIMES = { tokenLifetimeMs: 60_000, renewBeforeMs: 5000, idleTimeoutMs: 3000, connectTimeoutMs: 8000 };
 const LOST = 'redis connection lost';
 /** A bridge's connections to one Redis. */

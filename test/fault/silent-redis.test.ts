@@ -30,7 +30,8 @@ itWhereItCan(
   `connections to Redis whose packets are dropped, ${WHERE}: given up, opened anew, no frame is lost silently`,
   async () => {
     const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
-    const options = ['--runInBand', '--verbose', '--testMatch', '**/test/fault/*.netns.ts'];
+    // A test that fails may leave what would keep it from ending.
+    const options = ['--runInBand', '--verbose', '--forceExit', '--testMatch', '**/test/fault/*.netns.ts'];
     const child = spawn('unshare', [...INSIDE, process.execPath, jest, ...options], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
