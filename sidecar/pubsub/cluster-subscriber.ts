@@ -164,11 +164,11 @@ export class ClusterSubscriber implements Subscriber {
       const shard = this.#shards.get(address) ?? this.#open(address);
       shard.serve((slot) => map[slot] === address);
     }
-    this.subscriptions.route((slot) => this.#shards.get(map[slot] ?? ''));
     for (const [address, shard] of this.#shards) {
-      if (addresses.has(address)) void this.subscriptions.verify(shard);
-      else this.#retire(address, shard);
+      if (!addresses.has(address)) this.#retire(address, shard);
     }
+    this.subscriptions.route((slot) => this.#shards.get(map[slot] ?? ''));
+    for (const shard of this.#shards.values()) void this.subscriptions.verify(shard);
   }
 
   #open(address: string): ShardConnection {
@@ -207,10 +207,11 @@ export class ClusterSubscriber implements Subscriber {
     return shard;
   }
 
+  /** The connection is closed first: Redis then lets all its channels go, and none costs a SUNSUBSCRIBE of its own. */
   #retire(address: string, shard: ShardConnection): void {
     this.#shards.delete(address);
-    this.subscriptions.down(shard);
     shard.close();
+    this.subscriptions.down(shard);
   }
 
   /** Answers come one after the other, often many in one chunk; whoever waits for several is told once. */
