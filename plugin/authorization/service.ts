@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import type { LRUCache } from 'lru-cache';
 import type { AuthorizationServiceSettings } from '../config/authorization-service';
 import { Breaker } from '../lib/breaker';
-import { RecentMap } from '../lib/recent-map';
+import { lruCache } from '../lib/lru-cache';
 import { readAnswer } from './answer';
 import { NoResponseError, type PostResponse } from './http-post';
 import { askedOf, questionBody, type Answer, type Question } from './question';
@@ -55,16 +56,16 @@ const AWAY = new Set([429, 502, 503, 504]);
 export class HttpAuthorizationService implements AuthorizationService {
   readonly #settings: AuthorizationServiceSettings;
   readonly #context: ServiceContext;
-  readonly #allowed: RecentMap<string, Remembered>;
-  readonly #refused: RecentMap<string, Remembered>;
+  readonly #allowed: LRUCache<string, Remembered>;
+  readonly #refused: LRUCache<string, Remembered>;
   readonly #calls = new Map<string, Promise<Answer>>();
   readonly #breakers = new Map<string, Breaker>();
 
   constructor(settings: AuthorizationServiceSettings, context: ServiceContext) {
     this.#settings = settings;
     this.#context = context;
-    this.#allowed = new RecentMap(settings.cacheSize);
-    this.#refused = new RecentMap(settings.cacheSize);
+    this.#allowed = lruCache(settings.cacheSize);
+    this.#refused = lruCache(settings.cacheSize);
   }
 
   known(question: Question): Answer | undefined {

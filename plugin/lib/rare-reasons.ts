@@ -1,4 +1,4 @@
-import { RecentMap } from './recent-map';
+import { lruCache } from './lru-cache';
 
 /** How long the same is not said again, in milliseconds. */
 const QUIET_MS = 60_000;
@@ -8,7 +8,7 @@ const MAX_REASONS = 100;
 /** Says whether the log should have a reason: not what it had a while ago, however often it happens. */
 export class RareReasons {
   readonly #nowMs: () => number;
-  readonly #saidAt = new RecentMap<string, number>(MAX_REASONS);
+  readonly #saidAt = lruCache<number>(MAX_REASONS);
 
   /** @param nowMs a monotonic clock, milliseconds */
   constructor(nowMs: () => number) {

@@ -1,4 +1,5 @@
-import { RecentMap } from '../lib/recent-map';
+import type { LRUCache } from 'lru-cache';
+import { lruCache } from '../lib/lru-cache';
 
 /** How many tenants' tiers are remembered; the least recently used one goes first. */
 export const MAX_KNOWN_TIERS = 100_000;
@@ -13,13 +14,13 @@ export interface KnownTier {
 
 /** The tiers that Redis told, for where it cannot be asked in the same call, and for while it is away. */
 export class KnownTiers {
-  readonly #tiers: RecentMap<string, KnownTier & { readonly untilMs: number }>;
+  readonly #tiers: LRUCache<string, KnownTier & { readonly untilMs: number }>;
   readonly #nowMs: () => number;
 
   /** @param nowMs a monotonic clock, milliseconds */
   constructor(nowMs: () => number, max = MAX_KNOWN_TIERS) {
     this.#nowMs = nowMs;
-    this.#tiers = new RecentMap(max);
+    this.#tiers = lruCache(max);
   }
 
   /** The tier that is remembered; undefined when none is, or not any more. */

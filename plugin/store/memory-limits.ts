@@ -1,11 +1,12 @@
-import { RecentMap } from '../lib/recent-map';
+import type { LRUCache } from 'lru-cache';
+import { lruCache } from '../lib/lru-cache';
 import { gcra, type GcraOutcome } from './gcra';
 import type { PageCharge } from './limits';
 import { MemoryPages } from './memory-pages';
 
 /** The states of limits in this process's memory. Bounded: the least recently used one goes first. */
 export class MemoryLimits {
-  readonly #tats: RecentMap<string, number>;
+  readonly #tats: LRUCache<string, number>;
   readonly #pages: MemoryPages;
   readonly #nowUs: () => number;
 
@@ -15,7 +16,7 @@ export class MemoryLimits {
    */
   constructor(nowUs: () => number, max: number) {
     this.#nowUs = nowUs;
-    this.#tats = new RecentMap(max);
+    this.#tats = lruCache(max);
     this.#pages = new MemoryPages(nowUs, max);
   }
 

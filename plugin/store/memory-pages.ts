@@ -1,4 +1,5 @@
-import { RecentMap } from '../lib/recent-map';
+import type { LRUCache } from 'lru-cache';
+import { lruCache } from '../lib/lru-cache';
 import type { Page } from './limits';
 
 interface OpenPage {
@@ -11,7 +12,7 @@ interface OpenPage {
  * recently used one goes first.
  */
 export class MemoryPages {
-  readonly #pages: RecentMap<string, OpenPage>;
+  readonly #pages: LRUCache<string, OpenPage>;
   readonly #nowUs: () => number;
 
   /**
@@ -20,7 +21,7 @@ export class MemoryPages {
    */
   constructor(nowUs: () => number, max: number) {
     this.#nowUs = nowUs;
-    this.#pages = new RecentMap(max);
+    this.#pages = lruCache(max);
   }
 
   /** Whether the upgrade belongs to a page that was charged: one with room, which has not had its path yet. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { RecentMap } from '../lib/recent-map';
+import { lruCache } from '../lib/lru-cache';
 import type { TokenVerifier, VerifiedToken } from './verify';
 
 /** A verifier that remembers, and can be made to forget. */
@@ -22,7 +22,7 @@ export function cachingVerifier(
   refreshKeys?: () => Promise<void>,
 ): CachingVerifier {
   if (size === 0) return unremembered(verifier);
-  const cache = new RecentMap<string, VerifiedToken>(size);
+  const cache = lruCache<VerifiedToken>(size);
   let generation = 0;
   const isGood = (known: VerifiedToken | undefined, now: number): known is VerifiedToken =>
     known !== undefined && now < known.exp + clockToleranceSeconds;

@@ -71,7 +71,7 @@ async function verifySignature(
     clockTolerance: rules.clockToleranceSeconds,
     currentDate: new Date(now * 1000),
   };
-  let refusal = new Refusal('unknown_key', 'No key is known for the token');
+  let refusal: Refusal | undefined;
   for (const source of sources) {
     const candidates = await source.candidates(alg, typeof kid === 'string' ? kid : undefined);
     for (const key of likeliestFirst(token, alg, candidates)) {
@@ -84,7 +84,7 @@ async function verifySignature(
       }
     }
   }
-  throw refusal;
+  throw refusal ?? new Refusal('unknown_key', 'No key is known for the token');
 }
 
 function protectedHeader(token: string): Readonly<Record<string, unknown>> {

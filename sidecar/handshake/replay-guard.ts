@@ -1,3 +1,5 @@
+import { Chain } from '../lib/chain';
+
 /** The verdict of a {@link ReplayGuard} on an id. */
 export type ReplayVerdict =
   | 'first'
@@ -26,6 +28,7 @@ export interface AssertionGuard {
 
 /** When an id ends, by both clocks, in seconds. */
 interface End {
+  readonly id: string;
   readonly wallS: number;
   readonly monotonicS: number;
 }
@@ -37,10 +40,11 @@ interface End {
  */
 export class ReplayGuard implements AssertionGuard {
   readonly #maxEntries: number;
-  // Ids live about equally long, so the order of insertion is near enough the order in which they end.
-  readonly #ends = new Map<string, End>();
-  /** Those that a wall clock that was set back keeps valid: when they end by it. They hold up nothing that came later. */
-  readonly #held = new Map<string, number>();
+  readonly #ids = new Set<string>();
+  /** Ids live about equally long, so the order of insertion is near enough the order in which they end. */
+  readonly #ends = new Chain<End>();
+  /** Those that a wall clock that was set back keeps valid. They hold up nothing that came later. */
+  readonly #held = new Chain<End>();
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
@@ -48,28 +52,25 @@ export class ReplayGuard implements AssertionGuard {
 
   /** How many ids are remembered. */
   get size(): number {
-    return this.#ends.size + this.#held.size;
+    return this.#ids.size;
   }
 
   /** Remembers an id until it ends. */
   accept(id: string, endsAt: number, nowS: number, monotonicS: number): ReplayVerdict {
     if (endsAt <= nowS) return 'ended';
     this.#forgetEnded(nowS, monotonicS);
-    if (this.#ends.has(id) || this.#held.has(id)) return 'replayed';
+    if (this.#ids.has(id)) return 'replayed';
     if (this.size >= this.#maxEntries) return 'full';
-    this.#ends.set(id, { wallS: endsAt, monotonicS: monotonicS + endsAt - nowS });
+    this.#ids.add(id);
+    this.#ends.append({ id, wallS: endsAt, monotonicS: monotonicS + endsAt - nowS });
     return 'first';
   }
 
   #forgetEnded(nowS: number, monotonicS: number): void {
-    for (const [id, end] of this.#ends) {
-      if (end.monotonicS > monotonicS) break;
-      this.#ends.delete(id);
-      if (end.wallS > nowS) this.#held.set(id, end.wallS);
+    for (const end of this.#ends.shiftWhile((first) => first.monotonicS <= monotonicS)) {
+      if (end.wallS > nowS) this.#held.append(end);
+      else this.#ids.delete(end.id);
     }
-    for (const [id, endsAt] of this.#held) {
-      if (endsAt > nowS) return;
-      this.#held.delete(id);
-    }
+    for (const { id } of this.#held.shiftWhile(({ wallS }) => wallS <= nowS)) this.#ids.delete(id);
   }
 }

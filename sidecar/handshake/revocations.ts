@@ -4,6 +4,7 @@ import {
   type Assertion,
 } from '../../protocol/assertion';
 import { endOf, type Order, type OrderedEnd } from '../connection/order';
+import { KeyedChain } from '../lib/keyed-chain';
 
 /** How far ahead of the bridge's clock that may be at which the gatekeeper admitted an upgrade, in milliseconds. */
 const TOLERANCE_MS = ASSERTION_CLOCK_TOLERANCE_SECONDS * 1000;
@@ -33,19 +34,15 @@ export type OnItsWay = Pick<Assertion, 'identity' | 'tokenJti' | 'iat'>;
  */
 export class RecentRevocations {
   /** The oldest first. */
-  readonly #heard = new Map<string, Heard>();
+  readonly #heard = new KeyedChain<string, Heard>();
 
   /** @param monotonicMs a clock that nobody sets, in milliseconds */
   add(order: Order, monotonicMs: number): void {
-    for (const [key, { ms }] of this.#heard) {
-      if (ms > monotonicMs - KEPT_MS) break;
-      this.#heard.delete(key);
-    }
+    this.#heard.deleteWhile(({ ms }) => ms <= monotonicMs - KEPT_MS);
     const key = keyOfOrder(order);
     const except = 'except' in order ? order.except : undefined;
     const before = this.#heard.get(key);
     const otherMs = before === undefined || before.except === except ? before?.otherMs : before.ms;
-    this.#heard.delete(key);
     this.#heard.set(key, { ms: monotonicMs, except, otherMs: otherMs ?? -Infinity });
   }
 

@@ -1,3 +1,5 @@
+import { KeyedChain } from '../lib/keyed-chain';
+
 interface Spent {
   readonly size: number;
   readonly untilMs: number;
@@ -6,7 +8,7 @@ interface Spent {
 /** Which tenants are known to have no room for a command, so that Redis is not sent what it would refuse. */
 export class SpentShares {
   readonly #monotonicMs: () => number;
-  readonly #spent = new Map<string, Spent>();
+  readonly #spent = new KeyedChain<string, Spent>();
 
   /** @param monotonicMs milliseconds of a clock that nobody sets */
   constructor(monotonicMs: () => number) {
@@ -21,11 +23,7 @@ export class SpentShares {
   /** A command of a tenant was refused: one of that size, or a larger one, has no room for so long. */
   add(tenantId: string, size: number, forMs: number): void {
     const nowMs = this.#monotonicMs();
-    for (const [tenant, { untilMs }] of this.#spent) {
-      if (untilMs > nowMs) break;
-      this.#spent.delete(tenant);
-    }
-    this.#spent.delete(tenantId);
+    this.#spent.deleteWhile(({ untilMs }) => untilMs <= nowMs);
     this.#spent.set(tenantId, { size, untilMs: nowMs + forMs });
   }
 

@@ -47,6 +47,14 @@ export class Chain<Item> {
     return link;
   }
 
+  /** Takes the first ones out, as long as they pass. */
+  *shiftWhile(passes: (first: Item) => boolean): Generator<Item, undefined> {
+    for (let first = this.#first; first !== undefined && passes(first.item); first = this.#first) {
+      this.remove(first);
+      yield first.item;
+    }
+  }
+
   /** Takes out what was put in here. Does nothing the second time. */
   remove(link: Link<Item>): void {
     if (!link.isIn) return;

@@ -1,3 +1,5 @@
+import { KeyedChain } from '../lib/keyed-chain';
+
 /** So many are remembered, at most: about 200 bytes each. */
 const MAX_REMEMBERED = 10_000;
 
@@ -9,17 +11,11 @@ export interface AskedLog {
 
 /** Remembers which replay logs were given up lately because others needed their place. */
 export class GivenUp {
-  readonly #keys = new Set<string>();
+  readonly #keys = new KeyedChain<string, true>();
 
   add({ owner, epoch }: Required<AskedLog>): void {
-    for (const key of [owner, keyOf({ owner, epoch })]) {
-      this.#keys.delete(key);
-      this.#keys.add(key);
-    }
-    for (const oldest of this.#keys) {
-      if (this.#keys.size <= 2 * MAX_REMEMBERED) return;
-      this.#keys.delete(oldest);
-    }
+    for (const key of [owner, keyOf({ owner, epoch })]) this.#keys.set(key, true);
+    this.#keys.deleteWhile(() => this.#keys.size > 2 * MAX_REMEMBERED);
   }
 
   has(asked: AskedLog): boolean {

@@ -1,4 +1,4 @@
-import { Chain, type Link } from '../lib/chain';
+import { KeyedChain } from '../lib/keyed-chain';
 
 /** Something that lingers, and the channels that it hears, each once. */
 export interface Hearer {
@@ -13,22 +13,19 @@ const MAX_LOOKS = 1000;
  * else hears can be had from them.
  */
 export class LingeringLogs<Log extends Hearer> {
-  readonly #order = new Chain<Log>();
-  readonly #links = new Map<Log, Link<Log>>();
+  readonly #order = new KeyedChain<Log, Log>();
   /** How many of them hear a channel. */
   readonly #hearers = new Map<string, number>();
 
   add(log: Log): void {
-    this.#links.set(log, this.#order.append(log));
+    this.#order.set(log, log);
     for (const channel of log.channels) this.#count(channel, 1);
   }
 
   /** Does nothing for one that does not linger. */
   remove(log: Log): void {
-    const link = this.#links.get(log);
-    if (link === undefined) return;
-    this.#links.delete(log);
-    this.#order.remove(link);
+    if (!this.#order.has(log)) return;
+    this.#order.delete(log);
     for (const channel of log.channels) this.#count(channel, -1);
   }
 
@@ -41,15 +38,9 @@ export class LingeringLogs<Log extends Hearer> {
       const first = this.#order.first;
       const own = first?.channels.find((channel) => countMembers(channel) === this.#hearers.get(channel));
       if (first === undefined || own !== undefined) return own;
-      this.#passOver(first);
+      this.#order.set(first, first);
     }
     return undefined;
-  }
-
-  #passOver(log: Log): void {
-    const link = this.#links.get(log);
-    if (link !== undefined) this.#order.remove(link);
-    this.#links.set(log, this.#order.append(log));
   }
 
   #count(channel: string, change: number): void {

@@ -1,6 +1,7 @@
 import type { PresenceChange } from '../presence/change';
 
-/** How many channels without a listener are remembered: the latest ones. */
+/** How many channels without a listener are remembered: the latest ones, so many of them at least and at most. */
+const MIN_REMEMBERED = 9000;
 const MAX_REMEMBERED = 10_000;
 
 interface Watch {
@@ -27,8 +28,7 @@ export class Unheard {
   take({ type, channel }: Pick<PresenceChange, 'type' | 'channel'>): void {
     this.#sinceMs.delete(channel);
     if (type === 'left') this.#sinceMs.set(channel, this.#monotonicMs());
-    const [oldest] = this.#sinceMs.keys();
-    if (oldest !== undefined && this.#sinceMs.size > MAX_REMEMBERED) this.#sinceMs.delete(oldest);
+    this.#forget();
     for (const watch of this.#watches.get(channel) ?? []) this.#set(channel, watch);
   }
 
@@ -43,6 +43,15 @@ export class Unheard {
       watches.delete(watch);
       if (watches.size === 0) this.#watches.delete(channel);
     };
+  }
+
+  /** Many at once: a Map passes over the places of all that was deleted on its way to the first one. */
+  #forget(): void {
+    if (this.#sinceMs.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#sinceMs.keys()) {
+      if (this.#sinceMs.size <= MIN_REMEMBERED) return;
+      this.#sinceMs.delete(oldest);
+    }
   }
 
   #set(channel: string, watch: Watch): void {
