@@ -1,41 +1,11 @@
-import { DEFAULT_HEADER_NAMES } from '../../../protocol/headers';
-import { importSecret } from '../../../protocol/keys';
-import { judgeUpgrade } from '../../../sidecar/handshake/admission';
+import type { AdmissionPolicy } from '../../../sidecar/handshake/admission';
 import type { ReplayVerdict } from '../../../sidecar/handshake/replay-guard';
-import { upgradeRequestReader } from '../../../sidecar/handshake/upgrade-request';
-import { RedisNames } from '../../../sidecar/redis/names';
-import { compileRoutes } from '../../../sidecar/routes/compile';
-import { DEFAULT_ROUTES } from '../../../sidecar/routes/route';
-import { headersFor, SECRET } from '../fixture';
-
-const NOW_MS = 1_800_000_000_000;
-const HANDSHAKE = {
-  Host: 'bridge',
-  Upgrade: 'websocket',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-};
-const read = upgradeRequestReader(DEFAULT_HEADER_NAMES);
+import { judge, NOW_MS, type Asked } from './judging';
 
 /** @returns the outcome of an upgrade in which nothing is wrong but what is said of its assertion */
 async function outcomeWhen(verdict: ReplayVerdict | 'away'): Promise<string> {
-  const headers = { ...HANDSHAKE, ...(await headersFor({ tenant: 'acme', user: 'alice' }, NOW_MS)) };
-  const judged = await judgeUpgrade(
-    read({ method: 'GET', url: '/ws/notifications', rawHeaders: Object.entries(headers).flat() }),
-    {
-      routes: compileRoutes(DEFAULT_ROUTES),
-      names: new RedisNames(''),
-      headers: DEFAULT_HEADER_NAMES,
-      keys: [await importSecret(SECRET, 'HS256')],
-      assertionPath: 'checked',
-      assertionAccess: 'checked',
-      replayGuard: { accept: () => Promise.resolve(verdict) },
-      now: () => NOW_MS,
-      monotonicMs: () => 0,
-      newSession: () => 'session',
-    },
-  );
-  return judged.admitted ? 'admitted' : judged.refusal.outcome;
+  const judged = await judge({}, { replayGuard: { accept: () => Promise.resolve(verdict) } });
+  return 'outcome' in judged ? judged.outcome : 'admitted';
 }
 
 describe('an upgrade whose assertion another process tells of', () => {
@@ -55,4 +25,33 @@ describe('an upgrade whose assertion another process tells of', () => {
       expect(await outcomeWhen(word as ReplayVerdict)).toBe('unavailable');
     },
   );
+});
+
+it('an assertion is to be remembered until no clock takes it any more, in seconds of both clocks', async () => {
+  const asked: (string | number)[][] = [];
+  const replayGuard = {
+    accept: (...all: [id: string, endsAt: number, nowS: number, monotonicS: number]) => {
+      asked.push(all);
+      return 'first' as const;
+    },
+  };
+  await judge({}, { replayGuard, monotonicMs: () => 7000 });
+  // It lives for 30 seconds, and clocks may differ by 5.
+  expect(asked).toEqual([[expect.any(String), NOW_MS / 1000 + 35, NOW_MS / 1000, 7]]);
+});
+
+it.each<[string, Asked, Partial<AdmissionPolicy>, number]>([
+  ['a path that no route has', { url: '/nowhere' }, {}, 404],
+  ['a path that is no UTF-8', { url: '/ws/collaboration/%FF' }, {}, 400],
+  ['no assertion', { headers: { 'X-Gateway-Assertion': undefined } }, {}, 401],
+  ['a forged tenant', { headers: { 'X-Tenant-ID': 'other' } }, {}, 401],
+  ['an assertion for another path', { caller: { path: '/ws/other' } }, {}, 401],
+  ['an assertion for every path where it needs one', {}, { assertionPath: 'required' }, 401],
+  ['an assertion without an access where it needs one', {}, { assertionAccess: 'required' }, 401],
+  ['a malformed session', { url: '/ws/ai/chat?session=a.b' }, {}, 400],
+  ['a malformed resume point', { url: '/ws/notifications?resume=1', purpose: 'http' }, {}, 400],
+])('an upgrade with %s does not use its assertion up', async (_, asked, policy, status) => {
+  const accept = jest.fn(() => 'first' as const);
+  expect(await judge(asked, { ...policy, replayGuard: { accept } })).toMatchObject({ status });
+  expect(accept).not.toHaveBeenCalled();
 });

@@ -76,7 +76,7 @@ describe('an upgrade request', () => {
   });
 
   it('offers subprotocols in their order, of all its headers together', () => {
-    expect(offersOf('b.v1 ,\ta', 'c')).toEqual(['b.v1', 'a', 'c']);
+    expect(offersOf('b.v1 ,\ta,d', 'c')).toEqual(['b.v1', 'a', 'd', 'c']);
   });
 
   it.each([
@@ -94,6 +94,7 @@ describe('an upgrade request', () => {
     ['1.1 first, 1.0 kong', true],
     ['1.0 first, 1.1 kong', false],
     ['1.1 kong', false],
+    ['1.1 kong (1.0 behind)', false],
   ])('that came via "%s" says whether that was HTTP/1.0', (via, cameInHttp10) => {
     expect(read([['Via', via]])).toMatchObject({ cameInHttp10 });
   });
@@ -104,6 +105,19 @@ describe('an upgrade request', () => {
     ['a transfer coding', [['Transfer-Encoding', 'chunked']], true],
   ])('with %s says whether it has content', (_, headers, hasContent) => {
     expect(read(headers)).toMatchObject({ hasContent });
+  });
+
+  it('says whether a browser may have sent it', () => {
+    expect(read([['Origin', 'null']])).toMatchObject({ hasOrigin: true });
+  });
+
+  it('offers a WebSocket where its Upgrade lists one', () => {
+    const offersWebSocket = (...values: readonly string[]) =>
+      read(values.map((value) => ['Upgrade', value])).offersWebSocket;
+    expect(offersWebSocket('h2c, websocket')).toBe(true);
+    expect(offersWebSocket('h2c', 'websocket')).toBe(true);
+    expect(offersWebSocket('h2c')).toBe(false);
+    expect(offersWebSocket('websockets')).toBe(false);
   });
 
   it('has its trace, for its commands and for the log', () => {

@@ -1,0 +1,271 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { pino } from 'pino';
+import { PostedMessages, type PostContext } from '../../../sidecar/handshake/posted-messages';
+import { unavailable } from '../../../sidecar/http/refusal';
+import { openEnvelope } from '../../../sidecar/fanout/peer-envelope';
+import { ByteOwners } from '../../../sidecar/quotas/byte-owners';
+import { policyOf, rawOf, type Asked } from './judging';
+
+const DOCUMENT = '/ws/collaboration/d1';
+const CHAT = '/ws/ai/chat?session=s1';
+const MAX_PENDING = 8;
+const MINE = { isForeign: false, isNew: false, bridges: [] };
+
+/** An answer, once it is there. */
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** An answer that is written down. */
+class NotedResponse {
+  destroyed = false;
+  readonly answers: Answer[] = [];
+  #status = 0;
+
+  setHeader(): this {
+    return this;
+  }
+  writeHead(status: number): this {
+    this.#status = status;
+    return this;
+  }
+  end(body: string): void {
+    this.answers.push({ status: this.#status, body });
+  }
+}
+
+interface Changes extends Partial<PostContext> {
+  readonly lookUp?: (...asked: unknown[]) => Promise<unknown>;
+  readonly owners?: ByteOwners;
+}
+
+/** Messages that are posted, and all that is done for them. */
+async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...changes }: Changes = {}) {
+  const published: Buffer[] = [];
+  const commands: unknown[] = [];
+  const counted: unknown[] = [];
+  const traffic = { messagesReceived: 0, bytesReceived: 0 };
+  const any = { perSecond: 1, burst: 1e9 };
+  const byteOwners = owners ?? new ByteOwners({ socket: any, user: any, tenant: any });
+  const context = {
+    policy: await policyOf(),
+    sessions: { lookUp },
+    messages: {
+      sink: {
+        addCommand: (command: unknown) =>
+          Promise.resolve(commands.push(command) > 0 ? 'added' : 'over share'),
+        publish: (_: string, message: Buffer) => Promise.resolve(published.push(message)),
+        holds: () => false,
+      },
+      byteOwners: { commands: byteOwners, relay: byteOwners },
+      now: () => 0,
+      monotonicMs: () => 0,
+    },
+    messageSizes: { any: 1000, commands: 1000, refuse: 1000, relay: 1000 },
+    maxCommandValues: 10,
+    maxPendingPosts: MAX_PENDING,
+    timeoutMs: 10_000,
+    refusalOf: () => undefined,
+    metrics: {
+      posted: (...post: unknown[]) => void counted.push(post),
+      ofRoute: () => ({
+        traffic,
+        messageRefused: (code: string) => void counted.push(code),
+        bytesRefused: (...refused: unknown[]) => void counted.push(refused),
+      }),
+    },
+    log: pino({ level: 'silent' }),
+    ...changes,
+  } as unknown as PostContext;
+  const posts = new PostedMessages(context);
+  /** Begins a message, whose content comes on the stream that is returned. */
+  const begin = async (asked: Asked, response = new NotedResponse()) => {
+    const body = new PassThrough();
+    const request = Object.assign(body, await rawOf({ purpose: 'message', method: 'POST', ...asked }), {
+      headers: {},
+    });
+    const done = posts.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    return { body, response, done };
+  };
+  const post = async (asked: Asked, text = 'a'): Promise<Answer | undefined> => {
+    const { body, response, done } = await begin(asked);
+    body.end(text);
+    await done;
+    return response.answers[0];
+  };
+  return { posts, begin, post, published, commands, counted, traffic };
+}
+
+const of = (tenant: string): Asked => ({ url: DOCUMENT, caller: { tenant } });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('messages on their way', () => {
+  it('are a quarter of all at most for one tenant, until one of its own is done', async () => {
+    const { posts, begin, post } = await posting();
+    const first = await begin(of('acme'));
+    const second = await begin(of('acme'));
+    await turn();
+    expect(posts.pending).toBe(2);
+    expect(await post(of('acme'))).toMatchObject({ status: 429 });
+    expect(await post(of('other'))).toMatchObject({ status: 202 });
+    first.body.end('a');
+    await first.done;
+    expect(await post(of('acme'))).toMatchObject({ status: 202 });
+    second.body.end('a');
+    await second.done;
+    expect(posts.pending).toBe(0);
+  });
+
+  it('are so many at most, until one of them is done', async () => {
+    const { posts, begin, post } = await posting();
+    const tenants = Array.from({ length: MAX_PENDING }, (_, index) => of(`t${index}`));
+    const begun = [];
+    for (const tenant of tenants) begun.push(await begin(tenant));
+    await turn();
+    expect(posts.pending).toBe(MAX_PENDING);
+    expect(await post(of('other'))).toMatchObject({ status: 503 });
+    begun[0]?.body.destroy();
+    await begun[0]?.done;
+    expect(await post(of('other'))).toMatchObject({ status: 202 });
+    for (const { body } of begun) body.destroy();
+    await Promise.all(begun.map(({ done }) => done));
+    expect(posts.pending).toBe(0);
+  });
+
+  it('may be one of each tenant, however few may be', async () => {
+    const { post } = await posting({ maxPendingPosts: 1 });
+    expect(await post(of('acme'))).toMatchObject({ status: 202 });
+  });
+});
+
+describe('a message that is posted', () => {
+  it('and refused before it is read is read to its end, so that its sender gets to the answer', async () => {
+    const { begin } = await posting();
+    const { body, response, done } = await begin({ ...of('acme'), headers: { 'X-Tenant-ID': 'other' } });
+    await done;
+    expect(response.answers).toMatchObject([{ status: 401 }]);
+    expect(body.readableFlowing).toBe(true);
+  });
+
+  it('is refused when its caller is by the time that it is there whole', async () => {
+    let isClosing = false;
+    const asked: unknown[] = [];
+    const { begin, published, traffic } = await posting({
+      refusalOf: (caller, path) => {
+        asked.push([caller.identity.tenantId, path]);
+        return isClosing ? unavailable('the bridge is closing') : undefined;
+      },
+    });
+    const { body, response, done } = await begin(of('acme'));
+    await turn();
+    isClosing = true;
+    body.end('a');
+    await done;
+    expect(response.answers).toMatchObject([{ status: 503 }]);
+    expect(asked).toEqual([['acme', DOCUMENT]]);
+    expect(published).toEqual([]);
+    expect(traffic.messagesReceived).toBe(0);
+  });
+
+  it('is refused when it does not come whole', async () => {
+    const { begin, published } = await posting();
+    const { body, response, done } = await begin(of('acme'));
+    await turn();
+    body.write('a');
+    body.destroy();
+    await done;
+    expect(response.answers).toMatchObject([{ status: 400 }]);
+    expect(published).toEqual([]);
+  });
+
+  it('is answered to nobody when its client is gone', async () => {
+    const { begin, counted } = await posting();
+    const { body, response, done } = await begin(of('acme'));
+    response.destroyed = true;
+    body.end('a');
+    await done;
+    expect(response.answers).toEqual([]);
+    expect(counted).toEqual([['collaboration', 'taken']]);
+  });
+
+  it('is answered with 500 when something fails, and nothing is left of it', async () => {
+    const { posts, post, counted } = await posting({
+      refusalOf: () => {
+        throw new Error('a fault');
+      },
+    });
+    expect(await post(of('acme'))).toMatchObject({ status: 500 });
+    expect(posts.pending).toBe(0);
+    expect(counted).toEqual([[undefined, 'failed']]);
+  });
+
+  it('is counted, and what is refused of it', async () => {
+    const { post, counted, traffic } = await posting();
+    await post({ url: DOCUMENT }, 'abc');
+    await post({ url: DOCUMENT, caller: { access: 'read' } }, 'abcd');
+    await post({ url: '/ws/notifications' }, 'abcde');
+    expect(counted).toEqual([
+      ['collaboration', 'taken'],
+      ['read_only', 4],
+      'READ_ONLY',
+      ['collaboration', 'message_refused'],
+      ['read_only', 5],
+      'READ_ONLY',
+      ['notifications', 'message_refused'],
+    ]);
+    expect(traffic).toEqual({ messagesReceived: 3, bytesReceived: 12 });
+  });
+
+  it('under a name goes out under it, and otherwise under a new one each time', async () => {
+    const { post, published } = await posting();
+    const name = Buffer.alloc(16, 7);
+    await post({ url: `${DOCUMENT}?peer=${name.toString('base64url')}` });
+    await post({ url: DOCUMENT });
+    await post({ url: DOCUMENT });
+    const [named, ...others] = published.map((message) => openEnvelope(message)?.sender.toString('hex'));
+    expect(named).toBe(name.toString('hex'));
+    expect(new Set(others).size).toBe(2);
+  });
+});
+
+describe('a command that is posted', () => {
+  const COMMAND = '{"type":"ask","id":"c1"}';
+
+  it.each([
+    ['its sender’s', 202, MINE],
+    ['somebody else’s', 403, { ...MINE, isForeign: true }],
+    ['nobody’s yet', 409, { ...MINE, isNew: true }],
+  ])('to a session that is %s is answered with %i', async (_, status, standing) => {
+    const asked: unknown[][] = [];
+    const lookUp = (...all: unknown[]) => {
+      asked.push(all);
+      return Promise.resolve(standing);
+    };
+    const { post, commands } = await posting({ lookUp });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status });
+    expect(asked).toEqual([['s1', 'acme', 'alice']]);
+    expect(commands).toHaveLength(status === 202 ? 1 : 0);
+  });
+
+  it('is refused with 503 when nobody tells in time whose its session is, and is not added', async () => {
+    const lookUp = () => new Promise(() => undefined);
+    const { post, posts, commands } = await posting({ lookUp, timeoutMs: 20 });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 503 });
+    expect(posts.pending).toBe(0);
+    expect(commands).toEqual([]);
+  });
+
+  it('over its user’s rate is not added, and not asked about', async () => {
+    const little = { perSecond: 1, burst: 300 };
+    const owners = new ByteOwners({ socket: little, user: little, tenant: little });
+    const lookUp = jest.fn(() => Promise.resolve(MINE));
+    const { post, commands, counted } = await posting({ lookUp, owners });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 202 });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 429 });
+    expect(lookUp).toHaveBeenCalledTimes(1);
+    expect(commands).toHaveLength(1);
+    expect(counted).toContainEqual(['user_bytes', COMMAND.length]);
+  });
+});
