@@ -1,7 +1,7 @@
 import { judgePlainRequest } from '../../../sidecar/handshake/admission';
 import { compileRoutes } from '../../../sidecar/routes/compile';
 import { DEFAULT_ROUTES } from '../../../sidecar/routes/route';
-import { statusOf, type Asked } from './judging';
+import { judge, statusOf, type Asked } from './judging';
 
 /** Nobody vouches for its caller, which would be refused with 401 were it judged first. */
 const NOBODY = { 'X-Gateway-Assertion': undefined };
@@ -37,6 +37,9 @@ describe('a handshake', () => {
   ])('with %s is refused before anybody asks who it is of', async (_, asked, status) => {
     expect(await statusOf(asked)).toBe(status);
     expect(await statusOf({ ...asked, headers: { ...asked.headers, ...NOBODY } })).toBe(status);
+    // A client can only mend what it is told.
+    if (status === 400)
+      expect(await judge(asked)).toMatchObject({ message: expect.stringMatching(/^expected /) as string });
   });
 });
 

@@ -59,7 +59,7 @@ export async function policyOf(changes: Partial<AdmissionPolicy> = {}): Promise<
 export async function rawOf(asked: Asked): Promise<RawRequest & Required<Pick<RawRequest, 'url'>>> {
   const { url = '/ws/notifications', method = 'GET', httpVersion = '1.1' } = asked;
   const caller = await headersFor({ tenant: 'acme', user: 'alice', ...asked.caller }, NOW_MS);
-  const headers = { ...HANDSHAKE, ...caller, ...asked.headers };
+  const headers: NonNullable<Asked['headers']> = { ...HANDSHAKE, ...caller, ...asked.headers };
   const rawHeaders = Object.entries(headers).flatMap(([name, values]) =>
     [values].flat().flatMap((value) => (value === undefined ? [] : [name, value])),
   );

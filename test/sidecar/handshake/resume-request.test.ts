@@ -37,7 +37,8 @@ it.each(['?resume=abc.7', '?resume=abc'])(
   'a plain client that asks with "%s" resumes nothing',
   async (query) => {
     expect(await askedBy({ url: `${CHAT}${query}` })).toBeUndefined();
-    expect(await askedBy({ url: `${CHAT}${query}&session=s1`, purpose: 'message' })).toBeUndefined();
+    const message = { url: `${CHAT}${query}&session=s1`, purpose: 'message', headers: BRIDGE_V1 } as const;
+    expect(await askedBy(message)).toBeUndefined();
   },
 );
 
@@ -101,6 +102,19 @@ describe('the session of an upgrade', () => {
       expect(await statusOf({ url: CHAT + query })).toBe(400);
     },
   );
+
+  it.each<Asked>([
+    { url: `${CHAT}?session=a.b` },
+    { url: CHAT, purpose: 'message' },
+    stream('', 'abc'),
+    stream('?resume=abc'),
+    stream('?session=other', 'abc.7&session=mine'),
+  ])('is refused with the words of what was expected: %j', async (asked) => {
+    expect(await judge(asked)).toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/^expected /) as string,
+    });
+  });
 
   it('is nothing on a route without sessions, whatever the query names', async () => {
     expect(await judge({ url: '/ws/notifications?session=a.b' })).toMatchObject({

@@ -1,4 +1,4 @@
-import { parseResumePoint, replayFrom } from '../../../sidecar/resume/resume-point';
+import { bridgeOf, epochOf, parseResumePoint, replayFrom } from '../../../sidecar/resume/resume-point';
 import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
 import { FrameRing } from '../../../sidecar/resume/frame-ring';
 import { unboundedRings } from './rings';
@@ -31,6 +31,25 @@ describe('a resume point', () => {
     `a.${'0'.repeat(16)}1`,
   ])('is not read from %p', (text) => {
     expect(parseResumePoint(text)).toBeUndefined();
+  });
+});
+
+describe('an epoch', () => {
+  it('names the bridge that made it, and which of its epochs it is', () => {
+    const epochs = [1, 35, 36].map((count) => epochOf('0123456789abcdef', count));
+    expect(epochs).toEqual(['0123456789abcdef_1', '0123456789abcdef_z', '0123456789abcdef_10']);
+    expect(epochs.map(bridgeOf)).toEqual(Array(3).fill('0123456789abcdef'));
+  });
+
+  it.each([
+    'h0123456789abcdef_1',
+    '0123456789abcdef_',
+    '0123456789abcdef_1:x',
+    '0123456789ABCDEF_1',
+    '0123456789abcde_1',
+    '0123456789abcdef',
+  ])('of somebody else, such as %s, names none', (epoch) => {
+    expect(bridgeOf(epoch)).toBeUndefined();
   });
 });
 
