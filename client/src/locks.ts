@@ -2,6 +2,7 @@ import {
   CONTROL_FRAME_PREFIX,
   type BridgeErrorFrame,
   type ControlFrame,
+  type LockedFrame,
   type LockMessage,
   type LocksFrame,
   type UnlockMessage,
@@ -40,6 +41,8 @@ const RETRY_MS = 1_000;
 
 /** The bridge could not say now. */
 const UNDECIDED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'TOO_MANY_MESSAGES']);
+/** Only a `lock` is refused with these. */
+const OF_LOCKS: ReadonlySet<string> = new Set(['LOCKED', 'TOO_MANY_LOCKS']);
 /** A refusal with one of these may come without a name. */
 const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK']);
 
@@ -100,6 +103,8 @@ export class Locks {
   readonly #told: (locks: ListedLocks) => void;
   readonly #holder: string;
   readonly #wanted = new Map<string, Wanted>();
+  /** How many unlocks of a name are not answered yet. Answers come in order: those before it are of no use any more. */
+  readonly #unlocking = new Map<string, number>();
   #socket: WebSocketLike | undefined;
 
   constructor({
@@ -147,16 +152,30 @@ export class Locks {
   #unlock(wanted: Wanted): void {
     const { name } = wanted;
     this.#wanted.delete(name);
-    this.#send({ type: 'bridge.unlock', data: { name } });
+    this.#free(name);
     wanted.isOver(new BridgeClientError('CLOSED', 'the lock was given back'));
+  }
+
+  #free(name: string): void {
+    if (this.#send({ type: 'bridge.unlock', data: { name } }))
+      this.#unlocking.set(name, (this.#unlocking.get(name) ?? 0) + 1);
+  }
+
+  #isAnswered(name: string): void {
+    const left = (this.#unlocking.get(name) ?? 0) - 1;
+    if (left > 0) this.#unlocking.set(name, left);
+    else this.#unlocking.delete(name);
   }
 
   #ask({ name }: Wanted): void {
     this.#send({ type: 'bridge.lock', data: { name, holder: this.#holder } });
   }
 
-  #send(message: LockMessage | UnlockMessage): void {
-    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify(message) as never);
+  /** @returns whether there was a socket to send it on */
+  #send(message: LockMessage | UnlockMessage): boolean {
+    if (this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(JSON.stringify(message) as never);
+    return true;
   }
 
   #take(socket: WebSocketLike, message: unknown): void {
@@ -164,15 +183,27 @@ export class Locks {
     const frame = parseControlFrame(message);
     if (frame?.type === 'bridge.ready') {
       this.#socket = socket;
+      this.#unlocking.clear();
       for (const wanted of this.#wanted.values()) this.#ask(wanted);
     }
     // The one before it is about to end.
     if (!frame || socket !== this.#socket || !isSound(frame)) return;
     if (frame.type === 'bridge.locks') this.#told(frame.data.locks);
-    else if (frame.type === 'bridge.locked') this.#wanted.get(frame.data.name)?.isGranted(frame.data.token);
-    else if (frame.type === 'bridge.unlocked' && frame.data.reason === 'lost') {
-      this.#over(frame.data.name, new BridgeClientError('LOST', 'the lock was lost'));
+    else if (frame.type === 'bridge.locked') this.#granted(frame.data);
+    else if (frame.type === 'bridge.unlocked') {
+      const { name, reason } = frame.data;
+      if (reason === 'freed') this.#isAnswered(name);
+      else if (!this.#unlocking.has(name))
+        this.#over(name, new BridgeClientError('LOST', 'the lock was lost'));
     } else if (frame.type === 'bridge.error') this.#refused(socket, frame.data);
+  }
+
+  #granted({ name, token }: LockedFrame['data']): void {
+    if (this.#unlocking.has(name)) return;
+    const wanted = this.#wanted.get(name);
+    if (wanted) wanted.isGranted(token);
+    // It was given up meanwhile. Unless it is freed, nobody else gets it.
+    else this.#free(name);
   }
 
   #refused(socket: WebSocketLike, { code, message, name }: BridgeErrorFrame['data']): void {
@@ -180,6 +211,10 @@ export class Locks {
     if (name === undefined) {
       if (NAMELESS.has(code)) for (const each of [...this.#wanted.keys()]) this.#over(each, cause);
       return;
+    }
+    if (this.#unlocking.has(name)) {
+      if (OF_LOCKS.has(code)) return;
+      this.#isAnswered(name);
     }
     const wanted = this.#wanted.get(name);
     if (!wanted?.isHeld || !UNDECIDED.has(code)) {

@@ -137,6 +137,75 @@ describe('a page that locks a name', () => {
   });
 });
 
+describe('a page that gives a name back and wants it again', () => {
+  it('takes no answer for its own that comes before the one to its unlock', async () => {
+    const { locks, connect } = page();
+    const socket = connect();
+    locks.lock('B7').catch(() => undefined);
+    locks.close();
+    let isGranted = false;
+    const again = locks.lock('B7').finally(() => (isGranted = true));
+    socket.comes('locked', { name: 'B7', token: 7 });
+    socket.comes('unlocked', { name: 'B7', reason: 'lost' });
+    await Promise.resolve();
+    expect(isGranted).toBe(false);
+    socket.comes('unlocked', { name: 'B7', reason: 'freed' });
+    socket.comes('locked', { name: 'B7', token: 8 });
+    expect((await again).token).toBe(8);
+    expect(socket.asked).toEqual(['lock B7', 'unlock B7', 'lock B7']);
+  });
+
+  it('is not refused by the answer to what it asked before', async () => {
+    const { locks, connect } = page();
+    const socket = connect();
+    locks.lock('B7').catch(() => undefined);
+    locks.close();
+    const again = locks.lock('B7');
+    socket.comes('error', { code: 'LOCKED', message: 'another', name: 'B7' });
+    socket.comes('unlocked', { name: 'B7', reason: 'freed' });
+    socket.comes('locked', { name: 'B7', token: 8 });
+    expect((await again).token).toBe(8);
+  });
+
+  it.each(['UNAVAILABLE', 'TOO_MANY_MESSAGES', 'READ_ONLY'])(
+    'does not wait for an answer to an unlock that was refused with %s',
+    async (code) => {
+      const { locks, lock, socket } = await held();
+      lock.unlock();
+      socket.comes('error', { code, message: 'later', name: 'B7' });
+      const again = locks.lock('B7');
+      socket.comes('locked', { name: 'B7', token: 8 });
+      expect((await again).token).toBe(8);
+    },
+  );
+
+  it('waits for one answer to each unlock, and for none over the next connection', async () => {
+    const { locks, lock, socket, connect } = await held();
+    lock.unlock();
+    locks.lock('B7').catch(() => undefined);
+    locks.close();
+    let isGranted = false;
+    const again = locks.lock('B7').finally(() => (isGranted = true));
+    socket.comes('unlocked', { name: 'B7', reason: 'freed' });
+    socket.comes('locked', { name: 'B7', token: 8 });
+    await Promise.resolve();
+    expect(isGranted).toBe(false);
+    const next = connect();
+    next.comes('locked', { name: 'B7', token: 9 });
+    expect((await again).token).toBe(9);
+  });
+
+  it('gives back what it is told to have and does not want any more', async () => {
+    const { locks, lock, socket } = await held();
+    lock.unlock();
+    const again = locks.lock('B7');
+    socket.comes('error', { code: 'UNAVAILABLE', message: 'later', name: 'B7' });
+    await expect(again).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    socket.comes('locked', { name: 'B7', token: 8 });
+    expect(socket.asked).toEqual(['lock B7', 'unlock B7', 'lock B7', 'unlock B7']);
+  });
+});
+
 describe('a page that holds a lock', () => {
   it('asks for it again over each next connection, and has its new token', async () => {
     const { lock, socket, connect } = await held();

@@ -52,6 +52,20 @@ describe('the account of locks', () => {
     expect(account.score()).toEqual({ ...CLEAN, granted: 2 });
   });
 
+  it('counts no lock that its page had given back before it heard of it', () => {
+    const [one, other] = [socketOf('p1'), socketOf('p2')];
+    ask(one, 0);
+    clock = 5;
+    one.sent('{"type":"bridge.unlock","data":{"name":"B7"}}');
+    told(one, 10, 'locked', { token: 1 });
+    lock(other, 11, 2);
+    told(one, 15, 'unlocked', { reason: 'freed' });
+    clock = 20;
+    other.sent('{"type":"bridge.unlock","data":{"name":"B7"}}');
+    lock(one, 20, 3);
+    expect(account.score()).toEqual({ ...CLEAN, granted: 2 });
+  });
+
   it('lets a page have its lock on two sockets, names of two tenants, and two names', () => {
     const [one, again] = [socketOf('p1'), socketOf('p1')];
     lock(one, 0, 1);

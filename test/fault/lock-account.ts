@@ -55,6 +55,9 @@ export class LockAccount {
   }
 }
 
+/** The refusals that no unlock gets. */
+const OF_LOCKS: ReadonlySet<string> = new Set(['LOCKED', 'TOO_MANY_LOCKS']);
+
 /** The account of one socket: the frames about locks that go over it. */
 export class LockSocket {
   readonly #nowMs: () => number;
@@ -62,6 +65,8 @@ export class LockSocket {
   readonly #askedMs = new Map<string, number>();
   /** With when each was over, once it is. */
   readonly #held = new Map<string, { readonly token: number; overMs?: number }>();
+  /** How many unlocks of a name are not answered yet. */
+  readonly #unlocking = new Map<string, number>();
   #heardMs = 0;
 
   constructor(nowMs: () => number, onGranted: (grant: Omit<Grant, 'tenant' | 'page'>) => void) {
@@ -73,7 +78,9 @@ export class LockSocket {
     if (!text.startsWith(CONTROL_FRAME_PREFIX)) return;
     const { type, data } = JSON.parse(text) as { readonly type: string; readonly data: { name: string } };
     if (type === 'bridge.lock') this.#askedMs.set(data.name, this.#nowMs());
-    if (type === 'bridge.unlock') this.#over(data.name, this.#nowMs());
+    if (type !== 'bridge.unlock') return;
+    this.#unlocking.set(data.name, (this.#unlocking.get(data.name) ?? 0) + 1);
+    this.#over(data.name, this.#nowMs());
   }
 
   heard(text: string): void {
@@ -81,10 +88,20 @@ export class LockSocket {
     if (!text.startsWith(CONTROL_FRAME_PREFIX)) return;
     const { type, data } = JSON.parse(text) as ControlFrame;
     if (type === 'bridge.locked') this.#granted(data.name, data.token);
-    else if (type === 'bridge.unlocked') this.#over(data.name, this.#heardMs);
+    else if (type === 'bridge.unlocked') {
+      if (data.reason === 'freed') this.#unlockAnswered(data.name);
+      this.#over(data.name, this.#heardMs);
+    } else if (type === 'bridge.error' && data.name !== undefined && !OF_LOCKS.has(data.code))
+      this.#unlockAnswered(data.name);
+  }
+
+  #unlockAnswered(name: string): void {
+    this.#unlocking.set(name, Math.max(0, (this.#unlocking.get(name) ?? 0) - 1));
   }
 
   #granted(name: string, token: number): void {
+    // Its page has given it back before it heard of it.
+    if ((this.#unlocking.get(name) ?? 0) > 0) return;
     if (this.#held.get(name)?.token === token) return;
     const askedMs = this.#askedMs.get(name) ?? this.#heardMs;
     const grantedMs = this.#heardMs;
