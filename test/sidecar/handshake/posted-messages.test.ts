@@ -9,6 +9,7 @@ import { policyOf, rawOf, type Asked } from './judging';
 
 const DOCUMENT = '/ws/collaboration/d1';
 const CHAT = '/ws/ai/chat?session=s1';
+const COMMAND = '{"type":"ask","id":"c1"}';
 const MAX_PENDING = 8;
 const MINE = { isForeign: false, isNew: false, bridges: [] };
 
@@ -22,9 +23,11 @@ interface Answer {
 class NotedResponse {
   destroyed = false;
   readonly answers: Answer[] = [];
+  readonly headers: unknown[] = [];
   #status = 0;
 
-  setHeader(): this {
+  setHeader(...header: readonly string[]): this {
+    this.headers.push(header);
     return this;
   }
   writeHead(status: number): this {
@@ -43,7 +46,8 @@ interface Changes extends Partial<PostContext> {
 
 /** Messages that are posted, and all that is done for them. */
 async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...changes }: Changes = {}) {
-  const published: Buffer[] = [];
+  const published: [channel: string, message: Buffer, tenantId: string][] = [];
+  const lines: Record<string, unknown>[] = [];
   const commands: unknown[] = [];
   const counted: unknown[] = [];
   const traffic = { messagesReceived: 0, bytesReceived: 0 };
@@ -56,7 +60,8 @@ async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...change
       sink: {
         addCommand: (command: unknown) =>
           Promise.resolve(commands.push(command) > 0 ? 'added' : 'over share'),
-        publish: (_: string, message: Buffer) => Promise.resolve(published.push(message)),
+        publish: (...all: [channel: string, message: Buffer, tenantId: string]) =>
+          Promise.resolve(published.push(all)),
         holds: () => false,
       },
       byteOwners: { commands: byteOwners, relay: byteOwners },
@@ -76,7 +81,7 @@ async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...change
         bytesRefused: (...refused: unknown[]) => void counted.push(refused),
       }),
     },
-    log: pino({ level: 'silent' }),
+    log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line) as never) }),
     ...changes,
   } as unknown as PostContext;
   const posts = new PostedMessages(context);
@@ -84,18 +89,18 @@ async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...change
   const begin = async (asked: Asked, response = new NotedResponse()) => {
     const body = new PassThrough();
     const request = Object.assign(body, await rawOf({ purpose: 'message', method: 'POST', ...asked }), {
-      headers: {},
+      headers: { 'content-type': asked.headers?.['Content-Type'] },
     });
     const done = posts.handle(request as unknown as IncomingMessage, response as unknown as ServerResponse);
     return { body, response, done };
   };
-  const post = async (asked: Asked, text = 'a'): Promise<Answer | undefined> => {
+  const post = async (asked: Asked, text: string | Buffer = 'a'): Promise<Answer | undefined> => {
     const { body, response, done } = await begin(asked);
     body.end(text);
     await done;
     return response.answers[0];
   };
-  return { posts, begin, post, published, commands, counted, traffic };
+  return { posts, begin, post, published, commands, counted, traffic, lines };
 }
 
 const of = (tenant: string): Asked => ({ url: DOCUMENT, caller: { tenant } });
@@ -113,9 +118,15 @@ describe('messages on their way', () => {
     first.body.end('a');
     await first.done;
     expect(await post(of('acme'))).toMatchObject({ status: 202 });
-    second.body.end('a');
-    await second.done;
+    const third = await begin(of('acme'));
+    await turn();
+    expect(await post(of('acme'))).toMatchObject({ status: 429 });
+    for (const { body, done } of [second, third]) {
+      body.end('a');
+      await done;
+    }
     expect(posts.pending).toBe(0);
+    expect(await post(of('acme'))).toMatchObject({ status: 202 });
   });
 
   it('are so many at most, until one of them is done', async () => {
@@ -146,6 +157,9 @@ describe('a message that is posted', () => {
     const { body, response, done } = await begin({ ...of('acme'), headers: { 'X-Tenant-ID': 'other' } });
     await done;
     expect(response.answers).toMatchObject([{ status: 401 }]);
+    expect(JSON.parse(response.answers[0]?.body ?? '')).toEqual({
+      message: 'expected one X-Tenant-ID that agrees with the assertion',
+    });
     expect(body.readableFlowing).toBe(true);
   });
 
@@ -167,6 +181,21 @@ describe('a message that is posted', () => {
     expect(asked).toEqual([['acme', DOCUMENT]]);
     expect(published).toEqual([]);
     expect(traffic.messagesReceived).toBe(0);
+  });
+
+  it('is answered on a connection that takes no other, so that a drain waits for none', async () => {
+    const { begin } = await posting();
+    const { body, response, done } = await begin(of('acme'));
+    body.end('a');
+    await done;
+    expect(response.headers).toEqual([['Connection', 'close']]);
+  });
+
+  it('is refused when it is larger than its route takes', async () => {
+    const { post, published } = await posting();
+    expect(await post(of('acme'), 'x'.repeat(1001))).toMatchObject({ status: 413 });
+    expect(await post(of('acme'), 'x'.repeat(1000))).toMatchObject({ status: 202 });
+    expect(published).toHaveLength(1);
   });
 
   it('is refused when it does not come whole', async () => {
@@ -218,20 +247,74 @@ describe('a message that is posted', () => {
     expect(traffic).toEqual({ messagesReceived: 3, bytesReceived: 12 });
   });
 
+  it('goes to the channel of its route, and asks for no session where there are none', async () => {
+    const lookUp = jest.fn(() => Promise.resolve(MINE));
+    const { post, published } = await posting({ lookUp });
+    await post({ url: DOCUMENT });
+    expect(published).toMatchObject([['acme:collaboration:d1', {}, 'acme']]);
+    expect(lookUp).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, string | Buffer, string | undefined, boolean]>([
+    ['text', 'grün', undefined, false],
+    ['text that says so', 'grün', 'text/plain', false],
+    ['text that says that it is bytes', 'grün', 'application/octet-stream', true],
+    ['bytes that are no text', Buffer.of(0xff), 'text/plain', true],
+  ])('goes out as it is: %s', async (_, text, type, binary) => {
+    const { post, published } = await posting();
+    await post({ url: DOCUMENT, headers: { 'Content-Type': type } }, text);
+    const payload = Buffer.from(text);
+    expect(published.map(([, message]) => openEnvelope(message))).toMatchObject([{ binary, payload }]);
+  });
+
+  it('has one line in the log, which says whose it was and why it was refused', async () => {
+    const { post, lines } = await posting();
+    await post({ url: DOCUMENT });
+    await post({ url: '/ws/notifications' });
+    await post({ url: DOCUMENT, headers: { 'X-Tenant-ID': 'other' } });
+    const mine = { tenant: 'acme', user: 'alice' };
+    expect(lines).toMatchObject([
+      { level: 20, outcome: 'taken', status: 202, route: 'collaboration', ...mine },
+      { level: 30, outcome: 'message_refused', status: 403, route: 'notifications', ...mine },
+      { level: 30, outcome: 'unauthorized', status: 401, route: 'collaboration' },
+    ]);
+    expect(lines.map((line) => typeof line['reason'])).toEqual(['undefined', 'string', 'string']);
+  });
+
   it('under a name goes out under it, and otherwise under a new one each time', async () => {
     const { post, published } = await posting();
     const name = Buffer.alloc(16, 7);
     await post({ url: `${DOCUMENT}?peer=${name.toString('base64url')}` });
     await post({ url: DOCUMENT });
     await post({ url: DOCUMENT });
-    const [named, ...others] = published.map((message) => openEnvelope(message)?.sender.toString('hex'));
+    const [named, ...others] = published.map(([, message]) => openEnvelope(message)?.sender.toString('hex'));
     expect(named).toBe(name.toString('hex'));
     expect(new Set(others).size).toBe(2);
   });
 });
 
+describe('a name of a sender', () => {
+  it.each(['', 'short', `${'A'.repeat(22)}&peer=${'A'.repeat(22)}`])(
+    'such as "%s" is refused where messages are relayed, and is nothing elsewhere',
+    async (name) => {
+      const { post, published } = await posting();
+      expect(await post({ url: `${DOCUMENT}?peer=${name}` })).toMatchObject({ status: 400 });
+      expect(published).toEqual([]);
+      expect(await post({ url: `${CHAT}&peer=${name}` }, COMMAND)).toMatchObject({ status: 202 });
+    },
+  );
+});
+
 describe('a command that is posted', () => {
-  const COMMAND = '{"type":"ask","id":"c1"}';
+  it.each(['c2', '"c2"'])('counts once by its Idempotency-Key, as %s', async (key) => {
+    const { post, commands } = await posting();
+    const asked = { url: CHAT, headers: { 'Idempotency-Key': key } };
+    expect(await post(asked, '{"type":"ask"}')).toMatchObject({
+      status: 202,
+      body: '{"type":"bridge.ack","data":{"id":"c2"}}',
+    });
+    expect(commands).toMatchObject([{ onceId: 'c2', session: 's1', tenantId: 'acme' }]);
+  });
 
   it.each([
     ['its sender’s', 202, MINE],
@@ -263,7 +346,9 @@ describe('a command that is posted', () => {
     const lookUp = jest.fn(() => Promise.resolve(MINE));
     const { post, commands, counted } = await posting({ lookUp, owners });
     expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 202 });
-    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 429 });
+    const over = await post({ url: CHAT }, COMMAND);
+    expect(over).toMatchObject({ status: 429 });
+    expect(JSON.parse(over?.body ?? '')).toMatchObject({ code: 'TOO_MANY_MESSAGES', id: 'c1' });
     expect(lookUp).toHaveBeenCalledTimes(1);
     expect(commands).toHaveLength(1);
     expect(counted).toContainEqual(['user_bytes', COMMAND.length]);

@@ -56,6 +56,23 @@ describe('a ring', () => {
     for (const ring of rings) expect(ring.since(0)?.[0]).toBe(shared);
   });
 
+  it('keeps a frame that goes to nobody else as a copy, also behind one that several share', () => {
+    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings());
+    const [shared, own] = [frameOf(Buffer.from('for all'), false, true), textFrame('for one')];
+    for (const frame of [shared, own]) ring.push(frame);
+    const kept = ring.since(0) ?? [];
+    expect(kept[0]).toBe(shared);
+    expect(kept[1]).not.toBe(own);
+    expect(kept.map(text)).toEqual(['for all', 'for one']);
+  });
+
+  it('gives up no more than 64 of the frames that several share at a time', () => {
+    const ring = new FrameRing({ maxItems: 1000, maxBytes: 100_000 }, unboundedRings());
+    for (let count = 0; count < 65; count += 1) ring.push(frameOf(Buffer.from(`${count}`), false, true));
+    ring.dropOldest();
+    expect([ring.start, ring.since(64)?.map(text)]).toEqual([64, ['64']]);
+  });
+
   it('gives out frames that stay as they are when those that made room for others are overwritten', () => {
     const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 }, unboundedRings());
     const push = (letter: string): void => {
@@ -102,7 +119,7 @@ describe('a ring', () => {
           const got: Frame[] = [];
           while (ring.start + got.length < ring.end) {
             const part = ring.some(ring.start + got.length, some);
-            const before = part.slice(0, -1).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
+            const before = part.slice(0, -1).reduce((sum, { wire }) => sum + wire.length, 0);
             expect(part.length === 1 || before < some).toBe(true);
             got.push(...part);
           }
