@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Duplex } from 'node:stream';
 import { DEFAULT_HEADER_NAMES } from '../../../protocol/headers';
 import type { Connection } from '../../../sidecar/connection/connection';
 import type { ClientSocket, FrameStream } from '../../../sidecar/fanout/client-socket';
@@ -13,22 +12,7 @@ import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
 import { BridgeSocket } from '../../../sidecar/websocket/bridge-socket';
 import { eventually } from '../fixture';
 import { judge, rawOf, type Asked } from './judging';
-
-/** A TCP connection whose other end nobody has: all that is written to it is written down. */
-class NotedSocket extends Duplex {
-  readonly written: Buffer[] = [];
-
-  override _read(): void {
-    // Nothing comes.
-  }
-  override _write(chunk: Buffer, _: string, done: () => void): void {
-    this.written.push(chunk);
-    done();
-  }
-  get text(): string {
-    return Buffer.concat(this.written).toString('latin1');
-  }
-}
+import { NotedSocket } from './noted-socket';
 
 /** An upgrade that was admitted, and its opening. */
 async function opening(asked: Asked = {}, head = Buffer.alloc(0)) {

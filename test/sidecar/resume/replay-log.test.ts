@@ -92,6 +92,17 @@ describe('a replay log', () => {
     expect([log.epoch, log.end, heard.at(-1)]).toEqual(['g', 8, 'redis']);
   });
 
+  it('says of a point why not all since is kept, and gives out what is a little at a time', () => {
+    const log = openStream(10);
+    for (const text of ['01234567', 'a', 'b', 'c']) log.deliver(frame(text));
+    expect([999, 1000, 1001, 1004, 1005].map((offset) => log.lack({ epoch: 'e', offset }))).toEqual([
+      ...['expired', 'expired', undefined, undefined, 'unknown'],
+    ]);
+    expect(log.lack({ epoch: 'f', offset: 1001 })).toBe('unknown');
+    expect(log.some(1002, 1).map(({ payload }) => payload.toString())).toEqual(['b']);
+    expect(log.tenant).toBe('acme');
+  });
+
   it('is whole while all of its stream since its beginning is kept', () => {
     const log = openStream(10);
     const knows = () => ({ isBegun: log.isBegun, isWhole: log.isWhole, hasAll: log.hasAll });
