@@ -258,7 +258,7 @@ describe('a message that is posted', () => {
   it.each<[string, string | Buffer, string | undefined, boolean]>([
     ['text', 'grün', undefined, false],
     ['text that says so', 'grün', 'text/plain', false],
-    ['text that says that it is bytes', 'grün', 'application/octet-stream', true],
+    ['text that says that it is bytes', 'grün', 'application/octet-stream;a=b', true],
     ['bytes that are no text', Buffer.of(0xff), 'text/plain', true],
   ])('goes out as it is: %s', async (_, text, type, binary) => {
     const { post, published } = await posting();
@@ -306,14 +306,19 @@ describe('a name of a sender', () => {
 });
 
 describe('a command that is posted', () => {
-  it.each(['c2', '"c2"'])('counts once by its Idempotency-Key, as %s', async (key) => {
+  it.each([
+    ['c2', 'c2'],
+    ['"c2"', 'c2'],
+    // No string of RFC 9651, but a text.
+    ['x"c2"', 'x"c2"'],
+    ['"c2"x', '"c2"x'],
+  ])('counts once by its Idempotency-Key %s, which is %s', async (key, id) => {
     const { post, commands } = await posting();
     const asked = { url: CHAT, headers: { 'Idempotency-Key': key } };
-    expect(await post(asked, '{"type":"ask"}')).toMatchObject({
-      status: 202,
-      body: '{"type":"bridge.ack","data":{"id":"c2"}}',
-    });
-    expect(commands).toMatchObject([{ onceId: 'c2', session: 's1', tenantId: 'acme' }]);
+    const answer = await post(asked, '{"type":"ask"}');
+    expect(answer?.status).toBe(202);
+    expect(JSON.parse(answer?.body ?? '')).toEqual({ type: 'bridge.ack', data: { id } });
+    expect(commands).toMatchObject([{ onceId: id, session: 's1', tenantId: 'acme' }]);
   });
 
   it.each([

@@ -13,7 +13,7 @@ import { NotedSocket } from './noted-socket';
 const PATH = '/ws/notifications';
 const REVOKE: Order = { type: 'revoke', tenant: 'acme' };
 
-/** What Redis says to an upgrade: a refusal, or nothing when it may be opened. */
+/** The word of Redis on an upgrade: a refusal, or nothing when it may be opened. */
 type Establish = (isVain: () => boolean) => Promise<Refusal | undefined>;
 
 let establish: Establish;

@@ -1,4 +1,6 @@
-import { BEGUN, EPOCH, FarBridge, settled, SharedStream, Visitor } from './shared-stream';
+import { OLDEST } from '../../../sidecar/resume/resume-point';
+import type { ReplayIdentity } from '../../../sidecar/resume/replay-log';
+import { BEGUN, CHANNEL, EPOCH, FarBridge, PLACE, settled, SharedStream, Visitor } from './shared-stream';
 
 /** All that is on its way arrives. */
 async function calm(bridge: FarBridge): Promise<void> {
@@ -19,6 +21,20 @@ async function come(visitor: Visitor, bridge: FarBridge): Promise<void> {
 function append(stream: SharedStream, count: number): void {
   for (let left = count; left > 0; left -= 1) stream.append();
 }
+
+function identityOf(owner: string, history: ReplayIdentity['history']): ReplayIdentity {
+  const keeping = { maxItems: 1000, maxBytes: 10_000, lingerMs: 600_000 };
+  return { tenant: 'acme', owner, channels: [CHANNEL], senderId: undefined, keeping, history };
+}
+
+it('a replay log of a channel without a history asks for none', async () => {
+  const stream = new SharedStream();
+  const bridge = new FarBridge(stream);
+  const log = bridge.logs.hold(identityOf('alice', undefined), undefined, {});
+  await bridge.logs.subscribed(log);
+  await bridge.logs.bring(log, { epoch: EPOCH, offset: 0 });
+  expect([log.isOpen, stream.readings]).toEqual([true, 0]);
+});
 
 describe('a replay log of a channel with a history', () => {
   let stream: SharedStream;
@@ -44,6 +60,19 @@ describe('a replay log of a channel with a history', () => {
     expect([alice.got, stream.readings - readings]).toEqual([[4, 5, 6], 0]);
   });
 
+  it('brings what it has not from the history, for one who left before it began', async () => {
+    const other = new FarBridge(stream);
+    alice.leave();
+    append(stream, 2);
+    await come(new Visitor('alice'), other);
+    const readings = stream.readings;
+    await come(alice, other);
+    append(stream, 1);
+    await calm(other);
+    expect([alice.got, alice.gaps, alice.offset]).toEqual([[4, 5, 6], [], 6]);
+    expect(stream.readings - readings).toBe(1);
+  });
+
   it('tells of a gap with reason expired where what was missed is trimmed, and then what is kept', async () => {
     bridge.lose();
     append(stream, 5);
@@ -65,6 +94,25 @@ describe('a replay log of a channel with a history', () => {
     expect([alice.got, alice.gaps, alice.offset]).toEqual([[6], ['redis'], 6]);
   });
 
+  it('goes on without a word where nothing was missed', async () => {
+    bridge.lose();
+    bridge.restore();
+    await calm(bridge);
+    append(stream, 1);
+    await calm(bridge);
+    expect([alice.got, alice.gaps, alice.offset]).toEqual([[4], [], 4]);
+  });
+
+  it('tells of a gap where the history has less than was counted, and goes on with that', async () => {
+    bridge.lose();
+    stream.forget(2);
+    bridge.restore();
+    await calm(bridge);
+    append(stream, 1);
+    await calm(bridge);
+    expect([alice.got, alice.gaps, alice.offset]).toEqual([[2], ['redis'], 2]);
+  });
+
   it('catches up later when Redis does not answer at first', async () => {
     bridge.lose();
     append(stream, 2);
@@ -77,6 +125,7 @@ describe('a replay log of a channel with a history', () => {
     }
     await calm(bridge);
     expect([alice.got, alice.gaps]).toEqual([[4, 5], []]);
+    expect(bridge.outcomes).toEqual(['followed', ...Array<string>(5).fill('failed'), 'caught_up']);
   });
 
   it('tells of a gap when Redis goes on not answering, and takes over the count of the history when it does', async () => {
@@ -90,6 +139,8 @@ describe('a replay log of a channel with a history', () => {
       bridge.wait(500);
     }
     expect(alice.gaps).toEqual(['redis']);
+    // By itself, in a count of its own.
+    expect(bridge.logs.shared('alice')?.epoch).toMatch(/^[0-9a-f]{16}_/);
     append(stream, 1);
     bridge.arrive();
     expect(alice.got).toEqual([6]);
@@ -122,6 +173,11 @@ describe('a replay log of a channel with a history', () => {
 
   it('keeps the history for longer while nothing comes, and reads nothing', async () => {
     const readings = stream.readings;
+    bridge.wait(5000);
+    await calm(bridge);
+    bridge.wait(4500);
+    await calm(bridge);
+    expect(stream.renewals).toBe(0);
     for (let round = 0; round < 3; round += 1) {
       bridge.wait(10_000);
       await calm(bridge);
@@ -137,13 +193,27 @@ describe('a replay log of a channel with a history', () => {
     expect(alice.gaps).toEqual(['unknown']);
   });
 
+  it('is compared the next time where the history cannot be read', async () => {
+    append(stream, 1);
+    stream.publish('c', '-1');
+    await calm(bridge);
+    stream.refusal = new Error('NOPERM no permissions to access a key');
+    bridge.wait(10_000);
+    await calm(bridge);
+    expect([alice.gaps, bridge.outcomes.at(-1)]).toEqual([[], 'failed']);
+    stream.refusal = undefined;
+    bridge.wait(10_000);
+    await calm(bridge);
+    expect([alice.gaps, bridge.outcomes.at(-1)]).toEqual([['unknown'], 'recounted']);
+  });
+
   it('counts by itself where no history can begin, until one can', async () => {
     const bob = new Visitor('bob');
     stream.refusal = new Error('OOM command not allowed');
     await come(bob, bridge);
     append(stream, 1);
     await calm(bridge);
-    expect([bob.got, bob.gaps]).toEqual([[4], []]);
+    expect([bob.got, bob.gaps, bridge.outcomes.at(-1)]).toEqual([[4], [], 'failed']);
     stream.refusal = undefined;
     bridge.wait(10_000);
     await calm(bridge);
@@ -155,6 +225,86 @@ describe('a replay log of a channel with a history', () => {
     stream.refusal = new Error('NOPERM no permissions to access a key');
     await come(bob, bridge);
     expect([bob.bridge, bridge.logs.size]).toEqual([undefined, 1]);
+  });
+
+  it('has all that is kept where its client asks for the oldest, and asks for it once', async () => {
+    const log = bridge.logs.hold(identityOf('bob', PLACE), OLDEST, {});
+    await calm(bridge);
+    expect(log.replay({ epoch: EPOCH, offset: 0 })).toMatchObject({ kind: 'resumed', missed: [{}, {}, {}] });
+    const readings = stream.readings;
+    await bridge.logs.bring(log, OLDEST);
+    expect(stream.readings).toBe(readings);
+    // Alice's has not.
+    const alices = bridge.logs.shared('alice');
+    if (alices !== undefined) void bridge.logs.bring(alices, OLDEST);
+    await calm(bridge);
+    expect(stream.readings).toBe(readings + 1);
+    expect(alices?.start).toBe(0);
+  });
+
+  it('leaves no timer behind when it is gone, whatever it waited for', async () => {
+    expect(bridge.timers).toBe(1);
+    bridge.logs.clear();
+    expect(bridge.timers).toBe(0);
+    // In the middle of its beginning.
+    bridge.logs.hold(identityOf('bob', PLACE), undefined, {});
+    await settled();
+    bridge.logs.clear();
+    await calm(bridge);
+    expect(bridge.timers).toBe(0);
+    // While it catches up.
+    await come(new Visitor('carol'), bridge);
+    bridge.lose();
+    bridge.restore();
+    await settled();
+    bridge.logs.clear();
+    await settled();
+    bridge.failQuestions();
+    await settled();
+    expect([bridge.timers, bridge.logs.size]).toEqual([0, 0]);
+  });
+
+  it('is found by no epoch that it had before it followed', async () => {
+    const log = bridge.logs.hold(identityOf('bob', PLACE), undefined, {});
+    const before = log.epoch;
+    await calm(bridge);
+    expect(log.epoch).toBe(EPOCH);
+    expect(bridge.logs.find({ epoch: before, owner: 'bob' })).toBeUndefined();
+    bridge.logs.discard(log);
+    expect(bridge.logs.find({ epoch: before, owner: 'bob' })).toBeUndefined();
+  });
+
+  it('asks nothing of Redis while nobody holds it, nor while its subscription is lost', async () => {
+    const holder = {};
+    const log = bridge.logs.hold(identityOf('bob', PLACE), undefined, holder);
+    await calm(bridge);
+    bridge.logs.use(log);
+    bridge.logs.release(log, holder);
+    alice.leave();
+    bridge.wait(1000);
+    const asked = [stream.readings, stream.renewals];
+    bridge.wait(10_000);
+    await calm(bridge);
+    expect([stream.readings, stream.renewals]).toEqual(asked);
+    bridge.logs.keep(log, holder);
+    bridge.lose();
+    bridge.wait(10_000);
+    await settled();
+    expect([stream.readings, stream.renewals]).toEqual(asked);
+    bridge.restore();
+    await calm(bridge);
+    expect(stream.readings).toBeGreaterThan(asked[0] ?? 0);
+  });
+
+  it('that has caught up is not read again when the connection is back once more', async () => {
+    bridge.lose();
+    append(stream, 1);
+    bridge.restore();
+    await calm(bridge);
+    const readings = stream.readings;
+    bridge.logs.restore();
+    await calm(bridge);
+    expect([alice.got, stream.readings - readings]).toEqual([[4], 0]);
   });
 
   it('goes back to no count of an epoch that a client brings from elsewhere', async () => {

@@ -1,11 +1,12 @@
 import { deliver, type Receiver } from '../../../sidecar/fanout/deliver';
 import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
 import { Histories } from '../../../sidecar/history/histories';
-import type {
-  AskedFrames,
-  Announcement,
-  HistoryCut,
-  HistoryStore,
+import {
+  ANY_HISTORY,
+  type AskedFrames,
+  type Announcement,
+  type HistoryCut,
+  type HistoryStore,
 } from '../../../sidecar/history/history-store';
 import { LoopShares } from '../../../sidecar/lib/loop-shares';
 import { deferred, type Deferred } from '../../../sidecar/lib/promises';
@@ -62,6 +63,11 @@ export class SharedStream {
     this.publish(CHANNEL, `${this.#frames}`);
   }
 
+  /** Redis has lost the last of what it had, as after a failover. */
+  forget(count: number): void {
+    this.#frames -= count;
+  }
+
   /** As a service does that knows of no history. */
   publish(channel: string, message: string): void {
     for (const bridge of this.bridges) bridge.hear(channel, message);
@@ -71,7 +77,8 @@ export class SharedStream {
   read(asked: AskedFrames | undefined, { channel, message }: Announcement): HistoryCut {
     this.readings += 1;
     const end = this.#frames;
-    const first = Math.max(asked?.begun === BEGUN ? asked.offset : end, end - this.kept);
+    const isAsked = asked?.begun === BEGUN || asked?.begun === ANY_HISTORY;
+    const first = Math.max(isAsked ? asked.offset : end, end - this.kept);
     const numbers = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index + 1);
     this.publish(channel, message);
     return {
@@ -139,6 +146,11 @@ export class FarBridge implements ChannelRegistry<Receiver> {
 
   get isQuiet(): boolean {
     return this.#incoming.length + this.#questions.length + this.histories.size === 0;
+  }
+
+  /** How many things are due after a time. */
+  get timers(): number {
+    return this.#wheel.size;
   }
 
   /** Time passes for what it does by the clock. */

@@ -6,6 +6,7 @@ import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import type { ReplayIdentity, ReplayLog } from '../../../sidecar/resume/replay-log';
 import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
+import { bridgeOf } from '../../../sidecar/resume/resume-point';
 import { RingBudget } from '../../../sidecar/resume/ring-budget';
 import { takeAll } from '../all-steps';
 
@@ -56,7 +57,7 @@ async function rig() {
     ...{ logs: replayLogs.size, tenants: budget.tenants, bytes: budget.bytes, timers: wheel.size },
     ...{ lingering: budget.lingering, members: subscriptions.members('c').size },
   });
-  return { replayLogs, state, hold, wait, lose, restore, left };
+  return { replayLogs, subscriptions, state, hold, wait, lose, restore, left };
 }
 
 const NOTHING = { logs: 0, tenants: 0, bytes: 0, timers: 0, lingering: 0, members: 0 };
@@ -80,6 +81,14 @@ describe('a replay log', () => {
     expect(replayLogs.find({ epoch: 'other', owner: 'alice' })).toBeUndefined();
     expect(replayLogs.shared('alice')).toBe(alices);
     expect(replayLogs.shared('carol')).toBeUndefined();
+  });
+
+  it('has an epoch of its own, which names its bridge', async () => {
+    const { hold } = await rig();
+    const epochs = [];
+    for (const owner of ['alice', 'bob']) epochs.push((await hold(of(owner), {})).epoch);
+    expect(epochs.map(bridgeOf)).toEqual(['0123456789abcdef', '0123456789abcdef']);
+    expect(epochs[0]).not.toBe(epochs[1]);
   });
 
   it('is shared by its owner’s clients, whatever epoch they name', async () => {
@@ -218,6 +227,19 @@ describe('a replay log whose subscription is lost', () => {
     lose('c');
     expect(log.interrupted).toBe(false);
   });
+});
+
+it('whoever else hears the channel of a replay log is left alone, and keeps it', async () => {
+  const { replayLogs, subscriptions, hold, lose } = await rig();
+  const other = { senderId: undefined, deliver: () => undefined, refused: () => undefined };
+  await subscriptions.join('c', other);
+  const holder = {};
+  const log = await hold(of('alice'), holder);
+  replayLogs.release(log, holder);
+  expect(replayLogs.makeRoom()).toBe(false);
+  lose('c');
+  expect(replayLogs.size).toBe(0);
+  expect([...subscriptions.members('c')]).toEqual([other]);
 });
 
 describe('room for another channel', () => {

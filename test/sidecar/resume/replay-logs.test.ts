@@ -61,6 +61,7 @@ describe('a stream of several channels', () => {
     };
     const log = replayLogs.hold(identity, undefined, holder);
     acknowledge('tenant');
+    await new Promise((resolve) => setImmediate(resolve));
     publish('tenant', 'too early');
     acknowledge('user');
     await replayLogs.subscribed(log);
