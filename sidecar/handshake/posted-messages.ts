@@ -60,8 +60,8 @@ export interface PostContext {
 
 /** A tenant may have so many times less on its way than all together. */
 const TENANT_PART = 4;
-/** It was taken. */
 const readIdempotencyKeys = headerReader({ values: 'Idempotency-Key' });
+/** It was taken. */
 const TAKEN = { outcome: 'taken', status: 202 } as const;
 
 interface Taken {

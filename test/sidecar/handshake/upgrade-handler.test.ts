@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { Connection } from '../../../sidecar/connection/connection';
 import type { Order } from '../../../sidecar/connection/order';
@@ -7,6 +7,7 @@ import { badRequest, tooManyConnections, type Refusal } from '../../../sidecar/h
 import { LoopShares } from '../../../sidecar/lib/loop-shares';
 import { deferred } from '../../../sidecar/lib/promises';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
+import { acceptUpgrade } from '../../../sidecar/websocket/accept-upgrade';
 import { NOW_MS, policyOf, rawOf, type Asked } from './judging';
 import { NotedSocket } from './noted-socket';
 
@@ -49,9 +50,8 @@ async function handling(changes: Partial<UpgradeContext> = {}) {
   const counted: unknown[][] = [];
   const lines: Record<string, unknown>[] = [];
   const connections = {
-    shares: LoopShares.uncut(),
-    wheel: new TimerWheel(10, 1024, 0),
-    monotonicMs: () => 0,
+    ...{ shares: LoopShares.uncut(), wheel: new TimerWheel(10, 1024, 0), monotonicMs: () => 0 },
+    keepingOf: () => ({ maxItems: 1, maxBytes: 1, lingerMs: 0 }),
   };
   const handler = new UpgradeHandler({
     policy: await policyOf(),
@@ -96,6 +96,13 @@ const HELD = {
   terminate: () => undefined,
 };
 
+function listenersOfAnOpenSocket(): number {
+  const stream = new NotedSocket();
+  const limits = { maxMessageBytes: 1, maxFragments: 1, maxPieces: 1 };
+  acceptUpgrade({ stream, head: Buffer.alloc(0), key: '' }, limits, undefined, () => undefined);
+  return stream.listenerCount('error');
+}
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('an upgrade', () => {
@@ -107,6 +114,11 @@ describe('an upgrade', () => {
     expect(statusOf(socket)).toBe(101);
     expect(handler.undecided).toBe(0);
     expect(counted).toEqual([['notifications', 'websocket', 'admitted', expect.any(Number)]]);
+    // In seconds.
+    expect(counted[0]?.[3]).toBeGreaterThan(0);
+    expect(counted[0]?.[3]).toBeLessThan(60);
+    // Nothing of its handshake is left on its connection.
+    expect(socket.listenerCount('error')).toBe(listenersOfAnOpenSocket());
     expect(lines).toMatchObject([{ outcome: 'admitted', status: 101, tenant: 'acme', user: 'alice' }]);
     expect(released).toEqual([]);
     expect(handler.connections.size).toBe(1);
@@ -116,14 +128,18 @@ describe('an upgrade', () => {
   });
 
   it('that is refused is answered and counted, and gives back what it took', async () => {
-    const { handler, ask, counted, lines } = await handling();
+    const { handler, begin, ask, counted, lines } = await handling();
     establish = () => Promise.resolve(tooManyConnections('user'));
     expect(await ask()).toBe(429);
     expect(counted).toEqual([['notifications', 'websocket', 'too_many_connections', expect.any(Number)]]);
     expect(lines).toMatchObject([{ outcome: 'too_many_connections', status: 429, user: 'alice' }]);
     expect(released).toHaveLength(1);
     expect([handler.undecided, handler.connections.size]).toEqual([0, 0]);
-    expect(await ask({ headers: { 'X-Tenant-ID': 'other' } })).toBe(401);
+    const { socket, done } = await begin({ headers: { 'X-Tenant-ID': 'other' } });
+    await done;
+    expect(statusOf(socket)).toBe(401);
+    // A client that resets its connection now harms nobody.
+    socket.emit('error', new Error('ECONNRESET'));
     // It took nothing.
     expect(released).toHaveLength(1);
   });
@@ -251,11 +267,47 @@ describe('an upgrade', () => {
 
   it('that is not decided is cut when the bridge has no more time for it', async () => {
     const { handler, begin } = await handling();
-    establish = () => new Promise(() => undefined);
-    const { socket } = await begin();
+    const answer = deferred<undefined>();
+    establish = () => answer.promise;
+    const { socket, done } = await begin();
     await turn();
     handler.destroyUndecided();
     expect(socket.destroyed).toBe(true);
+    answer.resolve(undefined);
+    await done;
+  });
+});
+
+describe('a request for an event stream', () => {
+  /** @returns the status of the answer */
+  async function ask(handler: UpgradeHandler, asked: Asked): Promise<number | undefined> {
+    const statuses: number[] = [];
+    const response = {
+      socket: null,
+      on: () => response,
+      once: () => response,
+      writeHead: (status: number) => (statuses.push(status) > 0 ? response : response),
+      flushHeaders: () => undefined,
+      end: () => undefined,
+    };
+    const message = { ...(await rawOf({ caller: { path: PATH }, ...asked })), socket: new NotedSocket() };
+    await handler.handleStream(message as unknown as IncomingMessage, response as unknown as ServerResponse);
+    return statuses[0];
+  }
+
+  it('is judged as an upgrade is, and counted by its transport', async () => {
+    const { handler, counted, lines } = await handling();
+    expect(await ask(handler, { headers: { Upgrade: undefined } })).toBe(200);
+    expect(await ask(handler, { headers: { 'X-Tenant-ID': 'other' } })).toBe(401);
+    expect(counted).toMatchObject([
+      ['notifications', 'http', 'admitted', {}],
+      ['notifications', 'http', 'unauthorized', {}],
+    ]);
+    expect(lines).toMatchObject([
+      { transport: 'http', status: 200 },
+      { transport: 'http', status: 401 },
+    ]);
+    expect([opened.size, handler.undecided]).toEqual([1, 0]);
   });
 });
 
@@ -269,6 +321,7 @@ describe('a browser that is refused with 403', () => {
     await done;
     expect(statusOf(socket)).toBe(101);
     expect(counted).toMatchObject([['notifications', 'websocket', 'forbidden', {}]]);
+    expect(socket.text).not.toContain('HTTP/1.1 403');
     expect(socket.destroyed).toBe(false);
     handler.destroyUndecided();
     expect(socket.destroyed).toBe(true);
@@ -315,7 +368,8 @@ describe('a request that Node answers to nobody', () => {
     await turn();
     expect([statusOf(socket), socket.destroyed]).toEqual([431, true]);
     expect(counted).toEqual([[undefined, 'websocket', 'headers_too_large']]);
-    expect(lines).toMatchObject([{ outcome: 'headers_too_large', status: 431 }]);
+    expect(lines).toMatchObject([{ outcome: 'headers_too_large', status: 431, transport: 'websocket' }]);
+    socket.emit('error', new Error('ECONNRESET'));
   });
 
   it('is cut without an answer where its client is gone, or nothing can be written', async () => {

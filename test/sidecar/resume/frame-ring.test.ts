@@ -129,6 +129,18 @@ describe('a ring', () => {
     );
   });
 
+  it.each([true, false])(
+    'gives out no frame more once it has given so many bytes (shared: %s)',
+    (isShared) => {
+      const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings());
+      const frames = ['a', 'b', 'c'].map((each) => frameOf(Buffer.from(each), false, isShared));
+      for (const frame of frames) ring.push(frame);
+      const [{ wire } = textFrame('')] = frames;
+      const given = (bytes: number) => ring.some(0, bytes).map(text).join('');
+      expect([0, 1, wire.length, wire.length + 1, 100].map(given)).toEqual(['a', 'a', 'a', 'ab', 'abc']);
+    },
+  );
+
   it('counts on after it is cleared', () => {
     const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);
     ring.push(textFrame('a'));
