@@ -12,7 +12,7 @@ export interface FrameBlock {
   append(frame: Frame): boolean;
   /** Forgets the oldest. @returns the bytes of its payload */
   drop(): number;
-  /** Its frames without the oldest `skipped`: so many that they have `maxBytes`, and one at least. */
+  /** Its frames without the oldest `skipped`, fewer than it has: so many that they have `maxBytes`, and one at least. */
   frames(skipped: number, maxBytes?: number): Frame[];
   /** The bytes of its frames without the oldest `skipped`, in the parts that they are kept in. */
   wires(skipped: number): Buffer[];
@@ -94,7 +94,7 @@ export class ByteBlock implements FrameBlock {
 
   #placeOf(skipped: number): number {
     let at = this.#from;
-    for (let left = skipped; left > 0 && at < this.#to; left -= 1) at += frameBytesAt(this.bytes, at);
+    for (let left = skipped; left > 0; left -= 1) at += frameBytesAt(this.bytes, at);
     return at;
   }
 }

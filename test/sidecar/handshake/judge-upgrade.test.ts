@@ -55,3 +55,10 @@ it.each<[string, Asked, Partial<AdmissionPolicy>, number]>([
   expect(await judge(asked, { ...policy, replayGuard: { accept } })).toMatchObject({ status });
   expect(accept).not.toHaveBeenCalled();
 });
+
+it.each<[string, Asked, Partial<AdmissionPolicy>]>([
+  ['its path where it needs one', { caller: { path: '/ws/notifications' } }, { assertionPath: 'required' }],
+  ['an access where it needs one', { caller: { access: 'read' } }, { assertionAccess: 'required' }],
+])('an upgrade whose assertion names %s is admitted', async (_, asked, policy) => {
+  expect(await judge(asked, policy)).toMatchObject({ path: '/ws/notifications' });
+});

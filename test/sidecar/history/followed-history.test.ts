@@ -193,6 +193,30 @@ describe('a replay log of a channel with a history', () => {
     expect(alice.gaps).toEqual(['unknown']);
   });
 
+  it('is compared at one place among the messages, whatever comes before the answer', async () => {
+    append(stream, 1);
+    await calm(bridge);
+    bridge.wait(10_000);
+    await settled();
+    bridge.serve();
+    append(stream, 1);
+    for (let count = 0; count < 3; count += 1) bridge.arrive();
+    await settled();
+    await calm(bridge);
+    expect([alice.got, alice.gaps, alice.offset]).toEqual([[4, 5], [], 5]);
+  });
+
+  it('is read once for a subscription that is back, however often that is said', async () => {
+    const readings = stream.readings;
+    bridge.lose();
+    append(stream, 1);
+    bridge.restore();
+    await settled();
+    bridge.logs.restore();
+    await calm(bridge);
+    expect([alice.got, stream.readings - readings]).toEqual([[4], 1]);
+  });
+
   it('is compared the next time where the history cannot be read', async () => {
     append(stream, 1);
     stream.publish('c', '-1');

@@ -3,6 +3,7 @@ import { parseResumePoint, replayFrom } from '../../../sidecar/resume/resume-poi
 import { frameOf, type Frame } from '../../../sidecar/fanout/frame';
 import { FrameRun } from '../../../sidecar/resume/frame-run';
 import { FrameRing } from '../../../sidecar/resume/frame-ring';
+import { BUFFER_OVERHEAD_BYTES } from '../../../sidecar/lib/keepers';
 import { unboundedRings } from './rings';
 
 /** Sizes on either side of what a frame's header and a block have room for. */
@@ -70,7 +71,7 @@ describe('a ring', () => {
     const ring = new FrameRing({ maxItems: 1000, maxBytes: 100_000 }, unboundedRings());
     for (let count = 0; count < 65; count += 1) ring.push(frameOf(Buffer.from(`${count}`), false, true));
     ring.dropOldest();
-    expect([ring.start, ring.since(64)?.map(text)]).toEqual([64, ['64']]);
+    expect([ring.start, ring.since(64)?.map(text), ring.bytes]).toEqual([64, ['64'], 2]);
   });
 
   it('gives out frames that stay as they are when those that made room for others are overwritten', () => {
@@ -140,6 +141,53 @@ describe('a ring', () => {
       expect([0, 1, wire.length, wire.length + 1, 100].map(given)).toEqual(['a', 'a', 'a', 'ab', 'abc']);
     },
   );
+
+  it('gives out no frame more once it has given so many bytes, in whichever blocks they are', () => {
+    const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings());
+    for (const isShared of [true, false, true]) ring.push(frameOf(Buffer.from('x'), false, isShared));
+    const bytes = textFrame('x').wire.length;
+    const given = [1, 2, 3].map((count) => ring.some(0, count * bytes).length);
+    expect([...given, ring.some(1, bytes).length]).toEqual([1, 2, 3, 1]);
+  });
+
+  it('keeps as many bytes as it may, to the last one', () => {
+    const ring = new FrameRing({ maxItems: 4, maxBytes: 5 }, unboundedRings(), 10);
+    ring.push(textFrame('abcde'));
+    expect(ring.since(10)?.map(text)).toEqual(['abcde']);
+    ring.push(textFrame('ab'));
+    ring.prepend(FrameRun.of(['x', 'abc'].map(textFrame)));
+    expect([ring.start, ring.since(ring.start)?.map(text), ring.bytes]).toEqual([10, ['abc', 'ab'], 5]);
+  });
+
+  it('gives up frames of another bridge in blocks of 32 KiB, the oldest first', () => {
+    const ring = new FrameRing({ maxItems: 100, maxBytes: 1_000_000 }, unboundedRings(), 100);
+    const sizes = Array.from({ length: 10 }, (_, index) => 10_000 + index);
+    ring.prepend(FrameRun.of(sizes.map((bytes) => frameOf(Buffer.alloc(bytes), false))));
+    const kept = () => [ring.start, ring.bytes, ring.since(ring.start)?.map(({ payload }) => payload.length)];
+    const sum = (from: number): number => sizes.slice(from).reduce((all, bytes) => all + bytes, 0);
+    for (const gone of [0, 1, 4, 7, 10]) {
+      expect(kept()).toEqual([90 + gone, sum(gone), sizes.slice(gone)]);
+      ring.dropOldest();
+    }
+    expect(kept()).toEqual([100, 0, []]);
+  });
+
+  it('has a first block for the many that keep little, and larger ones for those that keep much', () => {
+    const rings = unboundedRings();
+    const ring = new FrameRing({ maxItems: 1000, maxBytes: 100_000 }, rings);
+    const taken: number[] = [];
+    for (let count = 0; count < 100; count += 1) {
+      ring.push(textFrame('x'.repeat(98)));
+      taken.push(rings.bytes);
+    }
+    const blocks = [...new Set(taken)].map((bytes, index, all) => bytes - (all[index - 1] ?? 0));
+    const sizes = blocks.map((bytes) => bytes - BUFFER_OVERHEAD_BYTES);
+    expect(sizes.slice(0, 2)).toEqual([1024, 1024]);
+    // 20 frames of 98 bytes.
+    expect(sizes[2]).toBe(1960);
+    ring.clear();
+    expect(rings.bytes).toBe(0);
+  });
 
   it('counts on after it is cleared', () => {
     const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);

@@ -185,6 +185,19 @@ describe('the rings of a bridge', () => {
     );
   });
 
+  it('may hold as much as they may, to the last byte', () => {
+    const block = 1024 + BUFFER_OVERHEAD_BYTES;
+    for (const [total, share] of [
+      [block, Infinity],
+      [Infinity, block],
+    ] as const) {
+      const made = rig(total, share);
+      const [kept] = made.streams as [Kept];
+      kept.log.deliver(frame(10));
+      expect([made.budget.bytes, framesOf(kept).length, made.given]).toEqual([block, 1, []]);
+    }
+  });
+
   it('of a tenant over its share give up their oldest, whichever ring has them, and nothing of another tenant', () => {
     const made = rig(Infinity, 50_000);
     const [first, second, , other] = made.streams as [Kept, Kept, Kept, Kept];
