@@ -1,7 +1,9 @@
 import type { LocksFrame } from '../../protocol/frames';
 import type { Receiver } from '../fanout/deliver';
 import { sealLocksChanged } from '../fanout/peer-envelope';
-import type { Timer, TimerWheel } from '../lib/timer-wheel';
+import { PacedTurn, type PacedTurnContext } from '../lib/paced-turn';
+import type { Timer } from '../lib/timer-wheel';
+import { ToldFrame, type Told } from '../lib/told-frame';
 import type { Publish } from '../redis/publish';
 import type { LockedDocument, LockStore } from './lock-store';
 
@@ -9,18 +11,12 @@ import type { LockedDocument, LockStore } from './lock-store';
 export const TELL_INTERVAL_MS = 1000;
 
 /** The locks of documents are told by these. */
-export interface DocumentLocksContext {
+export interface DocumentLocksContext extends PacedTurnContext {
   readonly store: Pick<LockStore, 'list'>;
   readonly publish: Publish;
-  readonly wheel: TimerWheel;
-  /** The wheel's clock, in milliseconds. */
-  readonly monotonicMs: () => number;
   /** This bridge among all: 16 bytes. */
   readonly bridge: Buffer;
 }
-
-/** Who is told of a document's locks. */
-export type LocksTold = (frame: string) => void;
 
 /**
  * Tells the clients of a document who holds which lock (PROTOCOL.md §14). Redis has the list. It is read when a bridge says that it
@@ -30,39 +26,38 @@ export class DocumentLocks implements Receiver {
   readonly senderId: Buffer;
   readonly #document: LockedDocument;
   readonly #context: DocumentLocksContext;
-  readonly #told = new Set<LocksTold>();
-  readonly #untold = new Set<LocksTold>();
+  readonly #told = new ToldFrame();
+  readonly #turn: PacedTurn;
   #members = 0;
-  #frame: string | undefined;
   #isStale = true;
   #owesOthers = false;
   #isReading = false;
-  #lastMs = -Infinity;
-  #turn: Timer | undefined;
   #nextEnd: Timer | undefined;
 
   constructor(document: LockedDocument, context: DocumentLocksContext) {
     this.senderId = context.bridge;
     this.#document = document;
     this.#context = context;
+    this.#turn = new PacedTurn(context, TELL_INTERVAL_MS, () => {
+      this.#takeTurn();
+    });
   }
 
   get isEmpty(): boolean {
     return this.#members === 0;
   }
 
-  enter(told: LocksTold): void {
+  enter(told: Told): void {
     this.#members += 1;
-    this.#untold.add(told);
+    this.#told.add(told);
     this.#schedule();
   }
 
-  leave(told: LocksTold): void {
+  leave(told: Told): void {
     this.#members -= 1;
     this.#told.delete(told);
-    this.#untold.delete(told);
     if (!this.isEmpty) return;
-    this.#turn?.cancel();
+    this.#turn.cancel();
     this.#nextEnd?.cancel();
     if (this.#owesOthers) this.#tellOthers();
   }
@@ -93,15 +88,13 @@ export class DocumentLocks implements Receiver {
   }
 
   #schedule(): void {
-    const { wheel, monotonicMs } = this.#context;
-    if (this.isEmpty || this.#isReading) return;
-    this.#turn ??= wheel.add(Math.max(monotonicMs(), this.#lastMs + TELL_INTERVAL_MS), () => {
-      this.#turn = undefined;
-      this.#lastMs = monotonicMs();
-      if (this.#owesOthers) this.#tellOthers();
-      if (this.#isStale) void this.#read();
-      else this.#tell(this.#frame);
-    });
+    if (!this.isEmpty && !this.#isReading) this.#turn.ask();
+  }
+
+  #takeTurn(): void {
+    if (this.#owesOthers) this.#tellOthers();
+    if (this.#isStale) void this.#read();
+    else if (this.#told.latest !== undefined) this.#told.tell(this.#told.latest);
   }
 
   /** Never rejects. A list that cannot be read is asked for again. */
@@ -111,7 +104,7 @@ export class DocumentLocks implements Receiver {
     try {
       const { locks, nextMs } = await this.#context.store.list(this.#document);
       this.#readAgainIn(nextMs);
-      this.#tell(frameOf(locks));
+      this.#told.tell(frameOf(locks));
     } catch {
       this.#isStale = true;
     }
@@ -128,17 +121,6 @@ export class DocumentLocks implements Receiver {
     this.#nextEnd = wheel.add(monotonicMs() + nextMs, () => {
       this.#changed();
     });
-  }
-
-  #tell(frame: string | undefined): void {
-    if (frame === undefined) return;
-    if (frame !== this.#frame) for (const told of this.#told) told(frame);
-    for (const told of this.#untold) {
-      told(frame);
-      this.#told.add(told);
-    }
-    this.#untold.clear();
-    this.#frame = frame;
   }
 
   /** A word that is lost is made up for when the lock ends. */

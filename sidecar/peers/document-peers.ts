@@ -1,7 +1,9 @@
 import type { PeersFrame } from '../../protocol/frames';
 import type { Receiver } from '../fanout/deliver';
 import { sealPeers } from '../fanout/peer-envelope';
-import type { Timer, TimerWheel } from '../lib/timer-wheel';
+import { PacedTurn, type PacedTurnContext } from '../lib/paced-turn';
+import type { Timer } from '../lib/timer-wheel';
+import { ToldFrame, type Told } from '../lib/told-frame';
 import type { Publish } from '../redis/publish';
 import { listed, readBridgePeers, type BridgePeers, type PeerList } from './peer-list';
 
@@ -11,11 +13,8 @@ export const TELL_INTERVAL_MS = 1000;
 export const MAX_BRIDGES = 256;
 
 /** The peers of documents are told by these. */
-export interface DocumentPeersContext {
+export interface DocumentPeersContext extends PacedTurnContext {
   readonly publish: Publish;
-  readonly wheel: TimerWheel;
-  /** The wheel's clock, in milliseconds. */
-  readonly monotonicMs: () => number;
   /** This bridge among all: 16 bytes. */
   readonly bridge: Buffer;
   /** So long a bridge that says nothing more counts, in milliseconds. */
@@ -27,9 +26,6 @@ interface OtherBridge {
   readonly untilMs: number;
 }
 
-/** Who is told of the peers. */
-export type PeersTold = (frame: string) => void;
-
 /**
  * The peers of one document (PROTOCOL.md §13). Bridges tell each other of their own clients on the document's channel, at most once a
  * second, and again while others are there. Nothing is kept in Redis. A bridge that died is forgotten when its lease is over.
@@ -40,43 +36,41 @@ export class DocumentPeers implements Receiver {
   readonly #context: DocumentPeersContext;
   readonly #connections = new Map<string, number>();
   readonly #others = new Map<string, OtherBridge>();
-  readonly #told = new Set<PeersTold>();
-  readonly #untold = new Set<PeersTold>();
+  readonly #told = new ToldFrame();
+  readonly #turn: PacedTurn;
   #count = 0;
-  #frame = '';
   #owesOthers = true;
   #asks = true;
   #isKnown = false;
-  #lastMs = -Infinity;
-  #turn: Timer | undefined;
   #renewal: Timer | undefined;
 
   constructor(channel: string, context: DocumentPeersContext) {
     this.senderId = context.bridge;
     this.#channel = channel;
     this.#context = context;
+    this.#turn = new PacedTurn(context, TELL_INTERVAL_MS, () => {
+      this.#tellOthers();
+      this.#tellClients();
+    });
   }
 
   get isEmpty(): boolean {
     return this.#count === 0;
   }
 
-  enter(user: string, told: PeersTold | undefined): void {
+  enter(user: string, told: Told | undefined): void {
     this.#connections.set(user, (this.#connections.get(user) ?? 0) + 1);
     this.#count += 1;
-    if (told !== undefined) this.#untold.add(told);
+    if (told !== undefined) this.#told.add(told);
     this.#changed();
   }
 
-  leave(user: string, told: PeersTold | undefined): void {
+  leave(user: string, told: Told | undefined): void {
     const left = (this.#connections.get(user) ?? 1) - 1;
     if (left === 0) this.#connections.delete(user);
     else this.#connections.set(user, left);
     this.#count -= 1;
-    if (told !== undefined) {
-      this.#told.delete(told);
-      this.#untold.delete(told);
-    }
+    if (told !== undefined) this.#told.delete(told);
     if (this.#count > 0) this.#changed();
     else this.#end();
   }
@@ -111,14 +105,7 @@ export class DocumentPeers implements Receiver {
   }
 
   #schedule(): void {
-    const { wheel, monotonicMs } = this.#context;
-    if (this.isEmpty) return;
-    this.#turn ??= wheel.add(Math.max(monotonicMs(), this.#lastMs + TELL_INTERVAL_MS), () => {
-      this.#turn = undefined;
-      this.#lastMs = monotonicMs();
-      this.#tellOthers();
-      this.#tellClients();
-    });
+    if (!this.isEmpty) this.#turn.ask();
   }
 
   #tellOthers(): void {
@@ -130,14 +117,7 @@ export class DocumentPeers implements Receiver {
   }
 
   #tellClients(): void {
-    const frame = JSON.stringify({ type: 'bridge.peers', data: this.#all() } satisfies PeersFrame);
-    if (frame !== this.#frame) for (const told of this.#told) told(frame);
-    for (const told of this.#untold) {
-      told(frame);
-      this.#told.add(told);
-    }
-    this.#untold.clear();
-    this.#frame = frame;
+    this.#told.tell(JSON.stringify({ type: 'bridge.peers', data: this.#all() } satisfies PeersFrame));
   }
 
   #all(): PeerList {
@@ -162,7 +142,7 @@ export class DocumentPeers implements Receiver {
   }
 
   #end(): void {
-    this.#turn?.cancel();
+    this.#turn.cancel();
     this.#renewal?.cancel();
     if (this.#isKnown) this.#publish({ users: [], count: 0 });
   }

@@ -1,6 +1,7 @@
 import type { Receiver } from '../fanout/deliver';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
-import { DocumentPeers, type DocumentPeersContext, type PeersTold } from './document-peers';
+import type { Told } from '../lib/told-frame';
+import { DocumentPeers, type DocumentPeersContext } from './document-peers';
 
 /** Peers are told by these. */
 export interface PeersContext extends DocumentPeersContext {
@@ -31,7 +32,7 @@ export class Peers {
    * A connection is open.
    * @param told gets each list, at most one a second; undefined for a plain client, which is a peer all the same
    */
-  enter(channel: string, user: string, told: PeersTold | undefined): Peer {
+  enter(channel: string, user: string, told: Told | undefined): Peer {
     const document = this.#documents.get(channel) ?? this.#open(channel);
     document.enter(user, told);
     let isHere = true;
