@@ -189,6 +189,33 @@ describe('a ring', () => {
     expect(rings.bytes).toBe(0);
   });
 
+  it('takes no more memory the longer frames come, and none once it has given up all', () => {
+    const rings = unboundedRings();
+    const ring = new FrameRing({ maxItems: 3, maxBytes: 100_000 }, rings);
+    const push = (count: number): void => {
+      for (let left = count; left > 0; left -= 1) ring.push(textFrame('x'.repeat(400)));
+    };
+    push(50);
+    const taken = rings.bytes;
+    // Its frames, the block that is being filled, and the one that is used again.
+    expect(taken).toBeLessThanOrEqual(5 * (2048 + BUFFER_OVERHEAD_BYTES));
+    push(500);
+    expect(rings.bytes).toBeLessThanOrEqual(taken + 2048 + BUFFER_OVERHEAD_BYTES);
+    while (ring.start < ring.end) ring.dropOldest();
+    expect(rings.bytes).toBe(0);
+    push(50);
+    ring.clear();
+    expect([rings.bytes, rings.blocks.size]).toEqual([0, 0]);
+  });
+
+  it('keeps no block to use it again that was made for one large frame', () => {
+    const rings = unboundedRings();
+    const ring = new FrameRing({ maxItems: 1, maxBytes: 100_000 }, rings);
+    ring.push(textFrame('x'.repeat(50_000)));
+    ring.push(textFrame('x'));
+    expect(rings.bytes).toBe(1024 + BUFFER_OVERHEAD_BYTES);
+  });
+
   it('counts on after it is cleared', () => {
     const ring = new FrameRing({ maxItems: 4, maxBytes: 100 }, unboundedRings(), 7);
     ring.push(textFrame('a'));

@@ -167,13 +167,12 @@ describe('a replay log', () => {
     expect(replayLogs.size).toBe(0);
   });
 
-  it('does not take the place of a younger one of its owner when it goes', async () => {
+  it('of one client alone leaves the one that is shared in its place when it goes', async () => {
     const { replayLogs, hold } = await rig();
-    const old = await hold(of('alice', 'a'), {});
-    replayLogs.discard(old);
-    const young = await hold(of('alice', 'b'), {});
-    replayLogs.discard(old);
-    expect(replayLogs.shared('alice')).toBe(young);
+    const own = await hold(of('alice', 'c', Buffer.alloc(16)), {});
+    const shared = await hold(of('alice'), {});
+    replayLogs.discard(own);
+    expect(replayLogs.shared('alice')).toBe(shared);
   });
 
   it('is told of the end of all of them, at once when there is none', async () => {
@@ -184,7 +183,7 @@ describe('a replay log', () => {
     let isTold = false;
     const gone = replayLogs.allGone().then(() => (isTold = true));
     replayLogs.discard(log);
-    await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
     expect(isTold).toBe(false);
     replayLogs.clear();
     await gone;
@@ -219,6 +218,19 @@ describe('a replay log whose subscription is lost', () => {
     const after = log.epoch;
     await restore();
     expect(log.epoch).toBe(after);
+  });
+
+  it('stays so until all of its channels are back: frames of the others would be missing in between', async () => {
+    const { replayLogs, subscriptions, hold, lose } = await rig();
+    const log = await hold({ ...of('alice'), channels: ['a', 'b'] }, {});
+    lose('a', 'b');
+    await subscriptions.up();
+    const isLive = jest.spyOn(subscriptions, 'isLive').mockImplementation((channel) => channel === 'a');
+    replayLogs.restore();
+    expect(log.interrupted).toBe(true);
+    isLive.mockImplementation(() => true);
+    replayLogs.restore();
+    expect(log.interrupted).toBe(false);
   });
 
   it('is left alone where it hears other channels than those that are lost', async () => {
@@ -258,5 +270,15 @@ describe('room for another channel', () => {
     expect(replayLogs.makeRoom()).toBe(true);
     // The last one is held.
     expect([replayLogs.makeRoom(), replayLogs.size, state.givenUp]).toEqual([false, 1, 2]);
+  });
+
+  it('leaves nothing to say of one whose frames are all in a history', async () => {
+    const { replayLogs, hold } = await rig();
+    const place = { route: 'r', channel: 'c', key: 'k', maxFrames: 1, maxBytes: 1, keptMs: 1 };
+    const holder = {};
+    const log = await hold({ ...of('alice'), history: place }, holder);
+    replayLogs.release(log, holder);
+    expect(replayLogs.makeRoom()).toBe(true);
+    expect(replayLogs.lackOf({ owner: 'alice', epoch: log.epoch })).toBe('unknown');
   });
 });

@@ -22,6 +22,8 @@ describe('replay logs that linger', () => {
     lingering.remove(first);
     lingering.add(first);
     expect(lingering.channelToFree(() => 1)).toBe('b');
+    lingering.remove(second);
+    expect(lingering.channelToFree(() => 1)).toBe('a');
   });
 
   it('give up the one of several channels that nobody else hears', () => {
