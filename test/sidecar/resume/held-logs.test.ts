@@ -2,7 +2,7 @@ import type { Receiver } from '../../../sidecar/fanout/deliver';
 import { frameOf } from '../../../sidecar/fanout/frame';
 import { LoopShares } from '../../../sidecar/lib/loop-shares';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
-import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
+import { SubscriptionError, type ChannelRegistry } from '../../../sidecar/pubsub/channel-registry';
 import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
 import type { ReplayIdentity, ReplayLog } from '../../../sidecar/resume/replay-log';
 import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
@@ -225,7 +225,8 @@ describe('a replay log whose subscription is lost', () => {
     const log = await hold({ ...of('alice'), channels: ['a', 'b'] }, {});
     lose('a', 'b');
     await subscriptions.up();
-    const isLive = jest.spyOn(subscriptions, 'isLive').mockImplementation((channel) => channel === 'a');
+    const registry: ChannelRegistry<Receiver> = subscriptions;
+    const isLive = jest.spyOn(registry, 'isLive').mockImplementation((channel) => channel === 'a');
     replayLogs.restore();
     expect(log.interrupted).toBe(true);
     isLive.mockImplementation(() => true);
