@@ -1,4 +1,4 @@
-import type { Admit, Reject } from './decision/decide';
+import type { Admit, Reject } from './decision/verdict';
 import type { Kong } from './kong';
 
 /** As Kong writes in place of an Authorization header. */

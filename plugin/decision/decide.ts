@@ -2,7 +2,6 @@ import { signAssertion } from '../../protocol/assertion';
 import { REQUEST_ID_PATTERN } from '../../protocol/headers';
 import { rolesText, type Identity } from '../../protocol/identity';
 import type { FittedKey } from '../../protocol/keys';
-import type { GatekeeperOutcome } from '../../protocol/refusals';
 import type { GatekeeperConfig, RateLimit } from '../config/config';
 import type { AuthenticatedConsumer, FindConsumer } from '../consumer/consumer';
 import { credentialOf, derivedConsumer } from '../consumer/derived';
@@ -10,76 +9,26 @@ import { consumerHeaders } from '../consumer/headers';
 import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
 import type { AuthorizationService } from '../authorization/service';
+import { askStores, type Stores } from './ask-stores';
 import { judgeByAsking, judgeKnown } from './authorized';
+import { judgeLimits, overLimit, type Telling } from './judge-limits';
 import { originOf } from './origin';
-import { rateLimitHeaders, retryAfter, tellingState } from './rate-limit-headers';
 import { bearerChallenge, Refusal } from '../request/refusal';
 import { purposeOf, singleHeader, type RoutedUpgrade, type UpgradeRequest } from '../request/request';
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
+import type { Admit, Reject, Told } from './verdict';
 import { returnKey } from '../../protocol/return-key';
 import { appliedLimits, tierKeyOf } from '../store/limits';
 import type { MemoryLimits } from '../store/memory-limits';
-import {
-  StoreUnreachableError,
-  type LimitState,
-  type Store,
-  type StoreAnswer,
-  type StoreQuery,
-} from '../store/store';
+import type { StoreQuery } from '../store/store';
 import { bearerValues } from '../token/extractors';
 import { findToken, type PresentedToken } from '../token/locations';
 import type { TokenVerifier, VerifiedToken } from '../token/verify';
 
-/** The upgrade goes on to the upstream. */
-export interface Admit {
-  readonly outcome: 'admitted';
-  readonly requestId: string;
-  readonly identity: Identity;
-  /** Whom Kong's other plugins take for the caller; undefined where the configuration names nobody. */
-  readonly consumer: AuthenticatedConsumer | undefined;
-  /** Set on the upstream request, all at once, over whatever the client sent. */
-  readonly upstreamHeaders: Readonly<Record<string, string>>;
-  /** Removed from the upstream request. */
-  readonly clearHeaders: readonly string[];
-  /** The upstream's query, when it must change. */
-  readonly rawQuery: string | undefined;
-  /** Set on the response to the client. */
-  readonly responseHeaders: Readonly<Record<string, string>>;
-  /** The upstream's header that no log may have, in lower case. */
-  readonly secretHeader: string;
-}
-
-/** The facts that were known of an upgrade when it was refused: for the log, never for the client. */
-export interface Told {
-  /** The identity in a token that was verified. */
-  identity?: Identity;
-  /** The limit that refused. */
-  limit?: { readonly by: string; readonly paths: readonly string[]; readonly limit: number };
-  /** The field of the configuration that does not let the token open the path. */
-  rule?: string;
-  /** The address or network of a client over a limit with its refused upgrades. */
-  address?: string | undefined;
-  /** Why this upgrade would be refused without that limit, as far as it was looked at. */
-  refusedFor?: GatekeeperOutcome;
-}
-
-/** The upgrade ends here. */
-export interface Reject extends Readonly<Told> {
-  readonly outcome: GatekeeperOutcome;
-  readonly requestId: string;
-  readonly status: number;
-  readonly message: string;
-  readonly responseHeaders: Readonly<Record<string, string>>;
-}
-
 /** A decision needs these besides the request and the configuration. */
-export interface DecisionContext {
+export interface DecisionContext extends Stores {
   readonly verifier: TokenVerifier;
   readonly assertionKey: FittedKey;
-  /** Shared by all gatekeepers. */
-  readonly store: Store;
-  /** Asked in its place while it cannot be reached, where the configuration allows it. */
-  readonly fallbackStore: Store;
   /** Counts messages that are posted, in this process's memory. */
   readonly messages: Pick<MemoryLimits, 'charge'>;
   /** Counts refused upgrades by address. */
@@ -91,9 +40,6 @@ export interface DecisionContext {
   /** A number from 0 on and below 1. */
   readonly random: () => number;
 }
-
-/** Seconds that a client is told to wait when the store cannot be reached. */
-const RETRY_AFTER_UNREACHABLE_SECONDS = 1;
 
 /**
  * Decides one upgrade. Touches no clock and no gateway.
@@ -147,7 +93,7 @@ async function admit(
   const presented = findToken(request, config.tokenLocations, config.token.maximumTokenBytes, cookiesCount);
   const { over } = client;
   if (over !== undefined && !context.verifier.knows(presented.token, now) && !client.mayVerify()) {
-    throw tooManyRefused(over, config, now, told);
+    throw tooManyRefused(over, { config, now, told });
   }
   const token = await context.verifier.verify(presented.token, now);
   told.identity = token.identity;
@@ -159,9 +105,10 @@ async function admit(
   const isMessage = purpose === 'message';
   const messageHeaders = isMessage ? chargeMessage(token, config, context, now, told) : undefined;
   const query = queryOf(request, config, token, isDryRun, isMessage ? [] : config.rateLimits);
-  const answer = await askStore(query, config, context);
+  const answer = await askStores(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
-  const limitHeaders = { ...messageHeaders, ...checkStore(answer, query, config, now, told) };
+  if (answer.revoked === true) throw new Refusal('revoked', 'The token was revoked');
+  const headers = judgeLimits(answer, query.limits, 'connections', { config, now, told });
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);
   // A request for the reason is charged to no limit, so it asks no service either.
@@ -177,7 +124,7 @@ async function admit(
     identity,
     consumer,
     ...upstreamChanges(config, presented, { identity, consumer }, requestId, assertion),
-    responseHeaders: limitHeaders,
+    responseHeaders: { ...messageHeaders, ...headers },
     secretHeader: config.headerNames.assertion.toLowerCase(),
   };
 }
@@ -241,7 +188,7 @@ function countedRefusal(
     return refusal;
   }
   told.refusedFor = refusal.code;
-  return tooManyRefused(client.over, config, now, told);
+  return tooManyRefused(client.over, { config, now, told });
 }
 
 /** A 429 in the operator's words. Those who were refused together are not told to come back together. */
@@ -258,11 +205,9 @@ function worded(
   });
 }
 
-function tooManyRefused({ limit, state }: OverLimit, config: GatekeeperConfig, now: number, told: Told) {
-  const { entry } = limit;
-  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
+function tooManyRefused(over: OverLimit, telling: Telling): Refusal {
   const message = 'Too many refused connections from this address, try again later';
-  return overLimit('too_many_refused', message, state, config, now);
+  return overLimit('too_many_refused', message, over, telling);
 }
 
 function queryOf(
@@ -296,19 +241,10 @@ function chargeMessage(
   { messages }: DecisionContext,
   now: number,
   told: Told,
-): ReturnType<typeof tellingHeaders> {
-  const limits = appliedLimits(
-    config.messageLimits,
-    { ...NOBODY, path: undefined, ip: undefined, tenantId, userId },
-    config.redis.keyPrefix,
-  );
-  const { admitted, states } = messages.charge(limits);
-  const state = tellingState(states);
-  if (state === undefined) return {};
-  if (admitted) return tellingHeaders(state, config, now);
-  const { entry } = limits[states.indexOf(state)] ?? {};
-  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
-  throw overLimit('rate_limited', 'Too many messages, try again later', state, config, now);
+): Readonly<Record<string, string>> {
+  const subject = { ...NOBODY, path: undefined, ip: undefined, tenantId, userId };
+  const limits = appliedLimits(config.messageLimits, subject, config.redis.keyPrefix);
+  return judgeLimits(messages.charge(limits), limits, 'messages', { config, now, told });
 }
 
 /** A bridge names a return by the path that the assertion is for. */
@@ -319,84 +255,6 @@ function returnKeyOf(
 ): string | undefined {
   if (returnPrefix === undefined) return undefined;
   return returnKey(returnPrefix, tenantId, userId, upstreamPath);
-}
-
-async function askStore(
-  query: StoreQuery,
-  config: GatekeeperConfig,
-  context: DecisionContext,
-): Promise<StoreAnswer> {
-  if (query.limits.length === 0 && query.revocationKey === undefined) {
-    return { admitted: true, states: [], revoked: false };
-  }
-  const answer = await askShared(query, context);
-  const { uncounted = [], revoked } = answer;
-  if (revoked === true || (revoked !== undefined && uncounted.length === 0)) return answer;
-  if (revoked === undefined && !config.revocation.faultTolerant)
-    throw unknown('Whether the token was revoked');
-  if (uncounted.length > 0 && !config.faultTolerant) throw unknown('The rate limit');
-  const counted = await context.fallbackStore.ask({ ...query, limits: uncounted, revocationKey: undefined });
-  return bothAnswers(query, answer, counted);
-}
-
-/** Where nothing is answered, nothing is known; otherwise each answer stands, whatever became of the others. */
-async function askShared(query: StoreQuery, { store }: DecisionContext): Promise<StoreAnswer> {
-  try {
-    return await store.ask(query);
-  } catch (cause) {
-    if (!(cause instanceof StoreUnreachableError)) throw cause;
-    const revoked = query.revocationKey === undefined ? false : undefined;
-    return { admitted: true, states: [], uncounted: query.limits, revoked };
-  }
-}
-
-function unknown(what: string): Refusal {
-  return new Refusal('redis_unreachable', `${what} cannot be checked, try again later`, {
-    'Retry-After': String(RETRY_AFTER_UNREACHABLE_SECONDS),
-  });
-}
-
-/** The states of limits that Redis counted, and from this process's memory those that it did not. */
-function bothAnswers({ limits }: StoreQuery, shared: StoreAnswer, memory: StoreAnswer): StoreAnswer {
-  const uncounted = new Set(shared.uncounted);
-  const [inRedis, inMemory] = [shared.states.values(), memory.states.values()];
-  const states = limits.map((limit) => (uncounted.has(limit) ? inMemory : inRedis).next().value);
-  return {
-    admitted: shared.admitted && memory.admitted,
-    states: states.filter((state) => state !== undefined),
-    revoked: shared.revoked,
-  };
-}
-
-function checkStore(
-  { admitted, states, revoked }: StoreAnswer,
-  { limits }: StoreQuery,
-  config: GatekeeperConfig,
-  now: number,
-  told: Told,
-) {
-  if (revoked === true) throw new Refusal('revoked', 'The token was revoked');
-  const state = tellingState(states);
-  if (state === undefined) return {};
-  if (admitted) return tellingHeaders(state, config, now);
-  const { entry } = limits[states.indexOf(state)] ?? {};
-  if (entry !== undefined) told.limit = { by: entry.by, paths: entry.paths, limit: state.limit };
-  throw overLimit('rate_limited', 'Too many connections, try again later', state, config, now);
-}
-
-function overLimit(
-  code: GatekeeperOutcome,
-  message: string,
-  state: LimitState,
-  config: GatekeeperConfig,
-  now: number,
-): Refusal {
-  const headers = { 'Retry-After': retryAfter(state), ...tellingHeaders(state, config, now) };
-  return new Refusal(code, message, headers);
-}
-
-function tellingHeaders(state: LimitState, config: GatekeeperConfig, now: number) {
-  return config.hideClientHeaders ? {} : rateLimitHeaders(state, config.rateLimitReset, now);
 }
 
 function upstreamChanges(

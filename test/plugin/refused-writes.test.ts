@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { decide, type Admit, type Reject } from '../../plugin/decision/decide';
+import { decide } from '../../plugin/decision/decide';
+import type { Admit, Reject } from '../../plugin/decision/verdict';
 import { readyFor, type Ready } from '../../plugin/prepare';
 import { closeStores } from '../../plugin/store/held-stores';
 import { startRedis, type RedisServer } from '../fakes/redis-server';

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseConfig } from '../../../plugin/config/parse';
-import { decide, type Admit, type DecisionContext, type Reject } from '../../../plugin/decision/decide';
+import { decide, type DecisionContext } from '../../../plugin/decision/decide';
+import type { Admit, Reject } from '../../../plugin/decision/verdict';
 import { configuredKeys } from '../../../plugin/keys/key-source';
 import { RefusedUpgrades } from '../../../plugin/decision/refused-upgrades';
 import { MemoryLimits } from '../../../plugin/store/memory-limits';
