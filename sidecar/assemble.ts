@@ -1,48 +1,41 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { FittedKey } from '../protocol/keys';
 import { packageVersion } from '../stdio/package-version';
 import { Heartbeat } from './connection/heartbeat';
 import { TokenEnds } from './connection/token-ends';
 import { FlushDelay, loopUtilization } from './fanout/flush-delay';
 import { FlushScheduler } from './fanout/flush-scheduler';
-import { SENDER_ID_BYTES } from './fanout/peer-envelope';
 import { UnsentBudget } from './fanout/unsent-budget';
 import type { AdmissionPolicy } from './handshake/admission';
 import { PostedMessages } from './handshake/posted-messages';
 import { ReplayGuard, type AssertionGuard } from './handshake/replay-guard';
 import { UpgradeHandler } from './handshake/upgrade-handler';
 import { CommandTurns } from './inbound/command-turns';
-import { createInbound, type Inbound } from './inbound/inbound';
+import { createInbound } from './inbound/inbound';
 import { LastUp } from './lib/last-up';
 import { LoopShares } from './lib/loop-shares';
 import { TimerWheel } from './lib/timer-wheel';
-import { Locks } from './locks/locks';
-import { redisLockStore } from './locks/redis-lock-store';
 import type { Held } from './metrics/gauges';
 import { createMetrics, type Metrics } from './metrics/metrics';
-import type { Transport } from './metrics/outcomes';
 import { redisLinks, type RedisLinks, type RedisLinksContext } from './pubsub/redis-links';
-import { Peers } from './peers/peers';
-import { Presence } from './presence/presence';
-import { redisPresenceStore } from './presence/redis-presence-store';
-import { relayedChannels, type IsRelayed } from './pubsub/relayed-channels';
-import { announceIntervalMs, ConnectionQuota } from './quotas/connection-quota';
+import { relayedChannels } from './pubsub/relayed-channels';
+import { ConnectionQuota } from './quotas/connection-quota';
 import { redisQuotaStore } from './quotas/redis-quota-store';
 import { redisReturnStore } from './quotas/redis-return-store';
 import { Returns } from './quotas/returns';
 import { RedisNames } from './redis/names';
 import type { Keeping } from './resume/replay-log';
 import type { TakeTurn } from './resume/handover/context';
-import { createResumption, keepingOf, type Resumption } from './resume/handover/resumption';
+import { createResumption, keepingOf } from './resume/handover/resumption';
 import { redisTarget } from './redis/settings';
 import { servedRoutes } from './routes/file';
 import { refuseHistoriesFor } from './routes/histories';
 import type { Route } from './routes/route';
-import { ChannelStates, type ChannelStatesContext } from './states/channel-states';
 import { redisSessionStore, type SessionTimes } from './sessions/session-store';
 import { Sessions } from './sessions/sessions';
 import { MAX_RING_FRAMES, type Settings } from './settings/settings';
+import type { Parts, Served } from './parts';
+import { channelStatesOf, locksOf, peersOf, presenceOf } from './route-parts';
 
 /** How late a deadline may be noticed, in milliseconds. */
 export const WHEEL_TICK_MS = 250;
@@ -67,43 +60,6 @@ export interface BridgeDeps {
   readonly replayGuard?: AssertionGuard;
   /** Log lines that nobody took, for the metrics; none by default. */
   readonly droppedLogLines?: () => number;
-}
-
-/** The parts of a bridge. */
-export interface Parts {
-  readonly routes: readonly Route[];
-  readonly names: RedisNames;
-  readonly bridgeId: string;
-  /** That assertions are verified with: filled when the bridge starts. */
-  readonly keys: FittedKey[];
-  /** Undefined when no route relays. */
-  readonly isRelayed: IsRelayed | undefined;
-  readonly links: RedisLinks;
-  readonly relaysUp: LastUp;
-  readonly wheel: TimerWheel;
-  readonly tokenEnds: TokenEnds;
-  readonly shares: LoopShares;
-  readonly unsentBudget: UnsentBudget;
-  readonly resumption: Resumption;
-  /** Undefined when no route has states. */
-  readonly channelStates: ChannelStates | undefined;
-  readonly inbound: Inbound;
-  readonly sessions: Sessions;
-  readonly quota: ConnectionQuota;
-  readonly returns: Returns;
-  /** Undefined when no route tells who else is there. */
-  readonly peers: Peers | undefined;
-  /** Undefined when no route has locks. */
-  readonly locks: Locks | undefined;
-  /** Undefined when no route tells of its listeners. */
-  readonly presence: Presence | undefined;
-  readonly heartbeats: Readonly<Record<Transport, Heartbeat>>;
-  readonly metrics: Metrics;
-  readonly upgradeHandler: UpgradeHandler;
-  readonly postedMessages: PostedMessages;
-  readonly now: () => number;
-  readonly monotonicMs: () => number;
-  readonly log: Logger;
 }
 
 /**
@@ -236,9 +192,6 @@ function listenersOf(parts: () => Parts): Pick<RedisLinksContext, 'onProbe' | 'l
   };
 }
 
-/** The parts that serve a connection. */
-type Served = Omit<Parts, 'bridgeId' | 'isRelayed' | 'relaysUp' | 'upgradeHandler' | 'postedMessages'>;
-
 /** So many handovers of a tenant as it may have commands on their way. */
 function handoverTurns({ handoverTimeoutMs }: Settings, monotonicMs: () => number): TakeTurn {
   const turns = new CommandTurns(handoverTimeoutMs, monotonicMs);
@@ -359,85 +312,6 @@ function sessionTimes(settings: Settings, routes: readonly Route[]): SessionTime
   const lingersMs = routes.map(({ ring }) => ring.lingerMs ?? settings.lingerMs);
   return { ttlMs: settings.sessionTtlMs, bridgesTtlMs: Math.max(...lingersMs) + NOTED_LONGER_MS };
 }
-
-function channelStatesOf(
-  { maxStateBytes }: Settings,
-  routes: readonly Route[],
-  { commands, subscribers }: RedisLinks,
-  surroundings: Pick<ChannelStatesContext, 'shares' | 'monotonicMs' | 'log'>,
-): ChannelStates | undefined {
-  if (routes.every(({ initial }) => initial === undefined)) return undefined;
-  return new ChannelStates({
-    registry: subscribers.subscriptions,
-    // Not GET: whatever is there, no more than one byte too much is read.
-    read: (key) => commands.getrangeBuffer(key, 0, maxStateBytes),
-    maxStateBytes,
-    ...surroundings,
-  });
-}
-
-function peersOf(
-  { connectionLeaseMs: leaseMs }: Settings,
-  routes: readonly Route[],
-  { subscribers, publishRelay: publish }: RedisLinks,
-  clock: Pick<Parts, 'wheel' | 'monotonicMs'>,
-): Peers | undefined {
-  if (!routes.some(({ peers }) => peers)) return undefined;
-  const { subscriptions } = subscribers;
-  return new Peers({ subscriptions, publish, leaseMs, bridge: randomBytes(SENDER_ID_BYTES), ...clock });
-}
-
-function locksOf(
-  settings: Settings,
-  routes: readonly Route[],
-  { links, names, metrics, ...clock }: Pick<Parts, 'links' | 'names' | 'metrics' | 'wheel' | 'monotonicMs'>,
-): Locks | undefined {
-  if (!routes.some(({ locks }) => locks)) return undefined;
-  const { lockLeaseMs: leaseMs, lockLingerMs: lingerMs } = settings;
-  const { maxLocksPerDocument: maxPerDocument, maxLocksPerTenant: maxPerTenant } = settings;
-  const turns = new CommandTurns(settings.redisTimeoutMs, clock.monotonicMs);
-  const limits = { leaseMs, lingerMs, maxPerDocument, maxPerTenant };
-  return new Locks({
-    store: redisLockStore(links.commands, names, limits, turns.take.bind(turns)),
-    subscriptions: links.subscribers.subscriptions,
-    publish: links.publishRelay,
-    bridge: randomBytes(SENDER_ID_BYTES),
-    ...{ leaseMs, lingerMs, maxPerSocket: settings.maxLocksPerSocket },
-    onOutcome: (outcome) => {
-      metrics.lock(outcome);
-    },
-    ...clock,
-  });
-}
-
-function presenceOf(
-  settings: Settings,
-  routes: readonly Route[],
-  { links, names, bridgeId, metrics, monotonicMs, log }: PresenceParts,
-): Presence | undefined {
-  if (!routes.some(({ presence }) => presence)) return undefined;
-  const { connectionLeaseMs: leaseMs } = settings;
-  let count = 0;
-  return new Presence({
-    store: redisPresenceStore(links.commands, names, {
-      leaseMs,
-      lingerMs: settings.presenceLingerMs,
-      maxEntries: settings.presenceStreamMaxLength,
-      tenantJoins: settings.presenceTenantJoins,
-    }),
-    newName: () => `${bridgeId}.${(count += 1)}`,
-    intervalMs: announceIntervalMs(leaseMs),
-    monotonicMs,
-    onOutcome: (outcome, topics) => {
-      metrics.presence(outcome, topics);
-    },
-    onFailure: (error) => {
-      log.warn({ err: error }, 'presence not told');
-    },
-  });
-}
-
-type PresenceParts = Pick<Parts, 'links' | 'names' | 'bridgeId' | 'metrics' | 'monotonicMs' | 'log'>;
 
 function schedulerOf({ maxCoalesceMs }: Settings, { writeLag }: Metrics, shares: LoopShares): FlushScheduler {
   return new FlushScheduler(

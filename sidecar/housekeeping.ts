@@ -1,4 +1,5 @@
-import { WHEEL_TICK_MS, type Parts } from './assemble';
+import { WHEEL_TICK_MS } from './assemble';
+import type { Parts } from './parts';
 import { announceIntervalMs } from './quotas/connection-quota';
 import { renewIntervalMs } from './sessions/sessions';
 

@@ -1,4 +1,4 @@
-import type { Parts } from './assemble';
+import type { Parts } from './parts';
 
 /** How many of each thing a bridge holds: all 0 when no client is there. */
 export interface OpenState {

@@ -1,4 +1,4 @@
-import type { Parts } from './assemble';
+import type { Parts } from './parts';
 import type { Readiness } from './http/readiness';
 
 /**

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { assemble, type Parts } from '../../sidecar/assemble';
+import { assemble } from '../../sidecar/assemble';
+import type { Parts } from '../../sidecar/parts';
 import { Bridge } from '../../sidecar/bridge';
 import { parseSettings } from '../../sidecar/settings/settings';
 import { withBackstage } from '../backstage';
