@@ -53,10 +53,13 @@ const origin = z.string().transform((text, context) => {
 });
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' })
-  .refine((text) => URL.parse(text)?.username === '', 'expected a URL without user and password');
+  .refine((text) => {
+    const url = URL.parse(text);
+    return url?.username === '' && url.password === '';
+  }, 'expected a URL without user and password');
 /** Where questions of authorization go. No secret is in it: those are in headers. */
 const serviceUrl = httpUrl.refine(
-  (text) => !/[?#]/.test(text) && URL.parse(text)?.password === '',
+  (text) => !/[?#]/.test(text),
   'expected a URL without query and fragment',
 );
 /** Never told: it may be a secret. */

@@ -12,7 +12,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  * @throws when it is not 200, not in time, or larger than {@link MAX_JWKS_BYTES}
  */
 export async function fetchJwks(fetch: Fetch, uri: string, timeoutMs: number): Promise<unknown> {
-  const response = await fetch(uri, {
+  const response = await requested(fetch, uri, {
     redirect: 'manual',
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(timeoutMs),
@@ -25,6 +25,18 @@ export async function fetchJwks(fetch: Fetch, uri: string, timeoutMs: number): P
   if (isNestedDeeperThan(document, MAX_NESTING))
     throw new Error(`expected no more than ${MAX_NESTING} levels`);
   return document;
+}
+
+/** `fetch` says "fetch failed" whatever failed: the name, the port or the certificate stands in its cause. */
+async function requested(fetch: Fetch, uri: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(uri, init);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    if (!(cause instanceof Error)) throw error;
+    const { code, message: reason } = cause as NodeJS.ErrnoException;
+    throw new Error(`${message}: ${reason === '' ? String(code) : reason}`, { cause: error });
+  }
 }
 
 async function boundedText(response: Response): Promise<string> {

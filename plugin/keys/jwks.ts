@@ -1,3 +1,4 @@
+import { HMAC_ALGORITHMS } from '../../protocol/keys';
 import type { JwksSettings } from '../config/config';
 import { Refusal } from '../request/refusal';
 import { readJwkSet, type JwkSet, type LeftOut } from './jwk-set';
@@ -18,6 +19,8 @@ export interface JwksContext {
   /** Called when a fetch failed. */
   readonly onFailure: (error: Error) => void;
 }
+
+const SHARED_SECRET_ALGORITHMS: readonly string[] = HMAC_ALGORITHMS;
 
 /** A failed fetch is not tried again sooner, in seconds. */
 const RETRY_SECONDS = 1;
@@ -44,6 +47,8 @@ export class RemoteKeys implements KeySource {
   }
 
   async candidates(alg: string, kid: string | undefined): Promise<readonly VerificationKey[]> {
+    // A set that everybody can read has no shared secret: nobody waits for it, and no forgery has it fetched.
+    if (SHARED_SECRET_ALGORITHMS.includes(alg)) return [];
     await this.keepFresh();
     this.#context.onUse(this.#age());
     const keys = this.#fitting(alg, kid);

@@ -13,7 +13,7 @@ export interface CachingVerifier extends TokenVerifier {
  * recently used first; never past `exp`; a refusal is never remembered.
  * @param size how many tokens; 0 remembers none
  * @param clockToleranceSeconds added to `exp`, as the verifier does
- * @param refreshKeys awaited before a token is taken from memory; forgets all when the keys that verified it are gone
+ * @param refreshKeys awaited before a token that a fetched key verified is taken from memory; forgets all when these keys are gone
  */
 export function cachingVerifier(
   verifier: Pick<TokenVerifier, 'verify'>,
@@ -29,7 +29,8 @@ export function cachingVerifier(
   return {
     async verify(token, now) {
       const digest = digestOf(token);
-      if (refreshKeys !== undefined && cache.has(digest)) await refreshKeys();
+      const remembered = cache.get(digest);
+      if (remembered !== undefined && remembered.isByConfiguredKey !== true) await refreshKeys?.();
       const known = cache.get(digest);
       if (isGood(known, now)) return known;
       const begun = generation;

@@ -22,6 +22,8 @@ export interface VerifiedToken {
   /** The username that the consumer claim has; undefined where it has none. */
   readonly consumer: string | undefined;
   readonly rights: Rights;
+  /** Whether a key of the configuration itself verified it, so that it counts whatever becomes of fetched ones. */
+  readonly isByConfiguredKey?: boolean;
 }
 
 /** Verifies tokens. */
@@ -49,11 +51,16 @@ export async function verifyToken(
   sources: readonly KeySource[],
   now: number,
 ): Promise<VerifiedToken> {
-  const payload = await verifySignature(token, rules, sources, now);
+  const { payload, isByConfiguredKey } = await verifySignature(token, rules, sources, now);
   checkIssuerAudienceType(payload, rules);
   checkTimes(payload, rules, now);
   checkRequired(payload, rules);
-  return verified(payload, rules);
+  return verified(payload, rules, isByConfiguredKey);
+}
+
+interface Signed {
+  readonly payload: JWTPayload;
+  readonly isByConfiguredKey: boolean;
 }
 
 async function verifySignature(
@@ -61,7 +68,7 @@ async function verifySignature(
   rules: TokenRules,
   sources: readonly KeySource[],
   now: number,
-): Promise<JWTPayload> {
+): Promise<Signed> {
   const header = protectedHeader(token);
   const { alg, kid } = header as { readonly alg?: unknown; readonly kid?: unknown };
   if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) {
@@ -76,7 +83,8 @@ async function verifySignature(
     const candidates = await source.candidates(alg, typeof kid === 'string' ? kid : undefined);
     for (const key of likeliestFirst(token, alg, candidates)) {
       try {
-        return await verifyJwt(token, { ...header, alg }, key, options);
+        const payload = await verifyJwt(token, { ...header, alg }, key, options);
+        return { payload, isByConfiguredKey: source.isConfigured === true };
       } catch (cause) {
         refusal = refusalFor(cause);
         // Another key may have signed it; any other fault would stay one.
@@ -139,7 +147,7 @@ function checkRequired(payload: JWTPayload, rules: TokenRules): void {
   if (missing !== undefined) throw new Refusal('bad_claim', `The token has no "${missing}"`);
 }
 
-function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
+function verified(payload: JWTPayload, rules: TokenRules, isByConfiguredKey: boolean): VerifiedToken {
   const tenantClaim = idFrom(claimAt(payload, rules.tenantClaim));
   if (tenantClaim === undefined) throw new Refusal('no_tenant', 'The token names no tenant');
   const userId = idFrom(userOf(payload, rules));
@@ -162,6 +170,7 @@ function verified(payload: JWTPayload, rules: TokenRules): VerifiedToken {
     tier: typeof tier === 'string' ? tier : undefined,
     consumer: consumerOf(payload, rules),
     rights: rightsFrom(payload, rules),
+    isByConfiguredKey,
   });
 }
 

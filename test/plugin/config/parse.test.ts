@@ -136,6 +136,7 @@ describe('the configuration', () => {
     for (const changes of [
       { allowed_origins: ['https://u:hunter2@a.example'] },
       { jwks_uri: 'https://u:hunter2@a.example/jwks' },
+      { jwks_uri: 'https://:hunter2@a.example/jwks' },
       { jwks_uri: 'hunter2' },
       { assertion_private_key: 'hunter2' },
       { public_keys: [{ key: 'hunter2' }] },

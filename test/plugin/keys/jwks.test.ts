@@ -3,12 +3,14 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SignJWT } from 'jose';
+import pino from 'pino';
 import { RemoteKeys } from '../../../plugin/keys/jwks';
 import { configuredKeys } from '../../../plugin/keys/key-source';
 import { fetchJwks, MAX_JWKS_BYTES } from '../../../plugin/keys/jwks-fetch';
 import { verifyToken } from '../../../plugin/token/verify';
 import { parseConfig } from '../../../plugin/config/parse';
-import { goodClaims, NOW, rawConfig } from '../fixture';
+import { verifierFor } from '../../../plugin/prepare';
+import { goodClaims, NOW, rawConfig, signToken } from '../fixture';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -252,6 +254,30 @@ describe('keys from jwks_uri', () => {
   });
 });
 
+describe('beside a jwks_uri that does not answer', () => {
+  async function hanging() {
+    let asked = 0;
+    const uri = await serve(() => (asked += 1));
+    const raw = rawConfig({ algorithms: ['HS256', 'ES256'], jwks_uri: uri, jwks_timeout: 30_000 });
+    const { config, keys } = await parseConfig(raw);
+    return { verifier: verifierFor(config, keys, pino({ level: 'silent' })), asked: () => asked };
+  }
+
+  it('a token that the secret verifies is good again and again, and waits for no fetch', async () => {
+    const { verifier, asked } = await hanging();
+    const good = await signToken();
+    for (let i = 0; i < 3; i += 1) await expect(verifier.verify(good, NOW)).resolves.toBeDefined();
+    expect(asked()).toBe(0);
+  });
+
+  it('a token with the HMAC of another secret has a bad signature, and has nothing fetched', async () => {
+    const { verifier, asked } = await hanging();
+    const forged = await signToken({}, 'x'.repeat(32));
+    await expect(verifier.verify(forged, NOW)).rejects.toMatchObject({ status: 401, code: 'bad_signature' });
+    expect(asked()).toBe(0);
+  });
+});
+
 describe('a fetch of jwks_uri', () => {
   it('ends in time when the endpoint hangs, before or within its answer', async () => {
     const silent = await serve(() => undefined);
@@ -278,6 +304,13 @@ describe('a fetch of jwks_uri', () => {
     });
     await expect(fetchJwks(fetch, uri, 5000)).rejects.toThrow(`at most ${MAX_JWKS_BYTES} bytes`);
     expect(sent).toBeLessThan(10 * 1024 * 1024);
+  });
+
+  it('that finds nobody says why', async () => {
+    const uri = await serve(() => undefined);
+    const [server] = servers.splice(0);
+    await new Promise((resolve) => server?.close(resolve));
+    await expect(fetchJwks(fetch, uri, 1000)).rejects.toThrow('ECONNREFUSED');
   });
 
   it('follows no redirect', async () => {

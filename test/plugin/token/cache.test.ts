@@ -74,6 +74,13 @@ describe('a verified token', () => {
     expect(inner.calls).toEqual(['a', 'a']);
   });
 
+  it('waits for no fetched keys when a key of the configuration verified it', async () => {
+    const inner = counting(() => Promise.resolve({ ...verified(100), isByConfiguredKey: true }));
+    const cache = cachingVerifier(inner, 10, 5, () => Promise.reject(new Error('asked for fetched keys')));
+    for (const now of [0, 1]) await cache.verify('a', now);
+    expect(inner.calls).toEqual(['a']);
+  });
+
   it('is never remembered when it was refused', async () => {
     const inner = counting(() => Promise.reject(new Error('refused')));
     const cache = cachingVerifier(inner, 10, 5);
