@@ -27,10 +27,11 @@ export async function askStores(
   }
   const answer = await askShared(query, store);
   const { uncounted = [], revoked } = answer;
-  if (revoked === true || (revoked !== undefined && uncounted.length === 0)) return answer;
+  if (revoked === true) return answer;
   if (revoked === undefined && !config.revocation.faultTolerant)
     throw unknown('Whether the token was revoked');
-  if (uncounted.length > 0 && !config.faultTolerant) throw unknown('The rate limit');
+  if (uncounted.length === 0) return answer;
+  if (!config.faultTolerant) throw unknown('The rate limit');
   const counted = await fallbackStore.ask({ ...query, limits: uncounted, revocationKey: undefined });
   return bothAnswers(query, answer, counted);
 }

@@ -38,12 +38,12 @@ export function singleHeader(request: UpgradeRequest, name: string): string | un
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** Whether this asks to become a WebSocket (RFC 6455 §4.2.1). */
+/**
+ * Whether this asks to become a WebSocket, as Kong judges it. Kong passes on no upgrade that names another protocol besides
+ * (kong/runloop/handler.lua, `access`): its upstream gets a plain request. Lines of one name are a list (RFC 9110 §5.3).
+ */
 export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
-  const upgrade = request.headers['upgrade'] ?? [];
-  return upgrade.some((value) =>
-    value.split(',').some((token) => token.trim().toLowerCase() === 'websocket'),
-  );
+  return request.headers['upgrade']?.join().toLowerCase() === 'websocket';
 }
 
 /** The purpose of a request: a WebSocket or an event stream, each of which is a connection, a message in place of a socket's, or none of these. */
