@@ -58,10 +58,7 @@ const httpUrl = z
     return url?.username === '' && url.password === '';
   }, 'expected a URL without user and password');
 /** Where questions of authorization go. No secret is in it: those are in headers. */
-const serviceUrl = httpUrl.refine(
-  (text) => !/[?#]/.test(text),
-  'expected a URL without query and fragment',
-);
+const serviceUrl = httpUrl.refine((text) => !/[?#]/.test(text), 'expected a URL without query and fragment');
 /** Never told: it may be a secret. */
 const headerValue = z
   .string()

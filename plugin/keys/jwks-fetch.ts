@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { isNestedDeeperThan, MAX_NESTING } from '../lib/nesting';
 
 /** The largest JWK Set that is read, in bytes: some hundred keys. */
@@ -33,7 +34,7 @@ async function requested(fetch: Fetch, uri: string, init: RequestInit): Promise<
     return await fetch(uri, init);
   } catch (error) {
     const { message, cause } = error as Error;
-    if (!(cause instanceof Error)) throw error;
+    if (!isNativeError(cause)) throw error;
     const { code, message: reason } = cause as NodeJS.ErrnoException;
     throw new Error(`${message}: ${reason === '' ? String(code) : reason}`, { cause: error });
   }

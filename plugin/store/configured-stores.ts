@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { GatekeeperConfig } from '../config/config';
 import { holdStores, type HeldStores } from './held-stores';
+import { sparingStore } from './sparing-store';
 import { splitStore } from './split-store';
 
 /**
@@ -14,13 +15,15 @@ export function storesOf(
   const isLimited = rateLimits.length > 0;
   const ofTokens = revocation.enabled ? revocation.redis : undefined;
   if (ofTokens === undefined) {
-    return isLimited || revocation.enabled ? holdStores(redis, log) : undefined;
+    if (!isLimited) return revocation.enabled ? holdStores(redis, log) : undefined;
+    const stores = holdStores(redis, log);
+    return { ...stores, shared: sparingStore(stores.shared) };
   }
   const tokens = holdStores(ofTokens, log.child({ redis: 'revocation' }));
   if (!isLimited) return tokens;
   const limits = holdStores(redis, log);
   return {
-    shared: splitStore(limits.shared, tokens.shared),
+    shared: sparingStore(splitStore(limits.shared, tokens.shared)),
     memory: limits.memory,
     release() {
       limits.release();

@@ -110,6 +110,17 @@ describe('a Redis of its own for revoked tokens', () => {
     expect(await health()).toMatchObject({ status: 200 });
   });
 
+  it.each([
+    ['of its own', {}],
+    ['that is the one of the limits', { revocation: { redis: null } }],
+  ])('charges a revoked token to no limit again and again: in a Redis %s', async (_, changes) => {
+    for (const one of [ofLimits, ofTokens]) await one.set('blacklist:stolen', '1');
+    const all = { rate_limits: [{ ...LIMIT, limit: 1, burst: 2 }] };
+    const { upgrade } = await gatekeeper({ ...changes, all });
+    for (let n = 0; n < 9; n += 1) expect(await upgrade('stolen')).toBe(REVOKED);
+    expect([await upgrade(), await upgrade()]).toEqual(['admitted', 'admitted']);
+  });
+
   it('still refuses a revoked token whose key the other Redis has evicted', async () => {
     await ofLimits.config('SET', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '4mb');
     for (const one of [ofLimits, ofTokens]) await one.set('blacklist:gone', '1');
