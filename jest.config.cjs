@@ -19,6 +19,6 @@ module.exports = {
   },
   testTimeout: 30_000,
   testSequencer: '<rootDir>/dev/slowest-first.cjs',
-  // Many files wait in real time for processes of their own: on two cores a third worker goes on meanwhile.
-  maxWorkers: 3,
+  // Many files wait in real time for processes of their own: on two cores two more workers go on meanwhile.
+  maxWorkers: 4,
 };
