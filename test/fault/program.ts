@@ -6,6 +6,8 @@ import { createInterface, type Interface } from 'node:readline';
 
 /** It gives a process a clock that can be set. */
 const STEPPED_DATE = join(__dirname, 'stepped-date.cjs');
+/** It collects garbage when it is asked to. */
+const COLLECT_GARBAGE = join(__dirname, 'collect-garbage.cjs');
 /** Log levels from here on are of something that is wrong. */
 const WARN = 40;
 
@@ -20,6 +22,12 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>;
   /** How far its wall clock is from the truth at the start, in milliseconds; undefined for a clock that cannot be set. */
   readonly clockMs?: number | undefined;
+}
+
+/** The memory of a program once all garbage is collected. */
+export interface Memory {
+  readonly residentBytes: number;
+  readonly heapUsedBytes: number;
 }
 
 /** A line of a program's log. */
@@ -48,7 +56,7 @@ export class Program {
     const isStepped = clockMs !== undefined;
     const child = spawn(
       process.execPath,
-      [...(isStepped ? ['--require', STEPPED_DATE] : []), file, ...args],
+      [...(isStepped ? ['--require', STEPPED_DATE, '--require', COLLECT_GARBAGE] : []), file, ...args],
       {
         cwd: '/',
         env: {
@@ -84,9 +92,32 @@ export class Program {
 
   /** Sets its wall clock, so far from the truth; resolves once it is set. */
   async setClock(offsetMs: number): Promise<void> {
-    const told = once(this.#child, 'message');
-    this.#child.send(offsetMs);
-    await Promise.race([told, this.ended]);
+    await this.#ask(offsetMs, (answer) => answer === offsetMs);
+  }
+
+  /**
+   * Collects all garbage of one whose clock can be set.
+   * @throws Error when it has ended
+   */
+  async collectGarbage(): Promise<Memory> {
+    const memory = await this.#ask('collect', (answer) => typeof answer === 'object');
+    if (memory === undefined) throw new Error('expected a program that runs');
+    return memory as Memory;
+  }
+
+  /** Asks it over IPC. @returns undefined when it ended before its answer */
+  #ask(question: number | string, isAnswer: (message: unknown) => boolean): Promise<unknown> {
+    const answered = new Promise((resolve) => {
+      const take = (message: unknown): void => {
+        if (!isAnswer(message)) return;
+        this.#child.off('message', take);
+        resolve(message);
+      };
+      this.#child.on('message', take);
+      // One that it cannot be sent to has ended.
+      this.#child.send(question, () => undefined);
+    });
+    return Promise.race([answered, this.ended.then(() => undefined)]);
   }
 
   #listens(file: string): Promise<LogEntry> {

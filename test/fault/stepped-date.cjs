@@ -21,6 +21,7 @@ exports.setClock = (toMs) => {
 
 if (process.env.CLOCK_OFFSET_MS !== undefined && process.send !== undefined) {
   process.on('message', (toMs) => {
+    if (typeof toMs !== 'number') return;
     offsetMs = toMs;
     process.send(toMs);
   });

@@ -1,5 +1,6 @@
 // Run by npm run soak, and by no other.
 import { randomInt } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { planFrom } from '../plan';
 import { wait } from '../until';
 import { BREAKAGES } from './breakages';
@@ -15,6 +16,8 @@ const MAX_SAMPLES = 700;
 const SAMPLE_EVERY_MS = Math.max(2 * SECONDS, runMs / MAX_SAMPLES);
 /** Between two things that are broken: a run has each three times at least, where there is time. */
 const PAUSE_MS = Math.min(15 * SECONDS, runMs / BREAKAGES.length / 3);
+/** Between two collections of all garbage. */
+const COLLECT_EVERY_MS = runMs / 24;
 const CUT_SHARE_PER_SECOND = 0.01;
 /** After whatever was broken everybody hears again within this, and whoever has a good token is admitted. */
 const BACK_WITHIN_MS = 60 * SECONDS;
@@ -45,13 +48,18 @@ it(
       await watch.ofProgram('gatekeeper', stage.gatekeeper.adminPort, nowMs());
       await stage.onMaster((redis) => watch.ofRedis(redis, nowMs()));
     };
+    const collect = async (): Promise<void> => {
+      watch.ofMemory('bridge', await stage.bridge.collectGarbage(), nowMs());
+      watch.ofMemory('gatekeeper', await stage.gatekeeper.collectGarbage(), nowMs());
+    };
     const over = new AbortController();
-    const sampling = (async () => {
+    const untilOver = async (sample: () => Promise<void>, everyMs: number): Promise<void> => {
       while (!over.signal.aborted) {
-        await look().catch((cause: unknown) => unsampled.push(String(cause)));
-        await wait(SAMPLE_EVERY_MS);
+        await sample().catch((cause: unknown) => unsampled.push(String(cause)));
+        await setTimeout(everyMs, undefined, { signal: over.signal }).catch(() => undefined);
       }
-    })();
+    };
+    const sampling = Promise.all([untilOver(look, SAMPLE_EVERY_MS), untilOver(collect, COLLECT_EVERY_MS)]);
 
     stage.start();
     const stopCutting = stage.gateway.cutAtRandom(plan.clients * CUT_SHARE_PER_SECOND);

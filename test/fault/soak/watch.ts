@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { table } from '../../../bench/table';
+import type { Memory } from '../program';
 import { trendOf, type Series, type Trend } from './series';
 
 const MIB = 1024 * 1024;
@@ -39,6 +40,16 @@ export class Watch {
     const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
     for (const { metric, name: figure, unit, per, tolerance } of FIGURES)
       this.#add({ name: `${name}: ${figure}`, unit, tolerance }, atMs, valueOf(text, metric) / per);
+  }
+
+  /** A sample of a program's memory without its garbage: how much of that there is goes up and down for half an hour at a time. */
+  ofMemory(name: string, { residentBytes, heapUsedBytes }: Memory, atMs: number): void {
+    const figures = [
+      { figure: 'resident memory', bytes: residentBytes, tolerance: { share: 0.05, least: 4 } },
+      { figure: 'heap used', bytes: heapUsedBytes, tolerance: { share: 0.1, least: 2 } },
+    ];
+    for (const { figure, bytes, tolerance } of figures)
+      this.#add({ name: `${name}: ${figure}, collected`, unit: 'MiB', tolerance }, atMs, bytes / MIB);
   }
 
   /** A sample of what Redis keeps. */
