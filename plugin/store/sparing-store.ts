@@ -19,15 +19,18 @@ export function sparingStore(store: Store, max = MAX_REVOKED_TOKENS): Store {
     async ask(query): Promise<StoreAnswer> {
       const { revocationKey } = query;
       if (revocationKey === undefined || query.limits.length === 0) return store.ask(query);
-      const digest = hash('sha256', revocationKey, 'base64');
-      if (revoked.has(digest) && (await isRevoked(store, revocationKey))) return REVOKED;
+      const isKnown = revoked.size > 0 && revoked.has(digestOf(revocationKey));
+      if (isKnown && (await isRevoked(store, revocationKey))) return REVOKED;
       const answer = await store.ask(query);
-      if (answer.revoked === true) revoked.set(digest, REVOKED);
-      else if (answer.revoked === false) revoked.delete(digest);
+      if (answer.revoked === true) revoked.set(digestOf(revocationKey), REVOKED);
+      else if (isKnown && answer.revoked === false) revoked.delete(digestOf(revocationKey));
       return answer;
     },
   };
 }
+
+/** A token's id may be long. */
+const digestOf = (revocationKey: string): string => hash('sha256', revocationKey, 'base64');
 
 /** False as well where nobody answers: the question for all that follows says what that means. */
 async function isRevoked(
