@@ -27,22 +27,23 @@ export class EventStream implements ClientSocket {
   writer: SocketWriter | undefined;
   readonly isPaused = false;
   readonly #response: ServerResponse;
-  readonly #socket: Socket | null;
+  readonly #socket: Socket;
   readonly #random: () => number;
   #readyState: 1 | 2 | 3 = WebSocket.OPEN;
+  /** That of the last event, once the kernel has it. */
   #code = ABNORMAL;
 
   /** @param random from 0 on and below 1 */
   constructor(response: ServerResponse, beginning: StreamBeginning, random: () => number) {
     this.#response = response;
-    this.#socket = response.socket;
+    this.#socket = response.req.socket;
     this.#random = random;
     this.stream = eventsOn(response, new EventEncoder(beginning));
     // The connection's end says it as well.
     response.on('error', () => undefined);
     response.once('close', () => {
       this.#readyState = WebSocket.CLOSED;
-      this.owner?.closed(response.writableFinished ? this.#code : ABNORMAL);
+      this.owner?.closed(this.#code);
     });
     response.writeHead(200, HEADERS).flushHeaders();
   }
@@ -54,8 +55,8 @@ export class EventStream implements ClientSocket {
   /** A client says nothing. It is there when the kernel took what was written to it. */
   ping(): void {
     if (this.#readyState !== WebSocket.OPEN) return;
-    this.#response.write(COMMENT, (error) => {
-      if (!error && this.#readyState === WebSocket.OPEN) this.owner?.ponged();
+    this.#response.write(COMMENT, () => {
+      if (!this.#socket.destroyed && this.#readyState === WebSocket.OPEN) this.owner?.ponged();
     });
   }
 
@@ -75,16 +76,19 @@ export class EventStream implements ClientSocket {
     if (this.#readyState !== WebSocket.OPEN) return;
     this.writer?.beforeClose();
     this.#readyState = WebSocket.CLOSING;
-    this.#code = code;
-    this.#response.end(closeEvent(code, reason, this.#random()));
+    // Node takes an answer for finished, and each write for done, also when its connection was cut before.
+    this.#response.write(closeEvent(code, reason, this.#random()), () => {
+      if (!this.#socket.destroyed) this.#code = code;
+    });
+    this.#response.end();
   }
 
   terminate(): void {
-    this.#socket?.destroy();
+    this.#socket.destroy();
   }
 
   reset(): void {
-    this.#socket?.resetAndDestroy();
+    this.#socket.resetAndDestroy();
   }
 }
 

@@ -18,8 +18,9 @@ export interface Opening {
   /**
    * Admits it, unless the client is gone by now.
    * @param serve called with the socket, before this returns
+   * @returns why it cannot be admitted
    */
-  admit(admission: Admission, connection: Connection, serve: Serve): void;
+  admit(admission: Admission, connection: Connection, serve: Serve): Refusal | undefined;
   refuse(refusal: Refusal): void;
   /**
    * Tells a client of a 403 that cannot read an answer.

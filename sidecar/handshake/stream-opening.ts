@@ -4,9 +4,12 @@ import type { Admission } from '../connection/admission';
 import type { Connection } from '../connection/connection';
 import type { StreamBeginning } from '../fanout/event-encoding';
 import { EventStream } from '../fanout/event-stream';
-import { respond, type Refusal } from '../http/refusal';
+import { badRequest, respond, type Refusal } from '../http/refusal';
 import type { Opening, Serve } from './opening';
 import type { UpgradeRequest, UpgradeRequestReader } from './upgrade-request';
+
+/** Behind an answer that is not over it would have no socket, and nobody could end it. */
+const BEHIND_ANOTHER = badRequest('expected the answer to the request before it on this connection');
 
 /** A request for an event stream. */
 export class StreamOpening implements Opening {
@@ -29,10 +32,12 @@ export class StreamOpening implements Opening {
     this.#random = random;
   }
 
-  admit(admission: Admission, _connection: Connection, serve: Serve): void {
-    if (this.socket.destroyed || !this.socket.writable) return;
+  admit(admission: Admission, _connection: Connection, serve: Serve): Refusal | undefined {
+    if (this.socket.destroyed || !this.socket.writable) return undefined;
+    if (this.#response.socket === null) return BEHIND_ANOTHER;
     const stream = new EventStream(this.#response, beginningOf(admission, this.request), this.#random);
     serve(stream, stream.stream);
+    return undefined;
   }
 
   refuse(refusal: Refusal): void {

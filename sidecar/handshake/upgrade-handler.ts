@@ -278,11 +278,11 @@ export class UpgradeHandler {
     if (refused !== undefined) return refused;
     // Since it was established the session may have gone to another.
     if (connection.isEvicted) return FOREIGN_SESSION;
-    opening.admit(admission, connection, (socket, stream) => {
+    const refusal = opening.admit(admission, connection, (socket, stream) => {
       this.connections.add(connection);
       connection.open(socket, stream, this.#onClosed);
     });
-    return connection.hasSocket ? ADMITTED : CLIENT_GONE;
+    return refusal ?? (connection.hasSocket ? ADMITTED : CLIENT_GONE);
   }
 
   #ordered({ caller, path }: Pick<Connection, 'caller' | 'path'>): OrderedEnd | undefined {

@@ -43,7 +43,7 @@ export class WebSocketOpening implements Opening {
     this.#context = context;
   }
 
-  admit({ route }: Admission, connection: Connection, serve: Serve): void {
+  admit({ route }: Admission, connection: Connection, serve: Serve): undefined {
     this.#accept(route, (socket) => {
       socket.reader = connection;
       serve(socket, this.socket);

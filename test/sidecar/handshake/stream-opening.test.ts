@@ -18,7 +18,8 @@ const NOBODY = {} as unknown as Connection;
 function notedResponse() {
   const written: unknown[] = [];
   const response = {
-    socket: null,
+    socket: {},
+    req: {},
     on: () => response,
     once: () => response,
     writeHead: (status: number) => {

@@ -280,10 +280,11 @@ describe('an upgrade', () => {
 
 describe('a request for an event stream', () => {
   /** @returns the status of the answer */
-  async function ask(handler: UpgradeHandler, asked: Asked): Promise<number | undefined> {
+  async function ask(handler: UpgradeHandler, asked: Asked, isNext = true): Promise<number | undefined> {
     const statuses: number[] = [];
     const response = {
-      socket: null,
+      socket: isNext ? {} : null,
+      req: {},
       on: () => response,
       once: () => response,
       writeHead: (status: number) => (statuses.push(status) > 0 ? response : response),
@@ -308,6 +309,13 @@ describe('a request for an event stream', () => {
       { transport: 'http', status: 401 },
     ]);
     expect([opened.size, handler.undecided]).toEqual([1, 0]);
+  });
+
+  it('is refused behind an answer that is not over: nobody would learn of its end', async () => {
+    const { handler, counted } = await handling();
+    expect(await ask(handler, { headers: { Upgrade: undefined } }, false)).toBe(400);
+    expect(counted).toMatchObject([['notifications', 'http', 'bad_request', {}]]);
+    expect([opened.size, released.length, handler.undecided]).toEqual([0, 1, 0]);
   });
 });
 
