@@ -51,13 +51,12 @@ export class BackpressureQueue {
 
   /**
    * Leaves out all data, and with it the gaps before the new one, which says from where the client counts on. Other
-   * messages stay, in order. The gap goes where the first message was that is left out.
+   * messages stay, in order. The gap goes where the first message was that is left out. Not to be called while no data waits.
    * @param gap undefined for a client that is not told of gaps
    */
   leaveOut(gap: Outgoing | undefined): void {
     const waiting = this.#items.slice(this.#start);
-    const first = waiting.findIndex(({ kind }) => kind !== 'note');
-    const at = first === -1 ? waiting.length : first;
+    const at = waiting.findIndex(({ kind }) => kind !== 'note');
     const notes = waiting.slice(at).filter(({ kind }) => kind === 'note');
     this.clear();
     for (const item of [...waiting.slice(0, at), ...(gap === undefined ? [] : [gap]), ...notes])

@@ -28,13 +28,13 @@ export const COMMENT = Buffer.from(':\n\n');
  */
 export class EventEncoder {
   readonly #session: string;
+  readonly #resumes: boolean;
   #lacksState: boolean;
-  #owesGap: boolean;
   #epoch = '';
   #offset = 0;
 
   constructor({ resumes, session, lacksState }: StreamBeginning) {
-    this.#owesGap = resumes;
+    this.#resumes = resumes;
     this.#session = session === undefined ? '' : `&session=${session}`;
     this.#lacksState = lacksState;
   }
@@ -74,11 +74,9 @@ export class EventEncoder {
     switch (frame.type) {
       case 'bridge.ready':
         this.#count(frame.data);
-        this.#owesGap &&= !frame.data.resumed;
-        return !this.#owesGap;
+        return !this.#resumes || frame.data.resumed;
       case 'bridge.gap':
         this.#count(frame.data);
-        this.#owesGap = false;
         return true;
       case 'bridge.state':
         this.#lacksState = false;
@@ -117,10 +115,7 @@ const RETRY_MS: Readonly<Record<AfterClose, readonly [number, number] | undefine
 /** @param random from 0 on and below 1 */
 export function closeEvent(code: number, reason: string, random: number): Buffer {
   const row = Object.values(CLOSE_CODES).find((each) => each.code === code);
-  const [leastMs, spreadMs] = (row && RETRY_MS[row.then]) ?? [];
-  const retry =
-    leastMs === undefined || spreadMs === undefined
-      ? ''
-      : `retry: ${leastMs + Math.floor(random * spreadMs)}\n`;
+  const retryMs = row && RETRY_MS[row.then];
+  const retry = retryMs === undefined ? '' : `retry: ${retryMs[0] + Math.floor(random * retryMs[1])}\n`;
   return Buffer.from(`${retry}event: close\ndata: ${JSON.stringify({ code, reason })}\n\n`);
 }

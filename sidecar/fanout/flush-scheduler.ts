@@ -91,7 +91,7 @@ export class FlushScheduler {
     }
     const nowMs = this.#nowMs();
     // One that is cut counts as long as the most writes at a stretch: it gathers as much as others.
-    const times = written === SMALL_WRITES_OF_MANY && most === written ? MAX_SMALL_WRITES / written : 1;
+    const times = written === most ? MAX_SMALL_WRITES / written : 1;
     this.#flushDelay.wrote(nowMs - (nowMs - fromMs) * times, nowMs);
     if (left.length === 0) this.#onWritten(nowMs - beganAtMs);
     else this.#share(left, beganAtMs);

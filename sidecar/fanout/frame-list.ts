@@ -39,11 +39,7 @@ export class FrameList {
 
   #items(): readonly Outgoing[] {
     const items: Outgoing[] = [];
-    for (
-      let list: FrameList | undefined = this.#previous === undefined ? undefined : this;
-      list !== undefined;
-      list = list.#previous
-    ) {
+    for (let list = this as FrameList | undefined; list !== undefined; list = list.#previous) {
       if (list.#item !== undefined) items.push(list.#item);
     }
     return items.reverse();

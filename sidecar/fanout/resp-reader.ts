@@ -39,7 +39,6 @@ export class RespReader {
     if (end === bytes.length) return;
     this.#held = [bytes.subarray(end)];
     this.#heldBytes = bytes.length - end;
-    this.#neededBytes = Math.max(this.#neededBytes, this.#heldBytes + 1);
   }
 
   #withHeld(chunk: Buffer): Buffer | undefined {
@@ -60,7 +59,6 @@ export class RespReader {
     this.#neededBytes = 0;
     while (at < bytes.length) {
       const lengthAt = messageHeadEnd(bytes, at);
-      if (lengthAt === INCOMPLETE) break;
       if (lengthAt === undefined) {
         const end = replyEnd(bytes, at);
         if (end === INCOMPLETE) break;
@@ -105,7 +103,6 @@ function messageHeadEnd(bytes: Buffer, at: number): number | undefined {
     let matched = 0;
     while (matched < head.length && bytes[at + 1 + matched] === head[matched]) matched += 1;
     if (matched === head.length) return at + 1 + matched;
-    if (at + 1 + matched === bytes.length) return INCOMPLETE;
   }
   return undefined;
 }

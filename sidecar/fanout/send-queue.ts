@@ -142,7 +142,7 @@ export class SendQueue implements Waiting, SocketWriter {
     this.#run = undefined;
     if (!this.#isOpen) return;
     for (const batch of run?.batches ?? []) {
-      if (this.#backpressure === undefined && !this.#stream.writableNeedDrain) this.#write(batch);
+      if (!this.#stream.writableNeedDrain) this.#write(batch);
       else for (const item of batch.items) this.#waitForDrain().push(item);
     }
     if (this.#isStreamFull) {

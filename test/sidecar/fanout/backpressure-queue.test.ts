@@ -1,7 +1,13 @@
 import fc from 'fast-check';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { BackpressureQueue } from '../../../sidecar/fanout/backpressure-queue';
 import { MAX_BATCH_BYTES } from '../../../sidecar/fanout/write-batch';
 import { outgoingText, type Outgoing } from '../../../sidecar/fanout/frame';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const textOf = ({ wire, payloadBytes }: Outgoing): string =>
   wire.toString('utf8', wire.length - payloadBytes);
@@ -82,6 +88,33 @@ describe('a backlog', () => {
     }
     backlog.push(data('99'));
     expect(textsOf(backlog)).toEqual(['gap 99', '99']);
+  });
+
+  it('keeps nothing that was taken before when frames are left out', () => {
+    const backlog = new BackpressureQueue();
+    const large = ' '.repeat(40_000);
+    for (const item of [note(`1${large}`), note(`2${large}`), data(`3${large}`), note('4')])
+      backlog.push(item);
+    backlog.take();
+    backlog.leaveOut(gap('gap'));
+    expect(textsOf(backlog)).toEqual([`2${large}`, 'gap', '4']);
+  });
+
+  it('takes no memory for what is taken, though some always waits', async () => {
+    const backlog = new BackpressureQueue();
+    const push = (): WeakRef<Outgoing> => {
+      const item = data('x'.repeat(MAX_BATCH_BYTES));
+      backlog.push(item);
+      return new WeakRef(item);
+    };
+    const items = [push()];
+    for (let taken = 0; taken < 50; taken += 1) {
+      items.push(push());
+      backlog.take();
+    }
+    await turn();
+    collectGarbage();
+    expect(items.filter((item) => item.deref() !== undefined).length).toBeLessThan(5);
   });
 
   it('leaves frames out without a word for a client that is not told of gaps', () => {

@@ -1,15 +1,17 @@
-import { deliver } from '../../../sidecar/fanout/deliver';
+import { deliver, tellRefused, type Receiver } from '../../../sidecar/fanout/deliver';
 import type { Frame } from '../../../sidecar/fanout/frame';
 import { sealEnvelope, sealLocksChanged, sealPeers } from '../../../sidecar/fanout/peer-envelope';
 
 class Inbox {
   readonly got: [string, boolean][] = [];
+  readonly shared: boolean[] = [];
   readonly senderId: Buffer | undefined;
   constructor(senderId?: Buffer) {
     this.senderId = senderId;
   }
-  deliver({ payload, binary }: Frame): void {
+  deliver({ payload, binary, isShared }: Frame): void {
     this.got.push([payload.toString('latin1'), binary]);
+    this.shared.push(isShared);
   }
 }
 
@@ -59,6 +61,32 @@ describe('delivery', () => {
     expect([...inboxes, taker].map(({ got }) => got)).toEqual([[], [], []]);
   });
 
+  it.each([
+    ["a service's", Buffer.from('{}')],
+    ["a peer's", sealEnvelope({ sender: Buffer.alloc(16, 3), binary: false, payload: Buffer.from('x') })],
+  ])('says of %s message whether it goes to several', (_, message) => {
+    const [alone, one, other] = [new Inbox(A), new Inbox(A), new Inbox(B)];
+    deliver(message, new Set([alone]));
+    deliver(message, new Set([one, other]));
+    expect([alone, one, other].map(({ shared }) => shared)).toEqual([[false], [true], [true]]);
+  });
+
+  it("takes no other message for a bridge's word", () => {
+    const told: string[] = [];
+    const taker = Object.assign(new Inbox(B), {
+      peersTold: () => told.push('peers'),
+      locksChanged: () => told.push('locks'),
+    });
+    const messages = [
+      Buffer.of(0xc3, 0x28),
+      Buffer.alloc(40, 0xff),
+      sealEnvelope({ sender: A, binary: true, payload: Buffer.from('x') }),
+    ];
+    for (const message of messages) deliver(message, new Set([taker]));
+    expect(told).toEqual([]);
+    expect(taker.got).toHaveLength(3);
+  });
+
   it('drops an envelope that is cut short', () => {
     const a = new Inbox(A);
     const envelope = sealEnvelope({ sender: B, binary: true, payload: Buffer.alloc(0) });
@@ -71,5 +99,23 @@ describe('delivery', () => {
     const envelope = sealEnvelope({ sender: B, binary: false, payload: Buffer.from('x') });
     deliver(envelope, new Set([inbox]));
     expect(inbox.got).toEqual([[envelope.toString('latin1'), true]]);
+  });
+});
+
+describe('a channel that Redis does not allow any longer', () => {
+  it('is told to everybody who heard it and wants to know, though they leave meanwhile', () => {
+    const told: string[] = [];
+    const receivers = new Set<Receiver>();
+    for (const name of ['a', 'b', 'c']) {
+      const receiver: Receiver = Object.assign(new Inbox(), {
+        refused: () => {
+          told.push(name);
+          receivers.clear();
+        },
+      });
+      receivers.add(receiver).add(new Inbox());
+    }
+    tellRefused(receivers);
+    expect(told).toEqual(['a', 'b', 'c']);
   });
 });

@@ -134,6 +134,11 @@ describe('an id', () => {
     });
   });
 
+  it('is none before the gap that is owed: the client would come back behind it', () => {
+    const ack = control('ack', { id: 'c1' });
+    expect(eventsOf([READY, ack], { ...FRESH, resumes: true }).map(({ id }) => id)).toEqual(['', '']);
+  });
+
   it('says that a state is missing until a frame or a state was sent', () => {
     const beginning = { ...FRESH, lacksState: true };
     const ids = (frames: readonly Buffer[]): string[] => eventsOf(frames, beginning).map(({ id }) => id);
@@ -159,6 +164,12 @@ describe('the last event', () => {
       ]);
       expect(parser.retryMs === undefined).toBe(row.then === 'stop');
     }
+  });
+
+  it('has a close code that is not in the table, and says nothing of when to come back', () => {
+    const parser = new EventStreamParser();
+    parser.push(closeEvent(4999, 'x', 0.5));
+    expect(parser).toMatchObject({ events: [{ data: '{"code":4999,"reason":"x"}' }], retryMs: undefined });
   });
 
   it('spreads clients that are told to come back', () => {

@@ -146,6 +146,30 @@ describe('a turn', () => {
     expect(flushes).toBe(1);
   });
 
+  it('says how long its first frame waited, by a clock of its own too', () => {
+    const lags: number[] = [];
+    let nowMs = 5;
+    const join = (scheduler: FlushScheduler): void => {
+      scheduler.join({ owner: 'acme', bytes: 1, flush: () => (nowMs += 2) });
+      nowMs += 1;
+      scheduler.end();
+    };
+    const told = (lagMs: number): unknown => lags.push(lagMs);
+    join(new FlushScheduler(idle(), told, undefined, () => nowMs));
+    join(new FlushScheduler(idle(), told));
+    expect(lags).toEqual([3, expect.any(Number)]);
+    expect(lags[1]).toBeGreaterThanOrEqual(0);
+    expect(lags[1]).toBeLessThan(performance.now());
+  });
+
+  it('with nothing to write says nothing, and is no measure of what writing takes', () => {
+    const told: unknown[] = [];
+    const flushDelay = idle();
+    const wrote = jest.spyOn(flushDelay, 'wrote');
+    new FlushScheduler(flushDelay, (lagMs) => told.push(lagMs)).end();
+    expect([told, wrote.mock.calls]).toEqual([[], []]);
+  });
+
   it('gathers for as long as a busy loop is to be spared', () => {
     jest.useFakeTimers();
     try {
@@ -165,6 +189,7 @@ describe('a turn', () => {
 
   describe('whose writes take longer than a slice', () => {
     const WRITE_MS = SHARE_MS;
+    const BEGUN_MS = 7;
     let nowMs: number;
     let later: (() => void)[];
     let lags: number[];
@@ -173,7 +198,7 @@ describe('a turn', () => {
     let written: string[];
 
     beforeEach(() => {
-      [nowMs, later, lags, written] = [0, [], [], []];
+      [nowMs, later, lags, written] = [BEGUN_MS, [], [], []];
       flushDelay = new FlushDelay(0, () => 0);
       scheduler = new FlushScheduler(
         flushDelay,
@@ -263,13 +288,29 @@ describe('a turn', () => {
       expect(took[1]).toBeCloseTo(MAX_SMALL_WRITES * WRITE_MS, 6);
     });
 
+    it.each([1, SMALL_WRITES_OF_MANY, MAX_SMALL_WRITES - 1])(
+      'takes %i writes for what they are',
+      (writes) => {
+        const wrote = jest.spyOn(flushDelay, 'wrote');
+        for (let index = 0; index < writes; index += 1) joinSmall('acme');
+        scheduler.end();
+        expect(wrote).toHaveBeenCalledWith(BEGUN_MS, BEGUN_MS + writes * WRITE_MS);
+      },
+    );
+
     it('tells of its lag once, when all is written', () => {
       for (const owner of ['acme', 'evil', 'third']) for (let index = 0; index < 10; index += 1) join(owner);
       scheduler.end();
       expect(lags).toEqual([]);
       while (later.length > 0) nextTurnOfTheLoop();
       expect(written).toHaveLength(30);
-      expect(lags).toEqual([nowMs]);
+      expect(lags).toEqual([nowMs - BEGUN_MS]);
+    });
+
+    it('tells of its lag with the last write of a slice, not a slice later', () => {
+      for (let index = 0; index < SLICE_MS / WRITE_MS; index += 1) join('acme');
+      scheduler.end();
+      expect(lags).toEqual([SLICE_MS]);
     });
 
     it('lets the next turn begin meanwhile', () => {

@@ -3,7 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
+import { jest } from '@jest/globals';
+import {
+  encodeFrame,
+  frameBytesAt,
+  isBinary,
+  isFrameAt,
+  payloadBytesAt,
+} from '../../../sidecar/fanout/frame-encoding';
 import { Client } from '../fixture';
 
 const server = createServer();
@@ -57,5 +64,69 @@ describe('a frame of the server', () => {
     const bytes = encodeFrame(payload, false);
     payload.fill('x');
     expect(bytes.toString('latin1', 2)).toBe('ok');
+  });
+});
+
+describe('the memory of a frame', () => {
+  it('is its own where it may be kept for long, and a part of a slab where not, which is quicker', () => {
+    const payload = Buffer.alloc(100);
+    const kept = encodeFrame(payload, false, true);
+    expect(kept.buffer.byteLength).toBe(kept.length);
+    const passing = encodeFrame(payload, false);
+    expect(passing.buffer.byteLength).toBeGreaterThan(passing.length);
+  });
+
+  it('shows nothing of what it held before', () => {
+    const dirty = jest.spyOn(Buffer, 'allocUnsafe').mockImplementation((size) => Buffer.alloc(size, 0xff));
+    const bytes = encodeFrame(Buffer.alloc(65_536), false);
+    dirty.mockRestore();
+    expect(bytes.toString('hex', 0, 10)).toBe('817f0000000000010000');
+  });
+});
+
+describe('a frame among others', () => {
+  const BEFORE = encodeFrame(Buffer.from('before'), false);
+  const BEHIND = encodeFrame(Buffer.from('behind'), false);
+
+  describe.each([0, 1, 124, 125, 126, 65_535, 65_536, 100_000])('of %i bytes', (size) => {
+    const wire = encodeFrame(Buffer.alloc(size), true);
+    const at = BEFORE.length;
+
+    it('is read where it begins', () => {
+      const bytes = Buffer.concat([BEFORE, wire, BEHIND]);
+      expect(frameBytesAt(bytes, at)).toBe(wire.length);
+      expect(payloadBytesAt(bytes, at)).toBe(size);
+      expect([0, at, at + wire.length].map((start) => isFrameAt(bytes, start))).toEqual([true, true, true]);
+    });
+
+    it('is one only when it is whole', () => {
+      const bytes = Buffer.concat([BEFORE, wire]);
+      expect(isFrameAt(bytes, at)).toBe(true);
+      const header = wire.length - size;
+      for (let cut = 1; cut <= header + Math.min(size, 3); cut += 1)
+        expect(isFrameAt(bytes.subarray(0, -cut), at)).toBe(false);
+      for (let kept = 0; kept < header; kept += 1)
+        expect(isFrameAt(bytes.subarray(0, at + kept), at)).toBe(false);
+    });
+  });
+
+  it.each([
+    ['text', [0x81, 0], true],
+    ['binary', [0x82, 0], true],
+    ['a fragment', [0x01, 0], false],
+    ['the last fragment', [0x80, 0], false],
+    ['a close', [0x88, 0], false],
+    ['with a reserved bit', [0xc1, 0], false],
+    ['masked as a client masks', [0x81, 0x80, 0, 0, 0, 0], false],
+    ['masked, with a payload', [0x81, 0x81, 0, 0, 0, 0, 0], false],
+  ])('that is %s is told as one of the server or not', (_, bytes, isOne) => {
+    expect(isFrameAt(Buffer.from(bytes), 0)).toBe(isOne);
+  });
+
+  it('is binary or text as it was made', () => {
+    expect([true, false].map((binary) => isBinary(encodeFrame(Buffer.from('x'), binary)))).toEqual([
+      true,
+      false,
+    ]);
   });
 });

@@ -1,5 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { HeldBack, HeldCount } from '../../../sidecar/fanout/held-back';
 import { outgoingText } from '../../../sidecar/fanout/frame';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const held = (bytes: number): { item: ReturnType<typeof outgoingText> } => ({
   item: outgoingText('x'.repeat(bytes), 'note'),
@@ -30,6 +36,23 @@ describe('what sockets hold back', () => {
     expect(socket.take()).toBeUndefined();
   });
 
+  it('takes no memory once it is taken, though some always waits', async () => {
+    const socket = new HeldBack(new HeldCount());
+    const push = (): WeakRef<object> => {
+      const entry = held(1);
+      socket.push(entry);
+      return new WeakRef(entry.item);
+    };
+    const items = [push()];
+    for (let taken = 0; taken < 50; taken += 1) {
+      items.push(push());
+      socket.take();
+    }
+    await turn();
+    collectGarbage();
+    expect(items.filter((item) => item.deref() !== undefined).length).toBeLessThan(5);
+  });
+
   it('is too much from a bound on', () => {
     const count = new HeldCount(1000);
     const socket = new HeldBack(count);
@@ -39,5 +62,19 @@ describe('what sockets hold back', () => {
     expect(count.isFull).toBe(true);
     socket.clear();
     expect(count.isFull).toBe(false);
+  });
+
+  it('is too much with as much as the bound', () => {
+    const full = new HeldCount();
+    const { item } = held(1000);
+    full.hold(item);
+    for (const [bound, isFull] of [
+      [full.bytes, true],
+      [full.bytes + 1, false],
+    ] as const) {
+      const count = new HeldCount(bound);
+      count.hold(item);
+      expect(count.isFull).toBe(isFull);
+    }
   });
 });

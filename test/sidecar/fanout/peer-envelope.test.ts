@@ -5,9 +5,11 @@ import {
   openEnvelope,
   openLocksChanged,
   openPeers,
+  peerName,
   sealEnvelope,
   sealLocksChanged,
   sealPeers,
+  senderNamed,
 } from '../../../sidecar/fanout/peer-envelope';
 
 const SENDER = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
@@ -89,5 +91,26 @@ describe("a bridge's word on locks", () => {
       }),
     );
     expect(openLocksChanged(sealed.subarray(0, 32))).toBeUndefined();
+  });
+});
+
+describe('the name of a sender id', () => {
+  it('is base64url, and names that id again', () => {
+    expect(peerName(SENDER)).toBe('AAECAwQFBgcICQoLDA0ODw');
+    expect(peerName(Buffer.alloc(16, 0xff))).toBe('_____________________w');
+    expect(senderNamed('AAECAwQFBgcICQoLDA0ODw')).toEqual(SENDER);
+    expect(senderNamed('_____________________w')).toEqual(Buffer.alloc(16, 0xff));
+  });
+
+  it.each([
+    ['empty', ''],
+    ['of 15 bytes', 'AAECAwQFBgcICQoLDA0O'],
+    ['of 17 bytes', 'AAECAwQFBgcICQoLDA0ODxA'],
+    ['padded', 'AAECAwQFBgcICQoLDA0ODw=='],
+    ['of the other alphabet', '/////////////////////w'],
+    ['with bits too many', 'AAECAwQFBgcICQoLDA0ODx'],
+    ['with a space', 'AAECAwQFBgcICQo LDA0ODw'],
+  ])('is none when it is %s', (_, name) => {
+    expect(senderNamed(name)).toBeUndefined();
   });
 });

@@ -94,6 +94,13 @@ describe('a reader of what a subscribed connection gets', () => {
     ['a set', (each: string) => `~2\r\n:1\r\n${each}`],
     ['a map', (each: string) => `%1\r\n${bulk('key')}${each}`],
     ['what an attribute goes before', (each: string) => `|1\r\n${bulk('key')}:1\r\n*1\r\n${each}`],
+    ['an array behind an empty text', (each: string) => `*2\r\n${bulk('')}${each}`],
+    [
+      'what an attribute of two goes before',
+      (each: string) => `|2\r\n${bulk('a')}:1\r\n${bulk('b')}:2\r\n*1\r\n${each}`,
+    ],
+    ['a map of two', (each: string) => `%2\r\n${bulk('a')}:1\r\n${bulk('b')}${each}`],
+    ['an array behind null', (each: string) => `*2\r\n$-1\r\n${each}`],
     ['a text', bulk],
   ])('takes no message out of %s, and hands all of it on at once', (_, around) => {
     const reply = around(message('c', 'no message'));
@@ -106,6 +113,27 @@ describe('a reader of what a subscribed connection gets', () => {
     expect(others).toEqual([]);
     reader.read(Buffer.from(`${reply.slice(-3)}$-1\r\n`));
     expect(others).toEqual([`${reply}$-1\r\n`]);
+  });
+
+  it.each(['~', '%', '|', ':', '+', '$'])('takes nothing for a message that begins with %j', (first) => {
+    const looksLikeOne = message('c', 'p', `${first}3\r\n$7\r\nmessage\r\n`);
+    expect(readAll([Buffer.from(looksLikeOne)]).every(([kind]) => kind === 'others')).toBe(true);
+  });
+
+  it('looks once at a large message behind another, however near its end it is cut', () => {
+    const before = message('c', 'y'.repeat(50_000));
+    const bytes = Buffer.from(before + message('c', 'z'.repeat(100_000)));
+    const read: number[] = [];
+    const reader = new RespReader({
+      message: (_, payload) => read.push(payload.length),
+      others: () => undefined,
+    });
+    const concat = jest.spyOn(Buffer, 'concat');
+    const cuts = [0, 60_000, 110_000, bytes.length - 3, bytes.length - 2, bytes.length - 1, bytes.length];
+    for (const [index, cut] of cuts.slice(1).entries()) reader.read(bytes.subarray(cuts[index], cut));
+    expect(read).toEqual([50_000, 100_000]);
+    expect(concat).toHaveBeenCalledTimes(1);
+    concat.mockRestore();
   });
 
   it('waits for all of a large message without looking at each piece of it', () => {

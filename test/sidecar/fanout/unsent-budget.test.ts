@@ -45,4 +45,22 @@ describe('the budget of what waits for clients', () => {
       }),
     );
   });
+
+  it('is met by nobody while all together have just as much as they may', () => {
+    const budget = new UnsentBudget({ totalBytes: 1000, tenantBytes: Infinity });
+    const [large, small] = [budget.open('a'), budget.open('b')];
+    large.set(700);
+    small.set(300);
+    expect([large.over, small.over]).toEqual([undefined, undefined]);
+    small.set(301);
+    expect([large.over, small.over]).toEqual(['total', undefined]);
+  });
+
+  it('is not met by a tenant with just an equal part of it', () => {
+    const budget = new UnsentBudget({ totalBytes: 1000, tenantBytes: Infinity });
+    const [equal, more] = [budget.open('a'), budget.open('b')];
+    equal.set(500);
+    more.set(501);
+    expect([equal.over, more.over]).toEqual([undefined, 'total']);
+  });
 });
