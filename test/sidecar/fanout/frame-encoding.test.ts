@@ -120,7 +120,7 @@ describe('a frame among others', () => {
     ['masked as a client masks', [0x81, 0x80, 0, 0, 0, 0], false],
     ['masked, with a payload', [0x81, 0x81, 0, 0, 0, 0, 0], false],
   ])('that is %s is told as one of the server or not', (_, bytes, isOne) => {
-    expect(isFrameAt(Buffer.from(bytes), 0)).toBe(isOne);
+    expect(isFrameAt(Buffer.concat([Buffer.from(bytes), Buffer.alloc(20)]), 0)).toBe(isOne);
   });
 
   it('is binary or text as it was made', () => {

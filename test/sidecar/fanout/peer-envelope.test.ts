@@ -56,7 +56,7 @@ describe('the envelope between bridges', () => {
 
   it('takes a sender id of 16 bytes only', () => {
     const short = { sender: SENDER.subarray(1), binary: false, payload: Buffer.alloc(0) };
-    expect(() => sealEnvelope(short)).toThrow(RangeError);
+    expect(() => sealEnvelope(short)).toThrow(new RangeError('expected 16 bytes of sender id, got 15'));
   });
 });
 
