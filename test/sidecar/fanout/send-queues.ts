@@ -143,7 +143,7 @@ export function rig(
   return { sendQueue, stream, socket, scheduler, metrics, actions, policy, close, closings: () => closings };
 }
 
-/** Of a client that counts its frames. */
+/** A client that counts its frames. */
 export const counter = {
   slowGap: (offset: number): ControlFrame => ({
     type: 'bridge.gap',
