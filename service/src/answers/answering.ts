@@ -113,8 +113,9 @@ export class Answering {
         : this.#around.unheard.watch(channel, unheardMs, () => {
             stop.abort(answerError('UNHEARD'));
           });
-    const parts = answer(command, { signal, attempt });
+    let parts: ReturnType<Answerer['answer']> | undefined;
     try {
+      parts = answer(command, { signal, attempt });
       for (;;) {
         const { done, value } = await orAborted(
           parts.next() as Promise<IteratorResult<AnswerPart, object | undefined>>,
@@ -128,7 +129,7 @@ export class Answering {
       }
     } catch (cause) {
       // It may be at work yet, and is not waited for.
-      parts.return?.().catch(this.#around.settings.onFault);
+      parts?.return?.().catch(this.#around.settings.onFault);
       throw cause;
     } finally {
       clearTimeout(timer);

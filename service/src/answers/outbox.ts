@@ -29,6 +29,11 @@ export class Outbox {
   }
 
   #flush(): void {
+    // A frame that ioredis keeps goes out when the connection is back, although others may have the answer by then.
+    if (isBroken(this.#redis)) {
+      this.#wait();
+      return;
+    }
     const frames = this.#waiting.filter(isStillMine);
     this.#waiting = [];
     if (frames.length === 0) return;
@@ -37,6 +42,17 @@ export class Outbox {
       return;
     }
     for (const some of byChannel(frames)) void this.#publish(some, 'spublish');
+  }
+
+  /** Goes on once there is a connection, or once there will be none. */
+  #wait(): void {
+    const goOn = (): void => {
+      this.#redis.off('ready', goOn);
+      this.#redis.off('end', goOn);
+      this.#flush();
+    };
+    this.#redis.once('ready', goOn);
+    this.#redis.once('end', goOn);
   }
 
   async #publish(frames: readonly Outgoing[], verb: 'publish' | 'spublish'): Promise<void> {
@@ -52,6 +68,11 @@ export class Outbox {
       for (const { done } of frames) done(cause instanceof Error ? cause : new Error(String(cause)));
     }
   }
+}
+
+/** Whether a write waits for a connection. One that is gone for good refuses it. */
+function isBroken({ status }: RedisClient): boolean {
+  return status !== 'ready' && status !== 'end';
 }
 
 function isStillMine({ life, done }: Outgoing): boolean {

@@ -41,6 +41,33 @@ describe.each(['one server', 'the master of sentinels', 'a cluster'])('answers o
 });
 
 describe('an answer', () => {
+  it('is watched no longer once its handler has thrown before it gave an iterator', async () => {
+    stage = await Stage.start();
+    const heard = await stage.hear('s1');
+    let first: AbortSignal | undefined;
+    const worker = stage.worker();
+    const options = { timeoutMs: 300 };
+    const thrower = (_: unknown, { signal }: { signal: AbortSignal }): never => {
+      first = signal;
+      throw new Error('no iterator');
+    };
+    worker.answer('throws', thrower, options);
+    // eslint-disable-next-line require-yield
+    const silent = async function* (): AsyncGenerator<AnswerPart> {
+      await new Promise(() => undefined);
+    };
+    worker.answer('waits', silent, options);
+    await stage.command({ id: 'c1', type: 'throws' });
+    await eventually('the first end', () => heard().some(isEnd));
+    await stage.command({ id: 'c2', type: 'waits' });
+    await eventually('the second end', () => heard().filter(isEnd).length === 2);
+    expect(heard().map(({ id, data }) => [id, data['code']])).toEqual([
+      ['c1', 'FAILED'],
+      ['c2', 'TIMED_OUT'],
+    ]);
+    expect(first?.aborted).toBe(false);
+  });
+
   it('has no id where its command has none, and those of one session come one after the other', async () => {
     stage = await Stage.start();
     const heard = await stage.hear('s1');
