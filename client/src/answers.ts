@@ -1,5 +1,6 @@
 import type { ErrorFrame, StartFrame } from '../../protocol/frames.ts';
 import { Answer, type Completion } from './answer.ts';
+import { attempt } from './attempt.ts';
 import { BridgeClientError } from './errors.ts';
 import type { ChatSettings } from './chat-options.ts';
 import { OthersAnswers } from './others-answers.ts';
@@ -148,7 +149,9 @@ export class Answers {
     if (!this.others.isFollowed && !this.#settings.resume) return undefined;
     const id = idOf(frame);
     const known = this.#others.get(id);
-    const begins = !this.isEnd(frame) && (id !== undefined || this.#settings.tokenOf(frame) !== undefined);
+    // There is nobody to tell of what tokenOf throws.
+    const begins =
+      !this.isEnd(frame) && (id !== undefined || attempt(() => this.#settings.tokenOf(frame)) !== undefined);
     if (known || !begins) return known;
     const answer = this.#new(id);
     answer.isNamed = id !== undefined;

@@ -66,7 +66,8 @@ export class PostedMessages {
       return;
     }
     this.#waiting += 1;
-    this.#before = this.#before.then(() => this.#post(data));
+    const kept = copyOf(data);
+    this.#before = this.#before.then(() => this.#post(kept));
   }
 
   async #post(data: MessageData): Promise<void> {
@@ -96,6 +97,14 @@ export class PostedMessages {
       this.#events.lost(ABNORMAL, `a message may be lost: ${String(cause)}`);
     }
   }
+}
+
+/** A socket has the bytes when `send` returns, and its caller may write over them. */
+function copyOf(data: MessageData): MessageData {
+  if (typeof data === 'string') return data;
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+    : data.slice(0);
 }
 
 /** A refusal as a socket would tell it. The gatekeeper's has no code. */

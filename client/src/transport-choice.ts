@@ -31,10 +31,15 @@ export class TransportChoice {
 
   constructor(settings: ChoiceSettings) {
     this.#settings = settings;
-    this.#againMs = settings.webSocketAgainMs;
+    this.#againMs = this.#firstMs;
     const kept = Number(attempt(() => settings.storage?.getItem(KEY)));
     // A clock may have been set since.
     this.#httpUntilMs = kept <= settings.now() + LONGEST_MS ? kept : 0;
+  }
+
+  /** A timer rings at once when it is set for longer than some weeks, or for ever. */
+  get #firstMs(): number {
+    return Math.min(this.#settings.webSocketAgainMs, LONGEST_MS);
   }
 
   get next(): ClientTransport {
@@ -50,7 +55,7 @@ export class TransportChoice {
   /** Frames came by a WebSocket: it is the way. */
   webSocketWorked(): void {
     this.#failures = 0;
-    this.#againMs = this.#settings.webSocketAgainMs;
+    this.#againMs = this.#firstMs;
     if (this.#httpUntilMs > 0) this.#keep(0);
   }
 

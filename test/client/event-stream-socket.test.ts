@@ -132,6 +132,18 @@ describe('a message on a stream', () => {
     told.length = 0;
   });
 
+  it('is posted as it was when it was sent, whatever becomes of its bytes while it waits', async () => {
+    const whole = Uint8Array.of(1, 2, 3, 4);
+    socket.send(COMMAND);
+    socket.send(whole.subarray(1, 3));
+    socket.send(whole.buffer);
+    whole.fill(9);
+    await posted(body(ACK));
+    expect(requests.at(-1)?.init.body).toEqual(Uint8Array.of(2, 3));
+    await posted(body(''));
+    expect(requests.at(-1)?.init.body).toEqual(Uint8Array.of(1, 2, 3, 4).buffer);
+  });
+
   it('is posted to the session that the bridge made, after those before it, and answered as on a socket', async () => {
     socket.send(COMMAND);
     socket.send(Uint8Array.of(1));

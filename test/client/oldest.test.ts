@@ -157,6 +157,29 @@ describe('a client with resume: oldest', () => {
   });
 });
 
+it('tells every frame that was kept, also one for which tokenOf throws', async () => {
+  const frames = [
+    { type: 'note', data: {} },
+    { type: 'token', data: { token: 'a' } },
+  ];
+  const rig = await openedAfter(
+    frames.map((each) => JSON.stringify(each)),
+    {
+      tokenOf: ({ type, data }) => {
+        if (type !== 'token') throw new TypeError('mine');
+        return (data as { readonly token: string }).token;
+      },
+    },
+  );
+  expect([rig.frames, rig.others.length]).toEqual([
+    [
+      ['note', false],
+      ['a', false],
+    ],
+    1,
+  ]);
+});
+
 describe('the answer on its way', () => {
   /** A page that was loaded again after all this was published. */
   function loaded(published: readonly string[], ...more: Parameters<typeof startChat>) {

@@ -10,9 +10,9 @@ beforeEach(() => {
   kept = new Map();
 });
 
-function choice(): TransportChoice {
+function choice(webSocketAgainMs = AGAIN_MS): TransportChoice {
   return new TransportChoice({
-    ...{ webSocketAgainMs: AGAIN_MS, now: () => nowMs },
+    ...{ webSocketAgainMs, now: () => nowMs },
     storage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) },
   });
 }
@@ -41,6 +41,12 @@ describe('the way of the next connection', () => {
     expect(ways.next).toBe('websocket');
     ways.failed('websocket');
     expect(ways.next).toBe('http');
+  });
+
+  it('is a stream for an hour at most, also where no WebSocket is to be tried again', () => {
+    const ways = choice(Infinity);
+    failTwice(ways);
+    expect(ways.streamWorked()).toBe(LONGEST_MS);
   });
 
   it('is a WebSocket again when the stream comes to nothing as well', () => {

@@ -6,6 +6,7 @@ import type { Counters } from './counters';
 import { FrameWriter, type AnswerPart } from './frames';
 import type { Held } from './held';
 import type { Life } from './life';
+import { LONGEST_TIMER_MS } from './longest-timer';
 import type { Answerer, AnsweringSettings } from './options';
 import type { Outbox } from './outbox';
 import { Sending } from './sending';
@@ -104,9 +105,12 @@ export class Answering {
     take: (part: AnswerPart) => Promise<void> | undefined,
   ): Promise<object | undefined> {
     const { signal } = stop;
-    const timer = setTimeout(() => {
-      stop.abort(answerError('TIMED_OUT'));
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        stop.abort(answerError('TIMED_OUT'));
+      },
+      Math.min(timeoutMs, LONGEST_TIMER_MS),
+    );
     const unwatch =
       unheardMs === undefined
         ? undefined

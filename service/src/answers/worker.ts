@@ -14,6 +14,7 @@ import { Counters, type AnswerCounts } from './counters';
 import { Held } from './held';
 import { Life } from './life';
 import type { Answerer, AnsweringSettings } from './options';
+import { LONGEST_TIMER_MS } from './longest-timer';
 import { Outbox } from './outbox';
 import { Unheard } from './unheard';
 
@@ -127,7 +128,9 @@ export class Worker {
     const life = this.#life;
     await this.#giveBack(life, life.queue.clear());
     const over = new AbortController();
-    const timeout = delay(timeoutMs, undefined, { signal: over.signal }).catch(() => undefined);
+    const timeout = delay(Math.min(timeoutMs, LONGEST_TIMER_MS), undefined, { signal: over.signal }).catch(
+      () => undefined,
+    );
     await Promise.race([this.#idle(), timeout]);
     over.abort();
     const repeatable = [...life.held].filter(({ command }) => (this.#maxAttempts(command) ?? 1) > 1);

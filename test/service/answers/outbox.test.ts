@@ -40,7 +40,10 @@ it.each(['one server', 'a cluster'] as const)(
 it('holds a frame back whose worker was given up while the connection was broken', async () => {
   stage = await Stage.start();
   const heard = await stage.hear('s1');
-  const redis = (own = (stage.redis as Redis).duplicate({ retryStrategy: () => 200, maxRetriesPerRequest: null }));
+  const redis = (own = (stage.redis as Redis).duplicate({
+    retryStrategy: () => 200,
+    maxRetriesPerRequest: null,
+  }));
   await once(redis, 'ready');
   redis.disconnect(true);
   await once(redis, 'close');

@@ -252,6 +252,23 @@ describe('a cancel', () => {
 });
 
 describe('a worker that closes', () => {
+  it('waits for as long as it takes where it is told so, and gives an answer as long', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    const worker = stage.worker();
+    const slow = async function* (_command: unknown, { signal }: { signal: AbortSignal }) {
+      yield token('a');
+      // Longer than a read waits, which a worker that closes sees out.
+      await delay(2000, undefined, { signal });
+    };
+    worker.answer('slow', slow, { timeoutMs: 2 ** 40 });
+    await stage.command({ id: 'c1', type: 'slow' });
+    await eventually('a token', () => heard().length > 0);
+    await worker.close({ timeoutMs: Infinity });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ type: 'complete', id: 'c1' });
+  });
+
   it('ends what it has begun, gives back what waits, which another takes at once, and leaves the group', async () => {
     await startStage();
     const heard = await stage.hear('s1');
