@@ -43,9 +43,9 @@ export class Markers {
     await entry.subscribed;
   }
 
-  /** Waits no longer: once for each {@link expect}. */
+  /** Waits no longer. Does nothing for a marker that is not waited for: others may wait on its channel. */
   forget(channel: string, id: string): void {
-    this.#onMark.delete(id);
+    if (!this.#onMark.delete(id)) return;
     const entry = this.#entries.get(channel);
     if (entry === undefined || (entry.waiting -= 1) > 0) return;
     this.#entries.delete(channel);

@@ -1,8 +1,9 @@
-import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
+import { DeadlineError, deferred } from '../../lib/promises';
 import { packFrames, packRun } from './frame-codec';
 import { formatMarker, type HandoverAnswer, type HandoverRequest, type OldestRequest } from './messages';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
+import { turnInTime } from './turn-in-time';
 
 /** The other bridge asks for this. */
 type Request = HandoverRequest | OldestRequest;
@@ -55,9 +56,13 @@ export class HandoverSource {
     // Were it given up before the cut, frames would be missing that nobody counts.
     replayLogs.keep(log, request);
     try {
-      const hand = async (): Promise<HandoverAnswer> =>
-        await shares.ask(log.tenant, () => this.#hand(log, request));
-      return await withDeadline(turns.given(log.tenant, hand), timeoutMs);
+      return await turnInTime(turns.given, log.tenant, timeoutMs, async (guard) => {
+        const hand = (): Promise<HandoverAnswer> => {
+          guard();
+          return this.#hand(log, request);
+        };
+        return await shares.ask(log.tenant, hand);
+      });
     } finally {
       replayLogs.release(log, request);
       markers.forget(channel, id);

@@ -1,11 +1,12 @@
 import type { GapReason } from '../../../protocol/frames';
-import { DeadlineError, withDeadline, deferred } from '../../lib/promises';
+import { DeadlineError, deferred } from '../../lib/promises';
 import { unpackFrames, unpackRun } from './frame-codec';
 import type { HandoverAnswer, HandoverRequest, KeptAnswer, OldestRequest } from './messages';
 import { FrameRun } from '../frame-run';
 import { OLDEST, bridgeOf, type ResumePoint } from '../resume-point';
 import type { ReplayLog } from '../replay-log';
 import type { HandoverContext } from './context';
+import { turnInTime } from './turn-in-time';
 
 /** The outcome for a client: where it goes on, or why it is told of a gap. */
 type Outcome<From> = From | GapReason;
@@ -14,6 +15,13 @@ type Outcome<From> = From | GapReason;
 interface Answered {
   readonly answer: HandoverAnswer;
   readonly cut: Promise<ResumePoint>;
+}
+
+/** The questions of one handover. */
+interface Questions {
+  readonly ids: string[];
+  /** @throws DeadlineError once nobody waits for an answer */
+  readonly guard: () => void;
 }
 
 /** The new bridge's part of a handover. */
@@ -44,7 +52,7 @@ export class HandoverTarget {
     if (from === bridgeId) return replayLogs.lackOf({ owner: log.owner, epoch: point.epoch });
     // One marker cannot stand between the messages of several orders.
     if (!inOneOrder(log.channels)) return 'unknown';
-    return this.#inTime(log, (ids) => this.#take(from, log, point, ids));
+    return this.#inTime(log, (questions) => this.#take(from, log, point, questions));
   }
 
   /** @see Handover.recall */
@@ -54,21 +62,18 @@ export class HandoverTarget {
     from: ResumePoint | typeof OLDEST,
   ): Promise<Outcome<ResumePoint | typeof OLDEST>> {
     if (!this.#context.inOneOrder(log.channels)) return 'unknown';
-    return this.#inTime(log, (ids) => this.#search(bridges, log, from, ids));
+    return this.#inTime(log, (questions) => this.#search(bridges, log, from, questions));
   }
 
-  /** Counts what comes of it, and ends all that was waited for. @param act told where to put the ids of its questions */
+  /** Counts what comes of it, and ends all that was waited for. */
   async #inTime<From>(
     log: ReplayLog,
-    act: (ids: string[]) => Promise<Outcome<From>>,
+    act: (questions: Questions) => Promise<Outcome<From>>,
   ): Promise<Outcome<From>> {
     const { markers, turns, timeoutMs, onOutcome } = this.#context;
     const ids: string[] = [];
     try {
-      const outcome = await withDeadline(
-        turns.taken(log.tenant, () => act(ids)),
-        timeoutMs,
-      );
+      const outcome = await turnInTime(turns.taken, log.tenant, timeoutMs, (guard) => act({ ids, guard }));
       onOutcome('taken', isGap(outcome) ? outcome : 'done');
       return outcome;
     } catch (error) {
@@ -88,10 +93,10 @@ export class HandoverTarget {
     bridge: string,
     log: ReplayLog,
     from: ResumePoint,
-    ids: string[],
+    questions: Questions,
   ): Promise<Outcome<ResumePoint>> {
     const request = { ...this.#request('handover', log), ...from } as const;
-    const answered = await this.#question(bridge, log, request, ids);
+    const answered = await this.#question(bridge, log, request, questions);
     if (answered === undefined) return 'unknown';
     const { answer, cut } = answered;
     if (answer.type !== 'handed') return answer.type === 'refused' ? answer.reason : 'unknown';
@@ -107,12 +112,12 @@ export class HandoverTarget {
     bridges: readonly string[],
     log: ReplayLog,
     from: ResumePoint | typeof OLDEST,
-    ids: string[],
+    questions: Questions,
   ): Promise<Outcome<ResumePoint | typeof OLDEST>> {
     let lack: GapReason = 'unknown';
     for (const bridge of bridges) {
       const request = this.#request('oldest', log);
-      const answered = await this.#question(bridge, log, request, ids);
+      const answered = await this.#question(bridge, log, request, questions);
       if (lack === 'unknown' && answered?.answer.type === 'refused') lack = answered.answer.reason;
       if (answered?.answer.type !== 'kept') continue;
       const { answer } = answered;
@@ -132,10 +137,11 @@ export class HandoverTarget {
     bridge: string,
     log: ReplayLog,
     request: HandoverRequest | OldestRequest,
-    ids: string[],
+    { ids, guard }: Questions,
   ): Promise<Answered | undefined> {
     const { markers, store, names } = this.#context;
     const { id, channel } = request;
+    guard();
     const cut = deferred<ResumePoint>();
     const answered = deferred<HandoverAnswer>();
     ids.push(id);

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { deliver, type Receiver } from '../../../../sidecar/fanout/deliver';
 import { sealEnvelope } from '../../../../sidecar/fanout/peer-envelope';
 import { Handover } from '../../../../sidecar/resume/handover/handover';
+import { COMMANDS_ON_THE_WAY, CommandTurns } from '../../../../sidecar/inbound/command-turns';
 import { LoopShares, SLICE_MS } from '../../../../sidecar/lib/loop-shares';
 import { Markers } from '../../../../sidecar/resume/handover/markers';
 import { RingBudget } from '../../../../sidecar/resume/ring-budget';
@@ -395,5 +396,65 @@ describe('a search for all that is kept of a session', () => {
     const { old, young, log } = await setUp({ inOneOrder: () => false });
     expect(await young.handover.recall(log, [OLD], OLDEST)).toBe('unknown');
     expect(old.outcomes).toEqual([]);
+  });
+});
+
+describe('a tenant whose handovers end with their time', () => {
+  const SHORT_MS = 20;
+  const turnsOf = (): TakeTurn => {
+    const turns = new CommandTurns(SHORT_MS, () => performance.now());
+    return (tenant, act) => turns.take(tenant, 0, act);
+  };
+
+  it('has all its turns again, though the bridge that was asked never answers', async () => {
+    const turns = { taken: turnsOf(), given: turnsOf() };
+    const { redis, young, log, ask } = await setUp({ turns, timeoutMs: SHORT_MS });
+    const hung = '00000000000000cc';
+    redis.registry().pin(UNPREFIXED.bridge(hung), { senderId: undefined, deliver: () => undefined });
+    const point = { epoch: `${hung}_1`, offset: 0 };
+    const asked = Array.from({ length: COMMANDS_ON_THE_WAY }, () => young.handover.ask(log, point));
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['timeout']));
+    expect(await ask()).toMatchObject({ epoch: log.epoch });
+  });
+
+  it('is given to again, though markers were lost', async () => {
+    const redis = new FakeRedis();
+    let isLosing = true;
+    const old = fakeBridge(redis, OLD, {
+      turns: { taken: turnsOf(), given: turnsOf() },
+      timeoutMs: SHORT_MS,
+      store: {
+        publish: () => Promise.resolve(1),
+        publishMark: (channel, mark) =>
+          Promise.resolve(isLosing ? 0 : redis.publish(UNPREFIXED.mark(channel), mark)),
+        put: () => Promise.resolve('OK'),
+        take: () => Promise.resolve(null),
+      },
+    });
+    const kept = old.replayLogs.hold(IDENTITY, undefined, {});
+    await old.replayLogs.subscribed(kept);
+    const request = (id: string): void => {
+      const { epoch, end: offset, owner } = kept;
+      const asked = { type: 'handover', id, from: NEW, epoch, offset, owner, channel: 'c' };
+      redis.publish(UNPREFIXED.bridge(OLD), JSON.stringify(asked));
+    };
+    for (let count = 0; count < COMMANDS_ON_THE_WAY; count += 1) request(`lost_${count}`);
+    await eventually(() => Promise.resolve(old.outcomes.length === COMMANDS_ON_THE_WAY));
+    isLosing = false;
+    request('heard');
+    await eventually(() => Promise.resolve(old.outcomes.length > COMMANDS_ON_THE_WAY));
+    expect(old.outcomes.at(-1)).toBe('given done');
+  });
+});
+
+describe('a marker that nobody waits for', () => {
+  it('is forgotten without a word to those who wait on its channel', async () => {
+    const redis = new FakeRedis();
+    const markers = new Markers(() => redis.registry(), UNPREFIXED);
+    const heard: string[] = [];
+    await markers.expect('c', 'one', ({ id }) => void heard.push(id));
+    markers.forget('c', 'another');
+    redis.publish(UNPREFIXED.mark('c'), '{"id":"one"}');
+    expect(heard).toEqual(['one']);
   });
 });
