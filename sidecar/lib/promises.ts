@@ -57,3 +57,25 @@ export async function inTurns<Item>(
   };
   await Promise.all(Array.from({ length: atOnce }, work));
 }
+
+/**
+ * As {@link inTurns}, and one that fails keeps none of the others from being done. Very many may fail at once: the event loop goes on
+ * between them.
+ * @throws what the first of them threw, once all are done
+ */
+export async function allInTurns<Item>(
+  items: Iterable<Item>,
+  atOnce: number,
+  act: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  const failed: unknown[] = [];
+  await inTurns(items, atOnce, async (item) => {
+    try {
+      await act(item);
+    } catch (reason) {
+      if (failed.length === 0) failed.push(reason);
+      await new Promise((resume) => void setImmediate(resume));
+    }
+  });
+  if (failed.length > 0) throw failed[0];
+}

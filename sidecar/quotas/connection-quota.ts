@@ -1,4 +1,4 @@
-import { inTurns } from '../lib/promises';
+import { allInTurns } from '../lib/promises';
 import type { RedisNames } from '../redis/names';
 import { TenantQuota, type QuotaLimit, type QuotaScope, type QuotaStore, type Permit } from './tenant-quota';
 
@@ -52,7 +52,7 @@ export class ConnectionQuota {
    * @throws when Redis is unreachable
    */
   async announce(): Promise<void> {
-    await inTurns([...this.#byTenant.values()], ANNOUNCED_AT_ONCE, (tenant) => tenant.announce());
+    await allInTurns([...this.#byTenant.values()], ANNOUNCED_AT_ONCE, (tenant) => tenant.announce());
   }
 
   /** Resolves when Redis has heard of everything, or cannot be reached. */

@@ -1,5 +1,5 @@
 import type { RedisNames } from '../redis/names';
-import { inTurns } from '../lib/promises';
+import { allInTurns } from '../lib/promises';
 import { SmallSet } from '../lib/small-set';
 
 /** A session as a client may name it. */
@@ -159,7 +159,7 @@ export class Sessions {
    */
   async renew(): Promise<void> {
     const uses = [...this.#inUse.values()];
-    await inTurns(uses, RENEWED_AT_ONCE, async (use) => {
+    await allInTurns(uses, RENEWED_AT_ONCE, async (use) => {
       if (!(await this.#renewed(use.claim))) evictAll(use);
     });
   }

@@ -259,6 +259,27 @@ describe('a quota of connections', () => {
     expect([most, await redis.dbsize()]).toEqual([ANNOUNCED_AT_ONCE, 3 * ANNOUNCED_AT_ONCE]);
   });
 
+  it('are announced of every tenant, though those of others cannot be', async () => {
+    let isLost = false;
+    const announced: string[] = [];
+    const store: QuotaStore = {
+      put: (counts, asks) => {
+        const [key = ''] = counts.map((count) => count.key);
+        if (isLost && !key.includes('healthy'))
+          return Promise.reject(new Error('CLUSTERDOWN Hash slot not served'));
+        announced.push(key);
+        return Promise.resolve(asks.map(() => undefined));
+      },
+    };
+    const quota = new ConnectionQuota(store, UNPREFIXED, { tenant: 10, user: 0 });
+    for (let number = 0; number < ANNOUNCED_AT_ONCE; number += 1) await taken(quota, `t${number}`);
+    await taken(quota, 'healthy');
+    isLost = true;
+    announced.length = 0;
+    await expect(quota.announce()).rejects.toThrow('CLUSTERDOWN');
+    expect(announced).toEqual([UNPREFIXED.tenantConnections('healthy')]);
+  });
+
   it('are counted again in a Redis that has lost them, a thousand users at once', async () => {
     const [a, b] = [newCaps({ tenant: 1000, user: 1 }), newCaps({ tenant: 1000, user: 1 })];
     await Promise.all(Array.from({ length: 1000 }, (_, i) => taken(a, 'acme', `u${i}`)));
