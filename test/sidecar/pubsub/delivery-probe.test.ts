@@ -60,6 +60,17 @@ describe('a probe', () => {
     ]);
   });
 
+  it('that was heard is heard, though the answer to publishing it is lost', async () => {
+    publish = () =>
+      pass(1).then(() => {
+        throw new Error('Connection is closed.');
+      });
+    probe.up();
+    hear();
+    await pass(10);
+    expect([probe.delivers, outcomes.map(([outcome]) => outcome)]).toEqual([true, ['heard']]);
+  });
+
   it('is sent as soon as the channel is subscribed, then once an interval', async () => {
     await pass(2 * INTERVAL_MS);
     expect(published).toEqual([]);
