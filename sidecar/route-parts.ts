@@ -13,14 +13,17 @@ import { ChannelStates, type ChannelStatesContext } from './states/channel-state
 import type { Settings } from './settings/settings';
 import type { Parts } from './parts';
 
-/** The states that clients are shown first. @returns undefined when no route has any */
+/**
+ * The states that clients are shown first. They also tell the peers and locks of documents that a lost subscription is back.
+ * @returns undefined when no route has any of these
+ */
 export function channelStatesOf(
   { maxStateBytes }: Settings,
   routes: readonly Route[],
   { commands, subscribers }: RedisLinks,
   surroundings: Pick<ChannelStatesContext, 'shares' | 'monotonicMs' | 'log'>,
 ): ChannelStates | undefined {
-  if (routes.every(({ initial }) => initial === undefined)) return undefined;
+  if (!routes.some(({ initial, peers, locks }) => initial !== undefined || peers || locks)) return undefined;
   return new ChannelStates({
     registry: subscribers.subscriptions,
     // Not GET: whatever is there, no more than one byte too much is read.

@@ -3,6 +3,7 @@ import type { Receiver } from '../fanout/deliver';
 import { sealLocksChanged } from '../fanout/peer-envelope';
 import type { LockOutcome } from '../metrics/outcomes';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
+import { joinLastingly } from '../pubsub/lasting-join';
 import { DocumentLocks, type DocumentLocksContext } from './document-locks';
 import { HeldLocks } from './held-locks';
 import { LockHolder, type LockClient } from './lock-holder';
@@ -26,6 +27,8 @@ export class Locks {
   readonly #context: LocksContext;
   readonly #held: HeldLocks;
   readonly #documents = new Map<string, DocumentLocks>();
+  /** Each leaves its channel by one of these. */
+  readonly #leaves = new Map<string, () => void>();
 
   constructor(context: LocksContext) {
     this.#context = context;
@@ -55,7 +58,7 @@ export class Locks {
     const owner = { ...document, userId, socket: `~${randomBytes(15).toString('base64url')}` };
     return new LockHolder(owner, client, this.#held, this.#context, () => {
       locks.leave(told);
-      if (locks.isEmpty) this.#close(channel, locks);
+      if (locks.isEmpty) this.#close(channel);
     });
   }
 
@@ -67,14 +70,15 @@ export class Locks {
   #open(document: LockedDocument): DocumentLocks {
     const locks = new DocumentLocks(document, this.#context);
     this.#documents.set(document.channel, locks);
-    // The connection has joined it: without Redis, it would not be here. Once it is lost, the list is read when it is back.
-    this.#context.subscriptions.join(document.channel, locks).catch(() => undefined);
+    // The connection has joined it, and it may be lost since.
+    this.#leaves.set(document.channel, joinLastingly(this.#context, document.channel, locks));
     return locks;
   }
 
-  #close(channel: string, locks: DocumentLocks): void {
+  #close(channel: string): void {
     this.#documents.delete(channel);
-    this.#context.subscriptions.leave(channel, locks);
+    this.#leaves.get(channel)?.();
+    this.#leaves.delete(channel);
   }
 
   #changed({ channel }: LockedDocument): void {

@@ -1,6 +1,7 @@
 import type { Receiver } from '../fanout/deliver';
 import type { ChannelRegistry } from '../pubsub/channel-registry';
 import type { Told } from '../lib/told-frame';
+import { joinLastingly } from '../pubsub/lasting-join';
 import { DocumentPeers, type DocumentPeersContext } from './document-peers';
 
 /** Peers are told by these. */
@@ -18,6 +19,8 @@ export interface Peer {
 export class Peers {
   readonly #context: PeersContext;
   readonly #documents = new Map<string, DocumentPeers>();
+  /** Each leaves its channel by one of these. */
+  readonly #leaves = new Map<string, () => void>();
 
   constructor(context: PeersContext) {
     this.#context = context;
@@ -41,7 +44,7 @@ export class Peers {
         if (!isHere) return;
         isHere = false;
         document.leave(user, told);
-        if (document.isEmpty) this.#close(channel, document);
+        if (document.isEmpty) this.#close(channel);
       },
     };
   }
@@ -49,13 +52,14 @@ export class Peers {
   #open(channel: string): DocumentPeers {
     const document = new DocumentPeers(channel, this.#context);
     this.#documents.set(channel, document);
-    // The connection has joined it: without Redis, it would not be here. Once it is lost, others tell of what they missed.
-    this.#context.subscriptions.join(channel, document).catch(() => undefined);
+    // The connection has joined it, and it may be lost since.
+    this.#leaves.set(channel, joinLastingly(this.#context, channel, document));
     return document;
   }
 
-  #close(channel: string, document: DocumentPeers): void {
+  #close(channel: string): void {
     this.#documents.delete(channel);
-    this.#context.subscriptions.leave(channel, document);
+    this.#leaves.get(channel)?.();
+    this.#leaves.delete(channel);
   }
 }
