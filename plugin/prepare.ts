@@ -146,10 +146,10 @@ function serviceOf(
 
 const monotonicMs = () => performance.now();
 
-/** One for all configurations, so that what it takes is bounded whatever they are. */
 /** The limits on messages that are posted, of all configurations. */
 const postedMessages = new MemoryLimits(() => monotonicMs() * 1000, MAX_MEMORY_LIMITS);
 
+/** One for all configurations, so that what it takes is bounded whatever they are. */
 const refusedUpgrades = new RefusedUpgrades(
   () => monotonicMs() * 1000,
   // ws-gatekeeper refuses to start with any other.
@@ -194,6 +194,7 @@ export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log:
 }
 
 function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): RemoteKeys {
+  const told = new RareReasons(monotonicMs);
   return new RemoteKeys(settings, {
     fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
     monotonicSeconds: () => monotonicMs() / 1000,
@@ -211,9 +212,9 @@ function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): 
       jwksAgeSeconds.observe(ageSeconds);
       if (ageSeconds > settings.cacheSeconds) jwksStaleUses.inc();
     },
-    onFailure(error) {
+    onFailure({ message: reason }) {
       jwksFetches.inc({ outcome: 'failed' });
-      log.warn({ reason: error.message }, 'jwks_uri cannot be fetched');
+      if (told.isNew(settings.uri, reason)) log.warn({ reason }, 'jwks_uri cannot be fetched');
     },
   });
 }

@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { GatheredMetrics } from './gathered-metrics';
@@ -238,7 +237,9 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     // Nobody hears it any more: its counts are among those of the dead.
     for (const settle of [...member.asked.values()]) settle(undefined);
     this.#metrics.bury(member.process.id);
-    if (this.#isStarted && !this.#isStopping) void this.#replace(member, reason);
+    // One that ends before it listens fails the start. One that listened is missed, also where others begin yet.
+    const isMissed = this.#isStarted || member.isReady;
+    if (isMissed && !this.#isStopping) void this.#replace(member, reason);
   }
 
   async #replace({ number, startedMs }: Member<Said>, reason: string): Promise<void> {
@@ -266,7 +267,8 @@ async function endOne<Said extends Message>(
   message: Said,
   killAfterMs: number | undefined,
 ): Promise<void> {
-  const exit = once(process, 'exit');
+  // Not events.once(), which ends with the first message that does not reach the worker.
+  const exit = new Promise((resolve) => process.once('exit', resolve));
   const kill = (): void => void process.process.kill('SIGKILL');
   // One that does not listen yet has nothing to end.
   if (isReady) tell(message);

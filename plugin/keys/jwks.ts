@@ -28,8 +28,8 @@ const RETRY_SECONDS = 1;
 /**
  * The keys of a `jwks_uri`. The first upgrade that needs them fetches them. Once `cacheSeconds` old they are refreshed
  * in the background; once twice as old, upgrades wait for the fetch. While the endpoint fails they are served stale for
- * `staleSeconds` more. An unknown `kid` has them fetched again, at most every `cooldownSeconds`. Upgrades that wait
- * share one fetch, however many they are.
+ * `staleSeconds` more. An unknown `kid` has them fetched again, at most every `cooldownSeconds`; it is told
+ * from a wrong one only where that fetch succeeds. Upgrades that wait share one fetch, however many they are.
  */
 export class RemoteKeys implements KeySource {
   readonly #settings: JwksSettings;
@@ -54,9 +54,12 @@ export class RemoteKeys implements KeySource {
     const keys = this.#fitting(alg, kid);
     if (keys.length > 0) return keys;
     // A fetch under way may bring the key; else another one only after the cooldown.
-    if (this.#pending === undefined && this.#sinceAttempt() < this.#settings.cooldownSeconds) return keys;
-    await this.#refresh();
-    return this.#fitting(alg, kid);
+    if (this.#pending !== undefined || this.#sinceAttempt() >= this.#settings.cooldownSeconds)
+      await this.#refresh();
+    const fetched = this.#fitting(alg, kid);
+    // The set may have the key by now.
+    if (fetched.length === 0 && this.#failing) throw unavailable();
+    return fetched;
   }
 
   /**

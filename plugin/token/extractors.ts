@@ -82,25 +82,34 @@ const PROTOCOL = 'sec-websocket-protocol';
 
 /**
  * The tokens among the offered subprotocols (`bridge.v1, bearer.<jwt>`), and the list without them: a browser can set
- * no other header on a WebSocket. The other items reach the upstream in their order.
- * @param alsoLeftOut which other items are left out, too
+ * no other header on a WebSocket. The other items reach the upstream in their order, but for those that look like a token.
  */
-export function stripSubprotocols(
-  request: UpgradeRequest,
-  prefixes: readonly string[],
-  alsoLeftOut: (item: string) => boolean = () => false,
-): Stripped {
-  const offered = (request.headers[PROTOCOL] ?? [])
-    .flatMap((value) => value.split(','))
-    .map((item) => item.trim());
+export function stripSubprotocols(request: UpgradeRequest, prefixes: readonly string[]): Stripped {
+  const values = request.headers[PROTOCOL];
+  if (values === undefined) return { tokens: [], clearHeaders: [], setHeaders: {} };
+  const offered = values.flatMap((value) => value.split(',')).map((item) => item.trim());
   const prefixOf = (item: string) => prefixes.find((prefix) => item.startsWith(prefix));
   const tokens = offered.flatMap((item) => {
     const prefix = prefixOf(item);
     return prefix === undefined ? [] : [item.slice(prefix.length)];
   });
-  const kept = offered.filter((item) => prefixOf(item) === undefined && !alsoLeftOut(item));
+  const isToken = likeToken(prefixes);
+  const kept = offered.filter((item) => prefixOf(item) === undefined && !isToken(item));
   if (kept.length === offered.length) return { tokens, clearHeaders: [], setHeaders: {} };
   const others = kept.filter((item) => item !== '');
   if (others.length === 0) return { tokens, clearHeaders: [PROTOCOL], setHeaders: {} };
   return { tokens, clearHeaders: [], setHeaders: { [PROTOCOL]: others.join(', ') } };
+}
+
+/** The beginning of a JWT: `{"` in base64url, and a dot after the header (RFC 7515 §7.1). */
+const JWT_INSIDE = /eyJ[\w-]+\.[\w-]/;
+
+/** Clients also spell a prefix in another case, or offer the token as an item of its own: neither may go on, or be logged. */
+function likeToken(prefixes: readonly string[]): (item: string) => boolean {
+  const lowerPrefixes = prefixes.map((prefix) => prefix.toLowerCase());
+  if (prefixes.length === 0) return () => false;
+  return (item) => {
+    const lower = item.toLowerCase();
+    return JWT_INSIDE.test(item) || lowerPrefixes.some((prefix) => lower.startsWith(prefix));
+  };
 }

@@ -8,11 +8,7 @@ import { stripCookies, stripQuery, stripSubprotocols } from './extractors';
  * the rules name is emptied, whether or not a token was taken from there.
  */
 export function withheldTokens(request: UpgradeRequest, tokenLocations: TokenLocations): UpstreamChanges {
-  const subprotocols = stripSubprotocols(
-    request,
-    tokenLocations.subprotocolPrefixes,
-    isTokenItem(tokenLocations),
-  );
+  const subprotocols = stripSubprotocols(request, tokenLocations.subprotocolPrefixes);
   const cookies = stripCookies(request, tokenLocations.cookieNames);
   const query = stripQuery(request.rawQuery ?? '', tokenLocations.uriParamNames);
   const headerNames = tokenLocations.headerNames.filter((name) => request.headers[name] !== undefined);
@@ -34,18 +30,5 @@ export function withheldUnseen(tokenLocations: TokenLocations): UpstreamChanges 
     ],
     setHeaders: {},
     rawQuery: uriParamNames.length > 0 ? '' : undefined,
-  };
-}
-
-/** The beginning of a JWT: `{"` in base64url, and a dot after the header (RFC 7515 §7.1). */
-const JWT_INSIDE = /eyJ[\w-]+\.[\w-]/;
-
-/** Clients also spell a prefix in another case, or offer the token as an item of its own: neither is to be logged. */
-function isTokenItem({ subprotocolPrefixes }: TokenLocations): (item: string) => boolean {
-  const prefixes = subprotocolPrefixes.map((prefix) => prefix.toLowerCase());
-  if (prefixes.length === 0) return () => false;
-  return (item) => {
-    const lower = item.toLowerCase();
-    return JWT_INSIDE.test(item) || prefixes.some((prefix) => lower.startsWith(prefix));
   };
 }

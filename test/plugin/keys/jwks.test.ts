@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { SignJWT } from 'jose';
 import pino from 'pino';
 import { RemoteKeys } from '../../../plugin/keys/jwks';
@@ -120,6 +120,21 @@ describe('keys from jwks_uri', () => {
     expect(state.fetches).toBe(1);
     await expect(verify(unknown, NOW + 5)).rejects.toMatchObject({ code: 'unknown_key' });
     expect(state.fetches).toBe(2);
+  });
+
+  it('that nobody can tell from wrong ones are unavailable: an unknown kid, while the set cannot be fetched', async () => {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const { state, verify } = await endpoint([a]);
+    await verify(a);
+    state.down = true;
+    // The second one comes within the cooldown of the fetch that failed.
+    for (const second of [5, 6]) {
+      await expect(verify(b, NOW + second)).rejects.toMatchObject({ status: 503, code: 'keys_unavailable' });
+    }
+    expect(state.fetches).toBe(2);
+    await verify(a, NOW + 7);
+    state.down = false;
+    await expect(verify(b, NOW + 10)).rejects.toMatchObject({ status: 401, code: 'unknown_key' });
   });
 
   it('are refreshed in the background when they are old, while upgrades go on', async () => {
@@ -276,6 +291,28 @@ describe('beside a jwks_uri that does not answer', () => {
     await expect(verifier.verify(forged, NOW)).rejects.toMatchObject({ status: 401, code: 'bad_signature' });
     expect(asked()).toBe(0);
   });
+});
+
+it('a jwks_uri that cannot be fetched is logged once a reason, however many upgrades want it', async () => {
+  let status = 500;
+  const uri = await serve((_, response) => response.writeHead(status).end());
+  const { config, keys } = await parseConfig(
+    rawConfig({ secret: null, algorithms: ['ES256'], jwks_uri: uri }),
+  );
+  const lines: string[] = [];
+  const verifier = verifierFor(config, keys, pino({}, { write: (line) => lines.push(line) }));
+  const clock = jest.spyOn(performance, 'now');
+  const good = await token(issuer('a'));
+  for (const [second, answered] of [500, 500, 500, 404].entries()) {
+    status = answered;
+    clock.mockReturnValue(second * 2000);
+    await expect(verifier.verify(good, NOW)).rejects.toMatchObject({ code: 'keys_unavailable' });
+  }
+  clock.mockRestore();
+  expect(lines.map((line) => (JSON.parse(line) as { reason: string }).reason)).toEqual([
+    'expected status 200, got 500',
+    'expected status 200, got 404',
+  ]);
 });
 
 describe('a fetch of jwks_uri', () => {

@@ -36,6 +36,15 @@ describe('the token', () => {
       { setHeaders: { 'sec-websocket-protocol': 'bridge.v1' } },
     ],
     [
+      'beside subprotocols that look like one, which go no further either',
+      {
+        authorization: [`Bearer ${TOKEN}`],
+        'sec-websocket-protocol': [`bridge.v1, eyJhbGciOiJub25lIn0.e30., Bearer.${TOKEN}, y`],
+      },
+      '',
+      { setHeaders: { 'sec-websocket-protocol': 'bridge.v1, y' } },
+    ],
+    [
       'in a cookie, of which the others reach the upstream',
       { cookie: [`a=1; session=${TOKEN}; b=2`, 'c="3"'] },
       '',
