@@ -16,6 +16,7 @@ import type { PresenceChange } from './presence/change';
 import { PresenceReader, type PresenceFrom } from './presence/presence-reader';
 import { checkNames } from './publications/check-names';
 import { Dashboards, type Dashboard } from './publications/dashboard';
+import { jsonOf } from './publications/json';
 import { Revocations, type RevokedToken, type RevokedUser } from './publications/revoke';
 import { ServiceNames } from './redis/names';
 import { publisher, type Publish } from './redis/publish';
@@ -32,7 +33,7 @@ export class Service {
   readonly #revocations: Revocations;
   readonly #presence = new Set<PresenceReader>();
   #worker: Worker | undefined;
-  #isClosed = false;
+  #closed: Promise<void> | undefined;
 
   /** @throws TypeError at an option that cannot be */
   constructor(options: ServiceOptions) {
@@ -49,8 +50,8 @@ export class Service {
    * @param channel without the prefix; values in it are escaped with `escapeSegment`
    * @returns how many bridges heard it; rejects when Redis does not confirm it
    */
-  publish(channel: string, frame: unknown): Promise<number> {
-    return this.#publish(this.#names.of(channel), JSON.stringify(frame));
+  async publish(channel: string, frame: unknown): Promise<number> {
+    return this.#publish(this.#names.of(channel), jsonOf(frame));
   }
 
   /** A dashboard, to refresh. Its refreshes by this service keep their order. */
@@ -70,7 +71,7 @@ export class Service {
    */
   async notify(tenant: string, to: { readonly user?: string }, data: unknown): Promise<number> {
     checkNames(to, 'user');
-    const text = JSON.stringify({ type: 'notification', data });
+    const text = `{"type":"notification","data":${jsonOf(data)}}`;
     return this.#publish(this.#names.notifications(tenant, to.user), text);
   }
 
@@ -130,17 +131,19 @@ export class Service {
    * Reads no more commands, gives back those that are not begun, and waits for the answers on their way. Then closes the
    * connections that `answer` and `onPresence` opened. Call it on SIGTERM.
    * @param timeoutMs after so long answers are stopped: 30,000 by default. One that may be repeated is given back to others, and
-   * one that may not ends with the error `STOPPED`.
+   * one that may not ends with the error `STOPPED`. A second call waits for the first.
    */
-  async close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    return (this.#closed ??= this.#close(timeoutMs));
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
     for (const reader of this.#presence) reader.close();
     await this.#worker?.close(timeoutMs);
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new TypeError('expected a service that is not closed');
+    if (this.#closed !== undefined) throw new TypeError('expected a service that is not closed');
   }
 
   #newWorker(): Worker {

@@ -34,6 +34,19 @@ describe.each(Object.entries(TOPOLOGIES))('a service on %s', (_, start) => {
     expect(ana).toEqual(['{"type":"notification","data":{"text":"one"}}']);
   });
 
+  it('publishes nothing that has no JSON, which nobody could read', async () => {
+    const heard = await topology.hear('acme:notifications');
+    for (const nothing of [undefined, () => 1, Symbol('a')]) {
+      await expect(service.notify('acme', {}, nothing)).rejects.toThrow('expected a value of JSON');
+      await expect(service.dashboard('acme', 'd').refresh(nothing)).rejects.toThrow(TypeError);
+      await expect(service.publish('acme:notifications', nothing)).rejects.toThrow(TypeError);
+    }
+    await service.notify('acme', {}, null);
+    await until(() => heard.length > 0);
+    expect(heard).toEqual(['{"type":"notification","data":null}']);
+    expect(await topology.redis.get('acme:dashboard:state:d')).toBeNull();
+  });
+
   it('keeps the state of a dashboard before anybody hears of it, and for a while', async () => {
     const heard = await topology.hear('acme:dashboard:refresh:sales%2F1');
     const key = 'acme:dashboard:state:sales%2F1';

@@ -2,7 +2,7 @@ import { isCluster, type RedisClient } from '../redis/client';
 import type { ServiceNames } from '../redis/names';
 import { answered } from '../redis/own-connection';
 import { loadScript, type Script } from '../redis/script';
-import type { Delivery } from './command';
+import { addedMs, type Delivery } from './command';
 
 /** For how long it is known that an answer was begun. */
 const KEPT_MS = 86_400_000;
@@ -44,9 +44,9 @@ export class AnswerRecords {
 
   /** @returns how often the answer was begun, this time included */
   async begin(place: AnswerPlace): Promise<number | NotMine> {
-    const { entryId, fence } = place.delivery;
-    const [addedMs = '0'] = entryId.split('-');
-    const begun = Number(await this.#ask(this.#begin([this.#key(place)], [fence, KEPT_MS, addedMs])));
+    const { delivery } = place;
+    const args = [delivery.fence, KEPT_MS, addedMs(delivery)];
+    const begun = Number(await this.#ask(this.#begin([this.#key(place)], args)));
     if (begun === 0) return 'ended';
     return begun < 0 ? 'lost' : begun;
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AnswerError, answerError } from './answer-error';
 import type { AnswerRecords } from './answer-records';
+import { addedMs } from './command';
 import type { CommandGroup } from './command-group';
 import type { Counters } from './counters';
 import { FrameWriter, type AnswerPart } from './frames';
@@ -98,7 +99,7 @@ export class Answering {
   }
 
   async #run(
-    { command, channel, stop, readAtMs }: Held,
+    { command, delivery, channel, stop, readAtMs }: Held,
     { answer, timeoutMs, unheardMs }: Answerer,
     attempt: number,
     told: Told,
@@ -114,7 +115,7 @@ export class Answering {
     const unwatch =
       unheardMs === undefined
         ? undefined
-        : this.#around.unheard.watch(channel, unheardMs, () => {
+        : this.#around.unheard.watch({ channel, addedMs: addedMs(delivery), unheardMs }, () => {
             stop.abort(answerError('UNHEARD'));
           });
     let parts: ReturnType<Answerer['answer']> | undefined;

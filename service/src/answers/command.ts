@@ -29,6 +29,11 @@ export interface Delivery {
   readonly fields: readonly string[];
 }
 
+/** When an entry was added, by Redis's clock, in milliseconds since the epoch. */
+export function addedMs({ entryId }: Delivery): number {
+  return Number(entryId.split('-')[0]);
+}
+
 /** The memory of an entry beside its fields, about. */
 const ENTRY_BYTES = 256;
 

@@ -30,7 +30,7 @@ export class FrameWriter {
     if (type === 'complete' || type === 'error')
       throw new TypeError(`expected no ${type}: return the data, or throw`);
     if (type.startsWith(CONTROL_TYPE_PREFIX)) throw new TypeError(`expected no type of the bridge: ${type}`);
-    if (!((data as unknown) instanceof Object)) throw new TypeError('expected an object as data of a frame');
+    checkData(data);
     return this.#text(type, type === 'token' ? { ...data, index: this.#index++ } : data);
   }
 
@@ -39,8 +39,11 @@ export class FrameWriter {
     return this.#text('start', { attempt });
   }
 
+  /** @throws TypeError at what is no object: to a client it ends no answer */
   complete(data: object | undefined): string {
-    return this.#text('complete', data ?? {});
+    const given = data ?? {};
+    checkData(given);
+    return this.#text('complete', given);
   }
 
   error(data: ErrorFrame['data']): string {
@@ -51,4 +54,8 @@ export class FrameWriter {
     // Undefined is left out.
     return JSON.stringify({ type, id: this.#id, data });
   }
+}
+
+function checkData(data: unknown): void {
+  if (!(data instanceof Object)) throw new TypeError('expected an object as data of a frame');
 }

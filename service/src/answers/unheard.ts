@@ -1,11 +1,28 @@
 import type { PresenceChange } from '../presence/change';
+import { LONGEST_TIMER_MS } from './longest-timer';
 
 /** How many channels without a listener are remembered: the latest ones, so many of them at least and at most. */
 const MIN_REMEMBERED = 9000;
 const MAX_REMEMBERED = 10_000;
 
-interface Watch {
+/** The last listener of a channel left. */
+interface Leave {
+  /** By Redis's clock, in milliseconds since the epoch. */
+  readonly time: number;
+  /** When this process heard of it, by the monotonic clock. */
+  readonly heardAtMs: number;
+}
+
+/** An answer, as far as it may become one that nobody hears. */
+export interface Heard {
+  /** Where it goes, with the prefix. */
+  readonly channel: string;
+  /** When its command was added, by Redis's clock: then somebody was there, whatever was heard of the channel before. */
+  readonly addedMs: number;
   readonly unheardMs: number;
+}
+
+interface Watch extends Heard {
   readonly onUnheard: () => void;
   timer: NodeJS.Timeout | undefined;
 }
@@ -16,8 +33,8 @@ interface Watch {
  */
 export class Unheard {
   readonly #monotonicMs: () => number;
-  /** Since when there is no listener, by channel, the oldest first. */
-  readonly #sinceMs = new Map<string, number>();
+  /** By channel without a listener, the oldest first. */
+  readonly #left = new Map<string, Leave>();
   readonly #watches = new Map<string, Set<Watch>>();
 
   constructor(monotonicMs: () => number) {
@@ -25,19 +42,20 @@ export class Unheard {
   }
 
   /** Takes note of a change. */
-  take({ type, channel }: Pick<PresenceChange, 'type' | 'channel'>): void {
-    this.#sinceMs.delete(channel);
-    if (type === 'left') this.#sinceMs.set(channel, this.#monotonicMs());
+  take({ type, channel, time }: Pick<PresenceChange, 'type' | 'channel' | 'time'>): void {
+    this.#left.delete(channel);
+    if (type === 'left') this.#left.set(channel, { time, heardAtMs: this.#monotonicMs() });
     this.#forget();
-    for (const watch of this.#watches.get(channel) ?? []) this.#set(channel, watch);
+    for (const watch of this.#watches.get(channel) ?? []) this.#set(watch);
   }
 
   /** @returns ends the watch */
-  watch(channel: string, unheardMs: number, onUnheard: () => void): () => void {
-    const watch: Watch = { unheardMs, onUnheard, timer: undefined };
+  watch(heard: Heard, onUnheard: () => void): () => void {
+    const { channel } = heard;
+    const watch: Watch = { ...heard, onUnheard, timer: undefined };
     const watches = this.#watches.get(channel) ?? new Set();
     this.#watches.set(channel, watches.add(watch));
-    this.#set(channel, watch);
+    this.#set(watch);
     return () => {
       clearTimeout(watch.timer);
       watches.delete(watch);
@@ -47,17 +65,19 @@ export class Unheard {
 
   /** Many at once: a Map passes over the places of all that was deleted on its way to the first one. */
   #forget(): void {
-    if (this.#sinceMs.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#sinceMs.keys()) {
-      if (this.#sinceMs.size <= MIN_REMEMBERED) return;
-      this.#sinceMs.delete(oldest);
+    if (this.#left.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#left.keys()) {
+      if (this.#left.size <= MIN_REMEMBERED) return;
+      this.#left.delete(oldest);
     }
   }
 
-  #set(channel: string, watch: Watch): void {
+  #set(watch: Watch): void {
     clearTimeout(watch.timer);
-    const sinceMs = this.#sinceMs.get(channel);
-    if (sinceMs === undefined) return;
-    watch.timer = setTimeout(watch.onUnheard, Math.max(0, sinceMs + watch.unheardMs - this.#monotonicMs()));
+    const left = this.#left.get(watch.channel);
+    // `joined` may come later than the command of the one who joined.
+    if (left === undefined || left.time < watch.addedMs) return;
+    const delayMs = Math.max(0, left.heardAtMs + watch.unheardMs - this.#monotonicMs());
+    watch.timer = setTimeout(watch.onUnheard, Math.min(delayMs, LONGEST_TIMER_MS));
   }
 }

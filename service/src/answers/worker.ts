@@ -66,6 +66,10 @@ export class Worker {
   readonly #closing = new AbortController();
   /** The last answer without an id of each session: its frames do not say which command they answer. */
   readonly #last = new Map<string, Promise<unknown>>();
+  /** Commands without an id that wait for the answer before theirs. */
+  readonly #inLine = new Set<Held>();
+  /** Those whose turn came when this worker had begun to close. */
+  readonly #unbegun: Held[] = [];
   /** Answers on their way. */
   readonly #answers = new Set<Promise<void>>();
   readonly #lived: Promise<void>;
@@ -79,7 +83,7 @@ export class Worker {
     this.#options = options;
     this.#redis = ownConnection(redis, onFault);
     this.#reader = ownConnection(redis, onFault);
-    const timeoutMs = Math.round(settings.leaseMs * TIMEOUT_PART);
+    const timeoutMs = Math.min(Math.round(settings.leaseMs * TIMEOUT_PART), LONGEST_TIMER_MS - READ_WAIT_MS);
     this.#group = new CommandGroup(this.#redis, this.#reader, place, timeoutMs);
     this.#unheard = new Unheard(monotonicMs);
     this.#answering = new Answering({
@@ -100,8 +104,8 @@ export class Worker {
     const { redis, names, settings } = this.#options;
     this.#presence ??= new PresenceReader({
       ...{ redis, stream: names.presence, from: 'oldest', onFault: settings.onFault },
-      told: ({ type: kind, channel }) => {
-        this.#unheard.take({ type: kind, channel: names.of(channel) });
+      told: (change) => {
+        this.#unheard.take({ ...change, channel: names.of(change.channel) });
       },
     });
   }
@@ -133,11 +137,12 @@ export class Worker {
     );
     await Promise.race([this.#idle(), timeout]);
     over.abort();
-    const repeatable = [...life.held].filter(({ command }) => (this.#maxAttempts(command) ?? 1) > 1);
+    const begun = [...life.held].filter((held) => !this.#inLine.has(held));
+    const repeatable = begun.filter(({ command }) => (this.#maxAttempts(command) ?? 1) > 1);
     for (const { stop } of repeatable) stop.abort();
-    for (const { stop } of life.held) stop.abort(answerError('STOPPED'));
+    for (const { stop } of begun) stop.abort(answerError('STOPPED'));
     await this.#idle();
-    await this.#giveBack(life, repeatable);
+    await this.#giveBack(life, [...repeatable, ...this.#unbegun, ...life.queue.clear()]);
     life.end();
     await this.#beating;
     this.#presence?.close();
@@ -354,12 +359,17 @@ export class Worker {
       return;
     }
     const before = this.#last.get(session) ?? Promise.resolve();
-    const answered = before
-      .then(() => this.#answering.answer(held, life))
-      .catch(this.#options.settings.onFault);
+    this.#inLine.add(held);
+    const answered = before.then(() => this.#itsTurn(held, life)).catch(this.#options.settings.onFault);
     this.#last.set(session, answered);
     await answered;
     if (this.#last.get(session) === answered) this.#last.delete(session);
+  }
+
+  async #itsTurn(held: Held, life: Life): Promise<void> {
+    this.#inLine.delete(held);
+    if (this.#closing.signal.aborted && !held.stop.signal.aborted) this.#unbegun.push(held);
+    else await this.#answering.answer(held, life);
   }
 
   #maxAttempts({ type }: CommandToAnswer): number | undefined {

@@ -1,4 +1,5 @@
 import { isCluster, type RedisClient } from '../redis/client';
+import { jsonOf } from './json';
 import { publisher } from '../redis/publish';
 
 /** Where a dashboard's frames go, and how long the newest is kept. */
@@ -28,7 +29,7 @@ export class Dashboards {
   }
 
   at(place: DashboardPlace): Dashboard {
-    return { refresh: (state) => this.#refresh(place, JSON.stringify({ type: 'refresh', data: state })) };
+    return { refresh: async (state) => this.#refresh(place, `{"type":"refresh","data":${jsonOf(state)}}`) };
   }
 
   #refresh(place: DashboardPlace, text: string): Promise<number> {

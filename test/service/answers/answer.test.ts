@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { AnswerError, token, type AnswerPart, type AnswerReport } from '../../../service/src/index';
+import {
+  AnswerError,
+  token,
+  type AnswerEnd,
+  type AnswerPart,
+  type AnswerReport,
+} from '../../../service/src/index';
 import { eventually, isEnd, Stage } from './fixture';
 
 let stage: Stage;
@@ -131,6 +137,30 @@ describe('an answer', () => {
       { type: 'error', id: 'c1', data: { code: 'FAILED', message: 'the service failed' } },
     ]);
     expect(isReturned).toBe(true);
+  });
+
+  it('ends with an error when its handler returns no object, which ends no answer to a client', async () => {
+    stage = await Stage.start();
+    const heard = await stage.hear('s1');
+    stage.worker().answer('ask', async function* () {
+      yield await Promise.resolve(token('a'));
+      return 'done' as unknown as AnswerEnd;
+    });
+    await stage.command({ id: 'c1' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ type: 'error', data: { code: 'FAILED' } });
+    expect(stage.faults).toMatchObject([{ message: 'expected an object as data of a frame' }]);
+  });
+
+  it('is given under the longest lease as well', async () => {
+    stage = await Stage.start();
+    const heard = await stage.hear('s1');
+    stage.worker({ leaseMs: 2 ** 40 }).answer('ask', async function* () {
+      yield await Promise.resolve(token('a'));
+    });
+    await stage.command({ id: 'c1' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect([heard().at(-1)?.type, stage.faults]).toEqual(['complete', []]);
   });
 
   it('ends when its time is up, though its handler goes on, and its place is free', async () => {

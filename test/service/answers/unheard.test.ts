@@ -4,8 +4,10 @@ import { token, type AnswerPart } from '../../../service/src/index';
 import { Unheard } from '../../../service/src/answers/unheard';
 import { eventually, isEnd, Stage } from './fixture';
 
-const joined = (channel: string) => ({ type: 'joined', channel }) as const;
-const left = (channel: string) => ({ type: 'left', channel }) as const;
+/** By Redis's clock, as are the times of commands here. */
+const LEFT_MS = 7000;
+const joined = (channel: string) => ({ type: 'joined', channel, time: LEFT_MS }) as const;
+const left = (channel: string) => ({ type: 'left', channel, time: LEFT_MS }) as const;
 
 describe('a watch for a channel without listeners', () => {
   let nowMs: number;
@@ -15,8 +17,8 @@ describe('a watch for a channel without listeners', () => {
     nowMs += ms;
     jest.advanceTimersByTime(ms);
   };
-  const watch = (channel: string, ms = 1000): (() => void) =>
-    unheard.watch(channel, ms, () => told.push(channel));
+  const watch = (channel: string, unheardMs = 1000, addedMs = LEFT_MS): (() => void) =>
+    unheard.watch({ channel, addedMs, unheardMs }, () => told.push(channel));
   beforeEach(() => {
     jest.useFakeTimers();
     nowMs = 5000;
@@ -61,6 +63,24 @@ describe('a watch for a channel without listeners', () => {
     expect(told).toEqual([]);
     pass(1);
     expect(told).toEqual(['a']);
+  });
+
+  it('counts nothing that was before its command was added: somebody is there, though nobody said so yet', () => {
+    unheard.take(left('a'));
+    pass(5000);
+    watch('a', 1000, LEFT_MS + 1);
+    pass(5000);
+    expect(told).toEqual([]);
+    unheard.take({ ...left('a'), time: LEFT_MS + 2 });
+    pass(1000);
+    expect(told).toEqual(['a']);
+  });
+
+  it('does not tell at once where it may take longer than a timer can', () => {
+    unheard.take(left('a'));
+    watch('a', 2 ** 31);
+    pass(1000);
+    expect(told).toEqual([]);
   });
 
   it('takes a channel of which it has forgotten that for one with listeners', () => {
@@ -123,15 +143,31 @@ describe('an answer with unheardMs', () => {
 
   it('ends so as well where everybody had left before it began', async () => {
     const heard = await stage.hear('s1');
+    await stage.command({ id: 'c1' });
     await say('left', 's1');
     stage.worker().answer(
       'ask',
       endless(() => undefined),
       { unheardMs: 20 },
     );
-    await stage.command({ id: 'c1' });
     await eventually('an end', () => heard().some(isEnd));
     expect(heard().at(-1)).toMatchObject({ data: { code: 'UNHEARD' } });
+  });
+
+  it('goes on for a client that came after all had left, and of which bridges say so later', async () => {
+    const [heard, other] = [await stage.hear('s1'), await stage.hear('s2')];
+    stage.worker().answer(
+      'ask',
+      endless(() => undefined),
+      { unheardMs: 20 },
+    );
+    await say('left', 's1');
+    await stage.command({ id: 'c0', session: 's2' });
+    await say('left', 's2');
+    await eventually('the reader to have read both', () => other().some(isEnd));
+    await stage.command({ id: 'c1' });
+    await eventually('tokens after more than unheardMs', () => heard().length > 20);
+    expect(heard().some(isEnd)).toBe(false);
   });
 
   it.each([0, -1, 1.5, NaN])('is refused for %d', (unheardMs) => {

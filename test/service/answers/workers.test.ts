@@ -328,6 +328,52 @@ describe('a worker that closes', () => {
     ]);
   });
 
+  it.each(['atMostOnce', 'atLeastOnce'] as const)(
+    'gives back what waits for the answer before it, and is to be answered %s: it has not begun',
+    async (delivery) => {
+      await startStage();
+      const heard = await stage.hear('s1');
+      const service = stage.worker({ leaseMs: 60_000 });
+      service.answer('ask', endless);
+      service.answer('next', quick, { delivery });
+      await stage.command({});
+      await stage.command({ type: 'next' });
+      await eventually('both to have a place', () => heard().length > 0 && service.counts?.running === 2);
+      await service.close({ timeoutMs: 10 });
+      const answered: number[] = [];
+      stage.worker({ leaseMs: 60_000 }).answer(
+        'next',
+        async function* (_command, { attempt }) {
+          answered.push(attempt);
+          yield await Promise.resolve(token('a'));
+        },
+        { delivery },
+      );
+      await eventually('both ends', () => heard().filter(isEnd).length === 2);
+      expect(
+        heard()
+          .filter(isEnd)
+          .map(({ type, data }) => [type, data['code']]),
+      ).toEqual([
+        ['error', 'STOPPED'],
+        ['complete', undefined],
+      ]);
+      expect(answered).toEqual([1]);
+    },
+  );
+
+  it('is closed for who asks a second time once it is closed, and not before', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    const service = stage.worker({ leaseMs: 60_000 });
+    service.answer('ask', endless);
+    await stage.command({ id: 'c1' });
+    await eventually('a token', () => heard().length > 0);
+    void service.close({ timeoutMs: 10 });
+    await service.close();
+    expect(service.counts?.ended).toEqual({ STOPPED: 1 });
+  });
+
   it('on SIGTERM loses no command', async () => {
     const url = await startStage();
     const heard = await stage.hear('s1');
