@@ -44,6 +44,8 @@ interface Member<Said extends Message> extends PoolWorker<Said> {
   readonly number: number;
   readonly startedMs: number;
   isReady: boolean;
+  /** The start waits for it: when it ends before it listens, the start fails. */
+  readonly isFirst: boolean;
   /** Why it could not start, in its words. */
   fault: string | undefined;
   /** Those who wait for its answers. */
@@ -75,7 +77,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     // Lines of several processes in one pipe may be cut where it is full.
     cluster.setupPrimary({ exec: file, args: [...args], stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-    const listening = Array.from({ length: count }, (_, index) => pool.#fork(index + 1));
+    const listening = Array.from({ length: count }, (_, index) => pool.#fork(index + 1, true));
     try {
       await Promise.all(listening);
     } catch (cause) {
@@ -167,7 +169,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
   }
 
   /** Resolves when it listens. */
-  #fork(number: number): Promise<void> {
+  #fork(number: number, isFirst = false): Promise<void> {
     const { environment, log } = this.#options;
     const process = cluster.fork(environment(number));
     const member: Member<Said> = {
@@ -175,6 +177,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
       number,
       startedMs: performance.now(),
       isReady: false,
+      isFirst,
       fault: undefined,
       asked: new Map(),
       send: (message) => {
@@ -237,9 +240,9 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     // Nobody hears it any more: its counts are among those of the dead.
     for (const settle of [...member.asked.values()]) settle(undefined);
     this.#metrics.bury(member.process.id);
-    // One that ends before it listens fails the start. One that listened is missed, also where others begin yet.
-    const isMissed = this.#isStarted || member.isReady;
-    if (isMissed && !this.#isStopping) void this.#replace(member, reason);
+    // Any other is missed, also where some begin yet: one that listened, and one that came in its place.
+    const failsStart = member.isFirst && !member.isReady;
+    if (!failsStart && !this.#isStopping) void this.#replace(member, reason);
   }
 
   async #replace({ number, startedMs }: Member<Said>, reason: string): Promise<void> {

@@ -111,7 +111,7 @@ async function bridgeOf(
   }
   const { BridgeWorkers } = await import('../workers/bridge-workers.js');
   return new BridgeWorkers(settings, {
-    ...{ log, writeLine: relay },
+    ...{ log, writeLine: relay, droppedLogLines: droppedLines },
     onGivenUp: (reason) => {
       log.fatal({ reason }, 'ws-bridge ends');
       void settle().then(() => process.exit(1));

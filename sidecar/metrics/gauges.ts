@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Gauge, type Registry } from 'prom-client';
 import type { ConnectionName, SubscriberName } from '../redis/connection-names';
+import { registerDroppedLines } from './dropped-lines';
 import { counter, gauge, gaugeByConnection } from './read-on-scrape';
 
 /** The values that the bridge holds: read on each scrape. */
@@ -51,12 +52,7 @@ function registerProcess(held: Held, registry: Registry): void {
     registers: [registry],
   }).set({ version: held.version, node: process.version }, 1);
   gauge(registry, 'ws_bridge_workers', 'Processes that serve: 1, or as many as BRIDGE_WORKERS.', () => 1);
-  counter(
-    registry,
-    'ws_bridge_log_lines_dropped_total',
-    'Log lines that were dropped because standard output was not read.',
-    held.droppedLogLines,
-  );
+  registerDroppedLines(registry, held.droppedLogLines);
   counter(
     registry,
     'ws_bridge_event_loop_active_seconds_total',

@@ -8,6 +8,7 @@ import { ReplayGuard, type ReplayVerdict } from '../handshake/replay-guard';
 import { createAdminServer } from '../http/admin-server';
 import type { Readiness } from '../http/readiness';
 import { closeServer, listen } from '../http/server';
+import { registerDroppedLines } from '../metrics/dropped-lines';
 import { registerWorkerDeaths } from '../metrics/worker-deaths';
 import type { Settings } from '../settings/settings';
 import { READINESS, RETIRE, WORKER_VARIABLE, type ToPrimary, type ToWorker } from './messages';
@@ -19,6 +20,8 @@ export interface BridgeWorkersOptions {
   readonly log: Logger;
   /** Takes the lines that workers log. */
   readonly writeLine: (line: string) => void;
+  /** Lines of theirs and its own that nobody took, for the metrics. */
+  readonly droppedLogLines: () => number;
   /** No worker comes any more, since they all die. Those that are left have closed their sockets. */
   readonly onGivenUp: (reason: string) => void;
 }
@@ -75,6 +78,7 @@ export class BridgeWorkers {
     });
     this.#pool = pool;
     collectDefaultMetrics({ register: this.#registry });
+    registerDroppedLines(this.#registry, this.#options.droppedLogLines);
     registerWorkerDeaths(this.#registry, () => pool.deaths);
     try {
       const address = { port: this.#settings.adminPort, host: adminHost };

@@ -37,10 +37,10 @@ function twoWorkers() {
   void started.then((pool) => pools.push(pool)).catch(() => undefined);
   return {
     started,
-    /** The latest process of a worker, which is not this one. */
-    async worker(number: number, but?: number) {
+    /** A process of a worker, which is none of these. */
+    async worker(number: number, ...but: readonly number[]) {
       for (;;) {
-        const found = here.find((worker) => worker.number === number && worker.pid !== but);
+        const found = here.find((worker) => worker.number === number && !but.includes(worker.pid));
         if (found !== undefined) return found;
         await once(news, 'here');
       }
@@ -67,6 +67,22 @@ describe('a pool of workers', () => {
     const pool = await workers.started;
     expect(pool.deaths).toBe(1);
     await begin(await workers.worker(1, one.pid));
+    expect(pool.ready).toBe(2);
+  });
+
+  it('has another come also for one that came so and died before it listened', async () => {
+    const workers = twoWorkers();
+    const [one, two] = await Promise.all([workers.worker(1), workers.worker(2)]);
+    await begin(one);
+    process.kill(one.pid, 'SIGKILL');
+    const second = await workers.worker(1, one.pid);
+    const died = once(cluster, 'exit');
+    process.kill(second.pid, 'SIGKILL');
+    await died;
+    await begin(two);
+    const pool = await workers.started;
+    expect(pool.deaths).toBe(2);
+    await begin(await workers.worker(1, one.pid, second.pid));
     expect(pool.ready).toBe(2);
   });
 

@@ -398,6 +398,19 @@ describe('the admin port of a bridge with workers', () => {
     expect(await bridge.metric('ws_bridge_workers')).toBe(2);
   });
 
+  it('counts the lines of workers that the primary drops because nobody reads the log', async () => {
+    const bridge = await listening();
+    const dropped = () => bridge.metric('ws_bridge_log_lines_dropped_total');
+    expect(await dropped()).toBe(0);
+    bridge.child.stdout?.pause();
+    const headers = { 'X-Kong-Request-Id': 'x'.repeat(32_768) };
+    await eventually(async () => {
+      await askUpgrade(`${bridge.url}/nowhere`, headers);
+      return (await dropped()) > 0;
+    });
+    bridge.child.stdout?.resume();
+  });
+
   it('is ready when both workers are, and names what is not', async () => {
     const bridge = await listening();
     const ready = async () => {
