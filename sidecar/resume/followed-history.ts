@@ -124,8 +124,11 @@ export class FollowedHistory {
     }
     this.#isCatchingUp = false;
     if (this.#isClosed) return;
-    // One whose subscription is lost again is told when it is back.
-    if (log.interrupted && !isLive()) return;
+    // One whose subscription is lost again is told when it is back, and has all of its time then.
+    if (log.interrupted && !isLive()) {
+      this.#giveUpAtMs = undefined;
+      return;
+    }
     if (log.interrupted && monotonicMs() < (this.#giveUpAtMs ?? 0)) {
       this.#schedule(RETRY_MS);
       return;

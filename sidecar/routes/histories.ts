@@ -1,9 +1,21 @@
 import { keySlot } from '../../redis/key-slot';
-import { channelName, namePattern, placeholders, type ChannelTemplate } from './channel-template';
+import {
+  channelName,
+  namePattern,
+  placeholders,
+  type ChannelTemplate,
+  type ChannelValues,
+} from './channel-template';
 import type { Route, RouteEntry, RouteHistory } from './route';
 import { fault, RouteError } from './route-error';
 
 const MS_PER_SECOND = 1000;
+
+/** A channel that has a history, and its history's key. */
+interface NumberedChannel {
+  readonly key: ChannelTemplate;
+  readonly channel: ChannelTemplate;
+}
 
 /**
  * Compiles the history of a route.
@@ -43,19 +55,23 @@ export function compileHistory(
  * @throws RouteError
  */
 export function refuseMixedHistories(routes: readonly Route[]): void {
-  const states = routes.flatMap(({ initial }) => initial?.text ?? []);
-  const channelOfKey = new Map<string, string>();
+  const states = routes.flatMap(({ initial }) => initial ?? []);
+  const known: NumberedChannel[] = [];
   for (const {
     history,
     channels: [channel],
   } of routes) {
     if (history === undefined || channel === undefined) continue;
-    const { text } = history.key;
-    if (states.includes(text)) throw new RouteError(`key "${text}": expected a state or a history, got both`);
-    if ((channelOfKey.get(text) ?? channel.text) !== channel.text) {
-      throw new RouteError(`key "${text}": expected the history of one channel, got two`);
-    }
-    channelOfKey.set(text, channel.text);
+    const { key } = history;
+    if (spellsOne(states, key))
+      throw new RouteError(`key "${key.text}": expected a state or a history, got both`);
+    const own = { key, channel };
+    const mixed = known.find((other) => spellsOne([other.key], key) && !hasOneChannel(other, own));
+    if (mixed !== undefined)
+      throw new RouteError(
+        `keys "${mixed.key.text}" and "${key.text}": expected the history of one channel, got two`,
+      );
+    known.push(own);
     const relay = routes.find((route) => route.messages === 'relay' && spellsOne(route.channels, channel));
     if (relay === undefined) continue;
     throw new RouteError(
@@ -97,6 +113,24 @@ function namesOf(template: ChannelTemplate): string {
   return [...new Set(placeholders(template))].sort().join();
 }
 
+/** Whether two histories have one channel where their keys are the same. */
+function hasOneChannel(one: NumberedChannel, other: NumberedChannel): boolean {
+  const ofOne = channelName(one.channel, valuesWhere(one.key, other.key));
+  return ofOne === channelName(other.channel, valuesWhere(other.key, one.key));
+}
+
+/** The values of a template's placeholders where it has the same name as another one. */
+function valuesWhere({ segments }: ChannelTemplate, other: ChannelTemplate): ChannelValues {
+  const values = segments.flatMap((segment, index) => {
+    if ('literal' in segment) return [];
+    const there = other.segments[index];
+    const value = there !== undefined && 'literal' in there ? there.literal : `?${index}`;
+    return [[segment.placeholder, value] as const];
+  });
+  return Object.fromEntries(values);
+}
+
+/** Whether one of these can have the other one's name. */
 function spellsOne(channels: readonly ChannelTemplate[], { segments }: ChannelTemplate): boolean {
   return channels.some(
     (other) =>

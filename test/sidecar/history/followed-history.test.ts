@@ -128,6 +128,25 @@ describe('a replay log of a channel with a history', () => {
     expect(bridge.outcomes).toEqual(['followed', ...Array<string>(5).fill('failed'), 'caught_up']);
   });
 
+  it('has all of its time to catch up again when its subscription was lost once more', async () => {
+    bridge.lose();
+    append(stream, 1);
+    bridge.restore();
+    await settled();
+    bridge.lose();
+    bridge.failQuestions();
+    await settled();
+    bridge.wait(20_000);
+    append(stream, 1);
+    bridge.restore();
+    await settled();
+    bridge.failQuestions();
+    await settled();
+    bridge.wait(500);
+    await calm(bridge);
+    expect([alice.got, alice.gaps]).toEqual([[4, 5], []]);
+  });
+
   it('tells of a gap when Redis goes on not answering, and takes over the count of the history when it does', async () => {
     bridge.lose();
     append(stream, 2);

@@ -69,8 +69,34 @@ describe("the history of a route's channel", () => {
     expect(() => compileRoutes([entry({}, '{tenant}:y:{id}'), crossing])).toThrow(/the same for two owners/);
   });
 
-  it('may be named by two routes of one channel', () => {
+  it.each([
+    ['{tenant}:h:{doc}', '/o/{doc}', '{tenant}:o:{doc}'],
+    ['{tenant}:h:all', '/o', '{tenant}:o:all'],
+    ['{tenant}:h:{doc}', '/o/{doc}/{id}', '{tenant}:{doc}:r'],
+  ])('is refused where its key can be %s, of another channel', (key, path, channel) => {
+    const other = entry({ name: 'o', path, channels: [channel] }, key);
+    expect(() => compileRoutes([entry({}), other])).toThrow(/the history of one channel, got two/);
+  });
+
+  it.each(['{tenant}:h:{doc}', '{tenant}:{doc}:x'])(
+    'is refused where its key can be the state %s',
+    (initial) => {
+      const state = {
+        name: 'o',
+        path: '/o/{doc}',
+        channels: ['{tenant}:o:{doc}'],
+        initial,
+        history: undefined,
+      };
+      expect(() => compileRoutes([entry({}), entry(state)])).toThrow(/a state or a history, got both/);
+    },
+  );
+
+  it('may be named by two routes of one channel, whatever they call its parts', () => {
     expect(compileRoutes([entry({}), entry({ name: 'o', path: '/o/{id}' })])).toHaveLength(2);
+    const other = entry({ name: 'o', path: '/o/{doc}', channels: ['{tenant}:r:{doc}'] }, '{tenant}:h:{doc}');
+    const ofOne = entry({ name: 'a', path: '/a', channels: ['{tenant}:r:all'] }, '{tenant}:h:all');
+    expect(compileRoutes([entry({}), other, ofOne])).toHaveLength(3);
   });
 
   it("is refused on a channel that peers' messages are relayed on", () => {
