@@ -1,6 +1,8 @@
+import type { z } from 'zod';
 import type { HeaderNames } from '../../protocol/headers';
 import { canonicalPath } from '../../protocol/path';
 import { quoted } from '../../protocol/quoted';
+import { parseRedisUrl } from '../../redis/url';
 import { compileAuthorization, type Authorization } from './authorization';
 import { serviceSettings } from './authorization-service';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
@@ -23,14 +25,19 @@ export async function parseConfig(
   const config = deepFreeze(toConfig(result.data));
   requireDistinct(config.headerNames, config.tokenLocations.headerNames);
   requireNamed(config);
+  requireTenantsSlot(result.data);
   return { config, keys: await importKeys(result.data) };
 }
 
-function describe(issue: { readonly path: readonly PropertyKey[]; readonly message: string }): string {
-  const path = issue.path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
-    .join('');
-  return `config${path}: ${issue.message}`;
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_key') return `config${fieldOf(issue.path)}: ${issue.message}`;
+  // The key itself is in the path, and may be a secret that was put into the wrong place.
+  const faults = issue.issues.map(({ message }) => message).join(', ');
+  return `config${fieldOf(issue.path.slice(0, -1))}: in a key: ${faults}`;
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  return path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('');
 }
 
 function requireDistinct(names: HeaderNames, tokenHeaders: readonly string[]): void {
@@ -57,6 +64,14 @@ function requireNamed({ consumer, token, headerNames }: GatekeeperConfig): void 
   if (both === undefined) return;
   const expected = 'expected none of the headers in which Kong tells the consumer';
   throw new ConfigError(`config.*_header: ${expected}, got ${quoted(both)}`);
+}
+
+/** A hash tag before the tenant's would send limits to another slot than the tenant's returns, which no script may have both of. */
+function requireTenantsSlot({ redis: { url = '', key_prefix: keyPrefix } }: RawConfig): void {
+  if (!keyPrefix.includes('{') || parseRedisUrl(url)?.kind !== 'cluster') return;
+  throw new ConfigError(
+    `config.redis.key_prefix: expected no brace in it with a cluster, where the tenant is the hash tag, got ${quoted(keyPrefix)}`,
+  );
 }
 
 /** Every key that the configuration names gets its prefix here. */

@@ -59,6 +59,11 @@ const httpUrl = z
   }, 'expected a URL without user and password');
 /** Where questions of authorization go. No secret is in it: those are in headers. */
 const serviceUrl = httpUrl.refine((text) => !/[?#]/.test(text), 'expected a URL without query and fragment');
+/** A name that is none is not told either: it may be a whole header, with its value. */
+const serviceHeader = z.string().superRefine((name, context) => {
+  const message = tokenHeaderFault(name);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 /** Never told: it may be a secret. */
 const headerValue = z
   .string()
@@ -164,7 +169,7 @@ const authorizationService = z.preprocess(
   (fields): unknown => ({ ...SERVICE_DEFAULTS, ...(withoutNulls(fields) as object | undefined) }),
   z.object({
     format: z.enum(QUESTION_FORMATS),
-    headers: z.record(headerName(tokenHeaderFault), headerValue),
+    headers: z.record(serviceHeader, headerValue),
     timeout: z.int().positive(),
     cache_seconds: z.int().nonnegative().max(MAX_ANSWER_CACHE_SECONDS),
     refused_cache_seconds: z.int().nonnegative().max(MAX_ANSWER_CACHE_SECONDS),

@@ -129,7 +129,8 @@ export const redisFields: readonly SchemaField[] = [
             type: 'string',
             required: true,
             default: 'ws-gatekeeper:',
-            description: 'The beginning of the keys of the limits, after the prefix.',
+            description:
+              'The beginning of the keys of the limits, after the prefix. With a cluster it has no brace.',
           },
         },
       ],

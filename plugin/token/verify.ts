@@ -26,6 +26,9 @@ export interface VerifiedToken {
   readonly isByConfiguredKey?: boolean;
 }
 
+const EXPIRED = 'The token has expired';
+const NOT_YET_VALID = 'The token is not valid yet';
+
 /** Verifies tokens. */
 export interface TokenVerifier {
   /**
@@ -52,6 +55,7 @@ export async function verifyToken(
   now: number,
 ): Promise<VerifiedToken> {
   const { payload, isByConfiguredKey } = await verifySignature(token, rules, sources, now);
+  checkValidity(payload, rules, now);
   checkIssuerAudienceType(payload, rules);
   checkTimes(payload, rules, now);
   checkRequired(payload, rules);
@@ -75,7 +79,8 @@ async function verifySignature(
     throw new Refusal('algorithm_not_allowed', "The token's algorithm is not allowed");
   }
   const options: JWTVerifyOptions = {
-    clockTolerance: rules.clockToleranceSeconds,
+    // jose judges by whole seconds: checkValidity() has the last word.
+    clockTolerance: rules.clockToleranceSeconds + 1,
     currentDate: new Date(now * 1000),
   };
   let refusal: Refusal | undefined;
@@ -107,18 +112,25 @@ function protectedHeader(token: string): Readonly<Record<string, unknown>> {
 }
 
 function refusalFor(cause: unknown): Refusal {
-  if (cause instanceof errors.JWTExpired) return new Refusal('expired', 'The token has expired');
+  if (cause instanceof errors.JWTExpired) return new Refusal('expired', EXPIRED);
   if (cause instanceof errors.JWSSignatureVerificationFailed) {
     return new Refusal('bad_signature', "The token's signature does not verify");
   }
   if (cause instanceof errors.JWTClaimValidationFailed) {
     if (cause.claim === 'nbf' && cause.reason === 'check_failed') {
-      return new Refusal('not_yet_valid', 'The token is not valid yet');
+      return new Refusal('not_yet_valid', NOT_YET_VALID);
     }
     return new Refusal('bad_claim', `The token's "${cause.claim}" is missing or not of its type`);
   }
   if (cause instanceof errors.JOSEError) return new Refusal('malformed_token', 'The token is malformed');
   throw cause;
+}
+
+/** In fractions of seconds, which a NumericDate may have (RFC 7519 §2). */
+function checkValidity({ nbf, exp }: JWTPayload, { clockToleranceSeconds }: TokenRules, now: number): void {
+  if (nbf !== undefined && nbf > now + clockToleranceSeconds)
+    throw new Refusal('not_yet_valid', NOT_YET_VALID);
+  if (exp !== undefined && exp <= now - clockToleranceSeconds) throw new Refusal('expired', EXPIRED);
 }
 
 function checkTimes({ iat, nbf, exp }: JWTPayload, rules: TokenRules, now: number): void {

@@ -3,10 +3,23 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../schema/config-error';
 
+/** A service or a route by its name or id, as an entry at the top names the one that it is of. */
+const reference = z.union([
+  z.string(),
+  z.looseObject({ name: z.string().nullish(), id: z.string().nullish() }),
+]);
 const plugins = z.array(
-  z.looseObject({ name: z.string(), config: z.record(z.string(), z.unknown()).nullish() }),
+  z.looseObject({
+    name: z.string(),
+    enabled: z.boolean().nullish(),
+    config: z.record(z.string(), z.unknown()).nullish(),
+    route: reference.nullish(),
+    service: reference.nullish(),
+    consumer: z.unknown().optional(),
+  }),
 );
 const route = z.looseObject({
+  id: z.string().nullish(),
   name: z.string().nullish(),
   paths: z.array(z.string()).nullish(),
   plugins: plugins.nullish(),
@@ -15,6 +28,7 @@ const file = z.looseObject({
   services: z
     .array(
       z.looseObject({
+        id: z.string().nullish(),
         name: z.string().nullish(),
         routes: z.array(route).nullish(),
         plugins: plugins.nullish(),
@@ -27,6 +41,7 @@ const file = z.looseObject({
 const kongPlugin = z.looseObject({
   kind: z.enum(['KongPlugin', 'KongClusterPlugin']),
   plugin: z.string(),
+  disabled: z.boolean().nullish(),
   metadata: z.looseObject({ name: z.string().optional() }).optional(),
   config: z.record(z.string(), z.unknown()).nullish(),
 });
@@ -38,8 +53,8 @@ export interface DeclaredConfig {
 }
 
 /**
- * Finds the configuration that holds for a path in a declarative file with nested routes and plugins. It is the
- * route's, else the service's, else the global one. Among several routes the one with the longest matching path counts,
+ * Finds the configuration that holds for a path in a declarative file with nested routes. It is the route's, else the
+ * service's, else the global one, of those that are enabled. Among several routes the one with the longest matching path counts,
  * a regular expression before a prefix, as Kong's traditional router has it. Hosts, methods and priorities are not
  * looked at. Among Kubernetes' objects it is the plugin's KongPlugin, whatever the path: which route has it stands
  * elsewhere.
@@ -56,16 +71,33 @@ export function declaredConfig(path: string, pluginName: string, fileName: strin
   );
   const [best] = candidates.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score);
   if (best === undefined) throw new ConfigError(`${fileName}: expected a route for ${path}`);
-  const named = (list: z.infer<typeof plugins> | null | undefined) =>
-    list?.find(({ name }) => name === pluginName);
-  const plugin = named(best.entry.plugins) ?? named(best.service.plugins) ?? named(global);
-  const name = best.entry.name ?? best.entry.paths?.join(', ') ?? 'unnamed';
+  const { entry, service } = best;
+  const atTop = global ?? [];
+  const plugin = [
+    [...(entry.plugins ?? []), ...atTop.filter((one) => refersTo(one.route, entry))],
+    [...(service.plugins ?? []), ...atTop.filter((one) => !one.route && refersTo(one.service, service))],
+    atTop.filter((one) => !one.route && !one.service && !one.consumer),
+  ]
+    .flat()
+    // One that is not enabled is none to Kong.
+    .find(({ name, enabled }) => name === pluginName && enabled !== false);
+  const name = entry.name ?? entry.paths?.join(', ') ?? 'unnamed';
   if (plugin === undefined) {
     throw new ConfigError(
       `${fileName}: expected plugin ${pluginName} on route ${name}, its service, or globally`,
     );
   }
   return { route: name, config: plugin.config ?? {} };
+}
+
+/** Whether an entry at the top is of this service or route. */
+function refersTo(
+  given: z.infer<typeof reference> | null | undefined,
+  { id, name }: { readonly id?: string | null | undefined; readonly name?: string | null | undefined },
+): boolean {
+  if (given === null || given === undefined) return false;
+  const wanted = typeof given === 'string' ? given : (given.name ?? given.id);
+  return typeof wanted === 'string' && (wanted === name || wanted === id);
 }
 
 function readDocuments(fileName: string): readonly unknown[] {
@@ -101,7 +133,7 @@ function kubernetesConfig(
 ): DeclaredConfig {
   const found = documents
     .map((document) => kongPlugin.safeParse(document).data)
-    .find((object) => object?.plugin === pluginName);
+    .find((object) => object?.plugin === pluginName && object.disabled !== true);
   if (found === undefined) {
     throw new ConfigError(
       `${fileName}: expected a KongPlugin or KongClusterPlugin of ${pluginName} among its objects`,

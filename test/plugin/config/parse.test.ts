@@ -8,6 +8,8 @@ const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   .publicKey.export({ type: 'spki', format: 'pem' })
   .toString();
 
+const { redis: REDIS } = rawConfig() as { readonly redis: object };
+
 describe('the configuration', () => {
   it('has the defaults of the platform and is frozen', async () => {
     const { config, keys } = await parseConfig(rawConfig());
@@ -79,6 +81,21 @@ describe('the configuration', () => {
     ],
     ['no key for the assertion', { assertion_secret: null }, 'config.assertion_secret: expected this or'],
     ['one secret for both', { assertion_secret: TOKEN_SECRET }, 'expected another secret than config.secret'],
+    [
+      'a header of a question that is put into one text, which may be a secret',
+      { authorization_service: { headers: { 'Authorization: Bearer hunter2': 'x' } } },
+      /^config\.authorization_service\.headers: in a key: expected an HTTP field name$/,
+    ],
+    [
+      'a hash tag of its own in a cluster',
+      { redis: { ...REDIS, url: 'redis+cluster://redis:6379', key_prefix: '{ws}:' } },
+      'config.redis.key_prefix: expected no brace',
+    ],
+    [
+      'an issuer without a name',
+      { tenant_prefixes: { '': 'a' } },
+      'config.tenant_prefixes: in a key: Too small: expected string to have >=1 characters',
+    ],
     [
       'a header name with a space',
       { tenant_header: 'X Tenant' },

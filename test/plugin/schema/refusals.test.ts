@@ -260,6 +260,11 @@ const REFUSED: readonly [what: string, changes: Config, named: string][] = [
     'authorization_service.headers',
   ],
   [
+    'a question with a header that is none',
+    { authorization_service: { headers: { 'Authorization: Bearer x': 'x' } } },
+    'expected an HTTP field name',
+  ],
+  [
     'a header with a line break',
     { authorization_service: { headers: { 'X-Key': 'a\r\nHost: b' } } },
     'authorization_service.headers',

@@ -10,11 +10,12 @@ interface Given {
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly token?: string;
+  readonly now?: number;
 }
 
-async function verify({ claims, config: changes, token }: Given): Promise<VerifiedToken> {
+async function verify({ claims, config: changes, token, now = NOW }: Given): Promise<VerifiedToken> {
   const { config, keys } = await parseConfig(rawConfig({ clock_tolerance_seconds: 0, ...changes }));
-  return verifyToken(token ?? (await signToken(claims)), config.token, [configuredKeys(keys.token)], NOW);
+  return verifyToken(token ?? (await signToken(claims)), config.token, [configuredKeys(keys.token)], now);
 }
 
 /** A token that is signed as it should be, and whose payload is this text. */
@@ -28,6 +29,18 @@ const ROLES = "The token's roles are not an array of strings";
 describe('a token that is not accepted', () => {
   it.each<[string, Given, string, string]>([
     ['has expired', { claims: { exp: NOW - 1 } }, 'expired', 'The token has expired'],
+    [
+      'expired within this second',
+      { claims: { exp: NOW + 0.5 }, now: NOW + 0.5 },
+      'expired',
+      'The token has expired',
+    ],
+    [
+      'begins to be valid within this second',
+      { claims: { nbf: NOW + 0.5 }, now: NOW + 0.4 },
+      'not_yet_valid',
+      'The token is not valid yet',
+    ],
     ['is not valid yet', { claims: { nbf: NOW + 1 } }, 'not_yet_valid', 'The token is not valid yet'],
     [
       'was issued in the future',
@@ -133,6 +146,8 @@ describe('a token at a bound is accepted', () => {
   it.each<[string, Given]>([
     ['in its last second', { claims: { exp: NOW + 1 } }],
     ['in its first second', { claims: { nbf: NOW } }],
+    ['in the second in which it begins to be valid', { claims: { nbf: NOW + 0.5 }, now: NOW + 0.5 }],
+    ['in its last part of a second', { claims: { exp: NOW + 0.5 }, now: NOW + 0.4 }],
     ['in the second in which it was issued', { claims: { iat: NOW } }],
     ['without a time of issue', { claims: { iat: undefined } }],
     ['when it expires as late as may be', { claims: { exp: NOW + 60 }, config: { maximum_expiration: 60 } }],

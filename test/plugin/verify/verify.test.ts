@@ -246,6 +246,31 @@ describe('ws-gatekeeper verify', () => {
     );
   });
 
+  it('passes over what is not enabled, and over what stands at the top for another route, service or consumer', async () => {
+    const config = (realm: string) =>
+      `config: { realm: ${realm}, secret: '{vault://env/jwt-secret}', assertion_secret: short }`;
+    const entry = (owner: string, realm = 'x') => `{ name: ws-gatekeeper, ${owner} ${config(realm)} }`;
+    const file = (route: string, top: string) =>
+      fileWith(`
+      services:
+        - name: bridge
+          routes: [{ name: chat, paths: [/ws], plugins: [${route}] }, { name: other, paths: [/other] }]
+      plugins: [${top}]`);
+    const others = [
+      entry('route: other,', 'ä'),
+      entry('service: { name: other },', 'ä'),
+      entry('consumer: c,', 'ä'),
+    ];
+    const none = 'expected plugin ws-gatekeeper on route chat';
+    const disabled = entry('enabled: false,', 'ä');
+    await expect(reportOf({ configFile: file(disabled, others.join()) })).rejects.toThrow(none);
+    // The one that holds says so by its fault.
+    for (const owner of ['', 'service: bridge,', 'route: { name: chat },']) {
+      const top = [...others, entry(owner)].join();
+      await expect(reportOf({ configFile: file(disabled, top) })).rejects.toThrow('config.assertion_secret');
+    }
+  });
+
   it('names the consumer, and says that Kong was not asked for it', async () => {
     const text = (await readFile(KONG_YML, 'utf8')).replace(
       /^( +)health_path: .*$/m,
@@ -280,6 +305,8 @@ describe('ws-gatekeeper verify', () => {
       `{ apiVersion: v1, kind: KongPlugin, plugin: ws-gatekeeper, configFrom: { secretKeyRef: {} } }`,
     );
     await expect(reportOf({ configFile: secret })).rejects.toThrow('whose config stands in it');
+    const disabled = fileWith('{ apiVersion: v1, kind: KongPlugin, plugin: ws-gatekeeper, disabled: true }');
+    await expect(reportOf({ configFile: disabled })).rejects.toThrow('expected a KongPlugin');
   });
 
   it('refuses what Kong would refuse of the configuration, every fault of it', async () => {
