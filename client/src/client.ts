@@ -16,7 +16,7 @@ import { BridgeClientError } from './errors.ts';
 import type { ClientEvents, CloseInfo, StateInfo } from './events.ts';
 import type { Extending, Extension, Message } from './extension.ts';
 import { settingsOf, type ClientOptions, type Settings } from './options.ts';
-import { isFrame, parseObject, type AnyFrame } from './parse-frame.ts';
+import { hasData, parseObject, type AnyFrame } from './parse-frame.ts';
 import { Patience } from './patience.ts';
 import { renewalDelayMs } from './renewal.ts';
 import { ResumeCursor } from './resume-cursor.ts';
@@ -253,7 +253,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#session = ready.session;
     this.#store();
     this.#renewal.set(renewalDelayMs(connection.token, clock.now(), random(), renewBeforeMs));
-    this.#extension?.opened((ready.live ?? 0) > this.#cursor.offset);
+    this.#extension?.opened(this.#cursor.past > 0);
     this.#patience.begin();
     this.#dispatch({ type: 'ready' });
   }
@@ -301,7 +301,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
 
   #tell({ data, object }: Message, replayed: boolean): void {
     this.#emitter.emit('message', data);
-    if (object && isFrame(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
+    if (object && hasData(object)) this.#emitter.emit('frame', object as unknown as Frame, { replayed });
   }
 
   #control(frame: AckFrame | GapFrame | BridgeErrorFrame | LockFrame | PeersFrame): void {
@@ -317,7 +317,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       this.#dropNext();
       this.#dispatch({ type: 'failed', then: 'resume' });
     }
-    this.#extension?.interrupt(new BridgeClientError('GAP', gap.reason));
+    this.#extension?.interrupt(new BridgeClientError('GAP', gap.reason), this.#cursor.past > 0);
     this.#emitter.emit('gap', gap);
     this.#store();
   }

@@ -58,8 +58,6 @@ export class Connection {
   #isOpen = false;
   /** The beginning that it asked for: a point, or all that is kept. */
   #resume: string | undefined;
-  /** The offset of the first frame that is not from before. */
-  #live = 0;
   #isHandshakeOver = false;
   readonly #over = new AbortController();
   /** Why it will end, when that is known before it does. */
@@ -174,7 +172,7 @@ export class Connection {
       this.#control(parseControlFrame(data));
     } else if (!this.#isOpen) this.#break('a data frame before its time');
     else {
-      const left = this.#live - this.cursor.offset;
+      const left = this.cursor.past;
       if (this.cursor.count()) this.#events.data(data, left > 1 ? 'past' : left === 1 ? 'last' : 'new');
     }
   }
@@ -203,7 +201,6 @@ export class Connection {
       return;
     }
     this.#ready = ready;
-    this.#live = ready.live ?? 0;
     // A gap follows.
     if (this.#resume !== undefined && !ready.resumed) return;
     const isWhole = this.cursor.goOn(ready);
@@ -228,6 +225,8 @@ export class Connection {
   }
 
   #opened(ready: ReadyFrame['data']): void {
+    const { live } = ready;
+    if (live !== undefined) this.cursor.past = Math.max(0, live - this.cursor.offset);
     this.#isOpen = true;
     this.#deadline.set(undefined);
     this.#events.opened(ready);

@@ -103,9 +103,10 @@ export class Conversation implements Extension {
     return type === 'bridge.error' && this.#refused(data);
   }
 
-  interrupt(cause: BridgeClientError): void {
+  interrupt(cause: BridgeClientError, bringsPast: boolean): void {
     this.#history.end();
     this.#answers.interrupt(cause);
+    if (!bringsPast) this.#catchUp();
   }
 
   end(cause: BridgeClientError): void {

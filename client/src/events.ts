@@ -5,7 +5,7 @@ import type { ConnectionState } from './state.ts';
 export interface ClientEvents<Frame> {
   /** The state changed to this, or the next attempt of it was decided. */
   readonly state: [state: ConnectionState, info: StateInfo];
-  /** A data frame of JSON: an object with `type` and `data`. The newest one from before the connection comes first where it is kept. */
+  /** A data frame of JSON: an object with `type`, and `data` of any kind. The newest one from before the connection comes first where it is kept. */
   readonly frame: [frame: Frame, info: FrameInfo];
   /** Every data frame as it came, those of `frame` too. */
   readonly message: [message: string | ArrayBuffer];

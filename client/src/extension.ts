@@ -28,7 +28,7 @@ export interface Extension {
    */
   answered(frame: AckFrame | BridgeErrorFrame | LockFrame | PeersFrame): boolean;
   /** Frames were lost or may have been. The application is told next. */
-  interrupt(cause: BridgeClientError): void;
+  interrupt(cause: BridgeClientError, bringsPast: boolean): void;
   /** The client is closed. */
   end(cause: BridgeClientError): void;
 }

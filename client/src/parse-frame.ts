@@ -20,7 +20,12 @@ export function parseObject(text: string): AnyObject | undefined {
   }
 }
 
-/** Whether an object has a `type` and an object as its `data`. */
+/** Whether an object has a `type`, and `data` of any kind: dashboards and notifications have what their service likes. */
+export function hasData(object: AnyObject): boolean {
+  return typeof object.type === 'string' && 'data' in object;
+}
+
+/** Whether an object has a `type` and an object as its `data`, as the frames of an answer do. */
 export function isFrame(object: AnyObject): boolean {
   return typeof object.type === 'string' && object.data instanceof Object;
 }

@@ -25,11 +25,15 @@ export type StreamFetch = (
 export type MessageData = string | ArrayBuffer | Uint8Array<ArrayBuffer>;
 
 const UNAUTHORIZED = 401;
+const TOO_MANY = 429;
 // RFC 6455 §7.4.1.
 const ABNORMAL = 1006;
 
 /** More messages of one stream do not wait. */
 export const MAX_WAITING_POSTS = 1_000;
+
+/** How long the answer to one may take. The bridge itself gives its client 30 seconds to send it. */
+export const MAX_ANSWER_MS = 40_000;
 
 /** Where messages are posted to. */
 export interface PostPlace {
@@ -74,6 +78,10 @@ export class PostedMessages {
     const { fetch, token, signal, url } = this.#place;
     this.#waiting -= 1;
     if (signal.aborted) return;
+    // Those behind it wait for it.
+    const timer = setTimeout(() => {
+      this.#events.lost(ABNORMAL, 'a message may be lost: no answer came');
+    }, MAX_ANSWER_MS);
     try {
       const answer = await fetch(url(), {
         method: 'POST',
@@ -95,6 +103,8 @@ export class PostedMessages {
       if (frame.startsWith(CONTROL_FRAME_PREFIX)) this.#events.answered(frame);
     } catch (cause) {
       this.#events.lost(ABNORMAL, `a message may be lost: ${String(cause)}`);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -107,20 +117,17 @@ function copyOf(data: MessageData): MessageData {
     : data.slice(0);
 }
 
-/** A refusal as a socket would tell it. The gatekeeper's has no code. */
+/** A refusal as a socket would tell it. Those of the gatekeeper and of others on the way have no code. */
 function refusalFrame(status: number, body: string, sent: MessageData): string {
-  const {
-    code = CODES[status] ?? `HTTP_${status}`,
-    message = `answered with ${status}`,
-    id,
-  } = parseObject(body) ?? {};
+  const { code = codeOf(status), message = `answered with ${status}`, id } = parseObject(body) ?? {};
   return JSON.stringify({ type: 'bridge.error', data: { code, message, id: id ?? idOf(sent) } });
 }
 
-const CODES: Readonly<Partial<Record<number, BridgeErrorCode>>> = {
-  429: 'TOO_MANY_MESSAGES',
-  503: 'UNAVAILABLE',
-};
+/** Kong answers with 500, 502 or 504 where it has heard nothing of the gatekeeper or the bridge, which may have taken the message. */
+function codeOf(status: number): BridgeErrorCode | `HTTP_${number}` {
+  if (status >= 500) return 'UNAVAILABLE';
+  return status === TOO_MANY ? 'TOO_MANY_MESSAGES' : `HTTP_${status}`;
+}
 
 function idOf(sent: MessageData): unknown {
   return typeof sent === 'string' ? parseObject(sent)?.['id'] : undefined;

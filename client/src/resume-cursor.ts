@@ -19,6 +19,8 @@ export class ResumeCursor {
   #isBroken = false;
   /** Whether neither a frame nor a state came since the stream began. */
   lacksState = true;
+  /** How many frames from before the client came are still to come. */
+  past = 0;
 
   /** `<epoch>.<offset>`; undefined before the first ready, and after {@link giveUp}. */
   get point(): string | undefined {
@@ -53,6 +55,7 @@ export class ResumeCursor {
     next.#ahead = this.#ahead;
     next.#isBroken = this.#isBroken;
     next.lacksState = this.lacksState;
+    next.past = this.past;
     return next;
   }
 
@@ -74,14 +77,14 @@ export class ResumeCursor {
    */
   goOn(point: ResumePoint): boolean {
     const isWhole = !this.#isBroken && (point.epoch !== this.#epoch || point.offset === this.#offset);
-    if (!isWhole) this.#ahead = 0;
+    if (!isWhole) this.#ahead = this.past = 0;
     this.#adopt(point);
     return isWhole;
   }
 
   /** A connection begins with a gap: the bridge could not resume, so nothing is repeated. */
   begin(point: ResumePoint): void {
-    this.#ahead = 0;
+    this.#ahead = this.past = 0;
     this.lacksState = true;
     this.#adopt(point);
   }
@@ -91,9 +94,11 @@ export class ResumeCursor {
    * ones first. In another, or further back, what was repeated until here cannot be told any more.
    */
   restart(point: ResumePoint): void {
-    const skipped = point.epoch === this.#epoch ? point.offset - this.#offset : -1;
+    const distance = point.epoch === this.#epoch ? point.offset - this.#offset : -1;
+    const skipped = distance < 0 ? Infinity : distance;
     this.lacksState = true;
-    this.#ahead = skipped < 0 ? 0 : Math.max(0, this.#ahead - skipped);
+    this.#ahead = Math.max(0, this.#ahead - skipped);
+    this.past = Math.max(0, this.past - skipped);
     this.#adopt(point);
   }
 
@@ -104,6 +109,7 @@ export class ResumeCursor {
   count(): boolean {
     this.#offset += 1;
     this.lacksState = false;
+    if (this.past > 0) this.past -= 1;
     if (this.#ahead === 0) return true;
     this.#ahead -= 1;
     return false;

@@ -102,10 +102,20 @@ describe('frames', () => {
     const messages: unknown[] = [];
     client.on('frame', (frame) => frames.push(frame));
     client.on('message', (message) => messages.push(message));
-    const texts = ['{"type": "complete", "data": {}}', 'text', '{"no": "type"}', '{"type": "x"}', '{'];
+    const texts = [
+      '{"type": "complete", "data": {}}',
+      '{"type":"refresh","data":7}',
+      'text',
+      '{"no": "type"}',
+      '{"type": "x"}',
+      '{',
+    ];
     for (const text of texts) bridge.publish(text);
     bridge.publish(Uint8Array.of(0xff, 0x00));
-    expect(frames).toEqual([{ type: 'complete', data: {} }]);
+    expect(frames).toEqual([
+      { type: 'complete', data: {} },
+      { type: 'refresh', data: 7 },
+    ]);
     expect(messages.slice(0, -1)).toEqual(texts);
     expect(new Uint8Array(messages.at(-1) as ArrayBuffer)).toEqual(Uint8Array.of(0xff, 0x00));
   });

@@ -171,12 +171,15 @@ describe('a message on a stream', () => {
   it.each([
     [403, '{"message":"m","code":"READ_ONLY","id":"c1"}', { code: 'READ_ONLY', message: 'm', id: 'c1' }],
     [429, '{"message":"m"}', { code: 'TOO_MANY_MESSAGES', message: 'm', id: 'c1' }],
+    [500, '{"message":"An unexpected error occurred"}', { code: 'UNAVAILABLE', id: 'c1' }],
+    [502, '{"message":"An invalid response was received"}', { code: 'UNAVAILABLE', id: 'c1' }],
+    [504, '{"message":"The upstream server is timing out"}', { code: 'UNAVAILABLE', id: 'c1' }],
     [503, 'no JSON', { code: 'UNAVAILABLE', message: 'answered with 503', id: 'c1' }],
     [413, '', { code: 'HTTP_413', message: 'answered with 413', id: 'c1' }],
   ])('that is refused with %d is so as on a socket', async (status, text, data) => {
     socket.send(COMMAND);
     await posted({ status, ok: false, ...body(text) });
-    expect(told.map((frame) => JSON.parse(String(frame)) as unknown)).toEqual([
+    expect(told.map((frame) => JSON.parse(String(frame)) as unknown)).toMatchObject([
       { type: 'bridge.error', data },
     ]);
   });
@@ -191,6 +194,23 @@ describe('a message on a stream', () => {
     socket.send(COMMAND);
     await posted({ status: 202, text: () => Promise.reject(new Error('reset')) });
     expect(told).toEqual(['over', [1006, 'a message may be lost: Error: reset']]);
+  });
+
+  it('that is not answered ends the stream, since others wait for it', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask'] });
+    try {
+      socket.send(COMMAND);
+      socket.send(COMMAND);
+      await settled();
+      jest.advanceTimersByTime(39_999);
+      expect([told, requests.length]).toEqual([[], 2]);
+      jest.advanceTimersByTime(1);
+      await settled();
+      expect([told, requests.length]).toEqual([['over', [1006, 'a message may be lost: no answer came']], 2]);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('that is answered is no sign of life of a stream that is silent', async () => {

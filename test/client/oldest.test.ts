@@ -218,6 +218,41 @@ describe('the answer on its way', () => {
     expect(await answer).toMatchObject({ id: 'c1' });
   });
 
+  it('is waited for over a connection that is cut in the middle of what is kept', async () => {
+    const kept = [token('c1', 'x'), complete('c1'), token('c2', 'a')];
+    const rig = await loaded(kept, {}, undefined, undefined, (_, network) => {
+      network.prompt = false;
+    });
+    const [answer] = [rig.client.answerOnItsWay()];
+    // Open, ready and one frame.
+    rig.network.last.deliver(3);
+    rig.network.last.lose(1006, 0);
+    rig.network.last.deliver();
+    await rig.clock.advance(1_000);
+    rig.network.last.deliver(3);
+    await settled();
+    rig.network.last.deliver();
+    expect(await answer).toMatchObject({ id: 'c2' });
+  });
+
+  it('is waited for no longer once a gap stands for the rest of what was kept', async () => {
+    const bridge = new FakeBridge();
+    bridge.publish(token('c1', 'a'));
+    bridge.publishReserved();
+    const rig = await loaded([], {}, bridge);
+    const answer = await rig.client.answerOnItsWay();
+    expect(answer).toMatchObject({ id: 'c1' });
+    await expect(answer && readAll(answer.tokens)).rejects.toMatchObject({ code: 'GAP' });
+  });
+
+  it('is waited for behind a gap in the midst of what was kept', async () => {
+    const bridge = new FakeBridge();
+    bridge.publish(token('c1', 'a'));
+    bridge.publishReserved();
+    const rig = await loaded([token('c2', 'b'), token('c2', 'c')], {}, bridge);
+    expect(await rig.client.answerOnItsWay()).toMatchObject({ id: 'c2' });
+  });
+
   it('is none where all is over, none is kept, another has it, or nothing was asked for', async () => {
     expect(await (await loaded([token('c1', 'a'), complete('c1')])).client.answerOnItsWay()).toBeUndefined();
     expect(await (await loaded([])).client.answerOnItsWay()).toBeUndefined();
