@@ -217,13 +217,15 @@ export class Locks {
       this.#isAnswered(name);
     }
     const wanted = this.#wanted.get(name);
-    if (!wanted?.isHeld || !UNDECIDED.has(code)) {
+    if (!UNDECIDED.has(code) || wanted?.isHeld === false) {
       this.#over(name, cause);
       return;
     }
-    // It may be its own still.
+    // It may be its own still, also where it is to be given back.
     setTimeout(() => {
-      if (this.#wanted.get(name) === wanted && this.#socket === socket) this.#ask(wanted);
+      if (this.#wanted.get(name) !== wanted || this.#socket !== socket) return;
+      if (wanted) this.#ask(wanted);
+      else this.#free(name);
     }, RETRY_MS);
   }
 

@@ -179,6 +179,34 @@ describe('a page that gives a name back and wants it again', () => {
     },
   );
 
+  it.each(['UNAVAILABLE', 'TOO_MANY_MESSAGES'])(
+    'gives it back again after a while where that was refused with %s: nobody else gets it before',
+    async (code) => {
+      const { lock, socket, connect } = await held();
+      lock.unlock();
+      for (let times = 1; times <= 2; times += 1) {
+        socket.comes('error', { code, message: 'later', name: 'B7' });
+        jest.advanceTimersByTime(999);
+        expect(socket.asked).toHaveLength(1 + times);
+        jest.advanceTimersByTime(1);
+        expect(socket.asked.slice(1)).toEqual(Array.from({ length: 1 + times }, () => 'unlock B7'));
+      }
+      socket.comes('error', { code, message: 'later', name: 'B7' });
+      const next = connect();
+      jest.advanceTimersByTime(1000);
+      expect([next.asked, socket.asked.length]).toEqual([[], 4]);
+    },
+  );
+
+  it('does not give it back again where it is wanted by then', async () => {
+    const { locks, lock, socket } = await held();
+    lock.unlock();
+    socket.comes('error', { code: 'TOO_MANY_MESSAGES', message: 'later', name: 'B7' });
+    void locks.lock('B7');
+    jest.advanceTimersByTime(1000);
+    expect(socket.asked).toEqual(['lock B7', 'unlock B7', 'lock B7']);
+  });
+
   it('waits for one answer to each unlock, and for none over the next connection', async () => {
     const { locks, lock, socket, connect } = await held();
     lock.unlock();
