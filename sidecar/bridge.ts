@@ -17,6 +17,7 @@ import { withDeadline } from './lib/promises';
 import { openState, type OpenState } from './open-state';
 import { readinessOf } from './readiness';
 import { redisTarget } from './redis/settings';
+import { UNUSED_TLS, unusedTls } from './redis/unused-tls';
 import { assertionKeys } from './settings/assertion-keys';
 import type { Settings } from './settings/settings';
 
@@ -97,6 +98,8 @@ export class Bridge {
     const { keys, links, heartbeats, log } = this.#parts;
     const database = unscopedDatabase(redisTarget(this.#settings), this.#settings.channelPrefix);
     if (database !== undefined) log.warn({ database }, UNSCOPED_DATABASE);
+    const variables = unusedTls(this.#settings);
+    if (variables.length > 0) log.warn({ variables }, UNUSED_TLS);
     try {
       keys.push(...(await assertionKeys(this.#settings)));
       await links.connect();

@@ -14,6 +14,7 @@ import {
 import { doubts, fails, holds, type Finding } from './finding';
 import { RouteError } from '../routes/compile';
 import { redisTarget } from '../redis/settings';
+import { UNUSED_TLS, unusedTls } from '../redis/unused-tls';
 
 /** The outcome of the check of the settings. */
 export interface SettingsCheck {
@@ -38,10 +39,15 @@ export async function checkSettings(
   const set = SETTING_ROWS.filter(({ name }) => (env[name] ?? '') !== '').length;
   const unknown = unknownSettings(env).map((variable) => doubts('settings', unknownVariableText(variable)));
   const findings = [holds('settings', `${set} set, defaults for the rest`), ...unknown];
-  findings.push(...prefixFindings(settings), accessFinding(settings));
+  findings.push(...tlsFindings(settings), ...prefixFindings(settings), accessFinding(settings));
   findings.push(await checkKeys(settings));
   const { finding, routes } = checkRoutes(settings);
   return { findings: [...findings, finding, ...sharedRoutes(routes)], settings, routes };
+}
+
+function tlsFindings(settings: Settings): readonly Finding[] {
+  const names = unusedTls(settings);
+  return names.length === 0 ? [] : [doubts('tls', `${names.join(', ')}: ${UNUSED_TLS}`)];
 }
 
 function prefixFindings(settings: Settings): readonly Finding[] {

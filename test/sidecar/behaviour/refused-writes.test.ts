@@ -190,3 +190,22 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
     });
   },
 );
+
+describe('while the replicas of a master have left it (NOREPLICAS)', () => {
+  afterEach(async () => {
+    await redis.config('SET', 'min-replicas-to-write', '0');
+    await started?.bridge.close();
+    started = undefined;
+  });
+
+  it('an upgrade is refused, also of the owner of a session: another may be the master by now', async () => {
+    started = await startBridge(server.url);
+    const path = `${started.url}/ws/ai/chat?session=s1`;
+    const { socket } = await connect(path, ALICE);
+    await redis.config('SET', 'min-replicas-to-write', '1');
+    for (const url of [path, `${started.url}/ws/notifications`]) {
+      expect(await askUpgrade(url, await headersFor(ALICE))).toMatchObject({ status: 503 });
+    }
+    socket.terminate();
+  });
+});

@@ -102,6 +102,12 @@ describe('ws-bridge doctor', () => {
     expect(await lineOf({})).toEqual([]);
   });
 
+  it('warns of settings for TLS beside a REDIS_URL without it', async () => {
+    const env = { REDIS_URL: redis.url, BRIDGE_REDIS_TLS_CA_FILE: '/ca.pem' };
+    const [found] = (await findings(env)).filter(({ subject }) => subject === 'tls').map(findingLine);
+    expect(found).toMatch(/^warn {2}tls {8}BRIDGE_REDIS_TLS_CA_FILE: the way to Redis is not encrypted/);
+  });
+
   it('publishes where a bridge with a prefix hears it, and finds one that has another', async () => {
     const bridge = await startBridge(redis.url, { BRIDGE_CHANNEL_PREFIX: 'staging:' });
     const { url, close } = await gatewayTo(bridge.url);
