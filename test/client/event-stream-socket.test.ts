@@ -52,6 +52,12 @@ beforeEach(() => {
     told.push([code, reason]);
 });
 
+// A message that waits for its answer has a timer.
+afterEach(async () => {
+  socket.close();
+  await settled();
+});
+
 /** Answers with a stream. */
 async function open(): Promise<void> {
   const body = new ReadableStream<Uint8Array>({ start: (controller) => void (stream = controller) });
