@@ -21,6 +21,11 @@ export function connectionsOf(pid: number, ports: readonly number[]): readonly O
     .filter(({ remote }) => ports.includes(remote));
 }
 
+/** Whether a connection is one of these: a new one to another server may have the port of one that is gone. */
+export function isAmong(open: readonly OpenConnection[], { local, remote }: OpenConnection): boolean {
+  return open.some((one) => one.local === local && one.remote === remote);
+}
+
 /** From now on no packet of these connections arrives, either way. Bytes from before that nobody has read are lost as well. */
 export function silence(connections: readonly OpenConnection[]): void {
   for (const { local, remote } of connections) {

@@ -5,7 +5,14 @@ import { startSentinels } from '../fakes/redis-sentinel';
 import { startRedis } from '../fakes/redis-server';
 import { rawConfig } from '../plugin/fixture';
 import { GatekeeperProcess } from './gatekeeper-process';
-import { connectionsOf, letAllThrough, refuseSilently, silence, type OpenConnection } from './packets';
+import {
+  connectionsOf,
+  isAmong,
+  letAllThrough,
+  refuseSilently,
+  silence,
+  type OpenConnection,
+} from './packets';
 import { until } from './until';
 import { Upgrades } from './upgrades';
 
@@ -107,7 +114,7 @@ describe.each<[string, () => Promise<Topology>, number]>([
   /** Whether none is left of the connections that were open at first. */
   function areGone(connections: readonly OpenConnection[]): boolean {
     const open = connectionsOf(gatekeeper.pid, redis.ports);
-    return !connections.some(({ local }) => open.some((one) => one.local === local));
+    return !connections.some((connection) => isAmong(open, connection));
   }
 
   /** The log's lines about connections since so many lines, as text. */

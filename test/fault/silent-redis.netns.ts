@@ -5,7 +5,14 @@ import { Redis } from 'ioredis';
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startSentinels } from '../fakes/redis-sentinel';
 import type { BridgeProcess } from './bridge-process';
-import { connectionsOf, letAllThrough, refuseSilently, silence, type OpenConnection } from './packets';
+import {
+  connectionsOf,
+  isAmong,
+  letAllThrough,
+  refuseSilently,
+  silence,
+  type OpenConnection,
+} from './packets';
 import { planFrom } from './plan';
 import { SmallStage } from './small-stage';
 import { Stage } from './stage';
@@ -194,7 +201,7 @@ async function endures(
     silence(connections);
     const isLeft = (): boolean => {
       const open = connectionsOf(bridge.pid, ports);
-      return connections.some(({ local }) => open.some((one) => one.local === local));
+      return connections.some((connection) => isAmong(open, connection));
     };
     const lostMs = await soon('given up', GIVEN_UP_WITHIN_MS, () => !isLeft());
     const backMs = await soon('ready again', BACK_WITHIN_MS, () => bridge.isReady());
