@@ -116,6 +116,9 @@ export function tokenOf(expMs: number): string {
 }
 
 function numberOf(frame: unknown): number | string {
-  const { type, data } = frame as { readonly type: string; readonly data: { readonly index?: number } };
-  return data.index ?? type;
+  const { type, data } = frame as {
+    readonly type: string;
+    readonly data: { readonly index?: number } | null;
+  };
+  return data?.index ?? type;
 }
