@@ -18,7 +18,9 @@ const MAX_DOUBLINGS = 500;
  * @param random in [0, 1)
  */
 export function backoffMs(then: ComeBack, attempts: number, random: number, limits: BackoffLimits): number {
-  return random * Math.min(limits.backoffCapMs, limits.backoffBaseMs * reach(then, attempts));
+  const times = reach(then, attempts);
+  // Infinity times 0 would be no number, and no delay.
+  return times && random * Math.min(limits.backoffCapMs, limits.backoffBaseMs * times, Number.MAX_VALUE);
 }
 
 /** How many times the base the delay may take. */

@@ -5,7 +5,8 @@ import { isFrame, type AnyObject } from './parse-frame.ts';
 /** The options of a chat's client: those of every client, and what its commands and answers need. */
 export interface ChatOptions extends ClientOptions {
   /**
-   * How many commands may wait for the connection or for their acknowledgement. One more is rejected with `QUEUE_FULL`.
+   * How many commands may wait for the connection or for their acknowledgement. One more is rejected with `QUEUE_FULL`. As many
+   * again may wait that cancel answers.
    * @default 100
    */
   readonly maxPendingCommands?: number;

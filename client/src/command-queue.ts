@@ -9,6 +9,8 @@ type Moment = readonly [monotonicMs: number, wallMs: number];
 
 interface Pending {
   readonly text: string;
+  /** It asks for the end of an answer. */
+  readonly isCancel: boolean;
   readonly settle: (cause?: BridgeClientError) => void;
   /** When it was sent last, by the monotonic clock; undefined when it is to be sent. */
   sentAtMs: number | undefined;
@@ -49,16 +51,17 @@ export class CommandQueue {
     const text = JSON.stringify(command);
     if (!id || id.length > 128) throw new TypeError('an id has 1 to 128 characters');
     const same = this.#pending.get(id);
-    if (!same && this.#pending.size >= this.#settings.maxPendingCommands) {
-      throw new BridgeClientError('QUEUE_FULL');
-    }
+    const isCancel = command.type === 'cancel';
+    // Else an answer would go on that nobody wants. There are no more of them than answers.
+    const most = this.#settings.maxPendingCommands * (isCancel ? 2 : 1);
+    if (!same && this.#pending.size >= most) throw new BridgeClientError('QUEUE_FULL');
     await new Promise<void>((resolve, reject) => {
       const settle = (cause?: BridgeClientError): void => {
         same?.settle(cause);
         if (cause) reject(cause);
         else resolve();
       };
-      this.#pending.set(id, { text, sentAtMs: undefined, firstSent: undefined, ...same, settle });
+      this.#pending.set(id, { text, isCancel, sentAtMs: undefined, firstSent: undefined, ...same, settle });
     });
   }
 
@@ -87,12 +90,14 @@ export class CommandQueue {
 
   /**
    * Rejects one command, but keeps it when the bridge was unavailable. Redis may have it, and its id sees to it that it is
-   * not run twice.
+   * not run twice. It keeps one that cancels an answer also when it was over a rate.
    * @returns whether it was waiting
    */
   refuse(id: string, cause: BridgeClientError): boolean {
     const command = this.#pending.get(id);
-    if (!command || cause.code !== 'UNAVAILABLE') return this.#settle(id, cause);
+    const isPassing =
+      cause.code === 'UNAVAILABLE' || (cause.code === 'TOO_MANY_MESSAGES' && command?.isCancel === true);
+    if (!command || !isPassing) return this.#settle(id, cause);
     command.sentAtMs = undefined;
     if (!this.#held) {
       const { random } = this.#settings;

@@ -53,9 +53,10 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     const address = url.replace(/^ws/, 'http');
     this.#target = new URL(address);
     for (const name of ['resume', 'state']) this.#target.searchParams.delete(name);
-    const place = { fetch: settings.fetch, token, signal: this.#over.signal, url: () => this.#target.href };
+    const place = { fetch: settings.fetch, token, url: () => this.#target.href };
     this.#messages = new PostedMessages(place, {
       answered: (frame) => {
+        if (this.readyState === CLOSED) return;
         // For the client every message is a sign of life. This one is none of the stream, which may be dead.
         if (settings.monotonicNow() - this.#heardMs >= SILENT_MS) this.end(ABNORMAL, 'the stream is silent');
         else this.#emit('message', { data: frame });
@@ -73,13 +74,19 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     else this.#messages.add(data);
   }
 
+  /** Its messages go out yet, as a socket's do that is closed: another connection may have taken over. */
   close(): void {
     this.#settings.trial.dropped();
-    this.end(ABNORMAL, '');
+    this.#end(ABNORMAL, '');
   }
 
-  /** Ends the stream, with what a WebSocket would say of its end. */
+  /** Ends the stream and its messages, with what a WebSocket would say of its end. */
   end(code: number, reason: string): void {
+    this.#messages.stop();
+    this.#end(code, reason);
+  }
+
+  #end(code: number, reason: string): void {
     if (this.readyState === CLOSED) return;
     this.readyState = CLOSED;
     this.#over.abort();
@@ -113,7 +120,7 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
       this.readyState = OPEN;
       this.#emit('open', {});
       await this.#read(body);
-      this.end(ABNORMAL, '');
+      if (!this.#over.signal.aborted) this.end(ABNORMAL, '');
     } catch (error) {
       if (this.readyState === CLOSED) return;
       this.#emit('error', { message: String(error), error });

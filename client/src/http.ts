@@ -19,6 +19,14 @@ export interface HttpFallbackOptions {
   readonly webSocketAgainMs?: number;
 }
 
+const OPTIONS: Readonly<Record<keyof HttpFallbackOptions, true>> = {
+  WebSocket: true,
+  fetch: true,
+  bearerPrefix: true,
+  storage: true,
+  webSocketAgainMs: true,
+};
+
 /** RFC 6455 §7.4.1, "Service Restart": the client comes back with its point. */
 const COME_BACK = 1012;
 
@@ -26,11 +34,16 @@ const COME_BACK = 1012;
  * A constructor of sockets for the client's option `WebSocket`. It gives WebSockets. After two of them that came to nothing it gives event
  * streams with the same frames (PROTOCOL.md §11), which pass every proxy that HTTP passes. After a while it tries a WebSocket again. The
  * client's resume point goes over, either way. Its messages are posted, one after the other.
+ * @throws TypeError at an option that is none or unknown
  * @example
  * connect({ url, path, token, WebSocket: httpFallback({ storage: sessionStorage }) });
  */
 export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstructor {
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined && !(name in OPTIONS)) throw new TypeError(`${name}: unknown option`);
   const { bearerPrefix = 'bearer.', webSocketAgainMs = 600_000, storage } = options;
+  if (!(typeof webSocketAgainMs === 'number' && webSocketAgainMs > 0))
+    throw new TypeError(`webSocketAgainMs: expected a number above 0, got ${String(webSocketAgainMs)}`);
   const WebSocket =
     options.WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketConstructor }).WebSocket;
   const fetch = options.fetch ?? globalThis.fetch;

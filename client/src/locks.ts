@@ -49,6 +49,8 @@ const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK']);
 /** A name that the page wants: asked for, and then held. */
 class Wanted implements Lock {
   token = NaN;
+  /** Its question is on its way. */
+  isAsked = false;
   readonly name: string;
   readonly granted: Promise<Lock>;
   readonly #controller = new AbortController();
@@ -79,6 +81,7 @@ class Wanted implements Lock {
 
   isGranted(token: number): void {
     this.token = token;
+    this.isAsked = false;
     this.#grant(this);
   }
 
@@ -167,8 +170,9 @@ export class Locks {
     else this.#unlocking.delete(name);
   }
 
-  #ask({ name }: Wanted): void {
-    this.#send({ type: 'bridge.lock', data: { name, holder: this.#holder } });
+  #ask(wanted: Wanted): void {
+    const { name } = wanted;
+    wanted.isAsked = this.#send({ type: 'bridge.lock', data: { name, holder: this.#holder } });
   }
 
   /** @returns whether there was a socket to send it on */
@@ -209,7 +213,9 @@ export class Locks {
   #refused(socket: WebSocketLike, { code, message, name }: BridgeErrorFrame['data']): void {
     const cause = new BridgeClientError(code, message);
     if (name === undefined) {
-      if (NAMELESS.has(code)) for (const each of [...this.#wanted.keys()]) this.#over(each, cause);
+      // It may be about any question. A lock that is held stays so: its bridge renews it until it is given back.
+      if (NAMELESS.has(code))
+        for (const [each, { isAsked }] of [...this.#wanted]) if (isAsked) this.#over(each, cause);
       return;
     }
     if (this.#unlocking.has(name)) {

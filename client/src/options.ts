@@ -219,6 +219,7 @@ export function settingsOf(options: ClientOptions, added?: Named): Settings {
     throw new TypeError(`token: expected a function, got ${described(token)}`);
   }
   checkNumbers(settings, defaults);
+  checkStream(settings);
   return {
     ...settings,
     WebSocket,
@@ -229,11 +230,26 @@ export function settingsOf(options: ClientOptions, added?: Named): Settings {
 
 type Named = Readonly<Record<string, unknown>>;
 
+/** Those with a least of 1: with 0 for a timeout, a client opens one connection after the other. Infinity is for none. */
+const AT_LEAST_ONE = /^max|TimeoutMs$/;
+
+/** A storage without a session gives null, which would name one that all users ask for. */
+function checkStream({ session, resume }: Named): void {
+  if (session !== undefined && !(typeof session === 'string' && /^[\w-]{1,128}$/.test(session))) {
+    throw new TypeError(
+      `session: expected 1 to 128 characters of A-Z a-z 0-9 _ -, got ${described(session)}`,
+    );
+  }
+  if (resume !== undefined && resume !== 'oldest') {
+    throw new TypeError(`resume: expected oldest, got ${described(resume)}`);
+  }
+}
+
 function checkNumbers(settings: Named, defaults: Named): void {
   for (const [name, normal] of Object.entries(defaults)) {
     if (typeof normal !== 'number') continue;
     const value = settings[name];
-    const least = name === 'maxAttempts' ? 1 : 0;
+    const least = AT_LEAST_ONE.test(name) ? 1 : 0;
     if (typeof value === 'number' && value >= least) continue;
     throw new TypeError(`${name}: expected a number of ${least} or more, got ${String(value)}`);
   }

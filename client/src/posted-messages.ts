@@ -39,7 +39,6 @@ export const MAX_ANSWER_MS = 40_000;
 export interface PostPlace {
   readonly fetch: StreamFetch;
   readonly token: string;
-  readonly signal: AbortSignal;
   /** Called as late as can be: a stream may learn its session after it was opened. */
   readonly url: () => string;
 }
@@ -56,6 +55,7 @@ export interface PostEvents {
 export class PostedMessages {
   readonly #place: PostPlace;
   readonly #events: PostEvents;
+  readonly #over = new AbortController();
   #waiting = 0;
   #before: Promise<void> = Promise.resolve();
 
@@ -66,7 +66,7 @@ export class PostedMessages {
 
   add(data: MessageData): void {
     if (this.#waiting === MAX_WAITING_POSTS) {
-      this.#events.lost(ABNORMAL, 'too many messages wait');
+      this.#lose(ABNORMAL, 'too many messages wait');
       return;
     }
     this.#waiting += 1;
@@ -74,13 +74,25 @@ export class PostedMessages {
     this.#before = this.#before.then(() => this.#post(kept));
   }
 
+  /** Posts none of those that wait, and waits for no answer. */
+  stop(): void {
+    this.#over.abort();
+  }
+
+  /** The messages behind one that may be lost would come before it. */
+  #lose(code: number, reason: string): void {
+    this.stop();
+    this.#events.lost(code, reason);
+  }
+
   async #post(data: MessageData): Promise<void> {
-    const { fetch, token, signal, url } = this.#place;
+    const { fetch, token, url } = this.#place;
+    const { signal } = this.#over;
     this.#waiting -= 1;
     if (signal.aborted) return;
     // Those behind it wait for it.
     const timer = setTimeout(() => {
-      this.#events.lost(ABNORMAL, 'a message may be lost: no answer came');
+      this.#lose(ABNORMAL, 'a message may be lost: no answer came');
     }, MAX_ANSWER_MS);
     try {
       const answer = await fetch(url(), {
@@ -95,14 +107,14 @@ export class PostedMessages {
         signal,
       });
       if (answer.status === UNAUTHORIZED) {
-        this.#events.lost(CLOSE_CODES.tokenExpired.code, 'the token is not accepted any more');
+        this.#lose(CLOSE_CODES.tokenExpired.code, 'the token is not accepted any more');
         return;
       }
       const body = await answer.text();
       const frame = answer.ok ? body : refusalFrame(answer.status, body, data);
       if (frame.startsWith(CONTROL_FRAME_PREFIX)) this.#events.answered(frame);
     } catch (cause) {
-      this.#events.lost(ABNORMAL, `a message may be lost: ${String(cause)}`);
+      this.#lose(ABNORMAL, `a message may be lost: ${String(cause)}`);
     } finally {
       clearTimeout(timer);
     }

@@ -32,9 +32,13 @@ export class TransportChoice {
   constructor(settings: ChoiceSettings) {
     this.#settings = settings;
     this.#againMs = this.#firstMs;
-    const kept = Number(attempt(() => settings.storage?.getItem(KEY)));
-    // A clock may have been set since.
-    this.#httpUntilMs = kept <= settings.now() + LONGEST_MS ? kept : 0;
+    this.#httpUntilMs = Number(attempt(() => settings.storage?.getItem(KEY)));
+  }
+
+  /** Whether a stream is the way for now. A clock may have been set back since. */
+  get #isKnown(): boolean {
+    const restMs = this.#httpUntilMs - this.#settings.now();
+    return restMs > 0 && restMs <= LONGEST_MS;
   }
 
   /** A timer rings at once when it is set for longer than some weeks, or for ever. */
@@ -43,8 +47,7 @@ export class TransportChoice {
   }
 
   get next(): ClientTransport {
-    const isKnown = this.#settings.now() < this.#httpUntilMs;
-    return isKnown || this.#failures >= MOST_FAILURES ? 'http' : 'websocket';
+    return this.#isKnown || this.#failures >= MOST_FAILURES ? 'http' : 'websocket';
   }
 
   /** A connection came to nothing. */
@@ -63,7 +66,7 @@ export class TransportChoice {
   streamWorked(): number {
     const now = this.#settings.now();
     this.#failures = MOST_FAILURES - 1;
-    if (now >= this.#httpUntilMs) {
+    if (!this.#isKnown) {
       this.#keep(now + this.#againMs);
       this.#againMs = Math.min(2 * this.#againMs, LONGEST_MS);
     }

@@ -1,4 +1,5 @@
 import type { AnsweringOptions } from './answers/options';
+import { checkNumber } from './answers/check-option';
 import type { RedisClient } from './redis/client';
 
 /** How a service is connected. */
@@ -15,8 +16,9 @@ export interface ServiceOptions extends AnsweringOptions {
 
 export const DEFAULT_STATE_TTL_SECONDS = 86_400;
 
-/** @throws TypeError at a connection that would change names */
-export function checkOptions({ redis }: ServiceOptions): void {
+/** @throws TypeError at a connection that would change names, and at a time that cannot be */
+export function checkOptions({ redis, stateTtlSeconds = DEFAULT_STATE_TTL_SECONDS }: ServiceOptions): void {
+  checkNumber('stateTtlSeconds', stateTtlSeconds);
   const { keyPrefix } = redis.options;
   if (keyPrefix !== undefined && keyPrefix !== '')
     throw new TypeError(

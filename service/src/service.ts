@@ -7,9 +7,11 @@ import {
   safely,
   DEFAULT_COMMAND_STREAM,
   type AnswerHandler,
+  type AnsweringSettings,
   type AnswerOptions,
 } from './answers/options';
 import { Worker } from './answers/worker';
+import { checkChoice } from './answers/check-option';
 import type { ServiceOptions } from './options';
 import { checkOptions, DEFAULT_STATE_TTL_SECONDS } from './options';
 import type { PresenceChange } from './presence/change';
@@ -27,6 +29,7 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
 /** A service behind Redis: what it tells clients, and how it answers them. */
 export class Service {
   readonly #options: ServiceOptions;
+  readonly #answering: AnsweringSettings;
   readonly #names: ServiceNames;
   readonly #publish: Publish;
   readonly #dashboards: Dashboards;
@@ -39,6 +42,7 @@ export class Service {
   constructor(options: ServiceOptions) {
     checkOptions(options);
     this.#options = options;
+    this.#answering = answeringSettings(options);
     this.#names = new ServiceNames(options.prefix ?? '');
     this.#publish = publisher(options.redis);
     this.#dashboards = new Dashboards(options.redis);
@@ -110,6 +114,7 @@ export class Service {
     { from = 'now' }: { readonly from?: PresenceFrom } = {},
   ): () => void {
     this.#checkOpen();
+    checkChoice('from', from, 'now', 'oldest');
     const { redis, onFault } = this.#options;
     const reader = new PresenceReader({
       ...{ redis, told, from, stream: this.#names.presence },
@@ -132,9 +137,12 @@ export class Service {
    * connections that `answer` and `onPresence` opened. Call it on SIGTERM.
    * @param timeoutMs after so long answers are stopped: 30,000 by default. One that may be repeated is given back to others, and
    * one that may not ends with the error `STOPPED`. A second call waits for the first.
+   * @throws TypeError at a `timeoutMs` that cannot be, and closes nothing then
    */
-  close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    return (this.#closed ??= this.#close(timeoutMs));
+  async close({ timeoutMs = DEFAULT_CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (!(typeof timeoutMs === 'number' && timeoutMs >= 0))
+      throw new TypeError(`expected timeoutMs to be a number of 0 or more, not ${String(timeoutMs)}`);
+    await (this.#closed ??= this.#close(timeoutMs));
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -155,7 +163,7 @@ export class Service {
     return new Worker({
       ...{ redis, names },
       place: { stream, group, cancels: names.cancels(stream, group) },
-      settings: answeringSettings(this.#options),
+      settings: this.#answering,
       channelOf: channelOf ?? (({ session }) => names.answers(session)),
       newName: () => `${hostname()}:${process.pid}:${randomBytes(6).toString('hex')}`,
       monotonicMs: () => performance.now(),

@@ -29,6 +29,16 @@ describe('the delay before a reconnect', () => {
   });
 });
 
+describe('a delay without a bound', () => {
+  it.each([0, 1])('is a number after attempt %d, whatever the random number', (attempts) => {
+    const limits = { backoffBaseMs: Infinity, backoffCapMs: Infinity };
+    expect(backoffMs('resume', 0, 0.5, limits)).toBe(0);
+    expect(backoffMs('reconnect-later', attempts, 0, limits)).toBe(0);
+    expect(backoffMs('reconnect-later', attempts, 0.5, limits)).toBeGreaterThan(1e300);
+    expect(backoffMs('reconnect', attempts, 0.5, { ...limits, backoffCapMs: 30_000 })).toBe(15_000);
+  });
+});
+
 describe('what is done after a close code', () => {
   it.each(Object.values(CLOSE_CODES))('is what the table says for $code $name', ({ code, then }) => {
     expect(afterClose(code)).toBe(then);

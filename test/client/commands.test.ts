@@ -160,6 +160,18 @@ describe('commands', () => {
     expect(await Promise.all(waiting.map(codeOf))).toEqual(['CLOSED', 'CLOSED']);
   });
 
+  it('that cancel answers wait beside the others, as many again at most', async () => {
+    const { client, bridge } = await startChat({ maxPendingCommands: 2 });
+    bridge.losesAcks = true;
+    const waiting = [1, 2].map((data) => client.send('message', data));
+    waiting.push(...['a', 'b'].map((id) => client.send('cancel', { id })));
+    expect(await codeOf(client.send('cancel', { id: 'c' }))).toBe('QUEUE_FULL');
+    expect(await codeOf(client.send('message', 3))).toBe('QUEUE_FULL');
+    expect(bridge.messages).toHaveLength(4);
+    client.close();
+    expect(await Promise.all(waiting.map(codeOf))).toEqual(Array(4).fill('CLOSED'));
+  });
+
   it('are rejected on a route that has no session, and not relayed to peers', async () => {
     const bridge = new FakeBridge();
     bridge.session = undefined;

@@ -54,7 +54,8 @@ beforeEach(() => {
 
 // A message that waits for its answer has a timer.
 afterEach(async () => {
-  socket.close();
+  socket.end(1006, 'the test is over');
+  for (const { answer } of requests) answer({ status: 401 });
   await settled();
 });
 
@@ -224,6 +225,26 @@ describe('a message on a stream', () => {
     socket.send(COMMAND);
     await posted({ status: 202, ...body(ACK) });
     expect(told).toEqual(['over', [1006, 'the stream is silent']]);
+  });
+
+  it('goes out although its client has done with the stream, as on a socket that is closed', async () => {
+    socket.send('edit 1');
+    socket.send('edit 2');
+    await settled();
+    socket.close();
+    await posted({ status: 202, ...body('{}') });
+    expect(requests.slice(1).map(({ init }) => init.body)).toEqual(['edit 1', 'edit 2']);
+    await posted({ status: 202, ...body('{}') });
+    expect(told).toEqual(['over', [1006, '']]);
+  });
+
+  it('that fails behind a closed stream is the last that is tried', async () => {
+    for (const edit of ['edit 1', 'edit 2', 'edit 3']) socket.send(edit);
+    await settled();
+    socket.close();
+    await posted({ status: 202, ...body('{}') });
+    await posted({ status: 202, text: () => Promise.reject(new Error('reset')) });
+    expect(requests.slice(1).map(({ init }) => init.body)).toEqual(['edit 1', 'edit 2']);
   });
 
   it('ends the stream when 1,000 wait', async () => {

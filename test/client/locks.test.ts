@@ -109,6 +109,25 @@ describe('a page that locks a name', () => {
     },
   );
 
+  it.each(['INVALID_LOCK', 'RESERVED'])(
+    'keeps what it holds when another message is refused with %s, which names nothing',
+    async (code) => {
+      const { locks, lock, socket } = await held();
+      const asked = locks.lock('\u0000');
+      socket.comes('error', { code, message: 'because' });
+      await expect(asked).rejects.toMatchObject({ code });
+      expect(lock.lost.aborted).toBe(false);
+      lock.unlock();
+      expect(socket.asked).toEqual(['lock B7', 'lock \u0000', 'unlock B7']);
+    },
+  );
+
+  it('loses what it held when it comes back to a route without locks', async () => {
+    const { lock, connect } = await held();
+    connect().comes('error', { code: 'RESERVED', message: 'only the bridge may begin so' });
+    expect(lock.lost.aborted).toBe(true);
+  });
+
   it('is told when the connection can carry no locks at all, and of no other refusal', async () => {
     const { locks, connect } = page();
     const socket = connect();

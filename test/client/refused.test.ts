@@ -303,9 +303,17 @@ describe('an option that is none', () => {
     [{ token: null }, 'token: expected a function, got null'],
     [{ token: 'secret' }, 'token: expected a function, got string'],
     [{ backoffBaseMs: NaN }, 'backoffBaseMs: expected a number of 0 or more, got NaN'],
-    [{ idleTimeoutMs: -1 }, 'idleTimeoutMs: expected a number of 0 or more, got -1'],
-    [{ connectTimeoutMs: '10' }, 'connectTimeoutMs: expected a number of 0 or more, got 10'],
+    [{ backoffCapMs: -1 }, 'backoffCapMs: expected a number of 0 or more, got -1'],
+    // To say none by it would open one connection after the other.
+    [{ idleTimeoutMs: 0 }, 'idleTimeoutMs: expected a number of 1 or more, got 0'],
+    [{ ackTimeoutMs: 0 }, 'ackTimeoutMs: expected a number of 1 or more, got 0'],
+    [{ connectTimeoutMs: '10' }, 'connectTimeoutMs: expected a number of 1 or more, got 10'],
     [{ maxAttempts: 0 }, 'maxAttempts: expected a number of 1 or more, got 0'],
+    // From a storage that has none: every user would ask for the session "null".
+    [{ session: null }, 'session: expected 1 to 128 characters of A-Z a-z 0-9 _ -, got null'],
+    [{ session: '' }, 'session: expected 1 to 128 characters of A-Z a-z 0-9 _ -, got an empty text'],
+    [{ session: 'a:b' }, 'session: expected 1 to 128 characters of A-Z a-z 0-9 _ -, got string'],
+    [{ resume: true }, 'resume: expected oldest, got boolean'],
   ])('is refused when the client is made: %j', async (options, message) => {
     await expect(startRig(options as never)).rejects.toThrow(new TypeError(message));
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { ChatClient, Tokens } from '../../client/src/chat.ts';
 import { BridgeClientError } from '../../client/src/errors.ts';
 import { settled } from './fake-clock';
-import { startChat, type Rig } from './fixture';
+import { codeOf, reopened, startChat, type Rig } from './fixture';
 
 /** Publishes a frame of the answer to this command. */
 function publish({ bridge }: Rig, type: string, id: string | undefined, data: object = {}): void {
@@ -191,6 +191,43 @@ describe('an answer whose signal is aborted', () => {
     ]);
     await rig.clock.advance(44_000);
     expect(rig.bridge.messages).toHaveLength(4);
+  });
+
+  it('tells the service although as many commands wait as may', async () => {
+    const rig = await namedRig({ maxPendingCommands: 2 });
+    const stop = new AbortController();
+    const stopped = causeOf(readAll(rig.client.ask('message', 'long', { signal: stop.signal })));
+    await settled();
+    rig.network.last.lose(1006);
+    const waiting = [rig.client.send('message', 1), rig.client.send('message', 2)];
+    stop.abort();
+    expect(await stopped).toMatchObject({ name: 'AbortError' });
+    expect(await codeOf(rig.client.send('message', 3))).toBe('QUEUE_FULL');
+    await reopened(rig);
+    await Promise.all(waiting);
+    expect(taken(rig)).toEqual([
+      ['message', 'long'],
+      ['message', 1],
+      ['message', 2],
+      ['cancel', { id: 'c1' }],
+    ]);
+  });
+
+  it('tells the service again, later, when the bridge refuses that over a rate', async () => {
+    const rig = await namedRig();
+    const stop = new AbortController();
+    const stopped = causeOf(readAll(rig.client.ask('message', 'long', { signal: stop.signal })));
+    await settled();
+    rig.bridge.refuses = 'TOO_MANY_MESSAGES';
+    stop.abort();
+    expect(await stopped).toMatchObject({ name: 'AbortError' });
+    expect(rig.bridge.messages).toHaveLength(3);
+    rig.bridge.refuses = undefined;
+    await rig.clock.advance(1_000);
+    expect(taken(rig)).toEqual([
+      ['message', 'long'],
+      ['cancel', { id: 'c1' }],
+    ]);
   });
 
   it('takes nothing from the others, and what still comes of it is nobody’s', async () => {

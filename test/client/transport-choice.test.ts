@@ -90,6 +90,14 @@ describe('the way of the next connection', () => {
     expect(choice().next).toBe('websocket');
   });
 
+  it('is a stream for an hour at most, also where the clock is set back by weeks meanwhile', () => {
+    const ways = onStreams();
+    nowMs -= 30 * 24 * LONGEST_MS;
+    expect(ways.next).toBe('websocket');
+    expect(ways.streamWorked()).toBe(2 * AGAIN_MS);
+    expect(ways.next).toBe('http');
+  });
+
   it('is a WebSocket where the storage throws or holds something else', () => {
     const broken = (): never => {
       throw new Error('forbidden');

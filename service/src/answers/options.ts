@@ -1,3 +1,4 @@
+import { checkChoice, checkNumber } from './check-option';
 import type { AnswerEnd, AnswerPart } from './frames';
 import type { CommandToAnswer } from './command';
 
@@ -110,19 +111,23 @@ const NUMBERS = {
 const MIN_LEASE_MS = 1_000;
 const ANSWER_NUMBERS = { maxAttempts: 3, timeoutMs: 300_000 } as const;
 
-/** @throws TypeError at a number that cannot be */
+/** @throws TypeError at an option that cannot be */
 export function answeringSettings(options: AnsweringOptions): AnsweringSettings {
+  checkChoice('otherTypes', options.otherTypes, 'refuse', 'ignore');
   const settings = {
     ...withDefaults(NUMBERS, options),
     ignoresOthers: options.otherTypes === 'ignore',
     ...safeHooks(options),
   };
-  if (settings.leaseMs < MIN_LEASE_MS) throw new TypeError(`expected leaseMs to be ${MIN_LEASE_MS} or more`);
+  const { leaseMs } = settings;
+  if (leaseMs < MIN_LEASE_MS)
+    throw new TypeError(`expected leaseMs to be ${MIN_LEASE_MS} or more, not ${leaseMs}`);
   return settings;
 }
 
-/** @throws TypeError at a number that cannot be */
+/** @throws TypeError at an option that cannot be */
 export function answererOf(answer: AnswerHandler, options: AnswerOptions): Answerer {
+  checkChoice('delivery', options.delivery, 'atMostOnce', 'atLeastOnce');
   const { maxAttempts, timeoutMs } = withDefaults(ANSWER_NUMBERS, options);
   const { unheardMs } = options;
   if (unheardMs !== undefined) checkNumber('unheardMs', unheardMs);
@@ -151,10 +156,6 @@ export function safely(hook: ((cause: unknown) => void) | undefined): (cause: un
       // Its own fault.
     }
   };
-}
-
-function checkNumber(name: string, number: number): void {
-  if (!Number.isInteger(number) || number < 1) throw new TypeError(`expected ${name} to be 1 or more`);
 }
 
 /** A hook that throws ends no answer. */

@@ -178,6 +178,6 @@ describe('an answer with unheardMs', () => {
         endless(() => undefined),
         { unheardMs },
       );
-    }).toThrow('expected unheardMs to be 1 or more');
+    }).toThrow('expected unheardMs to be an integer of 1 or more');
   });
 });
