@@ -132,6 +132,46 @@ describeWithPython('docs/examples/ai-service', () => {
     await eventually('the second answer', () => heard().filter(isEnd).length === 2);
     expect(heard().at(-1)).toEqual({ type: 'complete', id: 'c2', data: {} });
   });
+
+  it('ends an answer that it cannot finish with STOPPED, when it is stopped', async () => {
+    const heard = await stage.hear('s1');
+    const first = await startProcess({ ...SLOW, DRAIN_SECONDS: '0.5' });
+    await stage.command({ id: 'c1', data: LONG });
+    await eventually('a token', () => heard().length > 0);
+    await first.end('SIGTERM');
+    expect(heard().at(-1)).toEqual({
+      ...{ type: 'error', id: 'c1' },
+      data: { code: 'STOPPED', message: 'stopped' },
+    });
+    expect(await pending()).toBe(0);
+  });
+
+  it('ends a cancelled answer at once that waits for its turn', async () => {
+    const heard = await stage.hear('s1');
+    await startProcess(SLOW);
+    for (let n = 0; n < 9; n += 1) await stage.command({ id: `a${n}`, data: LONG });
+    await eventually('eight to begin', () => new Set(tokensOf(heard()).map(({ id }) => id)).size === 8);
+    await stage.command({ id: 'b', type: 'cancel', data: '{"id":"a8"}' });
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().filter(isEnd)).toMatchObject([{ id: 'a8', data: { code: 'CANCELLED' } }]);
+    // It took no place of another.
+    await stage.command({ id: 'b1', session: 's1', tenant: 'other', data: '1' });
+    await eventually('an answer', () => heard().some(({ type }) => type === 'complete'));
+  });
+
+  it('stops a cancelled answer in an environment with a prefix, with the rights of that', async () => {
+    const rights = documentedUser('ai-service', '+expire').map((rule) =>
+      rule.replace('{', '{staging:').replace(/^([~&])/, '$1staging:'),
+    );
+    await stage.redis.call('ACL', 'SETUSER', 'ai-service', 'reset', ...rights.slice(1));
+    const heard = await stage.hear('s1', 'staging:');
+    await startProcess({ ...SLOW, BRIDGE_CHANNEL_PREFIX: 'staging:' });
+    await stage.command({ id: 'c1', data: LONG }, 'staging:');
+    await eventually('a token', () => heard().length > 0);
+    await stage.command({ id: 'c2', type: 'cancel', data: '{"id":"c1"}' }, 'staging:');
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().at(-1)).toMatchObject({ id: 'c1', data: { code: 'CANCELLED' } });
+  });
 });
 
 async function readiness(port: number): Promise<{ readonly held: number }> {

@@ -20,9 +20,9 @@ from fastapi import FastAPI, Response
 from redis.exceptions import RedisError
 
 PREFIX = os.environ.get("BRIDGE_CHANNEL_PREFIX", "")  # the same as the bridges have
-STREAM, GROUP, CANCELS = PREFIX + "ai:commands", "python", PREFIX + "{ai:commands}:.cancels:python"
-ANSWERS_AT_ONCE, OF_ONE_TENANT, READ_AHEAD = 32, 8, 500
-ANSWER_SECONDS, LEASE_SECONDS, BEAT_SECONDS, CANCEL_SECONDS, DRAIN_SECONDS, DAY_MS = 300, 5, 0.4, 60, 20, 86_400_000
+STREAM, GROUP, CANCELS = PREFIX + "ai:commands", "python", f"{PREFIX}{{{PREFIX}ai:commands}}:.cancels:python"
+ANSWERS_AT_ONCE, OF_ONE_TENANT, READ_AHEAD, DRAIN_SECONDS = 32, 8, 500, float(os.environ.get("DRAIN_SECONDS", "20"))
+ANSWER_SECONDS, LEASE_SECONDS, BEAT_SECONDS, CANCEL_SECONDS, DAY_MS = 300, 5, 0.4, 60, 86_400_000
 
 # A record says who has an answer, or that it ended. KEYS: record, stream. ARGV: me, group, entry, channel, frame.
 # Returns 1 where the answer begins now, 2 where the one who had begun it is dead, 0 where it has ended.
@@ -55,9 +55,8 @@ class Answer:
         self.frame and self.frame.cancel()
 
     def text(self, frame: dict) -> str:
-        data = dict(frame["data"])
-        if frame["type"] == "token":
-            data["index"], self.index = self.index, self.index + 1
+        data = {**frame["data"], **({"index": self.index} if frame["type"] == "token" else {})}
+        self.index += frame["type"] == "token"
         named = {"type": frame["type"], **({} if self.id is None else {"id": self.id}), "data": data}
         return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
@@ -117,6 +116,7 @@ class Worker:
             for one in self.held.values():
                 if [one.session, one.id] == json.loads(told):
                     one.stop("CANCELLED")
+                    one.task or self.begin(one)  # its end waits for no turn
         await asyncio.sleep(BEAT_SECONDS)
 
     def is_late(self) -> bool:
@@ -134,11 +134,13 @@ class Worker:
             if not (free := [name for name in self.waiting if self.running[name] < OF_ONE_TENANT]):
                 return
             one, *rest = self.waiting.pop(free[0])
-            if rest:
-                self.waiting[one.tenant] = rest  # behind the others
-            self.running[one.tenant] += 1
-            one.task = asyncio.create_task(self.give(one))
-            one.task.add_done_callback(lambda _, one=one: self.ended(one))
+            rest and self.waiting.update({one.tenant: rest})  # behind the others
+            one.task or self.begin(one)
+
+    def begin(self, one: Answer) -> None:
+        self.running[one.tenant] += 1
+        one.task = asyncio.create_task(self.give(one))
+        one.task.add_done_callback(lambda _: self.ended(one))
 
     def ended(self, one: Answer) -> None:
         self.held.pop(one.entry, None)
@@ -148,16 +150,13 @@ class Worker:
     async def give(self, one: Answer) -> None:
         code, last, args = "FAILED", None, (2, one.record, STREAM, self.name, GROUP, one.entry)
         try:
-            if (begun := await self.server.eval(BEGIN, *args)) == 0:
+            if not (begun := await self.server.eval(BEGIN, *args)):
                 return
-            if begun == 2:
-                code = "WORKER_LOST"
-            else:
-                last = await self.stream(one)
+            code, last = ("WORKER_LOST", None) if begun == 2 else ("FAILED", await self.stream(one))
         except asyncio.TimeoutError:
             code = "TIMED_OUT"
         except asyncio.CancelledError:
-            code = one.stopped
+            code = one.stopped or "FAILED"  # the model itself may be cancelled from within
         except Exception as fault:  # the client is shown nothing of it
             print(f"answer: {fault!r}", flush=True)
         text = one.text(last or {"type": "error", "data": {"code": code, "message": code.replace("_", " ").lower()}})
@@ -185,8 +184,9 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
     worker.is_stopping = True  # what was not begun is another's after the lease
     await reading
-    if tasks := [one.task for one in worker.held.values() if one.task]:
-        await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+    for seconds in DRAIN_SECONDS, 5:
+        await asyncio.wait({reading, *(one.task for one in worker.held.values() if one.task)}, timeout=seconds)
+        [one.stop("STOPPED") for one in worker.held.values()]
     beating.cancel()
 
 
