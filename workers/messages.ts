@@ -25,3 +25,5 @@ export interface ToAnyWorker {
 
 /** The question of every program. Its answer is a {@link MetricsSnapshot}. */
 export const METRICS = 'metrics';
+/** The question that only has to be answered. */
+export const SIGN_OF_LIFE = 'sign of life';

@@ -1,5 +1,12 @@
 import cluster from 'node:cluster';
-import type { FromAnyWorker, Message, METRICS, MetricsSnapshot, ToAnyWorker } from './messages';
+import {
+  SIGN_OF_LIFE,
+  type FromAnyWorker,
+  type Message,
+  type METRICS,
+  type MetricsSnapshot,
+  type ToAnyWorker,
+} from './messages';
 
 /** A worker's answers, by the question. */
 export interface Answers extends Readonly<Record<string, () => unknown>> {
@@ -22,7 +29,7 @@ export class PrimaryChannel<Said extends Message, Heard extends Message> {
   /** Says that it takes connections. From now on it answers and hears. */
   ready(port: number | undefined, answers: Answers, hear: (message: Heard) => void): void {
     process.on('message', (message: Heard | ToAnyWorker) => {
-      if (isQuestion(message)) void answer(message, answers);
+      if (isQuestion(message)) void answer(message, { ...answers, [SIGN_OF_LIFE]: () => true });
       else hear(message);
     });
     void post({ type: 'ready', port });

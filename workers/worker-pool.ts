@@ -4,12 +4,14 @@ import type { Logger } from 'pino';
 import { GatheredMetrics } from './gathered-metrics';
 import {
   METRICS,
+  SIGN_OF_LIFE,
   type FromAnyWorker,
   type Message,
   type MetricsSnapshot,
   type ToAnyWorker,
 } from './messages';
 import { Restarts } from './restarts';
+import { HANG_LIMIT_MS, onceAnInterval, Silence, type EachLook } from './silence';
 import { WholeLines } from './whole-lines';
 
 /** How long workers may take to answer, in milliseconds. */
@@ -36,6 +38,8 @@ export interface WorkerPoolOptions<Heard extends Message, Said extends Message> 
   readonly onListening?: () => void;
   /** No worker comes any more, since they all die: the process should end. */
   readonly onGivenUp: (reason: string) => void;
+  /** By default once a second. */
+  readonly eachLook?: EachLook;
 }
 
 /** One worker. */
@@ -46,8 +50,9 @@ interface Member<Said extends Message> extends PoolWorker<Said> {
   isReady: boolean;
   /** The start waits for it: when it ends before it listens, the start fails. */
   readonly isFirst: boolean;
-  /** Why it could not start, in its words. */
+  /** Why it ends, where that is known: in its words, when it could not start. */
   fault: string | undefined;
+  readonly silence: Silence;
   /** Those who wait for its answers. */
   readonly asked: Map<number, (answer: unknown) => void>;
 }
@@ -66,6 +71,8 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
   #isStarted = false;
   #isStopping = false;
   #deaths = 0;
+  #hangs = 0;
+  readonly #lookNoMore: () => void;
 
   /** Starts all workers. @throws when one ends before it listens */
   static async start<Heard extends Message, Said extends Message>(
@@ -90,6 +97,10 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
 
   private constructor(options: WorkerPoolOptions<Heard, Said>) {
     this.#options = options;
+    const { eachLook = onceAnInterval } = options;
+    this.#lookNoMore = eachLook(() => {
+      for (const member of this.#ready()) this.#look(member);
+    });
   }
 
   /** How many take connections. */
@@ -100,6 +111,11 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
   /** How many have died so far. */
   get deaths(): number {
     return this.#deaths;
+  }
+
+  /** How many of those that were there have hung so far, and were killed. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   /** The port that workers listen on, as the latest of them said. */
@@ -143,6 +159,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
   async end(message: Said, killAfterMs?: number): Promise<void> {
     this.stopReplacing();
     await Promise.all([...this.#members].map((member) => endOne(member, message, killAfterMs)));
+    this.#lookNoMore();
   }
 
   #ready(): readonly Member<Said>[] {
@@ -151,6 +168,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
 
   #killAll(): void {
     this.stopReplacing();
+    this.#lookNoMore();
     for (const { process } of this.#members) process.process.kill('SIGKILL');
   }
 
@@ -168,17 +186,48 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     });
   }
 
+  /** One that hangs has clients that nobody serves. It is killed also while all end, which would wait for it. */
+  #look(member: Member<Said>): void {
+    const { process, number, silence } = member;
+    switch (silence.look()) {
+      case 'ask':
+        send(process, { type: 'ask', ask: (this.#lastAsk += 1), question: SIGN_OF_LIFE });
+        return;
+      case 'hangs':
+        this.#hangs += 1;
+        member.fault = `worker ${number} did not answer for ${HANG_LIMIT_MS} ms`;
+        this.#options.log.error(
+          { worker: number, workerPid: process.process.pid },
+          'a worker hangs: it is killed',
+        );
+        process.process.kill('SIGKILL');
+        return;
+      case 'wait':
+    }
+  }
+
   /** Resolves when it listens. */
   #fork(number: number, isFirst = false): Promise<void> {
-    const { environment, log } = this.#options;
-    const process = cluster.fork(environment(number));
+    const startedMs = performance.now();
+    try {
+      return this.#follow(cluster.fork(this.#options.environment(number)), number, startedMs, isFirst);
+    } catch (cause) {
+      const reason = notBegun(number, cause as Error);
+      if (!isFirst) void this.#replace(number, startedMs, reason);
+      return Promise.reject(new Error(reason));
+    }
+  }
+
+  /** Resolves when it listens. */
+  #follow(process: Worker, number: number, startedMs: number, isFirst: boolean): Promise<void> {
     const member: Member<Said> = {
       process,
       number,
-      startedMs: performance.now(),
+      startedMs,
       isReady: false,
       isFirst,
       fault: undefined,
+      silence: new Silence(),
       asked: new Map(),
       send: (message) => {
         send(process, message);
@@ -186,18 +235,29 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     };
     this.#members.add(member);
     this.#relayLines(process);
-    process.on('error', (error) => {
-      log.debug({ worker: number, reason: error.message }, 'a message did not reach a worker');
-    });
     return new Promise((resolve, reject) => {
+      const ended = (reason: string, startFault = reason): void => {
+        reject(new Error(startFault));
+        this.#bury(member, reason);
+      };
+      process.on('error', (error) => {
+        // Without a process there is no exit.
+        if (process.process.pid === undefined) ended(notBegun(number, error));
+        else {
+          this.#options.log.debug(
+            { worker: number, reason: error.message },
+            'a message did not reach a worker',
+          );
+        }
+      });
       process.on('message', (message: Heard | FromAnyWorker) => {
+        member.silence.heard();
         this.#take(member, message);
         if (member.isReady) resolve();
       });
       process.once('exit', (code) => {
-        const reason = `worker ${number} ended with ${process.process.signalCode ?? code}`;
-        reject(new Error(member.fault ?? `${reason} before it listened`));
-        this.#bury(member, member.fault ?? reason);
+        const reason = member.fault ?? `worker ${number} ended with ${process.process.signalCode ?? code}`;
+        ended(reason, member.fault ?? `${reason} before it listened`);
       });
     });
   }
@@ -242,10 +302,10 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     this.#metrics.bury(member.process.id);
     // Any other is missed, also where some begin yet: one that listened, and one that came in its place.
     const failsStart = member.isFirst && !member.isReady;
-    if (!failsStart && !this.#isStopping) void this.#replace(member, reason);
+    if (!failsStart && !this.#isStopping) void this.#replace(member.number, member.startedMs, reason);
   }
 
-  async #replace({ number, startedMs }: Member<Said>, reason: string): Promise<void> {
+  async #replace(number: number, startedMs: number, reason: string): Promise<void> {
     const { log, onGivenUp } = this.#options;
     this.#deaths += 1;
     const delayMs = this.#restarts.delayAfter(performance.now() - startedMs);
@@ -279,6 +339,10 @@ async function endOne<Said extends Message>(
   const late = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
   await exit;
   clearTimeout(late);
+}
+
+function notBegun(number: number, { message }: Error): string {
+  return `worker ${number} could not be started: ${message}`;
 }
 
 const TYPES: readonly string[] = ['ready', 'failed', 'answer'] satisfies FromAnyWorker['type'][];

@@ -157,10 +157,7 @@ async function serveWithWorkers(path: string, options: ServeOptions): Promise<vo
     onGivenUp: giveUp,
   });
   socketPath.take();
-  exportWorkers(
-    () => pool.ready,
-    () => pool.deaths,
-  );
+  exportWorkers(pool);
   const told = {
     metrics: async () => pool.metrics(await registry.getMetricsAsJSON()),
     isLive: () => pool.ready > 0,

@@ -100,15 +100,11 @@ export const jwksStaleUses = new Counter({
   registers,
 });
 
-new Counter({
-  name: 'ws_gatekeeper_log_lines_dropped_total',
-  help: 'Log lines that were dropped because standard output was not read.',
-  registers,
-  collect() {
-    this.reset();
-    this.inc(droppedLines());
-  },
-});
+readCounter(
+  'ws_gatekeeper_log_lines_dropped_total',
+  'Log lines that were dropped because standard output was not read.',
+  droppedLines,
+);
 
 new Gauge({
   name: 'ws_gatekeeper_build_info',
@@ -158,18 +154,26 @@ export function exportServerLoad(load: () => ServerLoad): void {
   );
 }
 
-/** Begins to export how many workers serve Kong, and how many have died. */
-export function exportWorkers(ready: () => number, deaths: () => number): void {
-  gauge('ws_gatekeeper_workers', 'Workers that listen; not exported without --workers.', ready);
-  new Counter({
-    name: 'ws_gatekeeper_worker_deaths_total',
-    help: 'Workers that died; not exported without --workers.',
-    registers,
-    collect() {
-      this.reset();
-      this.inc(deaths());
-    },
-  });
+/** The workers of a gatekeeper, told by their pool. */
+export interface CountedWorkers {
+  readonly ready: number;
+  readonly deaths: number;
+  readonly hangs: number;
+}
+
+/** Begins to export how many workers serve Kong, how many have died, and how many of them hung. */
+export function exportWorkers(workers: CountedWorkers): void {
+  gauge('ws_gatekeeper_workers', 'Workers that listen; not exported without --workers.', () => workers.ready);
+  readCounter(
+    'ws_gatekeeper_worker_deaths_total',
+    'Workers that died; not exported without --workers.',
+    () => workers.deaths,
+  );
+  readCounter(
+    'ws_gatekeeper_worker_hangs_total',
+    'Workers that did not answer their primary and were killed; not exported without --workers.',
+    () => workers.hangs,
+  );
 }
 
 /** Begins to export how many addresses' refused upgrades are remembered. */
@@ -190,6 +194,18 @@ export function collectProcessMetrics(): void {
 for (const outcome of ['admitted', ...Object.keys(GATEKEEPER_REFUSALS)]) decisions.inc({ outcome }, 0);
 for (const outcome of ['allowed', 'refused', 'failed']) authorizationCalls.inc({ outcome }, 0);
 for (const outcome of ['done', 'failed']) jwksFetches.inc({ outcome }, 0);
+
+function readCounter(name: string, help: string, read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}
 
 function gauge(name: string, help: string, read: () => number): void {
   new Gauge({

@@ -79,7 +79,7 @@ export class BridgeWorkers {
     this.#pool = pool;
     collectDefaultMetrics({ register: this.#registry });
     registerDroppedLines(this.#registry, this.#options.droppedLogLines);
-    registerWorkerDeaths(this.#registry, () => pool.deaths);
+    registerWorkerDeaths(this.#registry, pool);
     try {
       const address = { port: this.#settings.adminPort, host: adminHost };
       const ports = { port: pool.port ?? 0, adminPort: await listen(this.#adminServer, address) };

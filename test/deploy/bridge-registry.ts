@@ -26,6 +26,6 @@ export function bridgeRegistry(): Registry {
     },
     maxTenants: 1,
   });
-  registerWorkerDeaths(registry, () => 0);
+  registerWorkerDeaths(registry, { deaths: 0, hangs: 0 });
   return registry;
 }

@@ -72,10 +72,7 @@ const targets = dashboard.panels.flatMap(({ targets: own = [] }) => own);
 beforeAll(async () => {
   exportServerLoad(() => ({ connections: 0, callsInFlight: 0, instances: 0 }));
   exportLimitedTenants(1);
-  exportWorkers(
-    () => 0,
-    () => 0,
-  );
+  exportWorkers({ ready: 0, deaths: 0, hangs: 0 });
   exportRefusedAddresses(() => 0);
   collectProcessMetrics();
   for (const registry of [bridgeRegistry(), gatekeeper]) await collect(registry);

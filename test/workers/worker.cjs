@@ -1,8 +1,10 @@
 // A worker of a pool: says that it takes connections once it is told to.
 const process = require('node:process');
+const { PrimaryChannel } = require('../../dist/workers/primary-channel.js');
 
+const primary = new PrimaryChannel();
 process.on('message', ({ type }) => {
-  if (type === 'begin') process.send({ type: 'ready' });
+  if (type === 'begin') primary.ready(undefined, {}, () => undefined);
   if (type === 'end') process.exit();
 });
-process.send({ type: 'here', number: Number(process.env['NUMBER']), pid: process.pid });
+primary.send({ type: 'here', number: Number(process.env['NUMBER']), pid: process.pid });
