@@ -1,5 +1,6 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Frame } from '../fanout/frame';
+import { FairTurns, type Urgency } from '../lib/fair-turns';
 import { deferred, withDeadline } from '../lib/promises';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 import type { LostChannels } from '../pubsub/subscriber';
@@ -7,6 +8,20 @@ import type { AskedFrames, HistoryCut, HistoryPlace, HistoryStore } from './hist
 
 /** Histories that are read at once, at most: with the most bytes of one, what the answers may take of memory. */
 export const MAX_READS = 32;
+/** So many of them may be one tenant's: others find a place, however slow the Redis is that has this one's. */
+export const MAX_READS_OF_TENANT = 24;
+
+/** A reading that is asked for. */
+export interface HistoryQuestion {
+  readonly place: HistoryPlace;
+  /** Whose turn it takes. */
+  readonly tenant: string;
+  /** Undefined for none. */
+  readonly asked: AskedFrames | undefined;
+  readonly urgency: Urgency;
+  /** Whether anybody still wants it, once its turn has come. */
+  readonly isWanted: () => boolean;
+}
 
 /** Waits for markers among the messages of channels, as {@link Markers} of handovers do. */
 export interface MarkerWaits {
@@ -59,37 +74,29 @@ interface Reading {
 export class Histories {
   readonly #context: HistoriesContext;
   readonly #readings = new Set<Reading>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns = new FairTurns({ atOnce: MAX_READS, ofOne: MAX_READS_OF_TENANT });
   #count = 0;
 
   constructor(context: HistoriesContext) {
     this.#context = context;
   }
 
-  /** How many are read. */
+  /** How many are read, or wait for it. */
   get size(): number {
-    return this.#readings.size + this.#waiting.length;
+    return this.#readings.size + this.#turns.waiting;
   }
 
   /**
-   * Reads a history. `take` is called when no message can come in between: with the history as it was at the marker, and
-   * the messages since.
+   * Reads a history, once its tenant has a turn. `take` is called when no message can come in between: with the history as it was
+   * at the marker, and the messages since.
    * @returns what `take` returns
-   * @throws when Redis is unreachable, or the channel's subscription was lost meanwhile
+   * @throws when Redis is unreachable, the channel's subscription was lost meanwhile, or nobody wants it any more
    */
-  async read<T>(
-    place: HistoryPlace,
-    asked: AskedFrames | undefined,
-    take: (cut: HistoryCut, since: readonly Frame[]) => T,
-  ): Promise<T> {
-    await this.#turn();
-    try {
-      return await this.#read(place, asked, take);
-    } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
-    }
+  read<T>(question: HistoryQuestion, take: (cut: HistoryCut, since: readonly Frame[]) => T): Promise<T> {
+    return this.#turns.take(question.tenant, question.urgency, async () => {
+      if (!question.isWanted()) throw new SubscriptionError('nobody waits for the history any more');
+      return this.#read(question, take);
+    });
   }
 
   /** Keeps a history for longer. @returns whether it is there */
@@ -102,14 +109,8 @@ export class Histories {
     for (const reading of this.#readings) if (channels.has(reading.channel)) reading.lost();
   }
 
-  async #turn(): Promise<void> {
-    while (this.#running >= MAX_READS) await new Promise<void>((next) => this.#waiting.push(next));
-    this.#running += 1;
-  }
-
   async #read<T>(
-    place: HistoryPlace,
-    asked: AskedFrames | undefined,
+    { place, asked }: HistoryQuestion,
     take: (cut: HistoryCut, since: readonly Frame[]) => T,
   ): Promise<T> {
     const { registry, markers, bridgeId, timeoutMs } = this.#context;

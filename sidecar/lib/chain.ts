@@ -47,6 +47,13 @@ export class Chain<Item> {
     return link;
   }
 
+  /** Takes the first one out. */
+  shift(): Item | undefined {
+    const first = this.#first;
+    if (first !== undefined) this.remove(first);
+    return first?.item;
+  }
+
   /** Takes the first ones out, as long as they pass. */
   *shiftWhile(passes: (first: Item) => boolean): Generator<Item, undefined> {
     for (let first = this.#first; first !== undefined && passes(first.item); first = this.#first) {

@@ -4,6 +4,7 @@ import type { Frame } from '../fanout/frame';
 import type { Histories } from '../history/histories';
 import { historyOf } from '../history/history-epoch';
 import { ANY_HISTORY, type AskedFrames, type HistoryCut, type HistoryPlace } from '../history/history-store';
+import type { Urgency } from '../lib/fair-turns';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import type { HistoryOutcome } from '../metrics/outcomes';
 import type { ReplayLog } from './replay-log';
@@ -46,6 +47,7 @@ export class FollowedHistory {
   #comparedEnd = 0;
   #timer: Timer | undefined;
   #isCatchingUp = false;
+  #isLookedAt = false;
   /** When it is no longer tried to catch up. */
   #giveUpAtMs: number | undefined;
   #isClosed = false;
@@ -63,7 +65,7 @@ export class FollowedHistory {
    */
   async begin(from: ResumeFrom): Promise<void> {
     try {
-      await this.#read(from, (cut, since) => {
+      await this.#read(from, 'awaited', (cut, since) => {
         this.#recount({ epoch: cut.epoch, offset: cut.end }, 'unknown');
         this.#precede(cut);
         this.#open(since);
@@ -85,32 +87,50 @@ export class FollowedHistory {
     const log = this.#log;
     const hasAll = from === OLDEST ? log.isWhole : from === undefined || log.lack(from) === undefined;
     if (hasAll) return;
-    await this.#read(from, (cut, since) => {
+    await this.#read(from, 'awaited', (cut, since) => {
       this.#compare(cut, since);
       this.#precede(cut);
     });
+  }
+
+  /** The channel's subscription is lost: once it is back there is all of the time again to catch up. */
+  lost(): void {
+    this.#giveUpAtMs = undefined;
   }
 
   /** The channel's lost subscription is back: tells the listeners of all that was missed, as soon as Redis says it. */
   catchUp(): void {
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
-    this.#giveUpAtMs ??= this.#context.monotonicMs() + GIVE_UP_MS;
     void this.#tryToCatchUp();
   }
 
-  /** Compares the counts, when the replay log has counted since they were last, and keeps the history for longer. */
+  /**
+   * Compares the counts, when the replay log has counted since they were last, and keeps the history for longer. One that waits is
+   * enough. Never rejects.
+   */
   async look(): Promise<void> {
-    if (this.#log.end === this.#comparedEnd && (await this.#context.histories.renew(this.place))) return;
-    await this.#read(undefined, (cut, since) => {
-      this.#compare(cut, since);
-    });
+    if (this.#isLookedAt) return;
+    this.#isLookedAt = true;
+    try {
+      await this.#look();
+    } catch (error) {
+      this.#tell('failed', error);
+    }
+    this.#isLookedAt = false;
   }
 
   /** The replay log is gone. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#log.end === this.#comparedEnd && (await this.#context.histories.renew(this.place))) return;
+    await this.#read(undefined, 'later', (cut, since) => {
+      this.#compare(cut, since);
+    });
   }
 
   /** Never rejects. */
@@ -124,12 +144,9 @@ export class FollowedHistory {
     }
     this.#isCatchingUp = false;
     if (this.#isClosed) return;
-    // One whose subscription is lost again is told when it is back, and has all of its time then.
-    if (log.interrupted && !isLive()) {
-      this.#giveUpAtMs = undefined;
-      return;
-    }
-    if (log.interrupted && monotonicMs() < (this.#giveUpAtMs ?? 0)) {
+    // One whose subscription is lost again is told when it is back.
+    if (log.interrupted && !isLive()) return;
+    if (log.interrupted && monotonicMs() < this.#deadlineMs()) {
       this.#schedule(RETRY_MS);
       return;
     }
@@ -138,10 +155,14 @@ export class FollowedHistory {
     onBack();
   }
 
+  #deadlineMs(): number {
+    return (this.#giveUpAtMs ??= this.#context.monotonicMs() + GIVE_UP_MS);
+  }
+
   async #readMissed(): Promise<void> {
     const log = this.#log;
     const from = { epoch: log.epoch, offset: log.end };
-    await this.#read(from, (cut, since) => {
+    await this.#read(from, 'later', (cut, since) => {
       // Somebody else has read the history meanwhile.
       if (!log.interrupted) return;
       const { epoch, end, frames } = cut;
@@ -164,16 +185,19 @@ export class FollowedHistory {
       this.#schedule(COMPARE_INTERVAL_MS);
       if (!isHeld() || !isLive()) return;
       if (this.#log.interrupted) this.catchUp();
-      else {
-        this.look().catch((error: unknown) => {
-          this.#tell('failed', error);
-        });
-      }
+      else void this.look();
     });
   }
 
-  #read<T>(from: ResumeFrom, take: (cut: HistoryCut, since: readonly Frame[]) => T): Promise<T> {
-    return this.#context.histories.read(this.place, askedOf(from), take);
+  #read<T>(
+    from: ResumeFrom,
+    urgency: Urgency,
+    take: (cut: HistoryCut, since: readonly Frame[]) => T,
+  ): Promise<T> {
+    const { tenant } = this.#log;
+    const isWanted = (): boolean => !this.#isClosed;
+    const question = { place: this.place, tenant, asked: askedOf(from), urgency, isWanted };
+    return this.#context.histories.read(question, take);
   }
 
   /** In the count of a history its first frame is the stream's. */

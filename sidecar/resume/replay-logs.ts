@@ -233,7 +233,9 @@ export class ReplayLogs {
     for (const log of this.#streamsOn(channel)) {
       log.interrupt();
       this.#interrupted.add(log);
-      if (this.#byStream.get(log)?.holders.size === 0) dropped.push(log);
+      const entry = this.#byStream.get(log);
+      entry?.history?.lost();
+      if (entry?.holders.size === 0) dropped.push(log);
     }
     for (const log of dropped) this.discard(log);
     return dropped.length > 0;

@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
 import type { LoopShares } from '../../lib/loop-shares';
 import type { TimerWheel } from '../../lib/timer-wheel';
-import { ToldReasons } from '../../../redis/told-reasons';
 import { Histories } from '../../history/histories';
-import { redisHistoryStore, type HistoryPlace } from '../../history/history-store';
+import { redisHistoryStore } from '../../history/history-store';
 import type { Metrics } from '../../metrics/metrics';
-import type { HistoryOutcome } from '../../metrics/outcomes';
 import type { RedisLinks } from '../../pubsub/redis-links';
 import type { RedisNames } from '../../redis/names';
+import { historyTeller } from '../history-teller';
 import type { Keeping } from '../replay-log';
 import { ReplayLogs } from '../replay-logs';
 import { RingBudget } from '../ring-budget';
@@ -108,16 +107,4 @@ export function createResumption(context: ResumptionContext): Resumption {
     log,
   });
   return { ringBudget, replayLogs, markers, handover, histories };
-}
-
-/** Counts what came of reading histories, and logs each new reason why one could not be read. */
-function historyTeller({ metrics, monotonicMs, log }: ResumptionContext) {
-  const unread = new ToldReasons(monotonicMs);
-  return ({ route }: HistoryPlace, outcome: HistoryOutcome, error?: unknown): void => {
-    metrics.ofRoute(route).history(outcome);
-    if (outcome === 'recounted') log.warn({ route }, 'a history and what was heard of its channel differ');
-    if (outcome !== 'failed') return;
-    const reason = error instanceof Error ? error.message : 'unknown';
-    if (unread.hear(reason, route)) log.warn({ route, reason }, 'a history cannot be read');
-  };
 }

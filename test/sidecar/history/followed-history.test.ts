@@ -1,3 +1,4 @@
+import { MAX_READS } from '../../../sidecar/history/histories';
 import { OLDEST } from '../../../sidecar/resume/resume-point';
 import type { ReplayIdentity } from '../../../sidecar/resume/replay-log';
 import { BEGUN, CHANNEL, EPOCH, FarBridge, PLACE, settled, SharedStream, Visitor } from './shared-stream';
@@ -22,9 +23,9 @@ function append(stream: SharedStream, count: number): void {
   for (let left = count; left > 0; left -= 1) stream.append();
 }
 
-function identityOf(owner: string, history: ReplayIdentity['history']): ReplayIdentity {
+function identityOf(owner: string, history: ReplayIdentity['history'], tenant = 'acme'): ReplayIdentity {
   const keeping = { maxItems: 1000, maxBytes: 10_000, lingerMs: 600_000 };
-  return { tenant: 'acme', owner, channels: [CHANNEL], senderId: undefined, keeping, history };
+  return { tenant, owner, channels: [CHANNEL], senderId: undefined, keeping, history };
 }
 
 it('a replay log of a channel without a history asks for none', async () => {
@@ -147,6 +148,25 @@ describe('a replay log of a channel with a history', () => {
     expect([alice.got, alice.gaps]).toEqual([[4, 5], []]);
   });
 
+  it('has all of its time to catch up again when its subscription was lost between two attempts', async () => {
+    bridge.lose();
+    append(stream, 1);
+    bridge.restore();
+    await settled();
+    bridge.failQuestions();
+    await settled();
+    bridge.lose();
+    bridge.wait(20_000);
+    append(stream, 1);
+    bridge.restore();
+    await settled();
+    bridge.failQuestions();
+    await settled();
+    bridge.wait(500);
+    await calm(bridge);
+    expect([alice.got, alice.gaps]).toEqual([[4, 5], []]);
+  });
+
   it('tells of a gap when Redis goes on not answering, and takes over the count of the history when it does', async () => {
     bridge.lose();
     append(stream, 2);
@@ -178,6 +198,23 @@ describe('a replay log of a channel with a history', () => {
     append(stream, 1);
     await calm(bridge);
     expect([alice.got, alice.gaps, alice.offset]).toEqual([[4, -1, 5], ['unknown'], 5]);
+  });
+
+  it('is compared by one reading at a time, however long that takes', async () => {
+    append(stream, 1);
+    await calm(bridge);
+    for (let round = 0; round < 3; round += 1) {
+      bridge.wait(10_000);
+      await settled();
+    }
+    expect(bridge.histories.size).toBe(1);
+    await calm(bridge);
+    append(stream, 1);
+    await calm(bridge);
+    const readings = stream.readings;
+    bridge.wait(10_000);
+    await calm(bridge);
+    expect(stream.readings - readings).toBe(1);
   });
 
   it('is compared without a word to its clients when the two are the same', async () => {
@@ -354,5 +391,63 @@ describe('a replay log of a channel with a history', () => {
     const bob = new Visitor('bob', { epoch: EPOCH, offset: 9 });
     await come(bob, bridge);
     expect([bob.got, bob.gaps, bob.offset]).toEqual([[], ['unknown'], 3]);
+  });
+});
+
+describe('replay logs that wait for their histories', () => {
+  let stream: SharedStream;
+  let bridge: FarBridge;
+  beforeEach(() => {
+    stream = new SharedStream();
+    bridge = new FarBridge(stream);
+  });
+
+  /** So many of a tenant, which are all at their beginning. */
+  async function crowd(count: number): Promise<void> {
+    for (let number = 0; number < count; number += 1)
+      bridge.logs.hold(identityOf(`crowd ${number}`, PLACE, 'crowd'), undefined, {});
+    await settled();
+  }
+
+  it('of one tenant do not keep those of another waiting, however many they are', async () => {
+    await crowd(10 * MAX_READS);
+    const log = bridge.logs.hold(identityOf('alice', PLACE), undefined, {});
+    await settled();
+    for (let round = 0; round < MAX_READS; round += 1) bridge.serve();
+    bridge.serve();
+    for (let round = 0; round <= MAX_READS; round += 1) {
+      bridge.answer();
+      bridge.arrive();
+    }
+    await settled();
+    expect([log.isOpen, stream.readings]).toEqual([true, expect.any(Number)]);
+    expect(stream.readings).toBeLessThanOrEqual(MAX_READS);
+  });
+
+  it('are passed over when nobody holds them any more', async () => {
+    await crowd(MAX_READS);
+    const holder = {};
+    const log = bridge.logs.hold(identityOf('crowd last', PLACE, 'crowd'), undefined, holder);
+    const subscribed = Promise.allSettled([bridge.logs.subscribed(log)]);
+    await settled();
+    bridge.logs.release(log, holder);
+    await calm(bridge);
+    await calm(bridge);
+    expect(await subscribed).toMatchObject([{ status: 'rejected', reason: { name: 'SubscriptionError' } }]);
+    expect([stream.readings, bridge.histories.size]).toEqual([MAX_READS, 0]);
+  });
+
+  it('are read for an upgrade before all that have caught up yet', async () => {
+    await crowd(4 * MAX_READS);
+    for (let round = 0; round < 4; round += 1) await calm(bridge);
+    expect(bridge.histories.size).toBe(0);
+    bridge.lose();
+    bridge.restore();
+    await settled();
+    const readings = stream.readings;
+    const log = bridge.logs.hold(identityOf('crowd new', PLACE, 'crowd'), undefined, {});
+    await calm(bridge);
+    expect(log.isOpen).toBe(true);
+    expect(stream.readings - readings).toBeLessThan(2 * MAX_READS);
   });
 });

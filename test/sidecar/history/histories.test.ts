@@ -1,7 +1,11 @@
 import { historyEpoch, historyOf } from '../../../sidecar/history/history-epoch';
-import { MAX_READS } from '../../../sidecar/history/histories';
+import { MAX_READS, type HistoryQuestion } from '../../../sidecar/history/histories';
 import { bridgeOf, parseResumePoint } from '../../../sidecar/resume/resume-point';
 import { CHANNEL, EPOCH, FarBridge, PLACE, settled, SharedStream } from './shared-stream';
+
+function question(tenant: string): HistoryQuestion {
+  return { place: PLACE, tenant, asked: undefined, urgency: 'awaited', isWanted: () => true };
+}
 
 describe("a history's epoch", () => {
   it('says when it began and which server has written it, and is that of no bridge', () => {
@@ -22,8 +26,8 @@ describe('histories', () => {
     const stream = new SharedStream();
     const bridge = new FarBridge(stream);
     let taken = 0;
-    const all = Array.from({ length: MAX_READS + 8 }, () =>
-      bridge.histories.read(PLACE, undefined, () => (taken += 1)),
+    const all = Array.from({ length: MAX_READS + 8 }, (_, number) =>
+      bridge.histories.read(question(`tenant ${number % 4}`), () => (taken += 1)),
     );
     await settled();
     all.forEach(() => {
@@ -44,7 +48,7 @@ describe('histories', () => {
   it('are not taken when the subscription is lost between the marker and the answer', async () => {
     const stream = new SharedStream();
     const bridge = new FarBridge(stream);
-    const reading = bridge.histories.read(PLACE, undefined, () => {
+    const reading = bridge.histories.read(question('acme'), () => {
       throw new Error('expected nothing to be taken');
     });
     await settled();

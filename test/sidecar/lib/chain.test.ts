@@ -4,6 +4,7 @@ import { Chain, type Link } from '../../../sidecar/lib/chain';
 const step = fc.oneof(
   fc.constant('append' as const),
   fc.constant('prepend' as const),
+  fc.constant('shift' as const),
   fc.record({ remove: fc.nat() }),
 );
 
@@ -21,7 +22,8 @@ describe('a chain', () => {
           } else if (taken === 'prepend') {
             links.push(chain.prepend(index));
             expected.unshift(index);
-          } else {
+          } else if (taken === 'shift') expect(chain.shift()).toBe(expected.shift());
+          else {
             const link = links[taken.remove % Math.max(1, links.length)];
             if (link !== undefined) chain.remove(link);
             expected = expected.filter((item) => item !== link?.item);
