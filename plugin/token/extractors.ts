@@ -101,8 +101,18 @@ export function stripSubprotocols(request: UpgradeRequest, prefixes: readonly st
   return { tokens, clearHeaders: [], setHeaders: { [PROTOCOL]: others.join(', ') } };
 }
 
-/** The beginning of a JWT: `{"` in base64url, and a dot after the header (RFC 7515 §7.1). */
-const JWT_INSIDE = /eyJ[\w-]+\.[\w-]/;
+/** The beginning of a JWT: `{"` in base64url. */
+const JWT_BEGINNING = 'eyJ';
+/** What may be a JWT's header, and the first character behind the dot after it (RFC 7515 §7.1). */
+const HEADER_LIKE = /[\w-]+(?=(\.[\w-])?)/g;
+
+/** Whether a JWT begins anywhere in it. Each character is looked at once: anybody may send as many beginnings as a header holds. */
+function holdsJwt(item: string): boolean {
+  for (const [header, next] of item.matchAll(HEADER_LIKE)) {
+    if (next !== undefined && header.slice(0, -1).includes(JWT_BEGINNING)) return true;
+  }
+  return false;
+}
 
 /** Clients also spell a prefix in another case, or offer the token as an item of its own: neither may go on, or be logged. */
 function likeToken(prefixes: readonly string[]): (item: string) => boolean {
@@ -110,6 +120,6 @@ function likeToken(prefixes: readonly string[]): (item: string) => boolean {
   if (prefixes.length === 0) return () => false;
   return (item) => {
     const lower = item.toLowerCase();
-    return JWT_INSIDE.test(item) || lowerPrefixes.some((prefix) => lower.startsWith(prefix));
+    return holdsJwt(item) || lowerPrefixes.some((prefix) => lower.startsWith(prefix));
   };
 }

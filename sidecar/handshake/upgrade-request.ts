@@ -120,16 +120,16 @@ function isHttp10(via: string): boolean {
   return /^\s*(?:HTTP\/)?1\.0\s/i.test(received);
 }
 
-// RFC 9110 §5.6.2.
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A token (RFC 9110 §5.6.2), alone between two commas: one pass finds it, however much white space there is. */
+const OFFER = /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*$/;
 const NONE: ReadonlySet<string> = new Set();
 
 /** RFC 6455 §4.1: no subprotocol may be empty, or be there twice. */
 function readSubprotocols(values: readonly string[]): ReadonlySet<string> | undefined {
   if (values.length === 0) return NONE;
-  const offers = listed(values).split(/[ \t]*,[ \t]*/);
-  const distinct = new Set(offers);
-  return distinct.size === offers.length && offers.every((offer) => TOKEN.test(offer)) ? distinct : undefined;
+  const items = listed(values).split(',');
+  const offers = new Set(items.flatMap((item) => OFFER.exec(item)?.[1] ?? []));
+  return offers.size === items.length ? offers : undefined;
 }
 
 function isContent(length: string, transferEncoding: readonly string[]): boolean {
