@@ -108,11 +108,15 @@ export class SendQueue implements Waiting, SocketWriter {
     this.#send(outgoingText(message, 'note'));
   }
 
-  /** Writes what waits. Calls back when its owner has a share of the loop's time and nothing waits for the client to take more. */
+  /**
+   * Writes what waits. Calls back when its owner has a share of the loop's time and nothing waits for the client to take more; never
+   * once the socket ends.
+   */
   flushed(callBack: () => void): void {
     this.flush();
     const again = (): void => {
       this.#scheduler.once(this.owner, () => {
+        if (!this.#isOpen) return;
         if (this.#backpressure === undefined && this.#held === undefined) callBack();
         else this.flushed(callBack);
       });

@@ -267,6 +267,8 @@ export class UpgradeHandler {
     if (route === undefined || caller === undefined) return false;
     if (!opening.forbid({ route }, result.message)) return false;
     const { socket } = opening;
+    // It may be gone by now, and its end was told.
+    if (socket.destroyed) return true;
     this.#parting.add(socket);
     socket.once('close', () => this.#parting.delete(socket));
     return true;

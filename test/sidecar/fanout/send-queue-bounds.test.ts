@@ -347,6 +347,18 @@ describe('a send queue that is asked to say when all is written', () => {
     loop.settle();
     expect(written).toEqual([40]);
   });
+
+  it('does not go on asking once its client has hung up, whatever was held back for it', () => {
+    const loop = new BusyLoop();
+    const made = rig('close', WIRE, Infinity, loop.scheduler);
+    for (let sent = 0; sent < 40; sent += 1) made.sendQueue.data(FRAME);
+    const calls = ask(made);
+    made.socket.readyState = WebSocket.CLOSING;
+    const turns = jest.spyOn(loop.scheduler, 'once');
+    loop.settle();
+    expect(turns.mock.calls.length).toBeLessThan(3);
+    expect(calls()).toBe(0);
+  });
 });
 
 it('a note of the test has as many bytes on the wire as it is to have', () => {

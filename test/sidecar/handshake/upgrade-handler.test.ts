@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { Connection } from '../../../sidecar/connection/connection';
 import type { Order } from '../../../sidecar/connection/order';
+import { FOREIGN_SESSION } from '../../../sidecar/connection/reservation';
 import { UpgradeHandler, type UpgradeContext } from '../../../sidecar/handshake/upgrade-handler';
 import { badRequest, tooManyConnections, type Refusal } from '../../../sidecar/http/refusal';
 import { LoopShares } from '../../../sidecar/lib/loop-shares';
@@ -221,6 +223,22 @@ describe('an upgrade', () => {
     isEvicted = true;
     expect(await ask()).toBe(403);
     expect([opened.size, released.length]).toEqual([0, 1]);
+  });
+
+  it('of a browser that is gone by the time that it is refused is remembered no longer', async () => {
+    const { handler, begin } = await handling();
+    const answer = deferred<Refusal | undefined>();
+    establish = () => answer.promise;
+    const { socket, done } = await begin({ headers: { Origin: 'https://app.example' } });
+    await turn();
+    const closed = once(socket, 'close');
+    socket.destroy();
+    await closed;
+    answer.resolve(FOREIGN_SESSION);
+    await done;
+    const destroy = jest.spyOn(socket, 'destroy');
+    handler.destroyUndecided();
+    expect(destroy).not.toHaveBeenCalled();
   });
 
   it('whose client is gone by the time that it is admitted gives back what it took', async () => {
