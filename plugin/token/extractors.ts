@@ -103,7 +103,7 @@ export function stripSubprotocols(request: UpgradeRequest, prefixes: readonly st
 
 /** The beginning of a JWT: `{"` in base64url. */
 const JWT_BEGINNING = 'eyJ';
-/** What may be a JWT's header, and the first character behind the dot after it (RFC 7515 §7.1). */
+/** Text that may be a JWT's header, and the dot after it with the first character behind that (RFC 7515 §7.1). */
 const HEADER_LIKE = /[\w-]+(?=(\.[\w-])?)/g;
 
 /** Whether a JWT begins anywhere in it. Each character is looked at once: anybody may send as many beginnings as a header holds. */
