@@ -1,3 +1,4 @@
+import { ReplyError } from 'ioredis';
 import { keySlot } from '../../redis/key-slot';
 import type { Steps } from '../lib/loop-shares';
 import { halves, isOfOneItem } from '../../redis/refused-item';
@@ -185,11 +186,17 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   async verify(link: ShardLink): Promise<void> {
     const counting = link.count();
     let expected = 0;
-    for (const entry of this.#entries.values()) {
-      if (entry.link === link && entry.state !== 'lost') expected += 1;
+    const asked = new Map<Promise<unknown>, number>();
+    for (const { link: own, state, acknowledged } of this.#entries.values()) {
+      if (own !== link || state === 'lost') continue;
+      if (state === 'live') expected += 1;
+      else asked.set(acknowledged, (asked.get(acknowledged) ?? 0) + 1);
     }
     const count = await counting;
-    if (count !== undefined && count !== expected && link.isReady) link.reset();
+    if (count === undefined) return;
+    // Before it counted Redis has answered those that were on their way, and may have refused some.
+    for (const [acknowledged, channels] of asked) if (await isFulfilled(acknowledged)) expected += channels;
+    if (count !== expected && link.isReady) link.reset();
   }
 
   #open(channel: string): Entry<Member> {
@@ -212,8 +219,10 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
       entry.link = link;
       entry.acknowledged = acknowledged;
     }
-    const meant = ([, entry]: readonly [string, Entry<Member>]): boolean =>
-      entry.acknowledged === acknowledged && entry.state === 'pending';
+    const meant = ([channel, entry]: readonly [string, Entry<Member>]): boolean =>
+      this.#entries.get(channel) === entry &&
+      entry.acknowledged === acknowledged &&
+      entry.state === 'pending';
     acknowledged.then(
       () => {
         for (const [, entry] of group.filter(meant)) entry.state = 'live';
@@ -224,7 +233,9 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
           this.#takeApart(group.filter(meant), group.length, reason);
           return;
         }
-        for (const [, entry] of group.filter(meant)) {
+        for (const [channel, entry] of group.filter(meant)) {
+          // Without an answer Redis may yet do it, for nobody.
+          if (!(reason instanceof ReplyError)) link.unsubscribe(channel);
           entry.state = 'lost';
           entry.link = undefined;
         }
@@ -279,6 +290,15 @@ async function latestAnswer(entry: Entry<unknown>): Promise<void> {
     } catch (error) {
       if (entry.acknowledged === awaited) throw error;
     }
+  }
+}
+
+async function isFulfilled(promise: Promise<unknown>): Promise<boolean> {
+  try {
+    await promise;
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -37,6 +37,12 @@ export interface ShardEvents {
 }
 
 /**
+ * ioredis says so of a reply that no command waits for: those before it went to the wrong ones. It takes Redis's word that a channel's slot has
+ * moved for the answer to a SUNSUBSCRIBE of it, to which Redis answers with an error as well. Such an error alone shifts nothing.
+ */
+const MISMATCHED = /^Command queue state error\b.*\bLast reply: /s;
+
+/**
  * One subscriber connection to one master of a cluster, with a probe of its own that proves its delivery.
  */
 export class ShardConnection {
@@ -75,6 +81,9 @@ export class ShardConnection {
     });
     redis.on('moved', () => {
       events.moved();
+    });
+    redis.on('error', (error: Error) => {
+      if (MISMATCHED.test(error.message)) this.reset();
     });
     redis.on('smessageBuffer', (channel: Buffer, payload: Buffer) => {
       const name = channel.toString();

@@ -107,8 +107,7 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   async join(channel: string, member: Member): Promise<void> {
     if (this.#connection === undefined) throw new SubscriptionError('not connected to Redis');
     const entry = this.#entries.get(channel) ?? this.#open(channel);
-    // Lost, and its turn has not come.
-    if (entry.connection !== this.#connection) void this.#subscribe([[channel, entry]]);
+    if (entry.connection !== this.#connection) this.#subscribeNow(channel, entry);
     entry.members.add(member);
     const refused = await entry.acknowledged.catch((cause: unknown) => {
       this.#remove(channel, entry, member);
@@ -206,6 +205,19 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     };
     this.#entries.set(channel, entry);
     return entry;
+  }
+
+  /** The channel is new. Or it is lost and its turn has not come: its members are told as they would be then. */
+  #subscribeNow(channel: string, entry: Entry<Member>): void {
+    const connection = this.#connection;
+    const isLost = entry.members.size > 0;
+    const batch = [[channel, entry]] as const;
+    this.#subscribe(batch).then(
+      (refused) => {
+        if (isLost && this.#connection === connection) this.#drop(batch, refused);
+      },
+      () => undefined,
+    );
   }
 
   #subscribe(batch: Batch<Member>): Promise<RefusedChannels> {

@@ -186,6 +186,28 @@ describe("what this code relies on of ioredis's insides", () => {
     ).toEqual([]);
   });
 
+  it('DataHandler: a reply that no command waits for is told as an error', async () => {
+    const listening = createServer((socket) => {
+      socket.on('data', () => socket.write('+PONG\r\n+PONG\r\n')).on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    const { port } = listening.address() as AddressInfo;
+    const redis = open({ port, protocol: 2, enableReadyCheck: false, Connector: NodeConnector });
+    await redis.connect();
+    const told = once(redis, 'error') as Promise<[Error]>;
+    await redis.ping();
+    const [{ message }] = await told;
+    expect(
+      broken([
+        [
+          /^Command queue state error\b.*\bLast reply: PONG/s.test(message),
+          'ioredis tells in other words of a reply that is too many: ShardConnection (sidecar/pubsub/shard-connection.ts) knows by it that answers went to the wrong commands',
+        ],
+      ]),
+    ).toEqual([]);
+    listening.close();
+  });
+
   it('AbstractConnector: `disconnect` ends `stream`, and sets `connecting` back', async () => {
     const listening = createServer().listen(0, '127.0.0.1');
     await once(listening, 'listening');

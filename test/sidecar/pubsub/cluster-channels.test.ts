@@ -1,8 +1,17 @@
+import { ReplyError } from 'ioredis';
 import { keySlot } from '../../../redis/key-slot';
 import { ClusterChannels, type ShardLink } from '../../../sidecar/pubsub/cluster-channels';
 import type { Steps } from '../../../sidecar/lib/loop-shares';
 import { takeAll } from '../all-steps';
 import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
+
+/** An error that Redis says. */
+function replyError(text: string): Error {
+  return new (ReplyError as new (text: string) => Error)(text);
+}
+
+/** A `late` answer is one that nobody waited for. */
+type Answer = 'yes' | 'moved' | 'late' | 'denied';
 
 /** A master that answers when the test lets it, and counts as Redis does. */
 class FakeLink implements ShardLink {
@@ -10,17 +19,17 @@ class FakeLink implements ShardLink {
   resets = 0;
   readonly channels = new Set<string>();
   readonly asked: (readonly string[])[] = [];
-  readonly #settle: ((answer: 'yes' | 'moved') => void)[] = [];
+  readonly unsubscribed: string[] = [];
+  readonly #settle: ((answer: Answer) => void)[] = [];
 
   subscribe(channels: readonly string[]): Promise<unknown> {
     this.asked.push(channels);
     return new Promise((resolve, reject) => {
       this.#settle.push((answer) => {
-        if (answer === 'moved') {
-          reject(new Error('MOVED 1 127.0.0.1:1'));
-          return;
-        }
-        for (const channel of channels) this.channels.add(channel);
+        if (answer === 'moved') reject(replyError('MOVED 1 127.0.0.1:1'));
+        else if (answer === 'denied') reject(replyError('NOPERM no permissions to access a channel'));
+        else for (const channel of channels) this.channels.add(channel);
+        if (answer === 'late') reject(new Error('Command timed out'));
         resolve(this.channels.size);
       });
     });
@@ -36,18 +45,25 @@ class FakeLink implements ShardLink {
   }
 
   unsubscribe(channel: string): void {
+    this.unsubscribed.push(channel);
     this.channels.delete(channel);
   }
 
   count(): Promise<number> {
-    return Promise.resolve(this.channels.size);
+    if (this.#settle.length === 0) return Promise.resolve(this.channels.size);
+    // Its answer comes behind those to all that was asked before.
+    return new Promise((resolve) => {
+      this.#settle.push(() => {
+        resolve(this.channels.size);
+      });
+    });
   }
 
   reset(): void {
     this.resets += 1;
   }
 
-  async answer(answer: 'yes' | 'moved' = 'yes'): Promise<void> {
+  async answer(answer: Answer = 'yes'): Promise<void> {
     for (const settle of this.#settle.splice(0)) settle(answer);
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -175,12 +191,82 @@ describe('sharded subscriptions', () => {
     expect([subscriptions.size, told]).toEqual([0, ['refused']]);
   });
 
+  it('that a master does not answer are taken back: it may yet make them', async () => {
+    const joining = Promise.allSettled([subscriptions.join('x', MEMBER)]);
+    await a.answer('late');
+    expect(await joining).toMatchObject([{ status: 'rejected', reason: { name: 'SubscriptionError' } }]);
+    expect([a.unsubscribed, [...a.channels], subscriptions.size]).toEqual([['x'], [], 0]);
+    await subscriptions.verify(a);
+    expect(a.resets).toBe(0);
+  });
+
+  it('that a master refuses need not be taken back, nor those that are wanted anew', async () => {
+    const refused = Promise.allSettled([subscriptions.join('x', MEMBER)]);
+    await a.answer('moved');
+    await refused;
+    expect(a.unsubscribed).toEqual([]);
+    const left = Promise.allSettled([subscriptions.join('y', MEMBER)]);
+    subscriptions.leave('y', MEMBER);
+    const again = Promise.allSettled([subscriptions.join('y', {})]);
+    await a.answer('late');
+    await Promise.all([left, again]);
+    expect(a.asked.slice(1)).toEqual([['y'], ['y']]);
+    // For who left, and for the second that was not answered.
+    expect(a.unsubscribed).toEqual(['y', 'y']);
+  });
+
+  it('of one slot that are refused for one channel are not asked for again for who has left', async () => {
+    const [first, second] = [MEMBER, { name: 'other' }];
+    for (const [channel, member] of [
+      ['{s}1', first],
+      ['{s}2', second],
+    ] as const) {
+      const joining = subscriptions.join(channel, member);
+      await a.answer();
+      await joining;
+    }
+    a.isReady = false;
+    subscriptions.down(a);
+    a.isReady = true;
+    subscriptions.restore();
+    subscriptions.leave('{s}2', second);
+    a.asked.length = 0;
+    await a.answer('denied');
+    expect(a.asked).toEqual([['{s}1']]);
+  });
+
   it('that Redis took away unseen are found by counting: the connection is given up', async () => {
     await joined('x');
     await subscriptions.verify(a);
     expect(a.resets).toBe(0);
     a.channels.delete('x');
     await subscriptions.verify(a);
+    expect(a.resets).toBe(1);
+  });
+
+  it('that a master refuses while they are counted cost the others nothing', async () => {
+    await joined('x');
+    await joined('y');
+    subscriptions.route((slot) => (slot === keySlot('x') ? b : a));
+    // The map is behind: it still says that this one serves the slot.
+    subscriptions.route(() => a);
+    const counted = subscriptions.verify(a);
+    await a.answer('moved');
+    await counted;
+    expect([a.resets, subscriptions.isLive('x'), subscriptions.isLive('y')]).toEqual([0, false, true]);
+  });
+
+  it('that come while they are counted are counted by what Redis said to them', async () => {
+    await joined('x');
+    const joining = subscriptions.join('y', MEMBER);
+    const counted = subscriptions.verify(a);
+    await a.answer();
+    await Promise.all([joining, counted]);
+    expect(a.resets).toBe(0);
+    const [late, counting] = [subscriptions.join('z', MEMBER), subscriptions.verify(a)];
+    a.channels.delete('x');
+    await a.answer();
+    await Promise.all([late, counting]);
     expect(a.resets).toBe(1);
   });
 

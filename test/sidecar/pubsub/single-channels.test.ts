@@ -1,5 +1,9 @@
 import fc from 'fast-check';
-import { SingleChannels } from '../../../sidecar/pubsub/single-channels';
+import {
+  CHANNELS_MADE_AGAIN,
+  SingleChannels,
+  SUBSCRIBES_AT_ONCE,
+} from '../../../sidecar/pubsub/single-channels';
 import { SubscriptionError } from '../../../sidecar/pubsub/channel-registry';
 import type { RefusedChannels, SubscribeCommands } from '../../../sidecar/pubsub/subscribe-commands';
 
@@ -19,9 +23,13 @@ class SlowRedis implements SubscribeCommands {
   readonly log: string[] = [];
   resets = 0;
 
+  /** Channels that Redis does not allow. */
+  readonly forbidden = new Set<string>();
+
   async subscribe(channels: readonly string[]): Promise<RefusedChannels> {
     await this.#send('subscribe', channels);
-    return new Map();
+    const refused = channels.filter((channel) => this.forbidden.has(channel));
+    return new Map(refused.map((channel) => [channel, new Error('NOPERM')]));
   }
   unsubscribe(channels: readonly string[]): Promise<void> {
     return this.#send('unsubscribe', channels);
@@ -84,6 +92,9 @@ async function connectedWith(count: number) {
   subscriptions.down();
   return { redis, subscriptions, members };
 }
+
+/** So many channels are made again before the others. */
+const LOST_BEFORE = CHANNELS_MADE_AGAIN * SUBSCRIBES_AT_ONCE;
 
 /** Lets every promise that can settle do so. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -250,6 +261,34 @@ describe('subscriptions', () => {
     redis.refuseNext();
     await settled();
     expect(redis.resets).toBe(1);
+  });
+
+  it('tell who was there before when one that comes while they are made again is refused the channel', async () => {
+    const told: string[] = [];
+    const redis = new SlowRedis();
+    const subscriptions = new SingleChannels<object>(redis, (channel, refused) => {
+      if ([...refused].includes(members.at(-1) ?? {})) told.push(channel);
+    });
+    const members = Array.from({ length: LOST_BEFORE + 1 }, () => ({}));
+    void subscriptions.up();
+    const joins = members.map((member, index) => subscriptions.join(`c${index}`, member));
+    redis.answerAll();
+    await Promise.all(joins);
+    redis.lose();
+    subscriptions.down();
+    void subscriptions.up();
+    const last = `c${LOST_BEFORE}`;
+    redis.forbidden.add(last);
+    const joining = Promise.allSettled([subscriptions.join(last, {}), subscriptions.join(last, {})]);
+    for (let round = 0; round < 8; round += 1) {
+      redis.answerAll();
+      await settled();
+    }
+    expect(await joining).toMatchObject([
+      { reason: { name: 'RefusedChannelError' } },
+      { reason: { name: 'RefusedChannelError' } },
+    ]);
+    expect([told, subscriptions.size, subscriptions.isLive()]).toEqual([[last], LOST_BEFORE, true]);
   });
 
   it('are lost with a connection on which one of the bridge itself was refused, for who joined meanwhile', async () => {
