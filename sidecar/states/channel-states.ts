@@ -2,13 +2,14 @@ import type { Logger } from 'pino';
 import { ToldReasons } from '../../redis/told-reasons';
 import { ChannelState } from '../fanout/channel-state';
 import type { Receiver } from '../fanout/deliver';
+import { FairTurns } from '../lib/fair-turns';
 import type { LoopShares, Owner, Steps } from '../lib/loop-shares';
 import type { StateOutcome } from '../metrics/outcomes';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 
 /**
- * Keys that are read at once, at most: with the largest state, what the answers may take of memory. Others wait until one
- * of these is answered.
+ * Keys that are read at once, at most: with the largest state, what the answers may take of memory. The tenants that wait for others
+ * take turns.
  */
 export const MAX_READS = 64;
 
@@ -59,6 +60,8 @@ class Witness implements Receiver {
 interface Look {
   readonly name: string;
   readonly place: StatePlace;
+  /** Whose turn its readings take. */
+  readonly owner: Owner;
   readonly witness: Witness;
   /** The witness could not join the channel. */
   isDeaf: boolean;
@@ -83,9 +86,9 @@ export class ChannelStates {
   readonly #owner = Symbol('states');
   readonly #unread: ToldReasons;
   readonly #toldTooLarge = new Set<string>();
-  #queue: Look[] = [];
-  #reads = 0;
-  #isScheduled = false;
+  readonly #turns = new FairTurns({ atOnce: MAX_READS, ofOne: MAX_READS });
+  /** Those that are asked for in this turn of the event loop. */
+  #next: Look[] = [];
 
   constructor(context: ChannelStatesContext) {
     this.#context = context;
@@ -99,7 +102,7 @@ export class ChannelStates {
 
   /** Looks for the state for a member of the channel: once more when it has asked already. */
   ask(viewer: Viewer): void {
-    const look = this.#lookOf(viewer.place);
+    const look = this.#lookOf(viewer);
     look.asked.delete(viewer);
     look.late.set(viewer, look.witness.messages);
   }
@@ -141,13 +144,14 @@ export class ChannelStates {
     }
   }
 
-  #lookOf(place: StatePlace): Look {
+  #lookOf({ place, owner }: Viewer): Look {
     const name = nameOf(place);
     const there = this.#looks.get(name);
     if (there !== undefined) return there;
     const look: Look = {
       name,
       place,
+      owner,
       witness: new Witness(),
       isDeaf: false,
       asked: new Map(),
@@ -157,35 +161,25 @@ export class ChannelStates {
     this.#context.registry.join(place.channel, look.witness).catch(() => {
       look.isDeaf = true;
     });
-    this.#queue.push(look);
-    this.#schedule();
+    this.#schedule(look);
     return look;
   }
 
   /** All that is asked for in a turn of the event loop is read in one write. */
-  #schedule(): void {
-    if (this.#isScheduled || this.#queue.length === 0) return;
-    this.#isScheduled = true;
+  #schedule(look: Look): void {
+    if (this.#next.push(look) > 1) return;
     setImmediate(() => {
-      this.#isScheduled = false;
-      const free = MAX_READS - this.#reads;
-      const next = this.#queue.slice(0, free);
-      this.#queue = this.#queue.slice(free);
-      for (const look of next) void this.#serve(look);
+      const looks = this.#next;
+      this.#next = [];
+      for (const each of looks) void this.#turns.take(each.owner, 'awaited', () => this.#serve(each));
     });
   }
 
   async #serve(look: Look): Promise<void> {
-    if (this.#looks.get(look.name) !== look) {
-      this.#schedule();
-      return;
-    }
+    if (this.#looks.get(look.name) !== look) return;
     look.asked = look.late;
     look.late = new Map();
-    this.#reads += 1;
     const reading = await this.#reading(look);
-    this.#reads -= 1;
-    this.#schedule();
     const [first] = look.asked.keys();
     if (first === undefined) this.#goOn(look);
     else this.#context.shares.run(first.owner, this.#tell(look, reading));

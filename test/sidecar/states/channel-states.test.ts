@@ -83,6 +83,21 @@ describe('the states of channels', () => {
     expect(sockets.every(({ shown }) => shown.length === 1)).toBe(true);
   });
 
+  it('of one tenant do not keep those of another waiting, however many they are', async () => {
+    const reads = new Reads();
+    const states = statesOn(new Prompt(), reads.read);
+    for (let number = 0; number < 10 * MAX_READS; number += 1)
+      states.ask(new Socket(states, { channel: `c${number}`, key: `k${number}` }, 'board', 'crowd'));
+    await settled();
+    const socket = new Socket(states, PLACE, 'board', 'acme');
+    states.ask(socket);
+    await settled();
+    await reads.answer('x');
+    expect(reads.asked.slice(MAX_READS)).toEqual([PLACE.key]);
+    await reads.answerAll('x');
+    expect(socket.shown).toEqual(['x']);
+  });
+
   it('are shown to nobody who is gone, and leave nothing behind', async () => {
     const [reads, redis] = [new Reads(), new Prompt()];
     const states = statesOn(redis, reads.read);

@@ -125,13 +125,14 @@ export class TwoConnections implements ChannelRegistry<Receiver> {
 export class Socket implements Viewer, Receiver {
   readonly place;
   readonly route;
-  readonly owner = 'acme';
+  readonly owner;
   readonly senderId = undefined;
   readonly shown: string[] = [];
   readonly outcomes: StateOutcome[] = [];
   readonly #states: ChannelStates;
 
-  constructor(states: ChannelStates, place = PLACE, route = 'board') {
+  constructor(states: ChannelStates, place = PLACE, route = 'board', owner = 'acme') {
+    this.owner = owner;
     this.#states = states;
     this.place = place;
     this.route = route;
