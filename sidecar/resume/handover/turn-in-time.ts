@@ -15,14 +15,16 @@ export async function turnInTime<T>(
   act: (guard: () => void) => Promise<T>,
 ): Promise<T> {
   const late = deferred<undefined>();
+  const endsMs = performance.now() + timeoutMs;
+  const tooLate = (): DeadlineError => new DeadlineError(`took longer than ${timeoutMs} ms`);
   let isLate = false;
   const guard = (): void => {
-    if (isLate) throw new DeadlineError(`took longer than ${timeoutMs} ms`);
+    if (isLate) throw tooLate();
   };
   const inTime = async (work: Promise<T>): Promise<T> => {
     const done = await Promise.race([work.then((value) => ({ value })), late.promise]);
     if (done !== undefined) return done.value;
-    throw new DeadlineError(`took longer than ${timeoutMs} ms`);
+    throw tooLate();
   };
   const turn = async (): Promise<T> => {
     guard();
@@ -34,6 +36,9 @@ export async function turnInTime<T>(
   }, timeoutMs);
   try {
     return await inTime(takeTurn(tenant, turn));
+  } catch (error) {
+    // The turns may be over, and so refused, before the timer has run.
+    throw performance.now() < endsMs ? error : tooLate();
   } finally {
     clearTimeout(timer);
   }

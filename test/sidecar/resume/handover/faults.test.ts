@@ -399,6 +399,10 @@ describe('a search for all that is kept of a session', () => {
   });
 });
 
+function outcomeOf(settled: PromiseSettledResult<unknown>): unknown {
+  return settled.status === 'fulfilled' ? settled.value : String(settled.reason);
+}
+
 describe('a tenant whose handovers end with their time', () => {
   const SHORT_MS = 20;
   const turnsOf = (): TakeTurn => {
@@ -415,6 +419,18 @@ describe('a tenant whose handovers end with their time', () => {
     const asked = Array.from({ length: COMMANDS_ON_THE_WAY }, () => young.handover.ask(log, point));
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['timeout']));
     expect(await ask()).toMatchObject({ epoch: log.epoch });
+  });
+
+  it('has each of them end so that waits for a turn behind others, and fails none', async () => {
+    const turns = { taken: turnsOf(), given: turnsOf() };
+    const { redis, young, log } = await setUp({ turns, timeoutMs: SHORT_MS });
+    const hung = '00000000000000cc';
+    redis.registry().pin(UNPREFIXED.bridge(hung), { senderId: undefined, deliver: () => undefined });
+    const point = { epoch: `${hung}_1`, offset: 0 };
+    const asked = Array.from({ length: 8 * COMMANDS_ON_THE_WAY }, () => young.handover.ask(log, point));
+    expect(new Set(await Promise.allSettled(asked).then((all) => all.map(outcomeOf)))).toEqual(
+      new Set(['timeout']),
+    );
   });
 
   it('is given to again, though markers were lost', async () => {
