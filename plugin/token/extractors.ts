@@ -1,3 +1,4 @@
+import { formDecoded, spells } from '../../protocol/query';
 import type { UpgradeRequest } from '../request/request';
 
 /** Tokens found in a header among other things, and the header without them. */
@@ -60,22 +61,16 @@ export interface StrippedQuery {
 export function stripQuery(rawQuery: string, names: readonly string[]): StrippedQuery {
   if (names.length === 0 || rawQuery === '') return { tokens: [], rawQuery: undefined };
   const parameters = rawQuery.split('&');
-  const isToken = (parameter: string) => names.includes(decode(parameter.split('=', 1)[0] ?? ''));
+  const isToken = (parameter: string) => {
+    const [own = ''] = parameter.split('=', 1);
+    return names.some((name) => spells(own, name));
+  };
   const tokens = parameters.filter(isToken).map((parameter) => {
     const at = parameter.indexOf('=');
-    return at === -1 ? '' : decode(parameter.slice(at + 1));
+    return at === -1 ? '' : formDecoded(parameter.slice(at + 1));
   });
   if (tokens.length === 0) return { tokens, rawQuery: undefined };
   return { tokens, rawQuery: parameters.filter((parameter) => !isToken(parameter)).join('&') };
-}
-
-/** Text that is not well percent-encoded stays as it is: then it is no name and no token. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return text;
-  }
 }
 
 const PROTOCOL = 'sec-websocket-protocol';

@@ -1,5 +1,6 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS, type Assertion } from '../../protocol/assertion';
 import { SUBPROTOCOL } from '../../protocol/frames';
+import { queryValues } from '../../protocol/query';
 import type { Admission, BridgeV1Request, Caller } from '../connection/admission';
 import type { HistoryPlace } from '../history/history-store';
 import { headerReader } from '../http/headers';
@@ -70,10 +71,9 @@ export async function judgeUpgrade(request: UpgradeRequest, policy: AdmissionPol
   if (elsewhere !== undefined) return refused(elsewhere, route, caller);
   const undecided = assertionAccessFault(caller, policy.assertionAccess);
   if (undecided !== undefined) return refused(undecided, route, caller);
-  const parameters = request.query === '' ? NO_PARAMETERS : new URLSearchParams(request.query);
-  const resume = readResume(request, parameters, route);
+  const resume = readResume(request, route);
   if (resume !== undefined && 'outcome' in resume) return refused(resume, route, caller);
-  const asked = route.session ? sessionAsked(parameters, resume) : undefined;
+  const asked = route.session ? sessionAsked(request.query, resume) : undefined;
   if (typeof asked === 'object') return refused(asked, route, caller);
   const isNewSession = route.session && asked === undefined;
   if (isNewSession && request.purpose === 'message')
@@ -136,9 +136,6 @@ export function judgePlainRequest(
   if (lacksHost({ httpVersion, hosts })) return HOST_MISSING;
   return matchRoute(routes, splitTarget(url).path).kind === 'route' ? UPGRADE_REQUIRED : NOT_FOUND;
 }
-
-/** Nothing is ever added to it. */
-const NO_PARAMETERS = new URLSearchParams();
 
 function refused(refusal: Refusal, route?: Route, caller?: Assertion): Verdict {
   return { admitted: false, refusal, route, caller };
@@ -226,11 +223,8 @@ function topicOf(
   return topicText({ route, tenant, channel: names.withoutPrefix(channel), params, session });
 }
 
-function sessionAsked(
-  parameters: URLSearchParams,
-  resume: BridgeV1Request | undefined,
-): string | undefined | Refusal {
-  const [session, ...others] = parameters.getAll('session');
+function sessionAsked(query: string, resume: BridgeV1Request | undefined): string | undefined | Refusal {
+  const [session, ...others] = queryValues(query, 'session');
   const ofId = resume?.sessionOfId;
   if (session === undefined) return ofId;
   if (others.length > 0 || !SESSION_PATTERN.test(session))
@@ -242,19 +236,18 @@ function sessionAsked(
 
 /** @returns undefined for a plain client */
 function readResume(
-  { purpose, subprotocols, lastEventIds }: UpgradeRequest,
-  parameters: URLSearchParams,
+  { purpose, query, subprotocols, lastEventIds }: UpgradeRequest,
   route: Route,
 ): BridgeV1Request | Refusal | undefined {
   if (purpose === 'message') return undefined;
   if (purpose === 'http')
-    return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readParameters(parameters);
-  return subprotocols?.has(SUBPROTOCOL) === true ? readParameters(parameters) : undefined;
+    return lastEventIds.length > 0 ? readIds(lastEventIds, route) : readParameters(query);
+  return subprotocols?.has(SUBPROTOCOL) === true ? readParameters(query) : undefined;
 }
 
-function readParameters(parameters: URLSearchParams): BridgeV1Request | Refusal {
-  const [text, ...others] = parameters.getAll('resume');
-  const lacksState = parameters.get('state') === 'missing';
+function readParameters(query: string): BridgeV1Request | Refusal {
+  const [text, ...others] = queryValues(query, 'resume');
+  const lacksState = queryValues(query, 'state')[0] === 'missing';
   if (text === undefined) return { from: undefined, lacksState };
   const from = text === OLDEST ? OLDEST : parseResumePoint(text);
   if (others.length === 0 && from !== undefined) return { from, lacksState };

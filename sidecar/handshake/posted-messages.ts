@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from 'pino';
+import { queryValues } from '../../protocol/query';
 import type { Caller } from '../connection/admission';
 import type { Admission } from '../connection/admission';
 import { FOREIGN_SESSION } from '../connection/reservation';
@@ -251,7 +252,7 @@ function refusalOf(answer: Answer): Refusal {
 
 /** That of the stream whose client sends it, or a new one where it does not say: then the stream gets it, too. */
 function senderIdOf({ url }: IncomingMessage): Buffer | 'malformed' {
-  const [name, ...others] = new URLSearchParams(splitTarget(url).query).getAll('peer');
+  const [name, ...others] = queryValues(splitTarget(url).query, 'peer');
   if (name === undefined) return randomBytes(SENDER_ID_BYTES);
   return (others.length === 0 ? senderNamed(name) : undefined) ?? 'malformed';
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { queryValues } from '../../protocol/query';
 import type { Admission } from '../connection/admission';
 import type { Connection } from '../connection/connection';
 import type { StreamBeginning } from '../fanout/event-encoding';
@@ -54,7 +55,7 @@ function beginningOf({ route, session, bridgeV1 }: Admission, { query }: Upgrade
   const { from, lacksState = false } = bridgeV1 ?? {};
   return {
     resumes: from !== undefined,
-    session: new URLSearchParams(query).has('session') ? undefined : session,
+    session: queryValues(query, 'session').length > 0 ? undefined : session,
     lacksState: route.initial !== undefined && (from === undefined || lacksState),
   };
 }

@@ -27,6 +27,13 @@ describe('an upgrade whose assertion another process tells of', () => {
   );
 });
 
+it('an upgrade whose query names thousands of others, which are not decoded, is judged as soon as any', async () => {
+  const url = `/ws/ai/chat?${'%ff&'.repeat(200_000)}session=s1`;
+  const begunMs = performance.now();
+  expect(await judge({ url })).toMatchObject({ session: 's1' });
+  expect(performance.now() - begunMs).toBeLessThan(1_000);
+});
+
 it('an assertion is to be remembered until no clock takes it any more, in seconds of both clocks', async () => {
   const asked: (string | number)[][] = [];
   const replayGuard = {
