@@ -7,6 +7,9 @@ export const ROW_GAP_MS = 60_000;
 /** How long the first worker of a row waits before it comes again, in milliseconds; each further one twice as long. */
 export const FIRST_DELAY_MS = 100;
 
+/** How long a worker waits that the system did not let begin, in milliseconds: that says nothing of the program. */
+export const TRY_AGAIN_MS = 500;
+
 /** When another worker comes in place of one that died. */
 export class Restarts {
   readonly #nowMs: () => number;

@@ -10,7 +10,7 @@ import {
   type MetricsSnapshot,
   type ToAnyWorker,
 } from './messages';
-import { Restarts } from './restarts';
+import { Restarts, TRY_AGAIN_MS } from './restarts';
 import { HANG_LIMIT_MS, onceAnInterval, Silence, type EachLook } from './silence';
 import { WholeLines } from './whole-lines';
 
@@ -208,22 +208,21 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
 
   /** Resolves when it listens. */
   #fork(number: number, isFirst = false): Promise<void> {
-    const startedMs = performance.now();
     try {
-      return this.#follow(cluster.fork(this.#options.environment(number)), number, startedMs, isFirst);
+      return this.#follow(cluster.fork(this.#options.environment(number)), number, isFirst);
     } catch (cause) {
-      const reason = notBegun(number, cause as Error);
-      if (!isFirst) void this.#replace(number, startedMs, reason);
-      return Promise.reject(new Error(reason));
+      const { message } = cause as Error;
+      if (!isFirst) void this.#tryAgain(number, message);
+      return Promise.reject(new Error(notBegun(number, message)));
     }
   }
 
   /** Resolves when it listens. */
-  #follow(process: Worker, number: number, startedMs: number, isFirst: boolean): Promise<void> {
+  #follow(process: Worker, number: number, isFirst: boolean): Promise<void> {
     const member: Member<Said> = {
       process,
       number,
-      startedMs,
+      startedMs: performance.now(),
       isReady: false,
       isFirst,
       fault: undefined,
@@ -242,8 +241,11 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
       };
       process.on('error', (error) => {
         // Without a process there is no exit.
-        if (process.process.pid === undefined) ended(notBegun(number, error));
-        else {
+        if (process.process.pid === undefined) {
+          reject(new Error(notBegun(number, error.message)));
+          this.#members.delete(member);
+          if (!isFirst && !this.#isStopping) void this.#tryAgain(number, error.message);
+        } else {
           this.#options.log.debug(
             { worker: number, reason: error.message },
             'a message did not reach a worker',
@@ -302,10 +304,10 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     this.#metrics.bury(member.process.id);
     // Any other is missed, also where some begin yet: one that listened, and one that came in its place.
     const failsStart = member.isFirst && !member.isReady;
-    if (!failsStart && !this.#isStopping) void this.#replace(member.number, member.startedMs, reason);
+    if (!failsStart && !this.#isStopping) void this.#replace(member, reason);
   }
 
-  async #replace(number: number, startedMs: number, reason: string): Promise<void> {
+  async #replace({ number, startedMs }: Member<Said>, reason: string): Promise<void> {
     const { log, onGivenUp } = this.#options;
     this.#deaths += 1;
     const delayMs = this.#restarts.delayAfter(performance.now() - startedMs);
@@ -315,6 +317,16 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
       return;
     }
     await delay(delayMs);
+    await this.#forkUnlessStopping(number);
+  }
+
+  /** The system may have no room for a process now. Those that are there go on, however long that lasts. */
+  async #tryAgain(number: number, reason: string): Promise<void> {
+    this.#options.log.error(
+      { worker: number, reason, delayMs: TRY_AGAIN_MS },
+      'a worker could not be started',
+    );
+    await delay(TRY_AGAIN_MS);
     await this.#forkUnlessStopping(number);
   }
 
@@ -341,7 +353,7 @@ async function endOne<Said extends Message>(
   clearTimeout(late);
 }
 
-function notBegun(number: number, { message }: Error): string {
+function notBegun(number: number, message: string): string {
   return `worker ${number} could not be started: ${message}`;
 }
 
