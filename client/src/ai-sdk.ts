@@ -24,12 +24,12 @@ export interface ChatRequest<Message extends ChatMessage = ChatMessage> {
 /** How a chat's messages become commands. */
 export interface BridgeChatTransportOptions<Message extends ChatMessage = ChatMessage> {
   /** The type of the commands. @default 'message' */
-  readonly type?: string;
+  readonly type?: string | undefined;
   /**
    * The data of the command. A bridge takes 64 KiB of it, so a service that needs the whole chat should keep it.
    * @default the text of the newest message, as `text`, beside what `body` has
    */
-  readonly dataOf?: (request: ChatRequest<Message>) => unknown;
+  readonly dataOf?: ((request: ChatRequest<Message>) => unknown) | undefined;
 }
 
 /**

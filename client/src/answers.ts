@@ -37,6 +37,8 @@ export class Answers {
   readonly #running = new Map<string | undefined, Answer>();
   /** On their way as well, though nobody asked here. */
   readonly #others = new Map<string | undefined, Answer>();
+  /** Ids of answers that were stopped here, and whose end has not come. */
+  readonly #stopped = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   /** Whether the newest frame that belonged to an answer said to which. */
   #areNamed = false;
@@ -59,6 +61,7 @@ export class Answers {
     const abort = (): void => {
       if (this.#running.get(id) === answer) cancel();
       // The rest comes under its id and is nobody's. A rest without id is waited for.
+      if (answer.isNamed) this.#forsake(id);
       this.#fail(answer, signal?.reason, answer.isNamed);
     };
     if (signal?.aborted) abort();
@@ -146,8 +149,9 @@ export class Answers {
 
   /** The answer of others that a frame is of: one begins with a token, or with any frame that has an id. */
   #othersOf(frame: AnyObject): Answer | undefined {
-    if (!this.others.isFollowed && !this.#settings.resume) return undefined;
     const id = idOf(frame);
+    if (this.#isStopped(id, frame)) return undefined;
+    if (!this.others.isFollowed && !this.#settings.resume) return undefined;
     const known = this.#others.get(id);
     // There is nobody to tell of what tokenOf throws.
     const begins =
@@ -159,6 +163,19 @@ export class Answers {
     answer.begin();
     this.others.add(answer);
     return answer;
+  }
+
+  /** More are not remembered than may run. */
+  #forsake(id: string): void {
+    const [oldest = ''] = this.#stopped.add(id);
+    if (this.#stopped.size > this.#settings.maxPendingCommands) this.#stopped.delete(oldest);
+  }
+
+  /** Whether a frame is the rest of an answer that was stopped here. */
+  #isStopped(id: string | undefined, frame: AnyObject): boolean {
+    if (id === undefined || !this.#stopped.has(id)) return false;
+    if (this.isEnd(frame)) this.#stopped.delete(id);
+    return true;
   }
 
   #answerOf(frame: AnyObject): Answer | undefined {

@@ -8,15 +8,15 @@ import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
 /** How the client goes on where WebSockets are blocked. */
 export interface HttpFallbackOptions {
   /** @default globalThis.WebSocket */
-  readonly WebSocket?: WebSocketConstructor;
+  readonly WebSocket?: WebSocketConstructor | undefined;
   /** @default globalThis.fetch */
-  readonly fetch?: StreamFetch;
+  readonly fetch?: StreamFetch | undefined;
   /** As the client's option of this name. @default 'bearer.' */
-  readonly bearerPrefix?: string;
+  readonly bearerPrefix?: string | undefined;
   /** Where it is kept which way works: pass `sessionStorage`. @default nothing is kept */
-  readonly storage?: PointStorage;
+  readonly storage?: PointStorage | undefined;
   /** After how many milliseconds on streams a WebSocket is tried again; twice as long each time, up to an hour. @default 600,000 */
-  readonly webSocketAgainMs?: number;
+  readonly webSocketAgainMs?: number | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof HttpFallbackOptions, true>> = {

@@ -18,11 +18,11 @@ export type ListedLocks = LocksFrame['data']['locks'];
 /** How locks are kept. */
 export interface LocksOptions {
   /** Gets each list: when the connection is open, and on each change. */
-  readonly told?: (locks: ListedLocks) => void;
+  readonly told?: ((locks: ListedLocks) => void) | undefined;
   /** The constructor of the sockets, such as that of `ws`; `globalThis.WebSocket` by default. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** By this the bridge knows this page again: 1 to 64 characters of `[A-Za-z0-9_-]`; at random by default. */
-  readonly holder?: string;
+  readonly holder?: string | undefined;
 }
 
 /** A name of the document that this page holds. */

@@ -24,19 +24,19 @@ export interface ClientOptions {
    * @default the path and query of `url`
    * @example '/ws/ai/chat?session=s1'
    */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /**
    * The session of an AI chat to open, as `client.session` told it.
    * @default that of `url`, or a new one
    */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /**
    * With `oldest` the first connection brings all that is still kept of the session's stream, as for a page that was loaded
    * again. Later ones go on where the last ended. The client of `ws-bridge-client/chat` tells the answer that is on its way
    * from what is history; here all of it is told as `replayed`.
    * @default only what is published from now on
    */
-  readonly resume?: 'oldest';
+  readonly resume?: 'oldest' | undefined;
   /**
    * Keeps the session and the resume point of the route over a reload: pass `sessionStorage`. The first connection goes on
    * behind the last frame that the page was told before. With `resume: 'oldest'` only the session is taken from it.
@@ -45,7 +45,7 @@ export interface ClientOptions {
    * forbidden or broken harms nothing.
    * @default nothing is kept
    */
-  readonly storage?: PointStorage;
+  readonly storage?: PointStorage | undefined;
   /**
    * Gives the access token of each connection. Return a fresh one: the client asks again before the last one expires.
    *
@@ -58,65 +58,65 @@ export interface ClientOptions {
    * The constructor of sockets. Pass that of `ws` in Node 20, which has no global one.
    * @default globalThis.WebSocket
    */
-  readonly WebSocket?: WebSocketConstructor;
+  readonly WebSocket?: WebSocketConstructor | undefined;
   /**
    * Asks for the reason of a refused handshake, which a browser does not tell: the same URL, with the token in
    * `Authorization`. It is called once for each handshake that failed, never for one that was refused over the WebSocket of
    * `ws`, which tells. Where the gateway is of another origin, its CORS settings must allow it (client/README.md).
    * @default globalThis.fetch
    */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /**
    * The prefix of the token among the subprotocols, in which the token travels. Set it to the gateway's where an operator
    * changed that (`subprotocol_prefixes` of the plugin).
    * @default 'bearer.'
    */
-  readonly bearerPrefix?: string;
+  readonly bearerPrefix?: string | undefined;
   /**
    * The longest delay before the first reconnect, in milliseconds. Each further one doubles it, up to `backoffCapMs`. The
    * delay itself is random, so that clients of one moment spread out.
    * @default 1_000
    */
-  readonly backoffBaseMs?: number;
+  readonly backoffBaseMs?: number | undefined;
   /**
    * The longest delay of all, in milliseconds. Raise it where very many clients come back to one gateway.
    * @default 30_000
    */
-  readonly backoffCapMs?: number;
+  readonly backoffCapMs?: number | undefined;
   /**
    * The least delay before an attempt while the browser says that it is offline, in milliseconds. It is only a hint, so
    * attempts go on. When the browser says that it is online, the next is made at once.
    * @default 5_000
    */
-  readonly offlineRetryMs?: number;
+  readonly offlineRetryMs?: number | undefined;
   /**
    * The most that a `Retry-After` can make the next attempt wait, in milliseconds.
    * @default 300_000
    */
-  readonly retryAfterCapMs?: number;
+  readonly retryAfterCapMs?: number | undefined;
   /**
    * How many attempts in a row may fail without an open connection. Then the client closes, with the last failure as its
    * reason. Set it, to 1 or more, for a program that shall end rather than wait.
    * @default Infinity
    */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /**
    * How long a connection must last for the delays to begin anew, in milliseconds. A gateway that accepts and drops at once
    * is not stormed then.
    * @default 60_000
    */
-  readonly stableMs?: number;
+  readonly stableMs?: number | undefined;
   /**
    * How long a connection may take to be ready, its token included, in milliseconds. Then the attempt has failed.
    * @default 10_000
    */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * How long before its token expires another connection takes over, in milliseconds. Up to half as much is added at
    * random. Nothing is missed meanwhile.
    * @default 30_000
    */
-  readonly renewBeforeMs?: number;
+  readonly renewBeforeMs?: number | undefined;
   /**
    * How long the connection may be silent before the client asks for a sign of life, in milliseconds. It asks with a
    * message of 22 bytes that the bridge answers at once, and not with an upgrade. When nothing comes for `ackTimeoutMs`, or
@@ -128,33 +128,38 @@ export interface ClientOptions {
    * Infinity never asks.
    * @default 45_000
    */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /**
    * How long a command may wait for its acknowledgement before the peer is taken for dead, in milliseconds. A longer time
    * than `idleTimeoutMs` has no effect.
    * @default 10_000
    */
-  readonly ackTimeoutMs?: number;
+  readonly ackTimeoutMs?: number | undefined;
   /**
    * Time and timers. Pass another in tests.
    * @default the system's
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * Randomness in [0, 1) for delays. Pass another in tests.
    * @default Math.random
    */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /**
    * Network and visibility: whether the client is online, and whether anybody sees it. Pass one where another runtime than
    * a browser knows it.
    * @default the page's; always online and visible where there is none
    */
-  readonly surroundings?: Surroundings;
+  readonly surroundings?: Surroundings | undefined;
 }
 
+/** Every option is there, and none is undefined. */
+export type Whole<Options> = {
+  readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined>;
+};
+
 /** Options with nothing left open. */
-export type Settings = Required<
+export type Settings = Whole<
   Omit<ClientOptions, 'url' | 'path' | 'fetch' | 'session' | 'resume' | 'storage'>
 > & {
   readonly storage: PointStorage | undefined;
@@ -194,7 +199,7 @@ export function settingsOf(options: ClientOptions, added?: Named): Settings {
   };
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as unknown as ClientOptions;
+  ) as unknown as Partial<Whole<ClientOptions>> & Pick<ClientOptions, 'url' | 'token'>;
   const defaults = { ...DEFAULTS, ...added };
   const unset = {
     url: '',

@@ -13,9 +13,9 @@ import {
 
 /** A component is told by these. They may change from render to render; the connection stays. */
 export interface BridgeListeners<Frame> {
-  readonly onFrame?: (frame: Frame, info: FrameInfo) => void;
+  readonly onFrame?: ((frame: Frame, info: FrameInfo) => void) | undefined;
   /** Frames were lost or may have been: ask for the current state. */
-  readonly onGap?: (gap: GapFrame['data']) => void;
+  readonly onGap?: ((gap: GapFrame['data']) => void) | undefined;
 }
 
 /** A component's connection, by a client of its kind. */

@@ -7,11 +7,11 @@ export interface ServiceOptions extends AnsweringOptions {
   /** To one server, to the master of sentinels, or to a cluster. It has no `keyPrefix` of its own. */
   readonly redis: RedisClient;
   /** Before every name in Redis, as BRIDGE_CHANNEL_PREFIX of the bridges has it. None by default. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** How long a dashboard's state is kept when no other comes, in seconds. 86,400 by default. */
-  readonly stateTtlSeconds?: number;
+  readonly stateTtlSeconds?: number | undefined;
   /** Milliseconds since the epoch. `Date.now` by default. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 export const DEFAULT_STATE_TTL_SECONDS = 86_400;

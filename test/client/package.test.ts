@@ -221,6 +221,9 @@ describe('the published package', () => {
       client.ask('message');
       // @ts-expect-error: no such event
       client.on('nothing', () => undefined);
+      // Options that a program may or may not have: undefined is the default.
+      declare const session: string | undefined, maxAttempts: number | undefined;
+      connectChat({ url: 'wss://x', token: () => '', session, resume: undefined, maxAttempts, isEnd: undefined });
       const custom = connect<{ type: 'alert'; data: { level: number } }>({ url: 'wss://x', token: () => '' });
       custom.on('frame', (frame) => frame.data.level.toFixed());
       export function Page(): string {
@@ -232,5 +235,6 @@ describe('the published package', () => {
       `,
     );
     await expectTypes();
+    await expectTypes({ exactOptionalPropertyTypes: true });
   }, 180_000);
 });

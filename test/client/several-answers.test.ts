@@ -247,6 +247,48 @@ describe('an answer whose signal is aborted', () => {
     expect(rig.clock.pending).toBe(1);
   });
 
+  it.each([{}, { resume: 'oldest' as const }])(
+    'is none of another tab, though frames of it still come: %j',
+    async (options) => {
+      const rig = await namedRig(options);
+      const others = rig.client.answers();
+      const other = others.next();
+      const stop = new AbortController();
+      const stopped = causeOf(readAll(rig.client.ask('message', 1, { signal: stop.signal })));
+      await settled();
+      token(rig, 'c1', 'a');
+      stop.abort();
+      expect(await stopped).toMatchObject({ name: 'AbortError' });
+      token(rig, 'c1', 'b');
+      publish(rig, 'error', 'c1', { code: 'CANCELLED', message: '' });
+      token(rig, 'x1', 'another tab');
+      expect((await other).value).toMatchObject({ id: 'x1' });
+      // Its id may be used again by then.
+      const again = others.next();
+      token(rig, 'c1', 'again');
+      expect((await again).value).toMatchObject({ id: 'c1' });
+    },
+  );
+
+  it('is forgotten where its end never comes, and as many were stopped since as may run', async () => {
+    const rig = await namedRig({ maxPendingCommands: 2 });
+    const others = rig.client.answers();
+    const other = others.next();
+    // A cancel has an id as well.
+    for (const id of ['c1', 'c3', 'c5']) {
+      const stop = new AbortController();
+      const stopped = causeOf(readAll(rig.client.ask('message', 1, { signal: stop.signal })));
+      await settled();
+      token(rig, id, 'a');
+      stop.abort();
+      await stopped;
+      token(rig, id, 'b');
+    }
+    token(rig, 'c3', 'c');
+    token(rig, 'c1', 'c');
+    expect((await other).value).toMatchObject({ id: 'c1' });
+  });
+
   it('is waited for by the next where frames have no id, until its end', async () => {
     const rig = await startChat();
     const stop = new AbortController();

@@ -101,7 +101,7 @@ describe('the published package', () => {
     const text = `import { Redis, Cluster } from 'ioredis';
       import { connectService, token, type DataFrame, type Service } from 'ws-bridge-service';
       const service: Service = connectService({ redis: new Redis(), prefix: 'staging:' });
-      connectService({ redis: new Cluster([]) });
+      connectService({ redis: new Cluster([]), prefix: process.env['PREFIX'], onFault: undefined });
       void service.dashboard('acme', 'sales').refresh({ orders: 1 }).then((heard) => heard.toFixed());
       void service.revoke({ jti: 't1', exp: 1 });
       void service.revoke({ tenant: 'acme', user: 'ana', path: '/ws/bi/dashboards/7' });
@@ -124,6 +124,7 @@ describe('the published package', () => {
         target: 'es2022',
         module: 'nodenext',
         skipLibCheck: true,
+        exactOptionalPropertyTypes: true,
       },
     };
     const config = { compilerOptions, files: ['main.mts', 'main.cts'] };

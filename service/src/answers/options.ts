@@ -24,16 +24,16 @@ export interface AnswerOptions {
    *
    * `atMostOnce` by default.
    */
-  readonly delivery?: 'atMostOnce' | 'atLeastOnce';
+  readonly delivery?: 'atMostOnce' | 'atLeastOnce' | undefined;
   /** With `atLeastOnce`: how many workers may die of one command. 3 by default. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
   /** How long an answer may take. 300,000 by default. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * Ends the answer once its channel has had no listener for so long after the bridges said so. Their route of AI chats needs
    * `presence`. An answer goes on without listeners by default.
    */
-  readonly unheardMs?: number;
+  readonly unheardMs?: number | undefined;
 }
 
 /** The outcome of an answer. */
@@ -53,30 +53,30 @@ export interface AnswerReport {
 /** How commands are answered. */
 export interface AnsweringOptions {
   /** The consumer group: all workers of one service have the same. `answer` needs it. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** The stream of commands, as the bridges have it in BRIDGE_COMMAND_STREAM. `ai:commands` by default. */
-  readonly commandStream?: string;
+  readonly commandStream?: string | undefined;
   /** How many answers this process gives at once. 32 by default. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** How many of them are one tenant's. 8 by default. */
-  readonly tenantConcurrency?: number;
+  readonly tenantConcurrency?: number | undefined;
   /** How many commands this process reads ahead of those that it answers. 2,000 by default. */
-  readonly readAheadCommands?: number;
+  readonly readAheadCommands?: number | undefined;
   /** How many bytes they take of its memory, about. 16 MiB by default. */
-  readonly readAheadBytes?: number;
+  readonly readAheadBytes?: number | undefined;
   /** After so long without a sign of life a worker is dead, and others take over what it had. 15,000 by default. */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /**
    * A command of a type without a handler: `refuse` ends it with `UNKNOWN_COMMAND`. `ignore` leaves it to another group of the
    * same stream. `refuse` by default.
    */
-  readonly otherTypes?: 'refuse' | 'ignore';
+  readonly otherTypes?: 'refuse' | 'ignore' | undefined;
   /** Where an answer goes, without the prefix. The channel `ai:stream:{session}` by default. */
-  readonly channelOf?: (command: CommandToAnswer) => string;
+  readonly channelOf?: ((command: CommandToAnswer) => string) | undefined;
   /** Told of each answer that has ended. */
-  readonly onAnswer?: (report: AnswerReport) => void;
+  readonly onAnswer?: ((report: AnswerReport) => void) | undefined;
   /** Told of what went wrong: what a handler threw, what Redis refused. It is for a log. */
-  readonly onFault?: (cause: unknown) => void;
+  readonly onFault?: ((cause: unknown) => void) | undefined;
 }
 
 /** One type's handler, with its options. */
@@ -136,7 +136,7 @@ export function answererOf(answer: AnswerHandler, options: AnswerOptions): Answe
 
 function withDefaults<Name extends string>(
   defaults: Readonly<Record<Name, number>>,
-  given: Readonly<Partial<Record<NoInfer<Name>, number>>>,
+  given: Readonly<Partial<Record<NoInfer<Name>, number | undefined>>>,
 ): Record<Name, number> {
   const numbers: Record<Name, number> = { ...defaults };
   for (const name of Object.keys(defaults) as Name[]) {
