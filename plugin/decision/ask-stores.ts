@@ -36,6 +36,11 @@ export async function askStores(
   return bothAnswers(query, answer, counted);
 }
 
+/** Whether its token is one that the shared store told to be revoked. */
+export function wasRevoked({ revocationKey }: StoreQuery, store: Store): boolean {
+  return revocationKey !== undefined && store.wasRevoked?.(revocationKey) === true;
+}
+
 /** Where nothing is answered, nothing is known; otherwise each answer stands, whatever became of the others. */
 async function askShared(query: StoreQuery, store: Store): Promise<StoreAnswer> {
   try {

@@ -9,7 +9,7 @@ import { consumerHeaders } from '../consumer/headers';
 import { usernameOf } from '../consumer/username';
 import { clientNetwork } from '../lib/client-network';
 import type { AuthorizationService } from '../authorization/service';
-import { askStores, type Stores } from './ask-stores';
+import { askStores, wasRevoked, type Stores } from './ask-stores';
 import { judgeByAsking, judgeKnown } from './authorized';
 import { judgeLimits, overLimit, type Telling } from './judge-limits';
 import { originOf } from './origin';
@@ -103,11 +103,15 @@ async function admit(
   const known = judgeKnown(judged);
   const username = config.consumer && usernameOf(config.consumer, token);
   const isMessage = purpose === 'message';
-  const messageHeaders = isMessage ? chargeMessage(token, config, context, now, told) : undefined;
   const query = queryOf(request, config, token, isDryRun, isMessage ? [] : config.rateLimits);
+  // Posting on and on, a revoked token would use up what its user may post: one that was revoked before is looked up first.
+  const isSpared = isMessage && wasRevoked(query, context.store);
+  const charge = () => chargeMessage(token, config, context, now, told);
+  const chargedAtOnce = isMessage && !isSpared ? charge() : undefined;
   const answer = await askStores(query, config, context);
   if (answer.revoked) context.verifier.forget(presented.token);
   if (answer.revoked === true) throw new Refusal('revoked', 'The token was revoked');
+  const messageHeaders = isSpared ? charge() : chargedAtOnce;
   const headers = judgeLimits(answer, query.limits, 'connections', { config, now, told });
   const consumer =
     username === undefined ? undefined : await consumerOf(username, token, config, findConsumer);

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { GatekeeperConfig } from '../config/config';
 import { holdStores, type HeldStores } from './held-stores';
-import { sparingStore } from './sparing-store';
+import { MAX_REVOKED_TOKENS, sparingStore } from './sparing-store';
 import { splitStore } from './split-store';
 
 /**
@@ -15,19 +15,21 @@ export function storesOf(
   const isLimited = rateLimits.length > 0;
   const ofTokens = revocation.enabled ? revocation.redis : undefined;
   if (ofTokens === undefined) {
-    if (!isLimited) return revocation.enabled ? holdStores(redis, log) : undefined;
-    const stores = holdStores(redis, log);
-    return { ...stores, shared: sparingStore(stores.shared) };
+    return isLimited || revocation.enabled ? sparing(holdStores(redis, log)) : undefined;
   }
   const tokens = holdStores(ofTokens, log.child({ redis: 'revocation' }));
-  if (!isLimited) return tokens;
+  if (!isLimited) return sparing(tokens);
   const limits = holdStores(redis, log);
   return {
-    shared: sparingStore(splitStore(limits.shared, tokens.shared)),
+    shared: sparingStore(splitStore(limits.shared, tokens.shared), MAX_REVOKED_TOKENS, limits.shared),
     memory: limits.memory,
     release() {
       limits.release();
       tokens.release();
     },
   };
+}
+
+function sparing(stores: HeldStores): HeldStores {
+  return { ...stores, shared: sparingStore(stores.shared) };
 }

@@ -43,6 +43,11 @@ export interface Store {
    * @throws StoreUnreachableError when nothing of it is answered within the store's timeout
    */
   ask(query: StoreQuery): Promise<StoreAnswer>;
+  /**
+   * Whether the token turned out to be revoked when it was asked for last. Not there of a store that remembers none.
+   * @param revocationKey the key of {@link StoreQuery}
+   */
+  wasRevoked?(revocationKey: string): boolean;
 }
 
 /** The store did not answer in time, or cannot be reached. */

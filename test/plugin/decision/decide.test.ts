@@ -16,6 +16,7 @@ import {
   type StoreAnswer,
   type StoreQuery,
 } from '../../../plugin/store/store';
+import { sparingStore } from '../../../plugin/store/sparing-store';
 import { RefusedUpgrades } from '../../../plugin/decision/refused-upgrades';
 import { MemoryLimits } from '../../../plugin/store/memory-limits';
 import { unremembered } from '../../../plugin/token/cache';
@@ -266,6 +267,24 @@ describe('a message that is posted', () => {
     expect(await verdictFor({ token: await signToken(), messages, config })).toMatchObject({
       outcome: 'admitted',
     });
+  });
+
+  it('is charged to nobody once its token is known as revoked, and its user goes on with another one', async () => {
+    const messages = new MemoryLimits(() => 0, 10);
+    const revoked = new Set(['blacklist:stolen']);
+    const store = sparingStore({
+      ask: ({ revocationKey = '' }) =>
+        Promise.resolve({ admitted: true, states: [], revoked: revoked.has(revocationKey) }),
+    });
+    const config = { message_limits: [{ by: 'user', limit: 1, window_size: 60, burst: 1 }] };
+    const given = { messages, store, config };
+    const stolen = await signToken({ jti: 'stolen' });
+    for (let n = 0; n < 5; n += 1) expectRefused(await posted(stolen, given), 401, 'revoked');
+    expect(await posted(await signToken(), given)).toMatchObject({ outcome: 'admitted' });
+    expectRefused(await posted(await signToken(), given), 429, 'rate_limited');
+    // It is charged as any other once it is good again.
+    revoked.clear();
+    expectRefused(await posted(stolen, given), 429, 'rate_limited');
   });
 
   it('is refused as an upgrade is', async () => {

@@ -59,6 +59,38 @@ describe('a revoked token', () => {
     goAway();
     await expect(sparing.ask(query('a'))).rejects.toThrow(StoreUnreachableError);
   });
+
+  it('waits for one answer while nobody answers, and not for a second one', async () => {
+    const { store, charged, goAway } = knowing('a');
+    const sparing = sparingStore(store);
+    await sparing.ask(query('a'));
+    goAway();
+    await sparing.ask(query('a')).catch(() => undefined);
+    expect(charged).toEqual([1, 0]);
+  });
+
+  it('is charged where another Redis has the limits, while nobody answers of revoked tokens', async () => {
+    const { store, charged, goAway } = knowing('a');
+    const limits = knowing();
+    const sparing = sparingStore(store, 9, limits.store);
+    await sparing.ask(query('a'));
+    goAway();
+    expect(await sparing.ask(query('a'))).toMatchObject({ admitted: true, revoked: undefined });
+    expect([charged, limits.charged]).toEqual([[1, 0], [1]]);
+  });
+
+  it('is known for who would charge it elsewhere, whatever it was asked for with, until it is good again', async () => {
+    const { store, revoked } = knowing('a');
+    const sparing = sparingStore(store);
+    const look = { limits: [], revocationKey: 'blacklist:a' };
+    expect(sparing.wasRevoked?.('blacklist:a')).toBe(false);
+    await sparing.ask(look);
+    expect(sparing.wasRevoked?.('blacklist:a')).toBe(true);
+    expect(sparing.wasRevoked?.('blacklist:b')).toBe(false);
+    revoked.clear();
+    await sparing.ask(look);
+    expect(sparing.wasRevoked?.('blacklist:a')).toBe(false);
+  });
 });
 
 it('A good token is asked for in one question', async () => {
