@@ -48,6 +48,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
   /** Since it was last down something may have been subscribed. */
   #wasUp = false;
   #restored = false;
+  /** Those of lost channels that were made before their turn, and have no answer yet. */
+  readonly #ahead = new Set<Promise<RefusedChannels>>();
 
   constructor(subscriber: SubscribeCommands, onRefused: OnRefused<Member> = () => undefined) {
     this.#subscriber = subscriber;
@@ -140,6 +142,8 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
         const refused = await this.#subscribe(batch);
         if (this.#connection === connection && this.#drop(batch, refused)) lacks.pinned = true;
       });
+      // Redis has their answers by now, unless one was refused and is made once more in parts.
+      await Promise.all(this.#ahead);
       if (this.#connection !== connection) return false;
       if (lacks.pinned) {
         // Without its own channels a bridge hears no revocation: it admits nobody until it has them.
@@ -212,11 +216,15 @@ export class SingleChannels<Member> implements ChannelRegistry<Member> {
     const connection = this.#connection;
     const isLost = entry.members.size > 0;
     const batch = [[channel, entry]] as const;
-    this.#subscribe(batch).then(
+    const subscribed = this.#subscribe(batch);
+    if (!isLost) return;
+    this.#ahead.add(subscribed);
+    subscribed.then(
       (refused) => {
-        if (isLost && this.#connection === connection) this.#drop(batch, refused);
+        this.#ahead.delete(subscribed);
+        if (this.#connection === connection) this.#drop(batch, refused);
       },
-      () => undefined,
+      () => this.#ahead.delete(subscribed),
     );
   }
 

@@ -23,11 +23,15 @@ class SlowRedis implements SubscribeCommands {
   readonly log: string[] = [];
   resets = 0;
 
+  #held: Promise<void> | undefined;
   /** Channels that Redis does not allow. */
   readonly forbidden = new Set<string>();
 
   async subscribe(channels: readonly string[]): Promise<RefusedChannels> {
+    const held = this.#held;
+    this.#held = undefined;
     await this.#send('subscribe', channels);
+    await held;
     const refused = channels.filter((channel) => this.forbidden.has(channel));
     return new Map(refused.map((channel) => [channel, new Error('NOPERM')]));
   }
@@ -39,6 +43,13 @@ class SlowRedis implements SubscribeCommands {
   }
   reset(): void {
     this.resets += 1;
+  }
+
+  /** The next SUBSCRIBE has to be sent once more. @returns lets that be answered */
+  hold(): () => void {
+    let release = (): void => undefined;
+    this.#held = new Promise<void>((resolve) => (release = resolve));
+    return release;
   }
 
   answerNext(): void {
@@ -289,6 +300,24 @@ describe('subscriptions', () => {
       { reason: { name: 'RefusedChannelError' } },
     ]);
     expect([told, subscriptions.size, subscriptions.isLive()]).toEqual([[last], LOST_BEFORE, true]);
+  });
+
+  it('are back only once those are that somebody joined before their turn, however often Redis is asked for them', async () => {
+    const { redis, subscriptions } = await connectedWith(LOST_BEFORE + 1);
+    let isBack: boolean | undefined;
+    void subscriptions.up().then((back) => (isBack = back));
+    // It was refused for another channel, and is asked for once more.
+    const again = redis.hold();
+    const joining = subscriptions.join(`c${LOST_BEFORE}`, {});
+    for (let round = 0; round < 8; round += 1) {
+      redis.answerAll();
+      await settled();
+    }
+    expect([isBack, subscriptions.isLive()]).toEqual([undefined, false]);
+    again();
+    await joining;
+    await settled();
+    expect([isBack, subscriptions.isLive()]).toEqual([true, true]);
   });
 
   it('are lost with a connection on which one of the bridge itself was refused, for who joined meanwhile', async () => {
