@@ -38,8 +38,8 @@ export class HandoverSource {
     this.#size += 1;
     try {
       const answer = await this.#answer(request);
-      onOutcome('given', answer.type === 'refused' ? answer.reason : 'done');
       await store.publish(names.bridge(request.from), JSON.stringify(answer));
+      onOutcome('given', answer.type === 'refused' ? answer.reason : 'done');
     } catch (error) {
       onOutcome('given', error instanceof DeadlineError ? 'timeout' : 'failed');
       log.warn({ err: error, to: request.from }, 'handover failed');

@@ -168,6 +168,24 @@ describe('a handover', () => {
     expect(old.outcomes).toEqual(['given unknown']);
   });
 
+  it('counts once, as failed, where its answer cannot be published', async () => {
+    const redis = new FakeRedis();
+    const store: HandoverContext['store'] = {
+      publish: () => Promise.reject(new Error('away')),
+      publishMark: (channel, mark) => Promise.resolve(redis.publish(UNPREFIXED.mark(channel), mark)),
+      put: () => Promise.resolve('OK'),
+      take: () => Promise.resolve(null),
+    };
+    const old = fakeBridge(redis, OLD, { store });
+    const kept = old.replayLogs.hold(IDENTITY, undefined, {});
+    await old.replayLogs.subscribed(kept);
+    const { epoch, end: offset, owner } = kept;
+    const request = { type: 'handover', id: 'x', from: NEW, epoch, offset, owner, channel: 'c' };
+    redis.publish(`ws:bridge:${OLD}`, JSON.stringify(request));
+    await eventually(() => old.outcomes.includes('given failed'));
+    expect(old.outcomes).toEqual(['given failed']);
+  });
+
   it('leaves out what the client itself sent, whichever bridge it came through', async () => {
     const redis = new FakeRedis();
     const [old, young] = [fakeBridge(redis, OLD), fakeBridge(redis, NEW)];
