@@ -206,6 +206,19 @@ describe('the plugin', () => {
     );
   });
 
+  it.each(['Ingress', 'HTTPRoute'])(
+    'has the frames of event streams leave as they come on the %s, as in kong.yml',
+    (kind) => {
+      const { services } = yamlFile('kong.yml') as {
+        services: { routes: { response_buffering?: boolean }[] }[];
+      };
+      const declared = (services[0]?.routes ?? []).map((route) => route.response_buffering);
+      expect(declared).toContain(false);
+      const { annotations } = (manifest(kind) as Ingress).metadata ?? {};
+      expect(annotations).toMatchObject({ 'konghq.com/response-buffering': 'false' });
+    },
+  );
+
   it("routes every path of kong.yml, as Kong's controller spells them", () => {
     const { services } = yamlFile('kong.yml') as { services: { routes: { paths: string[] }[] }[] };
     const declared = (services[0]?.routes ?? []).flatMap(({ paths }) => paths);
