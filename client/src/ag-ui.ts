@@ -57,6 +57,7 @@ function eventsOf(chunk: AnswerChunk, runId: string): AgUiEvent[] {
     case 'text-start':
       return [{ type: 'TEXT_MESSAGE_START', messageId: `${runId}-${chunk.id}`, role: 'assistant' }];
     case 'text-delta':
+      if (chunk.delta === '') return [];
       return [{ type: 'TEXT_MESSAGE_CONTENT', messageId: `${runId}-${chunk.id}`, delta: chunk.delta }];
     case 'text-end':
       return [{ type: 'TEXT_MESSAGE_END', messageId: `${runId}-${chunk.id}` }];

@@ -21,6 +21,12 @@ async function events(
 }
 
 describe('the AG-UI events of an answer', () => {
+  it('have no empty content: to @ag-ui/core before 1.0 that is a fault', async () => {
+    expect(
+      (await events([token(''), token('a'), token('')])).map(({ type, delta }) => delta ?? type),
+    ).toEqual([...['RUN_STARTED', 'TEXT_MESSAGE_START', 'a', 'TEXT_MESSAGE_END', 'RUN_FINISHED']]);
+  });
+
   it('are a run with text, steps, tools, custom events and a result', async () => {
     const parts = [
       part('status', { text: 'thinking' }),
