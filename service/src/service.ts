@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { CONTROL_FRAME_PREFIX } from '../../protocol/frames';
 import type { AnswerCounts } from './answers/counters';
 import {
   answererOf,
@@ -53,13 +54,22 @@ export class Service {
    * Publishes a frame to a channel of your own.
    * @param channel without the prefix; values in it are escaped with `escapeSegment`
    * @returns how many bridges heard it; rejects when Redis does not confirm it
+   * @throws TypeError at a channel that is no text, and at a frame that has no JSON or a type of the bridge
    */
   async publish(channel: string, frame: unknown): Promise<number> {
-    return this.#publish(this.#names.of(channel), jsonOf(frame));
+    checkNames({ channel }, 'channel');
+    const text = jsonOf(frame);
+    if (text.startsWith(CONTROL_FRAME_PREFIX))
+      throw new TypeError('expected no type of the bridge: its clients would be told of a gap');
+    return this.#publish(this.#names.of(channel), text);
   }
 
-  /** A dashboard, to refresh. Its refreshes by this service keep their order. */
+  /**
+   * A dashboard, to refresh. Its refreshes by this service keep their order.
+   * @throws TypeError at a name that is no text
+   */
   dashboard(tenant: string, id: string): Dashboard {
+    checkNames({ tenant, id }, 'tenant', 'id');
     return this.#dashboards.at({
       channel: this.#names.dashboard('refresh', tenant, id),
       stateKey: this.#names.dashboard('state', tenant, id),
@@ -71,9 +81,10 @@ export class Service {
    * Publishes `{"type": "notification", "data": …}`.
    * @param to one user; nobody named is every user of the tenant
    * @returns how many bridges heard it; rejects when Redis does not confirm it
-   * @throws TypeError at a `user` that is there and is no text: everyone would get what is for one
+   * @throws TypeError at a `tenant` that is no text, and at a `user` that is there and is none: everyone would get what is for one
    */
   async notify(tenant: string, to: { readonly user?: string }, data: unknown): Promise<number> {
+    checkNames({ tenant }, 'tenant');
     checkNames(to, 'user');
     const text = `{"type":"notification","data":${jsonOf(data)}}`;
     return this.#publish(this.#names.notifications(tenant, to.user), text);
@@ -95,6 +106,7 @@ export class Service {
    */
   answer<Data = unknown>(type: string, answer: AnswerHandler<Data>, options: AnswerOptions = {}): void {
     this.#checkOpen();
+    checkNames({ type }, 'type');
     if (type === 'cancel')
       throw new TypeError('expected no handler of cancel: it aborts the signal of an answer');
     if (this.#worker?.answers(type) === true) throw new TypeError(`expected one handler of ${type}`);

@@ -47,6 +47,32 @@ describe.each(Object.entries(TOPOLOGIES))('a service on %s', (_, start) => {
     expect(await topology.redis.get('acme:dashboard:state:d')).toBeNull();
   });
 
+  it.each<unknown>([undefined, null, '', 7])(
+    'publishes nothing under a name that is no text, where nobody would look for it: %p',
+    async (name) => {
+      const given = name as string;
+      const heard = await topology.hear(`${given}:notifications`);
+      await expect(service.notify(given, {}, 1)).rejects.toThrow('expected tenant to be a text');
+      await expect(service.publish(given, {})).rejects.toThrow('expected channel to be a text');
+      expect(() => service.dashboard(given, 'sales')).toThrow('expected tenant to be a text');
+      expect(() => service.dashboard('acme', given)).toThrow('expected id to be a text');
+      expect(() => {
+        service.answer(given, () => [][Symbol.iterator]() as never);
+      }).toThrow('expected type to be a text');
+      expect(heard).toEqual([]);
+    },
+  );
+
+  it('publishes no text that is reserved to the bridge, for which clients are told of a gap', async () => {
+    const heard = await topology.hear('acme:notifications');
+    await expect(service.publish('acme:notifications', { type: 'bridge.alert', data: {} })).rejects.toThrow(
+      new TypeError('expected no type of the bridge: its clients would be told of a gap'),
+    );
+    await service.publish('acme:notifications', { data: {}, type: 'bridge.alert' });
+    await until(() => heard.length > 0);
+    expect(heard).toEqual(['{"data":{},"type":"bridge.alert"}']);
+  });
+
   it('keeps the state of a dashboard before anybody hears of it, and for a while', async () => {
     const heard = await topology.hear('acme:dashboard:refresh:sales%2F1');
     const key = 'acme:dashboard:state:sales%2F1';
@@ -101,6 +127,12 @@ describe.each(Object.entries(TOPOLOGIES))('a service on %s', (_, start) => {
     await until(() => heard.length === 1);
     expect(heard).toEqual(['{"type":"revoke","jti":"old"}']);
     await expect(service.revoke({ jti: 'odd', exp: Number.NaN })).rejects.toThrow('expected exp');
+    // It would be kept for some ten thousand years.
+    const exp = (NOW_SECONDS + 60) * 1000;
+    await expect(service.revoke({ jti: 'odd', exp })).rejects.toThrow(
+      'in seconds since the epoch, not milliseconds',
+    );
+    expect(await topology.redis.exists('blacklist:odd')).toBe(0);
     expect(await topology.redis.exists('blacklist:odd')).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 /**
- * Holds members that narrow whom a call is for. One that is there and is undefined would widen it, to a whole tenant.
+ * Holds names to be texts. One that is undefined would be a name of its own, which nobody hears. Among those that narrow whom a
+ * call is for it would widen that, to a whole tenant.
  * @throws TypeError
  */
 export function checkNames(whom: object, ...names: readonly string[]): void {

@@ -20,6 +20,9 @@ export interface RevokedUser {
   readonly path?: string;
 }
 
+/** In the year 5138. A moment in milliseconds is later, and its key would be kept for as long. */
+const LATEST_SECONDS = 100_000_000_000;
+
 /** Closes the sockets of a token, a user or a tenant, and keeps a token from coming back (PROTOCOL.md §6). */
 export class Revocations {
   readonly #redis: RedisClient;
@@ -42,6 +45,8 @@ export class Revocations {
     const { jti, exp, ...others } = what;
     checkNames({ ...others, jti }, 'jti');
     if (!Number.isFinite(exp)) throw new TypeError('expected exp of the token, in seconds since the epoch');
+    if (exp > LATEST_SECONDS)
+      throw new TypeError('expected exp of the token in seconds since the epoch, not milliseconds');
     const seconds = Math.max(1, Math.ceil(exp - this.#nowMs() / 1000));
     // First: who is cut asks the gatekeeper at once.
     await this.#redis.set(this.#names.blacklist(jti), '1', 'EX', seconds);
