@@ -64,6 +64,8 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   readonly #entries = new Map<string, Entry<Member>>();
   #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
   #pinned = 0;
+  /** How often subscriptions were lost. */
+  #losses = 0;
 
   constructor(events: ClusterChannelEvents<Member>) {
     this.#events = events;
@@ -204,13 +206,14 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     if (this.#linkOf(entry.slot)?.isReady !== true)
       throw new SubscriptionError('the shard cannot be reached');
     this.#entries.set(channel, entry);
-    this.#subscribe([[channel, entry]]);
+    this.#subscribe([[channel, entry]], true);
     return entry;
   }
 
   /** Subscribes channels of one slot, whose link is ready. */
-  #subscribe(group: readonly [string, Entry<Member>][]): void {
+  #subscribe(group: readonly [string, Entry<Member>][], isNew = false): void {
     const [first] = group;
+    const losses = this.#losses;
     const link = first && this.#linkOf(first[1].slot);
     if (link === undefined) return;
     const acknowledged = link.subscribe(group.map(([channel]) => channel));
@@ -226,7 +229,8 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     acknowledged.then(
       () => {
         for (const [, entry] of group.filter(meant)) entry.state = 'live';
-        this.#events.restored();
+        // A member of a new one may have lost another one meanwhile, and wait for both.
+        if (!isNew || losses !== this.#losses) this.#events.restored();
       },
       (reason: unknown) => {
         if (isOfOneItem(reason)) {
@@ -269,7 +273,9 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
       entry.link = undefined;
       lost.add(channel);
     }
-    if (lost.size > 0) this.#events.lost(lost);
+    if (lost.size === 0) return;
+    this.#losses += 1;
+    this.#events.lost(lost);
   }
 
   #remove(channel: string, entry: Entry<Member>, member: Member): void {

@@ -1,6 +1,7 @@
 import type { Receiver } from '../fanout/deliver';
 import type { Histories } from '../history/histories';
 import { stepsOver, type LoopShares, type Steps } from '../lib/loop-shares';
+import { RepeatedPass } from '../lib/repeated-pass';
 import { type ResumeFrom, epochOf } from './resume-point';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
 import { SmallSet } from '../lib/small-set';
@@ -68,10 +69,18 @@ export class ReplayLogs {
   readonly #lingering = new LingeringLogs<ReplayLog>();
   readonly #givenUp = new GivenUp();
   readonly #onEmpty: (() => void)[] = [];
+  /** Many subscriptions are back one after the other, and each time all that are interrupted are looked at. */
+  readonly #restoring: RepeatedPass;
   #epochCount = 0;
 
   constructor(context: ReplayLogsContext) {
     this.#context = context;
+    this.#restoring = new RepeatedPass(
+      (steps) => {
+        context.shares.run(this.#owner, steps);
+      },
+      () => this.#restore([...this.#interrupted]),
+    );
   }
 
   /** How many replay logs are held or linger. */
@@ -210,7 +219,7 @@ export class ReplayLogs {
 
   /** Lost subscriptions are back: counts on where all of a replay log's are. One that has to wait for it stays interrupted. */
   restore(): void {
-    this.#context.shares.run(this.#owner, this.#restore([...this.#interrupted]));
+    this.#restoring.ask();
   }
 
   /** Forgets every replay log that is there, in shares of the loop's time. */

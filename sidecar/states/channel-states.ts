@@ -4,6 +4,7 @@ import { ChannelState } from '../fanout/channel-state';
 import type { Receiver } from '../fanout/deliver';
 import { FairTurns } from '../lib/fair-turns';
 import type { LoopShares, Owner, Steps } from '../lib/loop-shares';
+import { RepeatedPass } from '../lib/repeated-pass';
 import type { StateOutcome } from '../metrics/outcomes';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 
@@ -85,6 +86,7 @@ export class ChannelStates {
   readonly #lost = new Set<string>();
   readonly #owner = Symbol('states');
   readonly #unread: ToldReasons;
+  readonly #restoring: RepeatedPass;
   readonly #toldTooLarge = new Set<string>();
   readonly #turns = new FairTurns({ atOnce: MAX_READS, ofOne: MAX_READS });
   /** Those that are asked for in this turn of the event loop. */
@@ -93,6 +95,12 @@ export class ChannelStates {
   constructor(context: ChannelStatesContext) {
     this.#context = context;
     this.#unread = new ToldReasons(context.monotonicMs);
+    this.#restoring = new RepeatedPass(
+      (steps) => {
+        context.shares.run(this.#owner, steps);
+      },
+      () => this.#tellRestored([...this.#lost]),
+    );
   }
 
   /** How many channels' states are looked for. */
@@ -126,10 +134,10 @@ export class ChannelStates {
 
   /** Lost subscriptions are back, those that the registry says: their members are told. */
   restored(): void {
-    if (this.#lost.size > 0) this.#context.shares.run(this.#owner, this.#tellRestored([...this.#lost]));
+    if (this.#lost.size > 0) this.#restoring.ask();
   }
 
-  *#tellRestored(channels: readonly string[]): Steps {
+  *#tellRestored(channels: readonly string[]): Generator<undefined, undefined> {
     const { registry } = this.#context;
     let looked = 0;
     for (const channel of channels) {

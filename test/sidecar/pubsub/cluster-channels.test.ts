@@ -123,6 +123,38 @@ describe('sharded subscriptions', () => {
     expect([...subscriptions.receivers('y', a)]).toEqual([MEMBER]);
   });
 
+  it('are told as back where they were lost, and not where they are new', async () => {
+    const joining = subscriptions.join('x', MEMBER);
+    await a.answer();
+    await joining;
+    expect(told).toEqual([]);
+    subscriptions.route(() => b);
+    await b.answer();
+    expect(told).toEqual(['lost x', 'restored']);
+  });
+
+  it('that are lost before they are there for the first time are told as back', async () => {
+    const joining = subscriptions.join('x', MEMBER);
+    subscriptions.route(() => b);
+    await b.answer();
+    await a.answer();
+    await joining;
+    expect([told[0], told[1], subscriptions.isLive('x')]).toEqual(['lost x', 'restored', true]);
+  });
+
+  it('are told as back once a new one is there as well that was asked for before another was lost', async () => {
+    await joined('x');
+    subscriptions.route((slot) => (slot === keySlot('x') ? a : b));
+    const joining = subscriptions.join('y', MEMBER);
+    subscriptions.down(a);
+    subscriptions.restore();
+    await a.answer();
+    expect([told, subscriptions.isLive('y')]).toEqual([['lost x', 'restored'], false]);
+    await b.answer();
+    await joining;
+    expect([told, subscriptions.isLive('y')]).toEqual([['lost x', 'restored', 'restored'], true]);
+  });
+
   it('of a lost connection are made again when there is one, those of a slot in one command', async () => {
     for (const channel of ['{s}1', '{s}2', 'other']) await joined(channel);
     a.isReady = false;

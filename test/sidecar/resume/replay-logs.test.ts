@@ -165,6 +165,28 @@ describe('streams whose subscriptions are lost', () => {
     expect(count).toBeGreaterThanOrEqual(10);
   });
 
+  it('are looked at once, and once more, however often others are back meanwhile', async () => {
+    const turns: (() => void)[] = [];
+    let nowMs = 0;
+    const shares = new LoopShares({
+      nowMs: () => (nowMs += SLICE_MS),
+      later: (run) => void turns.push(run),
+    });
+    const { replayLogs, subscriptions, acknowledge, lose } = await streamsOn(shares);
+    const channels = Array.from({ length: 640 }, (_, index) => `c${index}`);
+    for (const channel of channels) {
+      const identity = { tenant: 'acme', owner: channel, channels: [channel], senderId: undefined };
+      replayLogs.hold({ ...identity, keeping: KEEPING }, undefined, {});
+      acknowledge(channel);
+    }
+    lose();
+    takeAll(replayLogs.interrupt(new Set(channels)));
+    const looks = jest.spyOn(subscriptions, 'isLive');
+    for (let others = 0; others < 50; others += 1) replayLogs.restore();
+    for (let run = turns.shift(); run !== undefined; run = turns.shift()) run();
+    expect(looks.mock.calls.length).toBe(2 * channels.length);
+  });
+
   it('are dropped one at a step where nobody holds them', async () => {
     const { replayLogs, acknowledge } = await streamsOn();
     const channels = Array.from({ length: 10 }, (_, index) => `c${index}`);
