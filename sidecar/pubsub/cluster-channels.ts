@@ -197,7 +197,12 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     const count = await counting;
     if (count === undefined) return;
     // Before it counted Redis has answered those that were on their way, and may have refused some.
-    for (const [acknowledged, channels] of asked) if (await isFulfilled(acknowledged)) expected += channels;
+    for (const [acknowledged, channels] of asked) {
+      const answer = await answerOf(acknowledged);
+      // Whether it has been made nobody knows: another look tells.
+      if (answer === 'none') return;
+      if (answer === 'made') expected += channels;
+    }
     if (count !== expected && link.isReady) link.reset();
   }
 
@@ -299,12 +304,13 @@ async function latestAnswer(entry: Entry<unknown>): Promise<void> {
   }
 }
 
-async function isFulfilled(promise: Promise<unknown>): Promise<boolean> {
+/** Redis's answer to a SSUBSCRIBE. */
+async function answerOf(acknowledged: Promise<unknown>): Promise<'made' | 'refused' | 'none'> {
   try {
-    await promise;
-    return true;
-  } catch {
-    return false;
+    await acknowledged;
+    return 'made';
+  } catch (reason) {
+    return reason instanceof ReplyError ? 'refused' : 'none';
   }
 }
 
