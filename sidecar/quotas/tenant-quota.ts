@@ -1,3 +1,5 @@
+import { ReplyError } from 'ioredis';
+
 /** Whose connections are counted. */
 export type QuotaScope = 'user' | 'tenant';
 
@@ -164,6 +166,8 @@ export class TenantQuota {
       } catch (error) {
         failure = error as Error;
         this.#failed(asks, error);
+        // It would not answer for the others either, and each call waits for its time.
+        if (asks.length === 0 && !(error instanceof ReplyError)) this.#dropChanges();
       }
       for (const count of counts) this.#forgetEmpty(count);
     }
@@ -222,6 +226,14 @@ export class TenantQuota {
       fail(reason);
     }
     // Redis hears of the other counts with the next announcement. Permits that are held no more end with their lease.
+  }
+
+  /** The next announcement says them. */
+  #dropChanges(): void {
+    for (const count of this.#changed.splice(0)) {
+      count.isChanged = false;
+      this.#forgetEmpty(count);
+    }
   }
 
   #change(count: Count): void {

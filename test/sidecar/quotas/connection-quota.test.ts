@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { ANNOUNCED_AT_ONCE, ConnectionQuota } from '../../../sidecar/quotas/connection-quota';
 import { redisQuotaStore } from '../../../sidecar/quotas/redis-quota-store';
 import { TenantQuota, type QuotaStore, type Permit } from '../../../sidecar/quotas/tenant-quota';
@@ -278,6 +278,35 @@ describe('a quota of connections', () => {
     announced.length = 0;
     await expect(quota.announce()).rejects.toThrow('CLUSTERDOWN');
     expect(announced).toEqual([UNPREFIXED.tenantConnections('healthy')]);
+  });
+
+  it('are announced of no further users of a tenant once Redis does not answer for some', async () => {
+    let failure: Error | undefined;
+    let calls = 0;
+    const store: QuotaStore = {
+      put: (_, asks) => {
+        calls += 1;
+        return failure === undefined ? Promise.resolve(asks.map(() => undefined)) : Promise.reject(failure);
+      },
+    };
+    const tenant = new TenantQuota(store, () => undefined);
+    const limits = Array.from({ length: 1000 }, (_, user) => ({
+      ...{ scope: 'user' as const, key: `user ${user}`, max: 10 },
+    }));
+    await Promise.all(limits.map((limit) => tenant.acquire([limit])));
+    failure = new Error('Command timed out');
+    calls = 0;
+    await expect(tenant.announce()).rejects.toThrow('Command timed out');
+    expect(calls).toBe(1);
+    failure = undefined;
+    calls = 0;
+    await tenant.announce();
+    expect([calls, tenant.size]).toEqual([5, 1000]);
+    // A key of one that Redis refuses says nothing of the others.
+    failure = new (ReplyError as new (text: string) => Error)('WRONGTYPE');
+    calls = 0;
+    await expect(tenant.announce()).rejects.toThrow('WRONGTYPE');
+    expect(calls).toBe(5);
   });
 
   it('are counted again in a Redis that has lost them, a thousand users at once', async () => {
