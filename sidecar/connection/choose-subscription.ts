@@ -41,7 +41,9 @@ export function chooseSubscription(
     return new LiveSubscription(subscriptions, channels, senderId, wheel, client, view);
   }
   const { tenantId, userId } = caller.identity;
-  const owner = JSON.stringify([tenantId, userId, ...channels]);
+  // A replay log that follows a history counts otherwise than one of the same channel that does not.
+  const followed = history === undefined ? [] : [{ history: history.key }];
+  const owner = JSON.stringify([tenantId, userId, ...channels, ...followed]);
   const request = {
     identity: { tenant: tenantId, owner, channels, senderId, history, keeping: keepingOf(route) },
     from: bridgeV1.from,

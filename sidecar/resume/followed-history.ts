@@ -115,7 +115,7 @@ export class FollowedHistory {
     try {
       await this.#look();
     } catch (error) {
-      this.#tell('failed', error);
+      this.#failed(error);
     }
     this.#isLookedAt = false;
   }
@@ -140,7 +140,7 @@ export class FollowedHistory {
     try {
       await this.#readMissed();
     } catch (error) {
-      this.#tell('failed', error);
+      this.#failed(error);
     }
     this.#isCatchingUp = false;
     if (this.#isClosed) return;
@@ -227,6 +227,11 @@ export class FollowedHistory {
       this.#tell('recounted');
     }
     this.#comparedEnd = log.end;
+  }
+
+  /** Nobody misses the history of a replay log that is gone. */
+  #failed(error: unknown): void {
+    if (!this.#isClosed) this.#tell('failed', error);
   }
 
   #tell(outcome: HistoryOutcome, reason?: unknown): void {

@@ -33,7 +33,15 @@ function routesFile(history: object = {}): string {
     messages: 'commands',
     session: true,
   };
-  writeFileSync(file, JSON.stringify({ routes: [chat] }));
+  // The same channel, without the history.
+  const watch = {
+    name: 'watch',
+    path: '/ws/ai/watch',
+    channels: chat.channels,
+    messages: 'refuse',
+    session: true,
+  };
+  writeFileSync(file, JSON.stringify({ routes: [chat, watch] }));
   return file;
 }
 
@@ -111,6 +119,19 @@ describe.each(TOPOLOGIES)('on %s, a channel with a history', (_topology, startTo
     expect(back.ready).toMatchObject({ epoch: chat.ready.epoch, offset: 2, resumed: true });
     expect(await back.take(19)).toEqual([...texts(3, 20), 'live']);
     expect(back.point).toBe(`${chat.ready.epoch}.21`);
+  });
+
+  it('has its count whichever of its routes the same user came to first', async () => {
+    const bridge = await open();
+    const watching = await connectCounting(`${bridge.url}/ws/ai/watch?session=s1`, ALICE);
+    expect(watching.ready.epoch).not.toMatch(/^h/);
+    const chat = await come(bridge);
+    expect(chat.ready).toMatchObject({ offset: 0, resumed: false });
+    await append(...texts(1, 2));
+    expect([await watching.take(2), await chat.take(2)]).toEqual([texts(1, 2), texts(1, 2)]);
+    const back = await come(bridge, `${chat.ready.epoch}.1`);
+    expect(back.ready).toMatchObject({ offset: 1, resumed: true });
+    expect(await back.take(1)).toEqual(['f2']);
   });
 
   it('gives binary frames and text as they were published', async () => {

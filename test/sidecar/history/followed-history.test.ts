@@ -342,6 +342,7 @@ describe('a replay log of a channel with a history', () => {
     bridge.failQuestions();
     await settled();
     expect([bridge.timers, bridge.logs.size]).toEqual([0, 0]);
+    expect(bridge.outcomes).not.toContain('failed');
   });
 
   it('is found by no epoch that it had before it followed', async () => {
