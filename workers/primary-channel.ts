@@ -45,8 +45,12 @@ function isQuestion(message: Message): message is ToAnyWorker {
   return message.type === 'ask';
 }
 
+/** A question that cannot be answered is answered with nothing, as one process answers 500: it ends no worker. */
 async function answer({ ask, question }: ToAnyWorker, answers: Answers): Promise<void> {
-  void post({ type: 'answer', ask, value: await answers[question]?.() });
+  const value = await Promise.resolve(answers[question])
+    .then((find) => find?.())
+    .catch(() => undefined);
+  void post({ type: 'answer', ask, value });
 }
 
 function post(message: Message | FromAnyWorker): Promise<void> {

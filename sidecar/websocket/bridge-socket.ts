@@ -11,6 +11,10 @@ export const PIECE_BYTES = 4096;
 const MAX_WAITING_BYTES = 16_384;
 /** A client has so long for its part once either side began to end the connection, in milliseconds: then it is cut. */
 const END_TIMEOUT_MS = 30_000;
+/** So many bytes are thrown away of a client that goes on behind its close frame or its fault; then it is not read from. */
+const MAX_DISCARDED_BYTES = 1_048_576;
+/** It has so long to read why it is closed then, in milliseconds. */
+const FLOOD_END_TIMEOUT_MS = 5000;
 
 /** RFC 6455 §7.1.5: the connection ended without a close frame. */
 const ABNORMAL = 1006;
@@ -53,6 +57,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   #readyState: 1 | 2 | 3 = OPEN;
   #isPaused = false;
   #waitingBytes = 0;
+  #discardedBytes = 0;
   /** The client's, or {@link ABNORMAL}. */
   #closeCode = ABNORMAL;
   #isClosedByClient = false;
@@ -154,6 +159,10 @@ export class BridgeSocket implements ClientSocket, FrameListener {
 
   /** The stream has bytes. */
   take(bytes: Buffer): void {
+    if (this.#isOver) {
+      this.#discard(bytes.length);
+      return;
+    }
     const { reader } = this;
     if (reader === undefined) {
       this.#read(bytes);
@@ -191,7 +200,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     // Bytes came before the end, of a client that was not read from.
     const { readableLength } = this.#stream;
     const rest = readableLength > 0 ? (this.#stream.read(readableLength) as Buffer | null) : null;
-    if (rest !== null && !this.#isOver) this.take(rest);
+    if (rest !== null) this.take(rest);
     this.#closedWhenRead();
   }
 
@@ -241,18 +250,29 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     else if (wasMuch && this.#waitingBytes <= MAX_WAITING_BYTES && !this.#isPaused) this.#stream.resume();
   }
 
-  /** Throws away all that still comes, so that it notices the end. */
+  /** Throws away what still comes, so that it notices the end. */
   #readNoMore(): void {
-    this.#stream.off('data', onData);
     process.nextTick(() => {
       this.#stream.resume();
     });
   }
 
-  #cutLater(): void {
-    this.#endTimer ??= setTimeout(() => {
+  #discard(bytes: number): void {
+    const wasMuch = this.#discardedBytes > MAX_DISCARDED_BYTES;
+    this.#discardedBytes += bytes;
+    if (this.#discardedBytes <= MAX_DISCARDED_BYTES) return;
+    this.#stream.pause();
+    // Its end is not noticed any more.
+    if (!wasMuch) this.#cutLater(FLOOD_END_TIMEOUT_MS);
+  }
+
+  /** Cuts the connection after so long: the first call counts, or one that makes it sooner. */
+  #cutLater(timeoutMs = END_TIMEOUT_MS): void {
+    if (this.#isCut || (this.#endTimer !== undefined && timeoutMs === END_TIMEOUT_MS)) return;
+    clearTimeout(this.#endTimer);
+    this.#endTimer = setTimeout(() => {
       this.#stream.destroy();
-    }, END_TIMEOUT_MS);
+    }, timeoutMs);
   }
 
   /** RFC 6455 §7.1.1: the server ends the TCP connection first. */

@@ -159,6 +159,15 @@ describe('a pool of workers', () => {
     await expect(twoWorkers(() => environment).started).rejects.toThrow(code);
   });
 
+  it('goes on with workers whose metrics cannot be read', async () => {
+    const workers = twoWorkers();
+    for (const number of [1, 2]) await begin(await workers.worker(number));
+    const pool = await workers.started;
+    expect(await pool.metrics([])).toBe('\n');
+    expect(await pool.ask('number')).toEqual(['1', '2']);
+    expect(pool.deaths).toBe(0);
+  });
+
   it('ends all of them although a message to one could not be delivered', async () => {
     const workers = twoWorkers();
     for (const number of [1, 2]) await begin(await workers.worker(number));

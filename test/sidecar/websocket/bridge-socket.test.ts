@@ -9,7 +9,7 @@ import { LoopShares } from '../../../sidecar/lib/loop-shares';
 import { encodeFrame } from '../../../sidecar/fanout/frame-encoding';
 import { maskedFrame, OPCODE_BINARY } from '../../../bench/neighbour/masked-frame';
 import { acceptUpgrade } from '../../../sidecar/websocket/accept-upgrade';
-import { BridgeSocket } from '../../../sidecar/websocket/bridge-socket';
+import { BridgeSocket, PIECE_BYTES } from '../../../sidecar/websocket/bridge-socket';
 import { Client } from '../fixture';
 
 const LIMITS = { maxMessageBytes: 100, maxFragments: 16, maxPieces: 16 };
@@ -331,6 +331,53 @@ describe('the end of a socket', () => {
       await turn();
       jest.advanceTimersByTime(29_999);
       expect([stream.writableEnded, stream.destroyed]).toEqual([true, false]);
+      jest.advanceTimersByTime(1);
+      expect(stream.destroyed).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it.each([
+    ['its close frame', maskedFrame(CLOSE, Buffer.alloc(0))],
+    ['a fault', Buffer.of(0xff, 0xff)],
+  ])('is waited for without reading more than a mebibyte that comes behind %s', async (_, begin) => {
+    let sent = 0;
+    const stream = new Duplex({
+      read() {
+        setImmediate(() => {
+          sent += PIECE_BYTES;
+          stream.push(Buffer.alloc(PIECE_BYTES));
+        });
+      },
+      write: (_bytes, _encoding, done) => {
+        done();
+      },
+    });
+    const socket = new BridgeSocket(stream, LIMITS);
+    socket.take(begin);
+    const most = 1_048_576;
+    for (let turns = 0; turns < 2 * (most / PIECE_BYTES); turns += 1) await turn();
+    expect(sent).toBeGreaterThan(most);
+    // Node reads ahead.
+    expect(sent).toBeLessThan(most + 20 * PIECE_BYTES);
+    stream.destroy();
+  });
+
+  it('comes five seconds after a client was read from no longer, which goes on behind its fault', () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
+    try {
+      const stream = new Duplex({
+        read: () => undefined,
+        write: (_bytes, _encoding, done) => {
+          done();
+        },
+      });
+      const socket = new BridgeSocket(stream, LIMITS);
+      socket.take(Buffer.of(0xff, 0xff));
+      for (let bytes = 0; bytes < 2; bytes += 1) socket.take(Buffer.alloc(1_048_576));
+      jest.advanceTimersByTime(4999);
+      expect(stream.destroyed).toBe(false);
       jest.advanceTimersByTime(1);
       expect(stream.destroyed).toBe(true);
     } finally {
