@@ -31,7 +31,8 @@ describe('a JWS with a public key', () => {
 
   it('is refused with a payload that is no object, and with the signature of another payload', async () => {
     const [one, other] = [await signedWith('PS256', '[]'), await signedWith('PS256', '{}')];
-    expect(await verifyJws(one, narrowed)).toBe('malformed');
+    for (const text of ['[]', '5', '"{}"', 'null', 'no JSON'])
+      expect(await verifyJws(await signedWith('PS256', text), narrowed)).toBe('malformed');
     const mixed = other.slice(0, other.lastIndexOf('.')) + one.slice(one.lastIndexOf('.'));
     expect(await verifyJws(mixed, narrowed)).toBe('signature');
   });

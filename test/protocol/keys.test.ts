@@ -30,6 +30,15 @@ describe('a key', () => {
     expect(parsePublicKey(jwk, 'given').kid).toBe('given');
   });
 
+  it('has no kid by a JWK whose kid is no text', () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    expect(readPublicJwk({ ...publicKey.export({ format: 'jwk' }), kid: 5 }).kid).toBeUndefined();
+  });
+
+  it('that begins like a JWK and is no JSON is refused for that', () => {
+    expect(() => parsePublicKey('{"kty":')).toThrow('this begins like a JWK but is not JSON');
+  });
+
   it('is refused when a private key stands where a public one belongs', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     expect(() => parsePublicKey(pem(privateKey, 'pkcs8'))).toThrow(
@@ -160,6 +169,10 @@ describe('a key', () => {
       [{ use: 'enc' }, 'expected a JWK whose "use" is "sig", got "enc"'],
       [{ use: 'e\u001b' }, 'expected a JWK whose "use" is "sig", got "e\\u001b"'],
       [{ key_ops: ['encrypt', 1] }, 'expected a JWK whose "key_ops" has "verify", got "encrypt", 1'],
+      [
+        { key_ops: Array(9).fill('wrapKey') },
+        `expected a JWK whose "key_ops" has "verify", got ${Array(8).fill('"wrapKey"').join(', ')}`,
+      ],
       [{ key_ops: [] }, 'expected a JWK whose "key_ops" has "verify", got none'],
       [{ key_ops: 'verify' }, 'expected a JWK whose "key_ops" has "verify", got "verify"'],
       [{ alg: 'ES256' }, `expected a JWK whose "alg" is one of ${algorithms}, got "ES256"`],

@@ -13,6 +13,17 @@ describe('text of a query', () => {
     expect(formDecoded(text)).toBe(decoded);
   });
 
+  it.each([
+    ['%C3%A9', 'é', true],
+    ['a+b%20c', 'a b c', true],
+    ['%61', 'a', true],
+    ['x61', 'a', false],
+    ['a', 'a b', false],
+    ['a+b', 'a', false],
+  ])('that is "%s" as the name "%s": %p', (text, name, isIt) => {
+    expect(spells(text, name)).toBe(isIt);
+  });
+
   it('is a name where it is that when it is decoded', () => {
     const piece = fc.constantFrom('a', 'b', '%61', '%62', '+', '%20', '%2', '%', '%ff', 'é', '%C3%A9', ' ');
     const names = fc.constantFrom('a', 'ab', 'a b', 'é', 'aé');
@@ -34,5 +45,10 @@ describe('the values of a parameter', () => {
     ['a=b+c%2B', ['b c+']],
   ])('in the query "%s" are %j, two at most', (query, values) => {
     expect(queryValues(query, 'a')).toEqual(values);
+  });
+
+  it('that has no name are none of an empty query', () => {
+    expect(queryValues('', '')).toEqual([]);
+    expect(queryValues('=x&b', '')).toEqual(['x']);
   });
 });

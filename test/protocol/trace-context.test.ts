@@ -15,6 +15,12 @@ describe('a traceparent (W3C Trace Context §3.2)', () => {
     expect(readTraceContext(`00-${TRACE}-${PARENT}-02`, undefined)?.traceparent).toMatch(/-02$/);
   });
 
+  it('has ids that may begin and end with zeros', () => {
+    const ids = `${'0'.repeat(31)}1-1${'0'.repeat(15)}`;
+    expect(readTraceContext(`00-${ids}-00`, undefined)?.traceparent).toBe(`00-${ids}-00`);
+    expect(readTraceContext(`00-1${'0'.repeat(31)}-${PARENT}-00`, undefined)).toBeDefined();
+  });
+
   it.each([
     ['nothing', undefined],
     ['no text', ''],
@@ -60,6 +66,7 @@ describe('a tracestate (§3.3)', () => {
     ['a', 'no value'],
     ['A=1', 'an upper-case key'],
     ['a=1=2', 'two equals signs'],
+    ['a=1,B=2', 'one member of two that is none'],
     ['a=é', 'what is not ASCII'],
     ['a=1\n', 'a line feed'],
     [`a=${'x'.repeat(257)}`, 'a value too long'],
@@ -67,6 +74,11 @@ describe('a tracestate (§3.3)', () => {
     [`a=1,b=${'x'.repeat(200)},c=${'x'.repeat(200)},d=${'x'.repeat(200)}`, 'more than fits'],
   ])('%j is left out: %s', (text) => {
     expect(readTraceContext(GOOD, text)).toMatchObject({ traceparent: GOOD, tracestate: undefined });
+  });
+
+  it('of 32 members is passed on', () => {
+    const text = Array.from({ length: 32 }, (_, i) => `k${i}=1`).join();
+    expect(read(text)).toBe(text);
   });
 
   it(`of ${MAX_TRACESTATE_LENGTH} characters is passed on, as the specification wants`, () => {

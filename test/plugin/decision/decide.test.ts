@@ -135,7 +135,8 @@ describe('a request for an event stream', () => {
     const [store, ofUpgrade] = [storeSaying(free), storeSaying(free)];
     const token = await signToken();
     const verdict = (await streamed(token, { store })) as Admit;
-    expect(verdict).toMatchObject({ outcome: 'admitted', clearHeaders: ['authorization'] });
+    const secretHeader = 'x-gateway-assertion';
+    expect(verdict).toMatchObject({ outcome: 'admitted', clearHeaders: ['authorization'], secretHeader });
     await verdictFor({ token, store: ofUpgrade });
     expect(store.asked).toEqual(ofUpgrade.asked);
     expect(store.asked).toMatchObject([{ isDryRun: false }]);

@@ -214,6 +214,15 @@ describe('of an address that is over', () => {
     expect((await running.attempt(await good('new'))).outcome).toBe('admitted');
   });
 
+  it('another address that is over as well has verifications of its own', async () => {
+    const running = await gate({ ...counted, over_limit_verifications: 10 });
+    const [one, other] = [{ ip: ADDRESS }, { ip: '192.0.2.2' }];
+    await floodOf(1, running, other);
+    await floodOf(300, running, one);
+    expect((await running.attempt(await good('new'), one)).outcome).toBe('too_many_refused');
+    expect((await running.attempt(await good('new'), other)).outcome).toBe('admitted');
+  });
+
   it('no unknown token is verified where over_limit_verifications is 0', async () => {
     const running = await gate({ ...counted, over_limit_verifications: 0 });
     await floodOf(10, running);
