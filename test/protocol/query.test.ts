@@ -7,6 +7,7 @@ describe('text of a query', () => {
     ['a+b%2Bc', 'a b+c'],
     ['%C3%A9', 'é'],
     ['plain', 'plain'],
+    ['a+b', 'a b'],
     ['%', '%'],
     ['a+%C3', 'a+%C3'],
   ])('that is %s is decoded to %s, or stays where it is not well encoded', (text, decoded) => {
