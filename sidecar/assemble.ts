@@ -126,6 +126,10 @@ export function assemble(
       totalBytes: settings.bufferTotalBytes,
       tenantBytes: settings.bufferTenantBytes,
     }),
+    unfinishedBudget: new UnsentBudget({
+      totalBytes: settings.unfinishedTotalBytes,
+      tenantBytes: settings.unfinishedTenantBytes,
+    }),
     resumption,
     channelStates: channelStatesOf(settings, routes, links, { shares, monotonicMs, log }),
     inbound: createInbound({
@@ -274,6 +278,7 @@ function upgradeHandlerOf(
       maxPendingMessages: settings.maxPendingMessages,
       maxBufferBytes: settings.maxBufferBytes,
       unsentBudget: parts.unsentBudget,
+      unfinishedBudget: parts.unfinishedBudget,
       now,
       monotonicMs,
       log,
@@ -336,6 +341,7 @@ function heldOf(
     streams: () => parts().resumption.replayLogs.size,
     ringBytes: () => parts().resumption.ringBudget.bytes,
     unsentBytes: () => parts().unsentBudget.bytes,
+    unfinishedBytes: () => parts().unfinishedBudget.bytes,
     lingeringStreams: () => parts().resumption.ringBudget.lingering,
     sessions: () => parts().sessions.size,
     locks: () => parts().locks?.size ?? 0,
@@ -350,6 +356,7 @@ function heldOf(
       subscriptions: settings.maxSubscriptions,
       ringBytes: settings.ringTotalBytes,
       unsentBytes: settings.bufferTotalBytes,
+      unfinishedBytes: settings.unfinishedTotalBytes,
     },
   };
 }

@@ -12,6 +12,8 @@ export interface OpenState {
   readonly ringTenants: number;
   /** The bytes that wait for clients that take no more. */
   readonly unsentBytes: number;
+  /** The bytes of messages of clients that are not whole. */
+  readonly unfinishedBytes: number;
   /** States of channels that are looked for. */
   readonly states: number;
   /** Deadlines to come: ends of tokens and of lingering replay logs. */
@@ -53,6 +55,7 @@ export function openState(parts: Parts, ownListeners: number): OpenState {
     ringBytes: resumption.ringBudget.bytes,
     ringTenants: resumption.ringBudget.tenants,
     unsentBytes: parts.unsentBudget.bytes,
+    unfinishedBytes: parts.unfinishedBudget.bytes,
     states: parts.channelStates?.size ?? 0,
     deadlines: parts.wheel.size + parts.tokenEnds.size,
     sessions: parts.sessions.size,

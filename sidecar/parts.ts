@@ -39,6 +39,7 @@ export interface Parts {
   readonly tokenEnds: TokenEnds;
   readonly shares: LoopShares;
   readonly unsentBudget: UnsentBudget;
+  readonly unfinishedBudget: UnsentBudget;
   readonly resumption: Resumption;
   /** Undefined when no route has states. */
   readonly channelStates: ChannelStates | undefined;

@@ -53,6 +53,8 @@ export interface ConnectionContext
   readonly maxBufferBytes: number;
   /** The bytes that all clients together have not taken. */
   readonly unsentBudget: UnsentBudget;
+  /** The bytes of messages that clients have begun and not finished. */
+  readonly unfinishedBudget: UnsentBudget;
   /** Undefined when no route tells of its listeners. */
   readonly presence: Presence | undefined;
   /** Undefined when no route tells who else is there. */
@@ -98,6 +100,8 @@ export class Connection
   #messageTimeout: MessageTimeout | undefined;
   /** Made with the first thing that the client sends. */
   #messages: MessageHandler | undefined;
+  /** Made when a message is not whole for the first time. */
+  #unfinished: Unsent | undefined;
   /** Made with the first ping. */
   #pongs: Pongs | undefined;
   /** It is closed as soon as there is time for it: nothing comes in or goes out any more. */
@@ -276,6 +280,22 @@ export class Connection
     else if (!this.#reservation.isReleased) this.#time(bytes);
   }
 
+  /** A client of a tenant that has too much of it is cut when it goes on, as one is that takes too long. */
+  keeps(bytes: number): void {
+    if (this.#unfinished === undefined && bytes === 0) return;
+    this.#unfinished ??= this.#context.unfinishedBudget.open(this.tenantId);
+    this.#unfinished.set(bytes);
+    const { over: bound } = this.#unfinished;
+    if (bound === undefined || this.#isEnding) return;
+    const { identity, requestId } = this.caller;
+    const { tenantId: tenant, userId: user } = identity;
+    this.#context.log.info(
+      { route: this.routeName, tenant, user, requestId, bound },
+      'cut: too much is unfinished',
+    );
+    this.reset();
+  }
+
   /** Gives back everything that was taken. Can be called at any stage, more than once. */
   release(): void {
     this.#letGo();
@@ -417,6 +437,7 @@ export class Connection
     this.#peer?.leave();
     this.#locks?.leave(false);
     this.#messageTimeout?.cancel();
+    this.#unfinished?.set(0);
     this.#messages?.release();
     this.#beat?.unwatch(this);
   }

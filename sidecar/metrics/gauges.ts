@@ -14,6 +14,8 @@ export interface Held {
   readonly ringBytes: () => number;
   /** The bytes that wait for clients that take no more. */
   readonly unsentBytes: () => number;
+  /** The bytes of messages that clients have begun and not finished. */
+  readonly unfinishedBytes: () => number;
   /** Streams that linger and still have their frames. */
   readonly lingeringStreams: () => number;
   readonly sessions: () => number;
@@ -31,7 +33,9 @@ export interface Held {
   /** Log lines that nobody took. */
   readonly droppedLogLines: () => number;
   /** Connections and channels that this bridge takes, at most, 0 for any number; what its rings may hold, and what may wait. */
-  readonly caps: Readonly<Record<'connections' | 'subscriptions' | 'ringBytes' | 'unsentBytes', number>>;
+  readonly caps: Readonly<
+    Record<'connections' | 'subscriptions' | 'ringBytes' | 'unsentBytes' | 'unfinishedBytes', number>
+  >;
 }
 
 /** Registers what is read when Prometheus asks. */
@@ -79,6 +83,11 @@ function registerState(held: Held, registry: Registry): void {
   );
   state('ws_bridge_unsent_bytes', 'Bytes that wait for clients that take no more.', held.unsentBytes);
   state(
+    'ws_bridge_unfinished_bytes',
+    'Bytes of messages that clients have begun and not finished.',
+    held.unfinishedBytes,
+  );
+  state(
     'ws_bridge_lingering_streams',
     'Replay logs without a socket that still have their frames.',
     held.lingeringStreams,
@@ -120,4 +129,5 @@ function registerLimits({ caps }: Held, registry: Registry): void {
   limit('ws_bridge_max_subscriptions', 'BRIDGE_MAX_SUBSCRIPTIONS, 0 for any number.', caps.subscriptions);
   limit('ws_bridge_max_ring_bytes', 'BRIDGE_RING_TOTAL_BYTES.', caps.ringBytes);
   limit('ws_bridge_max_unsent_bytes', 'BRIDGE_BUFFER_TOTAL_BYTES.', caps.unsentBytes);
+  limit('ws_bridge_max_unfinished_bytes', 'BRIDGE_UNFINISHED_TOTAL_BYTES.', caps.unfinishedBytes);
 }

@@ -184,6 +184,20 @@ export const LIMIT_ROWS = {
     'bytes',
     "of them that one tenant's clients have not taken; past that the policy acts for those of them that something waits for",
   ),
+  unfinishedTotalBytes: integer(
+    'BRIDGE_UNFINISHED_TOTAL_BYTES',
+    134_217_728,
+    [1, 2 ** 40],
+    'bytes',
+    'of messages that clients have not finished; past that those of tenants with more than an equal part are cut when they go on',
+  ),
+  unfinishedTenantBytes: integer(
+    'BRIDGE_UNFINISHED_TENANT_BYTES',
+    67_108_864,
+    [1, 2 ** 40],
+    'bytes',
+    "of them that one tenant's clients have begun; past that those of them who go on are cut",
+  ),
   maxCoalesceMs: integer(
     'BRIDGE_MAX_COALESCE_MS',
     16,

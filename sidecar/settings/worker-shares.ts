@@ -76,6 +76,8 @@ export const HOLDINGS: HoldingsOf<typeof TABLE> = {
   maxBufferBytes: 'each',
   bufferTotalBytes: 'divided',
   bufferTenantBytes: 'divided',
+  unfinishedTotalBytes: 'divided',
+  unfinishedTenantBytes: 'divided',
   maxCoalesceMs: 'each',
   maxSeenAssertions: 'whole',
   byteRates: { commands: OWNERS, relay: OWNERS },

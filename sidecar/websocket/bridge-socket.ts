@@ -31,6 +31,8 @@ export interface BytesReader {
   readonly frameBytesLeft: number;
   /** Told of bytes before they are read. */
   read(bytes: Buffer): void;
+  /** Told after that how much memory is taken by a message that is not whole, in bytes. */
+  keeps(bytes: number): void;
 }
 
 /** The socket on a stream, for listeners that all streams share: one of its own would cost each socket as much as all its fields. */
@@ -236,6 +238,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     const frames = (this.#frames ??= new FrameReader(this.#limits, this));
     const fault = frames.read(bytes);
     if (frames.isIdle) this.#frames = undefined;
+    this.reader?.keeps(frames.keptBytes);
     if (fault === undefined) return;
     this.#isFaulty = true;
     this.#readNoMore();

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { BUFFER_OVERHEAD_BYTES } from '../lib/keepers';
 
 /** RFC 6455 §5.2. */
 const [FIN, RESERVED_BITS, OPCODE] = [0x80, 0x70, 0x0f] as const;
@@ -78,6 +79,14 @@ export class FrameReader {
   constructor(limits: FrameLimits, listener: FrameListener) {
     this.#limits = limits;
     this.#listener = listener;
+  }
+
+  /** The memory that it keeps of a message that is not whole, about, in bytes. */
+  get keptBytes(): number {
+    return (
+      sizeOf(this.#unfinished?.pieces, this.#unfinished?.bytes) +
+      sizeOf(this.#fragments?.payloads, this.#fragments?.bytes)
+    );
   }
 
   /** Whether a new one would do as well. */
@@ -245,6 +254,11 @@ function payloadIn(bytes: Buffer, from: number, end: number): Buffer {
   if (at + 1 < end) bytes[at + 1] = (bytes[at + 1] ?? 0) ^ m1;
   if (at + 2 < end) bytes[at + 2] = (bytes[at + 2] ?? 0) ^ m2;
   return bytes.subarray(from, end);
+}
+
+/** A byte may come alone, and be kept in a Buffer of its own. */
+function sizeOf(buffers: readonly Buffer[] = [], bytes = 0): number {
+  return bytes + buffers.length * BUFFER_OVERHEAD_BYTES;
 }
 
 /** Bytes that are kept: a few of them must not hold on to all that they came with. */

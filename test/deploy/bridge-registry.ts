@@ -13,6 +13,7 @@ export function bridgeRegistry(): Registry {
       streams: () => 0,
       ringBytes: () => 0,
       unsentBytes: () => 0,
+      unfinishedBytes: () => 0,
       lingeringStreams: () => 0,
       sessions: () => 0,
       locks: () => 0,
@@ -22,7 +23,7 @@ export function bridgeRegistry(): Registry {
       delivers: () => ({ subscriber: true, relays: true }),
       accepting: () => true,
       droppedLogLines: () => 0,
-      caps: { connections: 0, subscriptions: 0, ringBytes: 0, unsentBytes: 0 },
+      caps: { connections: 0, subscriptions: 0, ringBytes: 0, unsentBytes: 0, unfinishedBytes: 0 },
     },
     maxTenants: 1,
   });

@@ -302,6 +302,7 @@ export const EMPTY: OpenState = {
   ringBytes: 0,
   ringTenants: 0,
   unsentBytes: 0,
+  unfinishedBytes: 0,
   states: 0,
   deadlines: 0,
   sessions: 0,

@@ -32,7 +32,14 @@ async function opening(asked: Asked = {}, head = Buffer.alloc(0)) {
     },
   );
   const served: (readonly [ClientSocket, FrameStream])[] = [];
-  const reader = { shares: LoopShares.uncut(), tenantId: 'acme', frameBytesLeft: 0, read: () => undefined };
+  const nothing = (): void => undefined;
+  const reader = {
+    shares: LoopShares.uncut(),
+    tenantId: 'acme',
+    frameBytesLeft: 0,
+    read: nothing,
+    keeps: nothing,
+  };
   const connection = reader as unknown as Connection;
   const admit = (): void => {
     made.admit(admission, connection, (...all) => void served.push(all));

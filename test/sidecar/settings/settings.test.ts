@@ -208,6 +208,8 @@ describe('the settings of a bridge with several workers', () => {
       ringTenantBytes: Math.floor(whole.ringTenantBytes / 3),
       bufferTotalBytes: Math.floor(whole.bufferTotalBytes / 3),
       bufferTenantBytes: Math.floor(whole.bufferTenantBytes / 3),
+      unfinishedTotalBytes: Math.floor(whole.unfinishedTotalBytes / 3),
+      unfinishedTenantBytes: Math.floor(whole.unfinishedTenantBytes / 3),
       maxRelayBacklogBytes: Math.floor(whole.maxRelayBacklogBytes / 3),
       metricsMaxTenants: 3,
     });
@@ -230,7 +232,8 @@ describe('the settings of a bridge with several workers', () => {
     );
     expect(changed).toEqual([
       ...['maxConnections', 'maxSubscriptions', 'maxPendingPosts', 'maxRelayBacklogBytes'],
-      ...['bufferTotalBytes', 'bufferTenantBytes', 'byteRates', 'ringTotalBytes', 'ringTenantBytes'],
+      ...['bufferTotalBytes', 'bufferTenantBytes', 'unfinishedTotalBytes', 'unfinishedTenantBytes'],
+      ...['byteRates', 'ringTotalBytes', 'ringTenantBytes'],
     ]);
     expect(divided).toHaveLength(changed.length - 1 + 8 + 1);
   });

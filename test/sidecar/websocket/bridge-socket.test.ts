@@ -249,7 +249,10 @@ describe('the end of a socket', () => {
     ['at once', undefined],
     [
       'in its tenant’s turn',
-      { shares: LoopShares.uncut(), tenantId: 'acme', frameBytesLeft: 0, read: () => undefined },
+      {
+        ...{ shares: LoopShares.uncut(), tenantId: 'acme', frameBytesLeft: 0 },
+        ...{ read: () => undefined, keeps: () => undefined },
+      },
     ],
   ])(
     'tells of what came before it first, read %s, though the client was not read from',

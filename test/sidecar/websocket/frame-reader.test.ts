@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import * as ws from 'ws';
 import type { Writable } from 'node:stream';
+import { BUFFER_OVERHEAD_BYTES } from '../../../sidecar/lib/keepers';
 import { FrameReader, NO_CODE, type FrameListener } from '../../../sidecar/websocket/frame-reader';
 
 /** The parser of ws, which its types leave out: what it makes of the same bytes is expected. */
@@ -267,5 +268,27 @@ describe('what a client sends', () => {
     large.fill(0xff);
     reader.read(wires.subarray(9));
     expect(outcome).toEqual(['text 6162']);
+  });
+});
+
+describe('what is kept of a message that is not whole', () => {
+  it('counts each piece with the Buffer that it is in, and nothing once the message is whole', () => {
+    const reader = new FrameReader(LIMITS, told([]));
+    const bytes = frame(TEXT, 'x'.repeat(20));
+    const sizes = Array.from(bytes, (byte) => {
+      reader.read(Buffer.of(byte));
+      return reader.keptBytes;
+    });
+    // The header is one piece once it is known.
+    expect(sizes.at(-2)).toBeGreaterThan(20 * BUFFER_OVERHEAD_BYTES);
+    expect(sizes.at(-1)).toBe(0);
+  });
+
+  it('counts the frames of one that come one after the other, and nothing after a fault', () => {
+    const reader = new FrameReader(LIMITS, told([]));
+    reader.read(Buffer.concat([frame(TEXT, 'abc', false), frame(CONTINUATION, 'de', false)]));
+    expect(reader.keptBytes).toBe(5 + 2 * BUFFER_OVERHEAD_BYTES);
+    reader.read(Buffer.of(0xff, 0xff));
+    expect(reader.keptBytes).toBe(0);
   });
 });

@@ -45,6 +45,7 @@ function client(loop: Loop, tenantId: string, onMessage: (text: string) => void 
     get frameBytesLeft() {
       return progress.frameBytesLeft;
     },
+    keeps: () => undefined,
     read: (bytes) => {
       pieces.push(bytes.length);
       progress.read(bytes);

@@ -181,6 +181,7 @@ function readerWith(shares: LoopShares): BytesReader {
     get frameBytesLeft() {
       return progress.frameBytesLeft;
     },
+    keeps: () => undefined,
     read: (bytes) => {
       progress.read(bytes);
     },
