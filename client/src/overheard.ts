@@ -5,6 +5,8 @@ export interface MessageLike {
   readonly data: unknown;
 }
 
+type Handler = ((event: MessageLike) => void) | null;
+
 /** A socket with events, and not only handlers. */
 interface SocketWithEvents {
   addEventListener?(type: 'message', listener: (event: MessageLike) => void): void;
@@ -17,17 +19,28 @@ export function overheard(socket: WebSocketLike, take: (event: MessageLike) => v
     withEvents.addEventListener('message', take);
     return;
   }
-  // One with handlers alone.
-  let handler: ((event: never) => void) | null = null;
+  // One with handlers alone. Its own accessor, or that of somebody else who listens, is behind this one.
+  const behind = accessorOf(socket);
+  let handler: Handler = null;
   Object.defineProperty(socket, 'onmessage', {
-    get: () => handler,
-    set: (given: ((event: MessageLike) => void) | null) => {
+    configurable: true,
+    get: () => (behind ? (behind.get?.call(socket) as Handler) : handler),
+    set: (given: Handler) => {
       handler =
         given &&
-        ((event: MessageLike) => {
+        ((event) => {
           take(event);
           given(event);
         });
+      behind?.set?.call(socket, handler);
     },
   });
+}
+
+function accessorOf(socket: WebSocketLike): PropertyDescriptor | undefined {
+  for (let at: object | null = socket; at; at = Object.getPrototypeOf(at) as object | null) {
+    const found = Object.getOwnPropertyDescriptor(at, 'onmessage');
+    if (found) return found.set && found;
+  }
+  return undefined;
 }

@@ -30,6 +30,32 @@ class HandlerSocket implements WebSocketLike {
   }
 }
 
+/** One that keeps its handler behind an accessor of its class. */
+class AccessorSocket extends HandlerSocket {
+  #handler: WebSocketLike['onmessage'] = null;
+
+  constructor() {
+    super();
+    // The accessor, and no field of the class above.
+    Reflect.deleteProperty(this, 'onmessage');
+  }
+
+  override comes(data: unknown): void {
+    this.#handler?.({ data } as never);
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'onmessage', {
+      get(this: AccessorSocket) {
+        return this.#handler;
+      },
+      set(this: AccessorSocket, handler: WebSocketLike['onmessage']) {
+        this.#handler = handler;
+      },
+    });
+  }
+}
+
 function listen() {
   const told: Peers[] = [];
   const socket = new HandlerSocket();
@@ -74,6 +100,21 @@ describe('a WebSocket that tells peers', () => {
     socket.onmessage = null;
     socket.comes(LIST);
     expect([told, socket.onmessage]).toEqual([[], null]);
+  });
+
+  it.each([HandlerSocket, AccessorSocket])('tells all who listen to one socket: %p', (Given) => {
+    const told: string[] = [];
+    const Inner = tellPeers(() => told.push('inner'), Given);
+    const Outer = tellPeers(() => told.push('outer'), Inner);
+    const socket = new Outer('ws://x', []) as unknown as HandlerSocket;
+    socket.onmessage = ({ data }: { readonly data: unknown }) => {
+      told.push(String(data));
+    };
+    socket.comes(LIST);
+    expect(told).toEqual(['inner', 'outer', LIST]);
+    socket.onmessage = null;
+    socket.comes(LIST);
+    expect(told).toHaveLength(3);
   });
 
   it('is a real one where it is given one', async () => {
