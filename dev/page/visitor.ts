@@ -7,6 +7,9 @@ export interface Visitor {
   readonly session?: string;
 }
 
+/** PROTOCOL.md §2. The client takes no other. */
+const SESSION = /^[\w-]{1,128}$/;
+
 const DEFAULTS = { tenant: 'acme', user: 'ana', document: 'notes' };
 
 /** Reads the visitor from the page's query. */
@@ -16,10 +19,10 @@ export function visitorFrom(search: string): Visitor {
     const value = query.get(name)?.trim() ?? '';
     return value === '' ? DEFAULTS[name] : value;
   };
-  const session = query.get('session');
+  const session = query.get('session') ?? '';
   return {
     ...{ tenant: read('tenant'), user: read('user'), document: read('document') },
-    ...(session === null ? {} : { session }),
+    ...(SESSION.test(session) ? { session } : {}),
   };
 }
 
