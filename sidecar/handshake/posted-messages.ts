@@ -51,7 +51,7 @@ export interface PostContext {
   readonly maxCommandValues: number;
   /** On their way at a time; a tenant's may be a quarter of them. */
   readonly maxPendingPosts: number;
-  /** For a message to be there whole, and for Redis to have it, in milliseconds. */
+  /** For a message to be there whole, for it to wait until it may go, and for Redis to have it, in milliseconds. */
   readonly timeoutMs: number;
   /** Why nothing of a caller is taken now, whatever its assertion says. */
   readonly refusalOf: (caller: Caller, path: string) => Refusal | undefined;
@@ -175,9 +175,8 @@ export class PostedMessages {
     binary: boolean,
     sender: Sender,
   ): Promise<Answer | Refusal | undefined> {
-    const { sessions, messages, metrics, timeoutMs } = this.#context;
-    const { route, caller, session } = admission;
-    const { tenantId, userId } = caller.identity;
+    const { messages, metrics, timeoutMs } = this.#context;
+    const { route, caller } = admission;
     const counts = metrics.ofRoute(route.name);
     if (route.messages === 'refuse') {
       counts.bytesRefused('read_only', payload.length);
@@ -193,19 +192,30 @@ export class PostedMessages {
       counts.bytesRefused(over, payload.length);
       return refuse(payload, binary, sender, over);
     }
-    const sent = async (): Promise<Answer | Refusal | undefined> => {
-      if (session !== undefined) {
-        const standing = await sessions.lookUp(session, tenantId, userId);
-        if (standing.isForeign) return FOREIGN_SESSION;
-        if (standing.isNew) return SESSION_NOT_OPEN;
-      }
-      return receive(payload, binary, sender, messages.sink, messages.now());
-    };
     try {
-      return await withDeadline(sent(), timeoutMs);
+      const hindrance = await withDeadline(this.#hindrance(admission), timeoutMs);
+      if (hindrance !== undefined) return hindrance;
+      const { sink, now } = messages;
+      return await withDeadline(receive(payload, binary, sender, sink, now()), timeoutMs);
     } catch (error) {
       return redisRefusal(error);
     }
+  }
+
+  /**
+   * Waits until a message may go to Redis. Who is told that this took too long sends it again, so that it has not gone by then.
+   * @returns why it may not
+   */
+  async #hindrance({ route, caller, session }: Admission): Promise<Refusal | undefined> {
+    const { sessions, messages } = this.#context;
+    const { tenantId, userId } = caller.identity;
+    if (session !== undefined) {
+      const standing = await sessions.lookUp(session, tenantId, userId);
+      if (standing.isForeign) return FOREIGN_SESSION;
+      if (standing.isNew) return SESSION_NOT_OPEN;
+    }
+    if (route.messages === 'relay') await messages.sink.released(tenantId);
+    return undefined;
   }
 
   #senderOf(

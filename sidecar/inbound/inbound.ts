@@ -50,10 +50,10 @@ export function createInbound(context: InboundContext): Inbound {
   const sink: MessageSink = {
     addCommand: (command) => commandStream.add(command),
     holds: (tenantId) => relayLag.holds(tenantId),
-    publish: async (channel, message, tenantId) => {
+    released: (tenantId) => relayLag.released(tenantId),
+    publish: (channel, message, tenantId) => {
       relayLag.published(tenantId, message.length);
-      await publishRelay(channel, message);
-      await relayLag.released(tenantId);
+      return publishRelay(channel, message);
     },
   };
   const messageSizes = sizesOf(settings);

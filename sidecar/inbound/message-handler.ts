@@ -145,11 +145,20 @@ export class MessageHandler {
       this.#refuseReader(payload, binary);
       return;
     }
-    await this.#whilePending(receive(payload, binary, this.#sender, sink, now()), (answer) => {
+    const received = this.#released(receive(payload, binary, this.#sender, sink, now()));
+    await this.#whilePending(received, (answer) => {
       if (isOverShare(answer)) this.#refuse(payload.length, this.#overShare(payload.length), () => answer);
       else if (answer !== undefined) this.#answer(answer);
       else if (this.#sender.messages === 'relay') this.#echoWhenQuiet(payload, binary);
     });
+  }
+
+  /** Once its message is on its way to its peers, a client sends more when its tenant is not held. */
+  async #released(received: Promise<Answer | undefined>): Promise<Answer | undefined> {
+    const answer = await received;
+    const { messages, origin } = this.#sender;
+    if (answer === undefined && messages === 'relay') await this.#context.sink.released(origin.tenantId);
+    return answer;
   }
 
   /** Takes a message about a lock. */

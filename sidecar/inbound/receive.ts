@@ -48,10 +48,12 @@ export function controlFrame(answer: Answer): ControlFrame {
 export interface MessageSink {
   /** Adds a command to the stream, at most once for each id of its session that counts. */
   addCommand(command: CommandToAdd): Promise<AddOutcome>;
-  /** Resolves when Redis has it, and its sender may send more. */
+  /** Resolves when Redis has it. */
   publish(channel: string, message: Buffer, tenantId: string): Promise<unknown>;
   /** Whether what a tenant sends is to wait. */
   holds(tenantId: string): boolean;
+  /** Resolves once it need not. */
+  released(tenantId: string): Promise<void>;
 }
 
 /** The sender of a message, as much of it as its route needs. */

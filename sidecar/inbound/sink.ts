@@ -23,6 +23,7 @@ export function countedSink(sink: MessageSink, metrics: Pick<Metrics, 'command' 
       }
     },
     holds: (tenantId) => sink.holds(tenantId),
+    released: (tenantId) => sink.released(tenantId),
     publish: async (channel, message, tenantId) => {
       try {
         const published = await sink.publish(channel, message, tenantId);

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { publisher, type Publish } from '../../../sidecar/redis/publish';
+import { askStream } from '../../fakes/event-source';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import {
@@ -169,6 +170,44 @@ describe('relayed messages that the bridge does not hear come back from Redis', 
     await killNamed(redis, 'ws-bridge:relays');
     await eventually(() => heard.alice === COUNT);
     await Promise.all([alice?.close(), bob?.close()]);
+    for (const one of [observer, redis]) one.disconnect();
+    proxy.close();
+    await server.stop();
+  });
+
+  it('let no posted message of the tenant go out until they do: who is told to send it again sent it once', async () => {
+    const server = await startRedis();
+    const proxy = await startRedisProxy(server.port);
+    const [observer, redis] = [new Redis(server.url), new Redis(server.url)];
+    const heard: number[] = [];
+    observer.on('messageBuffer', (_: Buffer, message: Buffer) => heard.push(message.at(-1) ?? 0));
+    await observer.subscribe('acme:collaboration:plan');
+    bridge = await startBridge(proxy.url, {
+      BRIDGE_MAX_RELAY_BACKLOG_BYTES: '1024',
+      BRIDGE_HANDSHAKE_TIMEOUT_MS: '500',
+      BRIDGE_PROBE_TIMEOUT_MS: '60000',
+      BRIDGE_REDIS_TIMEOUT_MS: '60000',
+    });
+    await eventually(async () => (await status()) === 200);
+    expect(proxy.mute('ws-bridge:relays')).toBe(1);
+    const post = async (last: number): Promise<number> => {
+      const headers = await headersFor({ ...ALICE, path: '/ws/collaboration/plan' });
+      const body = Buffer.alloc(2000, last);
+      const type = { 'Content-Type': 'application/octet-stream' };
+      const answer = await askStream(
+        `${bridge.url}/ws/collaboration/plan`,
+        { ...headers, ...type },
+        'POST',
+        body,
+      );
+      return 'status' in answer ? answer.status : 200;
+    };
+    expect([await post(1), await post(2)]).toEqual([202, 503]);
+    await killNamed(redis, 'ws-bridge:relays');
+    await eventually(async () => (await value('ws_bridge_relay_backlog_bytes')) === 0);
+    expect(await post(3)).toBe(202);
+    await eventually(() => heard.includes(3));
+    expect(heard).toEqual([1, 3]);
     for (const one of [observer, redis]) one.disconnect();
     proxy.close();
     await server.stop();

@@ -42,10 +42,17 @@ class NotedResponse {
 interface Changes extends Partial<PostContext> {
   readonly lookUp?: (...asked: unknown[]) => Promise<unknown>;
   readonly owners?: ByteOwners;
+  /** Resolves once a tenant may send on. */
+  readonly released?: (tenantId: string) => Promise<void>;
 }
 
 /** Messages that are posted, and all that is done for them. */
-async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...changes }: Changes = {}) {
+async function posting({
+  lookUp = () => Promise.resolve(MINE),
+  owners,
+  released = () => Promise.resolve(),
+  ...changes
+}: Changes = {}) {
   const published: [channel: string, message: Buffer, tenantId: string][] = [];
   const lines: Record<string, unknown>[] = [];
   const commands: unknown[] = [];
@@ -63,6 +70,7 @@ async function posting({ lookUp = () => Promise.resolve(MINE), owners, ...change
         publish: (...all: [channel: string, message: Buffer, tenantId: string]) =>
           Promise.resolve(published.push(all)),
         holds: () => false,
+        released,
       },
       byteOwners: { commands: byteOwners, relay: byteOwners },
       now: () => 0,
@@ -253,6 +261,42 @@ describe('a message that is posted', () => {
     await post({ url: DOCUMENT });
     expect(published).toMatchObject([['acme:collaboration:d1', {}, 'acme']]);
     expect(lookUp).not.toHaveBeenCalled();
+  });
+
+  it('goes out once its tenant may send on, and not at all when it is answered with 503 before', async () => {
+    const turns: (() => void)[] = [];
+    const asked: string[] = [];
+    const released = (tenantId: string) => {
+      asked.push(tenantId);
+      return new Promise<void>((resolve) => turns.push(resolve));
+    };
+    const { begin, post, posts, published } = await posting({ released, timeoutMs: 50 });
+    expect(await post({ url: DOCUMENT }, 'late')).toMatchObject({ status: 503 });
+    turns.shift()?.();
+    await turn();
+    expect([published, posts.pending, asked]).toEqual([[], 0, ['acme']]);
+    const { body, response, done } = await begin({ url: DOCUMENT });
+    body.end('in time');
+    while (turns.length === 0) await turn();
+    expect(published).toEqual([]);
+    turns.shift()?.();
+    await done;
+    expect([response.answers.map(({ status }) => status), published.length]).toEqual([[202], 1]);
+  });
+
+  it('waits for nothing of the kind where it is a command', async () => {
+    const { post } = await posting({ released: () => new Promise(() => undefined), timeoutMs: 50 });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 202 });
+  });
+
+  it('is not handed to Redis once it was answered that it took too long', async () => {
+    let told: (standing: typeof MINE) => void = () => undefined;
+    const lookUp = () => new Promise((resolve) => (told = resolve));
+    const { post, commands } = await posting({ lookUp, timeoutMs: 20 });
+    expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 503 });
+    told(MINE);
+    await turn();
+    expect(commands).toEqual([]);
   });
 
   it.each<[string, string | Buffer, string | undefined, boolean]>([

@@ -73,14 +73,24 @@ function handling(
   const byteOwners = { commands: ofAll(), relay: ofAll() };
   const lines: Record<string, unknown>[] = [];
   const onWay: Deferred<AddOutcome>[] = [];
-  const state = { isHeld: false, restarts: 0, refusedBytes: [] as [string, number][] };
+  const state = {
+    isHeld: false,
+    release: undefined as Deferred<undefined> | undefined,
+    restarts: 0,
+    refusedBytes: [] as [string, number][],
+  };
   const arrival = (): Promise<AddOutcome> => {
     const made = deferred<AddOutcome>();
     onWay.push(made);
     return made.promise;
   };
   const context = {
-    sink: { addCommand: arrival, publish: arrival, holds: () => state.isHeld },
+    sink: {
+      addCommand: arrival,
+      publish: arrival,
+      holds: () => state.isHeld,
+      released: () => state.release?.promise ?? Promise.resolve(),
+    },
     messageRate: { perSecond, burst: BURST },
     byteOwners,
     maxPendingMessages: MAX_PENDING,
@@ -122,6 +132,19 @@ describe('a client with messages on their way', () => {
     state.isHeld = true;
     void handler.take(Buffer.from('m'), false);
     expect(client.isPaused).toBe(true);
+    await arrive();
+    expect(client.isPaused).toBe(false);
+  });
+
+  it('is not read on before its tenant may send on, though Redis has the message', async () => {
+    const { client, handler, arrive, state } = handling('relay');
+    state.isHeld = true;
+    state.release = deferred();
+    void handler.take(Buffer.from('m'), false);
+    await arrive();
+    expect(client.isPaused).toBe(true);
+    state.isHeld = false;
+    state.release.resolve(undefined);
     await arrive();
     expect(client.isPaused).toBe(false);
   });
