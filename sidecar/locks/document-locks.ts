@@ -20,7 +20,8 @@ export interface DocumentLocksContext extends PacedTurnContext {
 
 /**
  * Tells the clients of a document who holds which lock (PROTOCOL.md §14). Redis has the list. It is read when a bridge says that it
- * changed, and when a lock in it ends that nobody renewed. So a word that is lost, or a bridge that died, makes it late and not wrong.
+ * changed, and when a lock in it ends that nobody renewed. So a bridge that died, or a word that has to be said again, makes it late and
+ * not wrong.
  */
 export class DocumentLocks implements Receiver {
   readonly senderId: Buffer;
@@ -109,7 +110,7 @@ export class DocumentLocks implements Receiver {
       this.#isStale = true;
     }
     this.#isReading = false;
-    if (this.#isStale) this.#schedule();
+    if (this.#isStale || this.#owesOthers) this.#schedule();
   }
 
   /** The lock that ends first may be that of a bridge that died. */
@@ -123,10 +124,13 @@ export class DocumentLocks implements Receiver {
     });
   }
 
-  /** A word that is lost is made up for when the lock ends. */
+  /** A word that Redis does not take is said again: a new lock would be in no other bridge's list for as long as it is held. */
   #tellOthers(): void {
     this.#owesOthers = false;
-    this.#context.publish(this.#document.channel, sealLocksChanged(this.senderId)).catch(() => undefined);
+    this.#context.publish(this.#document.channel, sealLocksChanged(this.senderId)).catch(() => {
+      this.#owesOthers = true;
+      this.#schedule();
+    });
   }
 }
 

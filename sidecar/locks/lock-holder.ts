@@ -40,6 +40,8 @@ export class LockHolder {
   readonly #locks = new Map<string, { readonly lock: OwnLock; readonly isNamed: boolean }>();
   /** One message after the other. */
   #before: Promise<unknown> = Promise.resolve();
+  /** By name, the latest message that is not obeyed yet. */
+  readonly #wishes = new Map<string, LockMessage>();
   /** Once its socket is gone: whether its client may come back. */
   #mayComeBack: boolean | undefined;
 
@@ -62,9 +64,13 @@ export class LockHolder {
    * @returns why it was not obeyed
    */
   take(message: LockMessage): Promise<LockDenial | undefined> {
-    const taken = this.#before.then(() =>
-      message.kind === 'lock' ? this.#lock(message) : this.#unlock(message),
-    );
+    const { name, kind } = message;
+    this.#wishes.set(name, message);
+    const taken = this.#before
+      .then(() => (kind === 'lock' ? this.#lock(message) : this.#unlock(message)))
+      .finally(() => {
+        if (this.#wishes.get(name) === message) this.#wishes.delete(name);
+      });
     this.#before = taken;
     return taken;
   }
@@ -75,10 +81,11 @@ export class LockHolder {
     this.#mayComeBack = mayComeBack;
     const locks = [...this.#locks.values()];
     this.#locks.clear();
-    for (const isNamed of [true, false])
+    const mayLinger = locks.map(({ lock, isNamed }) => isNamed && !this.#isGivenBack(lock));
+    for (const isKept of [true, false])
       this.#letEnd(
-        locks.filter((one) => one.isNamed === isNamed),
-        isNamed,
+        locks.map(({ lock }) => lock).filter((_, index) => mayLinger[index] === isKept),
+        isKept,
       );
     this.#onLeft();
   }
@@ -117,7 +124,7 @@ export class LockHolder {
     };
     this.#held.add(lock, sinceMs);
     if (this.#hasLeft) {
-      this.#letEnd([{ lock }], isNamed);
+      this.#letEnd([lock], isNamed && !this.#isGivenBack(lock));
       return;
     }
     this.#locks.set(name, { lock, isNamed });
@@ -144,12 +151,17 @@ export class LockHolder {
     return this.#mayComeBack !== undefined;
   }
 
-  /** A client that named its holder has time to come back, if it may. */
-  #letEnd(locks: readonly { readonly lock: OwnLock }[], isNamed: boolean): void {
-    const held = locks.map(({ lock }) => lock).filter((lock) => this.#held.remove(lock));
+  /** Its client does not want it any more, and the socket ended before that was obeyed. */
+  #isGivenBack({ name }: OwnLock): boolean {
+    return this.#wishes.get(name)?.kind === 'unlock';
+  }
+
+  /** @param isKept whether their client has time to come back for them, if it may */
+  #letEnd(locks: readonly OwnLock[], isKept: boolean): void {
+    const held = locks.filter((lock) => this.#held.remove(lock));
     const { lingerMs, onOutcome } = this.#context;
     if (held.length === 0) return;
-    const inMs = isNamed && this.#mayComeBack === true ? lingerMs : 0;
+    const inMs = isKept && this.#mayComeBack === true ? lingerMs : 0;
     this.#held.end(held, inMs).then(
       () => {
         held.forEach(() => {

@@ -111,9 +111,15 @@ export class DocumentPeers implements Receiver {
   #tellOthers(): void {
     if (!this.#owesOthers) return;
     const own = { users: listed(this.#connections.keys()), count: this.#count };
-    this.#publish(this.#asks ? { ...own, asks: true } : own);
+    const asks = this.#asks;
     this.#owesOthers = this.#asks = false;
     this.#isKnown = true;
+    this.#publish(asks ? { ...own, asks } : own).catch(() => {
+      // Bridges that do not know of each other say nothing again by themselves.
+      this.#owesOthers = true;
+      this.#asks ||= asks;
+      this.#schedule();
+    });
   }
 
   #tellClients(): void {
@@ -144,12 +150,12 @@ export class DocumentPeers implements Receiver {
   #end(): void {
     this.#turn.cancel();
     this.#renewal?.cancel();
-    if (this.#isKnown) this.#publish({ users: [], count: 0 });
+    // Where it is lost the others forget this bridge with its lease.
+    if (this.#isKnown) this.#publish({ users: [], count: 0 }).catch(() => undefined);
   }
 
-  /** One that is lost is made up for by the next. */
-  #publish(peers: BridgePeers): void {
+  #publish(peers: BridgePeers): Promise<number> {
     const message = sealPeers(this.senderId, Buffer.from(JSON.stringify(peers)));
-    this.#context.publish(this.#channel, message).catch(() => undefined);
+    return this.#context.publish(this.#channel, message);
   }
 }

@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { deferred } from '../../../sidecar/lib/promises';
 import { MARGIN_MS } from '../../../sidecar/locks/held-locks';
 import type { LockStore } from '../../../sidecar/locks/lock-store';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
@@ -118,6 +119,62 @@ describe('a lock of a client', () => {
       expect(await bob.lock('B7')).toBeUndefined();
       await bob.unlock('B7');
     }
+  });
+});
+
+describe('a lock that its client gives back just before its socket ends', () => {
+  /** A way to Redis whose answers about locks come when they are let. */
+  function slow() {
+    const { promise, resolve } = deferred<undefined>();
+    const state = {
+      isSlow: false,
+      answer: () => {
+        resolve(undefined);
+      },
+    };
+    const around = (store: LockStore): LockStore => ({
+      ...store,
+      take: async (claim) => {
+        const taken = await store.take(claim);
+        if (state.isSlow) await promise;
+        return taken;
+      },
+    });
+    return { state, around };
+  }
+
+  it.each([
+    ['it holds it', ['A1', 'B7']],
+    ['its answer is still to come', ['B7']],
+  ])('is freed at once while %s, and does not wait for the client to come back', async (_, names) => {
+    const { state, around } = slow();
+    const [here, there] = [stage.bridge({}, around), stage.bridge()];
+    const [ana, bob] = [here.enter('ana'), there.enter('bob')];
+    for (const name of names.slice(0, -1)) await ana.lock(name, 'h1');
+    state.isSlow = true;
+    const [given = ''] = names;
+    const asked = [ana.lock('B7', 'h1'), ana.unlock(given)];
+    await stage.redis.ping();
+    ana.leave(true);
+    state.answer();
+    await Promise.all(asked);
+    await here.locks.settled();
+    expect(await bob.lock(given)).toBeUndefined();
+  });
+
+  it('is kept for its client when it was asked for again after that', async () => {
+    const { state, around } = slow();
+    const [here, there] = [stage.bridge({}, around), stage.bridge()];
+    const [ana, bob] = [here.enter('ana'), there.enter('bob')];
+    await ana.lock('A1', 'h1');
+    state.isSlow = true;
+    const asked = [ana.lock('B7', 'h1'), ana.unlock('A1'), ana.lock('A1', 'h1')];
+    await stage.redis.ping();
+    ana.leave(true);
+    state.answer();
+    await Promise.all(asked);
+    await here.locks.settled();
+    expect([await bob.lock('A1'), await bob.lock('B7')]).toEqual(['held', 'held']);
   });
 });
 
@@ -331,6 +388,21 @@ describe('everybody at a document', () => {
     ana.leave();
     await stage.pass(2000);
     expect([carl.list, bob.list]).toEqual(['A1 bob', 'A1 bob']);
+  });
+
+  it('is told of a lock on another bridge whose word was lost at first, for as long as it is held', async () => {
+    const [here, there] = [stage.bridge(), stage.bridge()];
+    const [ana, bob] = [here.enter('ana'), there.enter('bob')];
+    await stage.pass(1000);
+    stage.isDumb = true;
+    await ana.lock('B7');
+    await stage.pass(1250);
+    stage.isDumb = false;
+    await stage.pass(2000);
+    expect(bob.list).toBe('B7 ana');
+    const { published } = stage;
+    await stage.pass(5 * LEASE_MS);
+    expect(stage.published).toBe(published);
   });
 
   it('is told at most once a second, and bridges ask and tell no more often, however many changes there are', async () => {

@@ -15,12 +15,15 @@ const TICK_MS = 250;
 class Stage {
   readonly published: BridgePeers[] = [];
   readonly wheel = new TimerWheel(TICK_MS, 64, 0);
+  /** Redis takes no words of bridges. */
+  isDumb = false;
   readonly #bridges: DocumentPeers[] = [];
   #nowMs = 0;
 
   bridge(leaseMs = LEASE_MS): DocumentPeers {
     const peers = new DocumentPeers('doc', {
       publish: (_channel, message) => {
+        if (this.isDumb) return Promise.reject(new Error('away'));
         if (this.#bridges.includes(peers)) this.hear(message as Buffer);
         return Promise.resolve(1);
       },
@@ -70,6 +73,8 @@ function client(peers: DocumentPeers, user: string) {
     },
   };
 }
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 let stage: Stage;
 beforeEach(() => {
@@ -177,6 +182,30 @@ describe('clients at a document on several bridges', () => {
     peers.restored();
     stage.pass(1000);
     expect(stage.published.map(({ asks }) => asks)).toEqual([true, true]);
+  });
+
+  it('are told of each other though the first words of their bridges were lost', async () => {
+    const [here, there] = [stage.bridge(60_000), stage.bridge(60_000)];
+    stage.isDumb = true;
+    const [ana, bob] = [client(here, 'ana'), client(there, 'bob')];
+    stage.pass(1000);
+    await settled();
+    stage.isDumb = false;
+    stage.pass(2000);
+    expect([ana.got.at(-1), bob.got.at(-1)]).toEqual(['ana,bob 2', 'ana,bob 2']);
+    expect(stage.published.some(({ asks }) => asks)).toBe(true);
+  });
+
+  it('cost nothing more when the last one has left before a word that was lost is said again', async () => {
+    const peers = stage.bridge();
+    stage.isDumb = true;
+    const ana = client(peers, 'ana');
+    stage.pass(TICK_MS);
+    ana.leave();
+    await settled();
+    stage.isDumb = false;
+    stage.pass(LEASE_MS);
+    expect([stage.published, stage.wheel.size]).toEqual([[], 0]);
   });
 
   it('cost nothing more while there is one bridge alone', () => {
