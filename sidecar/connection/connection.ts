@@ -349,12 +349,8 @@ export class Connection
     const { code, name } = closeCode;
     this.#closedWith = closeCode;
     this.#sendQueue?.seal();
-    const { wheel, monotonicMs, shares } = this.#context;
-    this.#deadline?.cancel();
-    this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
-      this.terminate();
-    });
-    shares.once(this.caller.identity.tenantId, () => {
+    this.#cutLater();
+    this.#context.shares.once(this.caller.identity.tenantId, () => {
       if (socket.readyState === WebSocket.OPEN) socket.close(code, name);
     });
   }
@@ -396,7 +392,9 @@ export class Connection
     this.#letGo();
     this.#reservation.forfeit();
     this.#sendQueue?.discard();
-    this.close(CLOSE_CODES.forbidden);
+    // It may be closing already, and has no more time for that.
+    if (this.#closedWith === undefined) this.close(CLOSE_CODES.forbidden);
+    else this.#cutLater();
   }
 
   #enterPeers(): Peer | undefined {
@@ -427,6 +425,15 @@ export class Connection
     if (path === undefined || this.#hasReturn) return;
     this.#hasReturn = this.#context.returns.grant(identity.tenantId, identity.userId, path);
     if (this.#hasReturn) this.#metrics.returnGranted();
+  }
+
+  /** Cuts a client that takes longer for its part of the closing handshake. */
+  #cutLater(): void {
+    const { wheel, monotonicMs } = this.#context;
+    this.#deadline?.cancel();
+    this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
+      this.terminate();
+    });
   }
 
   /** Lets go of what it has on this bridge. */

@@ -10,6 +10,9 @@ export interface Pulse {
 /** Pings go out once in so many milliseconds, each time to those whose turn it is. */
 export const BEAT_MS = 500;
 
+/** So many beats an interval has at most: those of a longer one are further apart. Each takes memory, whether it has sockets or not. */
+export const MAX_BEATS = 600;
+
 /** Those who are pinged in the same moment of each interval. */
 export class Beat {
   readonly #pulses = new Set<Pulse>();
@@ -66,7 +69,7 @@ export class Heartbeat {
 
   constructor(intervalMs: number, shares = LoopShares.uncut()) {
     this.#shares = shares;
-    const count = Math.max(1, Math.round(intervalMs / BEAT_MS));
+    const count = Math.min(MAX_BEATS, Math.max(1, Math.round(intervalMs / BEAT_MS)));
     this.#beats = [new Beat(), ...Array.from({ length: count - 1 }, () => new Beat())];
     this.#tickMs = intervalMs / count;
   }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import fc from 'fast-check';
 import { canonicalPath } from '../../../protocol/path';
+import { WHEEL_TICK_MS } from '../../../sidecar/assemble';
+import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/connection';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { askStream, openStream, StreamClient, type NoStream } from '../../fakes/event-source';
 import {
@@ -43,8 +45,11 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function start(env: Record<string, string> = {}, clock?: () => number): Promise<TestBridge> {
-  const bridge = await startBridge(server.url, env, clock);
+async function start(
+  env: Record<string, string> = {},
+  clocks?: Parameters<typeof startBridge>[2],
+): Promise<TestBridge> {
+  const bridge = await startBridge(server.url, env, clocks);
   started.push(bridge);
   return bridge;
 }
@@ -409,6 +414,26 @@ describe('a stream ends with the close code as its last event', () => {
     expect(JSON.parse(ready?.data ?? '')).toMatchObject({ resumed: true });
     expect(first?.data.startsWith(`${got.length}:`)).toBe(true);
     await back.cut();
+  }, 60_000);
+
+  it('and is cut in time, also when its session goes to somebody else meanwhile', async () => {
+    let monotonicMs = 0;
+    const env = { BRIDGE_MAX_BUFFER_BYTES: '262144', BRIDGE_SESSION_TTL_MS: '1000' };
+    const bridge = await start(env, { monotonicMs: () => monotonicMs });
+    const slow = await stream(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
+    await slow.next();
+    slow.pause();
+    const padding = 'x'.repeat(65_536);
+    for (let count = 0; count < 400; count += 1) await redis.publish('ai:stream:s1', `${count}:${padding}`);
+    await eventually(async () =>
+      /action="closed",bound="socket"\} [1-9]/.test(await (await fetch(`${bridge.adminUrl}/metrics`)).text()),
+    );
+    await redis.set('ai:session:s1', '["evil","eve"]');
+    await eventually(() => bridge.bridge.openState().sessions === 0);
+    expect(bridge.bridge.openState().connections).toBe(1);
+    monotonicMs += CLOSE_TIMEOUT_MS + WHEEL_TICK_MS;
+    await eventually(() => bridge.bridge.openState().connections === 0);
+    await slow.cut();
   }, 60_000);
 
   it('or with the newest frame alone, where the route keeps the latest', async () => {

@@ -1,4 +1,4 @@
-import { BEAT_MS, Heartbeat } from '../../../sidecar/connection/heartbeat';
+import { BEAT_MS, Heartbeat, MAX_BEATS } from '../../../sidecar/connection/heartbeat';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 
 class Socket {
@@ -63,6 +63,21 @@ describe('the heartbeat', () => {
     }
     expect([...moments.keys()]).toEqual(Array.from({ length: 60 }, (_, index) => (index + 1) * BEAT_MS));
     expect(new Set(moments.values())).toEqual(new Set([10]));
+    heartbeat.stop();
+  });
+
+  it('takes no memory for each half second of a long interval, and still pings once in it', () => {
+    const day = 86_400_000;
+    const heartbeat = new Heartbeat(day);
+    const sockets = Array.from({ length: 2 * MAX_BEATS }, () => new Socket());
+    heartbeat.start();
+    for (const socket of sockets) heartbeat.watch(socket);
+    jest.advanceTimersByTime(day);
+    const moments = new Set(sockets.flatMap(({ pingedAtMs }) => pingedAtMs));
+    expect([moments.size, sockets.every(({ pingedAtMs }) => pingedAtMs.length === 1)]).toEqual([
+      MAX_BEATS,
+      true,
+    ]);
     heartbeat.stop();
   });
 

@@ -51,3 +51,18 @@ describe('the point from which a tail goes on', () => {
     expect(point.text).toBe('c.5');
   });
 });
+
+describe('a control frame that is none', () => {
+  it.each([
+    '{"type":"bridge.',
+    '{"type":"bridge.ready"}',
+    '{"type":"bridge.ready","data":null}',
+    '{"type":"bridge.gap","data":{"epoch":7,"offset":"x"}}',
+    '{"type":"bridge.gap","data":{"epoch":"b","offset":-1}}',
+  ])('such as %s changes nothing, and ends nothing', (text) => {
+    ready(OLD, 'a', 10);
+    for (const socket of [OLD, NEW]) point.take(socket, Buffer.from(text), false);
+    frames(OLD, 1);
+    expect(point.text).toBe('a.11');
+  });
+});
