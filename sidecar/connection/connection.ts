@@ -109,6 +109,7 @@ export class Connection
   /** The bridge closed it with this. */
   #closedWith: CloseCode | undefined;
   #isRevoked = false;
+  #isAtFault = false;
   /** Its user may come back in its place: one socket leaves one return. */
   #hasReturn = false;
   #isToReauthorize = false;
@@ -231,10 +232,16 @@ export class Connection
     if (!this.#isEnding) void this.#inbound().take(payload, binary);
   }
 
+  faulted(): void {
+    // One that is told to go has its reason.
+    if (!this.#isEnding) this.#isAtFault = true;
+  }
+
   closed(code: number): void {
     const { transport } = this;
     if (transport !== undefined) this.#metrics.closed(this.caller.identity.tenantId, code, transport);
-    const end = { closedWith: this.#closedWith, code, isRevoked: this.#isRevoked, livedMs: this.#livedMs() };
+    const [closedWith, isRevoked, isAtFault] = [this.#closedWith, this.#isRevoked, this.#isAtFault];
+    const end = { closedWith, code, isRevoked, isAtFault, livedMs: this.#livedMs() };
     if (mayReturn(end, this.#context.returnAfterMs)) this.#grantReturn();
     this.#locks?.leave(mayHaveLocksAgain(end));
     this.release();
@@ -393,8 +400,8 @@ export class Connection
     this.#reservation.forfeit();
     this.#sendQueue?.discard();
     // It may be closing already, and has no more time for that.
-    if (this.#closedWith === undefined) this.close(CLOSE_CODES.forbidden);
-    else this.#cutLater();
+    if (this.#isEnding) this.#cutLater();
+    else this.close(CLOSE_CODES.forbidden);
   }
 
   #enterPeers(): Peer | undefined {

@@ -8,6 +8,8 @@ export interface SocketEnd {
   readonly code: number;
   /** Whether its token or its user's was revoked. */
   readonly isRevoked: boolean;
+  /** Whether its client broke a rule of RFC 6455, and was closed for that. */
+  readonly isAtFault: boolean;
   /** How long it was open, in milliseconds. */
   readonly livedMs: number;
 }
@@ -19,7 +21,7 @@ export interface SocketEnd {
 export function mayRenew(livedMs: number, returnAfterMs: number): boolean {
   const { tokenExpired } = CLOSE_CODES;
   return mayReturn(
-    { closedWith: tokenExpired, code: tokenExpired.code, isRevoked: false, livedMs },
+    { closedWith: tokenExpired, code: tokenExpired.code, isRevoked: false, isAtFault: false, livedMs },
     returnAfterMs,
   );
 }
@@ -34,12 +36,12 @@ const ABNORMAL = 1006;
  * @param returnAfterMs that a socket has to live, in milliseconds; 0 when nobody may
  */
 export function mayReturn(
-  { closedWith, code, isRevoked, livedMs }: SocketEnd,
+  { closedWith, code, isRevoked, isAtFault, livedMs }: SocketEnd,
   returnAfterMs: number,
 ): boolean {
   if (returnAfterMs === 0) return false;
   if (closedWith === CLOSE_CODES.serviceRestart) return true;
-  if (livedMs < returnAfterMs || isRevoked) return false;
+  if (livedMs < returnAfterMs || isRevoked || isAtFault) return false;
   if (closedWith === undefined) return code === ABNORMAL;
   return closedWith === CLOSE_CODES.tokenExpired || closedWith === CLOSE_CODES.tooSlow;
 }

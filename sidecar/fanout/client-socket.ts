@@ -6,6 +6,8 @@ export interface SocketOwner {
   ponged(): void;
   /** A whole message came. */
   received(payload: Buffer, binary: boolean): void;
+  /** Its client broke a rule of RFC 6455, and is told so in a close frame. */
+  faulted?(): void;
   /** The socket is closed, with this code (RFC 6455 §7.1.5). */
   closed(code: number): void;
 }

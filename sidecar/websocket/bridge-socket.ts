@@ -243,6 +243,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     this.#isFaulty = true;
     this.#readNoMore();
     this.close(fault, '');
+    this.owner?.faulted?.();
     this.#endAfterBoth();
   }
 

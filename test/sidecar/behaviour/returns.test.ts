@@ -67,6 +67,16 @@ describe('the user of a socket that was cut', () => {
     expect(await returns()).toBe(0);
   });
 
+  it('may not when its client broke a rule', async () => {
+    const client = await open();
+    monotonicMs = 60_000;
+    client.socket.send('x'.repeat(5000));
+    expect(await client.closed).toBe(1009);
+    await allOver();
+    await bridge.bridge.close();
+    expect(await returns()).toBe(0);
+  });
+
   it('may not when the token was revoked', async () => {
     const client = await open();
     monotonicMs = 60_000;

@@ -6,7 +6,14 @@ const { serviceRestart, tokenExpired, tooSlow, ...OTHERS } = CLOSE_CODES;
 const RETURN_AFTER_MS = 30_000;
 
 function end(changes: Partial<SocketEnd>): SocketEnd {
-  return { closedWith: undefined, code: 1006, isRevoked: false, livedMs: RETURN_AFTER_MS, ...changes };
+  return {
+    closedWith: undefined,
+    code: 1006,
+    isRevoked: false,
+    isAtFault: false,
+    livedMs: RETURN_AFTER_MS,
+    ...changes,
+  };
 }
 
 describe('a user may come back without a charge', () => {
@@ -24,6 +31,10 @@ describe('a user may come back without a charge', () => {
     expect(mayReturn(end({ closedWith: serviceRestart, code: 1012, livedMs: 0 }), RETURN_AFTER_MS)).toBe(
       true,
     );
+  });
+
+  it('and not when its client broke a rule of RFC 6455, and no close frame of it came', () => {
+    expect(mayReturn(end({ isAtFault: true }), RETURN_AFTER_MS)).toBe(false);
   });
 
   it.each([1000, 1001, 1005, 1009, 4000])('and not when its client closed with %d', (code) => {
