@@ -64,8 +64,9 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   readonly #entries = new Map<string, Entry<Member>>();
   #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
   #pinned = 0;
-  /** How often subscriptions were lost. */
+  /** Changes when subscriptions are lost, and when everybody knows. */
   #losses = 0;
+  #opened = 0;
 
   constructor(events: ClusterChannelEvents<Member>) {
     this.#events = events;
@@ -211,6 +212,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     if (this.#linkOf(entry.slot)?.isReady !== true)
       throw new SubscriptionError('the shard cannot be reached');
     this.#entries.set(channel, entry);
+    this.#opened += 1;
     this.#subscribe([[channel, entry]], true);
     return entry;
   }
@@ -280,7 +282,13 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     }
     if (lost.size === 0) return;
     this.#losses += 1;
+    const opened = this.#opened;
     this.#events.lost(lost);
+    this.#events.whenTold(() => {
+      this.#losses += 1;
+      // Members of new ones may have been told as well, where they took the place of lost ones.
+      if (this.#opened !== opened) this.#events.restored();
+    });
   }
 
   #remove(channel: string, entry: Entry<Member>, member: Member): void {

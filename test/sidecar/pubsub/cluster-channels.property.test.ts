@@ -96,6 +96,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('back' as const), master: fc.nat(1) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('move' as const), channel: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.constant({ do: 'hear' as const }) },
+  { weight: 3, arbitrary: fc.constant({ do: 'tell' as const }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('verify' as const), master: fc.nat(1) }) },
 );
 
@@ -106,18 +107,26 @@ class Stage {
   readonly masters = [new Master(), new Master()] as const;
   readonly joined: (readonly [channel: string, member: object])[] = [];
   readonly channels: ClusterChannels<object>;
+  /** Members that count nothing until their channel is back. */
+  readonly waiting = new Map<object, string>();
+  readonly #untold: string[] = [];
+  readonly #whenTold: (() => void)[] = [];
   /** Which master serves a slot, and which one the bridge knows of. */
   readonly #served = new Map<number, number>();
   readonly #known = new Map<number, number>();
 
   constructor() {
     this.channels = new ClusterChannels<object>({
-      lost: () => undefined,
+      lost: (channels) => this.#untold.push(...channels),
       whenTold: (act) => {
-        act();
+        if (this.#untold.length === 0) act();
+        else this.#whenTold.push(act);
       },
       share: takeAll,
-      restored: () => undefined,
+      restored: () => {
+        for (const [member, channel] of this.waiting)
+          if (this.channels.isLive(channel)) this.waiting.delete(member);
+      },
       refused: () => undefined,
       notAllowed: () => undefined,
     });
@@ -126,6 +135,14 @@ class Stage {
 
   masterOf(channel: string): Master {
     return this.#master(this.#served.get(keySlot(channel)) ?? 0);
+  }
+
+  /** The members of one channel are told that it was lost. */
+  tell(): void {
+    const channel = this.#untold.shift();
+    if (channel === undefined) return;
+    for (const member of this.channels.members(channel)) this.waiting.set(member, channel);
+    if (this.#untold.length === 0) for (const act of this.#whenTold.splice(0)) act();
   }
 
   join(channel: string): void {
@@ -138,7 +155,9 @@ class Stage {
 
   leave(index: number): void {
     const [left] = this.joined.splice(index % Math.max(1, this.joined.length), 1);
-    if (left !== undefined) this.channels.leave(...left);
+    if (left === undefined) return;
+    this.channels.leave(...left);
+    this.waiting.delete(left[1]);
   }
 
   serve(index: number): void {
@@ -192,6 +211,7 @@ class Stage {
     this.hear();
     for (let round = 0; round < 100; round += 1) {
       this.serve(round % 2);
+      this.tell();
       await settled();
       if (round % 10 === 0) this.channels.restore();
     }
@@ -221,6 +241,9 @@ async function take(stage: Stage, taken: Step): Promise<void> {
     case 'hear':
       stage.hear();
       break;
+    case 'tell':
+      stage.tell();
+      break;
     case 'verify':
       void stage.channels.verify(stage.masters[taken.master === 0 ? 0 : 1]);
       break;
@@ -248,11 +271,13 @@ describe('the subscriptions of a cluster', () => {
           );
           expect([...master.held].sort()).toEqual(held);
         }
+        const joined = new Set(stage.joined.map(([, member]) => member));
+        expect([...stage.waiting].filter(([member]) => joined.has(member))).toEqual([]);
         expect(CHANNELS.filter((channel) => stage.channels.isLive(channel))).toEqual(
           CHANNELS.filter((channel) => wanted.has(channel)),
         );
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 });

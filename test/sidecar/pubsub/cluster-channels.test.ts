@@ -155,6 +155,26 @@ describe('sharded subscriptions', () => {
     expect([told, subscriptions.isLive('y')]).toEqual([['lost x', 'restored', 'restored'], true]);
   });
 
+  it.each([
+    ['after', ['lost x', 'restored', 'restored']],
+    ['before', ['lost x', 'restored']],
+  ])(
+    'that are new where one was lost are told as back, confirmed %s everybody knew: they may have been taken for that one',
+    async (when, expected) => {
+      await joined('x');
+      const waiting: (() => void)[] = [];
+      whenTold = (act) => void waiting.push(act);
+      subscriptions.route(() => b);
+      subscriptions.leave('x', MEMBER);
+      const joining = subscriptions.join('x', {});
+      if (when === 'before') await b.answer();
+      for (const act of waiting) act();
+      if (when === 'after') await b.answer();
+      await joining;
+      expect([told, subscriptions.isLive('x')]).toEqual([expected, true]);
+    },
+  );
+
   it('of a lost connection are made again when there is one, those of a slot in one command', async () => {
     for (const channel of ['{s}1', '{s}2', 'other']) await joined(channel);
     a.isReady = false;
