@@ -111,6 +111,11 @@ export class ReplayLogs {
     return this.#byOwner.get(owner);
   }
 
+  /** Whether nothing stands between Redis and the replay log, which is told of a lost subscription a while later. */
+  isHeard(log: ReplayLog): boolean {
+    return log.channels.every((channel) => this.#context.subscriptions.isLive(channel));
+  }
+
   /** Why a replay log that is asked for is not there. */
   lackOf(asked: AskedLog): 'unknown' | 'expired' {
     return this.#givenUp.has(asked) ? 'expired' : 'unknown';
@@ -257,7 +262,7 @@ export class ReplayLogs {
       if ((looked += 1) % LOOKED_AT_A_STEP === 0) yield;
       // Since it was listed they may be lost again, or it may be restored or dropped.
       if (!this.#interrupted.has(log)) continue;
-      if (!log.channels.every((channel) => this.#context.subscriptions.isLive(channel))) continue;
+      if (!this.isHeard(log)) continue;
       const history = this.#byStream.get(log)?.history;
       if (history === undefined) this.#restoreCounted(log);
       else history.catchUp();
@@ -321,12 +326,12 @@ export class ReplayLogs {
   }
 
   #historyOf(log: ReplayLog): FollowedHistory | undefined {
-    const { subscriptions, wheel, monotonicMs, histories, onHistory = () => undefined } = this.#context;
+    const { wheel, monotonicMs, histories, onHistory = () => undefined } = this.#context;
     if (log.history === undefined || histories === undefined) return undefined;
     return new FollowedHistory(log, log.history, {
       ...{ histories, wheel, monotonicMs },
       isHeld: () => (this.#byStream.get(log)?.holders.size ?? 0) > 0,
-      isLive: () => log.channels.every((channel) => subscriptions.isLive(channel)),
+      isLive: () => this.isHeard(log),
       newEpoch: () => this.#newEpoch(),
       onBack: () => {
         this.#interrupted.delete(log);

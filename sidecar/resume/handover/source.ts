@@ -80,11 +80,12 @@ export class HandoverSource {
 
   /** The marker comes from this bridge so that it follows the client's own messages through it. */
   async #atCut(log: ReplayLog, request: Request): Promise<Handed> {
-    const { markers, store } = this.#context;
+    const { markers, store, replayLogs } = this.#context;
     const { id, channel } = request;
     const cut = deferred<Handed>();
     await markers.expect(channel, id, () => {
-      cut.resolve(handedOf(log, request));
+      // Where a slot has moved the marker comes from its new master, and the log may not know yet that it is not heard there.
+      cut.resolve(replayLogs.isHeard(log) ? handedOf(log, request) : refused(id, 'unknown'));
     });
     await store.publishMark(channel, formatMarker({ id, senderId: log.senderId }));
     return cut.promise;

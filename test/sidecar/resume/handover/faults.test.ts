@@ -44,10 +44,13 @@ class FakeRedis {
       pin: (channel, member) => void members(channel).add(member),
       join: (channel, member) => Promise.resolve(void members(channel).add(member)),
       leave: (channel, member) => void members(channel).delete(member),
-      isLive: () => true,
+      isLive: (channel) => !this.lost.has(channel),
       arrived: () => Promise.resolve(),
     };
   }
+
+  /** Channels whose subscriptions are lost. Who has them is not told yet. */
+  readonly lost = new Set<string>();
 
   publish(channel: string, message: string | Buffer): number {
     this.beforePublish(channel);
@@ -148,6 +151,14 @@ describe('a handover', () => {
     const { redis, old, ask } = await setUp();
     onMark(redis, () => {
       takeAll(old.replayLogs.interrupt(new Set(IDENTITY.channels)));
+    });
+    expect(await ask()).toBe('unknown');
+  });
+
+  it('is refused when the old bridge has lost its subscription, and the stream does not know yet', async () => {
+    const { redis, ask } = await setUp();
+    onMark(redis, () => {
+      redis.lost.add('c');
     });
     expect(await ask()).toBe('unknown');
   });
