@@ -4,7 +4,8 @@ export class BridgeClientError extends Error {
   /**
    * `CLOSED`: the client is closed. `QUEUE_FULL`: too many commands wait. `NO_COMMANDS`: the route takes none.
    * `UNCONFIRMED`: the command may have been taken over, and is too old to be sent again. `GAP`: frames of the answer may
-   * have been lost. `RESTARTED`: another worker begins the answer anew. `TIMEOUT`: nothing of the answer came. Otherwise the code of the bridge's or the service's error frame.
+   * have been lost. `RESTARTED`: another worker begins the answer anew. `TIMEOUT`: nothing of the answer came. `HTTP_403` and the like:
+   * the gateway refused a posted command. Otherwise the code of the bridge's or the service's error frame.
    */
   readonly code: string;
 
