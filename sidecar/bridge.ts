@@ -172,7 +172,8 @@ export class Bridge {
       closeServer(this.#adminServer),
     ]);
     upgradeHandler.connections.closeAll(CLOSE_CODES.serviceRestart);
-    await shares.settled();
+    // One that is flooded has always more to do, and nobody's time for a close ends any more.
+    await withDeadline(shares.settled(), CLOSE_GRACE_MS).catch(() => undefined);
     await withDeadline(closed, CLOSE_GRACE_MS).catch(() => undefined);
     upgradeHandler.connections.terminateAll();
     upgradeHandler.destroyUndecided();

@@ -156,3 +156,14 @@ describe('on a bridge whose loop has no time', () => {
     expect((await answer).status).toBe(401);
   });
 });
+
+it('a bridge closes though its loop always has more to do', async () => {
+  let isOver = false;
+  const shares = new LoopShares();
+  const busy = await startBridge(redis.url, {}, { shares });
+  const client = await connect(`${busy.url}/ws/notifications`, { tenant: 'acme', user: 'alice' });
+  shares.run(Symbol('work without end'), { next: () => ({ done: isOver, value: undefined }) });
+  await busy.bridge.close();
+  isOver = true;
+  expect(await client.closed).toBe(1012);
+});
