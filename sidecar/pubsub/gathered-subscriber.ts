@@ -18,8 +18,9 @@ export interface SubscriberConnection {
 
 interface Command {
   readonly verb: 'subscribe' | 'unsubscribe';
-  /** A channel that is not wanted any more before Redis has answered is taken out. */
   readonly channels: Set<string>;
+  /** Those of its channels that are still wanted: they are asked for once more where another is refused. */
+  readonly wanted: Set<string>;
   readonly done: Promise<RefusedChannels>;
   readonly send: () => void;
 }
@@ -47,7 +48,10 @@ export function gatherCommands(connection: SubscriberConnection): SubscribeComma
   const ask = (verb: Command['verb'], channels: readonly string[]): Promise<RefusedChannels> => {
     const last = waiting.at(-1);
     if (last?.verb === verb && last.channels.size + channels.length <= MAX_CHANNELS_PER_SUBSCRIBE) {
-      for (const channel of channels) last.channels.add(channel);
+      for (const channel of channels) {
+        last.channels.add(channel);
+        last.wanted.add(channel);
+      }
       return last.done;
     }
     const command = newCommand(connection, verb, channels);
@@ -58,7 +62,8 @@ export function gatherCommands(connection: SubscriberConnection): SubscribeComma
     subscribe: (channels) => ask('subscribe', channels),
     unsubscribe: (channels) => {
       // Were one of them asked for once more, because another was refused, it would be subscribed for nobody.
-      for (const command of sent) for (const channel of channels) command.channels.delete(channel);
+      for (const { wanted } of sent) for (const channel of channels) wanted.delete(channel);
+      for (const { wanted } of waiting) for (const channel of channels) wanted.delete(channel);
       return ask('unsubscribe', channels);
     },
     ping: onceATurn(() => connection.ping()),
@@ -74,15 +79,16 @@ function newCommand(
   asked: readonly string[],
 ): Command {
   const channels = new Set(asked);
+  const wanted = new Set(asked);
   let send = (): void => undefined;
   const done = new Promise<RefusedChannels>((resolve) => {
     send = () => {
       const all = [...channels];
       if (verb === 'unsubscribe') resolve(connection.unsubscribe(all).then(() => NONE));
-      else resolve(subscribeInParts(connection, all, channels));
+      else resolve(subscribeInParts(connection, all, wanted));
     };
   });
-  return { verb, channels, done, send };
+  return { verb, channels, wanted, done, send };
 }
 
 /** @param wanted those that still are */
