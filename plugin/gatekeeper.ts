@@ -24,6 +24,7 @@ import {
   type RoutedUpgrade,
   type UpgradeRequest,
 } from './request/request';
+import { Refusal, tooManyHeaders } from './request/refusal';
 import type { UpstreamChanges } from './token/locations';
 import { withheldTokens, withheldUnseen } from './token/withheld';
 import { ConfigError } from './schema/config-error';
@@ -74,11 +75,15 @@ export class Gatekeeper {
       }
       refusal = verdict;
     } catch (cause) {
-      const requestId = randomUUID();
-      this.#log.error({ err: cause, requestId, traceId: traceIdOf(upgrade) }, 'decision failed');
-      refusal = failure('internal_error', requestId, 'The gateway failed');
+      refusal = cause instanceof Refusal ? unread(cause) : this.#failed(cause, upgrade);
     }
     await this.#reject(kong, refusal, upgrade);
+  }
+
+  #failed(cause: unknown, upgrade: Upgrade): Reject {
+    const requestId = randomUUID();
+    this.#log.error({ err: cause, requestId, traceId: traceIdOf(upgrade) }, 'decision failed');
+    return failure('internal_error', requestId, 'The gateway failed');
   }
 
   async #timedDecision(kong: Kong, upgrade: Upgrade): Promise<Admit | Reject | HealthAnswer> {
@@ -293,7 +298,10 @@ function upstreamPathOf(upstreamUri: unknown): string {
 async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promise<HeaderLists> {
   // kong-pdk answers to any name that it is asked for, so what it has not shows only here.
   if ('getSelectedHeaders' in request) return request.getSelectedHeaders(lookedAt, MAX_HEADERS);
-  return headerLists(await request.getHeaders(MAX_HEADERS));
+  const headers = headerLists(await request.getHeaders(MAX_HEADERS));
+  const count = Object.values(headers).reduce((sum, { length }) => sum + length, 0);
+  if (count >= MAX_HEADERS) throw tooManyHeaders();
+  return headers;
 }
 
 /** The trace id of the `traceparent` that Kong has for this request. */
@@ -305,6 +313,11 @@ function traceIdOf({ request }: Upgrade): string | undefined {
 function failure(outcome: Reject['outcome'], requestId: string, message: string): Reject {
   const { status } = GATEKEEPER_REFUSALS[outcome];
   return { outcome, requestId, status, message, responseHeaders: {} };
+}
+
+/** The refusal of a request that is not read to its end. */
+function unread({ code, message }: Refusal): Reject {
+  return failure(code, randomUUID(), message);
 }
 
 function withDeadline(decision: Promise<Admit | Reject>, timeoutMs: number): Promise<Admit | Reject> {

@@ -11,6 +11,7 @@ export interface GatekeeperRefusal {
  */
 export const GATEKEEPER_REFUSALS = {
   not_an_upgrade: row(426, 'the request is no WebSocket upgrade'),
+  too_many_headers: row(431, 'the request has 1,000 headers or more, of which Kong hands out no more'),
   origin_not_allowed: row(
     403,
     'the Origin is not in `allowed_origins`, or a token in a cookie came without it',

@@ -9,6 +9,7 @@ import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config'
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
 import { CONSUMER_HEADERS } from '../../protocol/header-names';
+import { looseName } from '../request/header-selection';
 import { tenantPrefixes } from './tenant-prefixes';
 import { DEFAULT_WINDOW_SECONDS } from '../schema';
 import { ConfigError } from '../schema/config-error';
@@ -100,6 +101,7 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
       requestId: raw.request_id_header,
       assertion: raw.assertion_header,
     },
+    callerHeaders: callerHeaders(raw),
     httpStreaming: raw.http_streaming,
     consumer: raw.consumer_by && { by: raw.consumer_by, lookup: raw.consumer_lookup },
     rateLimits: raw.rate_limits.filter(({ counts }) => counts !== 'refused').map(toLimit),
@@ -139,6 +141,12 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
     decisionTimeoutMs: raw.decision_timeout,
     healthPath: raw.health_path === undefined ? undefined : canonicalPath(raw.health_path),
   };
+}
+
+function callerHeaders(raw: RawConfig): GatekeeperConfig['callerHeaders'] {
+  const { tenant_header: tenant, user_header: user, roles_header: roles } = raw;
+  const { request_id_header: requestId, assertion_header: assertion } = raw;
+  return new Set([tenant, user, roles, requestId, assertion, ...CONSUMER_HEADERS].map(looseName));
 }
 
 function tokenRules(raw: RawConfig, { claims, detailTypes }: Authorization): GatekeeperConfig['token'] {

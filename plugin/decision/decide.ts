@@ -14,7 +14,13 @@ import { judgeByAsking, judgeKnown } from './authorized';
 import { judgeLimits, overLimit, type Telling } from './judge-limits';
 import { originOf } from './origin';
 import { bearerChallenge, Refusal } from '../request/refusal';
-import { purposeOf, singleHeader, type RoutedUpgrade, type UpgradeRequest } from '../request/request';
+import {
+  claimedHeaders,
+  purposeOf,
+  singleHeader,
+  type RoutedUpgrade,
+  type UpgradeRequest,
+} from '../request/request';
 import { UNCOUNTED, type ClientRefusals, type OverLimit, type RefusedUpgrades } from './refused-upgrades';
 import type { Admit, Reject, Told } from './verdict';
 import { returnKey } from '../../protocol/return-key';
@@ -127,7 +133,7 @@ async function admit(
     requestId,
     identity,
     consumer,
-    ...upstreamChanges(config, presented, { identity, consumer }, requestId, assertion),
+    ...upstreamChanges(request, config, presented, { identity, consumer }, requestId, assertion),
     responseHeaders: { ...messageHeaders, ...headers },
     secretHeader: config.headerNames.assertion.toLowerCase(),
   };
@@ -262,6 +268,7 @@ function returnKeyOf(
 }
 
 function upstreamChanges(
+  request: UpgradeRequest,
   config: GatekeeperConfig,
   { changes }: PresentedToken,
   { identity, consumer }: Pick<Admit, 'identity' | 'consumer'>,
@@ -279,7 +286,10 @@ function upstreamChanges(
     [names.requestId]: requestId,
     [names.assertion]: assertion,
   };
-  const clearHeaders = kongs === undefined ? changes.clearHeaders : [...changes.clearHeaders, ...kongs.clear];
+  const set = new Set(Object.keys(upstreamHeaders).map((name) => name.toLowerCase()));
+  // Kong keeps headers apart that differ in `_` and `-`, and many an upstream does not.
+  const claimed = claimedHeaders(request, config).filter((name) => !set.has(name));
+  const clearHeaders = [...new Set([...changes.clearHeaders, ...(kongs?.clear ?? []), ...claimed])];
   return { upstreamHeaders, clearHeaders, rawQuery: changes.rawQuery };
 }
 

@@ -4,19 +4,21 @@ export type HeaderLists = Record<string, readonly string[]>;
 interface Candidate {
   readonly name: string;
   readonly bytes: Buffer;
+  /** Whether `_` is taken for `-`, and the header is then found under the name that it has. */
+  readonly isLoose: boolean;
 }
 
 /** Names of the headers that somebody looks at, found in bytes without making text of what nobody looks at. */
 export class HeaderSelection {
   readonly #byLength = new Map<number, Candidate[]>();
 
-  /** @param names in lower case, ASCII */
-  constructor(names: Iterable<string>) {
-    for (const name of new Set(names)) {
-      const candidates = this.#byLength.get(name.length) ?? [];
-      candidates.push({ name, bytes: Buffer.from(name, 'latin1') });
-      this.#byLength.set(name.length, candidates);
-    }
+  /**
+   * @param names in lower case, ASCII
+   * @param loose further ones, in the form of {@link looseName}: each header whose loose name it is is found, under its own
+   */
+  constructor(names: Iterable<string>, loose: Iterable<string> = []) {
+    for (const name of new Set(names)) this.#add(name, false);
+    for (const name of new Set(loose)) this.#add(name, true);
   }
 
   /** The selected name that stands there, in whichever case, or undefined. */
@@ -24,20 +26,34 @@ export class HeaderSelection {
     const candidates = this.#byLength.get(end - start);
     if (candidates === undefined) return undefined;
     for (const candidate of candidates) {
-      if (isSpelt(candidate.bytes, bytes, start)) return candidate.name;
+      if (!isSpelt(candidate, bytes, start)) continue;
+      return candidate.isLoose ? bytes.toString('latin1', start, end).toLowerCase() : candidate.name;
     }
     return undefined;
   }
+
+  #add(name: string, isLoose: boolean): void {
+    const candidates = this.#byLength.get(name.length) ?? [];
+    candidates.push({ name, bytes: Buffer.from(name, 'latin1'), isLoose });
+    this.#byLength.set(name.length, candidates);
+  }
 }
 
-function isSpelt(name: Buffer, bytes: Buffer, start: number): boolean {
+/** A header's name as CGI and what came of it read it: case counts for nothing, and `_` and `-` are one. */
+export function looseName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
+function isSpelt({ bytes: name, isLoose }: Candidate, bytes: Buffer, start: number): boolean {
   for (let i = 0; i < name.length; i += 1) {
-    if (lowerCase(bytes[start + i] ?? 0) !== name[i]) return false;
+    const byte = lowerCase(bytes[start + i] ?? 0);
+    if ((isLoose && byte === UNDERSCORE ? DASH : byte) !== name[i]) return false;
   }
   return true;
 }
 
 const [A, Z, CASE] = [0x41, 0x5a, 0x20];
+const [UNDERSCORE, DASH] = [0x5f, 0x2d];
 
 function lowerCase(byte: number): number {
   return byte >= A && byte <= Z ? byte | CASE : byte;

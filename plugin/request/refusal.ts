@@ -16,6 +16,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Kong hands out no further headers than it is asked for: a token or a forged identity among the others would not be seen. */
+export function tooManyHeaders(): Refusal {
+  return new Refusal('too_many_headers', 'The request has too many headers');
+}
+
 /** The challenge that goes with a 401 (RFC 6750 §3): an error only where a token was presented. */
 export function bearerChallenge(realm: string, code: GatekeeperOutcome): string {
   const quoted = realm.replace(/["\\]/g, '\\$&');

@@ -1,6 +1,6 @@
 import { asksForEventStream } from '../../protocol/accept';
 import type { GatekeeperConfig } from '../config/config';
-import { HeaderSelection } from './header-selection';
+import { HeaderSelection, looseName } from './header-selection';
 
 /**
  * The parts of the request that the decision looks at. A part that no rule of the configuration needs is not asked of
@@ -68,11 +68,21 @@ function asksForStream({ headers }: UpgradeRequest): boolean {
 }
 
 /** The headers that a decision by this configuration looks at; of the others nothing need be known. */
-export function lookedAtHeaders({ tokenLocations, headerNames }: GatekeeperConfig): HeaderSelection {
-  return new HeaderSelection([
+export function lookedAtHeaders(config: GatekeeperConfig): HeaderSelection {
+  const { tokenLocations, headerNames, callerHeaders } = config;
+  const names = [
     ...['upgrade', 'origin', 'cookie', 'sec-websocket-protocol', 'traceparent', 'accept', 'content-type'],
     'sec-fetch-site',
     ...tokenLocations.headerNames,
     headerNames.requestId.toLowerCase(),
-  ]);
+  ];
+  return new HeaderSelection(names, callerHeaders);
+}
+
+/** The headers of a request by which its client tells the upstream who calls, in lower case. */
+export function claimedHeaders(
+  { headers }: UpgradeRequest,
+  { callerHeaders }: GatekeeperConfig,
+): readonly string[] {
+  return Object.keys(headers).filter((name) => callerHeaders.has(looseName(name)));
 }

@@ -2,7 +2,9 @@ import type { HeaderLists, HeaderSelection } from '../request/header-selection';
 import type { Consumer, Credential } from '../consumer/consumer';
 import type { Kong, MatchedRoute, PdkHeaders, SharedValue } from '../kong';
 import { constantFrame, type FrameWriter } from './protobuf/frame-writer';
+import { tooManyHeaders } from '../request/refusal';
 import {
+  hasHeaders,
   readConsumer,
   readHeaders,
   readNumber,
@@ -77,7 +79,10 @@ class AskedOfKong {
   }
 
   getSelectedHeaders(selection: HeaderSelection, max: number): Promise<HeaderLists> {
-    return this.#calls.ask(getHeaders(max), (answer) => readHeaders(answer, selection));
+    return this.#calls.ask(getHeaders(max), (answer) => {
+      if (hasHeaders(answer, max)) throw tooManyHeaders();
+      return readHeaders(answer, selection);
+    });
   }
 
   getMethod(): Promise<string> {

@@ -326,6 +326,16 @@ export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderL
   return headers;
 }
 
+/** A value of a list takes so many bytes at least. */
+const MIN_HEADER_BYTES = 4;
+
+/** Whether a `google.protobuf.Struct` of headers has so many values or more, of any names. */
+export function hasHeaders(frame: Buffer, count: number): boolean {
+  if (frame.length < count * MIN_HEADER_BYTES) return false;
+  const values = Object.values(readHeaders(frame));
+  return values.reduce((sum, { length }) => sum + length, 0) >= count;
+}
+
 function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): void {
   const end = reader.enterMessage('Struct.FieldsEntry');
   let keyAt = end;
