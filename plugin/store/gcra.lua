@@ -31,14 +31,14 @@
 -- When the user may have returns to take (PROTOCOL.md §9), two more come at the very end:
 --
 -- KEYS[last]   the key of the returns: a list of "<end, milliseconds since the epoch> <count>", oldest first
--- ARGV[last]   'return'
+-- ARGV[…]      of how many limits, the first of them, a return stands for the charge; 'return'
 --
 -- Who asks only how an upgrade would be answered adds one more behind all that. Then nothing is charged, taken or kept:
 --
 -- ARGV[last]   'dry run'
 --
--- An upgrade that takes a return is admitted, and no limit is charged. One of a page that a limit has charged is neither
--- charged nor refused by this limit.
+-- An upgrade that takes a return is neither charged nor refused by the limits that it stands for. One that another limit refuses takes
+-- none. One of a page that a limit has charged is neither charged nor refused by this limit.
 --
 -- Its reply is {admitted, remaining, retry_after_us, reset_us, ...}. `admitted` is 1 or 0. Then come the three figures of each
 -- limit in turn. When there are choices, a number behind them says what the tier's key held. It is 0 for nothing and j for
@@ -50,11 +50,12 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local function charge(KEYS, ARGV)
-  local last_key, last_arg, return_key = #KEYS, #ARGV, nil
+  local last_key, last_arg, return_key, stood_for = #KEYS, #ARGV, nil, 0
   local is_dry_run = ARGV[last_arg] == 'dry run'
   if is_dry_run then last_arg = last_arg - 1 end
   if ARGV[last_arg] == 'return' then
-    return_key, last_key, last_arg = KEYS[last_key], last_key - 1, last_arg - 1
+    return_key, stood_for = KEYS[last_key], tonumber(ARGV[last_arg - 1])
+    last_key, last_arg = last_key - 1, last_arg - 2
   end
   local pages, path = {}, nil
   if ARGV[last_arg] == 'page' then
@@ -126,19 +127,25 @@ local function charge(KEYS, ARGV)
     end
   end
 
-  local is_free = takes_return()
   local tats, is_charged, admitted = {}, {}, 1
   for i, key in ipairs(keys) do
-    local interval, burst = intervals[i], bursts[i]
-    local tolerance = interval * burst
+    local interval = intervals[i]
+    local tolerance = interval * bursts[i]
     local tat = tonumber(redis.call('GET', key) or now)
     -- A TAT that no admission can have left means that the clock was set back: start over, one step from full.
     if tat > now + tolerance + interval then tat = now + tolerance end
     if tat < now then tat = now end
     tats[i] = tat
-    is_charged[i] = not is_free and not (pages[i] and belongs_to(pages[i]))
-    if tat - tolerance > now and is_charged[i] then admitted = 0 end
   end
+  local function judge(first, last)
+    for i = first, last do
+      is_charged[i] = not (pages[i] and belongs_to(pages[i]))
+      if is_charged[i] and tats[i] - intervals[i] * bursts[i] > now then admitted = 0 end
+    end
+  end
+  judge(stood_for + 1, #keys)
+  local is_free = admitted == 1 and takes_return()
+  if not is_free then judge(1, stood_for) end
 
   local reply = { admitted }
   local is_counted = admitted == 1 and not is_dry_run

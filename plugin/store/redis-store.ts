@@ -13,7 +13,7 @@ type OnReturnsDenied = (reason: string) => void;
 
 /**
  * Limits and revocations in Redis, shared by every gatekeeper. One question is one round trip, whose calls are sent
- * together. One atomic call has the limits of a slot and the tenant's tier, another those of another slot. The look-up
+ * together. One atomic call has the limits and the tenant's tier, in a cluster those of a slot. The look-up
  * of the revoked token goes with them. Only where a cluster keeps the tier in another slot than the limits it is asked
  * for first, once a window. Each answer is judged by itself: a write that Redis refuses takes nothing from what it says
  * of the token.
@@ -25,16 +25,19 @@ export function redisStore(
   onReturnsDenied: OnReturnsDenied = () => undefined,
 ): Store {
   let mayTakeReturns = true;
+  let mayMixSlots = !redis.isCluster;
   return {
     async ask(query): Promise<StoreAnswer> {
       const { revocationKey, tierKey } = query;
       const revocation = revocationKey === undefined ? undefined : outcomeOf(redis.exists(revocationKey));
       const tier = await tierBefore(query);
       const limits = query.limits.map((limit) => (tier === undefined ? limit : withTier(limit, tier)));
-      const groups = bySlot(limits.filter((limit) => limit !== undefined));
-      const [revoked, ...charged] = await Promise.all([
+      const [revoked, { groups, charged }] = await Promise.all([
         revocation,
-        ...groups.map((group) => outcomeOf(chargeOrReturn(group, query))),
+        chargeAll(
+          limits.filter((limit) => limit !== undefined),
+          query,
+        ),
       ]);
       const silence = silenceOf([revoked, tier, ...charged].filter((outcome) => outcome !== undefined));
       if (silence !== undefined) throw silence;
@@ -49,14 +52,24 @@ export function redisStore(
     },
   };
 
-  /** Takes a return of the user's, or charges the limits of a slot. */
+  /** Charges all of them or none where one script may have keys of several slots; elsewhere those of a slot. */
+  async function chargeAll(limits: readonly AppliedLimit[], query: StoreQuery): Promise<ChargedGroups> {
+    const isMixed = mayMixSlots;
+    const groups = isMixed ? together(limits, query) : bySlot(limits);
+    const charged = await Promise.all(groups.map((group) => outcomeOf(chargeOrReturn(group, query))));
+    if (!isMixed || !charged.some(isCrossSlot)) return { groups, charged };
+    // A proxy before several servers: nothing was done.
+    mayMixSlots = false;
+    return chargeAll(limits, query);
+  }
+
+  /** Takes a return of the user's, or charges these limits. */
   async function chargeOrReturn(group: readonly AppliedLimit[], query: StoreQuery): Promise<Charged> {
     const { returnKey } = query;
-    if (returnKey === undefined || !mayTakeReturns || group[0]?.slot !== hashTag(returnKey)) {
-      return charge(redis, group, query);
-    }
+    const stoodFor = returnKey === undefined ? 0 : group.filter(isInSlotOf(returnKey)).length;
+    if (returnKey === undefined || !mayTakeReturns || stoodFor === 0) return charge(redis, group, query);
     try {
-      return await charge(redis, group, query, returnKey);
+      return await charge(redis, group, query, { returnKey, stoodFor });
     } catch (fault) {
       if (!(fault instanceof StoreRefusedError && fault.message.startsWith('NOPERM '))) throw fault;
       const charged = await charge(redis, group, query);
@@ -113,6 +126,31 @@ function windowOf(limits: readonly AppliedLimit[]): number {
 function hashTag(key: string): string | undefined {
   const tag = /^[^{]*(\{[^}]*\})/.exec(key)?.[1];
   return tag === '{}' ? undefined : tag;
+}
+
+function isInSlotOf(key: string): (limit: AppliedLimit) => boolean {
+  const tag = hashTag(key);
+  return ({ slot }) => slot === tag;
+}
+
+interface ChargedGroups {
+  readonly groups: readonly (readonly AppliedLimit[])[];
+  /** The outcome of each of them. */
+  readonly charged: readonly Outcome<Charged>[];
+}
+
+/** One group of all, those that a return stands for first: a limit by address counts everybody. */
+function together(
+  limits: readonly AppliedLimit[],
+  { returnKey = '' }: StoreQuery,
+): readonly (readonly AppliedLimit[])[] {
+  if (limits.length === 0) return [];
+  const isStoodFor = isInSlotOf(returnKey);
+  return [[...limits.filter(isStoodFor), ...limits.filter((limit) => !isStoodFor(limit))]];
+}
+
+function isCrossSlot(outcome: Outcome<unknown>): boolean {
+  return 'fault' in outcome && outcome.fault.message.startsWith('CROSSSLOT ');
 }
 
 function bySlot(limits: readonly AppliedLimit[]): readonly (readonly AppliedLimit[])[] {
@@ -175,7 +213,7 @@ async function charge(
   redis: GatekeeperRedis,
   group: readonly AppliedLimit[],
   { tierKey, isDryRun }: StoreQuery,
-  returnKey?: string,
+  returns?: { readonly returnKey: string; readonly stoodFor: number },
 ): Promise<Charged> {
   const choices = tierKey === undefined ? [] : choicesOf(group);
   const keys = [...group, ...choices.map((choice) => choice.charge)].map(({ key }) => key);
@@ -193,9 +231,9 @@ async function charge(
     );
   }
   pushPages(group, keys, args);
-  if (returnKey !== undefined) {
-    keys.push(returnKey);
-    args.push('return');
+  if (returns !== undefined) {
+    keys.push(returns.returnKey);
+    args.push(returns.stoodFor, 'return');
   }
   if (isDryRun) args.push('dry run');
   const [admitted, ...figures] = await redis.gcra(keys, args);

@@ -39,7 +39,7 @@ export interface StoreAnswer {
 /** Counts upgrades and knows revoked tokens. */
 export interface Store {
   /**
-   * Charges one upgrade to every limit. Limits that share a slot are charged together or not at all.
+   * Charges one upgrade to every limit. Limits are charged together or not at all, in a cluster those that share a slot.
    * @throws StoreUnreachableError when nothing of it is answered within the store's timeout
    */
   ask(query: StoreQuery): Promise<StoreAnswer>;

@@ -7,8 +7,9 @@ import { parseConfig } from '../../../plugin/config/parse';
 import { KnownTiers } from '../../../plugin/store/known-tiers';
 import { appliedLimits, type AppliedLimit } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
+import type { GatekeeperRedis } from '../../../plugin/store/gatekeeper-redis';
 import { redisStore } from '../../../plugin/store/redis-store';
-import type { LimitState } from '../../../plugin/store/store';
+import { StoreRefusedError, type LimitState } from '../../../plugin/store/store';
 import { monitorRedis } from '../../fakes/redis-monitor';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { rawConfig } from '../fixture';
@@ -247,6 +248,30 @@ describe.each(TOPOLOGIES)('a limit in %s', (_, start) => {
   });
 });
 
+it('a proxy before several servers, which takes no keys of two slots, is asked for each slot by itself', async () => {
+  const asked: string[][] = [];
+  const proxy: GatekeeperRedis = {
+    isCluster: false,
+    gcra(keys) {
+      asked.push([...keys]);
+      const slots = new Set(keys.map((key) => /\{.*\}/.exec(key)?.[0]));
+      const refusal = new StoreRefusedError("CROSSSLOT Keys in request don't hash to the same slot");
+      return slots.size > 1 ? Promise.reject(refusal) : Promise.resolve([1, 5, 0, 1]);
+    },
+    read: () => Promise.resolve(''),
+    exists: () => Promise.resolve(false),
+    close: () => undefined,
+  };
+  const store = redisStore(proxy);
+  const query = { limits: limitsOf('acme'), revocationKey: undefined };
+  for (let n = 0; n < 2; n += 1) {
+    const answer = await store.ask(query);
+    expect(answer).toMatchObject({ admitted: true, uncounted: [] });
+    expect(answer.states).toHaveLength(2);
+  }
+  expect(asked.map((keys) => keys.length)).toEqual([2, 1, 1, 1, 1]);
+});
+
 describe('one Redis', () => {
   let server: RedisServer;
   let redis: Redis;
@@ -258,6 +283,19 @@ describe('one Redis', () => {
   afterAll(async () => {
     redis.disconnect();
     await server.stop();
+  });
+
+  it('charges no tenant for an address that is over its limit, however often it comes', async () => {
+    const limiter = await limiterFor([limit('tenant', 3), limit('ip', 0)]);
+    expect((await limiter.consume('flooded', 'u1', '203.0.113.7')).admitted).toBe(true);
+    const more = Array.from({ length: 20 }, () => limiter.consume('flooded', 'u1', '203.0.113.7'));
+    for (const { admitted: isAdmitted } of await Promise.all(more)) expect(isAdmitted).toBe(false);
+    for (const end of [8, 9, 10]) {
+      expect((await limiter.consume('flooded', 'u2', `203.0.113.${end}`)).admitted).toBe(true);
+    }
+    expect((await limiter.consume('flooded', 'u2', '203.0.113.11')).admitted).toBe(false);
+    // Nor is an address charged for a tenant that is over its own.
+    expect((await limiter.consume('quiet', 'u1', '203.0.113.11')).admitted).toBe(true);
   });
 
   it('is asked for all limits and the revoked token in one round trip', async () => {
@@ -276,7 +314,8 @@ describe('one Redis', () => {
     await redis.ping();
     await last;
     stop();
-    expect(seen).toEqual(['evalsha']);
+    // Limits of a tenant and of an address are one charge, and its look-up leaves beside it.
+    expect(seen).toEqual(['evalsha', 'exists']);
   });
 
   it('is asked for the tier in the call for the limits, and for no more', async () => {

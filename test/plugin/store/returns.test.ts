@@ -170,6 +170,24 @@ describe.each(TOPOLOGIES)('a return in %s', (_, start) => {
   });
 });
 
+it('an upgrade that its address refuses takes no return', async () => {
+  const server = await startRedis();
+  const client = new Redis(server.url);
+  try {
+    const { ask } = await gatekeeper(server.url);
+    const limits = [limit('ip', 0), limit('tenant', 0)];
+    expect((await ask({ limits })).admitted).toBe(true);
+    const returns = bridge(client);
+    returns.grant('acme', 'a', '/ws');
+    await returns.settled();
+    expect(await admitted(ask, { limits }, 5)).toBe(0);
+    expect(await admitted(ask, { limits: [limit('tenant', 0)] }, 5)).toBe(1);
+  } finally {
+    client.disconnect();
+    await server.stop();
+  }
+});
+
 it('a Redis that denies returns denies no upgrade, and is asked for none after it', async () => {
   const server = await startRedis();
   const admin = new Redis(server.url);
