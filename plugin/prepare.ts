@@ -120,7 +120,7 @@ function serviceOf(
   const told = new RareReasons(monotonicMs);
   let openBreakers = 0;
   const service = new HttpAuthorizationService(settings, {
-    post: (url, body) => poster.post(url, body),
+    post: (url, body, timeoutMs) => poster.post(url, body, timeoutMs),
     monotonicMs,
     onCall(outcome, seconds) {
       authorizationCalls.inc({ outcome });

@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { NoTurnError } from './turns';
 
 /** The largest body of a response that is read, in bytes. */
 export const MAX_RESPONSE_BYTES = 64 * 1024;
@@ -42,9 +43,12 @@ export class HttpPoster {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** @throws NoResponseError; an Error where the body is too large */
-  async post(url: string, body: string): Promise<PostResponse> {
-    const endMs = performance.now() + this.#timeoutMs;
+  /**
+   * @param timeoutMs what is left of the time for the response
+   * @throws NoResponseError; NoTurnError where it was not even sent; an Error where the body is too large
+   */
+  async post(url: string, body: string, timeoutMs = this.#timeoutMs): Promise<PostResponse> {
+    const endMs = performance.now() + timeoutMs;
     try {
       return await this.#send(url, body, endMs);
     } catch (cause) {
@@ -67,7 +71,12 @@ export class HttpPoster {
         request.destroy();
       };
       const timer = setTimeout(() => {
-        fail(new NoResponseError(`no response in ${this.#timeoutMs} ms`));
+        const isSent = request.socket !== null;
+        fail(
+          isSent
+            ? new NoResponseError(`no response in ${this.#timeoutMs} ms`)
+            : new NoTurnError(`no connection was free in ${this.#timeoutMs} ms`),
+        );
       }, endMs - performance.now());
       request.on('response', (response) => {
         receive(response, resolve, fail);

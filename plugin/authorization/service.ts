@@ -1,11 +1,15 @@
 import { hash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import type { AuthorizationServiceSettings } from '../config/authorization-service';
-import { Breaker } from '../lib/breaker';
 import { lruCache } from '../lib/lru-cache';
 import { readAnswer } from './answer';
-import { NoResponseError, type PostResponse } from './http-post';
+import { HostBreaker } from './host-breaker';
+import { MAX_SOCKETS, NoResponseError, type PostResponse } from './http-post';
 import { askedOf, questionBody, type Answer, type Question } from './question';
+import { NoTurnError, Turns } from './turns';
+
+/** How many questions of one tenant are under way at once to one host: a part of its connections, so that others find one. */
+export const MAX_TENANT_CALLS = MAX_SOCKETS / 4;
 
 /** Answers the questions that rules with a `url` have. */
 export interface AuthorizationService {
@@ -30,14 +34,14 @@ export type CallOutcome = 'allowed' | 'refused' | 'failed';
 
 /** The service needs these besides its settings. */
 export interface ServiceContext {
-  readonly post: (url: string, body: string) => Promise<PostResponse>;
+  readonly post: (url: string, body: string, timeoutMs: number) => Promise<PostResponse>;
   /** A clock that is never set. */
   readonly monotonicMs: () => number;
   /** Called after each call, with its time. */
   readonly onCall: (outcome: CallOutcome, seconds: number) => void;
   /** Called when a call brought no decision. */
   readonly onFailure: (url: string, reason: string) => void;
-  /** Called when the calls of one host end, and when they begin again. */
+  /** Called when the calls of one host end, of a tenant's or of all, and when they begin again. */
   readonly onBreaker: (open: boolean) => void;
 }
 
@@ -59,7 +63,7 @@ export class HttpAuthorizationService implements AuthorizationService {
   readonly #allowed: LRUCache<string, Remembered>;
   readonly #refused: LRUCache<string, Remembered>;
   readonly #calls = new Map<string, Promise<Answer>>();
-  readonly #breakers = new Map<string, Breaker>();
+  readonly #hosts = new Map<string, Host>();
 
   constructor(settings: AuthorizationServiceSettings, context: ServiceContext) {
     this.#settings = settings;
@@ -72,8 +76,8 @@ export class HttpAuthorizationService implements AuthorizationService {
     return this.#remembered(keyOf(question));
   }
 
-  isShut({ url }: Question): boolean {
-    return this.#breaker(url).isShut;
+  isShut({ url, identity }: Question): boolean {
+    return this.#host(url).breaker.isShut(identity.tenantId);
   }
 
   async ask(question: Question, requestId: string, validSeconds: number): Promise<Answer> {
@@ -92,36 +96,49 @@ export class HttpAuthorizationService implements AuthorizationService {
   }
 
   async #call(question: Question, requestId: string): Promise<Answer> {
-    const { url } = question;
-    const breaker = this.#breaker(url);
-    if (!breaker.mayAsk()) throw new AuthorizationUnavailableError('not asked: it did not respond before');
-    const begunMs = this.#context.monotonicMs();
-    let outcome: CallOutcome = 'failed';
+    const { url, identity } = question;
+    const host = this.#host(url);
+    const { timeoutMs, format } = this.#settings;
+    const endMs = this.#context.monotonicMs() + timeoutMs;
     try {
-      const answer = await this.#post(breaker, url, questionBody(question, requestId, this.#settings.format));
-      outcome = answer.isAllowed ? 'allowed' : 'refused';
-      return answer;
+      return await host.turns.take(identity.tenantId, timeoutMs, () =>
+        this.#timed(host.breaker, question, questionBody(question, requestId, format), endMs),
+      );
     } catch (cause) {
+      if (cause instanceof AuthorizationUnavailableError) throw cause;
       const { message } = cause as Error;
       this.#context.onFailure(url, message);
       throw new AuthorizationUnavailableError(message);
+    }
+  }
+
+  async #timed(breaker: HostBreaker, question: Question, body: string, endMs: number): Promise<Answer> {
+    if (!breaker.mayAsk(question.identity.tenantId))
+      throw new AuthorizationUnavailableError('not asked: it did not respond before');
+    const begunMs = this.#context.monotonicMs();
+    let outcome: CallOutcome = 'failed';
+    try {
+      const answer = await this.#post(breaker, question, body, endMs - begunMs);
+      outcome = answer.isAllowed ? 'allowed' : 'refused';
+      return answer;
     } finally {
       this.#context.onCall(outcome, (this.#context.monotonicMs() - begunMs) / 1000);
     }
   }
 
   /** A client whose question a policy stumbles over must not shut out the others: only who does not respond is not asked. */
-  async #post(breaker: Breaker, url: string, body: string): Promise<Answer> {
+  async #post(breaker: HostBreaker, question: Question, body: string, timeoutMs: number): Promise<Answer> {
+    const { tenantId } = question.identity;
     let response: PostResponse | undefined;
     try {
-      response = await this.#context.post(url, body);
+      response = await this.#context.post(question.url, body, timeoutMs);
     } catch (cause) {
-      if (cause instanceof NoResponseError) breaker.failed();
-      else breaker.succeeded();
+      if (cause instanceof NoResponseError) breaker.failed(tenantId);
+      else if (!(cause instanceof NoTurnError)) breaker.succeeded(tenantId);
       throw cause;
     }
-    if (AWAY.has(response.status)) breaker.failed();
-    else breaker.succeeded();
+    if (AWAY.has(response.status)) breaker.failed(tenantId);
+    else breaker.succeeded(tenantId);
     return readAnswer(response.status, response.body);
   }
 
@@ -143,14 +160,21 @@ export class HttpAuthorizationService implements AuthorizationService {
     if (seconds > 0) own.set(key, { answer, untilMs: this.#context.monotonicMs() + seconds * 1000 });
   }
 
-  #breaker(url: string): Breaker {
+  #host(url: string): Host {
     const { origin } = new URL(url);
-    const known = this.#breakers.get(origin);
+    const known = this.#hosts.get(origin);
     if (known !== undefined) return known;
-    const breaker = new Breaker(this.#context.monotonicMs, this.#context.onBreaker);
-    this.#breakers.set(origin, breaker);
-    return breaker;
+    const breaker = new HostBreaker(this.#context.monotonicMs, this.#context.onBreaker);
+    const host = { breaker, turns: new Turns(MAX_TENANT_CALLS) };
+    this.#hosts.set(origin, host);
+    return host;
   }
+}
+
+/** The state of one host. */
+interface Host {
+  readonly breaker: HostBreaker;
+  readonly turns: Turns;
 }
 
 /** A key of one size, whatever the path is. */

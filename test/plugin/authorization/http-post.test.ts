@@ -5,6 +5,7 @@ import {
   MAX_SOCKETS,
   NoResponseError,
 } from '../../../plugin/authorization/http-post';
+import { NoTurnError } from '../../../plugin/authorization/turns';
 import { AuthorizationServer, saying } from '../../fakes/authorization-server';
 
 let server: AuthorizationServer;
@@ -85,6 +86,17 @@ describe('a question over HTTP', () => {
     for (const release of held) release();
     expect(await Promise.all(posts)).toHaveLength(MAX_SOCKETS + 10);
     expect(server.connections).toBe(MAX_SOCKETS);
+  });
+
+  it('that finds no connection free in time was not sent, which tells nothing of who would have answered', async () => {
+    const held: (() => void)[] = [];
+    server.respond = (response) => void held.push(() => response.end('true'));
+    const posts = Array.from({ length: MAX_SOCKETS }, () => poster.post(server.url, '{}'));
+    await server.hasArrived(MAX_SOCKETS);
+    await expect(poster.post(server.url, '{}', 20)).rejects.toThrow(NoTurnError);
+    for (const release of held) release();
+    expect(await Promise.all(posts)).toHaveLength(MAX_SOCKETS);
+    expect(server.arrived).toHaveLength(MAX_SOCKETS);
   });
 
   it('does not read to its end what stands beside a status that says all', async () => {

@@ -4,7 +4,9 @@ import type { Question } from '../../../plugin/authorization/question';
 import {
   AuthorizationUnavailableError,
   HttpAuthorizationService,
+  MAX_TENANT_CALLS,
 } from '../../../plugin/authorization/service';
+import { MAX_FAILED_TENANTS } from '../../../plugin/authorization/host-breaker';
 import { BREAKER_FAILURES, BREAKER_RETRY_MS } from '../../../plugin/lib/breaker';
 
 const SETTINGS = {
@@ -212,6 +214,49 @@ describe('a service that does not respond', () => {
     expect(service.isShut(question())).toBe(true);
   });
 
+  const ofTenant = (tenantId: string, userId = 'u1') =>
+    question({ identity: { tenantId, userId, roles: ['analyst'] } });
+
+  it('for the questions of one tenant is asked for the others all the same', async () => {
+    const { state, service, ask, fails } = setup({ cacheSeconds: 0 });
+    state.respond = silent;
+    for (let index = 0; index < 2 * BREAKER_FAILURES; index += 1) await fails(ofTenant('slow', `u${index}`));
+    expect(state.bodies).toHaveLength(BREAKER_FAILURES);
+    expect([service.isShut(ofTenant('slow')), service.isShut(ofTenant('other'))]).toEqual([true, false]);
+    state.respond = says(true);
+    expect(await ask(ofTenant('other'))).toEqual(allowed);
+    // Its own begin again once one of them gets a response.
+    await fails(ofTenant('slow'));
+    expect(state.breaker).toEqual([true]);
+    state.now += BREAKER_RETRY_MS;
+    expect(await ask(ofTenant('slow'))).toEqual(allowed);
+    expect(state.breaker).toEqual([true, false]);
+  });
+
+  it('for those of several tenants in a row is asked for nobody', async () => {
+    const { state, service, ask, fails } = setup({ cacheSeconds: 0 });
+    state.respond = silent;
+    for (let index = 0; index < 2 * BREAKER_FAILURES; index += 1) await fails(ofTenant(`t${index}`));
+    expect(state.bodies).toHaveLength(BREAKER_FAILURES);
+    expect(service.isShut(ofTenant('other'))).toBe(true);
+    state.now += BREAKER_RETRY_MS;
+    state.respond = says(true);
+    expect(await ask(ofTenant('other'))).toEqual(allowed);
+    expect(service.isShut(ofTenant('another'))).toBe(false);
+    expect(state.breaker).toEqual([true, false]);
+  });
+
+  it('forgets who failed long ago, and counts nobody as shut out who is forgotten', async () => {
+    const { state, service, fails } = setup({ cacheSeconds: 0 });
+    for (let index = 0; index < MAX_FAILED_TENANTS + 1; index += 1) {
+      state.respond = silent;
+      for (let failed = 0; failed < BREAKER_FAILURES; failed += 1) await fails(ofTenant(`t${index}`));
+      state.respond = says(true);
+      await service.ask(ofTenant('good'), 'r1', 0);
+    }
+    expect([service.isShut(ofTenant('t0')), service.isShut(ofTenant('t1'))]).toEqual([false, true]);
+  });
+
   it('does not keep another one from being asked', async () => {
     const { state, service, ask, fails } = setup();
     state.respond = silent;
@@ -252,5 +297,42 @@ describe('a service that does not respond', () => {
       await fails();
     }
     expect(service.isShut(question())).toBe(false);
+  });
+});
+
+describe('questions of one tenant', () => {
+  const ofTenant = (tenantId: string, userId: string) =>
+    question({ identity: { tenantId, userId, roles: ['analyst'] } });
+
+  it('are on their way in so many at once, and keep no other tenant waiting', async () => {
+    const { state, ask } = setup({ cacheSeconds: 0 });
+    const held: (() => void)[] = [];
+    state.respond = () => new Promise((resolve) => held.push(() => void says(true)('', '').then(resolve)));
+    const asked = Array.from({ length: MAX_TENANT_CALLS + 5 }, (_, user) => ask(ofTenant('big', `u${user}`)));
+    const other = ask(ofTenant('other', 'u1'));
+    expect(held).toHaveLength(MAX_TENANT_CALLS + 1);
+    held.pop()?.();
+    expect(await other).toEqual(allowed);
+    while (held.length > 0) {
+      held.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await Promise.all(asked)).toHaveLength(MAX_TENANT_CALLS + 5);
+  });
+
+  it('that wait for others of it longer than one may take are not asked, and hold nothing against the service', async () => {
+    const { state, service, ask, fails } = setup({ cacheSeconds: 0, timeoutMs: 30 });
+    const held: (() => void)[] = [];
+    state.respond = () => new Promise((resolve) => held.push(() => void says(true)('', '').then(resolve)));
+    const asked = Array.from({ length: MAX_TENANT_CALLS }, (_, user) => ask(ofTenant('big', `u${user}`)));
+    const late = Array.from({ length: BREAKER_FAILURES }, (_, user) => fails(ofTenant('big', `late${user}`)));
+    await Promise.all(late);
+    expect(state.bodies).toHaveLength(MAX_TENANT_CALLS);
+    expect(service.isShut(ofTenant('big', 'u1'))).toBe(false);
+    for (const release of held) release();
+    await Promise.all(asked);
+    // Who gave up takes nobody's place.
+    state.respond = says(true);
+    expect(await ask(ofTenant('big', 'next'))).toEqual(allowed);
   });
 });
