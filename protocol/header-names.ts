@@ -29,6 +29,11 @@ export const CONSUMER_HEADERS = [
   'X-Anonymous-Consumer',
 ] as const;
 
+/** A header's name as CGI and what came of it read it: case counts for nothing, and `_` and `-` are one. */
+export function looseName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
 /** Why a header cannot tell the upstream something of ours, or undefined when it can. */
 export function ownHeaderFault(name: string): string | undefined {
   return tokenHeaderFault(name) ?? (isAmong(OTHERS_HEADERS, name) ? taken : undefined);

@@ -152,7 +152,7 @@ export interface GatekeeperConfig {
   readonly authorizationService: AuthorizationServiceSettings;
   readonly realm: string;
   readonly headerNames: HeaderNames;
-  /** The headers that tell an upstream who calls, these and Kong's own, by their loose names (request/header-selection.ts). */
+  /** The headers that tell an upstream who calls, these and Kong's own, by their loose names (protocol/header-names.ts). */
   readonly callerHeaders: ReadonlySet<string>;
   /** Whether frames may be asked for over HTTP. */
   readonly httpStreaming: boolean;

@@ -14,7 +14,7 @@ export class HeaderSelection {
 
   /**
    * @param names in lower case, ASCII
-   * @param loose further ones, in the form of {@link looseName}: each header whose loose name it is is found, under its own
+   * @param loose loose ones (protocol/header-names.ts): a header with such a loose name is found under its own
    */
   constructor(names: Iterable<string>, loose: Iterable<string> = []) {
     for (const name of new Set(names)) this.#add(name, false);
@@ -37,11 +37,6 @@ export class HeaderSelection {
     candidates.push({ name, bytes: Buffer.from(name, 'latin1'), isLoose });
     this.#byLength.set(name.length, candidates);
   }
-}
-
-/** A header's name as CGI and what came of it read it: case counts for nothing, and `_` and `-` are one. */
-export function looseName(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-');
 }
 
 function isSpelt({ bytes: name, isLoose }: Candidate, bytes: Buffer, start: number): boolean {

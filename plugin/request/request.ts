@@ -1,6 +1,7 @@
 import { asksForEventStream } from '../../protocol/accept';
+import { looseName } from '../../protocol/header-names';
 import type { GatekeeperConfig } from '../config/config';
-import { HeaderSelection, looseName } from './header-selection';
+import { HeaderSelection } from './header-selection';
 
 /**
  * The parts of the request that the decision looks at. A part that no rule of the configuration needs is not asked of
