@@ -61,7 +61,7 @@ export function judge(
   if (rules.length === 0) return otherwise === 'allow' ? UNJUDGED : DENIED;
   const segments = pathSegments(path) ?? [];
   // An escape hides no literal: a route may take for a parameter what is one here.
-  const spelt = path.includes('%') ? segments.map(unescaped) : segments;
+  const spelt = path.includes('%') && mayFit(rules, segments) ? segments.map(unescaped) : segments;
   let refusedBy: RuleField | undefined;
   let refusing = 0;
   let read: RulePath | undefined;
@@ -90,6 +90,11 @@ export function judge(
   }
   if (refusedBy !== undefined) return { isGranted: false, by: `authorization[${refusing}].${refusedBy}` };
   return otherwise === 'allow' ? ALLOWED : DENIED;
+}
+
+/** Whether a rule has a path of so many segments: a client may send thousands, and to unescape a malformed one costs an error. */
+function mayFit(rules: readonly AuthorizationRule[], { length }: readonly string[]): boolean {
+  return rules.some(({ paths }) => paths.some(({ template }) => template.length === length));
 }
 
 function fittingPath({ paths }: AuthorizationRule, segments: readonly string[]): RulePath | undefined {

@@ -96,7 +96,7 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const { token: given, env, now, log } = request;
   const path = canonicalPath(request.path);
   const { route, config: declared } = declaredConfig(path, request.pluginName, request.configFile);
-  const { config, keys } = await parseConfig(withEnvironment(checked(declared), env));
+  const { config, keys } = await parseConfig(withEnvironment(SCHEMA, checked(declared), env));
   const store = memoryStore(() => now * 1_000_000);
   const context = {
     verifier: verifierFor(config, keys, log),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { judge, type Judgement } from '../../../plugin/authorization/judge';
 import { parseConfig } from '../../../plugin/config/parse';
 import { rightsFrom } from '../../../plugin/token/rights';
@@ -339,6 +339,17 @@ describe('a path', () => {
     const rule = { paths: ['/ws/a@b/{id}'], roles: ['admin'] };
     for (const path of ['/ws/a@b/7', '/ws/a%40b/7'])
       expect(await judged([rule], path)).toEqual(refusedBy('authorization[0].roles'));
+  });
+
+  it('that no rule has as many segments as is not unescaped: each malformed one would cost an error', async () => {
+    const path = `/ws/bi/dashboards${'/%80'.repeat(1900)}`;
+    const unescape = jest.spyOn(globalThis, 'decodeURIComponent');
+    try {
+      expect(await judged([BY_CLAIM], path)).toEqual(write);
+      expect(unescape).not.toHaveBeenCalled();
+    } finally {
+      unescape.mockRestore();
+    }
   });
 
   it.each(['/ws/bi/dashboards', '/ws/bi/dashboards/7/', '/ws/bi/dashboards/7/8', '/WS/bi/dashboards/7', '/'])(

@@ -46,6 +46,29 @@ function fileWith(text: string): string {
 }
 
 describe('ws-gatekeeper verify', () => {
+  it('takes a reference for text where Kong does, in a field that may have none', async () => {
+    const configFile = fileWith(`
+_format_version: '3.0'
+services:
+  - name: bridge
+    url: http://bridge:8080
+    routes:
+      - name: chat
+        paths: [/ws/ai/chat]
+        plugins:
+          - name: ws-gatekeeper
+            config:
+              secret: '{vault://env/jwt-secret}'
+              secrets: [{ kid: k, secret: '{vault://env/jwt-secret}' }]
+              issuers: ['{vault://env/issuer}']
+              assertion_secret: '{vault://env/assertion-secret}'
+              authorization_service: { headers: { Authorization: '{vault://env/jwt-secret}' } }
+`);
+    expect(await reportOf({ configFile, env: { ...ENV, ISSUER: 'matih-platform' } })).toMatch(
+      /^refused: 401 wrong_issuer/,
+    );
+  });
+
   it('shows what a terminal would obey in what the token says', () => {
     const identity = { tenantId: 'a\u009b2J', userId: 'u\u202e', roles: ['r\u007f'] };
     const verdict = { outcome: 'admitted', identity } as unknown as Verification['verdict'];
