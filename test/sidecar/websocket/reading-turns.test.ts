@@ -136,6 +136,27 @@ describe('what a client sends', () => {
     expect(Math.max(...pieces.slice(3))).toBe(PIECE_BYTES);
   });
 
+  it.each([
+    ['a fault', Buffer.from([0xff, 0x80])],
+    ['a close frame', maskedFrame(0x8, Buffer.alloc(0), { fin: true })],
+  ])(
+    'is not read behind %s that waited with it, and its end is noticed though it was paused',
+    async (_, end) => {
+      const loop = new Loop();
+      const seen: string[] = [];
+      const { send, socket, pieces, isRead } = client(loop, 'acme', (text) => seen.push(text));
+      // Nothing is left of this turn.
+      loop.shares.once('acme', () => (loop.nowMs += SLICE_MS));
+      send(end);
+      send(frame('behind'));
+      socket.pause();
+      loop.settle();
+      await new Promise(process.nextTick);
+      expect([pieces, seen, isRead()]).toEqual([[end.length], [], true]);
+      socket.terminate();
+    },
+  );
+
   it('is not read from while much waits, whoever resumes it, and is read from once it does not', () => {
     const loop = new Loop();
     const { send, socket, isRead } = client(loop, 'acme');
