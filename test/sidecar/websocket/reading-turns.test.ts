@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Duplex } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { BridgeSocket, PIECE_BYTES, type BytesReader } from '../../../sidecar/websocket/bridge-socket';
 import { MessageProgress } from '../../../sidecar/inbound/message-timeout';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
@@ -151,7 +152,7 @@ describe('what a client sends', () => {
       send(frame('behind'));
       socket.pause();
       loop.settle();
-      await new Promise(process.nextTick);
+      await turn();
       expect([pieces, seen, isRead()]).toEqual([[end.length], [], true]);
       socket.terminate();
     },
