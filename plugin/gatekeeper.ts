@@ -17,6 +17,7 @@ import { headerLists, MAX_HEADERS, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
 import {
+  consumerMatters,
   methodMatters,
   purposeOf,
   singleHeader,
@@ -118,7 +119,7 @@ export class Gatekeeper {
       return failure('misconfigured', requestId, 'The gateway is misconfigured');
     }
     upgrade.tokenLocations = ready.config.tokenLocations;
-    const request = await withMethod(kong, await readRequest(kong, ready), ready);
+    const request = await withRest(kong, await readRequest(kong, ready), ready);
     upgrade.request = request;
     upgrade.purpose = purposeOf(request, ready.config);
     if (isHealthCheck(request, ready.config)) return ready.health.answer();
@@ -284,9 +285,15 @@ async function readRequest(kong: Kong, { config, headers: lookedAt }: Ready): Pr
   };
 }
 
-/** The method too, where it matters: a round trip more, and none for an upgrade. */
-async function withMethod(kong: Kong, request: RoutedUpgrade, { config }: Ready): Promise<RoutedUpgrade> {
-  return methodMatters(request, config) ? { ...request, method: await kong.request.getMethod() } : request;
+/** The method too, and whether Kong has a consumer, where they matter: a round trip more, and none for an upgrade as most are. */
+async function withRest(kong: Kong, request: RoutedUpgrade, { config }: Ready): Promise<RoutedUpgrade> {
+  const [isMethod, isConsumer] = [methodMatters(request, config), consumerMatters(request, config)];
+  if (!isMethod && !isConsumer) return request;
+  const [method, consumer] = await Promise.all([
+    isMethod ? kong.request.getMethod() : undefined,
+    isConsumer ? kong.client.getConsumer() : undefined,
+  ]);
+  return { ...request, method, hasConsumer: Boolean(consumer?.id) };
 }
 
 /** @throws TypeError when Kong does not say where the upgrade goes: an assertion that counts nowhere would only hide it */

@@ -40,6 +40,8 @@ export interface Kong {
     getForwardedIp(): Promise<string>;
     /** The consumer with this id or, when asked so, this username; nothing where there is none. */
     loadConsumer(idOrUsername: string, byUsername: boolean): Promise<Consumer | null | undefined>;
+    /** The consumer that a plugin before this one has authenticated; nothing where there is none. */
+    getConsumer(): Promise<Consumer | null | undefined>;
     /** Whom Kong's other plugins take for the caller from now on. */
     authenticate(consumer: Consumer, credential: Credential | undefined): Promise<void>;
   };

@@ -1,5 +1,5 @@
 import { asksForEventStream } from '../../protocol/accept';
-import { looseName } from '../../protocol/header-names';
+import { CONSUMER_HEADERS, looseName } from '../../protocol/header-names';
 import type { GatekeeperConfig } from '../config/config';
 import { HeaderSelection } from './header-selection';
 
@@ -22,6 +22,8 @@ export interface UpgradeRequest {
   readonly ip?: string | undefined;
   /** The id of Kong's route. */
   readonly routeId?: string | undefined;
+  /** Whether a plugin of Kong's has authenticated a consumer before; known where {@link consumerMatters}. */
+  readonly hasConsumer?: boolean | undefined;
 }
 
 /** An upgrade of which is known where Kong sends it. */
@@ -80,10 +82,21 @@ export function lookedAtHeaders(config: GatekeeperConfig): HeaderSelection {
   return new HeaderSelection(names, callerHeaders);
 }
 
+const CONSUMER_NAMES: ReadonlySet<string> = new Set(CONSUMER_HEADERS.map((name) => name.toLowerCase()));
+
+/**
+ * Whether headers that tell of a consumer are the client's own depends on what Kong knows: where it has authenticated one, its
+ * plugin has set or cleared each of them (kong/plugins/key-auth/handler.lua, `set_consumer`).
+ */
+export function consumerMatters({ headers }: UpgradeRequest, { consumer }: GatekeeperConfig): boolean {
+  return consumer === undefined && Object.keys(headers).some((name) => CONSUMER_NAMES.has(name));
+}
+
 /** The headers of a request by which its client tells the upstream who calls, in lower case. */
 export function claimedHeaders(
-  { headers }: UpgradeRequest,
+  { headers, hasConsumer = false }: UpgradeRequest,
   { callerHeaders }: GatekeeperConfig,
 ): readonly string[] {
-  return Object.keys(headers).filter((name) => callerHeaders.has(looseName(name)));
+  const isKongs = (name: string): boolean => hasConsumer && CONSUMER_NAMES.has(name);
+  return Object.keys(headers).filter((name) => callerHeaders.has(looseName(name)) && !isKongs(name));
 }

@@ -31,6 +31,7 @@ const GET_RAW_QUERY = constantFrame('kong.request.get_raw_query');
 const GET_PATH_WITH_QUERY = constantFrame('kong.request.get_path_with_query');
 const GET_HTTP_VERSION = constantFrame('kong.request.get_http_version');
 const GET_FORWARDED_IP = constantFrame('kong.client.get_forwarded_ip');
+const GET_CONSUMER = constantFrame('kong.client.get_consumer');
 const LOAD_CONSUMER = constantFrame('kong.client.load_consumer');
 const AUTHENTICATE = constantFrame('kong.client.authenticate');
 const SET_SHARED = constantFrame('kong.ctx.shared.set');
@@ -126,6 +127,10 @@ class Client {
 
   getForwardedIp(): Promise<string> {
     return this.#calls.ask(withoutArgument(GET_FORWARDED_IP), readString);
+  }
+
+  getConsumer(): Promise<Consumer | undefined> {
+    return this.#calls.ask(withoutArgument(GET_CONSUMER), readConsumer);
   }
 
   loadConsumer(idOrUsername: string, byUsername: boolean): Promise<Consumer | undefined> {

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
+import type { Consumer } from '../../plugin/consumer/consumer';
 import { Gatekeeper } from '../../plugin/gatekeeper';
 import { encode } from '../../kong-stand-in/protobuf/messages';
 import { wrap } from '../../kong-stand-in/protobuf/values';
@@ -19,11 +20,15 @@ afterAll(() => {
   for (const gatekeeper of open) gatekeeper.close();
 });
 
-async function told(headers: Record<string, string[]>, config: Record<string, unknown> = {}): Promise<Told> {
+async function told(
+  headers: Record<string, string[]>,
+  config: Record<string, unknown> = {},
+  consumer?: Consumer,
+): Promise<Told> {
   const gatekeeper = new Gatekeeper(rawConfig({ ...UNLIMITED, ...config }), pino({ level: 'silent' }));
   open.push(gatekeeper);
   const token = await signToken({ iat: now, exp: now + 900 });
-  return tellOf(gatekeeper, { headers: { ...upgradeHeaders(token), ...headers } });
+  return tellOf(gatekeeper, { consumer, headers: { ...upgradeHeaders(token), ...headers } });
 }
 
 describe("a client's header that reads as if the gateway had said who calls", () => {
@@ -42,6 +47,12 @@ describe("a client's header that reads as if the gateway had said who calls", ()
       expect((await told({ [name]: ['forged'] })).clearedHeaders).toContain(name);
     },
   );
+
+  it('is not taken for the client’s where a plugin of Kong has authenticated a consumer before, unless it is spelled with _', async () => {
+    const consumer = { id: 'c-1', username: 'partner' };
+    const sent = { 'x-consumer-id': ['c-1'], 'x-consumer-username': ['partner'], x_consumer_id: ['forged'] };
+    expect((await told(sent, {}, consumer)).clearedHeaders).toEqual(['authorization', 'x_consumer_id']);
+  });
 
   it('takes nothing from the headers that are set in its place', async () => {
     const sent = { 'x-tenant-id': ['forged'], 'x-consumer-username': ['forged'], x_consumer_id: ['forged'] };

@@ -18,6 +18,8 @@ export interface KongRequest {
   readonly httpVersion?: number;
   /** Kong's, by the text that they are asked for with. */
   readonly consumers?: Readonly<Record<string, Consumer>>;
+  /** The one that a plugin has authenticated before. */
+  readonly consumer?: Consumer | undefined;
 }
 
 /** A gatekeeper's instructions to Kong. */
@@ -72,6 +74,7 @@ export function kongOf(request: KongRequest): { readonly kong: Kong; readonly to
     },
     client: {
       getForwardedIp: () => Promise.resolve(ip),
+      getConsumer: () => Promise.resolve(request.consumer),
       loadConsumer: (wanted) => Promise.resolve(request.consumers?.[wanted]),
       authenticate(consumer, credential) {
         told.authenticated = { consumer, credential };

@@ -36,7 +36,7 @@ async function access(headers: Record<string, string[]>, broken = false): Promis
     nginx: { getVar: () => Promise.resolve('/ws/notifications') },
     log: { setSerializeValue: () => Promise.resolve() },
     ctx: { shared: { set: () => Promise.resolve() } },
-    client: { getForwardedIp: nothing, loadConsumer: nothing, authenticate: nothing },
+    client: { getForwardedIp: nothing, getConsumer: nothing, loadConsumer: nothing, authenticate: nothing },
     router: { getRoute: nothing },
     service: {
       request: {
