@@ -1,4 +1,6 @@
 import type { PresenceOutcome } from '../metrics/outcomes';
+import { DeferredTopics } from './deferred-topics';
+import { tenantOf } from './topic';
 
 /** A bridge's call to Redis under one name. */
 export interface PresenceCall {
@@ -72,7 +74,7 @@ export class Presence {
   readonly #told = new Set<string>();
   readonly #changed = new Set<string>();
   /** Those over their tenants' shares. */
-  readonly #deferred = new Set<string>();
+  readonly #deferred = new DeferredTopics(tenantOf);
   #name: string;
   #dueMs = 0;
   #isScheduled = false;
@@ -184,7 +186,7 @@ export class Presence {
     onOutcome('left', left);
     onOutcome('deferred', deferred.length);
     const waitMs = Math.min(intervalMs, nextMs ?? intervalMs);
-    this.#dueMs = monotonicMs() + (this.#deferred.size > 0 ? Math.min(waitMs, RETRY_MS) : waitMs);
+    this.#dueMs = monotonicMs() + (this.#deferred.isEmpty ? waitMs : Math.min(waitMs, RETRY_MS));
   }
 
   #failed(error: unknown): void {
@@ -205,13 +207,7 @@ export class Presence {
     for (const topic of this.#listeners.keys()) this.#changed.add(topic);
   }
 
-  /** Some at a time, those first that wait for longest. */
   #takeDeferred(): void {
-    let left = MAX_TOPICS_PER_CALL;
-    for (const topic of this.#deferred) {
-      if (left-- === 0) return;
-      this.#deferred.delete(topic);
-      this.#changed.add(topic);
-    }
+    for (const topic of this.#deferred.take(MAX_TOPICS_PER_CALL)) this.#changed.add(topic);
   }
 }

@@ -14,6 +14,11 @@ export interface Topic {
 /** A topic with a longer text is not told of, in bytes: its entry in the stream is about as long. */
 export const MAX_TOPIC_BYTES = 2048;
 
+/** The tenant in the text of a topic. */
+export function tenantOf(topicText: string): string {
+  return (JSON.parse(topicText) as readonly [route: string, tenant: string])[1];
+}
+
 /**
  * The one text of a topic, which tell-presence.lua takes apart.
  * @returns undefined for one that is too long

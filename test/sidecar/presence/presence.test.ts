@@ -227,6 +227,16 @@ describe('a tenant that floods', () => {
     expect(await stage.told()).toHaveLength(7);
   });
 
+  it('with thousands over its share has no other tenant wait for all of them', async () => {
+    const bridge = stage.bridge({ tenantJoins: 1 });
+    for (let i = 0; i < 20 * MAX_TOPICS_PER_CALL; i += 1) bridge.enter(dashboard(`e${i}`, 'evil'));
+    bridge.enter(D1);
+    bridge.enter(D2);
+    await stage.settled();
+    await stage.pass(61_000);
+    expect((await stage.told()).filter((entry) => / d\d$/.test(entry))).toEqual(['joined d1', 'joined d2']);
+  });
+
   it('and opens and leaves one topic after the other is told of no more often than its share lets it', async () => {
     const bridge = stage.bridge({ tenantJoins: 5 });
     for (let i = 0; i < 100; i += 1) {
