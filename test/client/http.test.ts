@@ -12,7 +12,7 @@ describe('the way over HTTP', () => {
 
   it('has its default where that is undefined, and takes Infinity for the longest', () => {
     for (const webSocketAgainMs of [undefined, Infinity, 0.5])
-      expect(httpFallback({ webSocketAgainMs } as HttpFallbackOptions)).toBeInstanceOf(Function);
+      expect(httpFallback({ webSocketAgainMs })).toBeInstanceOf(Function);
   });
 
   it('refuses an option that nobody knows', () => {

@@ -319,7 +319,7 @@ describe('an option that is none', () => {
   });
 
   it('has its default when it is undefined', async () => {
-    const rig = await startRig({ backoffBaseMs: undefined, maxAttempts: undefined } as never);
+    const rig = await startRig({ backoffBaseMs: undefined, maxAttempts: undefined });
     rig.network.last.lose(1006);
     await rig.clock.advance(499);
     expect(rig.network.sockets).toHaveLength(1);

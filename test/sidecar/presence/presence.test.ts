@@ -229,7 +229,7 @@ describe('a tenant that floods', () => {
 
   it('with thousands over its share has no other tenant wait for all of them', async () => {
     const bridge = stage.bridge({ tenantJoins: 1 });
-    for (let i = 0; i < 20 * MAX_TOPICS_PER_CALL; i += 1) bridge.enter(dashboard(`e${i}`, 'evil'));
+    for (let i = 0; i < 25 * MAX_TOPICS_PER_CALL; i += 1) bridge.enter(dashboard(`e${i}`, 'evil'));
     bridge.enter(D1);
     bridge.enter(D2);
     await stage.settled();
