@@ -376,6 +376,8 @@ export class Connection
   /** A right of its user's was revoked: with 4401 the client comes back with a new token, if it gets one. */
   revoke(code: CloseCode): void {
     this.#isRevoked = true;
+    // Its client may take its time to close.
+    this.#locks?.leave(false);
     this.close(code);
   }
 

@@ -249,6 +249,22 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
     await last.counting.client.close();
   });
 
+  it('is freed at once by a revocation, also while its client takes its time to close', async () => {
+    const { url, adminUrl } = await start();
+    const [ana, bob] = [await Locker.connect(url, ANA), await Locker.connect(url, BOB)];
+    await granted(bob.ask('lock', 'B7', 'h1'));
+    await ana.until('B7 bob');
+    const { client } = bob.counting;
+    client.socket.pause();
+    await redis.publish('ws:control', '{"type":"revoke","tenant":"acme","user":"bob"}');
+    await ana.until('');
+    const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^ws_bridge_connections\{.*route="doc".*\} 2$/m);
+    client.socket.resume();
+    expect(await client.closed).toBe(4401);
+    await ana.counting.client.close();
+  });
+
   it('is free when the lease is over after its bridge was killed, and everybody is told', async () => {
     const dead = await BridgeProcess.start(redis.url, ENV);
     await eventually(() => dead.isReady());
