@@ -286,11 +286,20 @@ function upstreamChanges(
     [names.requestId]: requestId,
     [names.assertion]: assertion,
   };
-  const set = new Set(Object.keys(upstreamHeaders).map((name) => name.toLowerCase()));
-  // Kong keeps headers apart that differ in `_` and `-`, and many an upstream does not.
-  const claimed = claimedHeaders(request, config).filter((name) => !set.has(name));
-  const clearHeaders = [...new Set([...changes.clearHeaders, ...(kongs?.clear ?? []), ...claimed])];
+  const cleared = kongs === undefined ? changes.clearHeaders : [...changes.clearHeaders, ...kongs.clear];
+  const claimed = claimedHeaders(request, config);
+  const clearHeaders = claimed.length === 0 ? cleared : withClaimed(cleared, claimed, upstreamHeaders);
   return { upstreamHeaders, clearHeaders, rawQuery: changes.rawQuery };
+}
+
+/** Kong keeps headers apart that differ in `_` and `-`, and many an upstream does not: those that are not set are cleared. */
+function withClaimed(
+  cleared: readonly string[],
+  claimed: readonly string[],
+  set: Readonly<Record<string, string>>,
+): readonly string[] {
+  const own = new Set(Object.keys(set).map((name) => name.toLowerCase()));
+  return [...new Set([...cleared, ...claimed.filter((name) => !own.has(name))])];
 }
 
 function requestIdOf(request: UpgradeRequest, config: GatekeeperConfig, context: DecisionContext): string {

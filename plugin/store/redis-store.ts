@@ -146,6 +146,7 @@ function together(
 ): readonly (readonly AppliedLimit[])[] {
   if (limits.length === 0) return [];
   const isStoodFor = isInSlotOf(returnKey);
+  if (limits.every(isStoodFor)) return [limits];
   return [[...limits.filter(isStoodFor), ...limits.filter((limit) => !isStoodFor(limit))]];
 }
 
