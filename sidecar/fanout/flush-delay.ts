@@ -50,12 +50,15 @@ export class FlushDelay {
   }
 }
 
-/** The utilisation of this thread's event loop, as Node measures it. */
-export function loopUtilization(): UtilizationMeter {
-  let last = performance.eventLoopUtilization();
+/**
+ * The utilisation of this thread's event loop, as Node measures it.
+ * @param measured since the loop began, or between two measurements; `performance.eventLoopUtilization` by default
+ */
+export function loopUtilization(measured = performance.eventLoopUtilization): UtilizationMeter {
+  let last = measured();
   return () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, last);
+    const now = measured();
+    const { utilization } = measured(now, last);
     last = now;
     return utilization;
   };

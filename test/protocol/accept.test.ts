@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { asksForEventStream } from '../../protocol/accept';
+import { cpuTimeMs } from '../fakes/cpu-time';
 
 describe('an Accept asks for an event stream', () => {
   it.each([
@@ -53,10 +54,11 @@ describe('an Accept asks for no event stream', () => {
   });
 });
 
-it('a long Accept of quotes that do not end is read in one pass', () => {
-  const begunMs = performance.now();
-  expect(asksForEventStream([`"${'\\"'.repeat(200_000)}`])).toBe(false);
-  expect(performance.now() - begunMs).toBeLessThan(1_000);
+it('a long Accept of quotes that do not end is read in one pass', async () => {
+  const read = (): void => {
+    expect(asksForEventStream([`"${'\\"'.repeat(200_000)}`])).toBe(false);
+  };
+  expect(await cpuTimeMs(read)).toBeLessThan(1_000);
 });
 
 it('any Accept is read without a fault, and two headers as one that is joined', () => {

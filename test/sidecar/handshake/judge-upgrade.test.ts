@@ -1,6 +1,7 @@
 import type { AdmissionPolicy } from '../../../sidecar/handshake/admission';
 import type { ReplayVerdict } from '../../../sidecar/handshake/replay-guard';
 import { judge, NOW_MS, type Asked } from './judging';
+import { cpuTimeMs } from '../../fakes/cpu-time';
 
 /** @returns the outcome of an upgrade in which nothing is wrong but what is said of its assertion */
 async function outcomeWhen(verdict: ReplayVerdict | 'away'): Promise<string> {
@@ -29,9 +30,10 @@ describe('an upgrade whose assertion another process tells of', () => {
 
 it('an upgrade whose query names thousands of others, which are not decoded, is judged as soon as any', async () => {
   const url = `/ws/ai/chat?${'%ff&'.repeat(200_000)}session=s1`;
-  const begunMs = performance.now();
-  expect(await judge({ url })).toMatchObject({ session: 's1' });
-  expect(performance.now() - begunMs).toBeLessThan(1_000);
+  const judged = async (): Promise<void> => {
+    expect(await judge({ url })).toMatchObject({ session: 's1' });
+  };
+  expect(await cpuTimeMs(judged)).toBeLessThan(1_000);
 });
 
 it('an assertion is to be remembered until no clock takes it any more, in seconds of both clocks', async () => {

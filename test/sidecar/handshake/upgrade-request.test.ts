@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_HEADER_NAMES } from '../../../protocol/headers';
 import { upgradeRequestReader, type UpgradeRequest } from '../../../sidecar/handshake/upgrade-request';
+import { cpuTimeMs } from '../../fakes/cpu-time';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const PARENT = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -75,10 +76,11 @@ describe('an upgrade request', () => {
     expect(read([], url)).toMatchObject({ path, query });
   });
 
-  it('is read in one pass however much white space its subprotocols have', () => {
-    const begunMs = performance.now();
-    expect(offersOf(`a${' '.repeat(200_000)}b`)).toBeUndefined();
-    expect(performance.now() - begunMs).toBeLessThan(1_000);
+  it('is read in one pass however much white space its subprotocols have', async () => {
+    const read = (): void => {
+      expect(offersOf(`a${' '.repeat(200_000)}b`)).toBeUndefined();
+    };
+    expect(await cpuTimeMs(read)).toBeLessThan(1_000);
   });
 
   it('offers subprotocols in their order, of all its headers together', () => {
