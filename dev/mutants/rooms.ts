@@ -25,7 +25,7 @@ export interface Room {
  */
 export function roomAt(path: string, without: readonly string[] = []): Room {
   const folder = isFile(path) ? path.slice(0, path.lastIndexOf('/')) : path;
-  const tests = [`test/${folder}`, ...(MORE_TESTS[folder] ?? [])]
+  const tests = [`test/${folder.replace(/\/src$/, '')}`, ...(MORE_TESTS[folder] ?? [])]
     .flatMap((each) => filesIn(each, '.test.ts', true))
     .filter((file) => !without.some((part) => file.slice(ROOT.length).includes(part)));
   return { code: filesIn(path, '.ts', false), tests };

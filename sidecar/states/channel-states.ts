@@ -13,6 +13,8 @@ import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-regis
  * take turns.
  */
 export const MAX_READS = 64;
+/** So many of them may be one tenant's: others find a place, however slow the Redis is that has this one's. */
+export const MAX_READS_OF_TENANT = 48;
 
 /** So many channels are noted, or looked at, at a stretch. */
 const LOOKED_AT_A_STEP = 256;
@@ -88,7 +90,7 @@ export class ChannelStates {
   readonly #unread: ToldReasons;
   readonly #restoring: RepeatedPass;
   readonly #toldTooLarge = new Set<string>();
-  readonly #turns = new FairTurns({ atOnce: MAX_READS, ofOne: MAX_READS });
+  readonly #turns = new FairTurns({ atOnce: MAX_READS, ofOne: MAX_READS_OF_TENANT });
   /** Those that are asked for in this turn of the event loop. */
   #next: Look[] = [];
 
