@@ -7,6 +7,7 @@ import type { Log } from './lib/log';
 import type { LuaTable } from './lib/lua';
 import { logEntry } from './http/log-entry';
 import type { GatewayRequest } from './http/request';
+import { nginxRefusal } from './http/nginx-refusal';
 import { ownHeaders, relayedHeaders } from './http/response-headers';
 import type { Match } from './http/router';
 import { targetsOf, type ResolveMap } from './http/targets';
@@ -50,12 +51,12 @@ class Exchange {
 
   async run(): Promise<void> {
     const { incoming, gone } = this.#client;
-    const refusal = headersRefusal(incoming);
+    const { method = 'GET', url: target = '/', httpVersion, rawHeaders } = incoming;
+    const refusal = nginxRefusal({ method, target, httpVersion, rawHeaders });
     if (refusal !== undefined) {
       this.#send(nginxErrorAnswer(refusal, this.#errorContext));
       return;
     }
-    const { method = 'GET', url: target = '/' } = incoming;
     const host = hostName(this.#clientHeaders.first('Host'));
     const match = this.#options.worker.route({ method, host, target });
     if (match === undefined) {
@@ -184,21 +185,7 @@ function query(request: GatewayRequest): string {
 
 /** nginx's `$host`. */
 function hostName(header: string | undefined): string {
-  return (header ?? '').replace(/:\d*$/, '').toLowerCase();
-}
-
-/** The largest header line that nginx takes (`large_client_header_buffers 4 8k`). */
-const MAX_HEADER_LINE_BYTES = 8_192;
-
-/** The status of a request whose headers nginx would not take: 494 is its own for headers that are too large. */
-function headersRefusal(incoming: IncomingMessage): number | undefined {
-  const { rawHeaders, url = '' } = incoming;
-  if (url.length > MAX_HEADER_LINE_BYTES - 'GET  HTTP/1.1\r\n'.length) return 414;
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const line = (rawHeaders[i] ?? '').length + 2 + (rawHeaders[i + 1] ?? '').length;
-    if (line > MAX_HEADER_LINE_BYTES - 2) return 494;
-  }
-  return undefined;
+  return (header ?? '').replace(/\.?(?::\d*)?$/, '').toLowerCase();
 }
 
 function httpsOnly(

@@ -70,7 +70,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const generations = new Generations(options, log);
   await generations.next();
   const sockets = new Set<Socket>();
-  const server = createServer({ maxHeaderSize: MAX_HEADERS_BYTES });
+  // Node's own refusals are not nginx's.
+  const server = createServer({ maxHeaderSize: MAX_HEADERS_BYTES, requireHostHeader: false });
+  server.maxHeadersCount = 0;
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

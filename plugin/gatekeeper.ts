@@ -13,11 +13,12 @@ import type { Admit, Reject } from './decision/verdict';
 import type { HeaderLists, HeaderSelection } from './request/header-selection';
 import { tellAdmitted, tellDecided, REDACTED } from './kongs-words';
 import { isHealthCheck, type HealthAnswer } from './health';
-import { headerLists, MAX_HEADERS, type Kong } from './kong';
+import { headerLists, MAX_HEADERS, UPGRADE_LOOKED_FOR_IN, type Kong } from './kong';
 import { countLimited, decisions, decisionSeconds, observeSince } from './metrics/metrics';
 import { readyFor, type Ready } from './prepare';
 import {
   consumerMatters,
+  isWebSocketUpgrade,
   methodMatters,
   purposeOf,
   singleHeader,
@@ -302,12 +303,15 @@ function upstreamPathOf(upstreamUri: unknown): string {
   throw new TypeError("expected Kong's variable upstream_uri to be a path");
 }
 
+/** @throws Refusal 431 where a header may not be seen, or `Upgrade` is seen and Kong may not see it: a posted message would count as an upgrade */
 async function readHeaders({ request }: Kong, lookedAt: HeaderSelection): Promise<HeaderLists> {
   // kong-pdk answers to any name that it is asked for, so what it has not shows only here.
-  if ('getSelectedHeaders' in request) return request.getSelectedHeaders(lookedAt, MAX_HEADERS);
-  const headers = headerLists(await request.getHeaders(MAX_HEADERS));
-  const count = Object.values(headers).reduce((sum, { length }) => sum + length, 0);
-  if (count >= MAX_HEADERS) throw tooManyHeaders();
+  const { headers, lines } =
+    'getSelectedHeaders' in request
+      ? await request.getSelectedHeaders(lookedAt, MAX_HEADERS)
+      : headerLists(await request.getHeaders(MAX_HEADERS));
+  const isUpgradeUnsure = lines > UPGRADE_LOOKED_FOR_IN && isWebSocketUpgrade({ headers });
+  if (lines >= MAX_HEADERS || isUpgradeUnsure) throw tooManyHeaders();
   return headers;
 }
 

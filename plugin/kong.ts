@@ -1,5 +1,5 @@
 import type { Consumer, Credential } from './consumer/consumer';
-import type { HeaderLists, HeaderSelection } from './request/header-selection';
+import type { CountedHeaders, HeaderLists, HeaderSelection } from './request/header-selection';
 
 /**
  * Header values as the PDK gives them. Over ProtoBuf a repeated header is a list and a single one a string. Over
@@ -23,7 +23,7 @@ export interface Kong {
     /** Request headers, names in lower case. `max`: 1 to 1000, Kong's default is 100. */
     getHeaders(max?: number): Promise<PdkHeaders>;
     /** The same, of which only the selected ones are made into text. Only ws-gatekeeper's own server has it. */
-    getSelectedHeaders?(selection: HeaderSelection, max: number): Promise<HeaderLists>;
+    getSelectedHeaders?(selection: HeaderSelection, max: number): Promise<CountedHeaders>;
     /** The path without the query, as Kong routes by it (kong/tools/uri.lua, normalize). */
     getPath(): Promise<string>;
     /** The query without its `?`; empty when there is none. */
@@ -81,14 +81,20 @@ export interface Kong {
   };
 }
 
-/** The most headers that Kong's PDK hands out (kong/pdk/request.lua). */
+/** The most header lines that Kong's PDK hands out (kong/pdk/request.lua). */
 export const MAX_HEADERS = 1000;
 
+/** Among so many header lines, the first, Kong itself looks for `Upgrade` (kong/tools/http.lua, `get_header`; `lua_max_req_headers`). */
+export const UPGRADE_LOOKED_FOR_IN = 100;
+
 /** The headers as lists, whichever way they came. */
-export function headerLists(headers: PdkHeaders): HeaderLists {
-  const lists = Object.create(null) as HeaderLists;
-  for (const [name, value] of Object.entries(headers)) {
-    lists[name.toLowerCase()] = typeof value === 'string' ? [value] : value;
+export function headerLists(given: PdkHeaders): CountedHeaders {
+  const headers = Object.create(null) as HeaderLists;
+  let lines = 0;
+  for (const [name, value] of Object.entries(given)) {
+    const values = typeof value === 'string' ? [value] : value;
+    headers[name.toLowerCase()] = values;
+    lines += values.length;
   }
-  return lists;
+  return { headers, lines };
 }

@@ -11,7 +11,10 @@ export interface GatekeeperRefusal {
  */
 export const GATEKEEPER_REFUSALS = {
   not_an_upgrade: row(426, 'the request is no WebSocket upgrade'),
-  too_many_headers: row(431, 'the request has 1,000 headers or more, of which Kong hands out no more'),
+  too_many_headers: row(
+    431,
+    'the request has 1,000 headers or more, or is an upgrade with over 100: Kong hands out, or looks through, no more',
+  ),
   origin_not_allowed: row(
     403,
     'the Origin is not in `allowed_origins`, or a token in a cookie came without it',

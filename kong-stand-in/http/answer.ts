@@ -13,6 +13,7 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const MESSAGES: Readonly<Record<number, string>> = {
   400: 'Bad request',
   404: 'Not found',
+  405: 'Method not allowed',
   408: 'Request timeout',
   411: 'Length required',
   413: 'Payload too large',

@@ -1,5 +1,6 @@
 import type { Declaration, Route, Service } from '../declarative/entities';
 import { normalizePath, rawPath } from '../lib/uri';
+import { isUnroutable } from './nginx-refusal';
 
 /** A route that a request matched. */
 export interface Match {
@@ -35,6 +36,7 @@ interface Candidate {
 export function createRouter(declaration: Declaration): Router {
   const candidates = declaration.routes.flatMap(candidatesOf).sort(byPriority);
   return (request) => {
+    if (isUnroutable(request.target)) return undefined;
     const path = normalizePath(rawPath(request.target));
     for (const { route, matchPath } of candidates) {
       const matched = matchPath(path);

@@ -25,6 +25,12 @@ const REPLACED = [
   'X-Kong-Request-Id',
 ] as const;
 
+/** As Kong looks for them, and as it clears them. */
+const OF_PROXIES = [
+  ['proxy', 'Proxy'],
+  ['proxy_connection', 'Proxy-Connection'],
+] as const;
+
 type Replaced = (typeof REPLACED)[number];
 
 /**
@@ -40,7 +46,9 @@ export function upstreamHeaders(
   bodyBytes: number | undefined,
 ): HeaderList {
   const passed = request.headers.copy();
-  for (const name of [...namedByConnection(request), 'Proxy', 'Proxy-Connection']) passed.clear(name);
+  for (const name of namedByConnection(request)) passed.clear(name);
+  for (const [read, cleared] of OF_PROXIES)
+    if (request.clientHeaders.readByKong(read) !== undefined) passed.clear(cleared);
   const values = replacements(request, service, prefix, bodyBytes);
   for (const name of REPLACED) passed.clear(name);
   const set = REPLACED.flatMap((name): [string, string][] => {
@@ -52,7 +60,7 @@ export function upstreamHeaders(
 
 /** Whether the client wants to become a WebSocket: Kong looks at `Upgrade` alone. */
 export function wantsWebSocket(headers: HeaderList): boolean {
-  return headers.first('Upgrade')?.toLowerCase() === 'websocket';
+  return headers.readByKong('Upgrade')?.toLowerCase() === 'websocket';
 }
 
 function replacements(
@@ -63,9 +71,9 @@ function replacements(
 ): Readonly<Record<Replaced, string | undefined>> {
   const { clientHeaders: client, clientAddress, host } = request;
   const upgrade = wantsWebSocket(client);
-  const forwardedFor = client.first('X-Forwarded-For');
-  const via = client.first('Via');
-  const ownVia = `${request.httpVersion} ${PRODUCT}`;
+  const forwardedFor = client.readByKong('x_forwarded_for');
+  const via = client.readByKong('Via');
+  const ownVia = `${Number(request.httpVersion)} ${PRODUCT}`;
   return {
     Host: request.upstreamHost ?? hostOf(service),
     Connection: upgrade ? 'keep-alive, Upgrade' : 'keep-alive',
@@ -74,7 +82,7 @@ function replacements(
     'Keep-Alive': undefined,
     Expect: undefined,
     Upgrade: upgrade ? 'websocket' : undefined,
-    TE: tokens(client.first('TE')).includes('trailers') ? 'trailers' : undefined,
+    TE: tokens(client.readByKong('TE')).includes('trailers') ? 'trailers' : undefined,
     Via: via === undefined ? ownVia : `${via}, ${ownVia}`,
     'X-Forwarded-For': forwardedFor === undefined ? clientAddress : `${forwardedFor}, ${clientAddress}`,
     'X-Forwarded-Proto': 'http',
@@ -94,7 +102,7 @@ function hostOf({ protocol, host, port }: Service): string {
 }
 
 function namedByConnection(request: GatewayRequest): string[] {
-  return tokens(request.clientHeaders.first('Connection')).filter((name) => name !== 'upgrade');
+  return tokens(request.clientHeaders.readByKong('Connection')).filter((name) => name !== 'upgrade');
 }
 
 function tokens(list: string | undefined): string[] {

@@ -6,6 +6,9 @@ export type HeaderLine = readonly [name: string, value: string];
 /** `underscores_in_headers on` (kong/templates/nginx_kong.lua); nginx drops lines with any other name. */
 const NAME_THAT_NGINX_KEEPS = /^[A-Za-z0-9_-]+$/;
 
+/** How many header lines Kong itself reads. */
+const READ_BY_KONG = 100;
+
 /** Header lines in their order, read and changed the way `ngx.req` does it. */
 export class HeaderList {
   #lines: HeaderLine[];
@@ -40,6 +43,15 @@ export class HeaderList {
   /** The first value of a name. */
   first(name: string): string | undefined {
     return this.all(name)[0];
+  }
+
+  /**
+   * The value that Kong itself goes by (kong/tools/http.lua `get_header`): the first line of this very name, else of the name with `-` for
+   * `_`. It looks among the first hundred lines of all (`lua_max_req_headers`).
+   */
+  readByKong(name: string): string | undefined {
+    const seen = new HeaderList(this.#lines.slice(0, READ_BY_KONG));
+    return seen.first(name) ?? seen.first(name.replaceAll('_', '-'));
   }
 
   /** Every value under a name in which `-` and `_` are the same, as nginx's `$http_name` finds them. */

@@ -42,8 +42,9 @@ export function rawPath(target: string): string {
   return mark === -1 ? target : target.slice(0, mark);
 }
 
-/** The query of a request target without its question mark; empty when there is none. */
+/** The query of a request target without its question mark and without a fragment; empty when there is none (nginx's `$args`). */
 export function rawQuery(target: string): string {
-  const mark = target.indexOf('?', 1);
-  return mark === -1 ? '' : target.slice(mark + 1);
+  const [beforeFragment = ''] = target.split('#', 1);
+  const mark = beforeFragment.indexOf('?', 1);
+  return mark === -1 ? '' : beforeFragment.slice(mark + 1);
 }

@@ -44,7 +44,7 @@ function header(request: GatewayRequest, name: string): LuaValue {
   if (like.length === 0) return undefined;
   const joined = like.join(name.toLowerCase() === 'cookie' ? '; ' : ', ');
   if (!joined.includes(', ')) return joined;
-  return request.headers.first(name) ?? request.headers.first(name.replaceAll('_', '-'));
+  return request.headers.readByKong(name);
 }
 
 /** `ngx.var` (nginx's variables), as far as a plugin asks for them. */

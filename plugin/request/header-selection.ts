@@ -1,6 +1,13 @@
 /** Header values by name in lower case, repeated ones in order. Has no prototype. */
 export type HeaderLists = Record<string, readonly string[]>;
 
+/** Some of a request's headers. */
+export interface CountedHeaders {
+  readonly headers: HeaderLists;
+  /** How many lines all of its headers are, these and others. */
+  readonly lines: number;
+}
+
 interface Candidate {
   readonly name: string;
   readonly bytes: Buffer;

@@ -42,11 +42,10 @@ export function singleHeader(request: UpgradeRequest, name: string): string | un
 }
 
 /**
- * Whether this asks to become a WebSocket, as Kong judges it. Kong passes on no upgrade that names another protocol besides
- * (kong/runloop/handler.lua, `access`): its upstream gets a plain request. Lines of one name are a list (RFC 9110 §5.3).
+ * Whether this asks to become a WebSocket, as Kong judges it (kong/runloop/handler.lua, `access`). Kong reads the first line of `Upgrade`. It passes on no upgrade whose line names another protocol besides: its upstream gets a plain request.
  */
 export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
-  return request.headers['upgrade']?.join().toLowerCase() === 'websocket';
+  return request.headers['upgrade']?.[0]?.toLowerCase() === 'websocket';
 }
 
 /** The purpose of a request: a WebSocket or an event stream, each of which is a connection, a message in place of a socket's, or none of these. */

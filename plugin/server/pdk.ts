@@ -1,11 +1,10 @@
-import type { HeaderLists, HeaderSelection } from '../request/header-selection';
+import type { CountedHeaders, HeaderSelection } from '../request/header-selection';
 import type { Consumer, Credential } from '../consumer/consumer';
 import type { Kong, MatchedRoute, PdkHeaders, SharedValue } from '../kong';
 import { constantFrame, type FrameWriter } from './protobuf/frame-writer';
-import { tooManyHeaders } from '../request/refusal';
 import {
-  hasHeaders,
   readConsumer,
+  readCountedHeaders,
   readHeaders,
   readNumber,
   readRoute,
@@ -76,14 +75,11 @@ class AskedOfKong {
   }
 
   getHeaders(max = DEFAULT_MAX_HEADERS): Promise<PdkHeaders> {
-    return this.#calls.ask(getHeaders(max), readHeaders);
+    return this.#calls.ask(getHeaders(max), (answer) => readHeaders(answer));
   }
 
-  getSelectedHeaders(selection: HeaderSelection, max: number): Promise<HeaderLists> {
-    return this.#calls.ask(getHeaders(max), (answer) => {
-      if (hasHeaders(answer, max)) throw tooManyHeaders();
-      return readHeaders(answer, selection);
-    });
+  getSelectedHeaders(selection: HeaderSelection, max: number): Promise<CountedHeaders> {
+    return this.#calls.ask(getHeaders(max), (answer) => readCountedHeaders(answer, selection));
   }
 
   getMethod(): Promise<string> {

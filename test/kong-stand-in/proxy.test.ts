@@ -201,6 +201,31 @@ describe('the request that goes upstream', () => {
     expect(fixture.upstream.last.headers).toMatchObject({ 'x-other': '2', connection: 'keep-alive' });
   });
 
+  it('keeps what stands behind a hundred header lines, of which Kong itself reads none', async () => {
+    const many = Array.from({ length: 100 }, (_, n) => `X-${n}: ${n}`);
+    const unread = [
+      'Connection: Upgrade, X-1',
+      'Upgrade: websocket',
+      'X-Forwarded-For: 192.0.2.7',
+      'TE: trailers',
+    ];
+    await requestRaw(fixture.gateway.port, ['GET /ws HTTP/1.1', 'Host: a', ...many, ...unread]);
+    const { headers } = fixture.upstream.last;
+    expect(headers).toMatchObject({ 'x-1': '1', connection: 'keep-alive', 'x-forwarded-for': '127.0.0.1' });
+    for (const name of ['upgrade', 'te']) expect(headers).not.toHaveProperty(name);
+  });
+
+  it('has X-Forwarded-For by the line that is spelled with _, where there is one', async () => {
+    const lines = ['GET /ws HTTP/1.1', 'Host: a', 'X-Forwarded-For: 192.0.2.7', 'X_Forwarded_For: 192.0.2.8'];
+    await requestRaw(fixture.gateway.port, lines);
+    expect(fixture.upstream.last.headers['x-forwarded-for']).toBe('192.0.2.8, 127.0.0.1');
+  });
+
+  it('has a query without a fragment', async () => {
+    await requestRaw(fixture.gateway.port, ['GET /ws/a?x=1#y HTTP/1.1', 'Host: a']);
+    expect(fixture.upstream.last.url).toBe('/ws/a?x=1');
+  });
+
   it('has no Upgrade that is not to a WebSocket', async () => {
     const lines = ['GET /ws HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: h2c'];
     expect((await requestRaw(fixture.gateway.port, lines)).status).toBe(200);

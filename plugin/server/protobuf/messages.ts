@@ -1,4 +1,4 @@
-import type { HeaderLists, HeaderSelection } from '../../request/header-selection';
+import type { CountedHeaders, HeaderLists, HeaderSelection } from '../../request/header-selection';
 import type { Consumer, Credential } from '../../consumer/consumer';
 import type { MatchedRoute, SharedValue } from '../../kong';
 import type { FrameWriter } from './frame-writer';
@@ -316,27 +316,24 @@ function readFirstText(reader: WireReader, end: number): string {
  * @throws ProtocolError when it is none, or one of those is neither text nor a list of texts
  */
 export function readHeaders(frame: Buffer, selection?: HeaderSelection): HeaderLists {
+  return readCountedHeaders(frame, selection).headers;
+}
+
+/** The same, with how many lines all headers are. */
+export function readCountedHeaders(frame: Buffer, selection?: HeaderSelection): CountedHeaders {
   const headers = Object.create(null) as HeaderLists;
   const reader = new WireReader(frame, 'Struct');
+  let lines = 0;
   while (reader.position < frame.length) {
     const field = reader.tag();
-    if (field === tag(STRUCT_FIELDS, DELIMITED)) readEntry(reader, selection, headers);
+    if (field === tag(STRUCT_FIELDS, DELIMITED)) lines += readEntry(reader, selection, headers);
     else reader.skip(field);
   }
-  return headers;
+  return { headers, lines };
 }
 
-/** A value of a list takes so many bytes at least. */
-const MIN_HEADER_BYTES = 4;
-
-/** Whether a `google.protobuf.Struct` of headers has so many values or more, of any names. */
-export function hasHeaders(frame: Buffer, count: number): boolean {
-  if (frame.length < count * MIN_HEADER_BYTES) return false;
-  const values = Object.values(readHeaders(frame));
-  return values.reduce((sum, { length }) => sum + length, 0) >= count;
-}
-
-function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): void {
+/** @returns how many lines it is, whether or not they are selected */
+function readEntry(reader: WireReader, selection: HeaderSelection | undefined, headers: HeaderLists): number {
   const end = reader.enterMessage('Struct.FieldsEntry');
   let keyAt = end;
   let keyEnd = end;
@@ -356,11 +353,22 @@ function readEntry(reader: WireReader, selection: HeaderSelection | undefined, h
   const { bytes } = reader;
   const name =
     selection === undefined ? bytes.toString('utf8', keyAt, keyEnd) : selection.find(bytes, keyAt, keyEnd);
-  if (name === undefined) return;
+  if (name === undefined && valueAt === -1) return 0;
   reader.goTo(valueAt === -1 ? end : valueAt, 'Struct.FieldsEntry', tag(2, DELIMITED));
   if (valueAt === -1) throw reader.fault('expected a value, got none');
-  headers[name] = readValue(reader);
+  const lines = name === undefined ? countLines(reader) : (headers[name] = readValue(reader)).length;
   reader.goTo(end, 'Struct', tag(STRUCT_FIELDS, DELIMITED));
+  return lines;
+}
+
+/** Those of a value that nobody looks at: no text is made of them. */
+function countLines(reader: WireReader): number {
+  const end = reader.enterMessage('Value');
+  if (reader.position === end || reader.tag() !== VALUE.list) return 1;
+  const listEnd = reader.enterMessage('ListValue');
+  let lines = 0;
+  for (; reader.position < listEnd; lines += 1) reader.skip(reader.tag());
+  return lines;
 }
 
 const VALUE = { text: tag(VALUE_TEXT, DELIMITED), list: tag(6, DELIMITED) } as const;

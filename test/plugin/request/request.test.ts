@@ -20,8 +20,13 @@ describe('a request is an upgrade', () => {
     expect(isWebSocketUpgrade(request)).toBe(wantsWebSocket(new HeaderList([['Upgrade', value]])));
   });
 
-  it('never with two lines of Upgrade, which nginx joins to a list', () => {
-    expect(isWebSocketUpgrade({ headers: { upgrade: ['websocket', 'websocket'] } })).toBe(false);
+  it.each([
+    ['websocket', 'h2c'],
+    ['h2c', 'websocket'],
+    ['websocket, h2c', 'websocket'],
+  ])('by the first line of Upgrade, as Kong reads it: %j, %j', (...values) => {
+    const lines = values.map((value) => ['Upgrade', value] as const);
+    expect(isWebSocketUpgrade({ headers: { upgrade: values } })).toBe(wantsWebSocket(new HeaderList(lines)));
   });
 });
 
