@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from '../../protocol/close-codes';
-import { CLOSE_TIMEOUT_MS } from '../connection/connection';
+import { CLOSE_TIMEOUT_MS } from '../connection/term';
 import type { TimerWheel } from '../lib/timer-wheel';
 import type { BridgeSocket } from '../websocket/bridge-socket';
 

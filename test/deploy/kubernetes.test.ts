@@ -18,7 +18,7 @@ import { parseConfig } from '../../plugin/config/parse';
 import { pluginInfo } from '../../plugin/server/plugin-info';
 import { bridgeRegistry } from './bridge-registry';
 import { CLOSE_GRACE_MS } from '../../sidecar/bridge';
-import { CLOSE_TIMEOUT_MS } from '../../sidecar/connection/connection';
+import { CLOSE_TIMEOUT_MS } from '../../sidecar/connection/term';
 import { parseSettings, SETTING_ROWS } from '../../sidecar/settings/settings';
 import { manifest, type Manifest, manifests, ROOT, selects, yamlFile } from './manifests';
 

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import fc from 'fast-check';
 import { canonicalPath } from '../../../protocol/path';
 import { WHEEL_TICK_MS } from '../../../sidecar/assemble';
-import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/connection';
+import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/term';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { askStream, openStream, StreamClient, type NoStream } from '../../fakes/event-source';
 import {

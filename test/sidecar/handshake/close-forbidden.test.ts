@@ -1,4 +1,4 @@
-import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/connection';
+import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/term';
 import type { SocketOwner } from '../../../sidecar/fanout/client-socket';
 import { closeForbidden } from '../../../sidecar/handshake/close-forbidden';
 import { TimerWheel } from '../../../sidecar/lib/timer-wheel';
