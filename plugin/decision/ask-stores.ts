@@ -28,8 +28,10 @@ export async function askStores(
   const answer = await askShared(query, store);
   const { uncounted = [], revoked } = answer;
   if (revoked === true) return answer;
-  if (revoked === undefined && !config.revocation.faultTolerant)
-    throw unknown('Whether the token was revoked');
+  if (revoked === undefined) {
+    if (!config.revocation.faultTolerant) throw unknown('Whether the token was revoked');
+    if (wasRevoked(query, store)) return { ...answer, revoked: true };
+  }
   if (uncounted.length === 0) return answer;
   if (!config.faultTolerant) throw unknown('The rate limit');
   const counted = await fallbackStore.ask({ ...query, limits: uncounted, revocationKey: undefined });

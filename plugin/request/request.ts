@@ -42,7 +42,8 @@ export function singleHeader(request: UpgradeRequest, name: string): string | un
 }
 
 /**
- * Whether this asks to become a WebSocket, as Kong judges it (kong/runloop/handler.lua, `access`). Kong reads the first line of `Upgrade`. It passes on no upgrade whose line names another protocol besides: its upstream gets a plain request.
+ * Whether this asks to become a WebSocket, as Kong judges it (kong/runloop/handler.lua, `access`). Kong reads the first line of `Upgrade`.
+ * It passes on no upgrade whose line names another protocol besides: its upstream gets a plain request.
  */
 export function isWebSocketUpgrade(request: UpgradeRequest): boolean {
   return request.headers['upgrade']?.[0]?.toLowerCase() === 'websocket';

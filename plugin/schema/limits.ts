@@ -351,7 +351,7 @@ export const limitFields: readonly SchemaField[] = [
             required: true,
             default: false,
             description:
-              'Redis away, or refusing to tell: false refuses with 503, true admits tokens that may have been revoked.',
+              'Redis away, or refusing to tell: false refuses with 503, true admits tokens that may have been revoked. One that Redis has told this gatekeeper of stays refused.',
           },
         },
         { redis: revocationRedis },

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { GatekeeperConfig } from '../config/config';
 import { holdStores, type HeldStores } from './held-stores';
-import { MAX_REVOKED_TOKENS, sparingStore } from './sparing-store';
+import { sparingStore } from './sparing-store';
 import { splitStore } from './split-store';
 
 /**
@@ -21,7 +21,7 @@ export function storesOf(
   if (!isLimited) return sparing(tokens);
   const limits = holdStores(redis, log);
   return {
-    shared: sparingStore(splitStore(limits.shared, tokens.shared), MAX_REVOKED_TOKENS, limits.shared),
+    shared: sparingStore(splitStore(limits.shared, tokens.shared)),
     memory: limits.memory,
     release() {
       limits.release();

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import { lruCache } from '../lib/lru-cache';
-import { outcomeOf } from './outcome';
-import type { Store, StoreAnswer, StoreQuery } from './store';
+import type { Store, StoreAnswer } from './store';
 
 /** How many tokens are remembered that turned out to be revoked; the least recently used one goes first. */
 export const MAX_REVOKED_TOKENS = 10_000;
@@ -12,10 +11,9 @@ const THERE = Object.freeze({});
 
 /**
  * Charges a revoked token once. Limits are charged in the call that looks the token up. So one whose right was taken away could use up
- * its tenant's limits, and its user's returns. A token that was revoked before is looked up first, and charged only when it is not any more.
- * @param limits asked alone where nobody answers that look-up; not given where they are in the same Redis, which would be waited for again
+ * its tenant's limits, and its user's returns. A token that was revoked before is looked up first, and charged only once it is known not to be.
  */
-export function sparingStore(store: Store, max = MAX_REVOKED_TOKENS, limits?: Store): Store {
+export function sparingStore(store: Store, max = MAX_REVOKED_TOKENS): Store {
   const revoked: LRUCache<string, object> = lruCache(max);
   const wasRevoked = (revocationKey: string): boolean =>
     revoked.size > 0 && revoked.has(digestOf(revocationKey));
@@ -26,9 +24,8 @@ export function sparingStore(store: Store, max = MAX_REVOKED_TOKENS, limits?: St
       if (revocationKey === undefined) return store.ask(query);
       const isKnown = wasRevoked(revocationKey);
       if (isKnown && query.limits.length > 0) {
-        const looked = await outcomeOf(store.ask({ limits: [], revocationKey }));
-        if ('fault' in looked) return chargeAlone(query, looked.fault);
-        if (looked.value.revoked === true) return looked.value;
+        const looked = await store.ask({ limits: [], revocationKey });
+        if (looked.revoked !== false) return { ...looked, uncounted: query.limits };
       }
       const answer = await store.ask(query);
       if (answer.revoked === true) revoked.set(digestOf(revocationKey), THERE);
@@ -36,11 +33,6 @@ export function sparingStore(store: Store, max = MAX_REVOKED_TOKENS, limits?: St
       return answer;
     },
   };
-
-  async function chargeAlone(query: StoreQuery, silence: Error): Promise<StoreAnswer> {
-    if (limits === undefined) throw silence;
-    return { ...(await limits.ask({ ...query, revocationKey: undefined })), revoked: undefined };
-  }
 }
 
 /** A token's id may be long. */

@@ -48,3 +48,30 @@ describe('the limits in memory', () => {
     expect(asked).toEqual([1]);
   });
 });
+
+describe('a token that Redis told to be revoked', () => {
+  const query = { limits: [LIMIT], revocationKey: 'blacklist:j' };
+  const { store: fallbackStore, asked } = fallback();
+  const telling = (store: Store): Store => ({ ...store, wasRevoked: (key) => key === 'blacklist:j' });
+  const ofTokens = (faultTolerant: boolean) =>
+    ({ faultTolerant: true, revocation: { faultTolerant } }) as never;
+
+  it.each([
+    ['is away', silent],
+    ['does not tell', answering(COUNTED)],
+  ])('stays revoked while Redis %s, and is counted nowhere', async (_, store) => {
+    const answer = await askStores(query, ofTokens(true), { store: telling(store), fallbackStore });
+    expect(answer.revoked).toBe(true);
+    expect(asked).toEqual([]);
+  });
+
+  it('is good again once Redis says so', async () => {
+    const store = telling(answering({ ...COUNTED, revoked: false }));
+    expect((await askStores(query, ofTokens(true), { store, fallbackStore })).revoked).toBe(false);
+  });
+
+  it('gets 503 as any other where that is what an outage means', async () => {
+    const asking = askStores(query, ofTokens(false), { store: telling(silent), fallbackStore });
+    await expect(asking).rejects.toMatchObject({ status: 503 });
+  });
+});

@@ -133,19 +133,20 @@ describe('a Redis of its own for revoked tokens', () => {
   });
 
   it.each([
-    ['503', false, UNKNOWN],
-    ['admission', true, 'admitted'],
+    ['503', false, UNKNOWN, UNKNOWN],
+    ['admission, but of a token that it told to be revoked,', true, 'admitted', REVOKED],
   ])(
     'that is away means %s by revocation.fault_tolerant (%s); limits are counted on',
-    async (_, tolerant, outcome) => {
-      await ofTokens.set('blacklist:revoked', '1');
+    async (_, tolerant, outcome, ofKnown) => {
+      await ofTokens.mset('blacklist:revoked', '1', 'blacklist:unseen', '1');
       const { upgrade, health } = await gatekeeper({
         revocation: { fault_tolerant: tolerant },
         all: { fault_tolerant: false },
       });
       expect(await upgrade('revoked')).toBe(REVOKED);
       await tokens.stop();
-      await eventually(async () => (await upgrade('revoked')) === outcome);
+      await eventually(async () => (await upgrade('unseen')) === outcome);
+      expect(await upgrade('revoked')).toBe(ofKnown);
       expect(await health()).toMatchObject({ status: 503 });
       expect(await ofLimits.keys('ws-gatekeeper:rl:*')).toHaveLength(1);
       await tokens.restart();
