@@ -43,6 +43,19 @@ export interface Past {
   readonly bytes: number;
 }
 
+/** The outcome of a take-over. */
+export interface TakenOver {
+  /** How many entries the stream had evicted before anybody answered them. */
+  readonly evicted: number;
+  readonly deliveries: readonly Delivery[];
+}
+
+/**
+ * Called with what was asked for and came after it was waited for. Redis obeys a call that waits for a connection once there is
+ * one, and gives to nobody else what it gave then.
+ */
+export type Came = (deliveries: readonly Delivery[]) => void;
+
 /** The consumer group on the stream of commands, in which a worker is a consumer. */
 export class CommandGroup {
   readonly #redis: RedisClient;
@@ -79,7 +92,7 @@ export class CommandGroup {
   }
 
   /** Reads commands that nobody has read, and waits so long for one. */
-  async read(consumer: string, count: number, waitMs: number): Promise<Delivery[]> {
+  async read(consumer: string, count: number, waitMs: number, came: Came): Promise<readonly Delivery[]> {
     const { stream, group } = this.#place;
     const to = ['GROUP', group, consumer, 'COUNT', count] as const;
     const from = ['STREAMS', stream, '>'] as const;
@@ -87,23 +100,21 @@ export class CommandGroup {
       waitMs > 0
         ? this.#reader.xreadgroup(...to, 'BLOCK', waitMs, ...from)
         : this.#reader.xreadgroup(...to, ...from);
-    const streams = await answered(this.#reader, waitMs + this.#timeoutMs, reply);
-    return firstDeliveries((streams?.[0]?.[1] ?? []) as readonly Entry[]);
+    const read = reply.then((streams) => firstDeliveries((streams?.[0]?.[1] ?? []) as readonly Entry[]));
+    return answered(this.#reader, waitMs + this.#timeoutMs, read, came);
   }
 
   /** Reads commands that nobody has read, past those of some tenants, until one comes of another. It waits for none. */
-  async readPast(consumer: string, count: number, { tenants, commands, bytes }: Past): Promise<Delivery[]> {
+  async readPast(
+    consumer: string,
+    count: number,
+    { tenants, commands, bytes }: Past,
+    came: Came,
+  ): Promise<readonly Delivery[]> {
     const { stream, group } = this.#place;
     const args = [group, consumer, count, commands, bytes, ...tenants];
-    const read = (await this.#ask(this.#readPast([stream], args))) as readonly string[];
-    const deliveries: Delivery[] = [];
-    for (let i = 0; i + 1 < read.length; i += 2)
-      deliveries.push({
-        entryId: read[i] ?? '',
-        fields: JSON.parse(read[i + 1] ?? '[]') as readonly string[],
-        fence: 1,
-      });
-    return deliveries;
+    const read = this.#readPast([stream], args).then((texts) => deliveriesOf(texts as readonly string[]));
+    return answered(this.#redis, this.#timeoutMs, read, came);
   }
 
   /** Takes what this consumer has by Redis, and of which it does not know itself, because a reply was lost. */
@@ -146,12 +157,14 @@ export class CommandGroup {
     consumer: string,
     silentMs: number | undefined,
     most: number,
-  ): Promise<{ readonly evicted: number; readonly deliveries: Delivery[] }> {
+    came: Came,
+  ): Promise<TakenOver> {
     const { stream, group } = this.#place;
     const args = [group, consumer, silentMs ?? '', most, RETURNED];
-    const reply = await this.#ask(this.#takeOver([stream], args));
-    const [evicted, taken] = reply as [number, (readonly [string, number, readonly string[]])[]];
-    return { evicted, deliveries: taken.map(([entryId, fence, fields]) => ({ entryId, fence, fields })) };
+    const taken = this.#takeOver([stream], args).then(takenOverOf);
+    return answered(this.#redis, this.#timeoutMs, taken, ({ deliveries }) => {
+      came(deliveries);
+    });
   }
 
   /** Tells every worker of a cancel, and acknowledges its command. */
@@ -190,6 +203,23 @@ export class CommandGroup {
   #ask<T>(asked: Promise<T>): Promise<T> {
     return answered(this.#redis, this.#timeoutMs, asked);
   }
+}
+
+/** @param read ids of entries, and their names and values as JSON, in turn */
+function deliveriesOf(read: readonly string[]): Delivery[] {
+  const deliveries: Delivery[] = [];
+  for (let i = 0; i + 1 < read.length; i += 2)
+    deliveries.push({
+      entryId: read[i] ?? '',
+      fields: JSON.parse(read[i + 1] ?? '[]') as readonly string[],
+      fence: 1,
+    });
+  return deliveries;
+}
+
+function takenOverOf(reply: unknown): TakenOver {
+  const [evicted, taken] = reply as [number, (readonly [string, number, readonly string[]])[]];
+  return { evicted, deliveries: taken.map(([entryId, fence, fields]) => ({ entryId, fence, fields })) };
 }
 
 function firstDeliveries(entries: readonly Entry[]): Delivery[] {

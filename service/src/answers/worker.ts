@@ -9,7 +9,14 @@ import { Answering } from './answering';
 import { Bell } from './bell';
 import { Cancels } from './cancels';
 import { cancelledId, readCommand, type CommandToAnswer, type Delivery } from './command';
-import { CommandGroup, isGroupGone, type Cancel, type GroupPlace, type Past } from './command-group';
+import {
+  CommandGroup,
+  isGroupGone,
+  type Came,
+  type Cancel,
+  type GroupPlace,
+  type Past,
+} from './command-group';
 import { Counters, type AnswerCounts } from './counters';
 import { Held } from './held';
 import { Life } from './life';
@@ -130,7 +137,7 @@ export class Worker {
     this.#room.ring();
     await this.#lived;
     const life = this.#life;
-    await this.#giveBack(life, life.queue.clear());
+    await this.#giveBack(life, life.queue.clear().map(deliveryOf));
     const over = new AbortController();
     const timeout = delay(Math.min(timeoutMs, LONGEST_TIMER_MS), undefined, { signal: over.signal }).catch(
       () => undefined,
@@ -142,7 +149,7 @@ export class Worker {
     for (const { stop } of repeatable) stop.abort();
     for (const { stop } of begun) stop.abort(answerError('STOPPED'));
     await this.#idle();
-    await this.#giveBack(life, [...repeatable, ...this.#unbegun, ...life.queue.clear()]);
+    await this.#giveBack(life, [...repeatable, ...this.#unbegun, ...life.queue.clear()].map(deliveryOf));
     life.end();
     await this.#beating;
     this.#presence?.close();
@@ -170,6 +177,7 @@ export class Worker {
     // Others may have left a backlog. And Redis has the script then, before a tenant's commands stand in the way of another's.
     let isBehind = true;
     let isFull = false;
+    const came = this.#lateTaker(life);
     while (life.lives() && !this.#closing.signal.aborted) {
       const wasFull = isFull;
       isFull = life.queue.free <= 0;
@@ -184,8 +192,8 @@ export class Worker {
       const count = Math.min(MAX_READ, room, free > 0 ? free : MAX_READ);
       try {
         const read: readonly Delivery[] = isBehind
-          ? await this.#group.readPast(life.consumer, count, this.#past(life, room))
-          : await this.#group.read(life.consumer, count, free > 0 ? READ_WAIT_MS : 0);
+          ? await this.#group.readPast(life.consumer, count, this.#past(life, room), came)
+          : await this.#group.read(life.consumer, count, free > 0 ? READ_WAIT_MS : 0, came);
         this.#counters.read += read.length;
         this.#take(read, life);
         // With places free, what waits is of tenants that have none.
@@ -242,7 +250,12 @@ export class Worker {
     if (!takesOver || most <= 0 || this.#closing.signal.aborted) return;
     const { leaseMs, onFault } = this.#options.settings;
     const silentMs = life.isSteady ? leaseMs : undefined;
-    const { evicted, deliveries } = await this.#group.takeOver(life.consumer, silentMs, most);
+    const { evicted, deliveries } = await this.#group.takeOver(
+      life.consumer,
+      silentMs,
+      most,
+      this.#lateTaker(life),
+    );
     this.#counters.takenOver += deliveries.length;
     this.#counters.evicted += evicted;
     if (evicted > 0) onFault(new Error(`${evicted} commands were evicted before they were answered`));
@@ -272,6 +285,14 @@ export class Worker {
       else this.#enqueue(held, life);
     }
     this.#schedule(life);
+  }
+
+  /** Takes what came after it was waited for. Where the life is over by then, others need not wait for its lease. */
+  #lateTaker(life: Life): Came {
+    return (deliveries) => {
+      if (life.lives()) this.#take(deliveries, life);
+      else void this.#giveBack(life, deliveries);
+    };
   }
 
   /** @returns undefined for an entry that is not to be answered here */
@@ -376,8 +397,8 @@ export class Worker {
     return this.#answerers.get(type)?.maxAttempts;
   }
 
-  async #giveBack({ consumer }: Life, held: readonly Held[]): Promise<void> {
-    const ids = held.map(({ delivery }) => delivery.entryId);
+  async #giveBack({ consumer }: Life, deliveries: readonly Delivery[]): Promise<void> {
+    const ids = deliveries.map(({ entryId }) => entryId);
     await this.#group.giveBack(consumer, ids).catch(this.#options.settings.onFault);
   }
 
@@ -386,6 +407,8 @@ export class Worker {
     while (this.#answers.size > 0) await Promise.all(this.#answers);
   }
 }
+
+const deliveryOf = ({ delivery }: Held): Delivery => delivery;
 
 /** Waits for so long, or until a signal is aborted. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -28,12 +28,19 @@ export function ownConnection(redis: RedisClient, told: (cause: Error) => void):
 
 /**
  * Waits for an answer of Redis, for so long. A connection that does not answer is opened anew.
+ * @param came called with an answer that came later: a command that waits for a connection is obeyed once there is one
  * @throws Error when it did not answer
  */
-export async function answered<T>(redis: RedisClient, timeoutMs: number, asked: Promise<T>): Promise<T> {
+export async function answered<T>(
+  redis: RedisClient,
+  timeoutMs: number,
+  asked: Promise<T>,
+  came: (answer: T) => void = () => undefined,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
+      asked.then(came, () => undefined);
       reject(new Error(`redis did not answer for ${timeoutMs} ms`));
       // Others may have waited for it as long.
       if (redis.status === 'ready') redis.disconnect(true);

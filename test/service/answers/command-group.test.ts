@@ -3,6 +3,7 @@ import { CommandGroup, type Past } from '../../../service/src/answers/command-gr
 import { TOPOLOGIES, type Topology } from '../fixture';
 
 const STREAM = 'ai:commands';
+const nothing = (): void => undefined;
 const ALL = { tenants: ['busy'], commands: 1_000, bytes: 1_000_000 };
 
 describe.each(['one server', 'a cluster'])(
@@ -29,7 +30,7 @@ describe.each(['one server', 'a cluster'])(
 
     /** The tenants of the commands that one call reads, four at a time. */
     async function read(past: Past): Promise<string[]> {
-      const deliveries = await group.readPast('me', 4, past);
+      const deliveries = await group.readPast('me', 4, past, nothing);
       expect(deliveries.every(({ fence }) => fence === 1)).toBe(true);
       return deliveries.map(({ fields }) => fields[1] ?? '');
     }
@@ -53,7 +54,7 @@ describe.each(['one server', 'a cluster'])(
 
     it('finds what a lost reply had, under the count that Redis has of it then', async () => {
       await add('busy', 2);
-      const [first, second] = await group.readPast('me', 4, { ...ALL, tenants: [] });
+      const [first, second] = await group.readPast('me', 4, { ...ALL, tenants: [] }, nothing);
       const found = await group.missing('me', (entryId) => entryId === first?.entryId);
       expect(found.map(({ entryId, fence }) => [entryId, fence])).toEqual([[second?.entryId, 2]]);
       const pending = (await topology.redis.xpending(STREAM, 'ai', '-', '+', 10)) as [string, ...unknown[]][];

@@ -1,7 +1,9 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { token, type AnswerPart } from '../../../service/src/index';
 import { eventually, isEnd, Stage } from './fixture';
+import { ReadersLine } from './readers-line';
 import { WorkerProcess } from './worker-process';
 
 /** Tokens without end, slowly. */
@@ -144,6 +146,48 @@ describe('a worker that was paused for longer than its lease', () => {
     expect(heard().length).toBe(atEnd);
     worker.signal('SIGKILL');
     await worker.ended;
+  });
+});
+
+describe('a read that waited for a connection until it was given up', () => {
+  let line: ReadersLine;
+
+  beforeEach(async () => {
+    await startStage();
+    line = await ReadersLine.start(stage.redis as Redis);
+  });
+  afterEach(() => {
+    line.stop();
+    jest.restoreAllMocks();
+  });
+
+  const isGivenUp = (): boolean =>
+    stage.faults.some((fault) => String(fault).includes('did not answer for 2500'));
+
+  it('gives its worker what it brings once there is a connection', async () => {
+    const heard = await stage.hear('s1');
+    stage.worker({ leaseMs: 5_000 }).answer('ask', quick);
+    await eventually(
+      'a read that is given up, and a look for what it brought',
+      () => isGivenUp() && line.looks > 0,
+    );
+    await stage.command({ id: 'c1' });
+    line.isOpen = true;
+    await eventually('an end', () => heard().some(isEnd));
+    expect(heard().map(({ id, type }) => `${id} ${type}`)).toEqual(['c1 token', 'c1 complete']);
+  });
+
+  it('gives it back for others where its worker goes on under another name', async () => {
+    const [now, heard] = [performance.now.bind(performance), await stage.hear('s1')];
+    stage.worker({ leaseMs: 5_000 }).answer('ask', quick);
+    await eventually('a read', () => line.reads === 1);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + 5_000);
+    await eventually('a read of the next life', () => isGivenUp() && line.reads === 2);
+    await stage.command({ id: 'c1' });
+    line.isOpen = true;
+    await eventually('an end', () => heard().some(isEnd));
+    const consumers = (await stage.redis.xinfo('CONSUMERS', 'ai:commands', 'ai')) as string[][];
+    expect(consumers.map(([, name]) => name)).toContain('returned');
   });
 });
 
