@@ -13,7 +13,7 @@ import {
   type StateFrame,
 } from '../../protocol/frames.ts';
 import { Alarm } from './alarm.ts';
-import { askedRefusal } from './asked-refusal.ts';
+import { askedRefusal, type Fetch } from './asked-refusal.ts';
 import type { Ending } from './ending.ts';
 import { ConnectError } from './errors.ts';
 import type { Settings } from './options.ts';
@@ -41,6 +41,14 @@ export interface ConnectionEvents {
   closed(ending: Ending): void;
 }
 
+/** The error that a socket reports. */
+interface Report {
+  readonly message?: string;
+  readonly error?: unknown;
+  /** Gives the answer that refused it: an event stream has it. */
+  readonly answered?: Fetch;
+}
+
 /** One WebSocket, from its token to its end. */
 export class Connection {
   heardAtMs = 0;
@@ -63,7 +71,7 @@ export class Connection {
   /** Why it will end, when that is known before it does. */
   #failure: unknown;
   /** The error that the socket reported of itself. */
-  #report: { readonly message?: string; readonly error?: unknown } = {};
+  #report: Report = {};
 
   /**
    * Opens a connection.
@@ -139,7 +147,7 @@ export class Connection {
       else void this.#askWhy(address);
     };
     // A close follows. ws throws when nobody listens.
-    socket.onerror = (report: { readonly message?: string; readonly error?: unknown }) => {
+    socket.onerror = (report: Report) => {
       this.#report = report;
     };
     const { clock } = this.#settings;
@@ -155,7 +163,8 @@ export class Connection {
 
   /** Once a handshake: the answer is for the application, and for the delay before the next. */
   async #askWhy(address: string): Promise<void> {
-    const { clock, fetch } = this.#settings;
+    const { clock } = this.#settings;
+    const fetch = this.#report.answered ?? this.#settings.fetch;
     this.#failure = this.#handshakeError(ABNORMAL, '');
     if (fetch) {
       const now = (): number => clock.now();

@@ -1,9 +1,11 @@
 import { CONTROL_TYPE_PREFIX, PING_MESSAGE, PONG_FRAME } from '../../protocol/frames.ts';
 import { parseObject } from './parse-frame.ts';
-import { PostedMessages, type MessageData, type StreamFetch } from './posted-messages.ts';
+import type { Fetch } from './asked-refusal.ts';
+import { PostedMessages, type MessageData, type StreamAnswer, type StreamFetch } from './posted-messages.ts';
 import type { WebSocketLike } from './web-socket.ts';
 import { EventParser, type StreamEvent } from './event-parser.ts';
 import type { TransportTrial } from './transport-trial.ts';
+import type { Unposted } from './unposted.ts';
 
 /** How a stream is asked for. */
 export interface StreamSettings {
@@ -12,6 +14,8 @@ export interface StreamSettings {
   readonly monotonicNow: () => number;
   /** The prefix of the token among the subprotocols. */
   readonly bearerPrefix: string;
+  /** Those of streams before it, and its own once it is closed. */
+  readonly unposted: Unposted;
   /** Told what becomes of it. */
   readonly trial: TransportTrial;
   /** Called at its end. */
@@ -53,7 +57,10 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     const address = url.replace(/^ws/, 'http');
     this.#target = new URL(address);
     for (const name of ['resume', 'state']) this.#target.searchParams.delete(name);
-    const place = { fetch: settings.fetch, token, url: () => this.#target.href };
+    const place = {
+      ...{ fetch: settings.fetch, token, url: () => this.#target.href },
+      before: () => settings.unposted.before(this.#place),
+    };
     this.#messages = new PostedMessages(place, {
       answered: (frame) => {
         if (this.readyState === CLOSED) return;
@@ -76,7 +83,9 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
 
   /** Its messages go out yet, as a socket's do that is closed: another connection may have taken over. */
   close(): void {
-    this.#settings.trial.dropped();
+    const { trial, unposted } = this.#settings;
+    trial.dropped();
+    if (this.readyState === OPEN) unposted.keep(this.#place, this.#messages.rest);
     this.#end(ABNORMAL, '');
   }
 
@@ -93,6 +102,13 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     this.#settings.trial.ended();
     this.#settings.over();
     this.#emit('close', { code, reason });
+  }
+
+  /** The same for all streams of one client, each of which has a name of its own among its peers. */
+  get #place(): string {
+    const place = new URL(this.#target);
+    place.searchParams.delete('peer');
+    return place.href;
   }
 
   /** A stream that was heard of lately is alive. Otherwise the next that comes is the answer. */
@@ -115,8 +131,10 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
         signal: this.#over.signal,
       });
       const { status, headers, body } = response;
-      if (status !== 200 || !body || !headers.get('content-type')?.startsWith('text/event-stream'))
-        throw new Error(`expected an event stream, got ${status}`);
+      if (status !== 200 || !body || !headers.get('content-type')?.startsWith('text/event-stream')) {
+        await this.#refused(response);
+        return;
+      }
       this.readyState = OPEN;
       this.#emit('open', {});
       await this.#read(body);
@@ -126,6 +144,18 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
       this.#emit('error', { message: String(error), error });
       this.end(ABNORMAL, '');
     }
+  }
+
+  /** Its client reads the answer: why it was refused, and how long to wait. The bridge tells that nowhere else. */
+  async #refused(answer: StreamAnswer): Promise<void> {
+    const { status, headers } = answer;
+    const said = status < 400 ? '' : await answer.text();
+    if (this.readyState === CLOSED) return;
+    const error = new Error(`expected an event stream, got ${status}`);
+    const text = (): Promise<string> => Promise.resolve(said);
+    const answered: Fetch = () => Promise.resolve({ status, headers, text });
+    this.#emit('error', { message: String(error), error, answered });
+    this.end(ABNORMAL, '');
   }
 
   async #read(body: ReadableStream<Uint8Array>): Promise<void> {

@@ -2,6 +2,7 @@ import { EventStreamSocket } from './event-stream-socket.ts';
 import type { StreamFetch } from './posted-messages.ts';
 import { TransportChoice } from './transport-choice.ts';
 import { TransportTrial } from './transport-trial.ts';
+import { Unposted } from './unposted.ts';
 import type { PointStorage } from './stored-point.ts';
 import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
 
@@ -49,6 +50,7 @@ export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstr
   const fetch = options.fetch ?? globalThis.fetch;
   const monotonicNow = (): number => performance.now();
   const choice = new TransportChoice({ webSocketAgainMs, now: () => Date.now(), storage });
+  const unposted = new Unposted();
   const webSocket = (url: string, protocols: string[], Constructor: WebSocketConstructor): WebSocketLike => {
     const trial = new TransportTrial(monotonicNow, (works) => {
       if (works) choice.webSocketWorked();
@@ -68,7 +70,7 @@ export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstr
     const over = (): void => {
       clearTimeout(end);
     };
-    const settings = { fetch, bearerPrefix, monotonicNow, trial, over };
+    const settings = { fetch, bearerPrefix, monotonicNow, unposted, trial, over };
     const socket: EventStreamSocket = new EventStreamSocket(url, protocols, settings);
     return socket;
   };

@@ -13,13 +13,16 @@ export type StreamFetch = (
     readonly redirect: 'error';
     readonly signal: AbortSignal;
   },
-) => Promise<{
+) => Promise<StreamAnswer>;
+
+/** As much of its answer as is used. */
+export interface StreamAnswer {
   readonly status: number;
   readonly ok: boolean;
   readonly headers: { get(name: string): string | null };
   readonly body: ReadableStream<Uint8Array> | null;
   text(): Promise<string>;
-}>;
+}
 
 /** A message of a client. */
 export type MessageData = string | ArrayBuffer | Uint8Array<ArrayBuffer>;
@@ -41,6 +44,8 @@ export interface PostPlace {
   readonly token: string;
   /** Called as late as can be: a stream may learn its session after it was opened. */
   readonly url: () => string;
+  /** Resolves once those are out that were sent before them. It is called as late. */
+  readonly before: () => Promise<void>;
 }
 
 /** The outcomes of messages. */
@@ -57,11 +62,16 @@ export class PostedMessages {
   readonly #events: PostEvents;
   readonly #over = new AbortController();
   #waiting = 0;
-  #before: Promise<void> = Promise.resolve();
+  #last: Promise<void> | undefined;
 
   constructor(place: PostPlace, events: PostEvents) {
     this.#place = place;
     this.#events = events;
+  }
+
+  /** Resolves once all are out that were added, or are given up. */
+  get rest(): Promise<void> {
+    return (this.#last ??= this.#place.before());
   }
 
   add(data: MessageData): void {
@@ -71,7 +81,7 @@ export class PostedMessages {
     }
     this.#waiting += 1;
     const kept = copyOf(data);
-    this.#before = this.#before.then(() => this.#post(kept));
+    this.#last = this.rest.then(() => this.#post(kept));
   }
 
   /** Posts none of those that wait, and waits for no answer. */

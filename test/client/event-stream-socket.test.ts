@@ -1,6 +1,7 @@
-import { EventStreamSocket } from '../../client/src/event-stream-socket.ts';
+import { EventStreamSocket, type StreamSettings } from '../../client/src/event-stream-socket.ts';
 import type { StreamFetch } from '../../client/src/posted-messages.ts';
 import { TransportTrial } from '../../client/src/transport-trial.ts';
+import { MAX_WAIT_MS, Unposted } from '../../client/src/unposted.ts';
 import { PING_MESSAGE, PONG_FRAME } from '../../protocol/frames';
 import { settled } from './fake-clock';
 
@@ -16,7 +17,10 @@ let requests: {
 }[];
 let stream: ReadableStreamDefaultController<Uint8Array>;
 let socket: EventStreamSocket;
+let settings: StreamSettings;
 let trials: boolean[];
+
+const PROTOCOLS = ['bridge.v1', 'bearer.t'];
 
 beforeEach(() => {
   [nowMs, told, requests, trials] = [0, [], [], []];
@@ -41,12 +45,9 @@ beforeEach(() => {
     });
   const monotonicNow = (): number => nowMs;
   const trial = new TransportTrial(monotonicNow, (works) => trials.push(works));
-  const settings = { fetch, monotonicNow, bearerPrefix: 'bearer.', trial, over: () => told.push('over') };
-  socket = new EventStreamSocket(
-    'wss://x/ws/ai/chat?resume=e.1&state=missing',
-    ['bridge.v1', 'bearer.t'],
-    settings,
-  );
+  const around = { fetch, monotonicNow, bearerPrefix: 'bearer.', trial };
+  settings = { ...around, unposted: new Unposted(), over: () => told.push('over') };
+  socket = new EventStreamSocket('wss://x/ws/ai/chat?resume=e.1&state=missing', PROTOCOLS, settings);
   socket.onmessage = ({ data }: { readonly data: unknown }) => told.push(data);
   socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) =>
     told.push([code, reason]);
@@ -59,10 +60,12 @@ afterEach(async () => {
   await settled();
 });
 
-/** Answers with a stream. */
+/** Answers the request that was made last with a stream. */
 async function open(): Promise<void> {
   const body = new ReadableStream<Uint8Array>({ start: (controller) => void (stream = controller) });
-  requests[0]?.answer({ headers: new Headers({ 'Content-Type': 'text/event-stream; charset=utf-8' }), body });
+  requests
+    .at(-1)
+    ?.answer({ headers: new Headers({ 'Content-Type': 'text/event-stream; charset=utf-8' }), body });
   await settled();
 }
 
@@ -245,6 +248,66 @@ describe('a message on a stream', () => {
     await posted({ status: 202, ...body('{}') });
     await posted({ status: 202, text: () => Promise.reject(new Error('reset')) });
     expect(requests.slice(1).map(({ init }) => init.body)).toEqual(['edit 1', 'edit 2']);
+  });
+
+  describe('of a stream that took over', () => {
+    let next: EventStreamSocket;
+    beforeEach(async () => {
+      socket.send('edit 1');
+      socket.send('edit 2');
+      await settled();
+      next = new EventStreamSocket('wss://x/ws/ai/chat?session=s1&resume=e.2', PROTOCOLS, settings);
+      await open();
+      socket.close();
+      next.send('edit 3');
+      await settled();
+    });
+    afterEach(() => {
+      next.end(1006, 'the test is over');
+    });
+
+    const bodies = (): unknown[] => requests.flatMap(({ init }) => init.body ?? []);
+
+    it('comes behind those that the stream before it still posts', async () => {
+      expect(bodies()).toEqual(['edit 1']);
+      requests[1]?.answer({ status: 202, ...body('{}') });
+      await settled();
+      expect(bodies()).toEqual(['edit 1', 'edit 2']);
+      await posted({ status: 202, ...body('{}') });
+      expect(bodies()).toEqual(['edit 1', 'edit 2', 'edit 3']);
+    });
+
+    it('comes behind those of all streams before it', async () => {
+      const last = new EventStreamSocket('wss://x/ws/ai/chat?session=s1&resume=e.3', PROTOCOLS, settings);
+      await open();
+      next.close();
+      last.send('edit 4');
+      await settled();
+      for (const { init, answer } of requests)
+        if (init.body === 'edit 1') answer({ status: 202, ...body('{}') });
+      await settled();
+      for (let i = 0; i < 3; i += 1) await posted({ status: 202, ...body('{}') });
+      expect(bodies()).toEqual(['edit 1', 'edit 2', 'edit 3', 'edit 4']);
+      last.end(1006, 'the test is over');
+    });
+  });
+
+  it('waits for no request of the stream before it that hangs', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask'] });
+    try {
+      socket.send('edit 1');
+      await settled();
+      const next = new EventStreamSocket('wss://x/ws/ai/chat?session=s1', PROTOCOLS, settings);
+      await open();
+      socket.close();
+      next.send('edit 2');
+      jest.advanceTimersByTime(MAX_WAIT_MS);
+      await settled();
+      expect(requests.at(-1)?.init.body).toBe('edit 2');
+      next.end(1006, 'the test is over');
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('ends the stream when 1,000 wait', async () => {

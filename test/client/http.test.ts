@@ -1,4 +1,7 @@
+import type { ClientOptions } from '../../client/src/index.ts';
+import { ConnectError } from '../../client/src/index.ts';
 import { httpFallback, type HttpFallbackOptions } from '../../client/src/http.ts';
+import { startRig, type Rig } from './fixture';
 
 describe('the way over HTTP', () => {
   it.each([NaN, 0, -1, '1000', null])(
@@ -19,5 +22,62 @@ describe('the way over HTTP', () => {
     expect(() => httpFallback({ storag: undefined, webSocketAgain: 1 } as HttpFallbackOptions)).toThrow(
       new TypeError('webSocketAgain: unknown option'),
     );
+  });
+});
+
+describe('an event stream that is refused', () => {
+  const asked: string[] = [];
+  const told: unknown[] = [];
+  let urls: string[];
+  let rig: Rig;
+
+  /** Connects by streams, which are refused with these answers in turn. */
+  async function connectOver(
+    answers: readonly Response[],
+    options: Partial<ClientOptions> = {},
+  ): Promise<void> {
+    [urls, asked.length, told.length] = [[], 0, 0];
+    const rest = [...answers];
+    const WebSocket = httpFallback({
+      // For the next minute a stream is the way.
+      storage: { getItem: () => String(Date.now() + 60_000), setItem: () => undefined },
+      fetch: (url) => {
+        urls.push(url);
+        const answer = rest.shift();
+        return answer ? Promise.resolve(answer) : new Promise(() => undefined);
+      },
+    });
+    const fetch = (url: string): Promise<never> => {
+      asked.push(url);
+      return Promise.reject(new TypeError('Failed to fetch'));
+    };
+    rig = await startRig({ WebSocket, fetch, ...options }, undefined, undefined, (client) => {
+      client.on('error', (error) => told.push(error));
+      client.on('state', (_, { delayMs }) => told.push(delayMs));
+    });
+  }
+  afterEach(() => {
+    rig.client.close();
+  });
+
+  it('tells its client why, and how long to wait: the bridge says that nowhere else', async () => {
+    const headers = { 'Retry-After': '5' };
+    await connectOver([Response.json({ message: 'too many open connections' }, { status: 429, headers })]);
+    const message = 'refused: 429 too many open connections';
+    expect(told).toEqual([expect.any(ConnectError), 5_000 + 500]);
+    expect(told[0]).toMatchObject({ code: 'REFUSED', status: 429, retryAfterMs: 5_000, message });
+    expect(asked).toEqual([]);
+  });
+
+  it('is not asked for from the oldest frame again at a bridge that does not know that', async () => {
+    await connectOver([new Response('', { status: 400 })], { resume: 'oldest' });
+    await rig.clock.advance(1_000);
+    expect(urls.map((url) => new URL(url).search)).toEqual(['?resume=oldest', '']);
+  });
+
+  it('is told as one that failed where something else answers than a bridge', async () => {
+    await connectOver([new Response('<html>', { headers: { 'Content-Type': 'text/html' } })]);
+    expect(told[0]).toMatchObject({ code: 'HANDSHAKE_FAILED', closeCode: 1006 });
+    expect(asked).toEqual([]);
   });
 });
