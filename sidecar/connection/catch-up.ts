@@ -43,10 +43,6 @@ export class CatchUp implements ReplayListener {
     this.#offset = this.#log.end;
   }
 
-  refused(): void {
-    this.#client.refused();
-  }
-
   /** Ends it: the client has left. */
   end(): void {
     this.#isOver = true;

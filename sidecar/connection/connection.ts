@@ -22,8 +22,8 @@ import type { Beat, Pulse } from './heartbeat';
 import { Incoming, type IncomingClient } from './incoming';
 import { mayHaveLocksAgain, mayRenew, mayReturn } from './may-return';
 import type { OpenConnection } from './open-connections';
-import { Reservation } from './reservation';
-import type { Subscription } from './subscription';
+import { CHANNEL_NOT_ALLOWED, FOREIGN_SESSION, Reservation } from './reservation';
+import type { Subscribed, Subscription } from './subscription';
 import { Term, type TermHolder } from './term';
 
 /** One client: from its admission over its open socket to its end, when everything that it took is given back. */
@@ -31,6 +31,7 @@ export class Connection
   implements
     Pulse,
     SessionHolder,
+    Subscribed,
     SocketOwner,
     SendQueuePolicy,
     BytesReader,
@@ -120,9 +121,9 @@ export class Connection
     return this.#subscription.senderId;
   }
 
-  /** Whether its session turned out to be somebody else's. Such a one must not be opened any more. */
-  get isEvicted(): boolean {
-    return this.#reservation.isForfeited;
+  /** Why it must not be opened any more, since it was established. */
+  get forfeited(): Refusal | undefined {
+    return this.#reservation.forfeited;
   }
 
   get owner(): Owner {
@@ -318,10 +319,18 @@ export class Connection
     if (this.isOpen) this.#term.reauthorizeAt(dueMs);
   }
 
-  /** Ends the connection at once: not one more message may reach it. */
   evict(): void {
+    this.#forfeit(FOREIGN_SESSION);
+  }
+
+  channelRefused(): void {
+    this.#forfeit(CHANNEL_NOT_ALLOWED);
+  }
+
+  /** Ends the connection at once: not one more message may reach it. */
+  #forfeit(reason: Refusal): void {
     this.#letGo();
-    this.#reservation.forfeit();
+    this.#reservation.forfeit(reason);
     this.#sendQueue?.discard();
     // It may be closing already, and has no more time for that.
     if (this.isEnding) this.#term.cutLater();

@@ -7,6 +7,8 @@ import type { Subscription } from './subscription';
 
 /** Why a connection is refused whose session somebody else has. */
 export const FOREIGN_SESSION = forbidden("the session is somebody else's");
+/** Why a connection is refused that may not hear its channel. */
+export const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
 
 /** A session that this bridge has just made. */
 const NOBODYS: Standing = { isForeign: false, isNew: true, bridges: [] };
@@ -28,7 +30,7 @@ export class Reservation {
   readonly #holder: SessionHolder;
   #permit: Permit | undefined;
   #isReleased = false;
-  #isForfeited = false;
+  #forfeited: Refusal | undefined;
 
   /** @param holder evicted once its session turns out to be somebody else's */
   constructor(
@@ -48,9 +50,9 @@ export class Reservation {
     return this.#isReleased;
   }
 
-  /** Whether its session turned out to be somebody else's. */
-  get isForfeited(): boolean {
-    return this.#isForfeited;
+  /** Why it was forfeited, if it was. */
+  get forfeited(): Refusal | undefined {
+    return this.#forfeited;
   }
 
   /**
@@ -70,7 +72,7 @@ export class Reservation {
     if (standing?.isForeign === true) return FOREIGN_SESSION;
     if (this.#isReleased) return undefined;
     await this.#subscription.join(standing);
-    if (this.#isForfeited) return FOREIGN_SESSION;
+    if (this.#forfeited !== undefined) return this.#forfeited;
     const { session } = this.#admission;
     if (session === undefined || this.#isOver() || isVain()) return undefined;
     return this.#claimSession(session, standing);
@@ -85,9 +87,9 @@ export class Reservation {
     this.#subscription.leave();
   }
 
-  /** Gives everything back, and keeps nothing for a client that comes back: the session is somebody else's. */
-  forfeit(): void {
-    this.#isForfeited = true;
+  /** Gives everything back, and keeps nothing for a client that comes back. @param reason for which it may have none of it */
+  forfeit(reason: Refusal): void {
+    this.#forfeited ??= reason;
     this.release();
     this.#subscription.forget();
   }
@@ -128,6 +130,6 @@ export class Reservation {
     }
     if (!this.#isReleased) sessions.hold(session, tenantId, userId, this.#holder, keeps);
     if (standing?.isNew === true && !claimed.isNew) await this.#subscription.forestalled(claimed.bridges);
-    return this.#isForfeited ? FOREIGN_SESSION : undefined;
+    return this.#forfeited;
   }
 }

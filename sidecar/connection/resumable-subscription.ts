@@ -11,7 +11,7 @@ import type { StateOutcome } from '../metrics/outcomes';
 import type { StateReader, StateView } from '../states/state-view';
 import type { FrameCounter, SendQueue } from '../fanout/send-queue';
 import { bridgeOf, OLDEST, type ResumeFrom } from '../resume/resume-point';
-import type { ReplayLog, ReplayIdentity } from '../resume/replay-log';
+import type { ReplayLog, ReplayIdentity, ReplayLogHolder } from '../resume/replay-log';
 import type { ReplayLogs } from '../resume/replay-logs';
 
 /** The request of a client of `bridge.v1`. */
@@ -31,7 +31,9 @@ export interface ResumableRequest {
  * The subscription of a client of `bridge.v1` (PROTOCOL.md §5). It sends `bridge.ready`, then the frames that the
  * client missed or the gap that stands for them. Live frames follow, every one counted.
  */
-export class ResumableSubscription implements Subscription, CatchingUp, FrameCounter, StateReader {
+export class ResumableSubscription
+  implements Subscription, CatchingUp, FrameCounter, StateReader, ReplayLogHolder
+{
   readonly #replayLogs: ReplayLogs;
   readonly #handover: Handover;
   readonly #request: ResumableRequest;
@@ -150,7 +152,7 @@ export class ResumableSubscription implements Subscription, CatchingUp, FrameCou
   }
 
   refused(): void {
-    this.#request.client.evict();
+    this.#request.client.channelRefused();
   }
 
   leave(): void {

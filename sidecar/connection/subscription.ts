@@ -43,8 +43,8 @@ export interface Subscription {
 
 /** Whose subscription it is. */
 export interface Subscribed {
-  /** Redis does not allow one of its channels any longer. */
-  evict(): void;
+  /** Redis does not allow one of its channels any longer: at whatever stage it is, it hears nothing more. */
+  channelRefused(): void;
 }
 
 /** The subscription of a plain client: what is published while its socket is open, and nothing else. */
@@ -108,7 +108,7 @@ export class LiveSubscription implements Subscription, Receiver, StateReader {
   }
 
   refused(): void {
-    this.#client.evict();
+    this.#client.channelRefused();
   }
 
   restored(): void {

@@ -1,9 +1,8 @@
-import { forbidden, full, unavailable, type Refusal } from '../http/refusal';
+import { full, unavailable, type Refusal } from '../http/refusal';
+import { CHANNEL_NOT_ALLOWED } from '../connection/reservation';
 import { TooManyChannelsError } from '../pubsub/channel-registry';
 import { RefusedChannelError } from '../pubsub/subscribe-commands';
 import { UnclaimableSessionError } from '../sessions/sessions';
-
-const CHANNEL_NOT_ALLOWED = forbidden('Redis does not allow the channel');
 
 /** Turns an error of Redis, or of reaching it, into a refusal. */
 export function redisRefusal(error: unknown): Refusal {

@@ -7,7 +7,6 @@ import { Connection } from '../connection/connection';
 import type { ConnectionContext } from '../connection/connection-context';
 import { OpenConnections } from '../connection/open-connections';
 import type { Order, OrderedEnd } from '../connection/order';
-import { FOREIGN_SESSION } from '../connection/reservation';
 import { SENDER_ID_BYTES } from '../fanout/peer-envelope';
 import {
   FAILED,
@@ -279,8 +278,8 @@ export class UpgradeHandler {
   #admit(admission: Admission, connection: Connection, opening: Opening): Result {
     const refused = this.refusalOf(connection.caller, connection.path);
     if (refused !== undefined) return refused;
-    // Since it was established the session may have gone to another.
-    if (connection.isEvicted) return FOREIGN_SESSION;
+    // Since it was established the session may have gone to another, or the right to its channel.
+    if (connection.forfeited !== undefined) return connection.forfeited;
     const refusal = opening.admit(admission, connection, (socket, stream) => {
       this.connections.add(connection);
       connection.open(socket, stream, this.#onClosed);

@@ -14,8 +14,12 @@ export interface ReplayListener {
   deliver(frame: Frame, offset: number): void;
   /** Frames were lost or may have been; the replay log counts on from its {@link ReplayLog.end}. */
   lost(reason: GapReason): void;
+}
+
+/** Somebody who needs a replay log, by identity: from before its socket is open. */
+export interface ReplayLogHolder {
   /** Redis does not allow a channel of the replay log any longer. */
-  refused(): void;
+  refused?(): void;
 }
 
 /** The identity of a replay log. */
@@ -58,6 +62,8 @@ export class ReplayLog implements Receiver {
   readonly channels: readonly string[];
   /** Whose count it takes over. */
   readonly history: HistoryPlace | undefined;
+  /** Those who need it. */
+  readonly holders = new SmallSet<ReplayLogHolder>();
   readonly #ring: FrameRing;
   readonly #rings: TenantRings;
   readonly #listeners = new SmallSet<ReplayListener>();
@@ -216,7 +222,7 @@ export class ReplayLog implements Receiver {
   }
 
   refused(): void {
-    for (const listener of [...this.#listeners]) listener.refused();
+    for (const holder of this.holders.snapshot()) holder.refused?.();
   }
 
   listen(listener: ReplayListener): void {

@@ -4,11 +4,10 @@ import { stepsOver, type LoopShares, type Steps } from '../lib/loop-shares';
 import { RepeatedPass } from '../lib/repeated-pass';
 import { type ResumeFrom, epochOf } from './resume-point';
 import type { Lingering, RingBudget, TenantRings } from './ring-budget';
-import { SmallSet } from '../lib/small-set';
 import { GivenUp, type AskedLog } from './given-up';
 import { LingeringLogs } from './lingering-logs';
 import { FollowedHistory, type FollowedHistoryContext } from './followed-history';
-import { ReplayLog, type ReplayIdentity } from './replay-log';
+import { ReplayLog, type ReplayIdentity, type ReplayLogHolder } from './replay-log';
 import type { Timer, TimerWheel } from '../lib/timer-wheel';
 import { SubscriptionError, type ChannelRegistry } from '../pubsub/channel-registry';
 import type { LostChannels } from '../pubsub/subscriber';
@@ -37,13 +36,9 @@ export interface ReplayLogsContext {
 /** So many channels, or replay logs, are looked at at a stretch. */
 const LOOKED_AT_A_STEP = 64;
 
-/** Somebody who needs a replay log, by identity. */
-export type ReplayLogHolder = object;
-
 interface Entry {
   readonly log: ReplayLog;
   readonly rings: TenantRings;
-  readonly holders: SmallSet<ReplayLogHolder>;
   readonly lingerMs: number;
   /** Settles when all its channels are subscribed, or one of them cannot be; undefined once they are. */
   subscribed: Promise<unknown> | undefined;
@@ -143,7 +138,7 @@ export class ReplayLogs {
     const entry = this.#entryOf(log);
     this.#stopLingering(entry);
     log.startKeeping();
-    entry.holders.add(holder);
+    log.holders.add(holder);
   }
 
   /**
@@ -174,7 +169,7 @@ export class ReplayLogs {
    */
   release(log: ReplayLog, holder: ReplayLogHolder): void {
     const entry = this.#byStream.get(log);
-    if (entry?.holders.delete(holder) !== true || entry.holders.size > 0) return;
+    if (entry === undefined || !log.holders.delete(holder) || log.holders.size > 0) return;
     if (!entry.wasUsed || log.interrupted) {
       this.discard(log);
       return;
@@ -247,9 +242,8 @@ export class ReplayLogs {
     for (const log of this.#streamsOn(channel)) {
       log.interrupt();
       this.#interrupted.add(log);
-      const entry = this.#byStream.get(log);
-      entry?.history?.lost();
-      if (entry?.holders.size === 0) dropped.push(log);
+      this.#byStream.get(log)?.history?.lost();
+      if (log.holders.size === 0) dropped.push(log);
     }
     for (const log of dropped) this.discard(log);
     return dropped.length > 0;
@@ -305,7 +299,6 @@ export class ReplayLogs {
     const entry: Entry = {
       log,
       rings,
-      holders: new SmallSet(),
       lingerMs: identity.keeping.lingerMs,
       subscribed,
       history,
@@ -330,7 +323,7 @@ export class ReplayLogs {
     if (log.history === undefined || histories === undefined) return undefined;
     return new FollowedHistory(log, log.history, {
       ...{ histories, wheel, monotonicMs },
-      isHeld: () => (this.#byStream.get(log)?.holders.size ?? 0) > 0,
+      isHeld: () => log.holders.size > 0,
       isLive: () => this.isHeard(log),
       newEpoch: () => this.#newEpoch(),
       onBack: () => {

@@ -1,7 +1,7 @@
 import { DeadlineError, deferred } from '../../lib/promises';
 import { packFrames, packRun } from './frame-codec';
 import { formatMarker, type HandoverAnswer, type HandoverRequest, type OldestRequest } from './messages';
-import type { ReplayLog } from '../replay-log';
+import type { ReplayLog, ReplayLogHolder } from '../replay-log';
 import type { HandoverContext } from './context';
 import { turnInTime } from './turn-in-time';
 
@@ -54,7 +54,8 @@ export class HandoverSource {
     const log = request.type === 'oldest' ? replayLogs.shared(request.owner) : replayLogs.find(request);
     if (log?.channels[0] !== channel) return { type: 'refused', id, reason: replayLogs.lackOf(request) };
     // Were it given up before the cut, frames would be missing that nobody counts.
-    replayLogs.keep(log, request);
+    const holder: ReplayLogHolder = {};
+    replayLogs.keep(log, holder);
     try {
       return await turnInTime(turns.given, log.tenant, timeoutMs, async (guard) => {
         const hand = (): Promise<HandoverAnswer> => {
@@ -64,7 +65,7 @@ export class HandoverSource {
         return await shares.ask(log.tenant, hand);
       });
     } finally {
-      replayLogs.release(log, request);
+      replayLogs.release(log, holder);
       markers.forget(channel, id);
     }
   }

@@ -21,7 +21,6 @@ function setUp(frames: number) {
   const client: CatchingUp = {
     deliver: ({ payload }, offset) => void got.push(`${payload.toString().trim()} at ${offset}`),
     lost: () => void got.push('lost'),
-    refused: () => void got.push('refused'),
     expired: (offset) => void got.push(`expired to ${offset}`),
     caughtUp: () => {
       got.push('caught up');
@@ -74,11 +73,10 @@ describe('a client that catches up', () => {
   });
 
   it('gets nothing more once it has left', () => {
-    const { log, publish, got, takeMore, catchUp, isWaiting } = setUp(4);
+    const { publish, got, takeMore, catchUp, isWaiting } = setUp(4);
     catchUp.end();
     publish();
     takeMore();
-    log.refused();
     expect(got).toEqual(['1 at 100', '2 at 101']);
     expect(isWaiting()).toBe(false);
   });

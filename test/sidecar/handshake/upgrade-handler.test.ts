@@ -22,17 +22,17 @@ type Establish = (isVain: () => boolean) => Promise<Refusal | undefined>;
 let establish: Establish;
 let opened: Map<Connection, (connection: Connection, code: number) => void>;
 let released: Connection[];
-let isEvicted: boolean;
+let forfeited: Refusal | undefined;
 
 // Connections of which Redis and the socket are the test's.
 beforeEach(() => {
   establish = () => Promise.resolve(undefined);
   opened = new Map();
   released = [];
-  isEvicted = false;
+  forfeited = undefined;
   const spied = Connection.prototype;
   jest.spyOn(spied, 'establish').mockImplementation((isVain) => establish(isVain));
-  jest.spyOn(spied, 'isEvicted', 'get').mockImplementation(() => isEvicted);
+  jest.spyOn(spied, 'forfeited', 'get').mockImplementation(() => forfeited);
   jest.spyOn(spied, 'open').mockImplementation(function (this: Connection, _socket, _stream, onClosed) {
     opened.set(this, onClosed);
   });
@@ -220,7 +220,7 @@ describe('an upgrade', () => {
 
   it('is refused when its session went to another while Redis was asked', async () => {
     const { ask } = await handling();
-    isEvicted = true;
+    forfeited = FOREIGN_SESSION;
     expect(await ask()).toBe(403);
     expect([opened.size, released.length]).toEqual([0, 1]);
   });
@@ -342,7 +342,7 @@ describe('a browser that is refused with 403', () => {
 
   it('is told by a close code, and cut when the bridge has no more time for it', async () => {
     const { handler, begin, counted } = await handling();
-    isEvicted = true;
+    forfeited = FOREIGN_SESSION;
     const { socket, done } = await begin({ headers: ORIGIN });
     await done;
     expect(statusOf(socket)).toBe(101);

@@ -15,6 +15,7 @@ import { SubscriptionError, type ChannelRegistry } from '../../../sidecar/pubsub
 import { RedisNames } from '../../../sidecar/redis/names';
 import { formatMarker } from '../../../sidecar/resume/handover/messages';
 import { Markers } from '../../../sidecar/resume/handover/markers';
+import type { ReplayLogHolder } from '../../../sidecar/resume/replay-log';
 import { ReplayLogs } from '../../../sidecar/resume/replay-logs';
 import type { ResumePoint } from '../../../sidecar/resume/resume-point';
 import { RingBudget } from '../../../sidecar/resume/ring-budget';
@@ -27,7 +28,7 @@ export const PLACE = {
   key: 'k',
   maxFrames: 1000,
   maxBytes: 10_000,
-  keptMs: 1000,
+  keptMs: 600_000,
 };
 export const BEGUN = '1764240000000000';
 export const EPOCH = `h${BEGUN}-0123456789abcdef`;
@@ -251,7 +252,7 @@ export class FarBridge implements ChannelRegistry<Receiver> {
   }
 }
 
-interface Visit {
+interface Visit extends ReplayLogHolder {
   readonly bridge: FarBridge;
   leave: () => void;
 }
@@ -297,7 +298,6 @@ export class Visitor {
         lost: (reason: string) => {
           this.#begin(log, reason);
         },
-        refused: () => undefined,
       };
       visit.leave = () => {
         log.unlisten(listener);

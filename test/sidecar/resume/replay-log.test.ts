@@ -29,7 +29,6 @@ function told(log: ReplayLog) {
     deliver: ({ payload }: { readonly payload: Buffer }, offset: number) =>
       void heard.push([payload.toString(), offset]),
     lost: (reason: string) => void heard.push(reason),
-    refused: () => void heard.push('refused'),
   };
   log.listen(listener);
   return { heard, listener };
@@ -54,15 +53,27 @@ describe('a replay log', () => {
     ]);
   });
 
-  it('tells its listeners of each frame and of a refused channel, and those that left of nothing', () => {
+  it('tells its listeners of each frame, and those that left of nothing', () => {
     const log = openStream(100);
     const [stays, leaves] = [told(log), told(log)];
     log.deliver(frame('a'));
     log.unlisten(leaves.listener);
     log.deliver(frame('b'));
-    log.refused();
     expect(leaves.heard).toEqual([['a', 1000]]);
-    expect(stays.heard).toEqual([['a', 1000], ['b', 1001], 'refused']);
+    expect(stays.heard).toEqual([
+      ['a', 1000],
+      ['b', 1001],
+    ]);
+  });
+
+  it('tells its holders of a refused channel, which may not listen yet, and those that let go of it of nothing', () => {
+    const log = openStream(100);
+    const told: string[] = [];
+    const [waits, leaves] = ['waits', 'left'].map((name) => ({ refused: () => void told.push(name) }));
+    for (const holder of [waits, leaves]) if (holder !== undefined) log.holders.add(holder);
+    if (leaves !== undefined) log.holders.delete(leaves);
+    log.refused();
+    expect(told).toEqual(['waits']);
   });
 
   it('counts on without keeping, and keeps again from when it is told to', () => {

@@ -100,7 +100,6 @@ describe('streams whose restoring takes longer than a slice', () => {
           nowMs += 1;
           told.push(`${channel} gap`);
         },
-        refused: () => undefined,
       });
     }
     takeAll(replayLogs.interrupt(new Set(channels)));

@@ -127,7 +127,7 @@ export class ModelClient {
           session: isClaimed ? 's' : undefined,
           lacksState: false,
         },
-        ...{ view: undefined, client: { evict: () => undefined } },
+        ...{ view: undefined, client: { channelRefused: () => undefined } },
       },
       METRICS,
     );
