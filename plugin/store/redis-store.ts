@@ -1,3 +1,4 @@
+import { DeniedReturns } from './denied-returns';
 import { emissionIntervalUs } from './gcra';
 import { KnownTiers, UNKNOWN_TIER, type KnownTier } from './known-tiers';
 import { chargeOf, type AppliedLimit } from './limits';
@@ -8,7 +9,7 @@ import type { GatekeeperRedis } from './gatekeeper-redis';
 /** Told when a tier's key holds no text, or may not be read: the limits' own figures hold then. */
 type OnUnreadable = (tierKey: string) => void;
 
-/** Told once when Redis does not let this user take returns: the limits are charged without them from then on. */
+/** Told when Redis does not let this user take returns: the limits are charged without them then. */
 type OnReturnsDenied = (reason: string) => void;
 
 /**
@@ -20,11 +21,12 @@ type OnReturnsDenied = (reason: string) => void;
  */
 export function redisStore(
   redis: GatekeeperRedis,
-  known = new KnownTiers(() => performance.now()),
+  known = new KnownTiers(monotonicMs),
   onUnreadable: OnUnreadable = () => undefined,
   onReturnsDenied: OnReturnsDenied = () => undefined,
+  nowMs = monotonicMs,
 ): Store {
-  let mayTakeReturns = true;
+  const returns = new DeniedReturns(nowMs, onReturnsDenied);
   let mayMixSlots = !redis.isCluster;
   return {
     async ask(query): Promise<StoreAnswer> {
@@ -67,21 +69,17 @@ export function redisStore(
   async function chargeOrReturn(group: readonly AppliedLimit[], query: StoreQuery): Promise<Charged> {
     const { returnKey } = query;
     const stoodFor = returnKey === undefined ? 0 : group.filter(isInSlotOf(returnKey)).length;
-    if (returnKey === undefined || !mayTakeReturns || stoodFor === 0) return charge(redis, group, query);
+    if (returnKey === undefined || stoodFor === 0 || !returns.mayTry()) return charge(redis, group, query);
     try {
-      return await charge(redis, group, query, { returnKey, stoodFor });
+      const charged = await charge(redis, group, query, { returnKey, stoodFor });
+      returns.allowed();
+      return charged;
     } catch (fault) {
       if (!(fault instanceof StoreRefusedError && fault.message.startsWith('NOPERM '))) throw fault;
       const charged = await charge(redis, group, query);
-      denyReturns(fault.message);
+      returns.denied(fault.message);
       return charged;
     }
-  }
-
-  function denyReturns(reason: string): void {
-    if (!mayTakeReturns) return;
-    mayTakeReturns = false;
-    onReturnsDenied(reason);
   }
 
   /** The tier, where a cluster keeps it in another slot than limits that it decides on; undefined where it is read with them. */
@@ -105,6 +103,8 @@ export function redisStore(
     known.set(tierKey, found.tier, windowOf(limits));
   }
 }
+
+const monotonicMs = (): number => performance.now();
 
 /** The tier as the script read it. */
 interface FoundTier {

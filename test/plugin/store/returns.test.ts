@@ -4,6 +4,7 @@ import { Redis, type Cluster } from 'ioredis';
 import { pino } from 'pino';
 import type { RateLimit } from '../../../plugin/config/config';
 import { parseConfig } from '../../../plugin/config/parse';
+import { RETURNS_DENIED_MS } from '../../../plugin/store/denied-returns';
 import { appliedLimits } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import { redisStore } from '../../../plugin/store/redis-store';
@@ -34,11 +35,11 @@ interface Upgrade {
 }
 
 /** A gatekeeper's store on this Redis, and the reasons for which it takes no returns. */
-async function gatekeeper(url: string) {
+async function gatekeeper(url: string, nowMs?: () => number) {
   const { redis } = (await parseConfig(rawConfig())).config;
   const denied: string[] = [];
   const connection = redisFor({ ...redis, url, timeoutMs: 5000 }, pino({ level: 'silent' }));
-  const store = redisStore(connection, undefined, undefined, (reason) => denied.push(reason));
+  const store = redisStore(connection, undefined, undefined, (reason) => denied.push(reason), nowMs);
   const ask = ({
     tenant = 'acme',
     user = 'a',
@@ -200,4 +201,32 @@ it('a Redis that denies returns denies no upgrade, and is asked for none after i
   expect(await admin.acl('LOG')).toEqual([]);
   admin.disconnect();
   await server.stop();
+});
+
+it('a Redis that denied returns is asked for one again after a while, and for all once it has one', async () => {
+  const server = await startRedis();
+  const admin = new Redis(server.url);
+  try {
+    await admin.call('ACL', 'SETUSER', 'former', 'on', '>secret', '~k:*', '+@all');
+    let nowMs = 0;
+    const { ask, denied } = await gatekeeper(server.url.replace('//', '//former:secret@'), () => nowMs);
+    expect(await admitted(ask, {}, 10)).toBe(BURST + 1);
+    const returns = bridge(admin);
+    for (let i = 0; i < 3; i += 1) returns.grant('acme', 'a', '/ws');
+    await returns.settled();
+    nowMs = RETURNS_DENIED_MS;
+    expect(await admitted(ask, {}, 3)).toBe(0);
+    expect(denied).toHaveLength(1);
+    await admin.call('ACL', 'SETUSER', 'former', '~ws:return:*');
+    nowMs = 2 * RETURNS_DENIED_MS - 1;
+    expect(await admitted(ask, {}, 3)).toBe(0);
+    nowMs += 1;
+    expect(await admitted(ask, {}, 10)).toBe(3);
+    await admin.call('ACL', 'SETUSER', 'former', 'resetkeys', '~k:*');
+    await ask();
+    expect(denied).toHaveLength(2);
+  } finally {
+    admin.disconnect();
+    await server.stop();
+  }
 });
