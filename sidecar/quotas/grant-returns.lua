@@ -6,11 +6,16 @@
 --
 -- Time is this server's own, as the gatekeeper's script has it.
 
+-- So many entries of a list are kept, each of one turn of a bridge: where nobody takes them, none ends while more are left.
+local MOST = 1000
+
 local time = redis.call('TIME')
 local lifetime = tonumber(ARGV[1])
 local ends = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + lifetime
 for i, key in ipairs(KEYS) do
   redis.call('RPUSH', key, string.format('%.0f %d', ends, ARGV[i + 1]))
   redis.call('PEXPIRE', key, lifetime)
+  -- A user who may not do this grants all the same.
+  redis.pcall('LTRIM', key, -MOST, -1)
 end
 return #KEYS

@@ -104,4 +104,24 @@ describe('returns in Redis', () => {
     expect(lifetimeMs).toBeGreaterThan(0);
     expect(lifetimeMs).toBeLessThanOrEqual(RETURN_LIFETIME_MS);
   });
+
+  it('that nobody takes are no more than so many, the latest, however many sockets are cut', async () => {
+    const store = redisReturnStore(redis);
+    const key = 'ws:return:{acme}:a:%2Fws';
+    await redis.rpush(key, ...Array.from({ length: 2000 }, (_, index) => `${index} 1`));
+    await store.grant(new Map([[key, 7]]), RETURN_LIFETIME_MS);
+    expect(await redis.llen(key)).toBe(1000);
+    expect(await redis.lindex(key, 0)).toBe('1001 1');
+    expect(await redis.lindex(key, -1)).toMatch(/^\d+ 7$/);
+  });
+
+  it('are granted as well by a user who may not shorten a list', async () => {
+    await redis.call('ACL', 'SETUSER', 'older', 'on', '>pw', '~*', '+@all', '-ltrim');
+    const older = new Redis(server.url.replace('//', '//older:pw@'));
+    const key = 'ws:return:{acme}:a:%2Fws';
+    await redisReturnStore(older).grant(new Map([[key, 1]]), RETURN_LIFETIME_MS);
+    older.disconnect();
+    expect(await redis.llen(key)).toBe(1);
+    expect(await redis.pttl(key)).toBeGreaterThan(0);
+  });
 });
