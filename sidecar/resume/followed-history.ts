@@ -11,8 +11,10 @@ import type { ReplayLog } from './replay-log';
 import { FrameRun } from './frame-run';
 import { OLDEST, type ResumeFrom, type ResumePoint } from './resume-point';
 
-/** How often a replay log is compared with its history while frames come, in milliseconds. */
-export const COMPARE_INTERVAL_MS = 10_000;
+/** How often a replay log is compared with its history while frames come, and a history kept for longer, in milliseconds at most. */
+const COMPARE_INTERVAL_MS = 10_000;
+/** So many times at least in the time that a history is kept. */
+const COMPARED_IN_KEPT = 3;
 /** Between two attempts to catch up, in milliseconds. */
 const RETRY_MS = 500;
 /** So long a history that cannot be read is tried again, before clients are told of a gap, in milliseconds. */
@@ -120,6 +122,11 @@ export class FollowedHistory {
     this.#isLookedAt = false;
   }
 
+  /** One that ended under its clients would begin anew, and each of them be told of a gap. */
+  get #intervalMs(): number {
+    return Math.min(COMPARE_INTERVAL_MS, this.place.keptMs / COMPARED_IN_KEPT);
+  }
+
   /** The replay log is gone. */
   close(): void {
     this.#isClosed = true;
@@ -182,7 +189,7 @@ export class FollowedHistory {
     const { wheel, monotonicMs, isHeld, isLive } = this.#context;
     this.#timer?.cancel();
     this.#timer = wheel.add(monotonicMs() + afterMs, () => {
-      this.#schedule(COMPARE_INTERVAL_MS);
+      this.#schedule(this.#intervalMs);
       if (!isHeld() || !isLive()) return;
       if (this.#log.interrupted) this.catchUp();
       else void this.look();
@@ -206,7 +213,7 @@ export class FollowedHistory {
   }
 
   #open(since: readonly Frame[]): void {
-    if (!this.#isClosed) this.#schedule(COMPARE_INTERVAL_MS);
+    if (!this.#isClosed) this.#schedule(this.#intervalMs);
     this.#log.open();
     for (const frame of since) this.#log.deliver(frame);
     this.#comparedEnd = this.#log.end;

@@ -355,6 +355,17 @@ describe('a replay log of a channel with a history', () => {
     expect(bridge.logs.find({ epoch: before, owner: 'bob' })).toBeUndefined();
   });
 
+  it('is kept for longer before its time is over, however short that is', async () => {
+    const keptMs = 1000;
+    bridge.logs.hold(identityOf('bob', { ...PLACE, keptMs }), undefined, {});
+    await calm(bridge);
+    for (const renewals of [1, 2]) {
+      bridge.wait(keptMs / 2);
+      await calm(bridge);
+      expect(stream.renewals).toBe(renewals);
+    }
+  });
+
   it('asks nothing of Redis while nobody holds it, nor while its subscription is lost', async () => {
     const holder = {};
     const log = bridge.logs.hold(identityOf('bob', PLACE), undefined, holder);
