@@ -10,7 +10,7 @@ import { HttpAuthorizationService, type AuthorizationService } from './authoriza
 import { Health } from './health';
 import { readMaxRefusedAddresses } from './decision/max-refused-addresses';
 import { RefusedUpgrades } from './decision/refused-upgrades';
-import { RemoteKeys } from './keys/jwks';
+import { RemoteKeys, type FetchedKeys } from './keys/jwks';
 import { fetchJwks } from './keys/jwks-fetch';
 import { configuredKeys } from './keys/key-source';
 import {
@@ -25,6 +25,7 @@ import {
   openAuthorizationBreakers,
   verificationSeconds,
 } from './metrics/metrics';
+import { lruCache } from './lib/lru-cache';
 import { isNestedDeeperThan, MAX_NESTING } from './lib/nesting';
 import { lookedAtHeaders } from './request/request';
 import { storesOf } from './store/configured-stores';
@@ -193,9 +194,16 @@ export function verifierFor(config: GatekeeperConfig, keys: GatekeeperKeys, log:
   return verifier;
 }
 
+/** So many key sets are remembered beyond the configurations that fetched them. */
+const MAX_REMEMBERED_SETS = 100;
+
+/** By their address. A configuration that nobody uses is let go of, and its keys count for longer than that. */
+const fetchedKeys = lruCache<FetchedKeys>(MAX_REMEMBERED_SETS);
+
 function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): RemoteKeys {
   const told = new RareReasons(monotonicMs);
   return new RemoteKeys(settings, {
+    fetchedBefore: fetchedKeys.get(settings.uri),
     fetch: () => fetchJwks(fetch, settings.uri, settings.timeoutMs),
     monotonicSeconds: () => monotonicMs() / 1000,
     onChange(leftOut) {
@@ -205,7 +213,8 @@ function remoteKeys(settings: JwksSettings, onChange: () => void, log: Logger): 
       }
       onChange();
     },
-    onSuccess() {
+    onSuccess(fetched) {
+      fetchedKeys.set(settings.uri, fetched);
       jwksFetches.inc({ outcome: 'done' });
     },
     onUse(ageSeconds) {

@@ -4,8 +4,18 @@ import { Refusal } from '../request/refusal';
 import { readJwkSet, type JwkSet, type LeftOut } from './jwk-set';
 import type { KeySource, VerificationKey } from './key-source';
 
+/** A key set as it was fetched last. */
+export interface FetchedKeys {
+  readonly keys: JwkSet;
+  readonly document: string;
+  /** Seconds, by the clock of {@link JwksContext.monotonicSeconds}. */
+  readonly at: number;
+}
+
 /** A remote key set needs these besides its settings. */
 export interface JwksContext {
+  /** The same set as another fetched it, which is let go of by now: it is no older for that. */
+  readonly fetchedBefore?: FetchedKeys | undefined;
   /** Fetches and parses the set's document. */
   readonly fetch: () => Promise<unknown>;
   /** Seconds of a clock that is never set: ages are durations. */
@@ -13,7 +23,7 @@ export interface JwksContext {
   /** Called when the fetched keys are others than before, with those that cannot be used. */
   readonly onChange: (leftOut: readonly LeftOut[]) => void;
   /** Called when a fetch succeeded. */
-  readonly onSuccess: () => void;
+  readonly onSuccess: (fetched: FetchedKeys) => void;
   /** Called with the age of the keys, in seconds, when they are used. */
   readonly onUse: (ageSeconds: number) => void;
   /** Called when a fetch failed. */
@@ -34,9 +44,7 @@ const RETRY_SECONDS = 1;
 export class RemoteKeys implements KeySource {
   readonly #settings: JwksSettings;
   readonly #context: JwksContext;
-  #keys: JwkSet | undefined;
-  #document = '';
-  #fetchedAt = -Infinity;
+  #fetched: FetchedKeys | undefined;
   #attemptedAt = -Infinity;
   #failing = false;
   #pending: Promise<void> | undefined;
@@ -44,6 +52,7 @@ export class RemoteKeys implements KeySource {
   constructor(settings: JwksSettings, context: JwksContext) {
     this.#settings = settings;
     this.#context = context;
+    this.#fetched = context.fetchedBefore;
   }
 
   async candidates(alg: string, kid: string | undefined): Promise<readonly VerificationKey[]> {
@@ -75,11 +84,11 @@ export class RemoteKeys implements KeySource {
     const mustWait = age > tooOld || (age > 2 * cacheSeconds && !this.#failing);
     const refreshed = this.#refresh();
     if (mustWait) await refreshed;
-    if (this.#keys === undefined || this.#age() > tooOld) throw unavailable();
+    if (this.#age() > tooOld) throw unavailable();
   }
 
   #age(): number {
-    return this.#context.monotonicSeconds() - this.#fetchedAt;
+    return this.#context.monotonicSeconds() - (this.#fetched?.at ?? -Infinity);
   }
 
   #sinceAttempt(): number {
@@ -87,7 +96,7 @@ export class RemoteKeys implements KeySource {
   }
 
   #fitting(alg: string, kid: string | undefined): readonly VerificationKey[] {
-    const keys = this.#keys?.keys ?? [];
+    const keys = this.#fetched?.keys.keys ?? [];
     return keys.filter((key) => key.algorithms.includes(alg) && (kid === undefined || key.kid === kid));
   }
 
@@ -101,18 +110,16 @@ export class RemoteKeys implements KeySource {
   }
 
   async #fetch(): Promise<void> {
-    this.#attemptedAt = this.#context.monotonicSeconds();
+    const at = (this.#attemptedAt = this.#context.monotonicSeconds());
+    const before = this.#fetched;
     try {
-      const document = await this.#context.fetch();
-      const text = JSON.stringify(document);
-      if (text !== this.#document) {
-        this.#keys = readJwkSet(document);
-        this.#document = text;
-        this.#context.onChange(this.#keys.leftOut);
-      }
-      this.#fetchedAt = this.#attemptedAt;
+      const parsed = await this.#context.fetch();
+      const document = JSON.stringify(parsed);
+      const keys = document === before?.document ? before.keys : readJwkSet(parsed);
+      this.#fetched = { keys, document, at };
       this.#failing = false;
-      this.#context.onSuccess();
+      if (keys !== before?.keys) this.#context.onChange(keys.leftOut);
+      this.#context.onSuccess(this.#fetched);
     } catch (cause) {
       this.#failing = true;
       this.#context.onFailure(cause as Error);

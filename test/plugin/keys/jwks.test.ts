@@ -315,6 +315,29 @@ it('a jwks_uri that cannot be fetched is logged once a reason, however many upgr
   ]);
 });
 
+it('keys count for as long as they may also where their configuration was let go of, and the endpoint is away', async () => {
+  const a = issuer('a');
+  let isAway = false;
+  const uri = await serve((_, response) => {
+    if (isAway) response.writeHead(503).end();
+    else response.end(JSON.stringify({ keys: [a.jwk] }));
+  });
+  const { config, keys } = await parseConfig(
+    rawConfig({ secret: null, algorithms: ['ES256'], jwks_uri: uri }),
+  );
+  const anew = () => verifierFor(config, keys, pino({ level: 'silent' }));
+  const good = await token(a);
+  const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+  await anew().verify(good, NOW);
+  isAway = true;
+  // By default 300 seconds, and 3,600 more while it is away.
+  clock.mockReturnValue(3_900_000);
+  await expect(anew().verify(good, NOW)).resolves.toBeDefined();
+  clock.mockReturnValue(3_901_000);
+  await expect(anew().verify(good, NOW)).rejects.toMatchObject({ code: 'keys_unavailable' });
+  clock.mockRestore();
+});
+
 describe('a fetch of jwks_uri', () => {
   it('ends in time when the endpoint hangs, before or within its answer', async () => {
     const silent = await serve(() => undefined);
