@@ -23,6 +23,7 @@ import { jsonOf } from './publications/json';
 import { Revocations, type RevokedToken, type RevokedUser } from './publications/revoke';
 import { ServiceNames } from './redis/names';
 import { publisher, type Publish } from './redis/publish';
+import { confirmed } from './redis/within';
 
 /** How long `close` waits for answers on their way. */
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000;
@@ -45,7 +46,8 @@ export class Service {
     this.#options = options;
     this.#answering = answeringSettings(options);
     this.#names = new ServiceNames(options.prefix ?? '');
-    this.#publish = publisher(options.redis);
+    const publish = publisher(options.redis);
+    this.#publish = (channel, text) => confirmed(publish(channel, text));
     this.#dashboards = new Dashboards(options.redis);
     this.#revocations = new Revocations(options.redis, this.#names, options.now ?? Date.now);
   }
@@ -96,7 +98,7 @@ export class Service {
    * @throws TypeError at a member that is there and is no text: it would be left out, and more than meant be revoked
    */
   revoke(what: RevokedToken | RevokedUser): Promise<number> {
-    return this.#revocations.revoke(what);
+    return confirmed(this.#revocations.revoke(what));
   }
 
   /**

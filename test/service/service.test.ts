@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Redis, type Cluster } from 'ioredis';
 import { connectService, escapeSegment, type Service } from '../../service/src/index';
+import { CONFIRM_MS } from '../../service/src/redis/within';
 import { until } from '../fault/until';
 import { TOPOLOGIES, type Topology } from './fixture';
 
@@ -183,6 +184,48 @@ describe('a service', () => {
       return settled;
     });
     expect(published).toEqual(['{"type":"refresh","data":1}', '{"type":"refresh","data":2}']);
+  });
+
+  it('rejects what Redis does not confirm within 30 seconds, and then refreshes with the latest alone', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] });
+    try {
+      const published: string[] = [];
+      const answers: (() => void)[] = [];
+      const answer = (): Promise<void> => new Promise((resolve) => answers.push(resolve));
+      const redis = {
+        isCluster: true,
+        options: {},
+        set: answer,
+        spublish: (_channel: string, text: string) => answer().then(() => published.push(text)),
+      } as unknown as Cluster;
+      const service = connectService({ redis });
+      const dashboard = service.dashboard('acme', 'd');
+      const calls = [
+        ...[dashboard.refresh(1), dashboard.refresh(2), service.publish('c', {})],
+        ...[service.notify('acme', {}, 1), service.revoke({ tenant: 'acme' })],
+        service.revoke({ jti: 't1', exp: Date.now() / 1000 + 60 }),
+      ].map((call) => call.catch(String));
+      await new Promise(setImmediate);
+      jest.advanceTimersByTime(CONFIRM_MS);
+      expect(new Set(await Promise.all(calls))).toEqual(
+        new Set(['Error: redis did not answer for 30000 ms']),
+      );
+      const last = dashboard.refresh(3);
+      published.length = 0;
+      let isOver = false;
+      void last.then(() => (isOver = true));
+      while (!isOver) {
+        answers.pop()?.();
+        await new Promise(setImmediate);
+      }
+      expect(published.filter((text) => text.includes('refresh'))).toEqual([
+        '{"type":"refresh","data":1}',
+        '{"type":"refresh","data":3}',
+      ]);
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('tells who refreshes a dashboard what Redis refused, and goes on', async () => {

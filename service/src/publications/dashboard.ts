@@ -1,6 +1,7 @@
 import { isCluster, type RedisClient } from '../redis/client';
 import { jsonOf } from './json';
 import { publisher } from '../redis/publish';
+import { confirmed } from '../redis/within';
 
 /** Where a dashboard's frames go, and how long the newest is kept. */
 export interface DashboardPlace {
@@ -35,14 +36,18 @@ export class Dashboards {
   #refresh(place: DashboardPlace, text: string): Promise<number> {
     const { channel } = place;
     const before = this.#last.get(channel) ?? Promise.resolve();
-    const refreshed = before.then(() => this.#keepAndPublish(place, text));
+    let waiting: string | undefined = text;
+    const refreshed = before.then(() => (waiting === undefined ? 0 : this.#keepAndPublish(place, waiting)));
     const over = refreshed
       .catch(() => undefined)
       .then(() => {
         if (this.#last.get(channel) === over) this.#last.delete(channel);
       });
     this.#last.set(channel, over);
-    return refreshed;
+    return confirmed(refreshed, () => {
+      // Nobody waits for it, and one behind it may say more.
+      waiting = undefined;
+    });
   }
 
   async #keepAndPublish(place: DashboardPlace, text: string): Promise<number> {

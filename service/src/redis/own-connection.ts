@@ -1,4 +1,5 @@
 import { isCluster, type RedisClient } from './client';
+import { within } from './within';
 
 /**
  * A command that was on its way when a connection broke is not sent again: a frame might come twice. A command meanwhile
@@ -31,24 +32,15 @@ export function ownConnection(redis: RedisClient, told: (cause: Error) => void):
  * @param came called with an answer that came later: a command that waits for a connection is obeyed once there is one
  * @throws Error when it did not answer
  */
-export async function answered<T>(
+export function answered<T>(
   redis: RedisClient,
   timeoutMs: number,
   asked: Promise<T>,
   came: (answer: T) => void = () => undefined,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      asked.then(came, () => undefined);
-      reject(new Error(`redis did not answer for ${timeoutMs} ms`));
-      // Others may have waited for it as long.
-      if (redis.status === 'ready') redis.disconnect(true);
-    }, timeoutMs);
+  return within(timeoutMs, asked, () => {
+    asked.then(came, () => undefined);
+    // Others may have waited for it as long.
+    if (redis.status === 'ready') redis.disconnect(true);
   });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
