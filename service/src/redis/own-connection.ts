@@ -20,6 +20,8 @@ export function ownConnection(redis: RedisClient, told: (cause: Error) => void):
     ? redis.duplicate([], {
         enableOfflineQueue: true,
         retryDelayOnFailover: 0,
+        // A replica may not know yet what its worker has.
+        scaleReads: 'master',
         redisOptions: { ...redis.options.redisOptions, ...OVERRIDES },
       })
     : redis.duplicate(OVERRIDES);

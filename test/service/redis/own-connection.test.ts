@@ -1,0 +1,12 @@
+import { expect, it } from '@jest/globals';
+import { Cluster } from 'ioredis';
+import { ownConnection } from '../../../service/src/redis/own-connection';
+
+it('a service asks masters alone, whatever the application’s connection to the cluster asks', () => {
+  const node = { host: '127.0.0.1', port: 1 };
+  const redis = new Cluster([node], { scaleReads: 'slave', lazyConnect: true });
+  const own = ownConnection(redis, () => undefined) as Cluster;
+  expect(own.options.scaleReads).toBe('master');
+  own.disconnect();
+  redis.disconnect();
+});
