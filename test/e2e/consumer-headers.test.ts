@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { attempt, Client, token } from './client';
-import type { KongLogEntry, Stack } from './stack';
+import { logged } from './logged';
+import type { Stack } from './stack';
 import { startStack } from './start-stack';
 
 const onKong = process.env['GATEWAY'] === 'kong';
@@ -30,18 +30,8 @@ async function sentOn(path: string, headers: Readonly<Record<string, string>>): 
   });
   expect(result).toBeInstanceOf(Client);
   await (result as Client).close();
-  const { request } = await logged(requestId);
+  const { request } = await logged(stack, requestId);
   return Object.fromEntries(Object.entries(request.headers).filter(([name]) => /^x.consumer/.test(name)));
-}
-
-/** The log entry of the request with this id, once it is there. */
-async function logged(requestId: string): Promise<KongLogEntry> {
-  for (;;) {
-    const entries = await stack.kongLog();
-    const entry = entries.find(({ ws_gatekeeper: decided }) => decided?.['request_id'] === requestId);
-    if (entry !== undefined) return entry;
-    await sleep(25);
-  }
 }
 
 describe('headers about a consumer, where the gatekeeper names none,', () => {

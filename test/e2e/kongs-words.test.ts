@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { attempt, Client, token } from './client';
-import type { KongLogEntry, Stack } from './stack';
+import { logged } from './logged';
+import type { Stack } from './stack';
 import { startStack } from './start-stack';
 
 const ORIGIN = 'https://app.example.com';
@@ -39,16 +39,6 @@ async function status(path: string, ...asked: [bearer?: string, options?: object
   return 101;
 }
 
-/** The log entry of the request with this id, once it is there. */
-async function logged(requestId: string): Promise<KongLogEntry> {
-  for (;;) {
-    const entries = await stack.kongLog();
-    const entry = entries.find(({ ws_gatekeeper: decided }) => decided?.['request_id'] === requestId);
-    if (entry !== undefined) return entry;
-    await sleep(25);
-  }
-}
-
 let requests = 0;
 function named(headers: Readonly<Record<string, string>> = {}) {
   requests += 1;
@@ -73,7 +63,7 @@ describe("Kong's log has tenant, user, outcome and request id of an upgrade, and
       const { path = '/ws/notifications', headers = {} } = sentWith(await token(claims));
       const { requestId, options } = named(headers);
       await status(path, undefined, options);
-      const entry = await logged(requestId);
+      const entry = await logged(stack, requestId);
       const whose = outcome === 'admitted' ? { tenant: 'bücher', user: 'u1' } : {};
       expect(entry.ws_gatekeeper).toEqual({ outcome, request_id: requestId, ...whose });
       expect(entry.response.status).toBe(answered);
@@ -84,7 +74,7 @@ describe("Kong's log has tenant, user, outcome and request id of an upgrade, and
   it('and REDACTED in place of the assertion', async () => {
     const { requestId, options } = named();
     await status('/ws/notifications', await token(), options);
-    const { request } = await logged(requestId);
+    const { request } = await logged(stack, requestId);
     expect(request.headers['x-gateway-assertion']).toBe('REDACTED');
   });
 });
@@ -93,7 +83,7 @@ describe('the consumer of an upgrade is', () => {
   it('derived from its tenant, with no credential, which Kong would take to be of no consumer', async () => {
     const { requestId, options } = named();
     await status('/ws/notifications', await token({ tenant_id: 'globex' }), options);
-    const { consumer, authenticated_entity: credential } = await logged(requestId);
+    const { consumer, authenticated_entity: credential } = await logged(stack, requestId);
     // As Kong makes it from the username.
     expect(consumer).toMatchObject({ id: '7d516c59-7eb8-5e24-9faa-b4d40eb0a494', username: 'globex' });
     expect(credential).toBeUndefined();
@@ -102,7 +92,7 @@ describe('the consumer of an upgrade is', () => {
   it('the one that Kong has, where it is looked up, and its credential is one of it', async () => {
     const { requestId, options } = named();
     expect(await status('/ws/collaboration/d1', await token(), options)).toBe(101);
-    const { consumer, authenticated_entity: credential, request } = await logged(requestId);
+    const { consumer, authenticated_entity: credential, request } = await logged(stack, requestId);
     const id = '4cd2f45b-8f8d-40d2-a504-473544ee190b';
     expect(consumer).toMatchObject({ id, username: 'acme', custom_id: 'customer 1' });
     expect(credential).toMatchObject({ id: expect.any(String) as unknown, consumer_id: id });
@@ -119,7 +109,7 @@ describe('the consumer of an upgrade is', () => {
   it('and an upgrade whose consumer Kong has not is refused with 403', async () => {
     const { requestId, options } = named();
     expect(await status('/ws/collaboration/d1', await token({ tenant_id: 'globex' }), options)).toBe(403);
-    expect((await logged(requestId)).ws_gatekeeper).toMatchObject({
+    expect((await logged(stack, requestId)).ws_gatekeeper).toMatchObject({
       ...{ outcome: 'no_consumer', tenant: 'globex', user: 'u1' },
     });
   });
@@ -128,7 +118,7 @@ describe('the consumer of an upgrade is', () => {
     const forged = { 'x-consumer-custom-id': 'forged', 'x-credential-identifier': 'forged' };
     const { requestId, options } = named({ ...forged, 'x-anonymous-consumer': 'true' });
     await status('/ws/notifications', await token(), options);
-    const { request } = await logged(requestId);
+    const { request } = await logged(stack, requestId);
     expect(
       Object.keys(request.headers)
         .filter((name) => /consumer|credential/.test(name))
