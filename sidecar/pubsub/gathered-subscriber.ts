@@ -4,6 +4,7 @@ import { MAX_CHANNELS_PER_SUBSCRIBE } from './channel-registry';
 import type { RefusedChannels, SubscribeCommands } from './subscribe-commands';
 import type { Redis } from 'ioredis';
 import { giveUp } from '../../redis/give-up-silent';
+import { hearAnswer } from '../../redis/hear-answer';
 
 /**
  * A subscriber connection as it is. Commands reach Redis in the order of the calls; one that names a channel that Redis refuses
@@ -116,7 +117,7 @@ export function redisSubscriber(redis: Redis): SubscriberConnection {
   return {
     subscribe: (channels) => redis.subscribe(...channels),
     unsubscribe: (channels) => redis.unsubscribe(...channels),
-    ping: () => redis.ping(),
+    ping: () => hearAnswer(redis),
     reset: () => {
       giveUp(redis, 'its subscriptions are not what they should be');
     },

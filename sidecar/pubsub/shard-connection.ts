@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { giveUp } from '../../redis/give-up-silent';
+import { hearAnswer } from '../../redis/hear-answer';
 import { frameOf } from '../fanout/frame';
 import { onceATurn } from '../lib/once-a-turn';
 import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
@@ -141,7 +142,7 @@ export class ShardConnection {
   }
 
   /** Resolves with an answer that comes behind all that its node has published before. */
-  readonly ping = onceATurn(() => this.#redis.ping());
+  readonly ping = onceATurn(() => hearAnswer(this.#redis));
 
   /**
    * How many channels Redis holds for this connection, at this place in the order of commands. A repeated subscription

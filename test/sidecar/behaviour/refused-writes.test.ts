@@ -164,6 +164,14 @@ describe.each([WITHOUT_ROOM, UNABLE_TO_SAVE])(
       expect(await redis.xlen('ai:commands')).toBe(1);
     });
 
+    it('a dashboard that opens shows its state', async () => {
+      await redis.set('acme:dashboard:state:d', 'all is well');
+      started = await startBridge(server.url);
+      await begin(redis);
+      const dashboard = await connect(`${started.url}/ws/bi/dashboards/d`, ALICE);
+      expect(await dashboard.nextText()).toBe('all is well');
+    });
+
     it('upgrades go on, a session without an owner is refused with 503, the log has it once, and all heals', async () => {
       started = await startBridge(server.url);
       const { url, logLines } = started;
