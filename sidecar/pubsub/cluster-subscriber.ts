@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { tellRefused, type Receiver } from '../fanout/deliver';
-import { askView, mergeViews, parseAddress, type SlotMap, type ClusterView } from './slot-map';
+import { askView, filledUp, mergeViews, parseAddress, type SlotMap, type ClusterView } from './slot-map';
 import type { Subscriber } from './subscriber';
 import { keySlot } from '../../redis/key-slot';
 import { singleSubscriber, type SubscriberContext } from './single-subscriber';
@@ -135,8 +135,10 @@ export class ClusterSubscriber implements Subscriber {
   async #lookUntilDone(): Promise<void> {
     do {
       this.#lookAgain = false;
-      const views = await this.#askNodes();
-      if (views.length > 0) this.#adopt(mergeViews(views));
+      const { views, areAll } = await this.#askNodes();
+      const map = mergeViews(views);
+      // Who says nothing may serve what nobody claims.
+      if (views.length > 0) this.#adopt(areAll ? map : filledUp(map, this.#map));
     } while (await this.#isAskedAgain());
   }
 
@@ -147,13 +149,13 @@ export class ClusterSubscriber implements Subscriber {
     return !this.#stopped;
   }
 
-  async #askNodes(): Promise<readonly ClusterView[]> {
+  async #askNodes(): Promise<{ readonly views: readonly ClusterView[]; readonly areAll: boolean }> {
     const views: ClusterView[] = [];
     const asked = this.#context.commands.nodes('all').map(async (node) => {
       views.push(await askView(node));
     });
     await Promise.race([Promise.allSettled(asked), sleep(VIEW_WAIT_MS)]);
-    return [...views];
+    return { views: [...views], areAll: views.length === asked.length };
   }
 
   #adopt(map: SlotMap): void {

@@ -41,6 +41,11 @@ export function mergeViews(views: readonly ClusterView[]): SlotMap {
   return owners;
 }
 
+/** A map with those of before for the slots that nobody claims. */
+export function filledUp(map: SlotMap, before: SlotMap): SlotMap {
+  return map.map((owner, slot) => owner ?? before[slot]);
+}
+
 /** The address that {@link addressText} wrote. */
 export function parseAddress(text: string): Address {
   const colon = text.lastIndexOf(':');
