@@ -47,6 +47,8 @@ interface Entry<Member> {
   link: ShardLink | undefined;
   /** Settles with Redis's answer to the latest SSUBSCRIBE. */
   acknowledged: Promise<unknown>;
+  /** Redis did not allow it when it was asked last: it is told once. */
+  isRefused: boolean;
 }
 
 /** So many channels are looked at for lost ones at a stretch. */
@@ -235,7 +237,10 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
       entry.state === 'pending';
     acknowledged.then(
       () => {
-        for (const [, entry] of group.filter(meant)) entry.state = 'live';
+        for (const [, entry] of group.filter(meant)) {
+          entry.state = 'live';
+          entry.isRefused = false;
+        }
         // A member of a new one may have lost another one meanwhile, and wait for both.
         if (!isNew || losses !== this.#losses) this.#events.restored();
       },
@@ -268,7 +273,8 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     entry.link = undefined;
     // A member that joins after that asks anew.
     if (!entry.pinned) this.#entries.delete(channel);
-    this.#events.notAllowed(channel, entry.members, reason);
+    if (!entry.isRefused) this.#events.notAllowed(channel, entry.members, reason);
+    entry.isRefused = true;
   }
 
   #lose(isLost: (entry: Entry<Member>) => boolean): void {
@@ -330,5 +336,6 @@ function newEntry<Member>(channel: string): Entry<Member> {
     state: 'lost',
     link: undefined,
     acknowledged: Promise.resolve(),
+    isRefused: false,
   };
 }

@@ -175,6 +175,21 @@ describe('sharded subscriptions', () => {
     },
   );
 
+  it('of the bridge itself that Redis does not allow are asked for again and again, and told of once until they are there', async () => {
+    subscriptions.pin('own', MEMBER);
+    for (let round = 0; round < 3; round += 1) {
+      subscriptions.route(() => a);
+      await a.answer('denied');
+    }
+    expect([a.asked.length, told]).toEqual([3, ['not allowed own']]);
+    subscriptions.route(() => a);
+    await a.answer();
+    expect(subscriptions.isLive('own')).toBe(true);
+    subscriptions.route(() => b);
+    await b.answer('denied');
+    expect(told.filter((one) => one.startsWith('not allowed'))).toHaveLength(2);
+  });
+
   it('of a lost connection are made again when there is one, those of a slot in one command', async () => {
     for (const channel of ['{s}1', '{s}2', 'other']) await joined(channel);
     a.isReady = false;
