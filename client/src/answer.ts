@@ -20,6 +20,9 @@ export interface AnswerPart {
 /** The parts of one answer, then its end. The last frame is a part only where it brings a token. */
 export type Parts = AsyncGenerator<AnswerPart, Completion, undefined>;
 
+/** A timer that rings by so much too late rings in a page that slept, or that its browser had stopped. */
+const SLEPT_MS = 1_000;
+
 /** One answer, and what has come of it. */
 export class Answer {
   /** That of its command; undefined where the frames of another's answer do not say it. */
@@ -29,6 +32,11 @@ export class Answer {
   readonly #onRestart: () => void;
   readonly #silence: Alarm;
   readonly #timeoutMs: number;
+  readonly #monotonicNow: () => number;
+  /** When its silence is too long. */
+  #dueMs = Infinity;
+  /** The page slept in this silence. */
+  #hasSlept = false;
   readonly #parts: AnswerPart[] = [];
   readonly #over = new AbortController();
   /** Its command was taken over: from then on something of it should come. */
@@ -45,14 +53,18 @@ export class Answer {
    */
   constructor(
     id: string | undefined,
-    { clock, answerTimeoutMs }: ChatSettings,
+    { clock, answerTimeoutMs, monotonicNow }: ChatSettings,
     silent: () => void,
     onRestart: () => void,
   ) {
     this.id = id;
     this.#onRestart = onRestart;
     this.#timeoutMs = answerTimeoutMs;
-    this.#silence = new Alarm(clock, silent);
+    this.#monotonicNow = monotonicNow;
+    this.#silence = new Alarm(clock, () => {
+      if (this.#slept()) this.#wait(true);
+      else silent();
+    });
   }
 
   /** Aborted once its reader has nothing to wait for. */
@@ -68,7 +80,22 @@ export class Answer {
 
   /** Something of it should come from now on, or cannot. */
   listen(hears = true): void {
+    this.#hasSlept = false;
+    this.#wait(hears);
+  }
+
+  #wait(hears: boolean): void {
+    this.#dueMs = this.#monotonicNow() + this.#timeoutMs;
     this.#silence.set(hears && this.#isTaken ? this.#timeoutMs : undefined);
+  }
+
+  /**
+   * Whether the page slept, and has to hear first what came meanwhile, or to notice that its connection is gone. It counts
+   * once: a browser may have every timer of a hidden page ring too late.
+   */
+  #slept(): boolean {
+    if (this.#hasSlept) return false;
+    return (this.#hasSlept = this.#monotonicNow() - this.#dueMs > SLEPT_MS);
   }
 
   /** It begins anew. Parts that nobody has read are dropped. */

@@ -139,7 +139,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   /**
    * Closes for good: no timer and no listener is left, and commands that wait are rejected.
    * @example
-   * addEventListener('pagehide', () => client.close());
+   * logoutButton.onclick = () => client.close(); // not on `pagehide`: the page may be shown again as it was
    */
   close(): void {
     this.#dispatch({ type: 'close' });

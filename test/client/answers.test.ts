@@ -1,5 +1,6 @@
+import type { ChatClient, Tokens } from '../../client/src/chat.ts';
 import { settled } from './fake-clock';
-import { codeOf, numbered, reopened, startChat } from './fixture';
+import { codeOf, numbered, reopened, startChat, type Rig } from './fixture';
 
 async function readAll<Token, Result>(answer: AsyncGenerator<Token, Result>): Promise<[Token[], Result]> {
   const tokens: Token[] = [];
@@ -211,6 +212,45 @@ describe('an answer', () => {
     expect(bridge.taken.map(({ data }) => data)).toEqual([1, 2, 3]);
     client.close();
     expect(clock.pending).toBe(0);
+  });
+
+  describe('in a page that slept', () => {
+    let rig: Rig<ChatClient>;
+    let answer: Tokens;
+    beforeEach(async () => {
+      rig = await startChat({ answerTimeoutMs: 60_000 });
+      answer = rig.client.ask('message');
+      rig.bridge.publish(numbered(0));
+      await answer.next();
+    });
+
+    it('goes on with what came meanwhile, which the page hears only now', async () => {
+      rig.network.prompt = false;
+      rig.bridge.publish(numbered(1));
+      rig.bridge.publish(COMPLETE);
+      const rest = readAll(answer);
+      await rig.clock.sleep(600_000);
+      rig.network.last.deliver();
+      expect(await rest).toEqual([['t1'], { sql: 'SELECT 1' }]);
+    });
+
+    it('goes on over the next connection where its own is gone', async () => {
+      rig.network.last.dead = true;
+      rig.bridge.publish(numbered(1));
+      rig.bridge.publish(COMPLETE);
+      const rest = readAll(answer);
+      await rig.clock.sleep(600_000);
+      await rig.clock.advance(10_000);
+      expect(await rest).toEqual([['t1'], { sql: 'SELECT 1' }]);
+    });
+
+    it('is taken for over after answerTimeoutMs more, also where all timers ring late', async () => {
+      const failure = codeOf(answer.next());
+      await rig.clock.sleep(62_000);
+      expect(rig.client.state).toBe('open');
+      await rig.clock.sleep(62_000);
+      expect(await failure).toBe('TIMEOUT');
+    });
   });
 
   it('has all its time once its command is taken over, however long that took', async () => {

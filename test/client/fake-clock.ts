@@ -54,6 +54,12 @@ export class FakeClock implements Clock {
     await settled();
   }
 
+  /** The page sleeps for so long: timers that were due meanwhile ring when it wakes. */
+  async sleep(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    await this.advance(0);
+  }
+
   #next(untilMs: number): Timer | undefined {
     const due = [...this.#timers].filter(({ atMs }) => atMs <= untilMs);
     return due.sort((a, b) => a.atMs - b.atMs)[0];
