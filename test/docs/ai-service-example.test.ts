@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { AI_SERVICE, AiService, hasPython, ownerOf } from '../fakes/ai-service';
 import { documentedUser } from '../fakes/documented-user';
+import { SilentLine } from '../fakes/silent-line';
 import { eventually, isEnd, Stage, type Heard } from '../service/answers/fixture';
 
 const describeWithPython = hasPython() ? describe : describe.skip;
@@ -65,6 +67,31 @@ describeWithPython('docs/examples/ai-service', () => {
       { type: 'error', id: 'c1', data: { code: 'WORKER_LOST', message: 'worker lost' } },
     ]);
     expect(await pending()).toBe(0);
+  });
+
+  it('goes on over other connections where its own die without a word', async () => {
+    const line = await SilentLine.start((stage.redis as Redis).options.port ?? 0);
+    const [first, next] = [await stage.hear('s1'), await stage.hear('s2')];
+    await AiService.start(`redis://ai-service:secret@127.0.0.1:${line.port}`, { SECONDS_A_TOKEN: '0' });
+    await stage.command({ id: 'c1' });
+    await eventually('an end', () => first().some(isEnd));
+    const made = line.made;
+    line.fallSilent();
+    await eventually('other connections', () => line.made > made + 1);
+    await stage.command({ id: 'c2', session: 's2' });
+    await eventually('an end of the next answer', () => next().some(isEnd));
+    expect(next().at(-1)).toMatchObject({ type: 'complete', id: 'c2' });
+    line.stop();
+  });
+
+  it('takes an entry that is no command of a bridge from nobody’s way', async () => {
+    const heard = await stage.hear('s1');
+    await stage.redis.xadd('ai:commands', '*', 'tenant', 'acme', 'session', 's1', 'data', 'null');
+    await stage.command({ id: 'c1' });
+    await startProcess({ SECONDS_A_TOKEN: '0' });
+    await eventually('an end', () => heard().some(isEnd));
+    await eventually('both to be acknowledged', async () => (await pending()) === 0);
+    expect(heard().at(-1)).toMatchObject({ type: 'complete', id: 'c1' });
   });
 
   it('lets a killed process end its answers when it is back, where it is the only one', async () => {

@@ -88,11 +88,11 @@ class Worker:
     async def take(self, entries: list) -> None:
         for entry, fields in entries:
             try:
-                one = Answer(entry, fields)
+                one, kind = Answer(entry, fields), fields["type"]
             except (KeyError, TypeError, ValueError):  # no command of a bridge, or evicted meanwhile
                 await self.server.xack(STREAM, GROUP, entry)
                 continue
-            if one.command["type"] == "cancel":
+            if kind == "cancel":
                 await self.tell_cancel(one)
             elif entry not in self.held:
                 self.held[entry] = one
@@ -178,8 +178,8 @@ class Worker:
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    server = redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), decode_responses=True)
-    app.state.worker = worker = Worker(server)
+    url, silent = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), LEASE_SECONDS / 2  # a connection may die without a word
+    app.state.worker = worker = Worker(redis.from_url(url, decode_responses=True, socket_timeout=silent))
     reading, beating = (asyncio.create_task(worker.forever(step)) for step in (worker.read, worker.beat))
     yield
     worker.is_stopping = True  # what was not begun is another's after the lease
