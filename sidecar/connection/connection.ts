@@ -109,6 +109,10 @@ export class Connection
     return this.#socket?.isPaused === true;
   }
 
+  get isUnread(): boolean {
+    return this.#socket?.isUnread === true;
+  }
+
   get isReadable(): boolean {
     return this.#ending.isReadable;
   }
@@ -214,13 +218,15 @@ export class Connection
     if (this.#beat?.heard(this) === false) this.#takesIn().ponged();
   }
 
-  faulted(): void {
-    this.#ending.faulted();
+  faulted(code: number): void {
+    this.#ending.faulted(code);
   }
 
   closed(code: number): void {
     const { transport } = this;
-    if (transport !== undefined) this.#metrics.closed(this.tenantId, code, transport);
+    // Its client was told of its fault, and answers nothing that is still read.
+    const told = this.#ending.fault ?? code;
+    if (transport !== undefined) this.#metrics.closed(this.tenantId, told, transport);
     const end = this.#ending.at(code, this.#livedMs());
     if (mayReturn(end, this.#context.returnAfterMs)) this.#grantReturn();
     this.#company?.freeLocks(mayHaveLocksAgain(end));
@@ -265,7 +271,15 @@ export class Connection
     this.#socket?.resume();
   }
 
+  /** One whose tenant had no share of the loop's time for its close frame is told now, and has its time from now on. */
+  closeTimedOut(): void {
+    if (this.#tellClose()) this.#term.cutLater();
+    else this.terminate();
+  }
+
+  /** Cuts the connection. Its close frame goes out before, where one waits. */
   terminate(): void {
+    this.#tellClose();
     this.#ending.begin();
     this.#socket?.terminate();
   }
@@ -285,12 +299,11 @@ export class Connection
     this.#ending.begin();
     // It hung up, and what it sent before may wait to be parsed.
     if (socket.readyState !== WebSocket.OPEN) return;
-    const { code, name } = closeCode;
     this.#ending.closes(closeCode);
     this.#sendQueue?.seal();
     this.#term.cutLater();
     this.#context.shares.once(this.tenantId, () => {
-      if (socket.readyState === WebSocket.OPEN) socket.close(code, name);
+      this.#tellClose();
     });
   }
 
@@ -341,6 +354,14 @@ export class Connection
   release(): void {
     this.#letGo();
     this.#reservation.release();
+  }
+
+  /** Sends the close frame of one that is to close. @returns whether it was not sent before */
+  #tellClose(): boolean {
+    const [socket, closedWith] = [this.#socket, this.#ending.closedWith];
+    if (closedWith === undefined || socket?.readyState !== WebSocket.OPEN) return false;
+    socket.close(closedWith.code, closedWith.name);
+    return true;
   }
 
   #livedMs(): number {

@@ -9,12 +9,22 @@ export class Ending {
   #isBegun = false;
   #closedWith: CloseCode | undefined;
   #isRevoked = false;
-  #isAtFault = false;
+  #fault: number | undefined;
   #bytesSince = 0;
 
   /** Whether it is closed as soon as there is time for it: nothing comes in or goes out any more. */
   get isBegun(): boolean {
     return this.#isBegun;
+  }
+
+  /** The code with which the bridge closes it; undefined when it does not. */
+  get closedWith(): CloseCode | undefined {
+    return this.#closedWith;
+  }
+
+  /** The code with which it is closed for a fault of its client's. */
+  get fault(): number | undefined {
+    return this.#fault;
   }
 
   /** Whether the client is read from. One that only goes on sending is not, until its time for the closing handshake is over. */
@@ -26,7 +36,7 @@ export class Ending {
     this.#isBegun = true;
   }
 
-  /** The bridge closes it with this. */
+  /** The bridge closes it. */
   closes(code: CloseCode): void {
     this.#closedWith = code;
   }
@@ -37,8 +47,8 @@ export class Ending {
   }
 
   /** Its client broke a rule of frames. One that is told to go has its reason. */
-  faulted(): void {
-    if (!this.#isBegun) this.#isAtFault = true;
+  faulted(code: number): void {
+    if (!this.#isBegun) this.#fault = code;
   }
 
   /** The client sent so many bytes after it began. */
@@ -48,7 +58,7 @@ export class Ending {
 
   /** @param code of the socket that is closed now, which lived for so long */
   at(code: number, livedMs: number): SocketEnd {
-    const [closedWith, isRevoked, isAtFault] = [this.#closedWith, this.#isRevoked, this.#isAtFault];
+    const [closedWith, isRevoked, isAtFault] = [this.#closedWith, this.#isRevoked, this.#fault !== undefined];
     return { closedWith, code, isRevoked, isAtFault, livedMs };
   }
 }

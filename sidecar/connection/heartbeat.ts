@@ -2,6 +2,8 @@ import { LoopShares } from '../lib/loop-shares';
 
 /** A socket as the heartbeat sees it. */
 export interface Pulse {
+  /** Whether something of it may have come that is not read yet: its answer, too. */
+  readonly isUnread: boolean;
   ping(): void;
   /** Cuts the connection: a client that reads nothing must not leave what waits for it in the kernel. */
   reset(): void;
@@ -41,7 +43,7 @@ export class Beat {
   *pings(): Generator<undefined, undefined> {
     for (const pulse of [...this.#pulses]) {
       if (!this.#pulses.has(pulse)) continue;
-      if (this.#asked.has(pulse)) {
+      if (this.#asked.has(pulse) && !pulse.isUnread) {
         this.unwatch(pulse);
         pulse.reset();
       } else {

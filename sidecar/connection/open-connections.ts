@@ -1,6 +1,6 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS } from '../../protocol/assertion';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
-import type { LoopShares } from '../lib/loop-shares';
+import type { LoopShares, Owner } from '../lib/loop-shares';
 import { CallerIndex, isMeant, type OfCaller, type RevocationInTenant } from './caller-index';
 import { endOf, type Order } from './order';
 
@@ -29,6 +29,11 @@ export const ORDER_STEP = 100;
 /** Whose work an order about a token is: its sockets may be of any tenant. */
 const BY_TOKEN = Symbol('orders about a token');
 const DRAIN = Symbol('drain');
+
+/** The owner of orders about a tenant. They wait for none of its other work, which it can make as much as it likes. No tenant has this name. */
+function ordersAbout(tenant: string): Owner {
+  return `orders\n${tenant}`;
+}
 
 /** The open connections of a bridge. */
 export class OpenConnections {
@@ -96,9 +101,9 @@ export class OpenConnections {
       endOf(order) === 'reauthorized'
         ? this.#reauthorize(order, among, nowMs, onObeyed)
         : this.#revoke(order, among, onObeyed);
-    // The first end at once, even where the loop has no time; the others in turn with what else their tenant has to do.
+    // The first end at once, even where the loop has no time; the others in turn with what else is to be done.
     if (steps.next().done === true) return;
-    this.#shares.run('tenant' in order ? order.tenant : BY_TOKEN, steps);
+    this.#shares.run('tenant' in order ? ordersAbout(order.tenant) : BY_TOKEN, steps);
   }
 
   *#revoke(

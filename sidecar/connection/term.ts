@@ -20,7 +20,7 @@ export interface TermHolder extends TokenHolder {
   /** The bridge restarts. */
   retire(): void;
   /** The client took too long for its part of the closing handshake. */
-  terminate(): void;
+  closeTimedOut(): void;
 }
 
 /** How long a connection may last: until its token ends or the bridge restarts, and then for the closing handshake. */
@@ -70,7 +70,7 @@ export class Term {
     const { wheel, monotonicMs } = this.#context;
     this.#deadline?.cancel();
     this.#deadline = wheel.add(monotonicMs() + CLOSE_TIMEOUT_MS, () => {
-      this.#holder.terminate();
+      this.#holder.closeTimedOut();
     });
   }
 

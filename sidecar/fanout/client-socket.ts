@@ -6,8 +6,8 @@ export interface SocketOwner {
   ponged(): void;
   /** A whole message came. */
   received(payload: Buffer, binary: boolean): void;
-  /** Its client broke a rule of RFC 6455, and is told so in a close frame. */
-  faulted?(): void;
+  /** Its client broke a rule of RFC 6455, and is told so in a close frame with this code. */
+  faulted?(code: number): void;
   /** The socket is closed, with this code (RFC 6455 §7.1.5). */
   closed(code: number): void;
 }
@@ -31,6 +31,8 @@ export interface ClientSocket extends UnderlyingSocket {
   readonly transport: Transport;
   owner: SocketOwner | undefined;
   readonly isPaused: boolean;
+  /** Whether something of the client's may have come that is not read yet. */
+  readonly isUnread: boolean;
   /** Asks for a sign of life. */
   ping(): void;
   /** Answers a ping. @param onWritten called once the kernel has it, or never will */

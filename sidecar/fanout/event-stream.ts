@@ -26,6 +26,7 @@ export class EventStream implements ClientSocket {
   owner: SocketOwner | undefined;
   writer: SocketWriter | undefined;
   readonly isPaused = false;
+  readonly isUnread = false;
   readonly #response: ServerResponse;
   readonly #socket: Socket;
   readonly #random: () => number;

@@ -57,11 +57,13 @@ export const GAP_REASONS: readonly string[] = Object.keys(REASONS);
 
 /** A client may send any code: those that say nothing of the bridge are one series. */
 const OTHER_CODES = 'other';
-/** RFC 6455 §7.4.1 for those that no close frame carries, and the bridge's own. */
+/** RFC 6455 §7.4.1: an end in order, faults of frames, those that no close frame carries; and the bridge's own. */
 const KNOWN_CODES = new Set([
   '1000',
+  '1002',
   '1005',
   '1006',
+  '1007',
   ...Object.values(CLOSE_CODES).map(({ code }) => `${code}`),
 ]);
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientSocket, SocketOwner, SocketWriter } from '../fanout/client-socket';
+import { BUFFER_OVERHEAD_BYTES } from '../lib/keepers';
 import type { LoopShares } from '../lib/loop-shares';
 import { closeFrame, PING_FRAME, pongFrame } from './control-frames';
 import { FrameReader, type FrameLimits, type FrameListener } from './frame-reader';
@@ -31,9 +32,18 @@ export interface BytesReader {
   readonly frameBytesLeft: number;
   /** Told of bytes before they are read. */
   read(bytes: Buffer): void;
-  /** Told after that how much memory is taken by a message that is not whole, in bytes. */
+  /** Told how much memory is taken by a message that is not whole, and by what waits to be read where that is much, in bytes. */
   keeps(bytes: number): void;
 }
+
+/** Bytes that came, until they are read. */
+interface Arrival {
+  bytes: Buffer;
+  /** Whether they are read, or dropped. */
+  isOver: boolean;
+}
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** The socket on a stream, for listeners that all streams share: one of its own would cost each socket as much as all its fields. */
 const SOCKET = Symbol('socket');
@@ -58,7 +68,10 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   #frames: FrameReader | undefined;
   #readyState: 1 | 2 | 3 = OPEN;
   #isPaused = false;
+  /** The memory of what waits to be read, about. */
   #waitingBytes = 0;
+  /** Made when something has to wait. */
+  #waiting: Set<Arrival> | undefined;
   #discardedBytes = 0;
   /** The client's, or {@link ABNORMAL}. */
   #closeCode = ABNORMAL;
@@ -67,6 +80,8 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   #hasSentClose = false;
   /** The stream is closed. */
   #isCut = false;
+  /** The bridge cut it. */
+  #isDropped = false;
   #endTimer: NodeJS.Timeout | undefined;
 
   /** @param stream on which the handshake is over */
@@ -86,6 +101,10 @@ export class BridgeSocket implements ClientSocket, FrameListener {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  get isUnread(): boolean {
+    return this.#isPaused || this.#waitingBytes > 0;
   }
 
   ping(): void {
@@ -125,6 +144,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   terminate(): void {
     if (this.#readyState === CLOSED) return;
     this.#readyState = CLOSING;
+    this.#drop();
     this.#stream.destroy();
   }
 
@@ -133,6 +153,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
    * The bytes that it left in the kernel would stay there for minutes.
    */
   reset(): void {
+    this.#drop();
     const stream = this.#stream as Partial<Socket>;
     if (stream.resetAndDestroy === undefined) this.#stream.destroy();
     else stream.resetAndDestroy();
@@ -173,16 +194,17 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     const { shares, tenantId } = reader;
     // While others wait, it is not known where in a frame these begin.
     const frameBytesLeft = this.#waitingBytes > 0 ? 0 : reader.frameBytesLeft;
-    this.#waitingBytes += bytes.length;
+    const arrival = { bytes, isOver: false };
+    this.#waitingBytes += memoryOf(bytes);
     if (bytes.length > Math.max(PIECE_BYTES, frameBytesLeft))
-      shares.run(tenantId, this.#inPieces(bytes, reader));
+      shares.run(tenantId, this.#inPieces(arrival, reader));
     else {
       shares.once(tenantId, () => {
-        this.#readFor(reader, bytes);
-        this.#taken(bytes.length);
+        this.#readFor(reader, arrival.bytes);
+        this.#taken(arrival);
       });
     }
-    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#stream.pause();
+    if (!arrival.isOver) this.#wait(arrival);
   }
 
   /** The client sends no more. */
@@ -212,20 +234,39 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     this.#stream.destroy();
   }
 
-  *#inPieces(bytes: Buffer, reader: BytesReader): Generator<undefined, undefined> {
-    for (let at = 0; at < bytes.length && !this.#isOver;) {
+  *#inPieces(arrival: Arrival, reader: BytesReader): Generator<undefined, undefined> {
+    for (let at = 0; at < arrival.bytes.length && !this.#isOver;) {
       // The bytes within a large frame cost next to nothing before its end.
       const end = at + Math.max(PIECE_BYTES, reader.frameBytesLeft);
-      this.#readFor(reader, bytes.subarray(at, end));
+      this.#readFor(reader, arrival.bytes.subarray(at, end));
       at = end;
       yield;
     }
-    this.#taken(bytes.length);
+    this.#taken(arrival);
   }
 
   /** Whether nothing is read any more. */
   get #isOver(): boolean {
-    return this.#isClosedByClient || this.#isFaulty;
+    return this.#isClosedByClient || this.#isFaulty || this.#isDropped;
+  }
+
+  #wait(arrival: Arrival): void {
+    (this.#waiting ??= new Set()).add(arrival);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#stream.pause();
+    if (this.#waitingBytes > PIECE_BYTES) this.#tellKept();
+  }
+
+  /** Nobody is told of what waits: it is not kept until its tenant's turn. */
+  #drop(): void {
+    this.#isDropped = true;
+    for (const arrival of this.#waiting ?? []) {
+      arrival.bytes = NO_BYTES;
+      arrival.isOver = true;
+    }
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+    // Its client may have hung up before, so that its end waited for this alone.
+    if (this.#isCut) this.#closedWhenRead();
   }
 
   #readFor(reader: BytesReader, bytes: Buffer): void {
@@ -238,18 +279,30 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     const frames = (this.#frames ??= new FrameReader(this.#limits, this));
     const fault = frames.read(bytes);
     if (frames.isIdle) this.#frames = undefined;
-    this.reader?.keeps(frames.keptBytes);
+    this.#tellKept();
     if (fault === undefined) return;
     this.#isFaulty = true;
     this.#readNoMore();
     this.close(fault, '');
-    this.owner?.faulted?.();
+    this.owner?.faulted?.(fault);
     this.#endAfterBoth();
   }
 
-  #taken(bytes: number): void {
+  /** Little that waits costs no count of its own. */
+  #tellKept(): void {
+    const waitingBytes = this.#waitingBytes > PIECE_BYTES ? this.#waitingBytes : 0;
+    this.reader?.keeps((this.#frames?.keptBytes ?? 0) + waitingBytes);
+  }
+
+  #taken(arrival: Arrival): void {
+    // It was dropped meanwhile.
+    if (arrival.isOver) return;
+    arrival.isOver = true;
+    this.#waiting?.delete(arrival);
     const wasMuch = this.#waitingBytes > MAX_WAITING_BYTES;
-    this.#waitingBytes -= bytes;
+    const wasTold = this.#waitingBytes > PIECE_BYTES;
+    this.#waitingBytes = Math.max(0, this.#waitingBytes - memoryOf(arrival.bytes));
+    if (wasTold) this.#tellKept();
     if (this.#isCut) this.#closedWhenRead();
     else if (wasMuch && this.#waitingBytes <= MAX_WAITING_BYTES && !this.#isPaused) this.#stream.resume();
   }
@@ -290,6 +343,11 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     this.#readyState = CLOSED;
     this.owner?.closed(this.#closeCode);
   }
+}
+
+/** That of bytes that wait. */
+function memoryOf(bytes: Buffer): number {
+  return bytes.length + BUFFER_OVERHEAD_BYTES;
 }
 
 function onData(this: Stream, bytes: Buffer): void {

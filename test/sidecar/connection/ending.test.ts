@@ -12,7 +12,7 @@ describe("a connection's end", () => {
       isAtFault: false,
       livedMs: 7,
     });
-    ending.faulted();
+    ending.faulted(1002);
     ending.revoked();
     ending.begin();
     ending.closes(CLOSE_CODES.tokenExpired);
@@ -28,8 +28,9 @@ describe("a connection's end", () => {
   it('is not the fault of a client that was told to go before it broke a rule', () => {
     const ending = new Ending();
     ending.begin();
-    ending.faulted();
+    ending.faulted(1002);
     expect(ending.at(1012, 0)).toMatchObject({ isAtFault: false });
+    expect(ending.fault).toBeUndefined();
   });
 
   it('lets the client send its allowance, and is not read from past that', () => {

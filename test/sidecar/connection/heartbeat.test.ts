@@ -2,6 +2,7 @@ import { BEAT_MS, Heartbeat, MAX_BEATS } from '../../../sidecar/connection/heart
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 
 class Socket {
+  isUnread = false;
   readonly pingedAtMs: number[] = [];
   cutAtMs: number | undefined;
   ping(): void {
@@ -35,6 +36,20 @@ describe('the heartbeat', () => {
     expect([alive.cutAtMs, dead.cutAtMs]).toEqual([undefined, (dead.pingedAtMs[0] ?? 0) + 30_000]);
     expect(dead.pingedAtMs).toHaveLength(1);
     expect(heartbeat.size).toBe(1);
+    heartbeat.stop();
+  });
+
+  it('pings a socket once more of which something is not read yet, and cuts it when all is read and was no answer', () => {
+    const heartbeat = new Heartbeat(30_000);
+    const socket = new Socket();
+    heartbeat.start();
+    heartbeat.watch(socket);
+    socket.isUnread = true;
+    jest.advanceTimersByTime(90_000);
+    expect(socket).toMatchObject({ pingedAtMs: { length: 3 }, cutAtMs: undefined });
+    socket.isUnread = false;
+    jest.advanceTimersByTime(30_000);
+    expect(socket.cutAtMs).toBe((socket.pingedAtMs[2] ?? 0) + 30_000);
     heartbeat.stop();
   });
 
@@ -91,7 +106,7 @@ describe('the heartbeat', () => {
       done += 1;
       nowMs += 1;
     };
-    const sockets = Array.from({ length: 20 }, () => ({ ping: step, reset: step }));
+    const sockets = Array.from({ length: 20 }, () => ({ isUnread: false, ping: step, reset: step }));
     const beats = sockets.map((socket) => heartbeat.watch(socket));
     heartbeat.start();
     for (const wanted of [19, 18]) {

@@ -294,3 +294,21 @@ describe('an order that looks at few connections', () => {
     expect(connection.done).toEqual(['revoked 4401']);
   });
 });
+
+describe('an order about a tenant', () => {
+  it.each<Order>([
+    { type: 'revoke', tenant: 'acme' },
+    { type: 'reauthorize', tenant: 'acme' },
+  ])('waits for none of what else that tenant has to do: %j', (order) => {
+    const turns: (() => void)[] = [];
+    const shares = new LoopShares({ nowMs: takingSlices(), later: (run) => void turns.push(run) });
+    const open = new OpenConnections(shares);
+    const connections = Array.from({ length: 5 * ORDER_STEP }, () => new FakeConnection('a'));
+    for (const connection of connections) open.add(connection);
+    shares.run('acme', { next: () => ({ done: false, value: undefined }) });
+    open.obey(order, 0, () => undefined);
+    // Each turn has a step of the one and then of the other.
+    for (let taken = 0; taken < 100; taken += 1) turns.shift()?.();
+    expect(connections.filter(({ done }) => done.length === 0)).toEqual([]);
+  });
+});

@@ -21,7 +21,7 @@ beforeEach(() => {
     tokenNearsEnd: () => told.push('nears end'),
     tokenEnded: () => told.push('token ended'),
     retire: () => told.push('retires'),
-    terminate: () => told.push('terminated'),
+    closeTimedOut: () => told.push('close timed out'),
   };
   term = new Term({ wheel, tokenEnds, now, monotonicMs: now }, holder, (nowMs + TOKEN_MS) / 1000);
   term.begin();
@@ -67,9 +67,9 @@ describe('the term of a connection', () => {
     pass(CLOSE_TIMEOUT_MS - TICK_MS);
     expect(told).toEqual([]);
     pass(TICK_MS);
-    expect(told).toEqual(['terminated']);
+    expect(told).toEqual(['close timed out']);
     pass(TOKEN_MS);
-    expect(told).toEqual(['terminated']);
+    expect(told).toEqual(['close timed out']);
   });
 
   it('leaves no timer once it is cancelled', () => {

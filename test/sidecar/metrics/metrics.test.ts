@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -137,6 +138,25 @@ describe('connections', () => {
     await expectValue('ws_bridge_tenant_connections{tenant="other"}', 0);
     await expectValue('ws_bridge_closes_total{route="notifications",code="1005"}', 3);
     expect((await lines()).join('\n')).not.toContain('tenant="acme"');
+  });
+
+  it('are counted with the code that a client is told of its fault', async () => {
+    bridge = await startBridge(redisServer.url);
+    const url = `${bridge.url}/ws/notifications`;
+    const large = await connect(url, ALICE);
+    large.socket.send('x'.repeat(5000));
+    expect(await large.closed).toBe(1009);
+    await expectValue('ws_bridge_closes_total{route="notifications",code="1009"}', 1);
+    for (const [sent, code] of [
+      [Buffer.of(0xff, 0x80), 1002],
+      [Buffer.of(0x81, 0x81, 0, 0, 0, 0, 0xff), 1007],
+    ] as const) {
+      const faulty = await connect(url, ALICE);
+      (faulty.socket as unknown as { readonly _socket: Socket })._socket.write(sent);
+      expect(await faulty.closed).toBe(code);
+      await expectValue(`ws_bridge_closes_total{route="notifications",code="${code}"}`, 1);
+    }
+    await expectValue('ws_bridge_closes_total{route="notifications",code="1006"}', 0);
   });
 
   it('name no tenant unless that is wanted', async () => {

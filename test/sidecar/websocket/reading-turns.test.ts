@@ -1,8 +1,10 @@
 import fc from 'fast-check';
+import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { BridgeSocket, PIECE_BYTES, type BytesReader } from '../../../sidecar/websocket/bridge-socket';
 import { MessageProgress } from '../../../sidecar/inbound/message-timeout';
+import { BUFFER_OVERHEAD_BYTES } from '../../../sidecar/lib/keepers';
 import { LoopShares, SLICE_MS } from '../../../sidecar/lib/loop-shares';
 import { maskedFrame, OPCODE_BINARY, OPCODE_CONTINUATION } from '../../../bench/neighbour/masked-frame';
 
@@ -36,17 +38,20 @@ class Loop {
   }
 }
 
+const noop = (): void => undefined;
+
 /** A client's parser, and what came out of it. */
 function client(loop: Loop, tenantId: string, onMessage: (text: string) => void = () => undefined) {
   const progress = new MessageProgress();
   const pieces: number[] = [];
+  const kept: number[] = [];
   const reader: BytesReader = {
     shares: loop.shares,
     tenantId,
     get frameBytesLeft() {
       return progress.frameBytesLeft;
     },
-    keeps: () => undefined,
+    keeps: (bytes) => kept.push(bytes),
     read: (bytes) => {
       pieces.push(bytes.length);
       progress.read(bytes);
@@ -73,7 +78,7 @@ function client(loop: Loop, tenantId: string, onMessage: (text: string) => void 
     socket.take(Buffer.from(bytes));
     return !stream.isPaused();
   };
-  return { send, socket, pieces, isRead: () => !stream.isPaused() };
+  return { send, socket, stream, pieces, kept, isRead: () => !stream.isPaused() };
 }
 
 const frame = (text: string): Buffer =>
@@ -109,6 +114,74 @@ describe('what a client sends', () => {
     expect(seen).toContain('b');
     expect(loop.settle()).toBeLessThanOrEqual(SLICE_MS + pieceMs + MESSAGE_MS);
     expect(seen).toHaveLength(20 * 4_000 + 1);
+  });
+
+  it('is told of as memory while it waits, and is unread so long', () => {
+    const loop = new Loop();
+    const flood = client(loop, 'acme', () => (loop.nowMs += MESSAGE_MS));
+    const chunk = Buffer.concat(Array.from({ length: 20_000 }, () => frame('a')));
+    flood.send(chunk);
+    const waiting = client(loop, 'acme');
+    const memory = chunk.length + BUFFER_OVERHEAD_BYTES;
+    waiting.send(chunk);
+    expect([waiting.kept.at(-1), waiting.socket.isUnread]).toEqual([memory, true]);
+    waiting.send(chunk);
+    expect(waiting.kept.at(-1)).toBe(2 * memory);
+    loop.settle();
+    expect([waiting.kept.at(-1), waiting.socket.isUnread]).toEqual([0, false]);
+    expect(flood.kept.at(-1)).toBe(0);
+  });
+
+  it('is dropped when the bridge cuts the client while it waits', async () => {
+    const loop = new Loop();
+    const seen: string[] = [];
+    client(loop, 'acme', () => (loop.nowMs += MESSAGE_MS)).send(
+      Buffer.concat(Array.from({ length: 20_000 }, () => frame('a'))),
+    );
+    for (const cut of ['reset', 'terminate'] as const) {
+      const { send, socket } = client(loop, 'acme', (text) => seen.push(text));
+      const closed = new Promise<number>((resolve) => {
+        socket.owner = { pinged: noop, ponged: noop, received: noop, closed: resolve };
+      });
+      send(frame('b'));
+      send(Buffer.concat(Array.from({ length: 2_000 }, () => frame('b'))));
+      socket[cut]();
+      expect(socket.isUnread).toBe(false);
+      // It has its turn yet.
+      expect(await closed).toBe(1006);
+    }
+    loop.settle();
+    expect(seen).toEqual([]);
+  });
+
+  it('keeps no socket from its end whose client hung up before the bridge cut it', async () => {
+    const loop = new Loop();
+    const chunk = Buffer.concat(Array.from({ length: 20_000 }, () => frame('a')));
+    for (const cut of ['reset', 'terminate'] as const) {
+      client(loop, 'acme', () => (loop.nowMs += MESSAGE_MS)).send(Buffer.from(chunk));
+      const { send, socket, stream } = client(loop, 'acme');
+      const closes: number[] = [];
+      socket.owner = { pinged: noop, ponged: noop, received: noop, closed: (code) => closes.push(code) };
+      send(frame('b'));
+      const gone = once(stream, 'close');
+      stream.destroy();
+      await gone;
+      expect(closes).toEqual([]);
+      socket[cut]();
+      expect(closes).toEqual([1006]);
+      loop.settle();
+      expect(closes).toEqual([1006]);
+    }
+  });
+
+  it('costs no count of its own while little of it waits', () => {
+    const loop = new Loop();
+    const flood = client(loop, 'acme', () => (loop.nowMs += MESSAGE_MS));
+    flood.send(Buffer.concat(Array.from({ length: 20_000 }, () => frame('a'))));
+    const waiting = client(loop, 'acme');
+    waiting.send(frame('b'));
+    expect([waiting.kept, waiting.socket.isUnread]).toEqual([[], true]);
+    loop.settle();
   });
 
   it('is not cut within a large frame, whose bytes cost nothing before its end', () => {
