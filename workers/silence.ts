@@ -5,6 +5,9 @@ export const MAX_UNHEARD_LOOKS = 15;
 /** So long a worker may hang at least, in milliseconds: its event loop does nothing else, so a pause of the garbage collector must fit in. */
 export const HANG_LIMIT_MS = LOOK_INTERVAL_MS * MAX_UNHEARD_LOOKS;
 
+/** A worker that does not listen after so many looks hangs, too: until then it loads its modules, and connects. */
+export const MAX_LOOKS_BEFORE_READY = 60;
+
 /** Calls back once an interval. @returns what ends that */
 export type EachLook = (look: () => void) => () => void;
 

@@ -11,7 +11,14 @@ import {
   type ToAnyWorker,
 } from './messages';
 import { Restarts, TRY_AGAIN_MS } from './restarts';
-import { HANG_LIMIT_MS, onceAnInterval, Silence, type EachLook } from './silence';
+import {
+  HANG_LIMIT_MS,
+  LOOK_INTERVAL_MS,
+  MAX_LOOKS_BEFORE_READY,
+  onceAnInterval,
+  Silence,
+  type EachLook,
+} from './silence';
 import { WholeLines } from './whole-lines';
 
 /** How long workers may take to answer, in milliseconds. */
@@ -48,6 +55,7 @@ interface Member<Said extends Message> extends PoolWorker<Said> {
   readonly number: number;
   readonly startedMs: number;
   isReady: boolean;
+  looksBeforeReady: number;
   /** The start waits for it: when it ends before it listens, the start fails. */
   readonly isFirst: boolean;
   /** Why it ends, where that is known: in its words, when it could not start. */
@@ -99,7 +107,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
     this.#options = options;
     const { eachLook = onceAnInterval } = options;
     this.#lookNoMore = eachLook(() => {
-      for (const member of this.#ready()) this.#look(member);
+      for (const member of this.#members) this.#look(member);
     });
   }
 
@@ -188,22 +196,34 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
 
   /** One that hangs has clients that nobody serves. It is killed also while all end, which would wait for it. */
   #look(member: Member<Said>): void {
-    const { process, number, silence } = member;
+    const { process, number, silence, isReady } = member;
+    if (!isReady) {
+      member.looksBeforeReady += 1;
+      if (member.looksBeforeReady !== MAX_LOOKS_BEFORE_READY) return;
+      const waitedMs = MAX_LOOKS_BEFORE_READY * LOOK_INTERVAL_MS;
+      this.#killHanging(member, `worker ${number} did not listen within ${waitedMs} ms`);
+      return;
+    }
     switch (silence.look()) {
       case 'ask':
         send(process, { type: 'ask', ask: (this.#lastAsk += 1), question: SIGN_OF_LIFE });
         return;
       case 'hangs':
-        this.#hangs += 1;
-        member.fault = `worker ${number} did not answer for ${HANG_LIMIT_MS} ms`;
-        this.#options.log.error(
-          { worker: number, workerPid: process.process.pid },
-          'a worker hangs: it is killed',
-        );
-        process.process.kill('SIGKILL');
+        this.#killHanging(member, `worker ${number} did not answer for ${HANG_LIMIT_MS} ms`);
         return;
       case 'wait':
     }
+  }
+
+  #killHanging(member: Member<Said>, fault: string): void {
+    const { process, number } = member;
+    this.#hangs += 1;
+    member.fault = fault;
+    this.#options.log.error(
+      { worker: number, workerPid: process.process.pid },
+      'a worker hangs: it is killed',
+    );
+    process.process.kill('SIGKILL');
   }
 
   /** Resolves when it listens. */
@@ -224,6 +244,7 @@ export class WorkerPool<Heard extends Message, Said extends Message> {
       number,
       startedMs: performance.now(),
       isReady: false,
+      looksBeforeReady: 0,
       isFirst,
       fault: undefined,
       silence: new Silence(),

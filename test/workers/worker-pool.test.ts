@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import pino from 'pino';
 import { MAX_SHORT_LIVES } from '../../workers/restarts';
-import { MAX_UNHEARD_LOOKS } from '../../workers/silence';
+import { MAX_LOOKS_BEFORE_READY, MAX_UNHEARD_LOOKS } from '../../workers/silence';
 import { WorkerPool, type PoolWorker } from '../../workers/worker-pool';
 
 interface Here {
@@ -199,6 +199,32 @@ describe('a worker that hangs', () => {
     expect(workers.lines).toContainEqual(
       expect.objectContaining({ msg: 'a worker died', reason: 'worker 1 did not answer for 15000 ms' }),
     );
+  });
+
+  it('before it listens is killed and replaced as well, after more looks', async () => {
+    const workers = twoWorkers();
+    const [one, two] = await Promise.all([workers.worker(1), workers.worker(2)]);
+    await Promise.all([begin(one), begin(two)]);
+    const pool = await workers.started;
+    process.kill(one.pid, 'SIGKILL');
+    const silent = await workers.worker(1, one.pid);
+    await workers.look(MAX_LOOKS_BEFORE_READY - 1, 1);
+    expect(pool.hangs).toBe(0);
+    const exit = once(cluster, 'exit');
+    await workers.look(1, 1);
+    await exit;
+    await begin(await workers.worker(1, one.pid, silent.pid));
+    expect([pool.ready, pool.hangs, pool.deaths]).toEqual([2, 1, 2]);
+    expect(workers.lines).toContainEqual(
+      expect.objectContaining({ msg: 'a worker died', reason: 'worker 1 did not listen within 60000 ms' }),
+    );
+  });
+
+  it('before it listens ends the start, which says so', async () => {
+    const workers = twoWorkers();
+    await Promise.all([workers.worker(1), workers.worker(2)]);
+    await workers.look(MAX_LOOKS_BEFORE_READY, 0);
+    await expect(workers.started).rejects.toThrow(/^worker [12] did not listen within 60000 ms$/);
   });
 
   it('is not waited for when all are to end', async () => {
