@@ -87,8 +87,7 @@ export interface Answer extends AnswerSoFar {
 const NOTHING: AnswerSoFar = { text: '', isRunning: false, completion: undefined, error: undefined };
 
 /**
- * The answer to the last question that a component asked. It is stopped when the component is unmounted. The service is told so
- * where the client goes on.
+ * The answer to the last question that a component asked. It is stopped when the component is unmounted, and the service is told.
  * @example
  * const { client } = useBridge({ url, path: '/ws/ai/chat', token: fetchToken });
  * const { text, isRunning, ask, stop } = useAnswer(client);
@@ -157,10 +156,14 @@ function useClient<Options extends ClientOptions, Client extends BridgeClient<An
     const opened = open(options);
     setClient(() => opened);
     setState(opened.state);
-    opened.on('state', setState);
+    const unlisten = opened.on('state', setState);
     listen(opened);
     return () => {
-      opened.close();
+      unlisten();
+      // Behind all else that ends with the component: the service is told over it of an answer that is stopped.
+      queueMicrotask(() => {
+        opened.close();
+      });
     };
   }, [url, path, session, resume, token]);
   return { client, state };

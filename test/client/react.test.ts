@@ -149,6 +149,15 @@ describe('useAnswer', () => {
     await expectShown('error', 'none');
   });
 
+  it('stops an answer whose component goes with its connection, and tells the service first', async () => {
+    const id = await ask();
+    publish('token', id, { token: 'one' });
+    await expectShown('text', 'one');
+    await press('Show nothing');
+    await eventually(() => bridge.peers.size === 0);
+    expect(bridge.taken.at(-1)).toMatchObject({ type: 'cancel', data: { id } });
+  });
+
   it('takes back what it has shown of an answer that another worker begins anew', async () => {
     const id = await ask();
     publish('token', id, { token: 'lost' });
