@@ -23,6 +23,9 @@ import { ResumeCursor } from './resume-cursor.ts';
 import { StoredPoint } from './stored-point.ts';
 import { initialState, reduce, type ConnectionState, type State, type StateEvent } from './state.ts';
 
+// PROTOCOL.md §4.
+const FORBIDDEN = 4403;
+
 /** A connection to one route of the bridge that comes back by itself and misses nothing, or says what. */
 export class BridgeClient<Frame extends AnyFrame = DataFrame> {
   readonly #settings: Settings;
@@ -188,6 +191,8 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     if (ending) {
       const { code, reason } = ending;
       const isStopped = afterClose(code) === 'stop';
+      // The next page would be refused as well, for the session that this one was refused.
+      if (code === FORBIDDEN) this.#stored.write('');
       const { failures } = this.#state;
       this.#closeInfo = {
         code,

@@ -156,6 +156,17 @@ describe('a client with a storage', () => {
     expect(after.told).toEqual(['open', 2]);
   });
 
+  it('forgets a session that is forbidden, for which the next page would be refused as well', async () => {
+    const tab = new Tab();
+    const before = await tab.load();
+    tab.bridge.publish(numbered(1));
+    before.network.last.lose(4403);
+    expect(before.client.state).toBe('closed');
+    const after = await tab.load();
+    expect(after.network.last.url.search).toBe('');
+    expect(after.told).toEqual(['open']);
+  });
+
   it('keeps its point when it is closed, as a page does that is left', async () => {
     const tab = new Tab();
     const before = await tab.load();
