@@ -28,6 +28,7 @@ export interface StreamAnswer {
 export type MessageData = string | ArrayBuffer | Uint8Array<ArrayBuffer>;
 
 const UNAUTHORIZED = 401;
+const CONFLICT = 409;
 const TOO_MANY = 429;
 // RFC 6455 §7.4.1.
 const ABNORMAL = 1006;
@@ -145,9 +146,12 @@ function refusalFrame(status: number, body: string, sent: MessageData): string {
   return JSON.stringify({ type: 'bridge.error', data: { code, message, id: id ?? idOf(sent) } });
 }
 
-/** Kong answers with 500, 502 or 504 where it has heard nothing of the gatekeeper or the bridge, which may have taken the message. */
+/**
+ * Kong answers with 500, 502 or 504 where it has heard nothing of the gatekeeper or the bridge, which may have taken the message. A
+ * session whose stream is open is nobody's where Redis lost it, until its bridge renews it.
+ */
 function codeOf(status: number): BridgeErrorCode | `HTTP_${number}` {
-  if (status >= 500) return 'UNAVAILABLE';
+  if (status >= 500 || status === CONFLICT) return 'UNAVAILABLE';
   return status === TOO_MANY ? 'TOO_MANY_MESSAGES' : `HTTP_${status}`;
 }
 

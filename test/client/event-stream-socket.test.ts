@@ -181,6 +181,7 @@ describe('a message on a stream', () => {
   it.each([
     [403, '{"message":"m","code":"READ_ONLY","id":"c1"}', { code: 'READ_ONLY', message: 'm', id: 'c1' }],
     [429, '{"message":"m"}', { code: 'TOO_MANY_MESSAGES', message: 'm', id: 'c1' }],
+    [409, '{"message":"expected a session that is open"}', { code: 'UNAVAILABLE', id: 'c1' }],
     [500, '{"message":"An unexpected error occurred"}', { code: 'UNAVAILABLE', id: 'c1' }],
     [502, '{"message":"An invalid response was received"}', { code: 'UNAVAILABLE', id: 'c1' }],
     [504, '{"message":"The upstream server is timing out"}', { code: 'UNAVAILABLE', id: 'c1' }],
