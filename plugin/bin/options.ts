@@ -62,7 +62,10 @@ export const SERVE_OPTIONS: readonly Option[] = [
   )
     .argParser(tenants)
     .default(0),
-  new Option('--health-check', 'exit with 0 when a server listens on the socket, with 1 when none does'),
+  new Option(
+    '--health-check',
+    'exit with 0 when a server answers on the socket, with 1 when none does within 4 s',
+  ),
 ];
 
 /** One environment variable. */

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
@@ -21,6 +20,7 @@ import { luaSchema } from '../server/lua-schema';
 import { OwnInstances } from '../server/own-instances';
 import { pluginInfo } from '../server/plugin-info';
 import { startPluginServer } from '../server/plugin-server';
+import { answersAt } from '../server/sign-of-life';
 import { SocketPath } from '../server/socket-path';
 import { startWorkers, stopWorkers } from '../workers/gatekeeper-workers';
 import { environmentFault, SERVE_OPTIONS, unknownSettings, VARIABLES, type ServeOptions } from './options';
@@ -31,7 +31,7 @@ interface VerifyFlags {
   readonly origin?: string;
 }
 
-const HEALTH_CHECK_TIMEOUT_MS = 2000;
+const HEALTH_CHECK_TIMEOUT_MS = 4000;
 
 const runOn = endWithReader();
 
@@ -80,7 +80,7 @@ async function serveOrPrint(options: ServeOptions): Promise<void> {
   }
   const path = options.socket ?? program.error('error: --socket <path> is required');
   if (options.healthCheck) {
-    process.exitCode = (await listens(path)) ? 0 : 1;
+    process.exitCode = (await answersAt(path, HEALTH_CHECK_TIMEOUT_MS)) ? 0 : 1;
     return;
   }
   const fault = environmentFault(process.env);
@@ -213,26 +213,6 @@ function writePluginInfo(path: string): void {
   const own = `${path}.${randomUUID()}`;
   writeFileSync(own, `${JSON.stringify(pluginInfo())}\n`, { mode: 0o644 });
   renameSync(own, path);
-}
-
-function listens(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const settle = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(HEALTH_CHECK_TIMEOUT_MS, () => {
-      settle(false);
-    });
-    socket
-      .once('connect', () => {
-        settle(true);
-      })
-      .once('error', () => {
-        settle(false);
-      });
-  });
 }
 
 function upgradePath(text: string): string {

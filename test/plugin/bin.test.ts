@@ -120,6 +120,18 @@ describe('ws-gatekeeper', () => {
     });
   });
 
+  it('is not healthy while it hangs, though the kernel accepts for it', async () => {
+    const socket = join(folder, 'hanging.sock');
+    const child = started(['--socket', socket]);
+    expect(await firstLine(child)).toMatchObject({ msg: 'listening' });
+    child.kill('SIGSTOP');
+    expect(await run('--health-check', '--socket', socket)).toMatchObject({ code: 1 });
+    child.kill('SIGCONT');
+    expect(await run('--health-check', '--socket', socket)).toMatchObject({ code: 0 });
+    child.kill();
+    await once(child, 'exit');
+  });
+
   it('goes on when nobody reads its log any more, and ends when it is told to', async () => {
     const socket = join(folder, 'closed.sock');
     const child = started(['--socket', socket]);

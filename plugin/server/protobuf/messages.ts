@@ -28,11 +28,11 @@ export interface RpcCall {
 const SEQUENCE = 1;
 /** `string_value`, `struct_value` and `list_value` of a `google.protobuf.Value`. */
 const [VALUE_TEXT, VALUE_STRUCT, VALUE_LIST] = [3, 5, 6] as const;
-const INSTANCE_STATUS = 33;
+const [INSTANCE_STATUS, CLOSE_INSTANCE] = [33, 35] as const;
 const CALL = {
   sequence: tag(SEQUENCE, VARINT),
   startInstance: tag(33, DELIMITED),
-  closeInstance: tag(35, DELIMITED),
+  closeInstance: tag(CLOSE_INSTANCE, DELIMITED),
   handleEvent: tag(36, DELIMITED),
 } as const;
 
@@ -89,6 +89,16 @@ function readInstanceId(reader: WireReader, message: MessageName): number {
   }
   reader.leave(end, 'RpcCall');
   return id;
+}
+
+/** A call that has an instance closed, as Kong makes it. */
+export function writeCloseInstance(out: FrameWriter, id: number): void {
+  out.beginFrame();
+  out.integer(SEQUENCE, 1);
+  out.message(CLOSE_INSTANCE, () => {
+    out.integer(1, id);
+  });
+  out.endFrame();
 }
 
 /** The end of a call; `instance` only for a started one. */
