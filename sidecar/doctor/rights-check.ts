@@ -1,5 +1,6 @@
 import type { Commands } from '../../redis/options';
 import type { RedisNames } from '../redis/names';
+import { placeholders, type ChannelTemplate } from '../routes/channel-template';
 import type { Route } from '../routes/route';
 import { fails, holds, type Finding } from './finding';
 
@@ -8,8 +9,9 @@ type Attempt = readonly [command: string, ...args: string[]];
 
 /** The rights of a script that a route's setting needs. */
 interface ScriptRights {
-  readonly setting: 'presence' | 'locks';
-  readonly keys: (names: RedisNames) => readonly string[];
+  readonly setting: 'presence' | 'locks' | 'history';
+  /** Those of each call: in a cluster they share a slot. */
+  readonly keys: (names: RedisNames, routes: readonly Route[]) => readonly (readonly string[])[];
   readonly attempts: readonly Attempt[];
 }
 
@@ -19,7 +21,7 @@ const NO_NUMBER = 'x';
 const SCRIPTS: readonly ScriptRights[] = [
   {
     setting: 'presence',
-    keys: (names) => names.presenceKeys,
+    keys: (names) => [names.presenceKeys],
     attempts: [
       ['time'],
       ['xadd', 'KEY', NO_NUMBER, 'f', 'v'],
@@ -41,9 +43,7 @@ const SCRIPTS: readonly ScriptRights[] = [
     setting: 'locks',
     // This tenant has none.
     keys: (names) => [
-      names.documentLocks(NOBODY, names.control),
-      names.tenantLocks(NOBODY),
-      names.lastLockToken(NOBODY),
+      [names.documentLocks(NOBODY, names.control), names.tenantLocks(NOBODY), names.lastLockToken(NOBODY)],
     ],
     attempts: [
       ['time'],
@@ -62,7 +62,24 @@ const SCRIPTS: readonly ScriptRights[] = [
       ['pexpire', 'KEY', NO_NUMBER],
     ],
   },
+  {
+    setting: 'history',
+    // Those of channels that nobody has.
+    keys: (names, routes) =>
+      routes.flatMap(({ history }) => (history === undefined ? [] : [[historyOfNobody(names, history.key)]])),
+    attempts: [
+      ['time'],
+      ['xrevrange', 'KEY', NO_NUMBER, NO_NUMBER],
+      ['xadd', 'KEY', NO_NUMBER, 'f', 'v'],
+      ['pexpire', 'KEY', NO_NUMBER],
+      ['info', 'replication'],
+    ],
+  },
 ];
+
+function historyOfNobody(names: RedisNames, key: ChannelTemplate): string {
+  return names.history(key, Object.fromEntries(placeholders(key).map((name) => [name, NOBODY])));
+}
 
 /** Answers each command that failed, with Redis's words. A script is denied as a whole when it may not have one of its keys. */
 const ATTEMPT_LUA = `
@@ -79,26 +96,32 @@ export function isDenied(failure: string): boolean {
   return /can't run this command|ACL failure in script|NOPERM/.test(failure);
 }
 
-/** Whether the bridge's user may do in Redis all that the scripts for `presence` and `locks` do. Nothing is changed. */
+/** Whether the bridge's user may do in Redis all that the scripts for `presence`, `locks` and `history` do. Nothing is changed. */
 export async function checkRights(
   commands: Commands,
   names: RedisNames,
   routes: readonly Route[],
 ): Promise<readonly Finding[]> {
-  const needed = SCRIPTS.filter(({ setting }) => routes.some((route) => route[setting]));
-  return Promise.all(needed.map((script) => checkScript(commands, names, script)));
+  const needed = SCRIPTS.filter(({ setting }) => routes.some((route) => Boolean(route[setting])));
+  return Promise.all(
+    needed.map(({ setting, keys, attempts }) =>
+      checkScript(commands, setting, keys(names, routes), JSON.stringify(attempts)),
+    ),
+  );
 }
 
 async function checkScript(
   commands: Commands,
-  names: RedisNames,
-  { setting, keys, attempts }: ScriptRights,
+  setting: ScriptRights['setting'],
+  calls: readonly (readonly string[])[],
+  attempts: string,
 ): Promise<Finding> {
-  const all = keys(names);
   try {
-    const failures = await commands.eval(ATTEMPT_LUA, all.length, ...all, JSON.stringify(attempts));
-    const denied = (failures as readonly string[]).filter(isDenied);
-    const missing = denied.map((failure) => `+${failure.split(' ', 1).join()}`);
+    const answers = await Promise.all(
+      calls.map((keys) => commands.eval(ATTEMPT_LUA, keys.length, ...keys, attempts)),
+    );
+    const denied = (answers as readonly (readonly string[])[]).flat().filter(isDenied);
+    const missing = [...new Set(denied.map((failure) => `+${failure.split(' ', 1).join()}`))];
     if (missing.length === 0) return holds('rights', `those that "${setting}" of a route needs are there`);
     return fails('rights', `"${setting}" of a route needs ${missing.join(' ')}`, REMEDY);
   } catch (error) {

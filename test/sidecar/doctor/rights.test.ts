@@ -27,8 +27,15 @@ writeFileSync(
   JSON.stringify({ routes: [{ ...ROUTE, messages: 'relay', presence: true, locks: true }] }),
 );
 
-async function linesOf(url: string): Promise<readonly string[]> {
-  const env = { BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_ROUTES_FILE: FILE, REDIS_URL: url };
+const CHAT_FILE = join(makeOwnFolder('routes-').path, 'routes.json');
+const CHAT = {
+  ...{ name: 'chat', path: '/ws/ai/chat', channels: ['ai:stream:{{session}}'] },
+  ...{ messages: 'commands', session: true, history: { key: 'ai:history:{{session}}' } },
+};
+writeFileSync(CHAT_FILE, JSON.stringify({ routes: [CHAT] }));
+
+async function linesOf(url: string, file = FILE): Promise<readonly string[]> {
+  const env = { BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_ROUTES_FILE: file, REDIS_URL: url };
   const lines: string[] = [];
   for await (const finding of diagnose({ env, gateway: undefined, timeoutMs: 5000, now: Date.now })) {
     lines.push(findingLine(finding));
@@ -92,6 +99,38 @@ describe('ws-bridge doctor, where a route has presence and locks', () => {
     const cluster = await startRedisCluster();
     try {
       expect(await linesOf(cluster.url)).toEqual(THERE);
+    } finally {
+      await cluster.stop();
+    }
+  }, 60_000);
+});
+
+describe('ws-bridge doctor, where a route has a history', () => {
+  const there = ['ok    rights     those that "history" of a route needs are there'];
+
+  it('finds what is missing of the documented rights, and changes nothing', async () => {
+    const user = documentedUser('ws-bridge', '+subscribe');
+    const allow = (...more: string[]) =>
+      admin.call('ACL', 'SETUSER', user[0] ?? '', 'reset', ...user.slice(1), ...more);
+    const [key = '', right = ''] =
+      /For a route with a `history`[^]*?`(~\S+ \+\S+)`/.exec(GUIDE)?.[1]?.split(' ') ?? [];
+    await allow(key, right);
+    expect(await linesOf(url, CHAT_FILE)).toEqual(there);
+    await allow(key);
+    expect(await linesOf(url, CHAT_FILE)).toEqual([
+      expect.stringMatching(/^FAIL {2}rights .*"history" .* needs \+xrevrange: give the user/),
+    ]);
+    await allow(right);
+    expect(await linesOf(url, CHAT_FILE)).toEqual([
+      expect.stringMatching(/^FAIL {2}rights .*"history" .* cannot have its keys/),
+    ]);
+    expect(await admin.keys('*')).toEqual([]);
+  });
+
+  it('finds nothing missing in a cluster', async () => {
+    const cluster = await startRedisCluster();
+    try {
+      expect(await linesOf(cluster.url, CHAT_FILE)).toEqual(there);
     } finally {
       await cluster.stop();
     }
