@@ -66,6 +66,8 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   readonly #entries = new Map<string, Entry<Member>>();
   #linkOf: (slot: number) => ShardLink | undefined = () => undefined;
   #pinned = 0;
+  /** How many are lost. It is asked four times a second whether any is. */
+  #lost = 0;
   /** Changes when subscriptions are lost, and when everybody knows. */
   #losses = 0;
   #opened = 0;
@@ -80,8 +82,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
 
   /** Whether every channel that somebody wants is subscribed. */
   get isWhole(): boolean {
-    for (const { state } of this.#entries.values()) if (state === 'lost') return false;
-    return true;
+    return this.#lost === 0;
   }
 
   members(channel: string): ReadonlySet<Member> {
@@ -115,7 +116,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   }
 
   pin(channel: string, member: Member): void {
-    this.#entries.set(channel, { ...newEntry(channel), members: new Set([member]), pinned: true });
+    this.#add(channel, { ...newEntry(channel), members: new Set([member]), pinned: true });
     this.#pinned += 1;
   }
 
@@ -187,33 +188,24 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     return state === 'lost' && this.#linkOf(slot)?.isReady === true;
   }
 
-  /** Gives a link up whose subscriptions are not those that Redis holds for it. */
-  async verify(link: ShardLink): Promise<void> {
-    const counting = link.count();
-    let expected = 0;
-    const asked = new Map<Promise<unknown>, number>();
-    for (const { link: own, state, acknowledged } of this.#entries.values()) {
-      if (own !== link || state === 'lost') continue;
-      if (state === 'live') expected += 1;
-      else asked.set(acknowledged, (asked.get(acknowledged) ?? 0) + 1);
+  /** Gives links up whose subscriptions are not those that Redis holds for them. All are looked at in one pass over the channels. */
+  async verify(links: Iterable<ShardLink>): Promise<void> {
+    const byLink = new Map<ShardLink, HeldByLink>();
+    for (const link of links) byLink.set(link, { counting: link.count(), live: 0, asked: new Map() });
+    for (const { link, state, acknowledged } of this.#entries.values()) {
+      const held = link && byLink.get(link);
+      if (held === undefined || state === 'lost') continue;
+      if (state === 'live') held.live += 1;
+      else held.asked.set(acknowledged, (held.asked.get(acknowledged) ?? 0) + 1);
     }
-    const count = await counting;
-    if (count === undefined) return;
-    // Before it counted Redis has answered those that were on their way, and may have refused some.
-    for (const [acknowledged, channels] of asked) {
-      const answer = await answerOf(acknowledged);
-      // Whether it has been made nobody knows: another look tells.
-      if (answer === 'none') return;
-      if (answer === 'made') expected += channels;
-    }
-    if (count !== expected && link.isReady) link.reset();
+    await Promise.all([...byLink].map(([link, held]) => compare(link, held)));
   }
 
   #open(channel: string): Entry<Member> {
     const entry: Entry<Member> = newEntry(channel);
     if (this.#linkOf(entry.slot)?.isReady !== true)
       throw new SubscriptionError('the shard cannot be reached');
-    this.#entries.set(channel, entry);
+    this.#add(channel, entry);
     this.#opened += 1;
     this.#subscribe([[channel, entry]], true);
     return entry;
@@ -227,8 +219,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     if (link === undefined) return;
     const acknowledged = link.subscribe(group.map(([channel]) => channel));
     for (const [, entry] of group) {
-      entry.state = 'pending';
-      entry.link = link;
+      this.#turn(entry, 'pending', link);
       entry.acknowledged = acknowledged;
     }
     const meant = ([channel, entry]: readonly [string, Entry<Member>]): boolean =>
@@ -238,7 +229,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     acknowledged.then(
       () => {
         for (const [, entry] of group.filter(meant)) {
-          entry.state = 'live';
+          this.#turn(entry, 'live', link);
           entry.isRefused = false;
         }
         // A member of a new one may have lost another one meanwhile, and wait for both.
@@ -252,8 +243,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
         for (const [channel, entry] of group.filter(meant)) {
           // Without an answer Redis may yet do it, for nobody.
           if (!(reason instanceof ReplyError)) link.unsubscribe(channel);
-          entry.state = 'lost';
-          entry.link = undefined;
+          this.#turn(entry, 'lost');
         }
         this.#events.refused();
       },
@@ -269,10 +259,9 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
       return;
     }
     const [channel, entry] = first;
-    entry.state = 'lost';
-    entry.link = undefined;
+    this.#turn(entry, 'lost');
     // A member that joins after that asks anew.
-    if (!entry.pinned) this.#entries.delete(channel);
+    if (!entry.pinned) this.#delete(channel, entry);
     if (!entry.isRefused) this.#events.notAllowed(channel, entry.members, reason);
     entry.isRefused = true;
   }
@@ -282,8 +271,7 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
     for (const [channel, entry] of this.#entries) {
       if (entry.state === 'lost' || !isLost(entry)) continue;
       entry.link?.unsubscribe(channel);
-      entry.state = 'lost';
-      entry.link = undefined;
+      this.#turn(entry, 'lost');
       lost.add(channel);
     }
     if (lost.size === 0) return;
@@ -300,8 +288,25 @@ export class ClusterChannels<Member> implements ChannelRegistry<Member> {
   #remove(channel: string, entry: Entry<Member>, member: Member): void {
     entry.members.delete(member);
     if (entry.members.size > 0 || this.#entries.get(channel) !== entry) return;
-    this.#entries.delete(channel);
+    this.#delete(channel, entry);
     entry.link?.unsubscribe(channel);
+  }
+
+  #add(channel: string, entry: Entry<Member>): void {
+    this.#entries.set(channel, entry);
+    if (entry.state === 'lost') this.#lost += 1;
+  }
+
+  #delete(channel: string, entry: Entry<Member>): void {
+    this.#entries.delete(channel);
+    if (entry.state === 'lost') this.#lost -= 1;
+  }
+
+  /** @param link where it is subscribed, or about to be */
+  #turn(entry: Entry<Member>, state: State, link?: ShardLink): void {
+    this.#lost += Number(state === 'lost') - Number(entry.state === 'lost');
+    entry.state = state;
+    entry.link = link;
   }
 }
 
@@ -316,6 +321,30 @@ async function latestAnswer(entry: Entry<unknown>): Promise<void> {
       if (entry.acknowledged === awaited) throw error;
     }
   }
+}
+
+/** The subscriptions of a link, as the registry knows them. */
+interface HeldByLink {
+  /** How many Redis holds, once it says so. */
+  readonly counting: Promise<number | undefined>;
+  live: number;
+  /** How many each SSUBSCRIBE makes that has no answer yet. */
+  readonly asked: Map<Promise<unknown>, number>;
+}
+
+/** Gives a link up where Redis holds others. */
+async function compare(link: ShardLink, { counting, live, asked }: HeldByLink): Promise<void> {
+  const count = await counting;
+  if (count === undefined) return;
+  let expected = live;
+  // Before it counted Redis has answered those that were on their way, and may have refused some.
+  for (const [acknowledged, channels] of asked) {
+    const answer = await answerOf(acknowledged);
+    // Whether it has been made nobody knows: another look tells.
+    if (answer === 'none') return;
+    if (answer === 'made') expected += channels;
+  }
+  if (count !== expected && link.isReady) link.reset();
 }
 
 /** Redis's answer to a SSUBSCRIBE. */

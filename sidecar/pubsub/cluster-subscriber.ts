@@ -170,7 +170,7 @@ export class ClusterSubscriber implements Subscriber {
       if (!addresses.has(address)) this.#retire(address, shard);
     }
     this.subscriptions.route((slot) => this.#shards.get(map[slot] ?? ''));
-    for (const shard of this.#shards.values()) void this.subscriptions.verify(shard);
+    void this.subscriptions.verify(this.#shards.values());
   }
 
   #open(address: string): ShardConnection {

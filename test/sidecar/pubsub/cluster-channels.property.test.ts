@@ -199,7 +199,7 @@ class Stage {
   async verify(): Promise<void> {
     for (const [index, master] of this.masters.entries()) {
       const { resets } = master;
-      const verified = this.channels.verify(master);
+      const verified = this.channels.verify([master]);
       master.serve(() => true);
       await verified;
       if (master.resets > resets) this.lose(index);
@@ -245,7 +245,7 @@ async function take(stage: Stage, taken: Step): Promise<void> {
       stage.tell();
       break;
     case 'verify':
-      void stage.channels.verify(stage.masters[taken.master === 0 ? 0 : 1]);
+      void stage.channels.verify([stage.masters[taken.master === 0 ? 0 : 1]]);
       break;
     default:
       stage[taken.do](taken.master);
@@ -260,6 +260,7 @@ describe('the subscriptions of a cluster', () => {
         const stage = new Stage();
         for (const taken of steps) await take(stage, taken);
         await stage.calm();
+        expect(stage.channels.isWhole).toBe(true);
         await stage.verify();
         // Nothing else is a reason to give a connection up.
         if (!stage.hasMoved) expect(stage.masters.map(({ resets }) => resets)).toEqual([0, 0]);

@@ -263,7 +263,7 @@ describe('sharded subscriptions', () => {
     await a.answer('late');
     expect(await joining).toMatchObject([{ status: 'rejected', reason: { name: 'SubscriptionError' } }]);
     expect([a.unsubscribed, [...a.channels], subscriptions.size]).toEqual([['x'], [], 0]);
-    await subscriptions.verify(a);
+    await subscriptions.verify([a]);
     expect(a.resets).toBe(0);
   });
 
@@ -304,10 +304,10 @@ describe('sharded subscriptions', () => {
 
   it('that Redis took away unseen are found by counting: the connection is given up', async () => {
     await joined('x');
-    await subscriptions.verify(a);
+    await subscriptions.verify([a]);
     expect(a.resets).toBe(0);
     a.channels.delete('x');
-    await subscriptions.verify(a);
+    await subscriptions.verify([a]);
     expect(a.resets).toBe(1);
   });
 
@@ -317,7 +317,7 @@ describe('sharded subscriptions', () => {
     subscriptions.route((slot) => (slot === keySlot('x') ? b : a));
     // The map is behind: it still says that this one serves the slot.
     subscriptions.route(() => a);
-    const counted = subscriptions.verify(a);
+    const counted = subscriptions.verify([a]);
     await a.answer('moved');
     await counted;
     expect([a.resets, subscriptions.isLive('x'), subscriptions.isLive('y')]).toEqual([0, false, true]);
@@ -326,11 +326,11 @@ describe('sharded subscriptions', () => {
   it('that come while they are counted are counted by what Redis said to them', async () => {
     await joined('x');
     const joining = subscriptions.join('y', MEMBER);
-    const counted = subscriptions.verify(a);
+    const counted = subscriptions.verify([a]);
     await a.answer();
     await Promise.all([joining, counted]);
     expect(a.resets).toBe(0);
-    const [late, counting] = [subscriptions.join('z', MEMBER), subscriptions.verify(a)];
+    const [late, counting] = [subscriptions.join('z', MEMBER), subscriptions.verify([a])];
     a.channels.delete('x');
     await a.answer();
     await Promise.all([late, counting]);
