@@ -4,6 +4,7 @@ import { tellRefused, type Receiver } from '../fanout/deliver';
 import { askView, filledUp, mergeViews, parseAddress, type SlotMap, type ClusterView } from './slot-map';
 import type { Subscriber } from './subscriber';
 import { keySlot } from '../../redis/key-slot';
+import { addressText } from '../../redis/url';
 import { singleSubscriber, type SubscriberContext } from './single-subscriber';
 import { shardConnection } from '../redis/connections';
 import { LossTeller } from './loss-teller';
@@ -135,10 +136,9 @@ export class ClusterSubscriber implements Subscriber {
   async #lookUntilDone(): Promise<void> {
     do {
       this.#lookAgain = false;
-      const { views, areAll } = await this.#askNodes();
-      const map = mergeViews(views);
+      const { views, silent } = await this.#askNodes();
       // Who says nothing may serve what nobody claims.
-      if (views.length > 0) this.#adopt(areAll ? map : filledUp(map, this.#map));
+      if (views.length > 0) this.#adopt(filledUp(mergeViews(views), this.#map, silent));
     } while (await this.#isAskedAgain());
   }
 
@@ -149,13 +149,22 @@ export class ClusterSubscriber implements Subscriber {
     return !this.#stopped;
   }
 
-  async #askNodes(): Promise<{ readonly views: readonly ClusterView[]; readonly areAll: boolean }> {
+  /** @returns what nodes say, and the addresses of those that say nothing */
+  async #askNodes(): Promise<{
+    readonly views: readonly ClusterView[];
+    readonly silent: ReadonlySet<string>;
+  }> {
     const views: ClusterView[] = [];
+    const silent = new Set<string>();
     const asked = this.#context.commands.nodes('all').map(async (node) => {
+      const { host = '', port = 0 } = node.options;
+      const address = addressText({ host, port });
+      silent.add(address);
       views.push(await askView(node));
+      silent.delete(address);
     });
     await Promise.race([Promise.allSettled(asked), sleep(VIEW_WAIT_MS)]);
-    return { views: [...views], areAll: views.length === asked.length };
+    return { views: [...views], silent: new Set(silent) };
   }
 
   #adopt(map: SlotMap): void {

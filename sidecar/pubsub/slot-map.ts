@@ -41,9 +41,12 @@ export function mergeViews(views: readonly ClusterView[]): SlotMap {
   return owners;
 }
 
-/** A map with those of before for the slots that nobody claims. */
-export function filledUp(map: SlotMap, before: SlotMap): SlotMap {
-  return map.map((owner, slot) => owner ?? before[slot]);
+/** A map with those of before for the slots that nobody claims, where the master that had one says nothing. */
+export function filledUp(map: SlotMap, before: SlotMap, silent: ReadonlySet<string>): SlotMap {
+  return map.map((owner, slot) => {
+    const former = before[slot] ?? '';
+    return owner ?? (silent.has(former) ? former : undefined);
+  });
 }
 
 /** The address that {@link addressText} wrote. */

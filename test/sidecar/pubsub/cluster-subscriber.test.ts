@@ -9,8 +9,12 @@ import { RedisNames } from '../../../sidecar/redis/names';
 
 /** A node that says which slots its master serves, or says nothing. */
 class FakeNode {
-  readonly options = { host: '127.0.0.1' };
+  readonly options: { readonly host: string; readonly port: number };
   answer: 'all slots' | 'no slots' | 'none' = 'no slots';
+
+  constructor(port: number) {
+    this.options = { host: '127.0.0.1', port };
+  }
 
   cluster(what: string): Promise<unknown> {
     if (this.answer === 'none') return new Promise(() => undefined);
@@ -22,7 +26,7 @@ class FakeNode {
 type LinkOf = (slot: number) => ShardLink | undefined;
 
 it('a master that says nothing goes on with its slots where nobody claims them: the others may know of none', async () => {
-  const [master, other] = [new FakeNode(), new FakeNode()];
+  const [master, other] = [new FakeNode(1), new FakeNode(2)];
   const commands = Object.assign(new EventEmitter(), { nodes: () => [master, other] });
   const nothing = (): void => undefined;
   const adopted: LinkOf[] = [];
@@ -62,6 +66,7 @@ it('a master that says nothing goes on with its slots where nobody claims them: 
   master.answer = 'none';
   expect(await look()).toBe(link);
   master.answer = 'no slots';
+  other.answer = 'none';
   expect(await look()).toBeUndefined();
   await subscriber.disconnect();
 });
