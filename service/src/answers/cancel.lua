@@ -10,6 +10,9 @@
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+-- After a clock that was set back it goes on from the latest one: workers read on from where they have read.
+local ahead = redis.call('ZRANGEBYSCORE', KEYS[2], string.format('%.0f', now), '+inf', 'WITHSCORES')
+if #ahead > 0 then now = tonumber(ahead[#ahead]) + 1 end
 redis.call('ZADD', KEYS[2], string.format('%.0f', now), ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now - ARGV[4] * 1000))
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[5])

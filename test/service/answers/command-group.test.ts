@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { CommandGroup, type Past } from '../../../service/src/answers/command-group';
 import { TOPOLOGIES, type Topology } from '../fixture';
 
@@ -79,3 +80,26 @@ describe.each(['one server', 'a cluster'])(
     });
   },
 );
+
+it('a cancel is told also after the clock of Redis was set back, by less and by more than it is kept', async () => {
+  const topology = await TOPOLOGIES['one server']?.();
+  if (topology === undefined) throw new Error('expected one server');
+  const redis = topology.redis as Redis;
+  const define = redis.defineCommand.bind(redis);
+  redis.defineCommand = (name, { lua, ...more }) => {
+    define(name, { lua: lua.replace("redis.call('TIME')", "{ redis.call('GET', 'clock'), '0' }"), ...more });
+  };
+  const group = new CommandGroup(redis, redis, { stream: STREAM, group: 'ai', cancels: 'cancels' }, 5000);
+  await group.create();
+  const told = async (nowSeconds: number, id: string): Promise<readonly string[]> => {
+    await redis.set('clock', nowSeconds);
+    await group.cancel({ entryId: '1-1', session: 's', id });
+    return (await group.beat('me')).map((cancel) => cancel.id);
+  };
+  const hour = 3600;
+  expect(await told(2 * hour, 'a')).toEqual(['a']);
+  expect(await told(2 * hour - 3, 'b')).toEqual(['a', 'b']);
+  expect(await told(hour, 'c')).toEqual(['b', 'c']);
+  expect(await told(3 * hour, 'd')).toEqual(['d']);
+  await topology.stop();
+});
