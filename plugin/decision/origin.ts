@@ -3,6 +3,9 @@ import { ANY_ORIGIN } from '../config/origins';
 import { Refusal } from '../request/refusal';
 import { singleHeader, type Purpose, type UpgradeRequest } from '../request/request';
 
+/** The Origin of a sandboxed frame, which any page can make: it names nobody (HTML, "opaque origin"). */
+const NO_NAME = 'null';
+
 /** Whether a token in a cookie counts. */
 interface Cookies {
   readonly cookiesCount: boolean;
@@ -35,7 +38,7 @@ export function checkOrigin(request: UpgradeRequest, rules: OriginRules): Cookie
     if (rules.allowAbsent) return { cookiesCount: false };
     throw new Refusal('origin_not_allowed', 'An Origin is required');
   }
-  if (rules.allowed.some((allowed) => matches(origin, allowed))) return { cookiesCount: true };
+  if (rules.allowed.some((allowed) => matches(origin, allowed))) return { cookiesCount: origin !== NO_NAME };
   if (rules.allowed.includes(ANY_ORIGIN)) return { cookiesCount: false };
   throw new Refusal('origin_not_allowed', 'The Origin is not allowed');
 }

@@ -49,7 +49,7 @@ export const tokenLocationFields: readonly SchemaField[] = [
       required: true,
       default: [],
       description:
-        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). They are read as a browser writes them: host in lower case and punycode, no default port, no slash at the end. An empty list, or `*` in it, lets any Origin connect, but a cookie counts only with an Origin that is listed.',
+        'The Origins that may connect: exact (`https://app.example.com`) or with a wildcard label (`https://*.example.com`). They are read as a browser writes them: host in lower case and punycode, no default port, no slash at the end. An empty list, or `*` in it, lets any Origin connect. A cookie counts only with one that is listed, and never with `null`, which any page can have.',
     },
   },
   {

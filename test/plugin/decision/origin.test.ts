@@ -10,9 +10,12 @@ describe('an Origin', () => {
     'https://app.example.com',
     'https://a.apps.example.com:8443',
     'https://a-1.b.apps.example.com:8443',
-    'null',
   ])('%s that is allowed may connect and lets cookies count', (origin) => {
     expect(check(origin)).toEqual({ cookiesCount: true });
+  });
+
+  it('null that is allowed may connect, and lets no cookie count: a frame in any page can have it', () => {
+    expect(check('null')).toEqual({ cookiesCount: false });
   });
 
   it.each([
