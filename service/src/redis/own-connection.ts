@@ -3,11 +3,13 @@ import { within } from './within';
 
 /**
  * A command that was on its way when a connection broke is not sent again: a frame might come twice. A command meanwhile
- * waits, and a read that blocks may take its time.
+ * waits, and a read that blocks may take its time. One that ioredis gives up may have been given commands, which nobody would know of.
  */
 const OVERRIDES = {
   enableOfflineQueue: true,
   commandTimeout: undefined,
+  blockingTimeout: undefined,
+  socketTimeout: undefined,
   autoResendUnfulfilledCommands: false,
   lazyConnect: false,
   replyMapping: 'legacy',
