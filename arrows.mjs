@@ -38,7 +38,7 @@ export const ARROWS = {
     ...['authorization', 'config', 'consumer', 'lib', 'request', 'store', 'token'].map(ofPlugin),
     ...['protocol'],
   ],
-  'plugin/admin': ['plugin/metrics', 'protocol'],
+  'plugin/admin': ['plugin/metrics', 'protocol', 'stdio'],
   'plugin/server/protobuf': ['plugin', 'plugin/consumer', 'plugin/request'],
   'plugin/server': [
     'plugin',
@@ -46,7 +46,7 @@ export const ARROWS = {
     'plugin/request',
     'plugin/schema',
     'plugin/server/protobuf',
-    'protocol',
+    ...['protocol', 'stdio'],
   ],
   'plugin/workers': ['plugin/lib', 'plugin/metrics', 'plugin/server', 'workers'],
   'plugin/verify': [

@@ -25,6 +25,7 @@ export class ConnectionLog {
   readonly #lostNodes = new Map<string, string>();
   #state: 'new' | 'ready' | 'lost' = 'new';
   #reason: string | undefined;
+  #isLetGo = false;
 
   /**
    * @param log names the connection
@@ -53,8 +54,14 @@ export class ConnectionLog {
     };
   }
 
+  /** The connection is let go of: its end is no loss, and its errors on the way out are nobody's concern. */
+  letGo(): void {
+    this.#isLetGo = true;
+  }
+
   /** Why something of the connection cannot be had, once a reason. @param node as ioredis names it, `host:port` */
   readonly tell = (error: Error, node?: string): void => {
+    if (this.#isLetGo) return;
     const reason = reasonOf(error);
     if (node !== undefined) {
       this.#lostNodes.delete(node);
@@ -69,6 +76,7 @@ export class ConnectionLog {
   };
 
   readonly #closed = (): void => {
+    if (this.#isLetGo) return;
     // A cluster is lost when the last of its nodes is, and has no reason of its own.
     const reason = this.#reason ?? [...this.#lostNodes.values()].at(-1);
     if (this.#state !== 'lost') {

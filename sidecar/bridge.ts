@@ -82,7 +82,7 @@ export class Bridge {
     const { host, adminHost, adminPort } = this.#settings;
     const ports = await this.#start(async () => ({
       port: await this.#listen(),
-      adminPort: await listen(this.#adminServer, { port: adminPort, host: adminHost }),
+      adminPort: await listen(this.#adminServer, { port: adminPort, host: adminHost }, this.#parts.log),
     }));
     this.#parts.log.info({ host, port: ports.port, adminHost, adminPort: ports.adminPort }, 'listening');
     return ports;
@@ -191,7 +191,7 @@ export class Bridge {
 
   #listen(): Promise<number> {
     const { port, host, listenBacklog: backlog } = this.#settings;
-    return listen(this.#server, { port, host, backlog });
+    return listen(this.#server, { port, host, backlog }, this.#parts.log);
   }
 
   /** Closes the traffic port. @returns when the last TCP connection has ended */

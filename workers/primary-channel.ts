@@ -17,7 +17,7 @@ export interface Answers extends Readonly<Record<string, () => unknown>> {
 export class PrimaryChannel<Said extends Message, Heard extends Message> {
   /** The worker ends with its primary, and by its word alone: whatever signals a group or a terminal signals that as well. */
   constructor() {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
     // The primary is gone: Node ends the process next. An answer that could not be sent is no other fault.
     cluster.worker?.on('error', () => process.exit(1));
   }

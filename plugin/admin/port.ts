@@ -2,6 +2,7 @@ import { unwatchFile, watchFile, type Stats } from 'node:fs';
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import type { AdminBounds } from '../../protocol/admin-server';
+import { outliveRefusedAccepts } from '../../stdio/refused-accepts';
 import { startAdmin, type Told } from './server';
 
 /** Where metrics are served, and by which socket it is known who serves them. */
@@ -85,6 +86,7 @@ export class AdminPort {
     };
     try {
       this.#server = await startAdmin(host, port, bounds, told);
+      outliveRefusedAccepts(this.#server, this.#options.log);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
       throw cause;

@@ -171,7 +171,7 @@ function giveUp(reason: string): void {
   void settle().then(() => process.exit(1));
 }
 
-/** Serves metrics, and ends all with SIGTERM or SIGINT. */
+/** Serves metrics, and ends all with SIGTERM, SIGINT or SIGHUP. */
 async function runUntilStopped(
   socketPath: SocketPath,
   { adminHost: host, adminPort: port, shutdownTimeoutMs, workers }: ServeOptions,
@@ -189,7 +189,7 @@ async function runUntilStopped(
   }
   log.info({ socket: socketPath.path, version: Version, adminPort: admin?.port, workers }, 'listening');
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
 
   async function stop(signal: string): Promise<void> {
     if (stopping) return;

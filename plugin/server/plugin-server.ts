@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { outliveRefusedAccepts } from '../../stdio/refused-accepts';
 import { Connection, type ConnectionContext } from './connection';
 import { SocketPath } from './socket-path';
 
@@ -57,6 +58,7 @@ export async function startOn(name: string, context: ConnectionContext): Promise
     if (retired) connection.retire();
   });
   await listen(server, name);
+  outliveRefusedAccepts(server, context.log);
   return {
     get connections() {
       return connections.size;

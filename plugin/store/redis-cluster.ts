@@ -59,6 +59,7 @@ export function clusterConnection(
     gcra: (keys, args) => chargeAlone({ run }, { keys, args }),
     exists: (key) => ask(async () => (await cluster.exists(key)) > 0),
     close() {
+      changes.letGo();
       cluster.disconnect();
     },
   };

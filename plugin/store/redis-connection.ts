@@ -46,7 +46,7 @@ export function closeRedisConnections(): void {
 function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
   const target = redisTarget(settings);
   if (target?.kind === 'cluster') return clusterConnection(target, settings, GCRA_LUA, log);
-  const { connection, hearRefusal } = renewedConnection(settings, target, log);
+  const { connection, changes, hearRefusal } = renewedConnection(settings, target, log);
   const calls = new GatheredCalls(
     {
       run: (keys, args) => ask((redis) => runGcra(redis, keys, args)),
@@ -64,6 +64,7 @@ function connect(settings: RedisSettings, log: Logger): GatekeeperRedis {
     read: (key) => ask((redis) => redis.getrange(key, 0, MAX_READ_BYTES)),
     exists: (key) => calls.exists(key),
     close() {
+      changes.letGo();
       connection.close();
     },
   };
@@ -82,7 +83,11 @@ function renewedConnection(
   settings: RedisSettings,
   target: RedisTarget | undefined,
   log: Logger,
-): { readonly connection: RenewedConnection; readonly hearRefusal: (reason: string) => void } {
+): {
+  readonly connection: RenewedConnection;
+  readonly changes: ConnectionLog;
+  readonly hearRefusal: (reason: string) => void;
+} {
   const nowMs = () => performance.now();
   const changes = new ConnectionLog(log, nowMs);
   const renewIfRefused = errorReplies(refusalLog(log), nowMs);
@@ -116,6 +121,7 @@ function renewedConnection(
   tellOfServers(renewed.current.redis, log, settings.keeps);
   return {
     connection: renewed,
+    changes,
     hearRefusal: (message) => {
       hear({ message, command: { name: 'evalsha' } });
     },

@@ -2,12 +2,14 @@
 import { Command } from 'commander';
 import { endWithReader } from '../../stdio/closed-output';
 import { EXIT_CODES, EXIT_CODES_HELP, exitCodeOf } from '../../stdio/exit-codes';
+import { maxOpenFiles } from '../../stdio/open-files';
 import { packageVersion } from '../../stdio/package-version';
 import { processLog, type ProcessLog } from '../../stdio/process-log';
 import { unknownVariableText } from '../../stdio/unknown-variables';
 import { visibleLines } from '../../stdio/visible';
 import type { Bridge } from '../bridge';
 import { builtInRoutesFile } from '../routes/file';
+import { openFilesFault } from '../settings/open-files';
 import { parseSettings, SETTING_ROWS, unknownSettings, type Settings } from '../settings/settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
@@ -36,6 +38,7 @@ const program = new Command('ws-bridge')
 
 program
   .command('doctor')
+  .allowExcessArguments(false)
   .description(
     'Checks settings, keys and Redis as the bridge would use them, and with --gateway the whole way through a gateway: upgrade, publish, receive.',
   )
@@ -52,6 +55,7 @@ program
 
 program
   .command('tail')
+  .allowExcessArguments(false)
   .description(
     'Connects as a client and prints what comes, a frame a line; states, gaps and refusals go to standard error.',
   )
@@ -63,6 +67,7 @@ program
 
 program
   .command('routes')
+  .allowExcessArguments(false)
   .description('Prints the built-in route table as a file for BRIDGE_ROUTES_FILE to begin with.')
   .action(() => {
     process.stdout.write(builtInRoutesFile());
@@ -83,27 +88,38 @@ async function run(): Promise<void> {
   // A server outlives who reads its log.
   runOn();
   const processOwn = processLog(settings.logLevel, { name: 'ws-bridge' });
-  const { log, settle } = processOwn;
+  const { log } = processOwn;
+  log.info({ version: packageVersion(), node: process.version }, 'starting');
   for (const unknown of unknownSettings(process.env)) {
     const { name: variable, nearest } = unknown;
     log.warn({ variable, nearest }, unknownVariableText(unknown));
   }
+  const filesFault = openFilesFault(settings, maxOpenFiles());
+  if (filesFault !== undefined) log.warn(filesFault);
   const bridge = await bridgeOf(settings, processOwn);
-  const stop = (signal: NodeJS.Signals): void => {
-    log.info({ signal }, 'closing');
-    const ended = signal === 'SIGTERM' ? bridge.drain() : bridge.close();
-    void ended.then(settle).then(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  endWithSignals(bridge, processOwn);
   await bridge.start();
 }
 
+type Runs = Pick<Bridge, 'start' | 'drain' | 'close'>;
+
+/** A signal ends the process: gently, unless it is SIGINT. */
+function endWithSignals(bridge: Runs, { log, settle }: ProcessLog): void {
+  let drained: Promise<void> | undefined;
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    log.info({ signal }, 'closing');
+    await (signal === 'SIGINT' ? bridge.close() : (drained ??= bridge.drain()));
+    log.info('closed');
+    await settle();
+    process.exit(0);
+  };
+  // SIGHUP comes from a terminal that closes, and from people who expect that files are read anew. Unheard it would cut everybody.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.once(signal, () => void stop(signal));
+}
+
 /** One process, or a primary with its workers. */
-async function bridgeOf(
-  settings: Settings,
-  { log, relay, droppedLines, settle }: ProcessLog,
-): Promise<Pick<Bridge, 'start' | 'drain' | 'close'>> {
+async function bridgeOf(settings: Settings, { log, relay, droppedLines, settle }: ProcessLog): Promise<Runs> {
   // Neither needs anything of the other's code, nor its memory.
   if (settings.workers === 1) {
     const { createBridge } = await import('../bridge.js');

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { outliveRefusedAccepts } from '../../stdio/refused-accepts';
 
 /** How late a request that does not come is noticed, in milliseconds, at most. */
 export const MAX_HTTP_CHECK_INTERVAL_MS = 1000;
@@ -32,9 +34,10 @@ export interface ListenAddress {
 }
 
 /** Listens. @returns the port @throws Node's error when it is taken */
-export async function listen(server: Server, address: ListenAddress): Promise<number> {
+export async function listen(server: Server, address: ListenAddress, log: Logger): Promise<number> {
   server.listen(address);
   await once(server, 'listening');
+  outliveRefusedAccepts(server, log);
   return (server.address() as AddressInfo).port;
 }
 

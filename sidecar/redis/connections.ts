@@ -25,8 +25,8 @@ const RETRY_DELAYS = { stepMs: 100, maxMs: 2000 };
 /** How long a connection that is given up may take to end, in milliseconds. */
 const DISCONNECT_TIMEOUT_MS = 500;
 
-/** Connections that are to end. */
-const letGo = new WeakSet<Commands>();
+/** The logs of connections that are not to end. */
+const logs = new WeakMap<Commands, ConnectionLog>();
 
 /**
  * The connection of commands: one, or in a cluster one to each master. It fails fast: a command is sent now or
@@ -73,8 +73,8 @@ export function redisConnection(name: ConnectionName, settings: RedisSettings, l
   const redis = connectionTo(redisTarget(settings), name, settings, log);
   gather(redis);
   giveUpSilent(redis, { timeoutMs: settings.redisTimeoutMs });
-  reopen(redis, () => letGo.has(redis), RETRY_DELAYS.stepMs);
   logChanges(redis, name, log);
+  reopen(redis, () => !logs.has(redis), RETRY_DELAYS.stepMs);
   return redis;
 }
 
@@ -151,12 +151,15 @@ function lastingOptions(name: string, settings: RedisSettings, log: Logger): Con
 }
 
 function logChanges(redis: Commands, connection: string, log: Logger): void {
-  new ConnectionLog(log.child({ connection }), () => performance.now()).watch(redis);
+  const changes = new ConnectionLog(log.child({ connection }), () => performance.now());
+  changes.watch(redis);
+  logs.set(redis, changes);
 }
 
 /** Lets go of a connection, after the answers that are still due when Redis is there. */
 export async function disconnect(redis: Commands): Promise<void> {
-  letGo.add(redis);
+  logs.get(redis)?.letGo();
+  logs.delete(redis);
   try {
     if (redis.status === 'ready') await redis.quit();
   } catch {

@@ -82,7 +82,7 @@ export class BridgeWorkers {
     registerWorkerDeaths(this.#registry, pool);
     try {
       const address = { port: this.#settings.adminPort, host: adminHost };
-      const ports = { port: pool.port ?? 0, adminPort: await listen(this.#adminServer, address) };
+      const ports = { port: pool.port ?? 0, adminPort: await listen(this.#adminServer, address, log) };
       log.info({ host, port: ports.port, adminHost, adminPort: ports.adminPort, workers }, 'listening');
       return ports;
     } catch (error) {

@@ -51,6 +51,7 @@ const NAMES_OF_OTHERS = new Set([
   ...['limit_by', 'error_code', 'claims_to_verify', 'secret_is_base64', 'run_on_preflight'],
   // Compose's and Prometheus's.
   ...['depends_on', 'service_healthy', 'stop_grace_period', 'process_resident_memory_bytes', 'runbook_url'],
+  ...['process_open_fds', 'process_max_fds'],
   // Those of tokens and keys: RFC 7517 and RFC 9396, the issuers' claims, the assertion's.
   ...['key_ops', 'tenant_id', 'user_id', 'api_key', 'token_exp', 'token_jti', 'authorization_details'],
   // Those of a stream's entries (PROTOCOL.md).

@@ -42,6 +42,16 @@ it('a connection that is lost is told once with its reason, then each new reason
   ]);
 });
 
+it('the end of a connection that is let go of is no loss, and its errors are not told', () => {
+  const { redis, told, changes } = watched('ready');
+  told();
+  changes.letGo();
+  redis.emit('error', new Error('read ECONNRESET'));
+  redis.emit('close');
+  changes.tell(new Error('Connection is closed.'));
+  expect(told()).toEqual([]);
+});
+
 it('errors of Redis without a kind of their own are told apart', () => {
   const { redis, told } = watched();
   redis.emit('close');

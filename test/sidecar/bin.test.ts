@@ -56,6 +56,15 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
   });
 }
 
+/** The bridge, which may have so many files open. */
+function runWithFiles(most: number, env: Readonly<Record<string, string>>): ChildProcess {
+  const limited = ['-c', `ulimit -n ${most} && exec "$0" "$1"`];
+  return spawn('sh', [...limited, process.execPath, join(compiled, 'sidecar/bin/ws-bridge.js')], {
+    env: { PATH: process.env['PATH'], NODE_PATH: join(ROOT, 'node_modules'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
 async function ended(child: ChildProcess): Promise<{ code: number; stdout: string; stderr: string }> {
   const [out, err]: [string[], string[]] = [[], []];
   child.stdout?.on('data', (chunk: Buffer) => out.push(chunk.toString()));
@@ -87,6 +96,11 @@ describe('ws-bridge', () => {
 
   it.each([
     ['a command that there is not', ['doctr'], /unknown command 'doctr', expected doctor, tail or routes/],
+    [
+      'a gateway that --gateway does not name',
+      ['doctor', 'wss://gateway.example'],
+      /too many arguments for 'doctor'/,
+    ],
     ['a time that is no number', ['doctor', '--timeout-ms', 'abc'], /timeout-ms .*Expected milliseconds/],
     ['a time of nothing', ['doctor', '--timeout-ms', '0'], /timeout-ms .*Expected milliseconds/],
     [
@@ -112,7 +126,7 @@ describe('ws-bridge', () => {
     expect(stderr).not.toContain('ey.a');
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)(
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'serves until %s, then says 1012 and ends with 0',
     async (signal) => {
       const child = run([], { ...SERVED, REDIS_URL: redis.url });
@@ -141,6 +155,8 @@ describe('ws-bridge', () => {
       ...SERVED,
       REDIS_URL: redis.url,
       BRIDGE_PROT: '1',
+      // The machine may have a low limit of open files.
+      BRIDGE_MAX_CONNECTIONS: '100',
       BRIDGE_SERVICE_HOST: '10.0.0.1',
     });
     const lines: { level: number; name: string; nearest?: string; msg: string }[] = [];
@@ -157,6 +173,20 @@ describe('ws-bridge', () => {
     ]);
     child.kill('SIGINT');
     await once(child, 'exit');
+  });
+
+  it('warns of a limit of open files under its cap on connections', async () => {
+    const env = { ...SERVED, REDIS_URL: redis.url, BRIDGE_MAX_CONNECTIONS: '1000' };
+    const [, warned] = await linesUntilEnd(runWithFiles(1000, env));
+    expect(warned?.msg).toContain('may have 1000 files open, and BRIDGE_MAX_CONNECTIONS needs 1128');
+  });
+
+  it('says that it is closed last, after its version, and nothing of lost connections', async () => {
+    const child = run([], { ...SERVED, REDIS_URL: redis.url, BRIDGE_MAX_CONNECTIONS: '100' });
+    const lines = await linesUntilEnd(child);
+    expect(lines[0]).toMatchObject({ msg: 'starting', node: process.version });
+    expect(lines.at(-1)).toMatchObject({ msg: 'closed' });
+    expect(lines.filter(({ level }) => level > 30)).toEqual([]);
   });
 
   it('goes on when nobody reads its log any more', async () => {
@@ -193,6 +223,16 @@ describe('ws-bridge', () => {
     await end;
   });
 });
+
+/** The log of one that is ended once it listens. */
+async function linesUntilEnd(child: ChildProcess): Promise<{ level: number; msg: string }[]> {
+  const lines: { level: number; msg: string }[] = [];
+  for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
+    lines.push(JSON.parse(line) as (typeof lines)[number]);
+    if (lines.at(-1)?.msg === 'listening') child.kill('SIGTERM');
+  }
+  return lines;
+}
 
 async function listening(child: ChildProcess): Promise<{ port: number }> {
   if (child.stdout === null) throw new Error('expected a pipe');

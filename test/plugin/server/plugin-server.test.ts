@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { pino } from 'pino';
 import { Gatekeeper } from '../../../plugin/gatekeeper';
 import type { Kong } from '../../../plugin/kong';
@@ -250,6 +251,16 @@ describe('the plugin server', () => {
     bad.sendRaw(bytes);
     await bad.end();
     expect((await startInstance(good)).length).toBeGreaterThan(0);
+  });
+
+  it('goes on after a connection that it cannot accept', async () => {
+    const listen = jest.spyOn(Server.prototype, 'listen');
+    await serve(recordedPlugin);
+    const server = listen.mock.contexts[0] as Server;
+    listen.mockRestore();
+    server.emit('error', new Error('accept EMFILE'));
+    expect(server.listening).toBe(true);
+    await startInstance(await connect());
   });
 
   it('creates its socket with the asked permissions', async () => {

@@ -227,15 +227,18 @@ describe('a gatekeeper with two workers', () => {
 });
 
 describe('an end or a takeover', () => {
-  it('is the primary’s to begin: a signal to a worker alone ends nothing', async () => {
-    const gatekeeper = await listening();
-    for (const pid of gatekeeper.workers) process.kill(pid, 'SIGTERM');
-    expect(await storm(kongWorker())).toEqual(times(AT_ONCE, 101));
-    await gatekeeper.kill('SIGTERM');
-    expect(gatekeeper.child.exitCode).toBe(0);
-    await Promise.all(gatekeeper.workers.map(gone));
-    expect(gatekeeper.lines.map(({ msg }) => msg)).not.toContain('a worker died');
-  });
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'is the primary’s to begin: %s to a worker ends nothing',
+    async (signal) => {
+      const gatekeeper = await listening();
+      for (const pid of gatekeeper.workers) process.kill(pid, signal);
+      expect(await storm(kongWorker())).toEqual(times(AT_ONCE, 101));
+      await gatekeeper.kill(signal);
+      expect(gatekeeper.child.exitCode).toBe(0);
+      await Promise.all(gatekeeper.workers.map(gone));
+      expect(gatekeeper.lines.map(({ msg }) => msg)).not.toContain('a worker died');
+    },
+  );
 
   it('hands Kong’s calls to the gatekeeper that took the path over, and leaves that its socket', async () => {
     const old = await listening();

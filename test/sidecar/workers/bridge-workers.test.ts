@@ -297,12 +297,15 @@ describe('two workers', () => {
 });
 
 describe('the end of a bridge with workers', () => {
-  it('is the primary’s to begin: SIGTERM to a worker ends nothing', async () => {
-    const bridge = await listening();
-    for (const worker of [1, 2]) bridge.signal(worker, 'SIGTERM');
-    expect((await atEachWorker(bridge)).size).toBe(2);
-    expect(bridge.lines.map(({ msg }) => msg)).not.toContain('a worker died');
-  });
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'is the primary’s to begin: %s to a worker ends nothing',
+    async (signal) => {
+      const bridge = await listening();
+      for (const worker of [1, 2]) bridge.signal(worker, signal);
+      expect((await atEachWorker(bridge)).size).toBe(2);
+      expect(bridge.lines.map(({ msg }) => msg)).not.toContain('a worker died');
+    },
+  );
 
   it('is gentle at SIGTERM: the port is closed, sockets of both are closed with 1012, and it ends with 0', async () => {
     const bridge = await listening({ BRIDGE_DRAIN_MS: '500', BRIDGE_LINGER_MS: '200' });
