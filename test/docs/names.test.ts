@@ -31,6 +31,7 @@ const TEXTS = [
 const NAMES_OF_OTHERS = new Set([
   // Kong's.
   ...[
+    'content_type',
     'entity_checks',
     'http_statuses',
     'require_content_length',
