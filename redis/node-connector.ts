@@ -22,7 +22,9 @@ export class NodeConnector extends AbstractConnector {
     else super.disconnect();
   }
 
-  connect(): Promise<Socket> {
+  // An error that Node throws is a failed attempt as any other: files may be half replaced.
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async connect(): Promise<Socket> {
     const { host = '127.0.0.1', port = 6379, tls } = this.#options;
     this.connecting = true;
     const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls });
@@ -32,7 +34,7 @@ export class NodeConnector extends AbstractConnector {
     socket.on('error', () => undefined);
     hearRefusedConnection(socket);
     this.stream = socket;
-    return Promise.resolve(socket);
+    return socket;
   }
 }
 

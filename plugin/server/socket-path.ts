@@ -17,8 +17,12 @@ export class SocketPath {
   readonly #mode: number;
   #inode: number | undefined;
 
-  /** @throws when the path is longer than a socket's may be */
+  /** @throws when the path is none, is longer than a socket's may be, or leads to something else */
   constructor(path: string, mode: number) {
+    if (path === '') throw new Error('expected the path of a socket, got an empty text');
+    // It would be replaced without a word: a configuration perhaps.
+    if (statSync(path, { throwIfNoEntry: false })?.isSocket() === false)
+      throw new Error(`expected a socket at ${path}, or nothing: there is something else`);
     this.path = path;
     this.ownName = `${path}.${randomBytes(OWN_SUFFIX_BYTES).toString('hex')}`;
     this.#mode = mode;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
+import { createSecureContext, type ConnectionOptions } from 'node:tls';
 import type { RedisIdentity } from '../../redis/options';
 import { parseRedisUrl, redisUrlFault, type RedisTarget } from '../../redis/url';
 
@@ -29,7 +29,7 @@ export function redisTarget({ redisUrl }: RedisSettings): RedisTarget {
   return target;
 }
 
-/** Who the bridge is to Redis. @throws Node's error for a TLS file that cannot be read */
+/** Who the bridge is to Redis. @throws Node's error for TLS files that cannot be read or used */
 export function identityOf(settings: RedisSettings): RedisIdentity {
   const { tls } = redisTarget(settings);
   return {
@@ -41,12 +41,20 @@ export function identityOf(settings: RedisSettings): RedisIdentity {
   };
 }
 
+/**
+ * Each connection reads the files anew, so that a certificate that is replaced in time needs no restart. ioredis hands this
+ * object on as it is, and the connectors read its members when they connect.
+ */
 function tlsOptions(settings: RedisSettings): ConnectionOptions {
   const { redisTlsCaFile, redisTlsCertFile, redisTlsKeyFile, redisTlsServerName } = settings;
-  return {
-    ...(redisTlsCaFile !== undefined && { ca: readFileSync(redisTlsCaFile) }),
-    ...(redisTlsCertFile !== undefined && { cert: readFileSync(redisTlsCertFile) }),
-    ...(redisTlsKeyFile !== undefined && { key: readFileSync(redisTlsKeyFile) }),
-    ...(redisTlsServerName !== undefined && { servername: redisTlsServerName }),
-  };
+  const options: ConnectionOptions =
+    redisTlsServerName === undefined ? {} : { servername: redisTlsServerName };
+  const files = { ca: redisTlsCaFile, cert: redisTlsCertFile, key: redisTlsKeyFile };
+  for (const [name, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    Object.defineProperty(options, name, { enumerable: true, get: () => readFileSync(file) });
+  }
+  // Files that no connection could use are told of at the start.
+  createSecureContext({ ...options });
+  return options;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -41,6 +42,21 @@ describe("the units of systemd, and what Kong's unit is told", () => {
     expect(gatekeeper('ExecStartPost')[0]).toContain(
       `--health-check --socket ${optionOf(line, 'socket') ?? ''};`,
     );
+  });
+
+  it('give a gatekeeper up that ended before it listened, so that it is started anew at once', async () => {
+    const [, script = ''] = /^\/bin\/sh -c '(.*)'$/.exec(gatekeeper('ExecStartPost')[0] ?? '') ?? [];
+    const neverListens = script.replace(/\/opt\S+ /, 'false ');
+    const main = spawn('true');
+    await once(main, 'exit');
+    const post = spawn('sh', ['-c', neverListens], { env: { ...process.env, MAINPID: `${main.pid ?? 0}` } });
+    expect(await once(post, 'exit')).toEqual([1, null]);
+  });
+
+  it('are started again however often they end', () => {
+    for (const unit of [gatekeeper, bridge]) {
+      expect([unit('Restart'), unit('StartLimitIntervalSec')]).toEqual([['always'], ['0']]);
+    }
   });
 
   it('keep metrics and the bridge on loopback', () => {

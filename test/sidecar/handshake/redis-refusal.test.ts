@@ -29,6 +29,12 @@ describe('the refusal of an upgrade for which Redis failed', () => {
       message: 'Redis is unreachable',
       detail: 'the subscription is not back yet',
     },
+    {
+      error: new Error("Stream isn't writeable and enableOfflineQueue options is false"),
+      status: 503,
+      message: 'Redis is unreachable',
+      detail: 'there is no connection to Redis',
+    },
     { error: 'no error', status: 503, message: 'Redis is unreachable', detail: 'unknown' },
   ])('has status $status and the words "$message"', ({ error, status, message, detail }) => {
     const refusal = redisRefusal(error);

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { publisher } from '../../../sidecar/redis/publish';
 import { makeCertificates, type Certificates } from '../../fakes/certificates';
+import { makeOwnFolder, type OwnFolder } from '../../fakes/own-folder';
 import { startRedisCluster } from '../../fakes/redis-cluster';
 import { startRedis } from '../../fakes/redis-server';
 import { askUpgrade, connectCounting, eventually, headersFor, startBridge } from '../fixture';
@@ -77,6 +80,53 @@ describe('TLS to one Redis', () => {
     expect((await fetch(`${bridge.adminUrl}/readyz`)).status).toBe(503);
     await bridge.bridge.close();
     await redis.stop();
+  });
+});
+
+describe('certificates that are replaced', () => {
+  let folder: OwnFolder;
+  beforeEach(() => {
+    folder = makeOwnFolder('rotated-');
+  });
+  afterEach(() => folder.remove());
+
+  const FILES = ['ca', 'cert', 'key'] as const;
+  type File = (typeof FILES)[number];
+  const at = (file: File): string => join(folder.path, `${file}.pem`);
+  const put = (from: Certificates, files: readonly File[]): Promise<unknown> =>
+    Promise.all(files.map((file) => copyFile(from[file], at(file))));
+  const args = (port: number): readonly string[] => [
+    ...['--port', '0', '--tls-port', `${port}`],
+    ...['--tls-cert-file', at('cert'), '--tls-key-file', at('key'), '--tls-ca-cert-file', at('ca')],
+  ];
+  const files = (): Readonly<Record<string, string>> => ({
+    BRIDGE_REDIS_TLS_CA_FILE: at('ca'),
+    BRIDGE_REDIS_TLS_CERT_FILE: at('cert'),
+    BRIDGE_REDIS_TLS_KEY_FILE: at('key'),
+  });
+
+  it('are those of the next connection, also after one that met them half replaced', async () => {
+    await put(ours, FILES);
+    const redis = await startRedis(args);
+    const bridge = await startBridge(`rediss://127.0.0.1:${redis.port}`, files());
+    const ready = async () => (await fetch(`${bridge.adminUrl}/readyz`)).status === 200;
+    await eventually(ready);
+    await redis.stop();
+    await put(theirs, ['ca', 'cert']);
+    await eventually(() => bridge.logLines.some((line) => line.includes('key values mismatch')));
+    await put(theirs, ['key']);
+    await redis.restart();
+    await eventually(ready);
+    const answer = await askUpgrade(`${bridge.url}/ws/notifications`, await headersFor(ALICE));
+    expect(answer.status).toBe(101);
+    await bridge.bridge.close();
+    await redis.stop();
+  });
+
+  it('and do not fit together at the start are told of then', async () => {
+    await put(ours, ['ca', 'cert']);
+    await put(theirs, ['key']);
+    await expect(startBridge('rediss://127.0.0.1:1', files())).rejects.toThrow('key values mismatch');
   });
 });
 
