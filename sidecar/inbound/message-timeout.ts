@@ -100,8 +100,8 @@ export interface MessageTimeoutContext {
 
 /** Whose messages are bounded. */
 export interface MessageReader {
-  /** Whether the bridge itself does not read on at the moment: then the client cannot finish. */
-  readonly isPaused: boolean;
+  /** Whether something of the client's may have come that is not read yet: then it cannot finish, or has finished. */
+  readonly isUnread: boolean;
   /** Called when a message took too long. */
   reset(): void;
 }
@@ -167,7 +167,7 @@ export class MessageTimeout {
     this.#timed = this.#progress.finished;
     this.#timer = wheel.add(monotonicMs() + messageTimeoutMs, () => {
       this.#timer = undefined;
-      if (this.#reader.isPaused) this.#arm();
+      if (this.#reader.isUnread) this.#arm();
       else this.#reader.reset();
     });
   }

@@ -82,6 +82,30 @@ describe('a tenant that always has more to do than its share of the loop’s tim
     expect(bounded.bridge.openState().unfinishedBytes).toBe(0);
   });
 
+  it('has clients that may finish a message though its end is not read in time', async () => {
+    const [sender, peer] = [
+      await connect(`${bridge.url}/ws/collaboration/d1`, ALICE),
+      await connect(`${bridge.url}/ws/collaboration/d1`, ALICE),
+    ];
+    const unfinished = (): number => bridge.bridge.openState().unfinishedBytes;
+    sender.socket.send('a', { fin: false });
+    await eventually(() => unfinished() > 0);
+    crowd(shares);
+    const end = 'b'.repeat(5000);
+    sender.socket.send(end, { fin: true });
+    await eventually(() => unfinished() > end.length);
+    // Its token ends when the time for the message is over.
+    const other = await connect(`${bridge.url}${PATH}`, {
+      tenant: 'evil',
+      user: 'eve',
+      exp: nowMs / 1000 + 20,
+    });
+    nowMs += 31_000;
+    expect(await other.closed).toBe(4401);
+    isOver = true;
+    expect(await Promise.race([peer.nextText(), sender.closed])).toBe(`a${end}`);
+  });
+
   it('has clients that stay as long as they answer pings, though their answers are not read in time', async () => {
     const pinged = await startBridge(redis.url, { BRIDGE_PING_INTERVAL_MS: '100' }, { shares });
     const client = await connect(`${pinged.url}${PATH}`, ALICE);

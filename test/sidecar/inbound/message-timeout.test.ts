@@ -9,18 +9,18 @@ const REST = clientFrame(OPCODES.text, 10).subarray(9);
 
 let nowMs: number;
 let wheel: TimerWheel;
-let isPaused: boolean;
+let isUnread: boolean;
 let late: number;
 let timeout: MessageTimeout;
 
 beforeEach(() => {
   nowMs = 0;
-  isPaused = false;
+  isUnread = false;
   late = 0;
   wheel = new TimerWheel(1, 64, nowMs);
   const reader = {
-    get isPaused() {
-      return isPaused;
+    get isUnread() {
+      return isUnread;
     },
     reset: () => (late += 1),
   };
@@ -72,9 +72,9 @@ describe('the deadline for messages', () => {
 
   it('begins anew while the bridge itself does not read', () => {
     timeout.read(BEGUN);
-    isPaused = true;
+    isUnread = true;
     pass(TIMEOUT_MS);
-    isPaused = false;
+    isUnread = false;
     pass(TIMEOUT_MS - 1);
     expect(late).toBe(0);
     pass(1);
