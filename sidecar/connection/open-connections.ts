@@ -1,6 +1,6 @@
 import { ASSERTION_CLOCK_TOLERANCE_SECONDS } from '../../protocol/assertion';
 import { CLOSE_CODES, type CloseCode } from '../../protocol/close-codes';
-import type { LoopShares, Owner } from '../lib/loop-shares';
+import type { LoopShares } from '../lib/loop-shares';
 import { CallerIndex, isMeant, type OfCaller, type RevocationInTenant } from './caller-index';
 import { endOf, type Order } from './order';
 
@@ -26,14 +26,9 @@ const REAUTHORIZE_AFTER_MS = (ASSERTION_CLOCK_TOLERANCE_SECONDS + 1) * 1000;
 const REAUTHORIZE_SPREAD_MS = 4000;
 /** An order looks at so many connections in one stretch, and at the first of them at once. To end one takes some microseconds. */
 export const ORDER_STEP = 100;
-/** Whose work an order about a token is: its sockets may be of any tenant. */
-const BY_TOKEN = Symbol('orders about a token');
+/** Whose work orders are. An order waits for none of its tenant's work, which that can make as much of as it likes. */
+const ORDERS = Symbol('orders');
 const DRAIN = Symbol('drain');
-
-/** The owner of orders about a tenant. They wait for none of its other work, which it can make as much as it likes. No tenant has this name. */
-function ordersAbout(tenant: string): Owner {
-  return `orders\n${tenant}`;
-}
 
 /** The open connections of a bridge. */
 export class OpenConnections {
@@ -103,7 +98,7 @@ export class OpenConnections {
         : this.#revoke(order, among, onObeyed);
     // The first end at once, even where the loop has no time; the others in turn with what else is to be done.
     if (steps.next().done === true) return;
-    this.#shares.run('tenant' in order ? ordersAbout(order.tenant) : BY_TOKEN, steps);
+    this.#shares.run(ORDERS, steps);
   }
 
   *#revoke(

@@ -2,7 +2,7 @@
 export const SLICE_MS = 2;
 /** So much of a slice one owner has before the next one, in milliseconds. */
 export const SHARE_MS = 0.5;
-/** Whose work it is: a tenant's, or that of a part of the bridge. */
+/** Whose work it is: a tenant's, or as a symbol that of a part of the bridge. */
 export type Owner = string | symbol;
 
 /** Work that is done in steps, each of them short. */
@@ -72,16 +72,55 @@ class Lane {
   }
 }
 
+/** The owners of one kind that have work, by turns. */
+class Lanes {
+  readonly #byOwner = new Map<Owner, Lane>();
+  #round = this.#byOwner.entries();
+
+  get isEmpty(): boolean {
+    return this.#byOwner.size === 0;
+  }
+
+  push(owner: Owner, steps: Steps): void {
+    let lane = this.#byOwner.get(owner);
+    if (lane === undefined) this.#byOwner.set(owner, (lane = new Lane()));
+    lane.push(steps);
+  }
+
+  /** Serves the owner whose turn it is. Not to be called when there is none. */
+  serve(serveOne: (lane: Lane) => void): void {
+    const [owner, lane] = this.#next();
+    try {
+      serveOne(lane);
+    } finally {
+      // A Map goes on with what is put to its end meanwhile.
+      this.#byOwner.delete(owner);
+      if (!lane.isEmpty) this.#byOwner.set(owner, lane);
+    }
+  }
+
+  #next(): [Owner, Lane] {
+    const next = this.#round.next();
+    if (next.done !== true) return next.value;
+    this.#round = this.#byOwner.entries();
+    const { value } = this.#round.next();
+    if (value === undefined) throw new RangeError('expected an owner who has work');
+    return value;
+  }
+}
+
 /**
  * Shares the event loop's time. Work that may be long is cut into slices. Between them sockets are read, upgrades
  * decided and timers run. Within a slice all owners who have work take turns, so that nobody waits for all of
- * another's. One owner's work is done in the order of its calls. Work begins at once while nobody waits and the slice
- * has time left.
+ * another's. The bridge's own parts have every second turn, however many tenants have work. One owner's work is done in the order
+ * of its calls. Work begins at once while nobody waits and the slice has time left.
  */
 export class LoopShares {
   readonly #clock: LoopClock;
   readonly #sliceMs: number;
-  readonly #lanes = new Map<Owner, Lane>();
+  readonly #tenants = new Lanes();
+  readonly #parts = new Lanes();
+  #servedPartLast = false;
   /** The time spent of the slice that belongs to this turn of the loop. */
   #spentMs = 0;
   #isArmed = false;
@@ -100,16 +139,14 @@ export class LoopShares {
 
   /** Does work for an owner. */
   run(owner: Owner, steps: Steps): void {
-    const isFirst = this.#lanes.size === 0;
-    let lane = this.#lanes.get(owner);
-    if (lane === undefined) this.#lanes.set(owner, (lane = new Lane()));
-    lane.push(steps);
+    const isFirst = this.#isIdle;
+    (typeof owner === 'symbol' ? this.#parts : this.#tenants).push(owner, steps);
     if (isFirst && !this.#isServing) this.#serve();
   }
 
   /** Does work that is one step. */
   once(owner: Owner, step: () => void): void {
-    if (this.#lanes.size === 0 && !this.#isServing && this.#spentMs < this.#sliceMs) {
+    if (this.#isIdle && !this.#isServing && this.#spentMs < this.#sliceMs) {
       this.#alone(step);
       return;
     }
@@ -137,7 +174,7 @@ export class LoopShares {
 
   /** Resolves when no work waits. */
   async settled(): Promise<void> {
-    if (this.#lanes.size > 0) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
+    if (!this.#isIdle) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
   }
 
   /** A step at once: nobody waits. */
@@ -152,7 +189,12 @@ export class LoopShares {
       this.#arm();
     }
     // It may have made work for others.
-    if (this.#lanes.size > 0) this.#serve();
+    if (!this.#isIdle) this.#serve();
+  }
+
+  /** Whether nobody has work. */
+  get #isIdle(): boolean {
+    return this.#tenants.isEmpty && this.#parts.isEmpty;
   }
 
   /** Takes what this slice has left; at least a step in one that nothing was taken of. */
@@ -162,19 +204,25 @@ export class LoopShares {
     let nowMs = fromMs;
     this.#isServing = true;
     try {
-      for (const [owner, lane] of this.#lanes) {
-        if (nowMs >= endMs) break;
-        nowMs = this.#serveOne(lane, Math.min(endMs, nowMs + SHARE_MS));
-        // A Map goes on with what is put to its end meanwhile.
-        this.#lanes.delete(owner);
-        if (!lane.isEmpty) this.#lanes.set(owner, lane);
+      while (nowMs < endMs && !this.#isIdle) {
+        const shareEndMs = Math.min(endMs, nowMs + SHARE_MS);
+        this.#nextLanes().serve((lane) => {
+          nowMs = this.#serveOne(lane, shareEndMs);
+        });
       }
     } finally {
       this.#isServing = false;
       this.#spentMs += this.#clock.nowMs() - fromMs;
       this.#arm();
     }
-    if (this.#lanes.size === 0) for (const notify of this.#onSettled.splice(0)) notify();
+    if (this.#isIdle) for (const notify of this.#onSettled.splice(0)) notify();
+  }
+
+  /** Those who have the next share; there are some. */
+  #nextLanes(): Lanes {
+    const isPart = this.#tenants.isEmpty || (!this.#servedPartLast && !this.#parts.isEmpty);
+    this.#servedPartLast = isPart;
+    return isPart ? this.#parts : this.#tenants;
   }
 
   #serveOne(lane: Lane, endMs: number): number {
@@ -192,7 +240,7 @@ export class LoopShares {
     this.#clock.later(() => {
       this.#isArmed = false;
       try {
-        if (this.#lanes.size > 0) this.#serve();
+        if (!this.#isIdle) this.#serve();
       } finally {
         this.#spentMs = 0;
       }

@@ -110,6 +110,22 @@ describe('shares of the event loop', () => {
     expect(done).toHaveLength(1001);
   });
 
+  it('give the bridge’s own parts every second one, however many tenants have work', () => {
+    const { shares, done, work, turns } = rig();
+    for (let tenant = 0; tenant < 100; tenant += 1)
+      shares.run(`t${tenant}`, work(`t${tenant} `, 10, SHARE_MS));
+    const before = done.length;
+    shares.run(Symbol('a part'), work('own', 10, SHARE_MS));
+    shares.run(Symbol('another'), work('other', 10, SHARE_MS));
+    turns();
+    expect(done.indexOf('own9')).toBeLessThanOrEqual(before + 4 * 10);
+    expect(done.indexOf('other9')).toBeLessThanOrEqual(before + 4 * 10);
+    // And no more than that: a tenant's share comes after each.
+    const own = done.flatMap((name, at) => (name.startsWith('o') ? [at] : []));
+    expect(own.slice(1).every((at, index) => at - (own[index] ?? 0) === 2)).toBe(true);
+    expect(done).toHaveLength(1020);
+  });
+
   it('go on after a step that throws, which ends only what it is part of', () => {
     const { shares, done, work, turns } = rig();
     shares.run('acme', work('a', 20, 1));
