@@ -35,8 +35,10 @@ export type UpstreamResult =
 export type UpstreamFailure =
   /** The host has no address. */
   | 'unresolved'
-  /** It refused or broke the connection, or what it said is not HTTP. */
+  /** It refused or broke the connection. */
   | 'broken'
+  /** It answered with no HTTP, or with too large a head: nginx asks no other target then. */
+  | 'malformed'
   | 'timed out';
 
 /** Whose turn it is: Kong takes the addresses of a name one after the other. */
@@ -52,7 +54,8 @@ export async function callUpstream(call: UpstreamCall): Promise<UpstreamResult> 
     const target = targets[turns++ % targets.length];
     if (target === undefined) throw new TypeError('expected an address of the upstream');
     const { result, sent } = await attempt(call, target);
-    if (result.kind !== 'failed' || result.reason === 'unresolved' || left === 0) return result;
+    if (result.kind !== 'failed' || left === 0) return result;
+    if (result.reason === 'unresolved' || result.reason === 'malformed') return result;
     if (call.clientGone.aborted || (sent && !IDEMPOTENT.has(call.method))) return result;
   }
 }
@@ -88,11 +91,13 @@ async function attempt(
 function settled(outgoing: ClientRequest, body: Buffer | undefined): Promise<UpstreamResult> {
   return new Promise((resolve) => {
     outgoing.on('response', (response) => {
-      resolve({ kind: 'response', response });
+      if (isTooLarge(response)) outgoing.destroy();
+      resolve(isTooLarge(response) ? TOO_LARGE : { kind: 'response', response });
     });
     outgoing.on('upgrade', (response, socket, head) => {
+      if (isTooLarge(response)) socket.destroy();
       socket.setTimeout(0);
-      resolve({ kind: 'upgraded', response, socket, head });
+      resolve(isTooLarge(response) ? TOO_LARGE : { kind: 'upgraded', response, socket, head });
     });
     outgoing.on('error', (cause: NodeJS.ErrnoException) => {
       resolve({ kind: 'failed', reason: failureOf(cause), detail: cause.message });
@@ -101,7 +106,23 @@ function settled(outgoing: ClientRequest, body: Buffer | undefined): Promise<Ups
   });
 }
 
+/** The largest head of an answer that nginx takes (`proxy_buffer_size`). */
+const MAX_HEAD_BYTES = 4_096;
+const TOO_LARGE = {
+  kind: 'failed',
+  reason: 'malformed',
+  detail: 'upstream sent too big header while reading response header from upstream',
+} as const;
+
+function isTooLarge({ httpVersion, statusCode, statusMessage, rawHeaders }: IncomingMessage): boolean {
+  const statusLine = `HTTP/${httpVersion} ${statusCode ?? ''} ${statusMessage ?? ''}\r\n`;
+  // A colon and a space, or a line end, follow each of them.
+  const lines = rawHeaders.reduce((bytes, text) => bytes + text.length + 2, 0);
+  return statusLine.length + lines + 2 > MAX_HEAD_BYTES;
+}
+
 function failureOf(cause: NodeJS.ErrnoException): UpstreamFailure {
+  if (cause.code?.startsWith('HPE_') === true) return 'malformed';
   if (cause.syscall === 'getaddrinfo') return 'unresolved';
   if (cause.message === 'connect timeout' || cause.message === 'read timeout') return 'timed out';
   return cause.code === 'ETIMEDOUT' ? 'timed out' : 'broken';

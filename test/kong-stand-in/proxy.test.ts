@@ -328,6 +328,31 @@ describe('the upstream’s answer', () => {
     expect(calls).toBe(3);
   });
 
+  const headOf = (status: string, bytes: number) => {
+    const lines = `HTTP/1.1 ${status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\nX-Large: `;
+    return `${lines}${'x'.repeat(bytes - lines.length - '\r\n\r\n'.length)}\r\n\r\n`;
+  };
+
+  it.each([
+    ['whose head is larger than 4,096 bytes', headOf('200 OK', 4097)],
+    ['that upgrades with such a head', headOf('101 Switching Protocols', 4097)],
+    ['that is no HTTP', 'HTTP/1.1 200 OK\r\nX Y: 1\r\n\r\n'],
+  ])('is a 502 and asked for once where it is one %s', async (_, answer) => {
+    let calls = 0;
+    onRaw = (socket) => {
+      calls += 1;
+      socket.end(answer);
+    };
+    expect((await requestRaw(fixture.gateway.port, upgradeLines('/raw'))).status).toBe(502);
+    expect(calls).toBe(1);
+  });
+
+  it.each(['200 OK', '101 Switching Protocols'])('may have a head of 4,096 bytes: %s', async (status) => {
+    onRaw = (socket) => socket.end(headOf(status, 4096));
+    const answer = await requestRaw(fixture.gateway.port, upgradeLines('/raw'));
+    expect(answer.status).toBe(Number(status.slice(0, 3)));
+  });
+
   it('is not waited for when the client is gone', async () => {
     const asked = new Promise<Socket>((resolve) => (onRaw = resolve));
     const client = await openRaw(fixture.gateway.port, upgradeLines('/raw'));
