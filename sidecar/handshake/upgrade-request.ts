@@ -80,10 +80,16 @@ export function upgradeRequestReader(names: HeaderNames): UpgradeRequestReader {
       },
       // Two that are joined so are no traceparent.
       trace: readTraceContext(listed(values.traceparent), listed(values.tracestate)),
-      kongRequestId: values.kongRequestId.length === 0 ? undefined : listed(values.kongRequestId),
+      kongRequestId:
+        values.kongRequestId.length === 0
+          ? undefined
+          : listed(values.kongRequestId).slice(0, MAX_KONG_ID_CHARS),
     };
   };
 }
+
+/** Kong's own ids have 32. A client's, where Kong sets none, would fill the log with a line of 16 KiB for each refusal. */
+const MAX_KONG_ID_CHARS = 128;
 
 /** The other headers that it reads. */
 const NAMES = {

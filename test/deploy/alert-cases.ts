@@ -96,6 +96,11 @@ const limited = (values: string): Series => ({
   'ws_gatekeeper_limited_total{instance="i",tenant="other"}': steady(0),
 });
 
+/** A death in five minutes, or one alone. */
+const deaths = (server: string, isAlone: boolean): Series => ({
+  [`ws_${server}_worker_deaths_total{instance="i"}`]: isAlone ? '0x160 1x80' : '0+0.05x240',
+});
+
 /** By the name of each alert. */
 export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   BridgeDown: { broken: dies('ws_bridge_max_connections'), well: lives('ws_bridge_max_connections') },
@@ -111,6 +116,7 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
     well: observed('ws_bridge_write_lag_seconds', 0.001, 0.0025),
   },
   BridgeEventLoopBusy: { broken: busy(14.9), well: busy(14.9, 2) },
+  BridgeWorkersDie: { broken: deaths('bridge', false), well: deaths('bridge', true) },
   BridgeGaps: { broken: gaps('timeout'), well: gaps('slow') },
   BridgeSlowConsumersClosed: { broken: slowConsumers('closed'), well: slowConsumers('replaced') },
   // 4 KiB a second for an hour, and one message of 1 MiB in it.
@@ -128,6 +134,7 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   BridgeLocksLost: { broken: lostLocks(HARDLY), well: lostLocks(RISING) },
   GatekeeperDown: { broken: dies('ws_gatekeeper_instances'), well: lives('ws_gatekeeper_instances') },
   GatekeeperAbsent: { broken: {}, well: lives('ws_gatekeeper_instances') },
+  GatekeeperWorkersDie: { broken: deaths('gatekeeper', false), well: deaths('gatekeeper', true) },
   GatekeeperFailing: { broken: decisions('misconfigured', HARDLY), well: decisions('expired') },
   GatekeeperOnMemoryLimits: { broken: fallback(RISING), well: fallback(STILL) },
   GatekeeperKeysStale: { broken: staleKeys(RISING), well: staleKeys(STILL) },

@@ -153,5 +153,6 @@ describe('an upgrade request', () => {
       ['X-Kong-Request-Id', 'k2'],
     ] as const;
     expect(read(several).kongRequestId).toBe('k1, k2');
+    expect(read([['X-Kong-Request-Id', 'k'.repeat(129)]]).kongRequestId).toBe('k'.repeat(128));
   });
 });
