@@ -47,6 +47,8 @@ export class RemoteKeys implements KeySource {
   #fetched: FetchedKeys | undefined;
   #attemptedAt = -Infinity;
   #failing = false;
+  /** Whether a fetch has ended. */
+  #isTried = false;
   #pending: Promise<void> | undefined;
 
   constructor(settings: JwksSettings, context: JwksContext) {
@@ -78,10 +80,11 @@ export class RemoteKeys implements KeySource {
   async keepFresh(): Promise<void> {
     const { cacheSeconds, staleSeconds } = this.#settings;
     const age = this.#age();
-    if (age <= cacheSeconds) return;
+    // A key may be withdrawn together with a change of the configuration: keys from before that only stand in.
+    if (age <= cacheSeconds && this.#isTried) return;
     const tooOld = cacheSeconds + staleSeconds;
     // A key may have been withdrawn: nobody waited for that yet when the set was long unused.
-    const mustWait = age > tooOld || (age > 2 * cacheSeconds && !this.#failing);
+    const mustWait = !this.#isTried || age > tooOld || (age > 2 * cacheSeconds && !this.#failing);
     const refreshed = this.#refresh();
     if (mustWait) await refreshed;
     if (this.#age() > tooOld) throw unavailable();
@@ -123,6 +126,8 @@ export class RemoteKeys implements KeySource {
     } catch (cause) {
       this.#failing = true;
       this.#context.onFailure(cause as Error);
+    } finally {
+      this.#isTried = true;
     }
   }
 }

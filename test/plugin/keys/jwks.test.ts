@@ -14,6 +14,7 @@ import { goodClaims, NOW, rawConfig, signToken } from '../fixture';
 
 const servers: Server[] = [];
 afterEach(() => {
+  jest.restoreAllMocks();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     server.close();
@@ -315,27 +316,45 @@ it('a jwks_uri that cannot be fetched is logged once a reason, however many upgr
   ]);
 });
 
-it('keys count for as long as they may also where their configuration was let go of, and the endpoint is away', async () => {
-  const a = issuer('a');
-  let isAway = false;
-  const uri = await serve((_, response) => {
-    if (isAway) response.writeHead(503).end();
-    else response.end(JSON.stringify({ keys: [a.jwk] }));
+describe('keys whose configuration was let go of', () => {
+  async function remembered() {
+    const [a, b] = [issuer('a'), issuer('b')];
+    const state = { keys: [a.jwk], isAway: false };
+    const uri = await serve((_, response) => {
+      if (state.isAway) response.writeHead(503).end();
+      else response.end(JSON.stringify({ keys: state.keys }));
+    });
+    const { config, keys } = await parseConfig(
+      rawConfig({ secret: null, algorithms: ['ES256'], jwks_uri: uri }),
+    );
+    const good = await token(a);
+    const verifyAnew = () => {
+      const verifier = verifierFor(config, keys, pino({ level: 'silent' }));
+      return () => verifier.verify(good, NOW);
+    };
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+    await verifyAnew()();
+    return { state, verifyAnew, clock, other: b };
+  }
+
+  it('count for as long as they may while the endpoint is away', async () => {
+    const { state, verifyAnew, clock } = await remembered();
+    state.isAway = true;
+    // By default 300 seconds, and 3,600 more while it is away.
+    clock.mockReturnValue(3_900_000);
+    await expect(verifyAnew()()).resolves.toBeDefined();
+    clock.mockReturnValue(3_901_000);
+    await expect(verifyAnew()()).rejects.toMatchObject({ code: 'keys_unavailable' });
   });
-  const { config, keys } = await parseConfig(
-    rawConfig({ secret: null, algorithms: ['ES256'], jwks_uri: uri }),
-  );
-  const anew = () => verifierFor(config, keys, pino({ level: 'silent' }));
-  const good = await token(a);
-  const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
-  await anew().verify(good, NOW);
-  isAway = true;
-  // By default 300 seconds, and 3,600 more while it is away.
-  clock.mockReturnValue(3_900_000);
-  await expect(anew().verify(good, NOW)).resolves.toBeDefined();
-  clock.mockReturnValue(3_901_000);
-  await expect(anew().verify(good, NOW)).rejects.toMatchObject({ code: 'keys_unavailable' });
-  clock.mockRestore();
+
+  it('are fetched anew where it answers, also within their time: one may have been withdrawn', async () => {
+    const { state, verifyAnew, other } = await remembered();
+    state.keys = [other.jwk];
+    const verify = verifyAnew();
+    for (const verifying of [verify(), verify()]) {
+      await expect(verifying).rejects.toMatchObject({ code: 'unknown_key' });
+    }
+  });
 });
 
 describe('a fetch of jwks_uri', () => {
