@@ -108,14 +108,15 @@ function endWithSignals(bridge: Runs, { log, settle }: ProcessLog): void {
   let drained: Promise<void> | undefined;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     log.info({ signal }, 'closing');
-    await (signal === 'SIGINT' ? bridge.close() : (drained ??= bridge.drain()));
+    if (signal !== 'SIGINT' && drained !== undefined) return;
+    await (signal === 'SIGINT' ? bridge.close() : (drained = bridge.drain()));
     log.info('closed');
     await settle();
     process.exit(0);
   };
   // SIGHUP comes from a terminal that closes, and from people who expect that files are read anew. Unheard it would cut everybody.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-    process.once(signal, () => void stop(signal));
+  process.on('SIGHUP', (signal) => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 }
 
 /** One process, or a primary with its workers. */

@@ -139,6 +139,23 @@ describe('ws-bridge', () => {
     },
   );
 
+  it('ends gently although SIGHUP comes again', async () => {
+    const child = run([], { ...SERVED, REDIS_URL: redis.url, BRIDGE_DRAIN_MS: '500' });
+    const { port } = await listening(child);
+    const client = await connect(`ws://127.0.0.1:${port}/ws/notifications`, ALICE);
+    const end = ended(child);
+    const closing = new Promise<void>((resolve) => {
+      child.stdout?.on('data', (chunk: Buffer) => {
+        if (chunk.includes('closing')) resolve();
+      });
+    });
+    child.kill('SIGHUP');
+    await closing;
+    child.kill('SIGHUP');
+    expect(await client.closed).toBe(1012);
+    expect((await end).code).toBe(0);
+  });
+
   it.each([
     ['--help', ['--help'], 0],
     ['--version', ['--version'], 0],
