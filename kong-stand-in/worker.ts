@@ -1,4 +1,4 @@
-import { raisedAnswer, type Answer } from './http/answer';
+import { errorAnswer, type Answer } from './http/answer';
 import type { Consumer, DeclaredPlugin, Declaration } from './declarative/entities';
 import type { Log } from './lib/log';
 import { LuaError } from './lib/lua';
@@ -71,7 +71,9 @@ export class Worker {
     } catch (cause) {
       if (!(cause instanceof LuaError)) throw cause;
       this.#log('err', cause.message);
-      return raisedAnswer();
+      // kong/init.lua `flush_delayed_response`.
+      const { kongRequestId, clientHeaders } = request;
+      return errorAnswer(500, { kongRequestId, accept: clientHeaders.readByKong('accept') });
     } finally {
       this.#inFlight -= 1;
       if (this.#retired && this.#inFlight === 0) this.#client.close();

@@ -61,12 +61,6 @@ export function nginxErrorAnswer(status: number, context: ErrorContext): Answer 
   return status === 494 ? { ...answer, status: 400 } : answer;
 }
 
-/** The answer to a raise in a plugin's phase (kong/init.lua, `execute_collecting_plugins_iterator`). */
-export function raisedAnswer(): Answer {
-  const headers = new HeaderList([['Content-Type', JSON_TYPE]]);
-  return { status: 500, headers, body: Buffer.from('{"message":"An unexpected error occurred"}') };
-}
-
 /** `kong.response.exit(status, body, headers)` after its checks (kong/pdk/response.lua `send`). */
 export function exitAnswer(
   status: number,

@@ -63,7 +63,8 @@ describe('what the gateway says to a MsgPack plugin server', () => {
 
   it('answers 500 when a PDK call raises', async () => {
     const { answers } = await replay('09-pdk-call-raises-in-kong');
-    expect(answers[0]).toMatchObject({ status: 500, body: '{"message":"An unexpected error occurred"}' });
+    expect(answers[0]?.status).toBe(500);
+    expect(answers[0]?.body).toContain('"message":"An unexpected error occurred"');
   });
 
   it('starts another instance for a server that does not know its own, and proxies when it dies', async () => {
