@@ -27,6 +27,12 @@ describe('the AG-UI events of an answer', () => {
     ).toEqual([...['RUN_STARTED', 'TEXT_MESSAGE_START', 'a', 'TEXT_MESSAGE_END', 'RUN_FINISHED']]);
   });
 
+  it('end steps that the answer left open, the inner one first', async () => {
+    const all = await events([part('step_start', {}), part('step_start', {})]);
+    const steps = all.map(({ type, stepName }) => stepName ?? type).slice(1, -1);
+    expect(steps).toEqual(['step-1', 'step-2', 'step-2', 'step-1']);
+  });
+
   it('are a run with text, steps, tools, custom events and a result', async () => {
     const parts = [
       part('status', { text: 'thinking' }),

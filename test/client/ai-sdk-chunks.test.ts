@@ -65,12 +65,29 @@ describe('the chunks of an answer', () => {
   });
 
   it('have data in place of a tool that the AI SDK would take for a fault', async () => {
-    const odd = [part('tool_call', { id: 't1' }), part('tool_result', { id: 't1', output: 1 }), part('x', 1)];
+    const odd = [
+      part('tool_call', { id: 't1' }),
+      part('tool_call', { id: 1, name: 'sql' }),
+      part('tool_result', { id: 't1', output: 1 }),
+      part('tool_result', { id: 1, output: 1 }),
+      part('call', { id: 't2', name: 'sql' }),
+      part('x', 1),
+    ];
     expect((await chunks(odd)).map(({ type }) => type)).toEqual([
       'start',
-      'data-tool_call',
-      'data-tool_result',
+      ...['data-tool_call', 'data-tool_call', 'data-tool_result', 'data-tool_result', 'data-call'],
       'finish',
+    ]);
+  });
+
+  it('have a result of a tool only where a frame is one, and no start but the first', async () => {
+    const parts = [
+      part('tool_call', { id: 't1', name: 'sql' }),
+      part('seen', { id: 't1', output: 1 }),
+      part('start', {}),
+    ];
+    expect((await chunks(parts)).map(({ type }) => type)).toEqual([
+      ...['start', 'tool-input-available', 'data-seen', 'finish'],
     ]);
   });
 
