@@ -5,8 +5,9 @@ import { WebSocket } from 'ws';
 import { WHEEL_TICK_MS } from '../../../sidecar/assemble';
 import { CLOSE_TIMEOUT_MS } from '../../../sidecar/connection/term';
 import { LoopShares } from '../../../sidecar/lib/loop-shares';
+import { openStream } from '../../fakes/event-source';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
-import { connect, eventually, startBridge, type TestBridge } from '../fixture';
+import { connect, eventually, headersFor, startBridge, type TestBridge } from '../fixture';
 
 const ALICE = { tenant: 'acme', user: 'alice' };
 const PATH = '/ws/notifications';
@@ -57,6 +58,18 @@ describe('a tenant that always has more to do than its share of the loop’s tim
     crowd(shares);
     await bridge.bridge.close();
     expect(await client.closed).toBe(1012);
+  });
+
+  it('has event streams that are told when the bridge closes', async () => {
+    const stream = await openStream(bridge.url + PATH, await headersFor({ ...ALICE, path: PATH }, nowMs));
+    expect((await stream.next()).type).toBe('ready');
+    crowd(shares);
+    await bridge.bridge.close();
+    await stream.ended;
+    expect(await stream.next()).toMatchObject({
+      type: 'close',
+      data: expect.stringContaining('1012') as unknown,
+    });
   });
 
   it('has clients that are cut when more of them waits than the tenant may keep unfinished, and that is free at once', async () => {
