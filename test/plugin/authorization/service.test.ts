@@ -40,6 +40,7 @@ function setup(changes: Partial<ConstructorParameters<typeof HttpAuthorizationSe
     now: 0,
     respond: says(true),
     bodies: [] as unknown[],
+    timeoutsMs: [] as number[],
     outcomes: [] as string[],
     failures: [] as string[],
     breaker: [] as boolean[],
@@ -47,8 +48,9 @@ function setup(changes: Partial<ConstructorParameters<typeof HttpAuthorizationSe
   const service = new HttpAuthorizationService(
     { ...SETTINGS, ...changes },
     {
-      post(url, body) {
+      post(url, body, timeoutMs) {
         state.bodies.push(JSON.parse(body));
+        state.timeoutsMs.push(timeoutMs);
         return state.respond(url, body);
       },
       monotonicMs: () => state.now,
@@ -318,6 +320,19 @@ describe('questions of one tenant', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(await Promise.all(asked)).toHaveLength(MAX_TENANT_CALLS + 5);
+  });
+
+  it('that waited for others of it have what is left of their time', async () => {
+    const { state, ask } = setup({ cacheSeconds: 0 });
+    const held: (() => void)[] = [];
+    state.respond = () => new Promise((resolve) => held.push(() => void says(true)('', '').then(resolve)));
+    const asked = Array.from({ length: MAX_TENANT_CALLS + 1 }, (_, user) => ask(ofTenant('big', `u${user}`)));
+    state.now = 200;
+    state.respond = says(true);
+    for (const release of held) release();
+    await Promise.all(asked);
+    expect(new Set(state.timeoutsMs.slice(0, -1))).toEqual(new Set([SETTINGS.timeoutMs]));
+    expect(state.timeoutsMs.at(-1)).toBe(SETTINGS.timeoutMs - 200);
   });
 
   it('that wait for others of it longer than one may take are not asked, and hold nothing against the service', async () => {
