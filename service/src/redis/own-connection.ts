@@ -16,17 +16,23 @@ const OVERRIDES = {
   stringNumbers: false,
 } as const;
 
+const LONGEST_RETRY_MS = 2_000;
+
+/** It always comes back. The application's may give up: it is told of that, and a worker without Redis is one that nobody notices. */
+const retryMs = (times: number): number => Math.min(100 * times, LONGEST_RETRY_MS);
+
 /** A connection of the service's own, to where the application's leads. */
 export function ownConnection(redis: RedisClient, told: (cause: Error) => void): RedisClient {
   const own = isCluster(redis)
     ? redis.duplicate([], {
         enableOfflineQueue: true,
+        clusterRetryStrategy: retryMs,
         retryDelayOnFailover: 0,
         // A replica may not know yet what its worker has.
         scaleReads: 'master',
         redisOptions: { ...redis.options.redisOptions, ...OVERRIDES },
       })
-    : redis.duplicate(OVERRIDES);
+    : redis.duplicate({ ...OVERRIDES, retryStrategy: retryMs, sentinelRetryStrategy: retryMs });
   own.on('error', told);
   return own;
 }

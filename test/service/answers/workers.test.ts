@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { token, type AnswerPart } from '../../../service/src/index';
 import { eventually, isEnd, Stage } from './fixture';
@@ -146,6 +146,22 @@ describe('a worker that was paused for longer than its lease', () => {
     expect(heard().length).toBe(atEnd);
     worker.signal('SIGKILL');
     await worker.ended;
+  });
+});
+
+describe('a worker whose application gives a lost connection up', () => {
+  it('answers on over connections of its own', async () => {
+    const redis = new Redis(await startStage(), { retryStrategy: () => null });
+    redis.on('error', () => undefined);
+    const heard = await stage.hear('s1');
+    stage.worker({ redis }).answer('ask', quick);
+    await stage.command({ id: 'c1' });
+    await eventually('an end', () => heard().some(isEnd));
+    await stage.redis.client('KILL', 'TYPE', 'normal');
+    await eventually('the end of the connection', () => redis.status === 'end');
+    await stage.command({ id: 'c2' });
+    await eventually('an end of the next answer', () => heard().filter(isEnd).length === 2);
+    expect(heard().map(({ id, type }) => `${id} ${type}`)).toContain('c2 complete');
   });
 });
 
