@@ -191,6 +191,8 @@ export class CommandGroup {
 
   #cancels(told: readonly string[]): Cancel[] {
     const cancels: Cancel[] = [];
+    // The one that was read last is kept no longer, and a clock that was set back goes on from none.
+    if (told.length === 0) this.#read = '-inf';
     for (let i = 0; i + 1 < told.length; i += 2) {
       const [entryId = '', session = '', id = ''] = JSON.parse(told[i] ?? '[]') as string[];
       cancels.push({ entryId, session, id });
