@@ -157,7 +157,7 @@ describe('a worker whose application gives a lost connection up', () => {
     stage.worker({ redis }).answer('ask', quick);
     await stage.command({ id: 'c1' });
     await eventually('an end', () => heard().some(isEnd));
-    await stage.redis.client('KILL', 'TYPE', 'normal');
+    await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'normal');
     await eventually('the end of the connection', () => redis.status === 'end');
     await stage.command({ id: 'c2' });
     await eventually('an end of the next answer', () => heard().filter(isEnd).length === 2);
