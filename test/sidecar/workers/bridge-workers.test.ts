@@ -406,12 +406,14 @@ describe('the admin port of a bridge with workers', () => {
     const dropped = () => bridge.metric('ws_bridge_log_lines_dropped_total');
     expect(await dropped()).toBe(0);
     bridge.child.stdout?.pause();
-    const headers = { 'X-Kong-Request-Id': 'x'.repeat(32_768) };
+    // Each worker has a line of it, and a megabyte of them may wait.
+    const order = JSON.stringify({ type: 'revoke', tenant: 'nobody', path: `/${'x'.repeat(8000)}` });
     await eventually(async () => {
-      await askUpgrade(`${bridge.url}/nowhere`, headers);
+      await Promise.all(Array.from({ length: 20 }, () => publisher.publish('ws:control', order)));
       return (await dropped()) > 0;
     });
-    bridge.child.stdout?.resume();
+    // Its last line may be cut when it is killed.
+    bridge.child.stdout?.destroy();
   });
 
   it('is ready when both workers are, and names what is not', async () => {
