@@ -44,8 +44,9 @@ export async function startBridge(
     BRIDGE_ADMIN_HOST: '127.0.0.1',
     BRIDGE_ADMIN_PORT: '0',
     BRIDGE_ASSERTION_SECRET: SECRET,
-    // A noisy machine must not look like a Redis that is away.
+    // A noisy machine must not look like a Redis or a bridge that is away.
     BRIDGE_REDIS_TIMEOUT_MS: '10000',
+    BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
     BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
     REDIS_URL: redisUrl,
     ...env,

@@ -47,12 +47,14 @@ function pauseRedis({ pid }: RedisServer): { resume(): void } {
   return { resume: () => process.kill(pid, 'SIGCONT') };
 }
 
-async function openTcp(url: string): Promise<Socket> {
+/** A connection without a request, and its end, which may come at any time. */
+async function openTcp(url: string): Promise<{ readonly socket: Socket; readonly cut: Promise<unknown> }> {
   const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
+  const cut = once(socket, 'close');
   await once(socket, 'connect');
   // Taken is a connection only once the bridge has read it from the kernel.
   await eventually(async () => (await fetch(url.replace(/^ws/, 'http'))).status === 404);
-  return socket;
+  return { socket, cut };
 }
 
 function upgradeText(path: string, headers: Readonly<Record<string, string>>): string {
@@ -140,7 +142,7 @@ describe('a bridge that drains', () => {
   });
 
   it('admits an upgrade whose request comes on a connection that it took before', async () => {
-    const socket = await openTcp(bridge.url);
+    const { socket } = await openTcp(bridge.url);
     const staying = await connect(`${bridge.url}/ws/notifications`, ALICE);
     const drained = bridge.bridge.drain();
     socket.write(upgradeText('/ws/notifications', await headersFor(ALICE)));
@@ -157,8 +159,7 @@ describe('a bridge that drains', () => {
 
   it('cuts a connection on which no request comes, once the handshake timeout has passed', async () => {
     const other = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '300' });
-    const socket = await openTcp(other.url);
-    const cut = once(socket, 'close');
+    const { cut } = await openTcp(other.url);
     await other.bridge.drain();
     await cut;
     expect(other.bridge.openState()).toEqual(EMPTY);

@@ -323,9 +323,11 @@ describe.each(TOPOLOGIES)('on %s, a channel with a history', (_topology, startTo
   it('is kept for its time after the last frame', async () => {
     const bridge = await open({ seconds: 77 });
     await come(bridge);
-    expect(await redis.ttl(KEY)).toBe(77);
+    const left = await redis.ttl(KEY);
+    expect(left).toBeGreaterThan(77 - 30);
+    expect(left).toBeLessThanOrEqual(77);
     await append('one');
-    expect(await redis.ttl(KEY)).toBe(600);
+    expect(await redis.ttl(KEY)).toBeGreaterThan(600 - 30);
   });
 
   it("is another session's for another session, in a channel of its own", async () => {

@@ -37,6 +37,8 @@ function routesFile(): string {
 }
 
 const ENV = { BRIDGE_ROUTES_FILE: routesFile(), BRIDGE_LOCK_LEASE_MS: '3000', BRIDGE_LOCK_LINGER_MS: '1500' };
+/** A lock that is kept is so for as long as its test may take. */
+const KEPT = { BRIDGE_LOCK_LINGER_MS: '60000' };
 
 /** A client that can lock. */
 class Locker {
@@ -212,7 +214,7 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
   });
 
   it('is kept for the one who was cut, and comes back to another bridge with the frames that were missed', async () => {
-    const [here, there] = [await start(), await start()];
+    const [here, there] = [await start(KEPT), await start(KEPT)];
     const [ana, bob] = [await Locker.connect(here.url, ANA), await Locker.connect(there.url, BOB)];
     const token = await granted(ana.ask('lock', 'B7', 'h1'));
     bob.counting.send('one');
@@ -228,7 +230,7 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
   });
 
   it('is kept through a drain, and freed at once for a page that goes away and by a revocation', async () => {
-    const [here, there] = [await start({ BRIDGE_DRAIN_MS: '0' }), await start()];
+    const [here, there] = [await start({ ...KEPT, BRIDGE_DRAIN_MS: '0' }), await start(KEPT)];
     const bob = await Locker.connect(there.url, BOB);
     const ana = await Locker.connect(here.url, ANA);
     await granted(ana.ask('lock', 'B7', 'h1'));
@@ -266,9 +268,11 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
   });
 
   it('is free when the lease is over after its bridge was killed, and everybody is told', async () => {
-    const dead = await BridgeProcess.start(redis.url, ENV);
+    // Long enough that it is not over before the first answer.
+    const env = { ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
+    const dead = await BridgeProcess.start(redis.url, env);
     await eventually(() => dead.isReady());
-    const { url } = await start();
+    const { url } = await start(env);
     const bob = await Locker.connect(url, BOB);
     const ana = await Locker.connect(`ws://127.0.0.1:${dead.port}`, ANA);
     await granted(ana.ask('lock', 'B7', 'h1'));

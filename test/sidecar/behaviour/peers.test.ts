@@ -33,7 +33,7 @@ function routesFile(): string {
   return file;
 }
 
-const ENV = { BRIDGE_ROUTES_FILE: routesFile(), BRIDGE_CONNECTION_LEASE_MS: '1500' };
+const ENV = { BRIDGE_ROUTES_FILE: routesFile() };
 
 /** Reads until a list says this. @returns the other frames on the way */
 async function until(client: CountingClient, users: string, count: number): Promise<readonly unknown[]> {
@@ -55,8 +55,8 @@ async function dataOf(client: CountingClient): Promise<unknown> {
 describe.each(TOPOLOGIES)('on %s, a route with peers', (_topology, startTopology) => {
   let redis: TestRedis;
   let bridges: TestBridge[];
-  const start = async (): Promise<TestBridge> => {
-    const bridge = await startBridge(redis.url, ENV);
+  const start = async (env: Readonly<Record<string, string>> = {}): Promise<TestBridge> => {
+    const bridge = await startBridge(redis.url, { ...ENV, ...env });
     bridges.push(bridge);
     await eventually(async () => (await fetch(`${bridge.adminUrl}/readyz`)).status === 200);
     return bridge;
@@ -94,9 +94,10 @@ describe.each(TOPOLOGIES)('on %s, a route with peers', (_topology, startTopology
   });
 
   it('forgets the peers of a bridge that was killed', async () => {
-    const dead = await BridgeProcess.start(redis.url, ENV);
+    const lease = { BRIDGE_CONNECTION_LEASE_MS: '3000' };
+    const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
     await eventually(() => dead.isReady());
-    const { url, bridge } = await start();
+    const { url, bridge } = await start(lease);
     const bob = await connect(`ws://127.0.0.1:${dead.port}${PATH}`, BOB);
     const ana = await connectCounting(url + PATH, ANA);
     await until(ana, 'ana,bob', 2);

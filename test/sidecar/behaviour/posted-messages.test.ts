@@ -202,7 +202,7 @@ describe('a command that is posted', () => {
   });
 
   it('is refused with 503 while Redis is away, and its caller may send it again', async () => {
-    const { url } = await start({ BRIDGE_REDIS_TIMEOUT_MS: '200' });
+    const { url } = await start({ BRIDGE_REDIS_TIMEOUT_MS: '2000' });
     await openSession(url);
     process.kill(server.pid, 'SIGSTOP');
     try {

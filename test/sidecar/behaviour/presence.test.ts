@@ -46,7 +46,6 @@ function routesFile(): string {
 const ENV = {
   BRIDGE_ROUTES_FILE: routesFile(),
   BRIDGE_PRESENCE_LINGER_MS: '2000',
-  BRIDGE_CONNECTION_LEASE_MS: '1500',
 };
 
 function board(type: string, id: string, tenant = 'acme'): PresenceEntry {
@@ -110,7 +109,8 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   });
 
   it('tells nothing while one listens, nor of one who comes back to another bridge in time', async () => {
-    const [here, there] = [await start(), await start()];
+    const inTime = { BRIDGE_PRESENCE_LINGER_MS: '5000' };
+    const [here, there] = [await start(inTime), await start(inTime)];
     const stays = await openStream(
       `${here.url}/ws/bi/dashboards/d1`,
       await headersFor({ ...ALICE, path: '/ws/bi/dashboards/d1' }),
@@ -134,9 +134,10 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   });
 
   it('tells of the listeners of a bridge that was killed, once its lease is over', async () => {
-    const dead = await BridgeProcess.start(redis.url, ENV);
+    const lease = { BRIDGE_CONNECTION_LEASE_MS: '3000' };
+    const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
     await eventually(() => dead.isReady());
-    const other = await start();
+    const other = await start(lease);
     const lost = await connect(`ws://127.0.0.1:${dead.port}/ws/bi/dashboards/d1`, ALICE);
     const both = await connect(`ws://127.0.0.1:${dead.port}/ws/bi/dashboards/d2`, ALICE);
     const stays = await connect(`${other.url}/ws/bi/dashboards/d2`, BOB);

@@ -184,7 +184,7 @@ describe('relayed messages that the bridge does not hear come back from Redis', 
     await observer.subscribe('acme:collaboration:plan');
     bridge = await startBridge(proxy.url, {
       BRIDGE_MAX_RELAY_BACKLOG_BYTES: '1024',
-      BRIDGE_HANDSHAKE_TIMEOUT_MS: '500',
+      BRIDGE_HANDSHAKE_TIMEOUT_MS: '3000',
       BRIDGE_PROBE_TIMEOUT_MS: '60000',
       BRIDGE_REDIS_TIMEOUT_MS: '60000',
     });

@@ -16,7 +16,7 @@ beforeEach(async () => {
   bridge = await startBridge(proxy.url, {
     BRIDGE_REDIS_TIMEOUT_MS: '2000',
     BRIDGE_PROBE_INTERVAL_MS: '100',
-    BRIDGE_PROBE_TIMEOUT_MS: '500',
+    BRIDGE_PROBE_TIMEOUT_MS: '2000',
   });
   await eventually(ready);
 });

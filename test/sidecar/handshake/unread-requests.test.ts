@@ -10,7 +10,7 @@ let bridge: TestBridge;
 
 beforeAll(async () => {
   redis = await startRedis();
-  bridge = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '1000' });
+  bridge = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '3000' });
 });
 afterAll(async () => {
   await bridge.bridge.close();

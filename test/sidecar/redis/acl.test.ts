@@ -300,7 +300,10 @@ describe('the documented rules of a bridge that tells who listens', () => {
     await admin.zadd('{ws:presence}:.hearing', 0, 'dead.1 ["chat","t","c","{}"]');
     await admin.hset('{ws:presence}:.topics', '["chat","t","c","{}"]', 1);
     const bridge = await startBridge(`redis://ws-bridge:secret@127.0.0.1:${redis.port}`, env);
-    await (await connect(`${bridge.url}/ws/ai/chat?session=s1`, ALICE)).close();
+    const listener = await connect(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
+    // One who goes while a call to Redis is under way was never told of.
+    await eventually(async () => (await admin.xrange('ws:presence', '-', '+')).flat(2).includes('joined'));
+    await listener.close();
     await eventually(async () => (await admin.xlen('ws:presence')) === 3);
     expect(await admin.acl('LOG')).toEqual([]);
     const others = documentedUser('ws-bridge', '+subscribe').slice(1);

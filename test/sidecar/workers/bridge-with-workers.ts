@@ -37,6 +37,7 @@ export class BridgeWithWorkers {
         BRIDGE_ADMIN_PORT: '0',
         BRIDGE_ASSERTION_SECRET: SECRET,
         BRIDGE_REDIS_TIMEOUT_MS: '10000',
+        BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
         BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
         BRIDGE_LOG_LEVEL: 'debug',
         REDIS_URL: redisUrl,

@@ -151,7 +151,7 @@ describe('an assertion at a bridge with two workers', () => {
   });
 
   it('is refused with 503 while the primary does not answer', async () => {
-    const bridge = await listening({ BRIDGE_HANDSHAKE_TIMEOUT_MS: '300' });
+    const bridge = await listening({ BRIDGE_HANDSHAKE_TIMEOUT_MS: '3000' });
     bridge.child.kill('SIGSTOP');
     const headers = await headersFor({ tenant: 'acme', user: 'alice' });
     expect(await askUpgrade(`${bridge.url}${PATH}`, headers)).toMatchObject({

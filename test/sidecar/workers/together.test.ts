@@ -27,7 +27,7 @@ beforeAll(async () => {
   writeFileSync(file, JSON.stringify({ routes: [{ ...ROUTE, presence: true, peers: true, locks: true }] }));
   bridge = await new BridgeWithWorkers(redis.url, {
     BRIDGE_ROUTES_FILE: file,
-    BRIDGE_CONNECTION_LEASE_MS: '1500',
+    BRIDGE_CONNECTION_LEASE_MS: '3000',
     BRIDGE_LOCK_LEASE_MS: '3000',
     BRIDGE_PRESENCE_LINGER_MS: '1000',
   }).start();
@@ -81,6 +81,8 @@ class Seat {
 const seats: Seat[] = [];
 afterEach(async () => {
   for (const { client } of seats.splice(0)) client.client.socket.terminate();
+  // What a worker tells of them later would be the next test's.
+  await eventually(async () => (await bridge.metric('ws_bridge_connections')) === 0);
   await server.flushall();
 });
 
