@@ -97,7 +97,7 @@ describe('a refused connection, over the WebSocket of ws', () => {
       socket.on('error', () => undefined);
       socket.write('HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\n{');
     });
-    const [error] = await attempted({ connectTimeoutMs: 200 });
+    const [error] = await attempted({ connectTimeoutMs: 2000 });
     expect(error).toMatchObject({ code: 'REFUSED', status: 500 });
   });
 

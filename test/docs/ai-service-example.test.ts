@@ -128,7 +128,8 @@ describeWithPython('docs/examples/ai-service', () => {
 
   it('leaves the end of an answer to who has it by now', async () => {
     const heard = await stage.hear('s1');
-    const { port } = await startProcess(SLOW);
+    // Slow enough that it has not ended before another takes it.
+    const { port } = await startProcess({ SECONDS_A_TOKEN: '1' });
     const entry = await stage.command({ id: 'c1', data: '"one two three"' });
     await eventually('a token', () => heard().length > 0);
     await stage.redis.set(`ai:answer:{ai:stream:s1}:python:${entry}`, 'another');

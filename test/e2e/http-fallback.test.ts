@@ -45,7 +45,9 @@ it('behind a proxy that blocks WebSockets the client goes on over HTTP, and over
   const gaps: unknown[] = [];
   client.on('gap', (gap) => gaps.push(gap));
   await reached(() => client.state === 'open');
-  expect(proxy).toMatchObject({ stripped: 2, passed: 0 });
+  // One more for each second that this took.
+  expect(proxy.stripped).toBeGreaterThanOrEqual(2);
+  expect(proxy.passed).toBe(0);
 
   await client.send('message', { text: 'Revenue by region?' }, 'c1');
   const [[, fields]] = (await stack.redis.xrevrange('ai:commands', '+', '-', 'COUNT', 1)) as [

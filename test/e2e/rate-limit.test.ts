@@ -13,13 +13,15 @@ afterAll(async () => {
 
 it('limits a tenant to its rate and tells when to come back, and no other tenant with it', async () => {
   const bearer = await token();
+  const begunMs = performance.now();
   const results = await Promise.all(
-    Array.from({ length: 15 }, () => attempt(stack, '/ws/notifications', bearer)),
+    Array.from({ length: 60 }, () => attempt(stack, '/ws/notifications', bearer)),
   );
+  const seconds = (performance.now() - begunMs) / 1000;
   const admitted = results.filter((result) => result instanceof Client);
-  // 10 ahead of the rate and one; one more for each second that this took, of which there are few.
+  // 10 ahead of the rate and one; one more for each second that this took.
   expect(admitted.length).toBeGreaterThanOrEqual(11);
-  expect(admitted.length).toBeLessThan(15);
+  expect(admitted.length).toBeLessThanOrEqual(11 + seconds);
   const last = results.find((result) => !(result instanceof Client));
   expect(last).toMatchObject({
     status: 429,
@@ -28,7 +30,7 @@ it('limits a tenant to its rate and tells when to come back, and no other tenant
   });
   const other = await attempt(stack, '/ws/notifications', await token({ tenant_id: 'other' }));
   expect(other).toBeInstanceOf(Client);
-  const seconds = Number((last as { headers: Record<string, string> }).headers['retry-after']);
-  expect(seconds).toBeGreaterThanOrEqual(1);
+  const retryAfter = Number((last as { headers: Record<string, string> }).headers['retry-after']);
+  expect(retryAfter).toBeGreaterThanOrEqual(1);
   for (const client of [...admitted, other]) await (client as Client).close();
 });

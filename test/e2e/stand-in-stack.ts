@@ -109,6 +109,8 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
         BRIDGE_PORT: '0',
         BRIDGE_ADMIN_HOST: '127.0.0.1',
         BRIDGE_ADMIN_PORT: '0',
+        // A noisy machine must not look like a bridge that is away.
+        BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
         REDIS_URL: redisServer.url,
         BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
         ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),

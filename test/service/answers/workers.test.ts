@@ -212,7 +212,7 @@ describe('a group that was set back to the beginning of its stream', () => {
     await startStage();
     const [first, second] = [await stage.hear('s1'), await stage.hear('s2')];
     const begun: (string | undefined)[] = [];
-    stage.worker().answer('ask', async function* (command, context) {
+    stage.worker({ leaseMs: 60_000 }).answer('ask', async function* (command, context) {
       begun.push(command.id);
       yield* endless(command, context);
     });
@@ -232,7 +232,7 @@ describe('a cancel', () => {
     const heard = await stage.hear('s1');
     const signals = new Map<string | undefined, AbortSignal>();
     // One that is full reads nothing: whatever comes then, another one reads.
-    const full = stage.worker({ concurrency: 1, readAheadCommands: 1 });
+    const full = stage.worker({ concurrency: 1, readAheadCommands: 1, leaseMs: 60_000 });
     full.answer('ask', async function* (command, context) {
       signals.set(command.id, context.signal);
       yield* endless(command, context);
@@ -241,7 +241,7 @@ describe('a cancel', () => {
     await eventually('an answer', () => heard().length > 0);
     await stage.command({ id: 'c2' });
     await eventually('the worker to be full', () => full.counts?.waiting === 1);
-    const other = stage.worker();
+    const other = stage.worker({ leaseMs: 60_000 });
     other.answer('ask', quick);
     await stage.command({ type: 'cancel', id: 'x1', data: '{"id":"c1"}' });
     await eventually('the next answer', () => signals.has('c2') && heard().some(isEnd));
@@ -259,7 +259,7 @@ describe('a cancel', () => {
     await startStage();
     const heard = await stage.hear('s1');
     const begun: (string | undefined)[] = [];
-    stage.worker({ concurrency: 1 }).answer('ask', async function* (command, context) {
+    stage.worker({ concurrency: 1, leaseMs: 60_000 }).answer('ask', async function* (command, context) {
       begun.push(command.id);
       yield* endless(command, context);
     });
