@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { freePort } from '../../dev/ports';
 import { awaitRedis } from '../../dev/redis-at-hand';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { freePortsInARow } from './free-ports';
 
 /** Short, and longer than it takes until something is said. */
 const PATIENCE_MS = 1_000;
+/** For one that answers, on a slow machine too. */
+const LONG_MS = 20_000;
 
 let redis: RedisServer | undefined;
 let server: Server | undefined;
@@ -18,8 +20,8 @@ afterEach(async () => {
   redis = server = undefined;
 });
 
-async function messageOf(url: string, said: string[] = []): Promise<string> {
-  return awaitRedis(url, (line) => said.push(line), PATIENCE_MS).then(
+async function messageOf(url: string, said: string[] = [], patienceMs = PATIENCE_MS): Promise<string> {
+  return awaitRedis(url, (line) => said.push(line), patienceMs).then(
     () => '',
     (cause: unknown) => (cause as Error).message,
   );
@@ -28,12 +30,12 @@ async function messageOf(url: string, said: string[] = []): Promise<string> {
 describe('a Redis that npm start is told of', () => {
   it('is taken when it answers', async () => {
     redis = await startRedis();
-    expect(await messageOf(redis.url)).toBe('');
+    expect(await messageOf(redis.url, [], LONG_MS)).toBe('');
   });
 
   it('is waited for, so long as is said, when nothing listens', async () => {
     const said: string[] = [];
-    const port = await freePort();
+    const [port = 0] = await freePortsInARow(1);
     expect(await messageOf(`redis://:sesame@127.0.0.1:${port}/2`, said)).toBe(
       `Redis at 127.0.0.1:${port} (REDIS_URL): not there after 1 seconds: connect ECONNREFUSED 127.0.0.1:${port}`,
     );
@@ -51,7 +53,7 @@ describe('a Redis that npm start is told of', () => {
 
   it('is given up at once when it wants another password, which is not quoted', async () => {
     redis = await startRedis((port) => ['--port', `${port}`, '--requirepass', 'open']);
-    const message = await messageOf(redis.url.replace('redis://', 'redis://:sesame@'));
+    const message = await messageOf(redis.url.replace('redis://', 'redis://:sesame@'), [], LONG_MS);
     expect(message).toMatch(/\(REDIS_URL\): WRONGPASS /);
     expect(message).not.toContain('sesame');
   });

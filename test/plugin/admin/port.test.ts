@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { freePortsInARow } from '../../dev/free-ports';
 import { KongWorker } from '../../fakes/kong-worker';
 import { rawConfig } from '../fixture';
 
@@ -58,12 +59,9 @@ function start(port: number): Running {
   };
 }
 
+/** One that nobody else takes until the gatekeeper listens on it. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
+  const [port = 0] = await freePortsInARow(1);
   return port;
 }
 
