@@ -127,10 +127,8 @@ describe('a client that sends more than it may', () => {
 
   it('and goes on after it was closed is not read from any longer, and cut when its time for that is over', async () => {
     // With a clock that goes on once it is closed: until then nothing is earned back.
-    let closedAtMs: number | undefined;
-    const own = await startBridge(server.url, LIMITS, () =>
-      closedAtMs === undefined ? now : now + performance.now() - closedAtMs,
-    );
+    let clock = (): number => now;
+    const own = await startBridge(server.url, LIMITS, () => clock());
     const asked = startUpgrade(`${own.url}/ws/ai/chat`, await headersFor(ALICE));
     const [, socket] = (await once(asked, 'upgrade')) as [unknown, Socket];
     socket.on('error', () => undefined);
@@ -144,7 +142,8 @@ describe('a client that sends more than it may', () => {
     const frame = clientFrame(OPCODES.binary, 60_000);
     socket.write(Buffer.concat(Array.from({ length: 3 * BURST }, () => frame)));
     await closed;
-    closedAtMs = performance.now();
+    const closedAtMs = performance.now();
+    clock = () => now + performance.now() - closedAtMs;
     const end = new Promise((resolve) => {
       socket.once('drain', () => {
         resolve('all was read');
