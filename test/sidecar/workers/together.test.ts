@@ -81,7 +81,7 @@ class Seat {
 const seats: Seat[] = [];
 afterEach(async () => {
   for (const { client } of seats.splice(0)) client.client.socket.terminate();
-  // What a worker tells of them later would be the next test's.
+  // A worker would tell of them later, into the next test.
   await eventually(async () => (await bridge.metric('ws_bridge_connections')) === 0);
   await server.flushall();
 });
