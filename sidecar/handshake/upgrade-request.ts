@@ -120,10 +120,13 @@ function offersWebSocket(upgrade: readonly string[]): boolean {
   );
 }
 
-/** Kong asks in HTTP/1.1 whatever it was asked in; its `Via`, the last one, says what that was (RFC 9110 §7.6.3). */
+/**
+ * Kong asks in HTTP/1.1 whatever it was asked in; its `Via`, the last one, says what that was (RFC 9110 §7.6.3). It writes the number,
+ * so that 1.0 is `1` (kong/runloop/handler.lua).
+ */
 function isHttp10(via: string): boolean {
   const received = via.split(',').at(-1) ?? '';
-  return /^\s*(?:HTTP\/)?1\.0\s/i.test(received);
+  return /^\s*(?:HTTP\/)?1(?:\.0)?\s/i.test(received);
 }
 
 /** A token (RFC 9110 §5.6.2), alone between two commas: one pass finds it, however much white space there is. */

@@ -75,3 +75,9 @@ describe('an upgrade is one by the first line of Upgrade, among the first hundre
     expect(await statusOf([`GET ${PATH} HTTP/1.1`, HOST, await bearer(), ...headers])).toBe(status);
   });
 });
+
+it('an upgrade of HTTP/1.0 is refused: the bridge knows it by Via', async () => {
+  const head = [...HANDSHAKE, await bearer()];
+  expect(await statusOf([`GET ${PATH} HTTP/1.0`, HOST, ...head])).toBe(426);
+  expect(await statusOf([`GET ${PATH} HTTP/1.0`, ...head])).toBe(426);
+});

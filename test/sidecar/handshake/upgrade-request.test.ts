@@ -98,6 +98,8 @@ describe('an upgrade request', () => {
 
   it.each([
     ['1.0 kong', true],
+    ['1 kong/3.9.3', true],
+    ['2 kong/3.9.3', false],
     ['HTTP/1.0 kong/3.9', true],
     ['1.1 first, 1.0 kong', true],
     ['1.0 first, 1.1 kong', false],
