@@ -149,9 +149,11 @@ export class Worker {
     for (const { stop } of repeatable) stop.abort();
     for (const { stop } of begun) stop.abort(answerError('STOPPED'));
     await this.#idle();
-    await this.#giveBack(life, [...repeatable, ...this.#unbegun, ...life.queue.clear()].map(deliveryOf));
+    const unanswered = [...repeatable, ...this.#unbegun, ...life.queue.clear()];
     life.end();
+    // A sign of life behind the last word would have Redis take this consumer for one that came anew.
     await this.#beating;
+    await this.#giveBack(life, [...unanswered, ...life.queue.clear()].map(deliveryOf));
     this.#presence?.close();
     this.#reader.disconnect();
     this.#redis.disconnect();

@@ -8,6 +8,11 @@ const { connectService, token } = require('../../../service/dist');
 const { REDIS_URL, FIRST_MS = '0', TOKENS = '5', TOKEN_MS = '5', OPTIONS = '{}' } = process.env;
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
+// Its parent has died, and with it whoever reads what it says and would end it.
+const endAlone = () => process.exit();
+process.stdout.on('error', endAlone);
+process.stdin.on('end', endAlone).resume();
+
 function connection(url) {
   const [, nodes] = /^redis\+cluster:\/\/(.+)$/.exec(url) ?? [];
   return nodes === undefined

@@ -6,14 +6,16 @@ import {
   type AnswerPart,
   type AnswerReport,
 } from '../../../service/src/index';
-import { eventually, isEnd, Stage } from './fixture';
+import { eventually, isEnd, LONG_LEASE_MS, Stage } from './fixture';
 
 let stage: Stage;
 afterEach(() => stage.stop());
 
+const startStage = (topology = 'one server'): Promise<Stage> => Stage.start(topology, LONG_LEASE_MS);
+
 describe.each(['one server', 'the master of sentinels', 'a cluster'])('answers on %s', (topology) => {
   it('are the frames that the handler yields, with the id of the command, and then what it returns', async () => {
-    stage = await Stage.start(topology);
+    stage = await startStage(topology);
     const heard = await stage.hear('s1');
     const seen: unknown[] = [];
     stage.worker().answer<{ question: string }>('ask', async function* (command, { signal, attempt }) {
@@ -48,7 +50,7 @@ describe.each(['one server', 'the master of sentinels', 'a cluster'])('answers o
 
 describe('an answer', () => {
   it('is watched no longer once its handler has thrown before it gave an iterator', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     let first: AbortSignal | undefined;
     const worker = stage.worker();
@@ -75,7 +77,7 @@ describe('an answer', () => {
   });
 
   it('has no id where its command has none, and those of one session come one after the other', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker().answer<string>('ask', async function* ({ data }) {
       yield token(`${data}1`);
@@ -100,7 +102,7 @@ describe('an answer', () => {
     ['an AnswerError', new AnswerError('QUERY_FAILED', 'no such table'), 'QUERY_FAILED', 'no such table'],
     ['anything else, of which nothing is shown', new Error('password: x'), 'FAILED', 'the service failed'],
   ])('ends with an error when its handler throws %s', async (_, thrown, code, message) => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker().answer('ask', async function* () {
       yield token('a');
@@ -120,7 +122,7 @@ describe('an answer', () => {
     ['a text', { type: 'chunk', data: 'text' }],
     ['what is no JSON', { type: 'chunk', data: { big: 1n } }],
   ])('ends with an error when its handler yields %s', async (_, part) => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     let isReturned = false;
     stage.worker().answer('ask', async function* () {
@@ -140,7 +142,7 @@ describe('an answer', () => {
   });
 
   it('ends with an error when its handler returns no object, which ends no answer to a client', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker().answer('ask', async function* () {
       yield await Promise.resolve(token('a'));
@@ -153,7 +155,7 @@ describe('an answer', () => {
   });
 
   it('is given under the longest lease as well', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker({ leaseMs: 2 ** 40 }).answer('ask', async function* () {
       yield await Promise.resolve(token('a'));
@@ -164,7 +166,7 @@ describe('an answer', () => {
   });
 
   it('ends when its time is up, though its handler goes on, and its place is free', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     const signals: AbortSignal[] = [];
     const service = stage.worker({ concurrency: 1 });
@@ -189,7 +191,7 @@ describe('an answer', () => {
   });
 
   it('is an error for a command of a type that nobody answers', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker().answer('ask', async function* () {
       yield await Promise.resolve(token('a'));
@@ -200,7 +202,7 @@ describe('an answer', () => {
   });
 
   it('is left to another group where a worker says so', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     const [chat, charts] = ['ai', 'charts'].map((group) => stage.worker({ group, otherTypes: 'ignore' }));
     const answer = async function* (): AsyncGenerator<AnswerPart> {
@@ -224,7 +226,7 @@ describe('an answer', () => {
   });
 
   it('is told of, with what it took', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const reports: AnswerReport[] = [];
     const service = stage.worker({ onAnswer: (report) => reports.push(report) });
     service.answer('ask', async function* () {
@@ -239,7 +241,7 @@ describe('an answer', () => {
   });
 
   it('has the prefix of its bridges in every name', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1', 'staging:');
     stage.worker({ prefix: 'staging:' }).answer('ask', async function* () {
       yield await Promise.resolve(token('a'));
@@ -255,7 +257,7 @@ describe('an answer', () => {
   });
 
   it('is of a command that was added before the first worker came', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     await stage.command({ id: 'c1' });
     stage.worker().answer('ask', async function* () {
@@ -266,7 +268,7 @@ describe('an answer', () => {
   });
 
   it('goes where the service says', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('acme:s1');
     const channelOf = ({ tenant, session }: { tenant: string; session: string }): string =>
       `ai:stream:${tenant}:${session}`;
@@ -279,7 +281,7 @@ describe('an answer', () => {
   });
 
   it('is taken when the group is gone with the data of Redis', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const heard = await stage.hear('s1');
     stage.worker().answer('ask', async function* () {
       yield await Promise.resolve(token('a'));
@@ -295,7 +297,7 @@ describe('an answer', () => {
 
 describe('a service', () => {
   it('refuses what cannot be answered', async () => {
-    stage = await Stage.start();
+    stage = await startStage();
     const answer = async function* (): AsyncGenerator<AnswerPart> {
       yield await Promise.resolve(token('a'));
     };

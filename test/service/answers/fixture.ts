@@ -19,6 +19,10 @@ export type Said = Readonly<
 
 /** How long anything here may take. */
 const PATIENCE_MS = 20_000;
+/** Short for a test that waits until a worker counts as dead, and long for a noisy machine. */
+const SHORT_LEASE_MS = 3_000;
+/** A lease that no noisy machine misses: of a worker that others must not take for dead, nor it itself. */
+export const LONG_LEASE_MS = 60_000;
 
 /** A stream of commands with workers at it, and ears at the channels of the answers. */
 export class Stage {
@@ -26,18 +30,21 @@ export class Stage {
   /** The faults that workers were told of. */
   readonly faults: unknown[] = [];
   readonly #topology: Topology;
+  readonly #leaseMs: number;
   readonly #services: Service[] = [];
   #commands = 0;
 
-  private constructor(topology: Topology) {
+  private constructor(topology: Topology, leaseMs: number) {
     this.#topology = topology;
+    this.#leaseMs = leaseMs;
     this.redis = topology.redis;
   }
 
-  static async start(name: keyof typeof TOPOLOGIES = 'one server'): Promise<Stage> {
+  /** @param leaseMs of its workers */
+  static async start(name: keyof typeof TOPOLOGIES = 'one server', leaseMs = SHORT_LEASE_MS): Promise<Stage> {
     const topology = await TOPOLOGIES[name]?.();
     if (topology === undefined) throw new Error(`no topology ${name}`);
-    return new Stage(topology);
+    return new Stage(topology, leaseMs);
   }
 
   /** Where workers of other processes connect. */
@@ -45,11 +52,12 @@ export class Stage {
     return this.#topology.url;
   }
 
-  /** A worker of the group `ai`, dead to others after a second. */
+  /** A worker of the group `ai`. Others are dead to it after its lease. */
   worker(options: Partial<ServiceOptions> = {}): Service {
     const { redis } = this;
+    const leaseMs = this.#leaseMs;
     const onFault = (cause: unknown): number => this.faults.push(cause);
-    const service = connectService({ redis, group: 'ai', leaseMs: 1000, onFault, ...options });
+    const service = connectService({ redis, group: 'ai', leaseMs, onFault, ...options });
     this.#services.push(service);
     return service;
   }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { setTimeout as delay } from 'node:timers/promises';
 import { token, type AnswerPart } from '../../../service/src/index';
 import { Unheard } from '../../../service/src/answers/unheard';
-import { eventually, isEnd, Stage } from './fixture';
+import { eventually, isEnd, LONG_LEASE_MS, Stage } from './fixture';
 
 /** By Redis's clock, as are the times of commands here. */
 const LEFT_MS = 7000;
@@ -96,7 +96,7 @@ describe('a watch for a channel without listeners', () => {
 describe('an answer with unheardMs', () => {
   let stage: Stage;
   beforeEach(async () => {
-    stage = await Stage.start();
+    stage = await Stage.start('one server', LONG_LEASE_MS);
   });
   afterEach(() => stage.stop());
 

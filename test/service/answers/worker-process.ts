@@ -27,7 +27,7 @@ export class WorkerProcess {
 
   private constructor(env: Readonly<Record<string, string>>) {
     const options = { env: { PATH: process.env['PATH'], ...env } };
-    this.#child = spawn(process.execPath, [FILE], { ...options, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#child = spawn(process.execPath, [FILE], { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
     const child = this.#child;
     running.add(child);
     this.ended = once(child, 'exit').then(([code, signal]) => {
