@@ -8,6 +8,8 @@ import { onFreePort, runRedis, type RedisProcess } from './redis-process';
 
 /** After which a node that does not answer counts as failed: long for a noisy machine, short for a test. */
 export const NODE_TIMEOUT_MS = 2000;
+/** The same in a cluster that is to be steady, and how long its answers may take. */
+const STEADY_MS = 10_000;
 
 /** One node of a cluster, whatever its role is now. */
 export interface ClusterNode {
@@ -59,6 +61,8 @@ export interface ClusterOptions {
   /** How the test itself connects. */
   readonly connection?: Omit<RedisOptions, 'replyMapping'>;
   readonly scheme?: string;
+  /** Whether no node is to fail: none is taken for failed on a noisy machine then. */
+  readonly isSteady?: boolean;
 }
 
 const SLOTS = 16_384;
@@ -73,10 +77,14 @@ export async function startRedisCluster(options: ClusterOptions = {}): Promise<R
   const nodes: ClusterNode[] = [];
   for (let count = 0; count < 2 * MASTERS; count += 1) nodes.push(await startNode(folder.path, options));
   await meet(nodes);
+  // Not before: nodes hear of each other the sooner the shorter it is.
+  const steadied = ['SET', 'cluster-node-timeout', STEADY_MS] as const;
+  if (options.isSteady === true) await Promise.all(nodes.map(({ redis }) => redis.config(...steadied)));
+  const commandTimeout = options.isSteady === true ? STEADY_MS : 500;
   const ports = nodes.map(({ port }) => port);
   const client = new Cluster(
     ports.map((port) => ({ host: '127.0.0.1', port })),
-    { redisOptions: { Connector: NodeConnector, commandTimeout: 500, ...options.connection } },
+    { redisOptions: { Connector: NodeConnector, commandTimeout, ...options.connection } },
   );
   refreshSlots(client, 500);
   client.on('error', () => undefined);

@@ -10,6 +10,8 @@ import { startRedis, type RedisServer } from './redis-server';
 
 /** After which a master that does not answer counts as down. */
 export const DOWN_AFTER_MS = 1000;
+/** The same of a master that is to be steady, and how long its answers may take. */
+const STEADY_MS = 10_000;
 const SENTINELS = 3;
 const QUORUM = 2;
 const ROUND_MS = 25;
@@ -31,8 +33,11 @@ export interface SentinelSetup {
   stop(): Promise<void>;
 }
 
-/** Starts them and resolves once the sentinels know one another and the replica. */
-export async function startSentinels(): Promise<SentinelSetup> {
+/**
+ * Starts them and resolves once the sentinels know one another and the replica.
+ * @param isSteady whether the master is not to fail: it is not taken for failed on a noisy machine then
+ */
+export async function startSentinels({ isSteady = false } = {}): Promise<SentinelSetup> {
   const folder = makeOwnFolder('redis-sentinel-');
   const atOnce = ['--repl-diskless-sync-delay', '0'];
   const first = await startRedis((port) => ['--port', `${port}`, ...atOnce]);
@@ -45,7 +50,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
   const sentinels: Redis[] = [];
   for (let count = 0; count < SENTINELS; count += 1) {
     const port = await onFreePort(async (tried) => {
-      processes.push(await runSentinel(folder.path, tried, first.port));
+      processes.push(await runSentinel(folder.path, tried, first.port, isSteady ? STEADY_MS : DOWN_AFTER_MS));
       return tried;
     });
     sentinels.push(
@@ -61,7 +66,7 @@ export async function startSentinels(): Promise<SentinelSetup> {
     sentinels: ports.map((port) => ({ host: '127.0.0.1', port })),
     name: MASTER_NAME,
     Connector: LiveSentinelConnector,
-    commandTimeout: 500,
+    commandTimeout: isSteady ? STEADY_MS : 500,
     failoverDetector: true,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -111,13 +116,18 @@ async function replicated(replica: RedisServer): Promise<void> {
   client.disconnect();
 }
 
-async function runSentinel(folder: string, port: number, masterPort: number): Promise<RedisProcess> {
+async function runSentinel(
+  folder: string,
+  port: number,
+  masterPort: number,
+  downAfterMs: number,
+): Promise<RedisProcess> {
   const file = join(folder, `sentinel-${port}.conf`);
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
     `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${masterPort} ${QUORUM}`,
-    `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
+    `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
   ];
   await writeFile(file, `${lines.join('\n')}\n`);

@@ -56,7 +56,7 @@ async function single(): Promise<Topology> {
 }
 
 async function behindSentinels(): Promise<Topology> {
-  const redis = await startSentinels();
+  const redis = await startSentinels({ isSteady: true });
   return {
     url: redis.url,
     ports: [
@@ -69,7 +69,7 @@ async function behindSentinels(): Promise<Topology> {
 }
 
 async function cluster(): Promise<Topology> {
-  const redis = await startRedisCluster();
+  const redis = await startRedisCluster({ isSteady: true });
   return {
     url: redis.url,
     ports: redis.nodes.map(({ port }) => port),

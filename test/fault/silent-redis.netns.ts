@@ -147,7 +147,7 @@ describe('behind sentinels', () => {
   it(
     'connections to the master and to the sentinels go silent: opened anew, no frame is lost silently',
     async () => {
-      const redis = await startSentinels();
+      const redis = await startSentinels({ isSteady: true });
       const ports = [
         ...redis.servers,
         ...redis.sentinels.map(({ options }) => ({ port: options.port ?? 0 })),
@@ -168,7 +168,7 @@ describe('on a cluster', () => {
   it(
     'connections to every node go silent: opened anew, no frame is lost silently',
     async () => {
-      const redis = await startRedisCluster();
+      const redis = await startRedisCluster({ isSteady: true });
       try {
         await endures(
           'cluster',

@@ -22,12 +22,12 @@ export const TOPOLOGIES: Readonly<Record<string, () => Promise<Topology>>> = {
     return ofServer(redis, server.url, () => server.stop());
   },
   'the master of sentinels': async () => {
-    const setup = await startSentinels();
+    const setup = await startSentinels({ isSteady: true });
     const master = await setup.master();
     return ofServer(setup.client, master.url, () => setup.stop());
   },
   'a cluster': async () => {
-    const cluster = await startRedisCluster();
+    const cluster = await startRedisCluster({ isSteady: true });
     const ears: Redis[] = [];
     return {
       redis: cluster.client,

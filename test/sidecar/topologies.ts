@@ -63,7 +63,7 @@ async function oneServer(): Promise<TestRedis> {
 }
 
 async function cluster(): Promise<TestRedis> {
-  const nodes = await startRedisCluster({ connection: { commandTimeout: PATIENCE_MS } });
+  const nodes = await startRedisCluster({ isSteady: true, connection: { commandTimeout: PATIENCE_MS } });
   const masters = async (): Promise<readonly Redis[]> => {
     const infos = nodes.nodes.map(async ({ redis }) => ({ redis, info: await redis.info('replication') }));
     return (await Promise.all(infos))

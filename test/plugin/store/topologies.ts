@@ -34,7 +34,7 @@ async function oneServer(): Promise<TestRedis> {
 }
 
 async function sentinels(): Promise<TestRedis> {
-  const setup = await startSentinels();
+  const setup = await startSentinels({ isSteady: true });
   const { url, client } = setup;
   return {
     url,
@@ -47,7 +47,7 @@ async function sentinels(): Promise<TestRedis> {
 }
 
 async function cluster(): Promise<TestRedis> {
-  const setup = await startRedisCluster({ connection: { commandTimeout: PATIENCE_MS } });
+  const setup = await startRedisCluster({ isSteady: true, connection: { commandTimeout: PATIENCE_MS } });
   const { url, client, nodes } = setup;
   return {
     url,

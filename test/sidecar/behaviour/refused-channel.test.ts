@@ -47,7 +47,7 @@ async function oneServer() {
 }
 
 async function aCluster() {
-  const cluster = await startRedisCluster();
+  const cluster = await startRedisCluster({ isSteady: true });
   const ears: Redis[] = [];
   return {
     url: cluster.url.replace('://', '://bridge:pw@'),

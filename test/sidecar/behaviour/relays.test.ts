@@ -54,7 +54,7 @@ const oneServer = async (): Promise<StrictRedis> => {
 };
 
 const cluster = async (): Promise<StrictRedis> => {
-  const nodes = await startRedisCluster({ connection: { commandTimeout: 10_000 } });
+  const nodes = await startRedisCluster({ isSteady: true });
   await Promise.all(nodes.nodes.map(({ redis }) => redis.config('SET', 'client-output-buffer-limit', SMALL)));
   return {
     url: nodes.url,

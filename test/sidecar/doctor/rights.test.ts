@@ -96,7 +96,7 @@ describe('ws-bridge doctor, where a route has presence and locks', () => {
   });
 
   it('finds nothing missing in a cluster', async () => {
-    const cluster = await startRedisCluster();
+    const cluster = await startRedisCluster({ isSteady: true });
     try {
       expect(await linesOf(cluster.url)).toEqual(THERE);
     } finally {
@@ -128,7 +128,7 @@ describe('ws-bridge doctor, where a route has a history', () => {
   });
 
   it('finds nothing missing in a cluster', async () => {
-    const cluster = await startRedisCluster();
+    const cluster = await startRedisCluster({ isSteady: true });
     try {
       expect(await linesOf(cluster.url, CHAT_FILE)).toEqual(there);
     } finally {

@@ -29,7 +29,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cluster-handover-'));
   file = join(folder, 'routes.json');
   await writeFile(file, JSON.stringify({ routes: ROUTES }));
-  cluster = await startRedisCluster();
+  cluster = await startRedisCluster({ isSteady: true });
   publish = publisher(cluster.client);
 });
 beforeEach(() => {
