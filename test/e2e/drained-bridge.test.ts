@@ -17,7 +17,7 @@ beforeAll(async () => {
     bridges: 2,
     config: { rate_limits: [] },
     // It ends once what it keeps for those who left has been fetched, or is too old.
-    bridgeEnv: { BRIDGE_DRAIN_MS: '2000', BRIDGE_LINGER_MS: '5000' },
+    bridgeEnv: { BRIDGE_DRAIN_MS: '2000', BRIDGE_LINGER_MS: '20000' },
   });
 }, 180_000);
 afterAll(async () => {
@@ -90,5 +90,5 @@ describe('a bridge that drains', () => {
     expect(moved.length).toBeGreaterThan(0);
     expect(moved.length).toBeLessThan(STREAMS);
     await Promise.all(readers.map((reader) => reader.stop()));
-  }, 60_000);
+  }, 120_000);
 });

@@ -41,16 +41,19 @@ describe('the shipped limits', () => {
   }, 120_000);
 
   it('charge a page once, and a client in a loop each time', async () => {
+    const begunMs = performance.now();
     const page = await openPage('loop', 'ana');
     const bearer = await token({ ...FREE, tenant_id: 'loop', sub: 'ana' });
-    const loop = [];
-    for (let count = 0; count < 13; count += 1) loop.push(await attempt(stack, '/ws/notifications', bearer));
+    // At once: one after the other could be slower than the limit gives back.
+    const asked = Array.from({ length: 30 }, () => attempt(stack, '/ws/notifications', bearer));
+    const loop = await Promise.all(asked);
+    const seconds = (performance.now() - begunMs) / 1000;
     const admitted = loop.filter((result) => result instanceof Client);
-    // Ten are left of the burst, and some of what the limit gives back meanwhile.
+    // Ten are left of the burst, and one more for each second that this took.
     expect(admitted.length).toBeGreaterThanOrEqual(10);
-    expect(admitted.length).toBeLessThan(13);
+    expect(admitted.length).toBeLessThanOrEqual(10 + seconds);
     const refused = loop.flatMap((result) => (result instanceof Client ? [] : [result.status]));
-    expect(refused).toEqual(refused.map(() => 429));
+    expect(new Set(refused)).toEqual(new Set([429]));
     for (const client of [...page, ...admitted]) if (client instanceof Client) client.cut();
   });
 });

@@ -14,7 +14,7 @@ const forged = {
 // kong-js-pluginserver speaks MsgPack, with which Kong lets a request through when the server is gone.
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ pluginServer: 'kong-js-pluginserver', pluginServerTimeoutMs: 1000 });
+  stack = await startStack({ pluginServer: 'kong-js-pluginserver', pluginServerTimeoutMs: 10_000 });
 }, 180_000);
 afterAll(async () => {
   await stack.stop();
