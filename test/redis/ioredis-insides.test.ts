@@ -327,6 +327,7 @@ describe("what this code relies on of ioredis's insides", () => {
     await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
     const cluster = new Cluster([{ host: '127.0.0.1', port: node.port }], {
       enableReadyCheck: false,
+      slotsRefreshTimeout: 20_000,
       clusterRetryStrategy: () => null,
       redisOptions: { Connector: NodeConnector },
     });
@@ -345,8 +346,10 @@ describe("what this code relies on of ioredis's insides", () => {
         cluster.refreshSlotsCache(resolve);
       });
     await read();
-    await node.stop();
+    // It answers, and is asked no more once it has ended.
+    await admin.call('ACL', 'SETUSER', 'default', '-cluster');
     const error = await read();
+    await node.stop();
     expect(
       broken([
         [

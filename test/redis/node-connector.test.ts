@@ -1,17 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { expect, it, jest } from '@jest/globals';
 import { NodeConnector } from '../../redis/node-connector';
 import { LiveSentinelConnector } from '../../redis/sentinel-connector';
 
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+/** One that nobody listens on: only root may, and nothing does. */
+const CLOSED_PORT = 1;
 
 it.each([
   ['one Redis', NodeConnector],
@@ -21,11 +13,11 @@ it.each([
   async (_, Connector) => {
     const connector = new Connector({
       host: '127.0.0.1',
-      port: await closedPort(),
+      port: CLOSED_PORT,
       name: 'm',
       sentinels: [{}],
     });
-    const socket = await new NodeConnector({ port: await closedPort() }).connect();
+    const socket = await new NodeConnector({ port: CLOSED_PORT }).connect();
     while (!socket.closed) await new Promise(setImmediate);
     Object.assign(connector, { stream: socket });
     jest.useFakeTimers();
