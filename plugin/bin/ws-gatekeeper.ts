@@ -187,9 +187,10 @@ async function runUntilStopped(
     await close(0);
     throw cause;
   }
-  log.info({ socket: socketPath.path, version: Version, adminPort: admin?.port, workers }, 'listening');
   let stopping = false;
+  // Heard before anybody can have read that it listens: until then a signal ends it on the spot.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
+  log.info({ socket: socketPath.path, version: Version, adminPort: admin?.port, workers }, 'listening');
 
   async function stop(signal: string): Promise<void> {
     if (stopping) return;

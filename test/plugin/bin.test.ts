@@ -100,7 +100,13 @@ describe('ws-gatekeeper', () => {
 
   it('warns of a variable that it does not read, and refuses a value that one may not have', async () => {
     const child = started(['--socket', join(folder, 'w.sock')], { GATEKEEPER_LOGLEVEL: 'info' });
-    expect(await firstLine(child)).toMatchObject({
+    const lines: { readonly msg: string }[] = [];
+    for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
+      lines.push(JSON.parse(line) as (typeof lines)[number]);
+      // From here on a signal ends it gently.
+      if (lines.at(-1)?.msg === 'listening') break;
+    }
+    expect(lines[0]).toMatchObject({
       level: 40,
       variable: 'GATEKEEPER_LOGLEVEL',
       nearest: 'GATEKEEPER_LOG_LEVEL',
