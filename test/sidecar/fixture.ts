@@ -32,6 +32,12 @@ export interface TestBridge {
 /** A bridge's clocks, in milliseconds: of the epoch, and of durations; and how its loop is shared. */
 export type TestClocks = Pick<BridgeDeps, 'now' | 'monotonicMs' | 'shares'>;
 
+/**
+ * The wall clocks of the bridges that a test keeps, by where they listen. Who connects was admitted by that clock: one that stands still
+ * is behind the machine's by however long the machine takes.
+ */
+const wallClocks = new Map<string, () => number>();
+
 /** Starts a bridge; `env` adds to its environment, and one clock given is both of its clocks. */
 export async function startBridge(
   redisUrl: string,
@@ -53,12 +59,11 @@ export async function startBridge(
   });
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
-  const bridge = createBridge(settings, {
-    log,
-    ...(typeof clocks === 'function' ? { now: clocks, monotonicMs: clocks } : clocks),
-  });
+  const own = typeof clocks === 'function' ? { now: clocks, monotonicMs: clocks } : clocks;
+  const bridge = createBridge(settings, { log, ...own });
   const { port, adminPort } = await bridge.start();
   const [url, adminUrl] = [`ws://127.0.0.1:${port}`, `http://127.0.0.1:${adminPort}`];
+  wallClocks.set(new URL(url).host, own.now ?? Date.now);
   return { bridge, url, adminUrl, logLines };
 }
 
@@ -168,7 +173,8 @@ export class Client {
  * @param offers the subprotocols that the client offers
  */
 export async function connect(url: string, caller: Caller, offers: readonly string[] = []): Promise<Client> {
-  const headers = await headersFor({ path: canonicalPath(new URL(url).pathname), ...caller });
+  const { host, pathname } = new URL(url);
+  const headers = await headersFor({ path: canonicalPath(pathname), ...caller }, wallClocks.get(host)?.());
   const socket = new WebSocket(url, [...offers], { headers, perMessageDeflate: false });
   const client = new Client(socket);
   await once(socket, 'open');

@@ -71,7 +71,7 @@ describe('a bridge that drains', () => {
     const url = `${bridge.url}/ws/notifications`;
     const clients = [];
     for (let count = 0; count < 10; count += 1) clients.push(await connect(url, ALICE));
-    const headers = await headersFor(ALICE);
+    const headers = await headersFor(ALICE, now);
     const drained = bridge.bridge.drain();
     await expect(askUpgrade(url, headers)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect(await readyStatus()).toBe(503);
@@ -145,7 +145,7 @@ describe('a bridge that drains', () => {
     const { socket } = await openTcp(bridge.url);
     const staying = await connect(`${bridge.url}/ws/notifications`, ALICE);
     const drained = bridge.bridge.drain();
-    socket.write(upgradeText('/ws/notifications', await headersFor(ALICE)));
+    socket.write(upgradeText('/ws/notifications', await headersFor(ALICE, now)));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
     const next = once(socket, 'data');
@@ -158,7 +158,7 @@ describe('a bridge that drains', () => {
   });
 
   it('cuts a connection on which no request comes, once the handshake timeout has passed', async () => {
-    const other = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '300' });
+    const other = await startBridge(redis.url, { BRIDGE_HANDSHAKE_TIMEOUT_MS: '3000' });
     const { cut } = await openTcp(other.url);
     await other.bridge.drain();
     await cut;

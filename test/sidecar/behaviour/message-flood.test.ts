@@ -117,6 +117,7 @@ describe('a client that sends more than it may', () => {
     sendCommands(client, 0, 3 * BURST);
     expect(await client.closed).toBe(4429);
     expect(refused).toBe(BURST);
+    await eventually(async () => (await commandIds()).length >= BURST);
     expect(await commandIds()).toHaveLength(BURST);
     const metrics = await (await fetch(`${bridge.adminUrl}/metrics`)).text();
     expect(metrics).toContain('ws_bridge_closes_total{route="ai-chat",code="4429"} 1');
@@ -129,7 +130,7 @@ describe('a client that sends more than it may', () => {
     // With a clock that goes on once it is closed: until then nothing is earned back.
     let clock = (): number => now;
     const own = await startBridge(server.url, LIMITS, () => clock());
-    const asked = startUpgrade(`${own.url}/ws/ai/chat`, await headersFor(ALICE));
+    const asked = startUpgrade(`${own.url}/ws/ai/chat`, await headersFor(ALICE, now));
     const [, socket] = (await once(asked, 'upgrade')) as [unknown, Socket];
     socket.on('error', () => undefined);
     const heard: Buffer[] = [];

@@ -147,8 +147,8 @@ describe('a revocation', () => {
       await connect(url(1), alice),
     ];
     const before = {
-      kept: await headersFor({ ...alice, jti: 'j1' }),
-      other: await headersFor({ ...alice, jti: 'j2' }),
+      kept: await headersFor({ ...alice, jti: 'j1' }, now),
+      other: await headersFor({ ...alice, jti: 'j2' }, now),
     };
     await publisher.publish('ws:control', '{"type":"revoke","tenant":"acme","user":"alice","except":"j1"}');
     expect(await Promise.all(closed.map((client) => client.closed))).toEqual([4401, 4401, 4401]);
@@ -159,7 +159,7 @@ describe('a revocation', () => {
 
   it('of a right to a path refuses with 403 the upgrades there that were admitted before it', async () => {
     const alice = { tenant: 'acme', user: 'alice' };
-    const [there, elsewhere] = [await headersFor(alice), await headersFor(alice)];
+    const [there, elsewhere] = [await headersFor(alice, now), await headersFor(alice, now)];
     await publisher.publish(
       'ws:control',
       '{"type":"revoke","tenant":"acme","user":"alice","path":"/ws/notifications"}',
@@ -184,7 +184,7 @@ describe('a revocation', () => {
   });
 
   it('reaches an upgrade that is on its way', async () => {
-    const headers = await headersFor({ tenant: 'acme', user: 'alice', jti: 'j9' });
+    const headers = await headersFor({ tenant: 'acme', user: 'alice', jti: 'j9' }, now);
     process.kill(redis.pid, 'SIGSTOP');
     const answer = askUpgrade(`${bridges[0]?.url ?? ''}/ws/ai/chat`, headers);
     // Its caller is known, and its claims have left the bridge.
@@ -198,7 +198,7 @@ describe('a revocation', () => {
 
   it('reaches an upgrade that the gatekeeper admitted before it', async () => {
     const caller = { tenant: 'acme', user: 'alice', jti: 'j9' };
-    const [before, others] = [await headersFor(caller), await headersFor({ ...caller, jti: 'j8' })];
+    const [before, others] = [await headersFor(caller, now), await headersFor({ ...caller, jti: 'j8' }, now)];
     now += 1000;
     await publisher.publish('ws:control', '{"type":"revoke","jti":"j9"}');
     await eventually(() => bridges[0]?.logLines.some((line) => line.includes('"revoked"')) === true);
