@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 /** A port that cannot be used. */
 export class PortError extends Error {
@@ -57,17 +58,21 @@ async function freeBeside(port: number, besides: ReadonlySet<number>): Promise<n
   return freePort();
 }
 
-/** A port of 127.0.0.1 that is free just now. */
-export function freePort(): Promise<number> {
-  return listenOnce(0);
+/**
+ * A port of 127.0.0.1 that is free just now, below those that the system gives to outgoing connections: none of these takes it
+ * before it is listened on, or while its server restarts.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 12_000);
+    if ((await whyNot(port)) === undefined) return port;
+  }
 }
 
-async function listenOnce(port: number): Promise<number> {
+async function listenOnce(port: number): Promise<void> {
   const server = createServer();
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
-  const { port: taken } = server.address() as AddressInfo;
   server.close();
   await once(server, 'close');
-  return taken;
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { expectFree, freePort } from '../../dev/ports';
+import { freePortsInARow } from './free-ports';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -9,10 +10,11 @@ afterEach(() => {
 });
 
 async function takenPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const [port = 0] = await freePortsInARow(1);
+  const server = createServer().listen(port, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return port;
 }
 
 describe('ports that are wanted', () => {

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setInterval } from 'node:timers';
 import { eventually } from '../sidecar/fixture';
-import { freePort } from '../../dev/ports';
 import { freePortsInARow } from './free-ports';
 
 const ROOT = join(__dirname, '../..');
@@ -110,7 +109,9 @@ describe('npm start', () => {
   });
 
   it('waits for the Redis of REDIS_URL so long as it says, then ends with code 1', async () => {
-    const REDIS_URL = `redis://me:sesame@127.0.0.1:${await freePort()}`;
+    // Not one that the system may give to somebody's outgoing connection meanwhile.
+    const [free = 0] = await freePortsInARow(1);
+    const REDIS_URL = `redis://me:sesame@127.0.0.1:${free}`;
     const { code, stdout, stderr } = await shell(`node ${join(DIST, 'start.js')}`, {
       ...(await freePorts()),
       REDIS_URL,
