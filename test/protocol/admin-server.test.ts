@@ -1,26 +1,34 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { adminTimeouts, boundAdminServer } from '../../protocol/admin-server';
 
 const reasons: string[] = [];
-const server = createServer(adminTimeouts(300), (_request, response) => response.end('ok'));
-boundAdminServer(server, { maxConnections: 2, timeoutMs: 300, onRefused: (reason) => reasons.push(reason) });
+/** One that cuts soon, and one whose time is never up. */
+const [hasty, server] = [adminServer(300), adminServer(60_000)];
+
+function adminServer(timeoutMs: number): Server {
+  const made = createServer(adminTimeouts(timeoutMs), (_request, response) => response.end('ok'));
+  boundAdminServer(made, { maxConnections: 2, timeoutMs, onRefused: (reason) => reasons.push(reason) });
+  return made;
+}
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  for (const one of [hasty, server]) {
+    one.listen(0, '127.0.0.1');
+    await once(one, 'listening');
+  }
 });
 beforeEach(() => {
   reasons.length = 0;
 });
 afterAll(() => {
-  server.close();
+  for (const one of [hasty, server]) one.close();
 });
 
-function open(): Socket {
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+function open(to = server): Socket {
+  const socket = connect((to.address() as AddressInfo).port, '127.0.0.1');
   socket.on('error', () => undefined);
   return socket;
 }
@@ -36,7 +44,7 @@ async function answerTo(socket: Socket, text: string): Promise<string> {
 
 describe('an admin port', () => {
   it('cuts a request that is not finished in time, and says so', async () => {
-    expect(await answerTo(open(), 'GET /metrics HTTP/1.1\r\nHost:')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await answerTo(open(hasty), 'GET /metrics HTTP/1.1\r\nHost:')).toMatch(/^HTTP\/1\.1 408 /);
     expect(reasons).toEqual(['ERR_HTTP_REQUEST_TIMEOUT']);
   });
 

@@ -36,12 +36,12 @@ it('an answer that came while the gatekeeper itself was busy past its deadline c
   const server = await startRedis();
   try {
     const { redis: settings } = (await parseConfig(rawConfig())).config;
-    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 100 }, pino({ level: 'silent' }));
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 1000 }, pino({ level: 'silent' }));
     await redis.exists('warm');
     const answer = redis.exists('k');
     // The question leaves at the end of this turn.
     await new Promise(setImmediate);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
     expect(await answer).toBe(false);
   } finally {
     closeRedisConnections();
