@@ -377,7 +377,7 @@ describe('a stream ends with the close code as its last event', () => {
 
   it('also where the drain takes longer than a handshake may', async () => {
     let monotonicMs = 1000;
-    const env = { BRIDGE_DRAIN_MS: '60000', BRIDGE_HANDSHAKE_TIMEOUT_MS: '1000' };
+    const env = { BRIDGE_DRAIN_MS: '60000', BRIDGE_HANDSHAKE_TIMEOUT_MS: '3000' };
     const bridge = await start(env, { monotonicMs: () => monotonicMs });
     const client = await stream(bridge.url + NOTIFICATIONS, ALICE);
     await client.next();

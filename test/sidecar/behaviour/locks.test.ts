@@ -36,7 +36,11 @@ function routesFile(): string {
   return file;
 }
 
-const ENV = { BRIDGE_ROUTES_FILE: routesFile(), BRIDGE_LOCK_LEASE_MS: '3000', BRIDGE_LOCK_LINGER_MS: '1500' };
+const ENV = {
+  BRIDGE_ROUTES_FILE: routesFile(),
+  BRIDGE_LOCK_LEASE_MS: '60000',
+  BRIDGE_LOCK_LINGER_MS: '1500',
+};
 /** A lock that is kept is so for as long as its test may take. */
 const KEPT = { BRIDGE_LOCK_LINGER_MS: '60000' };
 
@@ -286,9 +290,10 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
   });
 
   it('is told lost when its bridge was stopped for longer than the lease', async () => {
-    const stalled = await BridgeProcess.start(redis.url, ENV);
+    const env = { ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
+    const stalled = await BridgeProcess.start(redis.url, env);
     await eventually(() => stalled.isReady());
-    const { url } = await start();
+    const { url } = await start(env);
     const bob = await Locker.connect(url, BOB);
     const ana = await Locker.connect(`ws://127.0.0.1:${stalled.port}`, ANA);
     const token = await granted(ana.ask('lock', 'B7', 'h1'));

@@ -22,7 +22,7 @@ let bridge: TestBridge;
 
 beforeEach(async () => {
   redis = await startRedis();
-  bridge = await startBridge(redis.url, { BRIDGE_REDIS_TIMEOUT_MS: '2000' });
+  bridge = await startBridge(redis.url);
 });
 afterEach(async () => {
   await bridge.bridge.close();
@@ -163,17 +163,19 @@ describe('while Redis is away', () => {
 
 describe('while Redis hangs', () => {
   it('upgrades are refused with 503 in time, commands with UNAVAILABLE', async () => {
-    const chat = await connect(`${bridge.url}/ws/ai/chat?session=s1`, ALICE);
+    const hasty = await startBridge(redis.url, { BRIDGE_REDIS_TIMEOUT_MS: '3000' });
+    const chat = await connect(`${hasty.url}/ws/ai/chat?session=s1`, ALICE);
     process.kill(redis.pid, 'SIGSTOP');
     try {
-      const answer = await askUpgrade(`${bridge.url}/ws/notifications`, await headersFor(ALICE));
+      const answer = await askUpgrade(`${hasty.url}/ws/notifications`, await headersFor(ALICE));
       expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
       await ask(chat, 'c1');
     } finally {
       process.kill(redis.pid, 'SIGCONT');
     }
-    await eventually(ready);
+    await eventually(async () => (await fetch(`${hasty.adminUrl}/readyz`)).status === 200);
     await chat.close();
+    await hasty.bridge.close();
   });
 
   it('an upgrade is decided by its own deadline', async () => {

@@ -94,7 +94,7 @@ describe.each(TOPOLOGIES)('on %s, a route with peers', (_topology, startTopology
   });
 
   it('forgets the peers of a bridge that was killed', async () => {
-    const lease = { BRIDGE_CONNECTION_LEASE_MS: '3000' };
+    const lease = { BRIDGE_CONNECTION_LEASE_MS: '6000' };
     const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
     await eventually(() => dead.isReady());
     const { url, bridge } = await start(lease);

@@ -47,6 +47,8 @@ const ENV = {
   BRIDGE_ROUTES_FILE: routesFile(),
   BRIDGE_PRESENCE_LINGER_MS: '2000',
 };
+/** Who comes back does so in time on a slow machine too. */
+const IN_TIME = { BRIDGE_PRESENCE_LINGER_MS: '6000' };
 
 function board(type: string, id: string, tenant = 'acme'): PresenceEntry {
   const channel = `${tenant}:dashboard:refresh:${id}`;
@@ -109,8 +111,7 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   });
 
   it('tells nothing while one listens, nor of one who comes back to another bridge in time', async () => {
-    const inTime = { BRIDGE_PRESENCE_LINGER_MS: '5000' };
-    const [here, there] = [await start(inTime), await start(inTime)];
+    const [here, there] = [await start(IN_TIME), await start(IN_TIME)];
     const stays = await openStream(
       `${here.url}/ws/bi/dashboards/d1`,
       await headersFor({ ...ALICE, path: '/ws/bi/dashboards/d1' }),
@@ -134,7 +135,7 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   });
 
   it('tells of the listeners of a bridge that was killed, once its lease is over', async () => {
-    const lease = { BRIDGE_CONNECTION_LEASE_MS: '3000' };
+    const lease = { BRIDGE_CONNECTION_LEASE_MS: '6000' };
     const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
     await eventually(() => dead.isReady());
     const other = await start(lease);
@@ -150,7 +151,7 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
   });
 
   it('tells of a bridge that ends as of any other, and says so before it ends', async () => {
-    const [ends, other] = [await start(), await start()];
+    const [ends, other] = [await start(IN_TIME), await start(IN_TIME)];
     const client = await connect(`${ends.url}/ws/bi/dashboards/d1`, ALICE);
     await told(1);
     await Promise.all([ends.bridge.close(), client.closed]);

@@ -14,9 +14,9 @@ beforeEach(async () => {
   redis = await startRedis();
   proxy = await startRedisProxy(redis.port);
   bridge = await startBridge(proxy.url, {
-    BRIDGE_REDIS_TIMEOUT_MS: '2000',
+    BRIDGE_REDIS_TIMEOUT_MS: '4000',
     BRIDGE_PROBE_INTERVAL_MS: '100',
-    BRIDGE_PROBE_TIMEOUT_MS: '2000',
+    BRIDGE_PROBE_TIMEOUT_MS: '4000',
   });
   await eventually(ready);
 });

@@ -270,11 +270,12 @@ describe('a message that is posted', () => {
       asked.push(tenantId);
       return new Promise<void>((resolve) => turns.push(resolve));
     };
-    const { begin, post, posts, published } = await posting({ released, timeoutMs: 50 });
-    expect(await post({ url: DOCUMENT }, 'late')).toMatchObject({ status: 503 });
+    const hasty = await posting({ released, timeoutMs: 50 });
+    expect(await hasty.post({ url: DOCUMENT }, 'late')).toMatchObject({ status: 503 });
     turns.shift()?.();
     await turn();
-    expect([published, posts.pending, asked]).toEqual([[], 0, ['acme']]);
+    expect([hasty.published, hasty.posts.pending, asked]).toEqual([[], 0, ['acme']]);
+    const { begin, published } = await posting({ released });
     const { body, response, done } = await begin({ url: DOCUMENT });
     body.end('in time');
     while (turns.length === 0) await turn();
@@ -285,7 +286,7 @@ describe('a message that is posted', () => {
   });
 
   it('waits for nothing of the kind where it is a command', async () => {
-    const { post } = await posting({ released: () => new Promise(() => undefined), timeoutMs: 50 });
+    const { post } = await posting({ released: () => new Promise(() => undefined) });
     expect(await post({ url: CHAT }, COMMAND)).toMatchObject({ status: 202 });
   });
 

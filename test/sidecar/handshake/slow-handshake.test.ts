@@ -4,7 +4,8 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
 import { EMPTY, HANDSHAKE, headersFor, startBridge, type TestBridge } from '../fixture';
 
-const TIMEOUT_MS = 500;
+/** Longer than a handshake takes on a slow machine. */
+const TIMEOUT_MS = 2500;
 
 let redis: RedisServer;
 let bridge: TestBridge;
@@ -26,13 +27,12 @@ async function openSocket(): Promise<Socket> {
   return socket;
 }
 
-/** Resolves when the bridge has cut the socket, with what it said and after how long. */
-async function cut(socket: Socket): Promise<{ said: string; afterMs: number }> {
-  const from = performance.now();
+/** Resolves when the bridge has cut the socket, with what it said. */
+async function cut(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   await once(socket, 'close');
-  return { said: Buffer.concat(chunks).toString('latin1'), afterMs: performance.now() - from };
+  return Buffer.concat(chunks).toString('latin1');
 }
 
 async function head(): Promise<string> {
@@ -48,9 +48,10 @@ async function head(): Promise<string> {
 
 describe('a connection', () => {
   it('on which nothing is ever sent is cut, and not before the time is up', async () => {
-    const { said, afterMs } = await cut(await openSocket());
-    expect(said).toMatch(/^(HTTP\/1\.1 408 |$)/);
-    expect(afterMs).toBeGreaterThanOrEqual(TIMEOUT_MS * 0.9);
+    // The bridge may take it before its client knows.
+    const from = performance.now();
+    expect(await cut(await openSocket())).toMatch(/^(HTTP\/1\.1 408 |$)/);
+    expect(performance.now() - from).toBeGreaterThanOrEqual(TIMEOUT_MS * 0.9);
   });
 
   it('whose request comes byte by byte is cut in the middle', async () => {
@@ -59,8 +60,8 @@ describe('a connection', () => {
     let sent = 0;
     const drip = setInterval(() => {
       if (socket.writable && sent < text.length) socket.write(text[sent++] ?? '');
-    }, 20);
-    const { said } = await cut(socket);
+    }, 50);
+    const said = await cut(socket);
     clearInterval(drip);
     expect(said).toMatch(/^(HTTP\/1\.1 408 |$)/);
     expect(sent).toBeLessThan(text.length);
@@ -69,7 +70,7 @@ describe('a connection', () => {
   it('whose request lacks only its last line is cut', async () => {
     const socket = await openSocket();
     socket.write(`${await head()}\r\n`);
-    expect((await cut(socket)).said).toMatch(/^(HTTP\/1\.1 408 |$)/);
+    expect(await cut(socket)).toMatch(/^(HTTP\/1\.1 408 |$)/);
   });
 
   it('that is open as a WebSocket is not', async () => {

@@ -190,7 +190,8 @@ describe('connections', () => {
 
 describe('the state of things', () => {
   it('is told of Redis, delivery and the end', async () => {
-    bridge = await startBridge(redisServer.url);
+    // One probe, however long this takes.
+    bridge = await startBridge(redisServer.url, { BRIDGE_PROBE_INTERVAL_MS: '600000' });
     await expectValue('ws_bridge_redis_up{connection="commands"}', 1);
     await expectValue('ws_bridge_redis_up{connection="subscriber"}', 1);
     await expectValue('ws_bridge_delivery_up{connection="subscriber"}', 1);

@@ -205,7 +205,7 @@ describe('a quota of connections', () => {
   });
 
   it('of a bridge that says no more what it holds are free when its lease is over', async () => {
-    const [dead, alive] = [newCaps({ user: 1 }, 200), newCaps({ user: 1 })];
+    const [dead, alive] = [newCaps({ user: 1 }, 3000), newCaps({ user: 1 })];
     await taken(dead);
     expect(await alive.acquire('acme', 'alice')).toBe('user');
     await eventually(async () => typeof (await alive.acquire('acme', 'alice')) !== 'string');
@@ -213,7 +213,7 @@ describe('a quota of connections', () => {
   });
 
   it('of a dead bridge leave no key behind', async () => {
-    await taken(newCaps({ user: 1, tenant: 1 }, 1000));
+    await taken(newCaps({ user: 1, tenant: 1 }, 3000));
     expect(await redis.dbsize()).toBe(2);
     await eventually(async () => (await redis.dbsize()) === 0);
   });

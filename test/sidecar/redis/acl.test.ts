@@ -405,7 +405,7 @@ describe('the documented user of a service that answers AI chats with ws-bridge-
     const connection = new Redis({ port: redis.port, ...options, disableClientInfo: true });
     const faults: unknown[] = [];
     const onFault = (cause: unknown): number => faults.push(cause);
-    const given = { redis: connection, group: 'answers', leaseMs: 1000, onFault };
+    const given = { redis: connection, group: 'answers', leaseMs: 3000, onFault };
     const command = (type: string, id: string, data = 'null') =>
       admin.xadd(
         'ai:commands',

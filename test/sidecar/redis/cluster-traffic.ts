@@ -27,9 +27,9 @@ export class ClusterTraffic {
   /** Resolves once every client has heard several frames. */
   static async start(cluster: RedisCluster): Promise<ClusterTraffic> {
     const bridge = await startBridge(cluster.url, {
-      BRIDGE_REDIS_TIMEOUT_MS: '2000',
+      BRIDGE_REDIS_TIMEOUT_MS: '4000',
       BRIDGE_PROBE_INTERVAL_MS: '500',
-      BRIDGE_PROBE_TIMEOUT_MS: '2000',
+      BRIDGE_PROBE_TIMEOUT_MS: '4000',
     });
     await eventually(() => isReady(bridge));
     const sockets = SESSIONS.map((session) =>

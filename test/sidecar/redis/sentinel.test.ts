@@ -18,9 +18,9 @@ let heard: Heard;
 beforeEach(async () => {
   setup = await startSentinels();
   bridge = await startBridge(setup.url, {
-    BRIDGE_REDIS_TIMEOUT_MS: '2000',
+    BRIDGE_REDIS_TIMEOUT_MS: '4000',
     BRIDGE_PROBE_INTERVAL_MS: '500',
-    BRIDGE_PROBE_TIMEOUT_MS: '2000',
+    BRIDGE_PROBE_TIMEOUT_MS: '4000',
   });
   await eventually(ready);
   heard = new Heard(await connectCounting(`${bridge.url}/ws/ai/chat?session=s1`, ALICE));

@@ -3,7 +3,7 @@ import type { Publish } from '../../../sidecar/redis/publish';
 import type { CountingClient } from '../fixture';
 
 /** How long after a failure began frames must be delivered again, in milliseconds. */
-const BACK_WITHIN_MS = 15_000;
+const BACK_WITHIN_MS = 30_000;
 /** Milliseconds between two frames of a channel. */
 const FRAME_INTERVAL_MS = 5;
 

@@ -277,21 +277,18 @@ describe('two workers', () => {
 
   it('share the caps of their bridge', async () => {
     const bridge = await listening({ BRIDGE_MAX_CONNECTIONS: '5' });
-    const statuses = new Set<number>();
-    for (let i = 0; i < 20; i += 1) {
-      const user = `full${i}`;
-      const answer = await connect(`${bridge.url}${PATH}`, { tenant: 'acme', user }).then(
+    const ask = async (user: string): Promise<number> =>
+      connect(`${bridge.url}${PATH}`, { tenant: 'acme', user }).then(
         (client) => {
           clients.push(client);
           return 101;
         },
         (error: unknown) => Number(/\d+$/.exec((error as Error).message)?.[0]),
       );
-      statuses.add(answer);
-    }
-    expect(statuses).toEqual(new Set([101, 503]));
-    // A half of five, rounded down, is two.
-    expect(clients).toHaveLength(4);
+    // A half of five, rounded down, is two. The kernel chooses the worker, and may choose one for long.
+    for (let i = 0; clients.length < 4; i += 1) expect([101, 503]).toContain(await ask(`full${i}`));
+    const more = Array.from({ length: 20 }, (_, i) => ask(`more${i}`));
+    expect(new Set(await Promise.all(more))).toEqual(new Set([503]));
     expect(await bridge.metric('ws_bridge_max_connections')).toBe(4);
   });
 });

@@ -27,8 +27,9 @@ beforeAll(async () => {
   writeFileSync(file, JSON.stringify({ routes: [{ ...ROUTE, presence: true, peers: true, locks: true }] }));
   bridge = await new BridgeWithWorkers(redis.url, {
     BRIDGE_ROUTES_FILE: file,
-    BRIDGE_CONNECTION_LEASE_MS: '3000',
-    BRIDGE_LOCK_LEASE_MS: '3000',
+    // A worker that lives keeps to them on a slow machine too.
+    BRIDGE_CONNECTION_LEASE_MS: '8000',
+    BRIDGE_LOCK_LEASE_MS: '8000',
     BRIDGE_PRESENCE_LINGER_MS: '1000',
   }).start();
 });
