@@ -10,6 +10,7 @@ import { disconnect, redisCommands, redisConnection, shardConnection } from '../
 import { startRedisCluster } from '../fakes/redis-cluster';
 import { startSentinels, type SentinelSetup } from '../fakes/redis-sentinel';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
+import { eventually } from '../sidecar/fixture';
 
 /** One that a noisy machine keeps: a quiet connection is asked no sooner than after two seconds. */
 const TIMEOUT_MS = 1000;
@@ -104,10 +105,10 @@ describe('a connection that goes silent', () => {
     const cluster = redisCommands('commands', settings, log) as Cluster;
     await cluster.connect();
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
-    while (!(await allAnswer(cluster, keys)));
+    await eventually(() => allAnswer(cluster, keys));
     const deaf = cluster.nodes('master').map(deafen);
     await Promise.all(deaf.map((socket) => event(socket, 'close')));
-    while (!(await allAnswer(cluster, keys)));
+    await eventually(() => allAnswer(cluster, keys));
 
     const [first] = cluster.nodes('master');
     const { host = '', port = 0 } = first?.options ?? {};
