@@ -20,19 +20,19 @@ import { withSettingsLinger } from './settings-linger';
 import { until } from './until';
 
 const HOUR_MS = 3_600_000;
-/** The timers of these bridges are a second or two; this is for a noisy machine, and far from an hour. */
+/** The timers of these bridges are some seconds; this is for a noisy machine, and far from an hour. */
 const SOON_MS = 20_000;
 const ECHO_MS = 1000;
 /** The head of a masked text frame of 60,000 bytes (RFC 6455 §5.2), whose mask changes nothing. */
 const LONG_MESSAGE_HEAD = Buffer.from([0x01, 0xfe, 0xea, 0x60, 0, 0, 0, 0]);
 const ENV = {
   BRIDGE_DRAIN_MS: '1000',
-  BRIDGE_LINGER_MS: '1500',
+  BRIDGE_LINGER_MS: '6000',
   BRIDGE_MESSAGE_TIMEOUT_MS: '1500',
-  BRIDGE_PING_INTERVAL_MS: '4000',
-  BRIDGE_HANDSHAKE_TIMEOUT_MS: '2000',
-  BRIDGE_SESSION_TTL_MS: '2000',
-  BRIDGE_CONNECTION_LEASE_MS: '2000',
+  BRIDGE_PING_INTERVAL_MS: '5000',
+  BRIDGE_HANDSHAKE_TIMEOUT_MS: '6000',
+  BRIDGE_SESSION_TTL_MS: '6000',
+  BRIDGE_CONNECTION_LEASE_MS: '6000',
 };
 const ROUTES = {
   routes: DEFAULT_ROUTES.map(withSettingsLinger).map((route) =>
@@ -168,13 +168,13 @@ describe.each([
   });
 
   it('ends a token when it is over, by the clock or by the time that it had left', async () => {
+    const begunMs = performance.now();
     const client = await connect(url('/ws/notifications'), { ...userOf(), exp: Date.now() / 1000 + 3 });
     const longer = await connect(url('/ws/notifications'), forADay());
-    const begunMs = performance.now();
     await step(stepMs);
     expect(await within(client.closed)).toBe(4401);
     // Not before its time, where the clock does not say so.
-    if (direction === 'back') expect(performance.now() - begunMs).toBeGreaterThan(1500);
+    if (direction === 'back') expect(performance.now() - begunMs).toBeGreaterThan(2500);
     expect(longer.socket.readyState).toBe(longer.socket.OPEN);
   });
 
@@ -224,10 +224,10 @@ describe.each([
     await step(stepMs);
     alice.socket.send('own');
     await heard(bob, 'own');
-    const tookMs = performance.now() - heardMs;
     bob.socket.send('marker');
     const echoes = await heard(alice, 'marker');
-    if (tookMs < ECHO_MS) expect(echoes).toBe(0);
+    // As far as this machine lets one see it.
+    if (performance.now() - heardMs < ECHO_MS) expect(echoes).toBe(0);
     const sending = setInterval(() => {
       alice.socket.send('again');
     }, 200);

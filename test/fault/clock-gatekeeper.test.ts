@@ -14,6 +14,8 @@ const DAY_SECONDS = 86_400;
 /** The timers of this gatekeeper are some seconds; this is for a noisy machine, and far from an hour. */
 const SOON_MS = 30_000;
 const TIMEOUT_MS = 90_000;
+/** How long Redis or an issuer may take on a noisy machine. */
+const PATIENCE_MS = 10_000;
 /** After which a limit of one admits again. */
 const WINDOW_SECONDS = 6;
 const NO_LIMITS = { rate_limits: [] };
@@ -27,7 +29,8 @@ const limitBy = (by: string, more: object = {}): Record<string, unknown> => ({
   rate_limits: [{ by, limit: 1, window_size: WINDOW_SECONDS, burst: 0, paths: [], tiers: {}, ...more }],
 });
 const redisAt = (url: string): Record<string, unknown> => ({
-  redis: { ...(rawConfig()['redis'] as object), url, timeout: 200 },
+  redis: { ...(rawConfig()['redis'] as object), url, timeout: PATIENCE_MS },
+  decision_timeout: 2 * PATIENCE_MS,
 });
 
 /** Its token outlives every step, and was issued before any. */
@@ -83,8 +86,14 @@ class KeySet {
 
   get settings(): Record<string, unknown> {
     const { port } = this.#server.address() as AddressInfo;
-    const durations = { jwks_cache_seconds: 2, jwks_cooldown_seconds: 1, jwks_timeout: 1000 };
-    return { secret: null, algorithms: ['ES256'], jwks_uri: `http://127.0.0.1:${port}/`, ...durations };
+    const durations = { jwks_cache_seconds: 2, jwks_cooldown_seconds: 1, jwks_timeout: PATIENCE_MS };
+    return {
+      secret: null,
+      algorithms: ['ES256'],
+      jwks_uri: `http://127.0.0.1:${port}/`,
+      ...durations,
+      decision_timeout: 2 * PATIENCE_MS,
+    };
   }
 
   stop(): void {
