@@ -12,6 +12,8 @@ import { serve } from './ws-server';
 
 const run = promisify(execFile);
 const root = join(__dirname, '../..');
+/** For a compiler, or a packer, on a busy machine. */
+const TIMEOUT_MS = 400_000;
 let project: string;
 let packed: string[];
 let built: string;
@@ -35,7 +37,7 @@ beforeAll(async () => {
   for (const name of ['ws', 'ai', 'react', 'react-dom', '@types/react', 'csstype'])
     await symlink(join(root, 'node_modules', name), join(project, 'node_modules', name));
   await writeFile(join(project, 'package.json'), '{"type": "module"}');
-}, 180_000);
+}, TIMEOUT_MS);
 afterAll(async () => {
   await rm(project, { recursive: true });
 });
@@ -183,12 +185,14 @@ describe('the published package', () => {
     expect((await run('node', ['main.js'], { cwd: project })).stdout).toBe('connecting,false,\n');
   });
 
-  it('ws-bridge-client/ai-sdk is a transport by the types of the AI SDK, and has neither that nor a client in it', async () => {
-    const transport = await readFile(join(project, 'node_modules/ws-bridge-client/dist/ai-sdk.js'), 'utf8');
-    expect(transport).not.toMatch(/^import|class Answers/m);
-    await writeFile(
-      join(project, 'main.ts'),
-      `import type { ChatTransport, UIMessage } from 'ai';
+  it(
+    'ws-bridge-client/ai-sdk is a transport by the types of the AI SDK, and has neither that nor a client in it',
+    async () => {
+      const transport = await readFile(join(project, 'node_modules/ws-bridge-client/dist/ai-sdk.js'), 'utf8');
+      expect(transport).not.toMatch(/^import|class Answers/m);
+      await writeFile(
+        join(project, 'main.ts'),
+        `import type { ChatTransport, UIMessage } from 'ai';
       import { BridgeChatTransport } from 'ws-bridge-client/ai-sdk';
       import { connectChat } from 'ws-bridge-client/chat';
       const client = connectChat({ url: 'wss://gateway.example', token: () => 'token', resume: 'oldest' });
@@ -201,14 +205,18 @@ describe('the published package', () => {
       // @ts-expect-error: there is no such request
       new BridgeChatTransport(client, { dataOf: ({ nothing }) => nothing });
       `,
-    );
-    await expectTypes({ skipLibCheck: true });
-  }, 180_000);
+      );
+      await expectTypes({ skipLibCheck: true });
+    },
+    TIMEOUT_MS,
+  );
 
-  it('brings its types, for a browser and for Node', async () => {
-    await writeFile(
-      join(project, 'main.ts'),
-      `import { connect, type GapReason } from 'ws-bridge-client';
+  it(
+    'brings its types, for a browser and for Node',
+    async () => {
+      await writeFile(
+        join(project, 'main.ts'),
+        `import { connect, type GapReason } from 'ws-bridge-client';
       import { connectChat, type Tokens } from 'ws-bridge-client/chat';
       import { useAnswer, useBridge, useLatest } from 'ws-bridge-client/react';
       const client = connect({ url: 'wss://gateway.example', token: () => Promise.resolve('token'), WebSocket });
@@ -233,8 +241,10 @@ describe('the published package', () => {
         return useAnswer(client).text;
       }
       `,
-    );
-    await expectTypes();
-    await expectTypes({ exactOptionalPropertyTypes: true });
-  }, 180_000);
+      );
+      await expectTypes();
+      await expectTypes({ exactOptionalPropertyTypes: true });
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -7,6 +7,10 @@ import { FakeBridge } from './fake-bridge';
 import { numbered } from './fixture';
 import { serve, type WsServer } from './ws-server';
 
+/** How long anything on the page may take, in milliseconds. */
+const PATIENCE_MS = 45_000;
+jest.setTimeout(2 * PATIENCE_MS);
+
 const SRC = join(__dirname, '../../client/src');
 
 let app: string;
@@ -32,7 +36,7 @@ beforeAll(async () => {
   });
   app = outputFiles[0]?.text ?? '';
   browser = await launchChromium();
-}, 60_000);
+}, 120_000);
 afterAll(() => browser.close());
 
 beforeEach(async () => {
@@ -40,7 +44,7 @@ beforeEach(async () => {
   server = await serve(bridge);
   // Chromium takes a page that a test answers for one from elsewhere.
   context = await browser.newContext({ permissions: ['local-network-access'] });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   page = await context.newPage();
   await page.route(
     ({ pathname }) => ['/', '/app.js'].includes(pathname),

@@ -7,7 +7,7 @@ import { until } from '../fault/until';
 /** The folder of the example in Python. */
 export const AI_SERVICE = join(__dirname, '../../docs/examples/ai-service');
 const IMPORTS = 'import redis.asyncio, fastapi, uvicorn';
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 const { PYTHON, REQUIRE_PYTHON } = process.env;
 const python = (PYTHON === undefined ? ['python3', '/usr/bin/python3'] : [PYTHON]).find(

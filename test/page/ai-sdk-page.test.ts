@@ -9,7 +9,7 @@ import { launchChromium } from './chromium';
 import { serveOwnPage, type OwnPage } from './own-page';
 
 /** How long anything on the page may take, in milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 jest.setTimeout(4 * PATIENCE_MS);
 
 const onKong = process.env['GATEWAY'] === 'kong';

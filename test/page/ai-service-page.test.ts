@@ -80,7 +80,7 @@ describeWithPython('a page whose answer comes from docs/examples/ai-service', ()
 
   it('is told by its client that nothing more comes where nobody is left', async () => {
     const only = await startService();
-    const page = await asking('nobody', { answerTimeoutMs: '2000' });
+    const page = await asking('nobody', { answerTimeoutMs: '5000' });
     await only.end('SIGKILL');
     expect(await endOf(page)).toBe('TIMEOUT');
   });

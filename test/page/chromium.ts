@@ -7,6 +7,8 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 /** Starts the machine's Chromium without a window. @throws Error that says what to install */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
+    // On a busy machine it takes a while.
+    timeout: 60_000,
     executablePath: chromiumPath(),
     // Chromium's sandbox does not run as root, as in a container.
     chromiumSandbox: process.getuid?.() !== 0 && process.env['CI'] === undefined,

@@ -65,10 +65,10 @@ async function ask(tab: Tab, question: string) {
   return { turn, complete, text: turn.locator('.answer') };
 }
 
-/** Asks twice, and stops the second answer. */
-/** Its answer repeats it, and is still on its way when another one has been stopped, on a busy machine too. The page takes 300 characters. */
+/** Its answer repeats it, and is still on its way after some clicks, on a busy machine too. The page takes 300 characters. */
 const LONG_QUESTION = `One? ${'And once more? '.repeat(18)}`.trim();
 
+/** Asks twice, and stops the second answer. */
 async function stopTheSecond() {
   const [first, second] = [await ask(ana, LONG_QUESTION), await ask(ana, 'Two?')];
   for (const { text } of [first, second]) await text.getByText('You asked').waitFor();
@@ -130,16 +130,16 @@ describe('the demo page, open in two tabs', () => {
   });
 
   it('shows an answer while its tokens arrive, with its SQL and its chart at the end', async () => {
-    const { turn, complete, text } = await ask(ana, 'How was revenue?');
+    const { turn, complete, text } = await ask(ana, LONG_QUESTION);
     await text.getByText('You asked').waitFor();
     expect(await turn.getAttribute('aria-busy')).toBe('true');
     expect(await turn.locator('.sql, .chart').count()).toBe(0);
     await complete.waitFor();
-    expect(await text.textContent()).toBe(answerTo('How was revenue?'));
+    expect(await text.textContent()).toBe(answerTo(LONG_QUESTION));
     expect(await turn.locator('.sql').innerText()).toMatch(/^SELECT region/);
     expect(await turn.locator('.chart').getAttribute('aria-label')).toContain('North 1.70 million');
     expect(await turn.locator('.chart .bar').count()).toBe(4);
-    expect(await ana.shown('chat', 'frames')).toBe(String(demoAnswer('How was revenue?').length));
+    expect(await ana.shown('chat', 'frames')).toBe(String(demoAnswer(LONG_QUESTION).length));
   });
 
   it('shows two answers at once, and stops one in the service while the other goes on to its end', async () => {
@@ -187,14 +187,14 @@ describe('the demo page, open in two tabs', () => {
   });
 
   it('resumes an answer whose connection is dropped in the middle, and shows all of it', async () => {
-    const { turn, complete, text } = await ask(ana, 'And now?');
+    const { turn, complete, text } = await ask(ana, LONG_QUESTION);
     await text.getByText('You asked').waitFor();
     await ana.press('chat', 'Drop the connection');
     await ana.shows('chat', 'close', '1006 Abnormal Closure');
     expect(await turn.getAttribute('aria-busy')).toBe('true');
     await ana.shows('chat', 'resumed', '1');
     await complete.waitFor();
-    expect(await text.textContent()).toBe(answerTo('And now?'));
+    expect(await text.textContent()).toBe(answerTo(LONG_QUESTION));
     expect(await ana.shown('chat', 'gaps')).toBe('0');
     // However short it was: it stays in the pane and in the log, and the pane flashes.
     expect(await ana.event('chat').innerText()).toMatch(

@@ -8,6 +8,8 @@ import { startRedis, type RedisServer } from '../fakes/redis-server';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '../..');
+/** For a compiler, or a packer, on a busy machine. */
+const TIMEOUT_MS = 400_000;
 let project: string;
 let packed: readonly string[];
 let redis: RedisServer;
@@ -31,7 +33,7 @@ beforeAll(async () => {
   for (const name of ['ioredis', '@types'])
     symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
   redis = await startRedis();
-}, 180_000);
+}, TIMEOUT_MS);
 afterAll(async () => {
   await redis.stop();
   rmSync(project, { recursive: true });
@@ -97,8 +99,10 @@ describe('the published package', () => {
     expect(await run('node', [name], { cwd: project })).toEqual({ stdout: '0 a%3Ab\n', stderr: '' });
   });
 
-  it('brings its types, for both kinds of modules', async () => {
-    const text = `import { Redis, Cluster } from 'ioredis';
+  it(
+    'brings its types, for both kinds of modules',
+    async () => {
+      const text = `import { Redis, Cluster } from 'ioredis';
       import { connectService, token, type DataFrame, type Service } from 'ws-bridge-service';
       const service: Service = connectService({ redis: new Redis(), prefix: 'staging:' });
       connectService({ redis: new Cluster([]), prefix: process.env['PREFIX'], onFault: undefined });
@@ -115,22 +119,24 @@ describe('the published package', () => {
       // @ts-expect-error: the blacklist forgets a token at its exp
       void service.revoke({ jti: 't1' });
       `;
-    for (const name of ['main.mts', 'main.cts']) writeFileSync(join(project, name), text);
-    const compilerOptions = {
-      ...{
-        strict: true,
-        noEmit: true,
-        types: ['node'],
-        target: 'es2022',
-        module: 'nodenext',
-        skipLibCheck: true,
-        exactOptionalPropertyTypes: true,
-      },
-    };
-    const config = { compilerOptions, files: ['main.mts', 'main.cts'] };
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
-    expect(checked).toMatchObject({ stdout: '' });
-  }, 180_000);
+      for (const name of ['main.mts', 'main.cts']) writeFileSync(join(project, name), text);
+      const compilerOptions = {
+        ...{
+          strict: true,
+          noEmit: true,
+          types: ['node'],
+          target: 'es2022',
+          module: 'nodenext',
+          skipLibCheck: true,
+          exactOptionalPropertyTypes: true,
+        },
+      };
+      const config = { compilerOptions, files: ['main.mts', 'main.cts'] };
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
+      const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+      const checked = await run('node', [tsc], { cwd: project }).catch((cause: unknown) => cause);
+      expect(checked).toMatchObject({ stdout: '' });
+    },
+    TIMEOUT_MS,
+  );
 });
