@@ -49,7 +49,8 @@ export class CommandQueue {
   async add(command: Command & { readonly id: string }): Promise<void> {
     const { id } = command;
     const text = JSON.stringify(command);
-    if (!id || id.length > 128) throw new TypeError('an id has 1 to 128 characters');
+    if (typeof id !== 'string' || id === '' || id.length > 128)
+      throw new TypeError('an id has 1 to 128 characters');
     const same = this.#pending.get(id);
     const isCancel = command.type === 'cancel';
     // Else an answer would go on that nobody wants. There are no more of them than answers.
@@ -91,17 +92,19 @@ export class CommandQueue {
   /**
    * Rejects one command, but keeps it when the bridge was unavailable. Redis may have it, and its id sees to it that it is
    * not run twice. It keeps one that cancels an answer also when it was over a rate.
+   * @param leastMs how long the peer asks to wait
    * @returns whether it was waiting
    */
-  refuse(id: string, cause: BridgeClientError): boolean {
+  refuse(id: string, cause: BridgeClientError, leastMs = 0): boolean {
     const command = this.#pending.get(id);
     const isPassing =
       cause.code === 'UNAVAILABLE' || (cause.code === 'TOO_MANY_MESSAGES' && command?.isCancel === true);
     if (!command || !isPassing) return this.#settle(id, cause);
     command.sentAtMs = undefined;
     if (!this.#held) {
-      const { random } = this.#settings;
-      this.#hold(backoffMs('reconnect-later', this.#holds++, random(), this.#settings));
+      const { random, retryAfterCapMs } = this.#settings;
+      const delayMs = backoffMs('reconnect-later', this.#holds++, random(), this.#settings);
+      this.#hold(Math.min(leastMs, retryAfterCapMs) + delayMs);
     }
     return true;
   }

@@ -15,6 +15,9 @@ import type { Extension, Inside, Message } from './extension.ts';
 import { History } from './history.ts';
 import type { OthersAnswer } from './others-answers.ts';
 
+/** Over HTTP an answer may ask to wait. */
+type Refused = BridgeErrorFrame['data'] & { readonly retryAfterMs?: unknown };
+
 /** The commands of one chat, and the answers to them. */
 export class Conversation implements Extension {
   readonly #inside: Inside;
@@ -117,9 +120,10 @@ export class Conversation implements Extension {
   }
 
   /** @returns whether it was a command that waits */
-  #refused({ id, code, message }: BridgeErrorFrame['data']): boolean {
+  #refused({ id, code, message, retryAfterMs }: Refused): boolean {
     const cause = new BridgeClientError(code, message);
-    if (id !== undefined && this.#commands.refuse(id, cause)) return true;
+    const leastMs = typeof retryAfterMs === 'number' ? retryAfterMs : undefined;
+    if (id !== undefined && this.#commands.refuse(id, cause, leastMs)) return true;
     if (code === 'READ_ONLY') this.#commands.refuseAll(cause);
     return false;
   }

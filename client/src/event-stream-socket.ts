@@ -1,9 +1,17 @@
-import { CONTROL_TYPE_PREFIX, PING_MESSAGE, PONG_FRAME } from '../../protocol/frames.ts';
+import { CLOSE_CODES } from '../../protocol/close-codes.ts';
+import {
+  CONTROL_FRAME_PREFIX,
+  CONTROL_TYPE_PREFIX,
+  PING_MESSAGE,
+  PONG_FRAME,
+} from '../../protocol/frames.ts';
 import { parseObject } from './parse-frame.ts';
 import type { Fetch } from './asked-refusal.ts';
+import { forbiddenReason } from './forbidden.ts';
 import { PostedMessages, type MessageData, type StreamAnswer, type StreamFetch } from './posted-messages.ts';
 import type { WebSocketLike } from './web-socket.ts';
 import { EventParser, type StreamEvent } from './event-parser.ts';
+import { MAX_BODY_CHARACTERS } from './refusal.ts';
 import type { TransportTrial } from './transport-trial.ts';
 import type { Unposted } from './unposted.ts';
 
@@ -23,6 +31,7 @@ export interface StreamSettings {
 }
 
 const [CONNECTING, OPEN, CLOSED] = [0, 1, 3];
+const ACK = `${CONTROL_FRAME_PREFIX}ack"`;
 /** RFC 6455 §7.4.1: the end of a connection that nobody announced. */
 const ABNORMAL = 1006;
 /** The bridge sends a comment each 15 seconds: one that was heard since then is alive. */
@@ -44,6 +53,9 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
   /** Where messages go, with what `ready` told: the session that the bridge made, and the client's name among its peers. */
   readonly #target: URL;
   readonly #parser = new EventParser();
+  readonly #hears = (frame: string): void => {
+    this.#answered(frame);
+  };
   #heardMs = 0;
   #owesPong = false;
 
@@ -63,13 +75,12 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     };
     this.#messages = new PostedMessages(place, {
       answered: (frame) => {
-        if (this.readyState === CLOSED) return;
-        // For the client every message is a sign of life. This one is none of the stream, which may be dead.
-        if (settings.monotonicNow() - this.#heardMs >= SILENT_MS) this.end(ABNORMAL, 'the stream is silent');
-        else this.#emit('message', { data: frame });
+        if (this.readyState !== CLOSED) this.#answered(frame);
+        // One that was refused may be sent again by now, and be taken.
+        else if (frame.startsWith(ACK)) settings.unposted.acknowledged(this.#place, frame);
       },
       lost: (code, reason) => {
-        this.end(code, reason);
+        this.#end(code, reason);
       },
     });
     void this.#run(address, token);
@@ -81,27 +92,41 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     else this.#messages.add(data);
   }
 
-  /** Its messages go out yet, as a socket's do that is closed: another connection may have taken over. */
   close(): void {
-    const { trial, unposted } = this.#settings;
-    trial.dropped();
-    if (this.readyState === OPEN) unposted.keep(this.#place, this.#messages.rest);
-    this.#end(ABNORMAL, '');
+    this.#settings.trial.dropped();
+    this.end(ABNORMAL, '');
   }
 
-  /** Ends the stream and its messages, with what a WebSocket would say of its end. */
+  /** Ends the stream, with what a WebSocket would say of its end. Its messages go out yet, as a socket's do that is closed. */
   end(code: number, reason: string): void {
-    this.#messages.stop();
+    if (this.readyState === OPEN) this.#settings.unposted.keep(this.#place, this.#messages.rest);
     this.#end(code, reason);
+  }
+
+  /** Ends it for another way, once its messages are out or were waited for long enough: those of that way would be there first. */
+  async giveWay(code: number, reason: string): Promise<void> {
+    const { unposted } = this.#settings;
+    unposted.keep(this.#place, this.#messages.rest);
+    await unposted.before(this.#place);
+    this.end(code, reason);
   }
 
   #end(code: number, reason: string): void {
     if (this.readyState === CLOSED) return;
     this.readyState = CLOSED;
     this.#over.abort();
-    this.#settings.trial.ended();
-    this.#settings.over();
+    const { trial, unposted, over } = this.#settings;
+    trial.ended();
+    unposted.leave(this.#hears);
+    over();
     this.#emit('close', { code, reason });
+  }
+
+  /** For the client every message is a sign of life. This one is none of the stream, which may be dead. */
+  #answered(frame: string): void {
+    if (this.#settings.monotonicNow() - this.#heardMs >= SILENT_MS)
+      this.end(ABNORMAL, 'the stream is silent');
+    else this.#emit('message', { data: frame });
   }
 
   /** The same for all streams of one client, each of which has a name of its own among its peers. */
@@ -149,8 +174,13 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
   /** Its client reads the answer: why it was refused, and how long to wait. The bridge tells that nowhere else. */
   async #refused(answer: StreamAnswer): Promise<void> {
     const { status, headers } = answer;
-    const said = status < 400 ? '' : await answer.text();
+    const said = status < 400 ? '' : await shortBody(answer);
     if (this.readyState === CLOSED) return;
+    const forbidden = forbiddenReason(status, said);
+    if (forbidden !== undefined) {
+      this.end(CLOSE_CODES.forbidden.code, forbidden);
+      return;
+    }
     const error = new Error(`expected an event stream, got ${status}`);
     const text = (): Promise<string> => Promise.resolve(said);
     const answered: Fetch = () => Promise.resolve({ status, headers, text });
@@ -196,6 +226,7 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
       const value = told[name];
       if (typeof value === 'string') this.#target.searchParams.set(name, value);
     }
+    this.#settings.unposted.follow(this.#place, this.#hears);
   }
 
   #pong(): void {
@@ -203,6 +234,19 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     this.#owesPong = false;
     this.#emit('message', { data: PONG_FRAME });
   }
+}
+
+/** The body of a refusal; empty when it is longer than that of one. */
+async function shortBody({ body }: StreamAnswer): Promise<string> {
+  const reader = body?.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  while (reader && text.length <= MAX_BODY_CHARACTERS) {
+    const { done, value } = await reader.read();
+    if (done) return text;
+    text += decoder.decode(value, { stream: true });
+  }
+  return '';
 }
 
 function bytesOf(base64: string): ArrayBuffer {

@@ -64,7 +64,7 @@ export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstr
       if (!works) choice.failed('http');
       else
         end = setTimeout(() => {
-          socket.end(COME_BACK, 'a WebSocket is tried again');
+          void socket.giveWay(COME_BACK, 'a WebSocket is tried again');
         }, choice.streamWorked());
     });
     const over = (): void => {

@@ -1,6 +1,8 @@
 import { CLOSE_CODES } from '../../protocol/close-codes.ts';
 import { CONTROL_FRAME_PREFIX, type BridgeErrorCode } from '../../protocol/frames.ts';
+import { forbiddenReason } from './forbidden.ts';
 import { parseObject } from './parse-frame.ts';
+import { retryAfterMsOf } from './retry-after.ts';
 
 /** As much of `fetch` as is used. */
 export type StreamFetch = (
@@ -122,7 +124,12 @@ export class PostedMessages {
         return;
       }
       const body = await answer.text();
-      const frame = answer.ok ? body : refusalFrame(answer.status, body, data);
+      const forbidden = forbiddenReason(answer.status, body);
+      if (forbidden !== undefined) {
+        this.#lose(CLOSE_CODES.forbidden.code, forbidden);
+        return;
+      }
+      const frame = answer.ok ? body : refusalFrame(answer, body, data);
       if (frame.startsWith(CONTROL_FRAME_PREFIX)) this.#events.answered(frame);
     } catch (cause) {
       this.#lose(ABNORMAL, `a message may be lost: ${String(cause)}`);
@@ -140,10 +147,12 @@ function copyOf(data: MessageData): MessageData {
     : data.slice(0);
 }
 
-/** A refusal as a socket would tell it. Those of the gatekeeper and of others on the way have no code. */
-function refusalFrame(status: number, body: string, sent: MessageData): string {
+/** A refusal as a socket would tell it, and how long to wait. Those of the gatekeeper and of others on the way have no code. */
+function refusalFrame({ status, headers }: StreamAnswer, body: string, sent: MessageData): string {
   const { code = codeOf(status), message = `answered with ${status}`, id } = parseObject(body) ?? {};
-  return JSON.stringify({ type: 'bridge.error', data: { code, message, id: id ?? idOf(sent) } });
+  const retryAfterMs = retryAfterMsOf((name) => headers.get(name), Date.now());
+  const data = { code, message, id: id ?? idOf(sent), retryAfterMs };
+  return JSON.stringify({ type: 'bridge.error', data });
 }
 
 /**

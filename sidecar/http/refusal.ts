@@ -1,5 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { CLOSE_CODES } from '../../protocol/close-codes';
 import type { BridgeErrorCode } from '../../protocol/frames';
 import type { BRIDGE_REFUSALS, BridgeOutcome } from '../../protocol/refusals';
 import type { QuotaScope } from '../quotas/tenant-quota';
@@ -15,6 +16,8 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>;
   /** Further members of the answer's JSON. */
   readonly members?: Readonly<Record<string, string | undefined>>;
+  /** With this code a WebSocket would be closed that was open: the refusal will not heal. */
+  readonly closeCode?: number;
 }
 
 /** Seconds in `Retry-After` when Redis is away or the bridge has no room. */
@@ -92,7 +95,7 @@ export function unauthorized(message: string): Refusal {
 
 /** The caller is known and may not have this. */
 export function forbidden(message: string): Refusal {
-  return refusal('forbidden', 403, message);
+  return { ...refusal('forbidden', 403, message), closeCode: CLOSE_CODES.forbidden.code };
 }
 
 /** The user or the tenant has as many connections as it may, on all bridges together. */
@@ -124,10 +127,10 @@ function refusal<Outcome extends BridgeOutcome>(
   return Object.freeze({ outcome, status, message, headers });
 }
 
-/** Answers a plain request. */
+/** Answers a plain request. Who has no WebSocket reads in it whether to stop (PROTOCOL.md §11). */
 export function respond(response: ServerResponse, refused: Refusal): void {
-  const { status, headers } = refused;
-  const body = bodyOf(refused);
+  const { status, headers, closeCode } = refused;
+  const body = bodyOf(refused, closeCode);
   response.writeHead(status, fieldsOf(headers, body));
   response.end(body);
 }
@@ -141,8 +144,8 @@ export function refuseUpgrade(socket: Duplex, refused: Refusal): void {
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
 }
 
-function bodyOf({ message, members }: Refusal): string {
-  return JSON.stringify({ message, ...members });
+function bodyOf({ message, members }: Refusal, closeCode?: number): string {
+  return JSON.stringify({ message, ...members, closeCode });
 }
 
 function fieldsOf(headers: Refusal['headers'], body: string): Record<string, string> {

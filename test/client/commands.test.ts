@@ -114,9 +114,35 @@ describe('commands', () => {
     expect(await both).toEqual([undefined, undefined]);
   });
 
-  it.each(['', 'x'.repeat(129)])('are rejected with an id that no bridge takes', async (id) => {
+  it('are sent again no sooner than their refusal says, nor later than retryAfterCapMs', async () => {
+    const { client, bridge, network, clock } = await startChat({ retryAfterCapMs: 20_000 });
+    bridge.losesAcks = true;
+    const sent = client.send('message', 'x', 'c1');
+    const refuse = (retryAfterMs: unknown): void => {
+      const data = { code: 'UNAVAILABLE', message: 'no', id: 'c1', retryAfterMs };
+      network.last.peer.send(JSON.stringify({ type: 'bridge.error', data }));
+    };
+    refuse(7_000);
+    await clock.advance(7_499);
+    expect(bridge.messages).toHaveLength(1);
+    await clock.advance(1);
+    expect(bridge.messages).toHaveLength(2);
+    refuse(60_000);
+    await clock.advance(20_999);
+    expect(bridge.messages).toHaveLength(2);
+    await clock.advance(1);
+    expect(bridge.messages).toHaveLength(3);
+    refuse('soon');
+    await clock.advance(2_000);
+    expect(bridge.messages).toHaveLength(4);
+    expect(network.sockets).toHaveLength(1);
+    network.last.peer.send('{"type":"bridge.ack","data":{"id":"c1"}}');
+    await sent;
+  });
+
+  it.each(['', 'x'.repeat(129), 7, null])('are rejected with an id that no bridge takes', async (id) => {
     const { client, bridge } = await startChat();
-    await expect(client.send('message', 'x', id)).rejects.toThrow(TypeError);
+    await expect(client.send('message', 'x', id as string)).rejects.toThrow(TypeError);
     expect(bridge.messages).toEqual([]);
   });
 

@@ -56,8 +56,11 @@ beforeEach(() => {
 // A message that waits for its answer has a timer.
 afterEach(async () => {
   socket.end(1006, 'the test is over');
-  for (const { answer } of requests) answer({ status: 401 });
-  await settled();
+  // One that is refused lets the one behind it go.
+  for (let round = 0; round < 3; round += 1) {
+    for (const { answer } of requests) answer({ status: 401 });
+    await settled();
+  }
 });
 
 /** Answers the request that was made last with a stream. */
@@ -195,6 +198,29 @@ describe('a message on a stream', () => {
     ]);
   });
 
+  it('says how long to wait where its answer does', async () => {
+    socket.send(COMMAND);
+    const headers = new Headers({ 'Retry-After': '7' });
+    await posted({ status: 503, ok: false, headers, ...body('{"message":"m"}') });
+    expect(JSON.parse(String(told[0]))).toMatchObject({ data: { code: 'UNAVAILABLE', retryAfterMs: 7_000 } });
+  });
+
+  it('that the bridge forbids for good ends the stream as it would a WebSocket', async () => {
+    socket.send(COMMAND);
+    socket.send('behind it');
+    await posted({ status: 403, ok: false, ...body('{"message":"not yours","closeCode":4403}') });
+    expect([told, requests.length]).toEqual([['over', [4403, 'not yours']], 2]);
+  });
+
+  it.each(['{"message":"m"}', '{"message":"m","closeCode":4401}', '{"message":"m","closeCode":"4403"}'])(
+    'that is refused with 403 and %s leaves the stream as it is',
+    async (text) => {
+      socket.send(COMMAND);
+      await posted({ status: 403, ok: false, ...body(text) });
+      expect(told).toMatchObject([expect.stringContaining('"HTTP_403"')]);
+    },
+  );
+
   it('ends the stream with 4401 when the token is not accepted any more', async () => {
     socket.send(COMMAND);
     await posted({ status: 401, ok: false });
@@ -242,6 +268,55 @@ describe('a message on a stream', () => {
     expect(told).toEqual(['over', [1006, '']]);
   });
 
+  it.each([
+    ['the bridge closes', () => comes('event: close\ndata: {"code":1012,"reason":"r"}\n\n')],
+    [
+      'breaks off',
+      async () => {
+        stream.error(new Error('reset'));
+        await settled();
+      },
+    ],
+  ])('goes out although its stream %s meanwhile', async (_, end) => {
+    socket.send('edit 1');
+    socket.send('edit 2');
+    await settled();
+    await end();
+    expect(requests[1]?.init.signal.aborted).toBe(false);
+    await posted({ status: 202, ...body('{}') });
+    expect(requests.slice(1).map(({ init }) => init.body)).toEqual(['edit 1', 'edit 2']);
+  });
+
+  it('goes out before its stream gives way to a WebSocket, which would be faster', async () => {
+    socket.send('edit 1');
+    await settled();
+    void socket.giveWay(1012, 'a WebSocket is tried again');
+    socket.send('edit 2');
+    await settled();
+    expect(told).toEqual([]);
+    await posted({ status: 202, ...body('{}') });
+    expect(told).toEqual(['over', [1012, 'a WebSocket is tried again']]);
+    await posted({ status: 202, ...body('{}') });
+    expect(requests.slice(1).map(({ init }) => init.body)).toEqual(['edit 1', 'edit 2']);
+  });
+
+  it('that hangs keeps its stream from giving way for a while', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask'] });
+    try {
+      socket.send('edit 1');
+      await settled();
+      void socket.giveWay(1012, 'a WebSocket is tried again');
+      jest.advanceTimersByTime(MAX_WAIT_MS);
+      await settled();
+      expect([told, requests[1]?.init.signal.aborted]).toEqual([
+        ['over', [1012, 'a WebSocket is tried again']],
+        false,
+      ]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   it('that fails behind a closed stream is the last that is tried', async () => {
     for (const edit of ['edit 1', 'edit 2', 'edit 3']) socket.send(edit);
     await settled();
@@ -276,6 +351,19 @@ describe('a message on a stream', () => {
       expect(bodies()).toEqual(['edit 1', 'edit 2']);
       await posted({ status: 202, ...body('{}') });
       expect(bodies()).toEqual(['edit 1', 'edit 2', 'edit 3']);
+    });
+
+    it.each([
+      ['is told that what the stream before it still posts was taken, for which its client waits', 202, ACK],
+      ['is told of no refusal of that: it is posted again', 429, undefined],
+    ])('%s', async (_, status, told) => {
+      const heard: unknown[] = [];
+      next.onmessage = ({ data }: { readonly data: unknown }) => heard.push(data);
+      await comes('event: ready\ndata: {"session":"s1"}\n\n');
+      heard.length = 0;
+      requests[1]?.answer({ status, ok: status === 202, ...body(told ?? '{"message":"m"}') });
+      await settled();
+      expect(heard).toEqual(told === undefined ? [] : [told]);
     });
 
     it('comes behind those of all streams before it', async () => {

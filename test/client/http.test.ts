@@ -28,6 +28,7 @@ describe('the way over HTTP', () => {
 describe('an event stream that is refused', () => {
   const asked: string[] = [];
   const told: unknown[] = [];
+  const closes: unknown[] = [];
   let urls: string[];
   let rig: Rig;
 
@@ -36,7 +37,7 @@ describe('an event stream that is refused', () => {
     answers: readonly Response[],
     options: Partial<ClientOptions> = {},
   ): Promise<void> {
-    [urls, asked.length, told.length] = [[], 0, 0];
+    [urls, asked.length, told.length, closes.length] = [[], 0, 0, 0];
     const rest = [...answers];
     const WebSocket = httpFallback({
       // For the next minute a stream is the way.
@@ -53,6 +54,7 @@ describe('an event stream that is refused', () => {
     };
     rig = await startRig({ WebSocket, fetch, ...options }, undefined, undefined, (client) => {
       client.on('error', (error) => told.push(error));
+      client.on('close', (info) => closes.push(info));
       client.on('state', (_, { delayMs }) => told.push(delayMs));
     });
   }
@@ -67,6 +69,35 @@ describe('an event stream that is refused', () => {
     expect(told).toEqual([expect.any(ConnectError), 5_000 + 500]);
     expect(told[0]).toMatchObject({ code: 'REFUSED', status: 429, retryAfterMs: 5_000, message });
     expect(asked).toEqual([]);
+  });
+
+  it('with 403 by the bridge closes its client, as a WebSocket would be closed', async () => {
+    const body = { message: "the session is somebody else's", closeCode: 4403 };
+    await connectOver([Response.json(body, { status: 403 })]);
+    await rig.clock.advance(60_000);
+    expect([rig.client.state, urls.length]).toEqual(['closed', 1]);
+    expect(closes).toEqual([{ code: 4403, reason: body.message }]);
+  });
+
+  it('with 403 by the gateway is tried again: another token may be admitted', async () => {
+    await connectOver([Response.json({ message: 'no role' }, { status: 403 })]);
+    await rig.clock.advance(1_000);
+    expect(told[0]).toMatchObject({ code: 'REFUSED', status: 403 });
+    expect(urls).toHaveLength(2);
+  });
+
+  it('with a long body is told by its status, and read no further', async () => {
+    let pulled = 0;
+    const page = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pulled += 1;
+        if (pulled === 100) controller.close();
+        else controller.enqueue(new Uint8Array(1_024));
+      },
+    });
+    await connectOver([new Response(page, { status: 503 })]);
+    expect(told[0]).toMatchObject({ code: 'REFUSED', status: 503, message: 'refused: 503' });
+    expect(pulled).toBeLessThan(10);
   });
 
   it('is not asked for from the oldest frame again at a bridge that does not know that', async () => {

@@ -135,7 +135,11 @@ describe('a command that is posted', () => {
     await openSession(url);
     const key = { 'Idempotency-Key': 'c1' };
     for (const caller of [BOB, EVE]) {
-      expect(await post(url + CHAT, caller, '{"type":"ask"}', key)).toMatchObject({ status: 403 });
+      const { status, body } = await post(url + CHAT, caller, '{"type":"ask"}', key);
+      expect([status, JSON.parse(body)]).toEqual([
+        403,
+        { message: expect.any(String) as string, closeCode: 4403 },
+      ]);
     }
     const nobodys = `${url}/ws/ai/chat?session=s2`;
     expect(await post(nobodys, ALICE, '{"type":"ask"}', key)).toMatchObject({ status: 409 });

@@ -87,11 +87,11 @@ describe('a stream that is opened', () => {
 });
 
 describe('a stream that is refused', () => {
-  it('is answered, since every client can read that', async () => {
+  it('is answered, since every client can read that: also that it need not come back', async () => {
     const { opening, written } = await opened({ url: CHAT }, { destroyed: true, writable: true });
     expect(opening.forbid()).toBe(false);
     expect(written).toEqual([]);
     opening.refuse(forbidden('not yours'));
-    expect(written).toEqual([403, '{"message":"not yours"}']);
+    expect(written).toEqual([403, '{"message":"not yours","closeCode":4403}']);
   });
 });
