@@ -10,17 +10,20 @@ const LINE_END = /\r\n|\n|\r/;
 
 /** Reads events from the text of a stream, whatever pieces it comes in. */
 export class EventParser {
+  /** Of a line whose end has not come. */
   #rest = '';
+  /** A CR, which a LF may follow that ends no other line. */
+  #held = '';
   #type = '';
   #lines: string[] = [];
 
   /** @returns the events that end in this piece */
   take(piece: string): StreamEvent[] {
-    this.#rest += piece;
-    // A LF may follow, which ends no other line.
-    const held = this.#rest.endsWith('\r') ? '\r' : '';
-    const lines = this.#rest.slice(0, this.#rest.length - held.length).split(LINE_END);
-    this.#rest = (lines.pop() ?? '') + held;
+    const text = this.#held + piece;
+    this.#held = text.endsWith('\r') ? '\r' : '';
+    const [end = '', ...lines] = text.slice(0, text.length - this.#held.length).split(LINE_END);
+    lines.unshift(this.#rest + end);
+    this.#rest = lines.pop() ?? '';
     return lines.flatMap((line) => this.#line(line) ?? []);
   }
 

@@ -26,7 +26,10 @@ export function onRefusal(
 ): void {
   (socket as TellingSocket).on?.('unexpected-response', (_, answer) => {
     let body = '';
+    let isTold = false;
     const tell = (isAll: boolean): void => {
+      if (isTold) return;
+      isTold = isAll;
       const { statusCode = 0, headers } = answer;
       told(
         refusalOf(statusCode, (name) => headers[name], body, nowMs()),
@@ -37,7 +40,10 @@ export function onRefusal(
     answer.setEncoding('utf8');
     answer.on('data', (chunk) => {
       body += chunk;
-      if (body.length > MAX_BODY_CHARACTERS) tell(true);
+      if (body.length <= MAX_BODY_CHARACTERS) return;
+      // It is longer than that of a refusal.
+      body = '';
+      tell(true);
     });
     // Also when it is cut short.
     answer.on('close', () => {

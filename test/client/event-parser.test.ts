@@ -53,4 +53,14 @@ describe('an event', () => {
       }),
     );
   });
+
+  it('looks at each character of a long line once, however many pieces it comes in', () => {
+    const parser = new EventParser();
+    const split = jest.spyOn(String.prototype, 'split');
+    for (let piece = 0; piece < 100; piece += 1) parser.take('data: '.repeat(100));
+    const looked = split.mock.contexts.reduce<number>((sum, text) => sum + String(text).length, 0);
+    split.mockRestore();
+    expect(looked).toBe(60_000);
+    expect(parser.take('\r\n\r\n')[0]?.data).toHaveLength(60_000 - 6);
+  });
 });
