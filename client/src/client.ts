@@ -82,8 +82,6 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
       },
     });
     settings.surroundings.listen((change) => {
-      // One in the making was begun on a network that was not there.
-      if (change === 'online') this.#dropNext();
       this.#dispatch({ type: change });
       this.#patience.begin();
     }, this.#listening.signal);
@@ -205,6 +203,7 @@ export class BridgeClient<Frame extends AnyFrame = DataFrame> {
     this.#renewal.set(undefined);
     this.#patience.begin();
     this.#extension?.end(this.#closedError());
+    this.#settings.WebSocket.ended?.();
   }
 
   #closedError(): BridgeClientError {

@@ -30,7 +30,7 @@ export interface Lock {
   readonly name: string;
   /** The fencing token, larger after each reconnect: send it, as it is then, with what is written under the lock. */
   readonly token: number;
-  /** Aborted when the lock is lost: the bridge said so, or somebody else had it when the client came back. */
+  /** Aborted when the lock is lost: the bridge said so, somebody else had it when the client came back, or the client is closed. */
   readonly lost: AbortSignal;
   /** Gives it back. */
   unlock(): void;
@@ -109,6 +109,8 @@ export class Locks {
   /** How many unlocks of a name are not answered yet. Answers come in order: those before it are of no use any more. */
   readonly #unlocking = new Map<string, number>();
   #socket: WebSocketLike | undefined;
+  /** Why there will be no connection, once its client is closed. */
+  #closed: BridgeClientError | undefined;
 
   constructor({
     told = () => undefined,
@@ -121,21 +123,32 @@ export class Locks {
     const take = (socket: WebSocketLike, data: unknown): void => {
       this.#take(socket, data);
     };
-    // A constructor that returns an object gives that one.
-    this.WebSocket = function Socket(url: string, protocols: string[]) {
+    const begin = (): void => {
+      this.#closed = undefined;
+    };
+    const Socket = function (url: string, protocols: string[]): WebSocketLike {
+      begin();
       const socket = new WebSocket(url, protocols);
       overheard(socket, ({ data }) => {
         take(socket, data);
       });
       return socket;
-    } as unknown as WebSocketConstructor;
+    };
+    const ended = (): void => {
+      WebSocket.ended?.();
+      this.#end();
+    };
+    // A constructor that returns an object gives that one.
+    this.WebSocket = Object.assign(Socket as unknown as WebSocketConstructor, { ended });
   }
 
   /**
    * Locks a name, once there is a connection. While it is held it is asked for again after each reconnect.
-   * @throws BridgeClientError when it cannot be had: `LOCKED` when another holds it, or another code of PROTOCOL.md §14
+   * @throws BridgeClientError when it cannot be had: `LOCKED` when another holds it, or another code of PROTOCOL.md §14. `CLOSED` when the
+   *   client is closed for good, or {@link Locks.close} is called
    */
   lock(name: string): Promise<Lock> {
+    if (this.#closed) return Promise.reject(this.#closed);
     let wanted = this.#wanted.get(name);
     if (!wanted) {
       const made = new Wanted(name, () => {
@@ -150,6 +163,11 @@ export class Locks {
   /** Gives back all that is held, and gives up what was asked for. */
   close(): void {
     for (const wanted of this.#wanted.values()) this.#unlock(wanted);
+  }
+
+  #end(): void {
+    this.#closed = new BridgeClientError('CLOSED', 'the client is closed');
+    for (const name of this.#wanted.keys()) this.#over(name, this.#closed);
   }
 
   #unlock(wanted: Wanted): void {

@@ -85,7 +85,7 @@ export interface ClientOptions {
   readonly backoffCapMs?: number | undefined;
   /**
    * The least delay before an attempt while the browser says that it is offline, in milliseconds. It is only a hint, so
-   * attempts go on. When the browser says that it is online, the next is made at once.
+   * attempts go on. When the browser says that it is online, the next is made within `backoffBaseMs`.
    * @default 5_000
    */
   readonly offlineRetryMs?: number | undefined;

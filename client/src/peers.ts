@@ -1,6 +1,6 @@
 import type { PeersFrame } from '../../protocol/frames.ts';
 import { overheard, type MessageLike } from './overheard.ts';
-import type { WebSocketConstructor } from './web-socket.ts';
+import type { WebSocketConstructor, WebSocketLike } from './web-socket.ts';
 
 /** Who is at a document: ids of users, and how many connections there are. */
 export type Peers = PeersFrame['data'];
@@ -25,12 +25,13 @@ export function tellPeers(
     const peers = peersOf(data);
     if (peers) told(peers);
   };
-  // A constructor that returns an object gives that one.
-  return function Socket(url: string, protocols: string[]) {
+  const Socket = function (url: string, protocols: string[]): WebSocketLike {
     const socket = new WebSocket(url, protocols);
     overheard(socket, take);
     return socket;
-  } as unknown as WebSocketConstructor;
+  };
+  // A constructor that returns an object gives that one.
+  return Object.assign(Socket as unknown as WebSocketConstructor, { ended: () => WebSocket.ended?.() });
 }
 
 /** @returns undefined for any other message, and for a list that cannot be read */

@@ -103,7 +103,12 @@ export function reduce(state: State, event: StateEvent, context: StateContext): 
     case 'reconnect':
       return attempt({ ...state, attempts: 0, failures: 0 });
     case 'online':
-      return attempt({ ...state, online: true });
+      // All that share a network are told so in one moment. One in the making was begun on a network that was not there.
+      return {
+        ...state,
+        online: true,
+        next: context.nowMs + backoffMs('reconnect', 0, context.random, context),
+      };
     case 'offline':
       return { ...state, online: false };
     case 'visible':

@@ -11,7 +11,11 @@ export interface WebSocketLike {
 }
 
 /** The constructor of such sockets. */
-export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+export interface WebSocketConstructor {
+  new (url: string, protocols: string[]): WebSocketLike;
+  /** Called once the client is closed that makes sockets with it. */
+  readonly ended?: (() => void) | undefined;
+}
 
 /** `readyState` of a socket that takes messages. */
 export const OPEN = 1;

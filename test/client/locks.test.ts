@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Locks, type ListedLocks } from '../../client/src/locks';
+import { tellPeers } from '../../client/src/peers';
 import type { WebSocketConstructor, WebSocketLike } from '../../client/src/web-socket';
+import { FakeBridge } from './fake-bridge';
+import { FakeNetwork } from './fake-network';
+import { startRig } from './fixture';
 
 const READY = '{"type":"bridge.ready","data":{"epoch":"e","offset":0,"resumed":false}}';
 
@@ -320,4 +324,54 @@ it('needs a WebSocket', () => {
   } finally {
     globalThis.WebSocket = own;
   }
+});
+
+describe('locks of a client that is closed for good', () => {
+  const closed = { code: 'CLOSED', message: 'the client is closed' };
+  beforeEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('are rejected where they are asked for, and lost where they are held', async () => {
+    const { locks, lock } = await held();
+    const asked = locks.lock('C1');
+    locks.WebSocket.ended?.();
+    await expect(asked).rejects.toMatchObject(closed);
+    expect(lock.lost.reason).toMatchObject(closed);
+    await expect(locks.lock('C2')).rejects.toMatchObject(closed);
+  });
+
+  it('may be had again by another client', async () => {
+    const { locks, connect } = await held();
+    locks.WebSocket.ended?.();
+    const next = connect();
+    const again = locks.lock('B7');
+    next.comes('locked', { name: 'B7', token: 8 });
+    expect((await again).token).toBe(8);
+    expect(next.asked).toEqual(['lock B7']);
+  });
+
+  it.each(['that is open', 'that waits for its next attempt'])(
+    'hear of that from a client %s',
+    async (which) => {
+      const bridge = new FakeBridge();
+      bridge.session = undefined;
+      const network = new FakeNetwork(bridge);
+      const locks = new Locks({ WebSocket: network.WebSocket });
+      const { client } = await startRig({ WebSocket: tellPeers(() => undefined, locks.WebSocket) });
+      const asked = locks.lock('B7');
+      if (which !== 'that is open') network.last.lose(1006);
+      client.close();
+      await expect(asked).rejects.toMatchObject(closed);
+    },
+  );
+
+  it('hear of that from a client whose bridge forbids it', async () => {
+    const network = new FakeNetwork(new FakeBridge());
+    const locks = new Locks({ WebSocket: network.WebSocket });
+    const { client } = await startRig({ WebSocket: locks.WebSocket });
+    network.last.lose(4403);
+    expect(client.state).toBe('closed');
+    await expect(locks.lock('B7')).rejects.toMatchObject(closed);
+  });
 });

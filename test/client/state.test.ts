@@ -162,12 +162,13 @@ describe('the state of a client', () => {
     expect(after([...OPENED, { type: 'reconnect' }])).toMatchObject({ status: 'open', next: 'opening' });
   });
 
-  it('connects at once when it is online again, also beside an open connection that may be dead', () => {
-    const lost: readonly StateEvent[] = [...OPENED, { type: 'offline' }, { type: 'lost', then: LATER }];
-    expect(after([...lost, { type: 'online' }]).next).toBe('opening');
+  it('connects soon when it is online again, as its neighbours are, also beside an open connection that may be dead', () => {
+    const lost = after([...OPENED, { type: 'offline' }, { type: 'lost', then: LATER }]);
+    const nexts = [0, 0.25, 0.999].map((random) => reduce(lost, { type: 'online' }, at(10, random)).next);
+    expect(nexts).toEqual([10, 260, 1_009]);
     expect(after([...OPENED, { type: 'offline' }, { type: 'online' }])).toMatchObject({
       status: 'open',
-      next: 'opening',
+      next: 500,
     });
   });
 
