@@ -83,7 +83,7 @@ export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstr
 
 /** A socket as far as it tells what becomes of it, without the handlers that belong to the client. */
 interface TellingSocket {
-  addEventListener(type: 'message' | 'close', listener: () => void): void;
+  addEventListener(type: 'message' | 'close', listener: (event: { readonly code?: number }) => void): void;
   /** Only that of `ws`. */
   on?(
     type: 'unexpected-response',
@@ -95,14 +95,18 @@ interface TellingSocket {
 /** RFC 9110 §15.5.22: somebody on the way took the upgrade out of the request. */
 const UPGRADE_REQUIRED = 426;
 
-/** Another answer to the handshake than 101 or 426 is no failure of the way. */
+/** RFC 6455 §7.4.2: from here on codes are the application's own. Nobody on the way closes with them. */
+const OF_THE_BRIDGE = 4_000;
+
+/** Another answer to the handshake than 101 or 426 is no failure of the way. Nor is a close frame of the bridge's, which came through. */
 function watched(socket: WebSocketLike, trial: TransportTrial): WebSocketLike {
   const telling = socket as unknown as TellingSocket;
   telling.addEventListener('message', () => {
     trial.worked();
   });
-  telling.addEventListener('close', () => {
-    trial.ended();
+  telling.addEventListener('close', ({ code = 0 }) => {
+    if (code >= OF_THE_BRIDGE) trial.excuse();
+    else trial.ended();
   });
   telling.on?.('unexpected-response', (_, { statusCode }) => {
     if (statusCode === UPGRADE_REQUIRED) trial.ended();

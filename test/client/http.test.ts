@@ -1,6 +1,7 @@
 import type { ClientOptions } from '../../client/src/index.ts';
 import { ConnectError } from '../../client/src/index.ts';
 import { httpFallback, type HttpFallbackOptions } from '../../client/src/http.ts';
+import type { WebSocketConstructor } from '../../client/src/web-socket.ts';
 import { startRig, type Rig } from './fixture';
 
 describe('the way over HTTP', () => {
@@ -22,6 +23,38 @@ describe('the way over HTTP', () => {
     expect(() => httpFallback({ storag: undefined, webSocketAgain: 1 } as HttpFallbackOptions)).toThrow(
       new TypeError('webSocketAgain: unknown option'),
     );
+  });
+});
+
+describe('a WebSocket that ends before anything came', () => {
+  /** The next way after two of them that were closed with this code. */
+  function wayAfter(code: number): string {
+    const sockets: EventTarget[] = [];
+    class Given extends EventTarget {
+      constructor() {
+        super();
+        sockets.push(this);
+      }
+      close(): void {
+        this.dispatchEvent(new Event('close'));
+      }
+    }
+    const fetch = (): Promise<never> => new Promise(() => undefined);
+    const WebSocket = httpFallback({ WebSocket: Given as unknown as WebSocketConstructor, fetch });
+    const connect = (): unknown => new WebSocket('wss://x/ws/notifications', ['bridge.v1']);
+    for (let failed = 0; failed < 2; failed += 1) {
+      connect();
+      sockets.at(-1)?.dispatchEvent(Object.assign(new Event('close'), { code }));
+    }
+    return connect() instanceof Given ? 'WebSocket' : 'stream';
+  }
+
+  it('came to nothing where nobody says why', () => {
+    expect(wayAfter(1006)).toBe('stream');
+  });
+
+  it.each([4401, 4403, 4429])('is no failure of its way where the bridge closed it with %d', (code) => {
+    expect(wayAfter(code)).toBe('WebSocket');
   });
 });
 
