@@ -43,8 +43,8 @@ const RETRY_MS = 1_000;
 const UNDECIDED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'TOO_MANY_MESSAGES']);
 /** Only a `lock` is refused with these. */
 const OF_LOCKS: ReadonlySet<string> = new Set(['LOCKED', 'TOO_MANY_LOCKS']);
-/** A refusal with one of these may come without a name. */
-const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK']);
+/** A refusal with one of these may come without a name: from a route without locks it does. */
+const NAMELESS: ReadonlySet<string> = new Set(['RESERVED', 'INVALID_LOCK', 'READ_ONLY', 'INVALID_COMMAND']);
 
 /** A name that the page wants: asked for, and then held. */
 class Wanted implements Lock {

@@ -29,6 +29,7 @@ export interface StreamAnswer {
 /** A message of a client. */
 export type MessageData = string | ArrayBuffer | Uint8Array<ArrayBuffer>;
 
+const LOCK_BEGINNING = `${CONTROL_FRAME_PREFIX}lock"`;
 const UNAUTHORIZED = 401;
 const CONFLICT = 409;
 const TOO_MANY = 429;
@@ -151,7 +152,7 @@ function copyOf(data: MessageData): MessageData {
 function refusalFrame({ status, headers }: StreamAnswer, body: string, sent: MessageData): string {
   const { code = codeOf(status), message = `answered with ${status}`, id } = parseObject(body) ?? {};
   const retryAfterMs = retryAfterMsOf((name) => headers.get(name), Date.now());
-  const data = { code, message, id: id ?? idOf(sent), retryAfterMs };
+  const data = { code, message, id: id ?? idOf(sent), name: nameOf(sent), retryAfterMs };
   return JSON.stringify({ type: 'bridge.error', data });
 }
 
@@ -166,4 +167,10 @@ function codeOf(status: number): BridgeErrorCode | `HTTP_${number}` {
 
 function idOf(sent: MessageData): unknown {
   return typeof sent === 'string' ? parseObject(sent)?.['id'] : undefined;
+}
+
+/** That of a lock, which no stream can hold: who asked for it is to know. */
+function nameOf(sent: MessageData): unknown {
+  if (typeof sent !== 'string' || !sent.startsWith(LOCK_BEGINNING)) return undefined;
+  return (parseObject(sent)?.data as { readonly name?: unknown } | null | undefined)?.name;
 }

@@ -198,6 +198,12 @@ describe('a message on a stream', () => {
     ]);
   });
 
+  it('about a lock is refused by its name, so that who asked for it learns that', async () => {
+    socket.send('{"type":"bridge.lock","data":{"name":"B7","holder":"h1"}}');
+    await posted({ status: 429, ok: false, ...body('{"message":"m"}') });
+    expect(JSON.parse(String(told[0]))).toMatchObject({ data: { code: 'TOO_MANY_MESSAGES', name: 'B7' } });
+  });
+
   it('says how long to wait where its answer does', async () => {
     socket.send(COMMAND);
     const headers = new Headers({ 'Retry-After': '7' });

@@ -113,7 +113,7 @@ describe('a page that locks a name', () => {
     },
   );
 
-  it.each(['INVALID_LOCK', 'RESERVED'])(
+  it.each(['INVALID_LOCK', 'RESERVED', 'READ_ONLY', 'INVALID_COMMAND'])(
     'keeps what it holds when another message is refused with %s, which names nothing',
     async (code) => {
       const { locks, lock, socket } = await held();
