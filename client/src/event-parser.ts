@@ -10,7 +10,7 @@ const LINE_END = /\r\n|\n|\r/;
 
 /** Reads events from the text of a stream, whatever pieces it comes in. */
 export class EventParser {
-  /** Of a line whose end has not come. */
+  /** The beginning of a line whose end has not come. */
   #rest = '';
   /** A CR, which a LF may follow that ends no other line. */
   #held = '';
