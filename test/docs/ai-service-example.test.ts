@@ -126,7 +126,7 @@ describeWithPython('docs/examples/ai-service', () => {
     ).toEqual(new Set(['c2']));
   });
 
-  it('leaves the end of an answer to who has it by now', async () => {
+  it('leaves the rest of an answer to who has it by now', async () => {
     const heard = await stage.hear('s1');
     // Slow enough that it has not ended before another takes it.
     const { port } = await startProcess({ SECONDS_A_TOKEN: '1' });
@@ -134,7 +134,7 @@ describeWithPython('docs/examples/ai-service', () => {
     await eventually('a token', () => heard().length > 0);
     await stage.redis.set(`ai:answer:{ai:stream:s1}:python:${entry}`, 'another');
     await eventually('it to be done', async () => (await readiness(port)).held === 0);
-    expect(tokensOf(heard())).toHaveLength(5);
+    expect(tokensOf(heard()).length).toBeLessThan(5);
     expect(heard().filter(isEnd)).toEqual([]);
     expect(await pending()).toBe(1);
   });

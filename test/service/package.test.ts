@@ -65,6 +65,7 @@ describe('the published package', () => {
       'dist/give-back.lua',
       'dist/index.js',
       'dist/index.js.map',
+      'dist/publish.lua',
       'dist/read-past.lua',
       'dist/take-over.lua',
       'package.json',

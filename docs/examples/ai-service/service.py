@@ -29,7 +29,8 @@ ANSWER_SECONDS, LEASE_SECONDS, BEAT_SECONDS, CANCEL_SECONDS, DAY_MS = 300, 5, 0.
 BEGIN = """local had = redis.call('GET', KEYS[1])
 if had == 'ended' then redis.call('XACK', KEYS[2], ARGV[2], ARGV[3]) return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', %d) return had and 2 or 1""" % DAY_MS
-# The last frame goes out once, and only from the one who has the answer.
+# A frame goes out only from the one who has the answer, and the last one once.
+PART = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PUBLISH', ARGV[2], ARGV[3]) or {err = 'LOST'}"
 END = """if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], 'ended', 'PX', %d) redis.call('PUBLISH', ARGV[4], ARGV[5])
 return redis.call('XACK', KEYS[2], ARGV[2], ARGV[3])""" % DAY_MS
@@ -111,8 +112,7 @@ class Worker:
         if not self.is_stopping and len(self.held) < READ_AHEAD:
             dead = await self.server.xautoclaim(*me, LEASE_SECONDS * 1000, self.claims_from, count=64)
             self.claims_from, _ = dead[0], await self.take(dead[1])
-        cancels = await self.server.zrangebyscore(CANCELS, self.cancels_from, "+inf", withscores=True)
-        for told, self.cancels_from in cancels:
+        for told, self.cancels_from in await self.server.zrangebyscore(CANCELS, self.cancels_from, "+inf", withscores=True):
             for one in self.held.values():
                 if [one.session, one.id] == json.loads(told):
                     one.stop("CANCELLED")
@@ -172,7 +172,7 @@ class Worker:
             frame = await asyncio.wait_for(one.frame, end_at - time.monotonic())
             if frame["type"] == "complete":
                 return frame
-            await self.server.publish(one.channel, one.text(frame))
+            await self.server.eval(PART, 1, one.record, self.name, one.channel, one.text(frame))
         raise asyncio.CancelledError
 
 

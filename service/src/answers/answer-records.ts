@@ -1,7 +1,7 @@
 import { isCluster, type RedisClient } from '../redis/client';
 import type { ServiceNames } from '../redis/names';
 import { answered } from '../redis/own-connection';
-import { loadScript, type Script } from '../redis/script';
+import { loadScript, orderedScript, type Script } from '../redis/script';
 import { addedMs, type Delivery } from './command';
 
 /** For how long it is known that an answer was begun. */
@@ -22,6 +22,12 @@ export interface AnswerPlace {
  */
 export type NotMine = 'ended' | 'lost';
 
+/** A frame of an answer, before its last one. */
+export interface AnswerFrame {
+  readonly place: AnswerPlace;
+  readonly text: string;
+}
+
 /** Who has an answer and whether it has ended: in Redis, in the slot of its channel, so that one step decides and publishes. */
 export class AnswerRecords {
   readonly #redis: RedisClient;
@@ -30,6 +36,7 @@ export class AnswerRecords {
   readonly #group: string;
   readonly #timeoutMs: number;
   readonly #begin: Script;
+  readonly #publish: Script;
   readonly #end: Script;
 
   constructor(redis: RedisClient, names: ServiceNames, stream: string, group: string, timeoutMs: number) {
@@ -39,6 +46,7 @@ export class AnswerRecords {
     this.#group = group;
     this.#timeoutMs = timeoutMs;
     this.#begin = loadScript(redis, __dirname, 'begin');
+    this.#publish = orderedScript(redis, __dirname, 'publish');
     this.#end = loadScript(redis, __dirname, 'end');
   }
 
@@ -52,6 +60,18 @@ export class AnswerRecords {
   }
 
   /**
+   * Publishes frames in turn, in a cluster those of one channel. One that was on its way for long, or whose worker was paused, may
+   * come when another worker has the answer: it is held back.
+   * @returns for each frame undefined, or that it was not published
+   */
+  async publish(frames: readonly AnswerFrame[]): Promise<readonly ('lost' | Error | undefined)[]> {
+    const keys = frames.map(({ place }) => this.#key(place));
+    const args = frames.flatMap(({ place, text }) => [place.delivery.fence, place.channel, text]);
+    const said = (await this.#publish(keys, [this.#verb, ...args])) as readonly string[];
+    return said.map((why) => (why === '' ? undefined : why === 'lost' ? why : new Error(why)));
+  }
+
+  /**
    * Publishes the last frame of an answer, and acknowledges its command where that can be one step.
    * @returns whether the command is still to be acknowledged
    */
@@ -62,10 +82,14 @@ export class AnswerRecords {
     const { channel, delivery } = place;
     const isApart = isCluster(this.#redis);
     const keys = isApart ? [this.#key(place)] : [this.#key(place), this.#stream];
-    const verb = isApart ? 'SPUBLISH' : 'PUBLISH';
-    const args = [delivery.fence, ENDED_MS, verb, channel, text, this.#group, delivery.entryId, KEPT_MS];
+    const frame = [this.#verb, channel, text];
+    const args = [delivery.fence, ENDED_MS, ...frame, this.#group, delivery.entryId, KEPT_MS];
     const outcome = Number(await this.#ask(this.#end(keys, args)));
     return { isMine: outcome === 1, isOpen: isApart && outcome >= 0 };
+  }
+
+  get #verb(): string {
+    return isCluster(this.#redis) ? 'SPUBLISH' : 'PUBLISH';
   }
 
   #key({ channel, delivery }: AnswerPlace): string {

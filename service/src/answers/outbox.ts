@@ -1,23 +1,27 @@
 import { isCluster, type RedisClient } from '../redis/client';
+import type { AnswerFrame, AnswerRecords } from './answer-records';
 import type { Life } from './life';
 
 /** A frame on its way. */
-export interface Outgoing {
-  readonly channel: string;
-  readonly text: string;
+export interface Outgoing extends AnswerFrame {
   /** Looked at right before the write: a worker that was paused since sends nothing. */
   readonly life: Pick<Life, 'lives'>;
-  /** Called once Redis confirmed or refused it, or once it was held back. */
-  readonly done: (refused: Error | undefined) => void;
+  /** Called once Redis confirmed or refused it, or once it was held back because others have its answer. */
+  readonly done: (refused: 'lost' | Error | undefined) => void;
 }
 
-/** Publishes the frames of one turn of the event loop in one pipeline; in a cluster, in one for each channel. */
+/** How many frames one step publishes: Redis does nothing else meanwhile. */
+const MAX_FRAMES_A_STEP = 100;
+
+/** Publishes the frames of one turn of the event loop in one step; in a cluster, in one for each channel. */
 export class Outbox {
   readonly #redis: RedisClient;
+  readonly #records: Pick<AnswerRecords, 'publish'>;
   #waiting: Outgoing[] = [];
 
-  constructor(redis: RedisClient) {
+  constructor(redis: RedisClient, records: Pick<AnswerRecords, 'publish'>) {
     this.#redis = redis;
+    this.#records = records;
   }
 
   add(frame: Outgoing): void {
@@ -36,12 +40,10 @@ export class Outbox {
     }
     const frames = this.#waiting.filter(isStillMine);
     this.#waiting = [];
-    if (frames.length === 0) return;
-    if (!isCluster(this.#redis)) {
-      void this.#publish(frames, 'publish');
-      return;
-    }
-    for (const some of byChannel(frames)) void this.#publish(some, 'spublish');
+    const groups = isCluster(this.#redis) ? byChannel(frames) : [frames];
+    for (const group of groups)
+      for (let at = 0; at < group.length; at += MAX_FRAMES_A_STEP)
+        void this.#publish(group.slice(at, at + MAX_FRAMES_A_STEP));
   }
 
   /** Goes on once there is a connection, or once there will be none. */
@@ -55,14 +57,11 @@ export class Outbox {
     this.#redis.once('end', goOn);
   }
 
-  async #publish(frames: readonly Outgoing[], verb: 'publish' | 'spublish'): Promise<void> {
-    const pipeline = this.#redis.pipeline();
-    for (const { channel, text } of frames) pipeline[verb](channel, text);
+  async #publish(frames: readonly Outgoing[]): Promise<void> {
     try {
-      const replies = await pipeline.exec();
+      const said = await this.#records.publish(frames);
       frames.forEach(({ done }, i) => {
-        const refused = replies?.[i]?.[0];
-        done(refused ?? undefined);
+        done(said[i]);
       });
     } catch (cause) {
       for (const { done } of frames) done(cause instanceof Error ? cause : new Error(String(cause)));
@@ -77,15 +76,15 @@ function isBroken({ status }: RedisClient): boolean {
 
 function isStillMine({ life, done }: Outgoing): boolean {
   if (life.lives()) return true;
-  done(new Error('others have the answer by now'));
+  done('lost');
   return false;
 }
 
 function byChannel(frames: readonly Outgoing[]): Iterable<readonly Outgoing[]> {
   const channels = new Map<string, Outgoing[]>();
   for (const frame of frames) {
-    const some = channels.get(frame.channel);
-    if (some === undefined) channels.set(frame.channel, [frame]);
+    const some = channels.get(frame.place.channel);
+    if (some === undefined) channels.set(frame.place.channel, [frame]);
     else some.push(frame);
   }
   return channels.values();

@@ -23,17 +23,18 @@ export class Sending {
 
   /** Sends a frame. An answer of which Redis does not confirm one cannot be whole, and is stopped. */
   send(text: string): void {
-    const { stop, channel } = this.#held;
+    const { stop } = this.#held;
     // Others take over what a worker has that was paused for long: it sends nothing more.
     if (!this.#life.lives()) stop.abort();
     stop.signal.throwIfAborted();
     this.#unconfirmed += 1;
-    const done = (refused: Error | undefined): void => {
+    const done = (refused: 'lost' | Error | undefined): void => {
       this.#unconfirmed -= 1;
-      if (refused !== undefined) stop.abort(answerError('UNAVAILABLE', refused));
+      if (refused === 'lost') stop.abort();
+      else if (refused !== undefined) stop.abort(answerError('UNAVAILABLE', refused));
       if (this.#unconfirmed === 0) for (const wake of this.#waiting.splice(0)) wake();
     };
-    this.#outbox.add({ channel, text, life: this.#life, done });
+    this.#outbox.add({ place: this.#held, text, life: this.#life, done });
   }
 
   /** Resolves when none is on its way. */

@@ -93,11 +93,11 @@ export class Worker {
     const timeoutMs = Math.min(Math.round(settings.leaseMs * TIMEOUT_PART), LONGEST_TIMER_MS - READ_WAIT_MS);
     this.#group = new CommandGroup(this.#redis, this.#reader, place, timeoutMs);
     this.#unheard = new Unheard(monotonicMs);
+    const records = new AnswerRecords(this.#redis, names, place.stream, place.group, timeoutMs);
     this.#answering = new Answering({
       ...{ settings, monotonicMs, group: this.#group, counters: this.#counters },
-      ...{ answerers: this.#answerers, unheard: this.#unheard },
-      records: new AnswerRecords(this.#redis, names, place.stream, place.group, timeoutMs),
-      outbox: new Outbox(this.#redis),
+      ...{ answerers: this.#answerers, unheard: this.#unheard, records },
+      outbox: new Outbox(this.#redis, records),
     });
     this.#cancels = new Cancels(monotonicMs);
     this.#life = this.#newLife();

@@ -10,9 +10,21 @@ export type Script = (keys: readonly string[], args: readonly (string | number)[
  * @param name of the script, which becomes a method of the connection
  */
 export function loadScript(redis: RedisClient, folder: string, name: string): Script {
-  const text = readFileSync(join(folder, `${name}.lua`), 'utf8');
-  redis.defineCommand(name, { lua: text.replace(/^ *(?:--.*)?\n/gm, '') });
+  redis.defineCommand(name, { lua: textOf(folder, name) });
   const run = (redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[name];
   if (run === undefined) throw new Error(`expected ioredis to define ${name}`);
   return (keys, args) => run.call(redis, keys.length, ...keys, ...args);
+}
+
+/**
+ * A script that goes out whole each time. One that Redis is asked for by its digest, and has forgotten, is sent again behind what
+ * was sent since: runs would change places.
+ */
+export function orderedScript(redis: RedisClient, folder: string, name: string): Script {
+  const text = textOf(folder, name);
+  return (keys, args) => redis.eval(text, keys.length, ...keys, ...args);
+}
+
+function textOf(folder: string, name: string): string {
+  return readFileSync(join(folder, `${name}.lua`), 'utf8').replace(/^ *(?:--.*)?\n/gm, '');
 }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
 import { token, type AnswerPart } from '../../../service/src/index';
 import { eventually, isEnd, LONG_LEASE_MS, Stage } from './fixture';
+import { LateLine } from './late-line';
 import { ReadersLine } from './readers-line';
 import { WorkerProcess } from './worker-process';
 
@@ -151,6 +152,45 @@ describe('a worker that was paused for longer than its lease', () => {
     expect(heard().length).toBe(atEnd);
     worker.signal('SIGKILL');
     await worker.ended;
+  });
+});
+
+describe('a worker whose way to Redis was slow for longer than its lease', () => {
+  let line: LateLine;
+  let slow: Redis;
+  afterEach(() => {
+    slow.disconnect();
+    line.stop();
+  });
+
+  it('is not heard with frames that come when others have ended the answer', async () => {
+    await startStage();
+    const heard = await stage.hear('s1');
+    line = await LateLine.start((stage.redis as Redis).options.port ?? 0);
+    slow = new Redis({ port: line.port, retryStrategy: () => 100 });
+    slow.on('error', () => undefined);
+    let said = 0;
+    const service = stage.worker({ redis: slow });
+    service.answer('atMostOnce', async function* (_command, { signal }) {
+      for (;;) {
+        said += 1;
+        yield token(`${said}`);
+        await delay(5, undefined, { signal });
+      }
+    });
+    await stage.command({ id: 'c1', type: 'atMostOnce' });
+    await eventually('a token', () => heard().length > 0);
+    line.hold();
+    const held = said;
+    await eventually('more tokens', () => said > held + 2);
+    stage.worker().answer('atMostOnce', quick);
+    await eventually('an end', () => heard().some(isEnd));
+    slow.disconnect();
+    await service.close({ timeoutMs: 0 });
+    await line.letCome();
+    await stage.redis.publish('ai:stream:s1', '{"type":"marker","data":{}}');
+    await eventually('what was said last', () => heard().at(-1)?.type === 'marker');
+    expect(heard().findIndex(isEnd)).toBe(heard().length - 2);
   });
 });
 
