@@ -37,7 +37,8 @@ export class LateLine {
 
   /** Lets come all that was held. @returns once Redis has had all of it: the worker has given those connections up */
   async letCome(): Promise<void> {
-    const ends = this.#joined.map(({ redis }) => (redis.readableEnded ? undefined : once(redis, 'end')));
+    const open = this.#joined.filter(({ redis }) => !redis.readableEnded);
+    const ends = open.map(({ redis }) => once(redis, 'end'));
     for (const { worker, redis } of this.#joined) worker.pipe(redis);
     await Promise.all(ends);
   }
