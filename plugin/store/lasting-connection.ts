@@ -7,6 +7,8 @@ import { CONNECT_TIMEOUT_MS } from './redis-options';
 
 /** How long a connection that the sentinels ended for good stays closed, in milliseconds. */
 const REOPEN_DELAY_MS = 50;
+/** Looks in the time that a connection is waited for. */
+const LOOKS = 4;
 
 /**
  * One connection to Redis that is made anew by itself when it is lost or goes silent. Nothing waits while it is away, except for
@@ -117,9 +119,16 @@ function readiness(redis: Redis, timeoutMs: number): () => Promise<void> {
   };
 }
 
+/**
+ * The time is counted in looks, between any two of which sockets are read. A gatekeeper that was busy itself does not take that for the
+ * absence of Redis.
+ */
 function firstOf(redis: Redis, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(onClose, timeoutMs);
+    let looks = 0;
+    const timer = setInterval(() => {
+      if ((looks += 1) > LOOKS) onClose();
+    }, timeoutMs / LOOKS);
     redis.once('ready', onReady).once('close', onClose);
 
     function onReady(): void {
@@ -131,7 +140,7 @@ function firstOf(redis: Redis, timeoutMs: number): Promise<void> {
       reject(new Error('not connected'));
     }
     function release(): void {
-      clearTimeout(timer);
+      clearInterval(timer);
       redis.off('ready', onReady).off('close', onClose);
     }
   });

@@ -53,11 +53,11 @@ it('the first connection of a gatekeeper that is busy with its first upgrades is
   const server = await startRedis();
   try {
     const { redis: settings } = (await parseConfig(rawConfig())).config;
-    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 100 }, pino({ level: 'silent' }));
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 1000 }, pino({ level: 'silent' }));
     const answers = Promise.all(['a', 'b'].map((key) => redis.exists(key)));
     for (let stall = 0; stall < 3; stall += 1) {
       await new Promise(setImmediate);
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1100);
     }
     expect(await answers).toEqual([false, false]);
   } finally {
