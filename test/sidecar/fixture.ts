@@ -18,6 +18,13 @@ import { parseSettings } from '../../sidecar/settings/settings';
 /** The secret that {@link headersFor} signs with and {@link startBridge} verifies with. */
 export const SECRET = 'the secret of the bridge tests, 32+';
 
+/** A noisy machine must not look like a Redis or a bridge that is away. */
+export const PATIENT: Readonly<Record<string, string>> = {
+  BRIDGE_REDIS_TIMEOUT_MS: '10000',
+  BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
+  BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
+};
+
 /** A bridge in this process, on free ports. */
 export interface TestBridge {
   readonly bridge: Bridge;
@@ -50,11 +57,8 @@ export async function startBridge(
     BRIDGE_ADMIN_HOST: '127.0.0.1',
     BRIDGE_ADMIN_PORT: '0',
     BRIDGE_ASSERTION_SECRET: SECRET,
-    // A noisy machine must not look like a Redis or a bridge that is away.
-    BRIDGE_REDIS_TIMEOUT_MS: '10000',
-    BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
-    BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
     REDIS_URL: redisUrl,
+    ...PATIENT,
     ...env,
   });
   const logLines: string[] = [];

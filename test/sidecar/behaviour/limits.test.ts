@@ -10,6 +10,7 @@ import {
   EMPTY,
   eventually,
   headersFor,
+  PATIENT,
   startBridge,
   type Answer,
   type Caller,
@@ -159,7 +160,7 @@ describe('a user with as many connections as it may have, on all bridges togethe
 
   it('has the places of a bridge that was killed when its lease is over', async () => {
     const env = { BRIDGE_MAX_CONNECTIONS_PER_USER: '1', BRIDGE_CONNECTION_LEASE_MS: '4000' };
-    const killed = await BridgeProcess.start(server.url, { ...env, BRIDGE_REDIS_TIMEOUT_MS: '10000' });
+    const killed = await BridgeProcess.start(server.url, { ...PATIENT, ...env });
     const other = await start(env);
     const first = await connect(`ws://127.0.0.1:${killed.port}${PATH}`, ALICE);
     // Kept well beyond a lease by a bridge that lives.

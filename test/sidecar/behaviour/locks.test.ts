@@ -14,6 +14,7 @@ import {
   eventually,
   floods,
   headersFor,
+  PATIENT,
   startBridge,
   type Caller,
   type CountingClient,
@@ -273,7 +274,7 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
 
   it('is free when the lease is over after its bridge was killed, and everybody is told', async () => {
     // Long enough that it is not over before the first answer.
-    const env = { ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
+    const env = { ...PATIENT, ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
     const dead = await BridgeProcess.start(redis.url, env);
     await eventually(() => dead.isReady());
     const { url } = await start(env);
@@ -290,7 +291,7 @@ describe.each(TOPOLOGIES)('on %s, a route with locks', (_topology, startTopology
   });
 
   it('is told lost when its bridge was stopped for longer than the lease', async () => {
-    const env = { ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
+    const env = { ...PATIENT, ...ENV, BRIDGE_LOCK_LEASE_MS: '6000' };
     const stalled = await BridgeProcess.start(redis.url, env);
     await eventually(() => stalled.isReady());
     const { url } = await start(env);

@@ -13,6 +13,7 @@ import {
   EMPTY,
   eventually,
   headersFor,
+  PATIENT,
   startBridge,
   type CountingClient,
   type TestBridge,
@@ -95,7 +96,7 @@ describe.each(TOPOLOGIES)('on %s, a route with peers', (_topology, startTopology
 
   it('forgets the peers of a bridge that was killed', async () => {
     const lease = { BRIDGE_CONNECTION_LEASE_MS: '6000' };
-    const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
+    const dead = await BridgeProcess.start(redis.url, { ...PATIENT, ...ENV, ...lease });
     await eventually(() => dead.isReady());
     const { url, bridge } = await start(lease);
     const bob = await connect(`ws://127.0.0.1:${dead.port}${PATH}`, BOB);

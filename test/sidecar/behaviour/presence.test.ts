@@ -12,6 +12,7 @@ import {
   EMPTY,
   eventually,
   headersFor,
+  PATIENT,
   startBridge,
   type Caller,
   type TestBridge,
@@ -136,7 +137,7 @@ describe.each(TOPOLOGIES)('on %s, a route with presence', (_topology, startTopol
 
   it('tells of the listeners of a bridge that was killed, once its lease is over', async () => {
     const lease = { BRIDGE_CONNECTION_LEASE_MS: '6000' };
-    const dead = await BridgeProcess.start(redis.url, { ...ENV, ...lease });
+    const dead = await BridgeProcess.start(redis.url, { ...PATIENT, ...ENV, ...lease });
     await eventually(() => dead.isReady());
     const other = await start(lease);
     const lost = await connect(`ws://127.0.0.1:${dead.port}/ws/bi/dashboards/d1`, ALICE);

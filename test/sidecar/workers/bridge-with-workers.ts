@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SECRET } from '../fixture';
+import { PATIENT, SECRET } from '../fixture';
 
 const BIN = join(__dirname, '../../../dist/sidecar/bin/ws-bridge.js');
 
@@ -36,9 +36,7 @@ export class BridgeWithWorkers {
         BRIDGE_PORT: '0',
         BRIDGE_ADMIN_PORT: '0',
         BRIDGE_ASSERTION_SECRET: SECRET,
-        BRIDGE_REDIS_TIMEOUT_MS: '10000',
-        BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
-        BRIDGE_HANDSHAKE_TIMEOUT_MS: '15000',
+        ...PATIENT,
         BRIDGE_LOG_LEVEL: 'debug',
         REDIS_URL: redisUrl,
         ...env,
