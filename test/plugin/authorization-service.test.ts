@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { Gatekeeper } from '../../plugin/gatekeeper';
 import { authorizationCalls, decisions, openAuthorizationBreakers } from '../../plugin/metrics/metrics';
 import { closeRedisConnections } from '../../plugin/store/redis-connection';
+import { freePortsInARow } from '../dev/free-ports';
 import { AuthorizationServer, BAD_ANSWERS, saying } from '../fakes/authorization-server';
 import { startRedis, type RedisServer } from '../fakes/redis-server';
 import { rawConfig, signToken, upgradeHeaders } from './fixture';
@@ -31,7 +32,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   lines.length = 0;
-  service = await new AuthorizationServer().start();
+  // A port that it can have again when it was stopped.
+  service = await new AuthorizationServer().start((await freePortsInARow(1))[0]);
 });
 afterEach(async () => {
   for (const gatekeeper of gatekeepers.splice(0)) gatekeeper.close();

@@ -6,12 +6,14 @@ import {
   NoResponseError,
 } from '../../../plugin/authorization/http-post';
 import { NoTurnError } from '../../../plugin/authorization/turns';
+import { freePortsInARow } from '../../dev/free-ports';
 import { AuthorizationServer, saying } from '../../fakes/authorization-server';
 
 let server: AuthorizationServer;
 let poster: HttpPoster;
 beforeEach(async () => {
-  server = await new AuthorizationServer().start();
+  // A port that it can have again when it was stopped.
+  server = await new AuthorizationServer().start((await freePortsInARow(1))[0]);
   poster = new HttpPoster({ Authorization: 'Bearer of the gatekeeper' }, 10_000);
 });
 afterEach(async () => {

@@ -10,7 +10,11 @@ import { fetchJwks, MAX_JWKS_BYTES } from '../../../plugin/keys/jwks-fetch';
 import { verifyToken } from '../../../plugin/token/verify';
 import { parseConfig } from '../../../plugin/config/parse';
 import { verifierFor } from '../../../plugin/prepare';
+import { freePortsInARow } from '../../dev/free-ports';
 import { goodClaims, NOW, rawConfig, signToken } from '../fixture';
+
+/** For one that answers, on a slow machine too. */
+const LONG_MS = 20_000;
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -21,10 +25,10 @@ afterEach(() => {
   }
 });
 
-async function serve(listener: RequestListener): Promise<string> {
+async function serve(listener: RequestListener, port = 0): Promise<string> {
   const server = createServer(listener);
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`;
 }
 
@@ -381,15 +385,16 @@ describe('a fetch of jwks_uri', () => {
       };
       more();
     });
-    await expect(fetchJwks(fetch, uri, 5000)).rejects.toThrow(`at most ${MAX_JWKS_BYTES} bytes`);
+    await expect(fetchJwks(fetch, uri, LONG_MS)).rejects.toThrow(`at most ${MAX_JWKS_BYTES} bytes`);
     expect(sent).toBeLessThan(10 * 1024 * 1024);
   });
 
   it('that finds nobody says why', async () => {
-    const uri = await serve(() => undefined);
+    // On a port that nobody else takes meanwhile.
+    const uri = await serve(() => undefined, (await freePortsInARow(1))[0]);
     const [server] = servers.splice(0);
     await new Promise((resolve) => server?.close(resolve));
-    await expect(fetchJwks(fetch, uri, 1000)).rejects.toThrow('ECONNREFUSED');
+    await expect(fetchJwks(fetch, uri, LONG_MS)).rejects.toThrow('ECONNREFUSED');
   });
 
   it('follows no redirect', async () => {
@@ -397,6 +402,6 @@ describe('a fetch of jwks_uri', () => {
       if (request.url === '/jwks') response.writeHead(302, { location: '/elsewhere' }).end();
       else response.end('{"keys":[]}');
     });
-    await expect(fetchJwks(fetch, uri, 1000)).rejects.toThrow('expected status 200, got 302');
+    await expect(fetchJwks(fetch, uri, LONG_MS)).rejects.toThrow('expected status 200, got 302');
   });
 });

@@ -309,11 +309,12 @@ describe('one Redis', () => {
     let tellLast = (): void => undefined;
     const last = new Promise<void>((resolve) => (tellLast = resolve));
     const stop = await monitorRedis(redis, ([name = ''], source) => {
-      if (name.toLowerCase() === 'ping') tellLast();
-      else if (source !== 'lua') seen.push(name.toLowerCase());
+      if (name.toLowerCase() === 'echo') tellLast();
+      // A busy machine gives the connection time for a PING of its own.
+      else if (source !== 'lua' && name.toLowerCase() !== 'ping') seen.push(name.toLowerCase());
     });
     expect(await store.ask(query)).toMatchObject({ admitted: true, revoked: true });
-    await redis.ping();
+    await redis.echo('the last');
     await last;
     stop();
     // Limits of a tenant and of an address are one charge, and its look-up leaves beside it.

@@ -164,9 +164,7 @@ describe('a Redis that refuses', () => {
   ])(
     'a connection for %s is told of once, in its own words, however often it is tried',
     async (_, words, begin, end) => {
-      const { ask, told } = await gatekeeperOn(server.url.replace('://', '://gatekeeper:secret@'), {
-        timeoutMs: 300,
-      });
+      const { ask, told } = await gatekeeperOn(server.url.replace('://', '://gatekeeper:secret@'));
       await ask('good');
       const reasons = () =>
         [...told('redis connection lost'), ...told('redis connection error')].filter((one) =>
