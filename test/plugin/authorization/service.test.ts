@@ -12,7 +12,7 @@ import { BREAKER_FAILURES, BREAKER_RETRY_MS } from '../../../plugin/lib/breaker'
 const SETTINGS = {
   format: 'plain',
   headers: {},
-  timeoutMs: 500,
+  timeoutMs: 10_000,
   cacheSeconds: 10,
   refusedCacheSeconds: 5,
   cacheSize: 3,

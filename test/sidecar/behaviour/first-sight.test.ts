@@ -339,7 +339,10 @@ describe('what an upgrade asks of Redis', () => {
     const admin = new Redis(server.url);
     await admin.call('ACL', 'SETUSER', ...documentedUser('ws-bridge', '+subscribe'));
     await admin.set(KEY, 'state');
-    const bridge = await startBridge(`redis://ws-bridge:secret@127.0.0.1:${server.port}`);
+    const bridge = await startBridge(`redis://ws-bridge:secret@127.0.0.1:${server.port}`, {
+      // Nothing is announced anew meanwhile.
+      BRIDGE_CONNECTION_LEASE_MS: '600000',
+    });
     await eventually(async () => (await fetch(`${bridge.adminUrl}/readyz`)).status === 200);
     // Scripts are sent whole once. It stays: what is given back would be counted with the others.
     await connect(`${bridge.url}/ws/notifications`, EVE);
