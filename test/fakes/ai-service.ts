@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { serverPort } from '../../bench/server-port';
+import { freePortsInARow } from '../dev/free-ports';
 import { until } from '../fault/until';
 
 /** The folder of the example in Python. */
@@ -41,7 +41,7 @@ export class AiService {
 
   /** Starts one by the command of its README, and waits until it is ready. */
   static async start(redisUrl: string, env: Readonly<Record<string, string>> = {}): Promise<AiService> {
-    const port = await serverPort();
+    const [port = 0] = await freePortsInARow(1);
     const child = spawn(
       python ?? '',
       ['-m', 'uvicorn', 'service:app', '--port', `${port}`, '--log-level', 'warning'],
