@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useInsertionEffect, useRef, useState } from 'react';
 import { connectChat, type ChatClient, type ChatOptions, type Completion, type Tokens } from './chat.ts';
 import {
   connect,
@@ -36,7 +36,8 @@ export function useBridge<Frame extends AnyFrame = DataFrame>(
   listeners: BridgeListeners<Frame> = {},
 ): Bridge<ChatClient<Frame>> {
   const latest = useRef(listeners);
-  useEffect(() => {
+  // Other effects run a while after the render is shown, and a frame may come meanwhile.
+  useInsertionEffect(() => {
     latest.current = listeners;
   });
   return useClient(connectChat<Frame>, options, (client) => {

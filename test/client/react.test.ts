@@ -103,6 +103,12 @@ describe('useBridge', () => {
     await expectShown('heard', 'token after 0,token after 1,slow');
   });
 
+  it('tells them of a frame that comes in the very moment in which that render is shown', async () => {
+    await page.evaluate(`globalThis.comesWhenShown = ${JSON.stringify(numbered(2))}`);
+    bridge.publish(numbered(1));
+    await expectShown('heard', 'token after 0,token after 1');
+  });
+
   it('shows that it reconnects, and keeps its connection from render to render', async () => {
     const greeted = bridge.greeted.length;
     bridge.publish(numbered(1));
