@@ -41,6 +41,8 @@ export class FaultyGateway {
   readonly #random: Random;
   readonly #server: Server;
   readonly #healthy = new Map<Backend, boolean>();
+  /** Those that are asked just now whether they are ready: one that is slow to answer is not asked ever more. */
+  readonly #asked = new Set<Backend>();
   readonly #links = new Set<Link>();
   /** The connections of clients, those without a link yet too. */
   readonly #clients = new Set<Socket>();
@@ -51,7 +53,7 @@ export class FaultyGateway {
     this.#random = random;
     this.#server = createServer((client) => void this.#serve(client));
     this.#health = setInterval(() => {
-      for (const backend of this.#healthy.keys()) void this.#look(backend);
+      for (const backend of this.#healthy.keys()) if (!this.#asked.has(backend)) void this.#look(backend);
     }, HEALTH_INTERVAL_MS);
   }
 
@@ -151,10 +153,12 @@ export class FaultyGateway {
   }
 
   async #look(backend: Backend): Promise<boolean> {
+    this.#asked.add(backend);
     const ready = await fetch(`http://127.0.0.1:${backend.adminPort}/readyz`).then(
       ({ ok }) => ok,
       () => false,
     );
+    this.#asked.delete(backend);
     if (this.#healthy.has(backend)) this.#healthy.set(backend, ready);
     return ready;
   }
