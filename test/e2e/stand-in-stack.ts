@@ -109,8 +109,10 @@ export async function startStandInStack(plan: StackPlan): Promise<Omit<Stack, 'r
         BRIDGE_PORT: '0',
         BRIDGE_ADMIN_HOST: '127.0.0.1',
         BRIDGE_ADMIN_PORT: '0',
-        // A noisy machine must not look like a bridge that is away.
+        // A noisy machine must not look like a bridge or a Redis that is away.
         BRIDGE_HANDOVER_TIMEOUT_MS: '10000',
+        BRIDGE_REDIS_TIMEOUT_MS: '10000',
+        BRIDGE_HANDSHAKE_TIMEOUT_MS: '20000',
         REDIS_URL: redisServer.url,
         BRIDGE_ASSERTION_SECRET: SECRETS.ASSERTION_SECRET,
         ...(plan.routesFile !== undefined && { BRIDGE_ROUTES_FILE: join(plan.folder, plan.routesFile) }),

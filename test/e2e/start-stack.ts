@@ -60,7 +60,12 @@ export function configuration({
   const [service] = declarative.services;
   const [plugin] = service?.plugins ?? [];
   if (service === undefined || plugin === undefined) throw new Error('kong.yml has no service with a plugin');
-  Object.assign(plugin.config, config);
+  // A noisy machine must not look like a Redis that is away.
+  const patient = {
+    redis: { ...(plugin.config['redis'] as object), timeout: 10_000 },
+    decision_timeout: 20_000,
+  };
+  Object.assign(plugin.config, patient, config);
   for (const route of service.routes) {
     const own = routeConfigs[route.name];
     if (own !== undefined) route.plugins = [{ name: plugin.name, config: { ...plugin.config, ...own } }];
