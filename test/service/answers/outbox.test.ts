@@ -123,7 +123,7 @@ it('holds a frame back whose worker was given up while the connection was broken
   stage = await Stage.start();
   const heard = await stage.hear('s1');
   const redis = (own = (stage.redis as Redis).duplicate({
-    retryStrategy: () => 200,
+    retryStrategy: () => 2000,
     maxRetriesPerRequest: null,
   }));
   await once(redis, 'ready');
