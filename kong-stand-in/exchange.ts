@@ -8,6 +8,7 @@ import type { LuaTable } from './lib/lua';
 import { logEntry } from './http/log-entry';
 import type { GatewayRequest } from './http/request';
 import { nginxRefusal } from './http/nginx-refusal';
+import { readTarget } from './http/request-target';
 import { ownHeaders, relayedHeaders } from './http/response-headers';
 import type { Match } from './http/router';
 import { targetsOf, type ResolveMap } from './http/targets';
@@ -40,6 +41,9 @@ class Exchange {
   readonly #startedAt: number;
   readonly #kongRequestId: string;
   readonly #clientHeaders: HeaderList;
+  readonly #target: string;
+  /** `$host`. */
+  readonly #host: string;
 
   constructor(client: Client, options: ExchangeOptions) {
     this.#client = client;
@@ -47,17 +51,20 @@ class Exchange {
     this.#startedAt = options.now();
     this.#kongRequestId = options.newRequestId();
     this.#clientHeaders = HeaderList.fromRaw(client.incoming.rawHeaders);
+    const { target, authority } = readTarget(client.incoming.url ?? '/');
+    this.#target = target;
+    this.#host = hostName(authority ?? this.#clientHeaders.first('Host'));
   }
 
   async run(): Promise<void> {
     const { incoming, gone } = this.#client;
-    const { method = 'GET', url: target = '/', httpVersion, rawHeaders } = incoming;
+    const { method = 'GET', httpVersion, rawHeaders } = incoming;
+    const [target, host] = [this.#target, this.#host];
     const refusal = nginxRefusal({ method, target, httpVersion, rawHeaders });
     if (refusal !== undefined) {
       this.#send(nginxErrorAnswer(refusal, this.#errorContext));
       return;
     }
-    const host = hostName(this.#clientHeaders.first('Host'));
     const match = this.#options.worker.route({ method, host, target });
     if (match === undefined) {
       this.#send(errorAnswer(404, this.#errorContext, 'no Route matched with those values'));
@@ -68,7 +75,7 @@ class Exchange {
       this.#send(redirect);
       return;
     }
-    const request = this.#toRequest(match, host);
+    const request = this.#toRequest(match);
     const answer = await this.#options.worker.access(request);
     if (gone.aborted) return;
     const status = answer === undefined ? await this.#proxy(request, match.prefix) : answer.status;
@@ -76,9 +83,9 @@ class Exchange {
     this.#options.onRequestOver(logEntry(request, status));
   }
 
-  #toRequest(match: Match, host: string): GatewayRequest {
-    const { socket, method = 'GET', url: target = '/', httpVersion } = this.#client.incoming;
-    const clientHeaders = this.#clientHeaders;
+  #toRequest(match: Match): GatewayRequest {
+    const { socket, method = 'GET', httpVersion } = this.#client.incoming;
+    const [clientHeaders, target, host] = [this.#clientHeaders, this.#target, this.#host];
     return {
       ...{ method, target, httpVersion, host, clientHeaders },
       clientAddress: (socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
@@ -113,7 +120,7 @@ class Exchange {
       ...{ service, method, body },
       targets: targetsOf(service.host, service.port, this.#options.resolve),
       path: request.upstreamPath + query(request),
-      headers: upstreamHeaders(request, service, prefix, body?.length),
+      headers: upstreamHeaders(request, service, prefix, body?.length, this.#isUpgrade),
       clientGone: this.#client.gone,
     });
     if (result.kind === 'failed') return this.#fail(result.reason, result.detail);
@@ -128,7 +135,7 @@ class Exchange {
     const headers = relayedHeaders({
       upstream: HeaderList.fromRaw(result.response.rawHeaders).lines,
       plugins: request.responseHeaders,
-      upgrade: wantsWebSocket(this.#clientHeaders),
+      upgrade: this.#isUpgrade,
       kongRequestId: this.#kongRequestId,
       latencyMs: this.#elapsedMs(),
     });
@@ -142,7 +149,7 @@ class Exchange {
     const socket = this.#client.upgrade(headers);
     if (socket === undefined) {
       result.socket.destroy();
-      return this.#fail('broken', 'it upgraded a connection whose client named no upgrade in Connection');
+      return this.#fail('broken', 'it upgraded a connection that was not to be upgraded');
     }
     if (result.head.length > 0) result.socket.unshift(result.head);
     const { read_timeout: readTimeoutMs, write_timeout: writeTimeoutMs } = service;
@@ -166,6 +173,10 @@ class Exchange {
 
   #elapsedMs(): number {
     return Math.round(this.#options.now() - this.#startedAt);
+  }
+
+  get #isUpgrade(): boolean {
+    return this.#client.canUpgrade && wantsWebSocket(this.#clientHeaders);
   }
 
   get #errorContext(): ErrorContext {

@@ -16,6 +16,8 @@ export interface Client {
    * @param buffered whether a little of its body may wait for more (nginx's `proxy_buffering`)
    */
   relay(response: IncomingMessage, headers: HeaderList, buffered: boolean): void;
+  /** Whether it can become a tunnel. Node hands a socket over only where `Connection` names the upgrade, at which nginx does not look. */
+  readonly canUpgrade: boolean;
   /** Becomes a tunnel: sends `101` and hands over the socket, or undefined when the client asked for no upgrade. */
   upgrade(headers: HeaderList): Duplex | undefined;
 }
@@ -26,7 +28,7 @@ export function httpClient(incoming: IncomingMessage, response: ServerResponse):
   response.on('close', () => {
     if (!response.writableFinished) gone.abort();
   });
-  return { incoming, gone: gone.signal, ...responder(response), upgrade: () => undefined };
+  return { incoming, gone: gone.signal, ...responder(response), canUpgrade: false, upgrade: () => undefined };
 }
 
 /** A client that asked for an upgrade: its socket is no HTTP parser's any more. */
@@ -50,6 +52,7 @@ export function upgradeClient(incoming: IncomingMessage, socket: Socket, head: B
   return {
     incoming,
     gone: gone.signal,
+    canUpgrade: true,
     answer: (answer) => {
       response.assignSocket(socket);
       responder(response).answer(answer);

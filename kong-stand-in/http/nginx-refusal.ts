@@ -17,7 +17,8 @@ export interface RequestHead {
  * headers that are too large.
  */
 export function nginxRefusal(head: RequestHead): number | undefined {
-  if (isMalformedPath(rawPath(head.target).split('#', 1)[0] ?? '')) return 400;
+  if (!head.target.startsWith('/') || isMalformedPath(rawPath(head.target).split('#', 1)[0] ?? ''))
+    return 400;
   const lines = headerLines(head.rawHeaders);
   const tooLarge = tooLargeStatus(head, lines);
   if (tooLarge !== undefined) return tooLarge;

@@ -38,19 +38,23 @@ type Replaced = (typeof REPLACED)[number];
  * trusted (`trusted_ips` is unset), so only `X-Forwarded-For` takes over what the client sent. Every header that the
  * client names in `Connection` is removed **after** the plugins, even if a plugin set it, as in Kong.
  * @param bodyBytes length of the body, undefined when there is none
+ * @param upgrade whether it goes upstream as a WebSocket upgrade
  */
 export function upstreamHeaders(
   request: GatewayRequest,
   service: Service,
   prefix: string | undefined,
   bodyBytes: number | undefined,
+  upgrade: boolean,
 ): HeaderList {
   const passed = request.headers.copy();
   for (const name of namedByConnection(request)) passed.clear(name);
   for (const [read, cleared] of OF_PROXIES)
     if (request.clientHeaders.readByKong(read) !== undefined) passed.clear(cleared);
-  const values = replacements(request, service, prefix, bodyBytes);
+  const values = replacements(request, service, prefix, bodyBytes, upgrade);
   for (const name of REPLACED) passed.clear(name);
+  // Node sends it with a chunked body alone, and throws.
+  passed.clear('Trailer');
   const set = REPLACED.flatMap((name): [string, string][] => {
     const value = values[name];
     return value === undefined || value === '' ? [] : [[name, value]];
@@ -68,9 +72,9 @@ function replacements(
   service: Service,
   prefix: string | undefined,
   bodyBytes: number | undefined,
+  upgrade: boolean,
 ): Readonly<Record<Replaced, string | undefined>> {
   const { clientHeaders: client, clientAddress, host } = request;
-  const upgrade = wantsWebSocket(client);
   const forwardedFor = client.readByKong('x_forwarded_for');
   const via = client.readByKong('Via');
   const ownVia = `${Number(request.httpVersion)} ${PRODUCT}`;

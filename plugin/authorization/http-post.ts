@@ -125,7 +125,8 @@ function receive(
     else if (isRead) chunks.push(chunk);
   });
   response.on('end', () => {
-    resolve({ status, body: Buffer.concat(chunks).toString('utf8') });
+    // Without a byte order mark, which is no JSON.
+    resolve({ status, body: new TextDecoder().decode(Buffer.concat(chunks)) });
   });
   response.on('error', (error: NodeJS.ErrnoException) => {
     fail(new NoResponseError(reasonOf(error)));

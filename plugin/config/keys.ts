@@ -1,3 +1,4 @@
+import { createPublicKey, KeyObject } from 'node:crypto';
 import {
   HMAC_ALGORITHMS,
   importSecret,
@@ -23,13 +24,16 @@ export interface GatekeeperKeys {
  */
 export async function importKeys(raw: RawConfig): Promise<GatekeeperKeys> {
   const secrets = sharedSecrets(raw);
-  const token = [...(await secretKeys(secrets, raw.algorithms)), ...publicKeys(raw)];
+  const given = publicKeys(raw);
+  const token = [...(await secretKeys(secrets, raw.algorithms)), ...given];
   for (const algorithm of raw.algorithms) {
     if (token.some((key) => key.algorithms.includes(algorithm))) continue;
     if (raw.jwks_uri !== undefined && !algorithm.startsWith('HS')) continue;
     throw new ConfigError(`config.algorithms: ${algorithm} is allowed, but no key fits it`);
   }
-  return Object.freeze({ token: Object.freeze(token), assertion: await assertionKey(raw, secrets) });
+  const assertion = await assertionKey(raw, secrets);
+  requireOwnKey(assertion, given);
+  return Object.freeze({ token: Object.freeze(token), assertion });
 }
 
 /** A secret, and the field that it stands in. */
@@ -46,7 +50,16 @@ function sharedSecrets({ secret, secrets }: RawConfig): readonly NamedSecret[] {
       throw new ConfigError(`${field}: ${(cause as Error).message}`);
     }
   });
-  return secret === undefined ? further : [{ ...textSecret(secret), field: 'config.secret' }, ...further];
+  if (secret === undefined) return further;
+  requireSecret('config.secret', secret);
+  return [{ ...textSecret(secret), field: 'config.secret' }, ...further];
+}
+
+const PUBLIC = /-----BEGIN (?:[A-Z ]*PUBLIC KEY|CERTIFICATE)-----/;
+
+/** Many have a public key: each of them could sign with it. */
+function requireSecret(field: string, text: string): void {
+  if (PUBLIC.test(text)) throw new ConfigError(`${field}: expected a shared secret, got a public key`);
 }
 
 async function secretKeys(secrets: readonly NamedSecret[], allowed: readonly string[]): Promise<FittedKey[]> {
@@ -79,7 +92,19 @@ async function assertionKey(raw: RawConfig, others: readonly NamedSecret[]): Pro
   if (secret === undefined) {
     throw new ConfigError('config.assertion_secret: expected this or config.assertion_private_key');
   }
+  requireSecret('config.assertion_secret', secret);
   return named('config.assertion_secret', () => importSecret(secret, 'HS256', kid));
+}
+
+/** An assertion would be a user's token as well. */
+function requireOwnKey({ key }: FittedKey, others: readonly FittedKey[]): void {
+  if (!(key instanceof KeyObject) || key.type !== 'private') return;
+  const own = createPublicKey(key);
+  const same = others.findIndex(({ key: other }) => other instanceof KeyObject && own.equals(other));
+  if (same === -1) return;
+  throw new ConfigError(
+    `config.assertion_private_key: expected another key than that of config.public_keys[${same}].key`,
+  );
 }
 
 async function named<T>(field: string, work: () => Promise<T>): Promise<T> {

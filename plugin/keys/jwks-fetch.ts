@@ -50,5 +50,6 @@ async function boundedText(response: Response): Promise<string> {
     if (size > MAX_JWKS_BYTES) throw new Error(`expected at most ${MAX_JWKS_BYTES} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // Leaves out a byte order mark, as any client's `response.json()` does.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }

@@ -27,6 +27,10 @@ export const sharedSecret: Partial<FieldRule> = {
   referenceable: true,
   encrypted: true,
   len_min: 32,
+  match_none: [
+    { pattern: 'BEGIN .*PUBLIC KEY%-', err: 'expected a shared secret, got a public key' },
+    { pattern: 'BEGIN CERTIFICATE%-', err: 'expected a shared secret, got a certificate' },
+  ],
 };
 
 const PEM_OR_JWK = (kind: string) => ({

@@ -226,6 +226,36 @@ describe('the request that goes upstream', () => {
     expect(fixture.upstream.last.url).toBe('/ws/a?x=1');
   });
 
+  it.each(['http://Other:99/ws/a?x=1', 'ws://other/ws/a?x=1'])(
+    'has neither scheme nor host of a target in absolute form, which go before the Host header: %s',
+    async (target) => {
+      await requestRaw(fixture.gateway.port, [`GET ${target} HTTP/1.1`, 'Host: a']);
+      expect(fixture.upstream.last.url).toBe('/ws/a?x=1');
+      expect(fixture.upstream.last.headers).toMatchObject({
+        'x-forwarded-host': 'other',
+        'x-forwarded-path': '/ws/a',
+      });
+    },
+  );
+
+  it('is none where the target has no host in its absolute form, or a user', async () => {
+    for (const target of ['http:///ws', 'http://a:b@other/ws']) {
+      const { status } = await requestRaw(fixture.gateway.port, [`GET ${target} HTTP/1.1`, 'Host: a']);
+      expect(status).toBe(400);
+    }
+  });
+
+  it('goes on without the Trailer that its client announces', async () => {
+    const { status } = await requestRaw(fixture.gateway.port, upgradeLines('/ws', ['Trailer: X-Sum']));
+    expect([status, fixture.upstream.last.headers['trailer']]).toEqual([101, undefined]);
+  });
+
+  it('asks for no upgrade where the client names none in Connection, since Node hands over no socket then', async () => {
+    const lines = ['GET /ws HTTP/1.1', 'Host: a', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    expect((await requestRaw(fixture.gateway.port, lines)).status).toBe(200);
+    expect(fixture.upstream.last.headers).not.toHaveProperty('upgrade');
+  });
+
   it('has no Upgrade that is not to a WebSocket', async () => {
     const lines = ['GET /ws HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: h2c'];
     expect((await requestRaw(fixture.gateway.port, lines)).status).toBe(200);

@@ -37,6 +37,11 @@ describe('a question over HTTP', () => {
     ]);
   });
 
+  it('has a response without the byte order mark that some servers write before it', async () => {
+    server.respond = (response) => response.end('\ufeff{"allow":true}');
+    expect(await poster.post(server.url, '{}')).toEqual({ status: 200, body: '{"allow":true}' });
+  });
+
   it('goes over a connection that stays open, whatever the answers are', async () => {
     for (const [status, said] of [
       [200, true],

@@ -4,9 +4,8 @@ import { parseConfig } from '../../../plugin/config/parse';
 import { rawConfig, TOKEN_SECRET } from '../fixture';
 import { ConfigError } from '../../../plugin/schema/config-error';
 
-const spki = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  .publicKey.export({ type: 'spki', format: 'pem' })
-  .toString();
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const spki = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
 const { redis: REDIS } = rawConfig() as { readonly redis: object };
 
@@ -81,6 +80,20 @@ describe('the configuration', () => {
     ],
     ['no key for the assertion', { assertion_secret: null }, 'config.assertion_secret: expected this or'],
     ['one secret for both', { assertion_secret: TOKEN_SECRET }, 'expected another secret than config.secret'],
+    [
+      'one pair of keys for both',
+      {
+        assertion_secret: null,
+        assertion_private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        public_keys: [{ kid: 'a', key: JSON.stringify(publicKey.export({ format: 'jwk' })) }],
+      },
+      'config.assertion_private_key: expected another key than that of config.public_keys[0].key',
+    ],
+    [
+      'a public key for a secret, with which anybody could sign tokens',
+      { secret: spki },
+      'config.secret: expected a shared secret, got a public key',
+    ],
     [
       'a header of a question that is put into one text, which may be a secret',
       { authorization_service: { headers: { 'Authorization: Bearer hunter2': 'x' } } },

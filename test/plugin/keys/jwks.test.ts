@@ -397,6 +397,11 @@ describe('a fetch of jwks_uri', () => {
     await expect(fetchJwks(fetch, uri, LONG_MS)).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('is read without the byte order mark that some servers write before it', async () => {
+    const uri = await serve((_, response) => response.end('\ufeff{"keys":[]}'));
+    await expect(fetchJwks(fetch, uri, 5000)).resolves.toEqual({ keys: [] });
+  });
+
   it('follows no redirect', async () => {
     const uri = await serve((request, response) => {
       if (request.url === '/jwks') response.writeHead(302, { location: '/elsewhere' }).end();

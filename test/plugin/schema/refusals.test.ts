@@ -23,6 +23,8 @@ const PUBLIC_PEM = ec.publicKey.export({ type: 'spki', format: 'pem' }).toString
 const PRIVATE_PEM = ec.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const PUBLIC_JWK = JSON.stringify(ec.publicKey.export({ format: 'jwk' }));
 const PRIVATE_JWK = JSON.stringify(ec.privateKey.export({ format: 'jwk' }));
+const CERTIFICATE =
+  '-----BEGIN CERTIFICATE-----\nMIIB of everybody who looks at it\n-----END CERTIFICATE-----';
 const LIMIT = { limit: 5 };
 
 /** Kong's complaints about a configuration as an operator writes it, references unresolved. */
@@ -46,6 +48,9 @@ async function ours(config: Config): Promise<string | undefined> {
 /** Wrong configurations, and what Kong's refusal names. */
 const REFUSED: readonly [what: string, changes: Config, named: string][] = [
   ['a short secret', { secret: 'short' }, 'config.secret'],
+  ['a public key for a secret', { secret: PUBLIC_PEM }, 'config.secret: expected a shared secret'],
+  ['a public key for the assertion', { assertion_secret: PUBLIC_PEM }, 'config.assertion_secret: expected a'],
+  ['a certificate for one of several', { secrets: [{ secret: CERTIFICATE }] }, 'config.secrets[0].secret'],
   ['a short assertion secret', { assertion_secret: 'short' }, 'config.assertion_secret'],
   ['one secret for both', { assertion_secret: GOOD.secret }, "'secret', 'assertion_secret'"],
   ['no key for assertions', { assertion_secret: null }, "'assertion_secret', 'assertion_private_key'"],
