@@ -39,6 +39,8 @@ import { RareReasons } from './lib/rare-reasons';
 import { SCHEMA } from './schema';
 import { ConfigError } from './schema/config-error';
 import { earlierNames } from './schema/earlier-names';
+import { strayLineEnds } from './schema/stray-line-ends';
+import { STRAY_LINE_END } from '../protocol/line-end';
 
 /** A configuration made ready to decide by. */
 export interface Ready {
@@ -61,6 +63,7 @@ export async function readyFor(raw: unknown, log: Logger): Promise<Ready | Confi
       throw new ConfigError(`config: expected no more than ${MAX_NESTING} levels`);
     const { config, keys } = await parseConfig(raw);
     for (const { field, message } of earlierNames(SCHEMA, raw)) log.warn({ field }, message);
+    for (const field of strayLineEnds(SCHEMA, raw)) log.warn({ field }, STRAY_LINE_END);
     const stores = storesOf(config, log);
     const service = serviceOf(config, log);
     const context = contextFor(config, keys, stores, service, log);

@@ -43,8 +43,8 @@ export function checkOrigin(request: UpgradeRequest, rules: OriginRules): Cookie
   throw new Refusal('origin_not_allowed', 'The Origin is not allowed');
 }
 
-// A host is letters, digits, dots and hyphens: nothing that could end it early, like `/` or `@`.
-const SUBDOMAIN = /^(?:[a-z0-9-]+\.)+$/;
+// A host is letters, digits, dots, hyphens and, as browsers take them, underscores: nothing that could end it early, like `/` or `@`.
+const SUBDOMAIN = /^(?:[a-z0-9_-]+\.)+$/;
 
 function matches(origin: string, allowed: string): boolean {
   if (allowed === ANY_ORIGIN) return false;

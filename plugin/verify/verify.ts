@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { unscopedDatabase } from '../../redis/name-prefix';
+import { STRAY_LINE_END } from '../../protocol/line-end';
 import { canonicalPath } from '../../protocol/path';
 import type { LimitedBy, PageRule, Rate, RateLimit } from '../config/config';
 import type { AuthorizationService } from '../authorization/service';
@@ -16,6 +17,7 @@ import { RefusedUpgrades } from '../decision/refused-upgrades';
 import type { RoutedUpgrade } from '../request/request';
 import { SCHEMA } from '../schema/index';
 import { withDefaults } from '../schema/defaults';
+import { strayLineEnds } from '../schema/stray-line-ends';
 import { schemaFaults } from '../schema/validate';
 import { appliedLimits, type LimitSubject } from '../store/limits';
 import { redisTarget } from '../store/redis-options';
@@ -96,7 +98,9 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
   const { token: given, env, now, log } = request;
   const path = canonicalPath(request.path);
   const { route, config: declared } = declaredConfig(path, request.pluginName, request.configFile);
-  const { config, keys } = await parseConfig(withEnvironment(SCHEMA, checked(declared), env));
+  const raw = withEnvironment(SCHEMA, checked(declared), env);
+  const { config, keys } = await parseConfig(raw);
+  for (const field of strayLineEnds(SCHEMA, raw)) log.warn({ field }, STRAY_LINE_END);
   const store = memoryStore(() => now * 1_000_000);
   const context = {
     verifier: verifierFor(config, keys, log),

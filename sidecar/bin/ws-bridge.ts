@@ -10,7 +10,14 @@ import { visibleLines } from '../../stdio/visible';
 import type { Bridge } from '../bridge';
 import { builtInRoutesFile } from '../routes/file';
 import { openFilesFault } from '../settings/open-files';
-import { parseSettings, SETTING_ROWS, unknownSettings, type Settings } from '../settings/settings';
+import {
+  parseSettings,
+  SETTING_ROWS,
+  STRAY_LINE_END,
+  strayLineEnds,
+  unknownSettings,
+  type Settings,
+} from '../settings/settings';
 import { milliseconds, readToken, routePath, TOKEN_HELP, webSocketUrl } from './command-options';
 
 interface DoctorFlags {
@@ -94,6 +101,7 @@ async function run(): Promise<void> {
     const { name: variable, nearest } = unknown;
     log.warn({ variable, nearest }, unknownVariableText(unknown));
   }
+  for (const variable of strayLineEnds(process.env)) log.warn({ variable }, STRAY_LINE_END);
   const filesFault = openFilesFault(settings, maxOpenFiles());
   if (filesFault !== undefined) log.warn(filesFault);
   const bridge = await bridgeOf(settings, processOwn);

@@ -1,6 +1,6 @@
 import { isNamePrefix, NAME_PREFIX_FORM } from '../../redis/name-prefix';
 import { parseRedisUrl, redisUrlFault, REDIS_URL_FORMS } from '../../redis/url';
-import { integer, MAX_TIMER_MS, optionalText, row } from './row';
+import { integer, MAX_TIMER_MS, optionalText, row, type Row } from './row';
 
 /** Where Redis is and who the bridge is to it. */
 export const REDIS_ROWS = {
@@ -17,9 +17,9 @@ export const REDIS_ROWS = {
     'a command that Redis has not answered by then counts as Redis unreachable',
   ),
   redisUsername: optionalText('BRIDGE_REDIS_USERNAME', 'ACL user, for a REDIS_URL that names none'),
-  redisPassword: optionalText('BRIDGE_REDIS_PASSWORD', 'password, for a REDIS_URL that has none'),
+  redisPassword: password('BRIDGE_REDIS_PASSWORD', 'password, for a REDIS_URL that has none'),
   redisSentinelUsername: optionalText('BRIDGE_REDIS_SENTINEL_USERNAME', 'ACL user of the sentinels'),
-  redisSentinelPassword: optionalText('BRIDGE_REDIS_SENTINEL_PASSWORD', 'password of the sentinels'),
+  redisSentinelPassword: password('BRIDGE_REDIS_SENTINEL_PASSWORD', 'password of the sentinels'),
   redisTlsCaFile: optionalText(
     'BRIDGE_REDIS_TLS_CA_FILE',
     "PEM file with the authorities that sign Redis's certificates; Node's own list by default",
@@ -52,6 +52,10 @@ export const REDIS_ROWS = {
     },
   ),
 } as const;
+
+function password(name: string, description: string): Row<string, undefined> {
+  return { ...optionalText(name, description), isSecret: true };
+}
 
 function readRedisUrl(value: string): string | undefined {
   return parseRedisUrl(value) === undefined ? undefined : value;

@@ -1,11 +1,13 @@
 import type { HeaderNames } from '../../protocol/headers';
 import { quoted } from '../../protocol/quoted';
 import { isServiceAddress } from '../../stdio/service-links';
+import { hasStrayLineEnd } from '../../protocol/line-end';
 import { unknownVariables, unknownVariableText, type UnknownVariable } from '../../stdio/unknown-variables';
 import type { Row, SettingRow } from './row';
 import { TABLE } from './table';
 import { HOLDINGS, shareOf, type Holding, type Holdings } from './worker-shares';
 
+export { STRAY_LINE_END } from '../../protocol/line-end';
 export { LOG_LEVELS, type LogLevel } from '../../stdio/log-level';
 export { MAX_RING_FRAMES } from './resume-rows';
 export type { SettingRow } from './row';
@@ -53,6 +55,13 @@ export function unknownSettings(
     PREFIX,
     SETTING_ROWS.map(({ name }) => name),
   );
+}
+
+/** Variables of an environment with a secret that ends in a line break. */
+export function strayLineEnds(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return rowsOf(TABLE)
+    .filter(({ name, isSecret }) => isSecret === true && hasStrayLineEnd(env[name] ?? ''))
+    .map(({ name }) => name);
 }
 
 /**

@@ -10,6 +10,7 @@ describe('an Origin', () => {
     'https://app.example.com',
     'https://a.apps.example.com:8443',
     'https://a-1.b.apps.example.com:8443',
+    'https://feature_x.apps.example.com:8443',
   ])('%s that is allowed may connect and lets cookies count', (origin) => {
     expect(check(origin)).toEqual({ cookiesCount: true });
   });

@@ -5,6 +5,7 @@ import {
   SETTING_HOLDINGS,
   SETTING_ROWS,
   SettingsError,
+  strayLineEnds,
   workerSettings,
 } from '../../../sidecar/settings/settings';
 
@@ -55,6 +56,17 @@ describe('settings', () => {
       BRIDGE_TENANT_HEADER: 'X-Org',
     });
     expect(settings).toMatchObject({ port: 0, host: '0.0.0.0', headers: { tenant: 'X-Org' } });
+  });
+
+  it('with a secret that ends in a line break are found: no assertion would verify, and nothing said why', () => {
+    const env = {
+      BRIDGE_ASSERTION_SECRET: `${SECRET}\n`,
+      BRIDGE_ASSERTION_SECRET_PREVIOUS: SECRET,
+      BRIDGE_ASSERTION_PUBLIC_KEY: '-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n',
+      BRIDGE_REDIS_PASSWORD: 'word\r\n',
+      BRIDGE_HOST: 'no secret\n',
+    };
+    expect(strayLineEnds(env)).toEqual(['BRIDGE_REDIS_PASSWORD', 'BRIDGE_ASSERTION_SECRET']);
   });
 
   it('need a secret or a public key', () => {
