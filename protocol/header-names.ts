@@ -29,6 +29,9 @@ export const CONSUMER_HEADERS = [
   'X-Anonymous-Consumer',
 ] as const;
 
+/** In these Kong's acl plugin, which runs after the gatekeeper, tells an upstream the caller's groups (kong/constants.lua). */
+export const GROUP_HEADERS = ['X-Consumer-Groups', 'X-Authenticated-Groups'] as const;
+
 /** A header's name as CGI and what came of it read it: case counts for nothing, and `_` and `-` are one. */
 export function looseName(name: string): string {
   return name.toLowerCase().replaceAll('_', '-');

@@ -31,7 +31,7 @@ const PERHAPS_NOT_THE_MASTER = /^(LOADING|NOREPLICAS) /;
 
 /**
  * Looks at every error that Redis answers a connection with: each new reason is told once, in Redis's own words, whoever's
- * command it was. For ioredis's `reconnectOnError`.
+ * command it was, but for rights that lack. For ioredis's `reconnectOnError`.
  * @param nowMs a monotonic clock, milliseconds
  * @returns whether a new connection may help; at most once in {@link REOPEN_INTERVAL_MS} or {@link DOUBT_INTERVAL_MS}, so that a
  * Redis that stays so is not stormed
@@ -51,13 +51,19 @@ export function errorReplies(
   };
   return (error) => {
     if (ORDINARY.test(error.message)) return false;
-    if (told.hear(error.message)) listener.refused(error.message, error.command?.name);
+    if (told.hear(error.message, lackedRight(error))) listener.refused(error.message, error.command?.name);
     timer ??= setInterval(lookForOver, REASON_OVER_MS / 3).unref();
     const intervalMs = intervalFor(error.message);
     if (intervalMs === undefined || nowMs() - reopenedAt < intervalMs) return false;
     reopenedAt = nowMs();
     return true;
   };
+}
+
+/** Two rights of each command may lack: to run it, and to touch what it names. Another reason is the same whoever's command it met. */
+function lackedRight({ message, command }: ErrorReply): string {
+  if (!message.startsWith('NOPERM ')) return '';
+  return `${command?.name ?? ''}${message.includes(' to run ') ? '' : ' of its keys'}`;
 }
 
 /** Undefined where a new connection does not help. */

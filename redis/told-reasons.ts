@@ -23,7 +23,7 @@ export class ToldReasons {
 
   /**
    * A reason is heard.
-   * @param whose a node's name, of which it is told apart from the others
+   * @param whose a node's name, or a command's, of which it is told apart from the others
    * @returns whether it is to be told
    */
   hear(text: string, whose = ''): boolean {

@@ -8,7 +8,7 @@ import { serviceSettings } from './authorization-service';
 import type { GatekeeperConfig, Rate, RateLimit, RedisSettings } from './config';
 import { importKeys, type GatekeeperKeys } from './keys';
 import { rawConfig, type RawConfig } from './raw';
-import { CONSUMER_HEADERS, looseName } from '../../protocol/header-names';
+import { CONSUMER_HEADERS, GROUP_HEADERS, looseName } from '../../protocol/header-names';
 import { tenantPrefixes } from './tenant-prefixes';
 import { DEFAULT_WINDOW_SECONDS } from '../schema';
 import { ConfigError } from '../schema/config-error';
@@ -145,7 +145,8 @@ function toConfig(raw: RawConfig): GatekeeperConfig {
 function callerHeaders(raw: RawConfig): GatekeeperConfig['callerHeaders'] {
   const { tenant_header: tenant, user_header: user, roles_header: roles } = raw;
   const { request_id_header: requestId, assertion_header: assertion } = raw;
-  return new Set([tenant, user, roles, requestId, assertion, ...CONSUMER_HEADERS].map(looseName));
+  const own = [tenant, user, roles, requestId, assertion];
+  return new Set([...own, ...CONSUMER_HEADERS, ...GROUP_HEADERS].map(looseName));
 }
 
 function tokenRules(raw: RawConfig, { claims, detailTypes }: Authorization): GatekeeperConfig['token'] {

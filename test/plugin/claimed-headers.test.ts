@@ -54,6 +54,15 @@ describe("a client's header that reads as if the gateway had said who calls", ()
     expect((await told(sent, {}, consumer)).clearedHeaders).toEqual(['authorization', 'x_consumer_id']);
   });
 
+  it.each(['x-consumer-groups', 'x_consumer_groups', 'x-authenticated-groups'])(
+    'goes no further where it tells groups, which Kong’s acl plugin tells later, whoever was authenticated before: %s',
+    async (name) => {
+      const partner = { id: 'c-1', username: 'partner' };
+      for (const consumer of [undefined, partner])
+        expect((await told({ [name]: ['admin'] }, {}, consumer)).clearedHeaders).toContain(name);
+    },
+  );
+
   it('takes nothing from the headers that are set in its place', async () => {
     const sent = { 'x-tenant-id': ['forged'], 'x-consumer-username': ['forged'], x_consumer_id: ['forged'] };
     const { clearedHeaders, upstreamHeaders } = await told(sent, { consumer_by: 'tenant' });
@@ -69,6 +78,16 @@ describe("a client's header that reads as if the gateway had said who calls", ()
     );
     expect(clearedHeaders).toContain('x_org');
     for (const name of ['x-org', 'x_tenant_id']) expect(clearedHeaders).not.toContain(name);
+  });
+
+  it('is none where the configuration has its name for the roles', async () => {
+    const { clearedHeaders, upstreamHeaders } = await told(
+      { 'x-authenticated-groups': ['admin'], x_authenticated_groups: ['admin'] },
+      { roles_header: 'X-Authenticated-Groups' },
+    );
+    expect(upstreamHeaders).toMatchObject({ 'X-Authenticated-Groups': 'analyst,admin' });
+    expect(clearedHeaders).toContain('x_authenticated_groups');
+    expect(clearedHeaders).not.toContain('x-authenticated-groups');
   });
 
   it('costs Kong nothing where there is none', async () => {

@@ -79,4 +79,22 @@ describe('errors that Redis answers with', () => {
     for (const message of ['OOM 1', 'NOPERM a', 'OOM 2', 'NOPERM b']) judge(reply(message));
     expect(lines).toEqual(['eval: OOM 1', 'eval: NOPERM a']);
   });
+
+  it('for want of a right are told for each command, since who gives one right would not hear of the next', () => {
+    const judge = errorReplies(listener, () => nowMs);
+    const mayNotRun = (name: string) =>
+      judge(reply(`NOPERM this user has no permissions to run the '${name}' command`, name));
+    const mayNotAccess = (name: string) =>
+      judge(reply('NOPERM this user has no permissions to access one of the keys used as arguments', name));
+    for (let round = 0; round < 2; round += 1) {
+      mayNotRun('evalsha');
+      mayNotRun('exists');
+      mayNotAccess('evalsha');
+    }
+    expect(lines).toEqual([
+      "evalsha: NOPERM this user has no permissions to run the 'evalsha' command",
+      "exists: NOPERM this user has no permissions to run the 'exists' command",
+      'evalsha: NOPERM this user has no permissions to access one of the keys used as arguments',
+    ]);
+  });
 });
