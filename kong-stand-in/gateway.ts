@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Socket, type AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import type { Duplex } from 'node:stream';
 import { nginxErrorAnswer } from './http/answer';
 import { httpClient, upgradeClient, type Client } from './http/client';
 import { parseDeclaration } from './declarative/file';
@@ -80,10 +81,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   server.on('request', (incoming, response) => {
     exchange(httpClient(incoming, response));
   });
-  server.on('upgrade', (incoming, socket, head) => {
+  const takeOver = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (socket instanceof Socket) exchange(upgradeClient(incoming, socket, head));
     else socket.destroy();
-  });
+  };
+  server.on('upgrade', takeOver);
+  // Nobody gets through with CONNECT, and Node would cut it off without an answer.
+  server.on('connect', takeOver);
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
     if (socket.writable) socket.end(badRequest(cause.code === 'HPE_HEADER_OVERFLOW' ? 494 : 400));
   });

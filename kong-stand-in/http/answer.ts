@@ -23,6 +23,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
   502: 'An invalid response was received from the upstream server',
   503: 'The upstream server is currently unavailable',
   504: 'The upstream server is timing out',
+  505: 'HTTP Version Not Supported',
 };
 
 /** An error answer needs to know these of the request. */

@@ -17,13 +17,15 @@ export interface RequestHead {
  * headers that are too large.
  */
 export function nginxRefusal(head: RequestHead): number | undefined {
+  // It takes any 1.x, and judges that first.
+  if (/^[2-9]/.test(head.httpVersion)) return 505;
   if (!head.target.startsWith('/') || isMalformedPath(rawPath(head.target).split('#', 1)[0] ?? ''))
     return 400;
   const lines = headerLines(head.rawHeaders);
   const tooLarge = tooLargeStatus(head, lines);
   if (tooLarge !== undefined) return tooLarge;
   if (UNIQUE.some((name) => lines.all(name).length > 1) || !hasOneHost(head, lines)) return 400;
-  return head.method === 'TRACE' ? 405 : undefined;
+  return head.method === 'TRACE' || head.method === 'CONNECT' ? 405 : undefined;
 }
 
 /** Whether Kong's router, which reads paths as UTF-8, finds no route for this one. */

@@ -245,6 +245,14 @@ describe('the request that goes upstream', () => {
     }
   });
 
+  it.each([
+    ['CONNECT /ws HTTP/1.1', 405],
+    ['CONNECT gateway.test:80 HTTP/1.1', 400],
+    ['GET /ws HTTP/2.0', 505],
+  ])('is none where nginx refuses it: %s', async (line, status) => {
+    expect(await requestRaw(fixture.gateway.port, [line, 'Host: a'])).toMatchObject({ status });
+  });
+
   it('goes on without the Trailer that its client announces', async () => {
     const { status } = await requestRaw(fixture.gateway.port, upgradeLines('/ws', ['Trailer: X-Sum']));
     expect([status, fixture.upstream.last.headers.trailer]).toEqual([101, undefined]);
