@@ -34,4 +34,9 @@ describe('a query', () => {
   ])('%s', (_, query, tokens, rawQuery) => {
     expect(stripQuery(query, ['token'])).toEqual({ tokens, rawQuery });
   });
+
+  it('has tokens under any of several names, and keeps none of them', () => {
+    const stripped = stripQuery('a=1&jwt=x&token=y', ['token', 'jwt']);
+    expect(stripped).toEqual({ tokens: ['x', 'y'], rawQuery: 'a=1' });
+  });
 });

@@ -103,6 +103,27 @@ const PLAIN = [
   signed(GOOD_HEADER, base64url({ ...goodClaims, exp: NOW - 900 })),
 ];
 
+describe('a token is judged by the clock that is given, and by its tolerance', () => {
+  const LONG_AGO = 1_000_000_000;
+  const text = signed(GOOD_HEADER, base64url({ ...goodClaims, iat: LONG_AGO, exp: LONG_AGO + 900 }));
+  const isGoodAt = (keys: KeySource, now: number): Promise<boolean> =>
+    verifyToken(text, config.token, [keys], now).then(
+      () => true,
+      () => false,
+    );
+
+  it.each([
+    ['jose', () => byJose],
+    ['in place', () => inPlace],
+  ])('whoever compares its signature: %s', async (_, keys) => {
+    const { clockToleranceSeconds } = config.token;
+    const end = LONG_AGO + 900 + clockToleranceSeconds;
+    expect(await isGoodAt(keys(), LONG_AGO)).toBe(true);
+    expect(await isGoodAt(keys(), end - 1)).toBe(true);
+    expect(await isGoodAt(keys(), end)).toBe(false);
+  });
+});
+
 describe('a token with an HMAC is', () => {
   it('accepted and refused in place as by jose, whatever was changed of it', async () => {
     const outcomes = new Map<string, number>();

@@ -45,6 +45,12 @@ describe('the token', () => {
       { setHeaders: { 'sec-websocket-protocol': 'bridge.v1, y' } },
     ],
     [
+      'beside subprotocols that begin as one and have nothing behind a dot, which are none',
+      { 'sec-websocket-protocol': [`bearer.${TOKEN}, eyJy, eyJy.`] },
+      '',
+      { setHeaders: { 'sec-websocket-protocol': 'eyJy, eyJy.' } },
+    ],
+    [
       'in a cookie, of which the others reach the upstream',
       { cookie: [`a=1; session=${TOKEN}; b=2`, 'c="3"'] },
       '',
