@@ -91,12 +91,18 @@ function fitEd25519(key: KeyObject): Fit {
 }
 
 /**
- * Narrows what a key fits by what its JWK says that it is for (RFC 7517 §4.2 `use`, §4.3 `key_ops`, §4.4 `alg`).
+ * Narrows what a key fits by what its JWK says that it is for (RFC 7517 §4.2 `use`, §4.3 `key_ops`, §4.4 `alg`). A null says nothing: some
+ * servers write one for what they leave out.
  * @param operation what it is to do here
  */
 export function narrowByJwk(fit: Fit, jwk: JsonWebKey, operation: 'sign' | 'verify'): Fit {
   if ('fault' in fit) return fit;
-  const { use, key_ops: operations, alg } = jwk;
+  const said: Readonly<Record<string, unknown>> = jwk;
+  const [use, operations, alg] = [
+    said['use'] ?? undefined,
+    said['key_ops'] ?? undefined,
+    said['alg'] ?? undefined,
+  ];
   if (use !== undefined && use !== 'sig')
     return { fault: `expected a JWK whose "use" is "sig", got ${quoted(use)}` };
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes(operation))) {

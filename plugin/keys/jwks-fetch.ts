@@ -13,25 +13,26 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
  * @throws when it is not 200, not in time, or larger than {@link MAX_JWKS_BYTES}
  */
 export async function fetchJwks(fetch: Fetch, uri: string, timeoutMs: number): Promise<unknown> {
-  const response = await requested(fetch, uri, {
+  const request = fetch(uri, {
     redirect: 'manual',
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(timeoutMs),
   });
+  const response = await withReason(request);
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new Error(`expected status 200, got ${response.status}`);
   }
-  const document: unknown = JSON.parse(await boundedText(response));
+  const document: unknown = JSON.parse(await withReason(boundedText(response)));
   if (isNestedDeeperThan(document, MAX_NESTING))
     throw new Error(`expected no more than ${MAX_NESTING} levels`);
   return document;
 }
 
-/** `fetch` says "fetch failed" whatever failed: the name, the port or the certificate stands in its cause. */
-async function requested(fetch: Fetch, uri: string, init: RequestInit): Promise<Response> {
+/** `fetch` says "fetch failed" or "terminated" whatever failed: the name, the port, the certificate or the encoding stands in its cause. */
+async function withReason<T>(part: Promise<T>): Promise<T> {
   try {
-    return await fetch(uri, init);
+    return await part;
   } catch (error) {
     const { message, cause } = error as Error;
     if (!isNativeError(cause)) throw error;

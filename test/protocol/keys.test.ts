@@ -164,6 +164,7 @@ describe('a key', () => {
     const read = (more: object) =>
       parsePublicKey(JSON.stringify({ ...publicKey.export({ format: 'jwk' }), ...more }));
     expect(read({ use: 'sig', key_ops: ['verify'], alg: 'PS256' }).algorithms).toEqual(['PS256']);
+    expect(read({ use: null, key_ops: null, alg: null }).algorithms).toEqual(read({}).algorithms);
     const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512';
     for (const [other, message] of [
       [{ use: 'enc' }, 'expected a JWK whose "use" is "sig", got "enc"'],

@@ -389,6 +389,18 @@ describe('a fetch of jwks_uri', () => {
     expect(sent).toBeLessThan(10 * 1024 * 1024);
   });
 
+  it('that ends in the middle, or is not encoded as it says, says why', async () => {
+    const short = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('{"keys":[', () => response.socket?.end());
+    });
+    await expect(fetchJwks(fetch, short, 5000)).rejects.toThrow(/^terminated: ./);
+    const plain = await serve((_, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end('{"keys":[]}'),
+    );
+    await expect(fetchJwks(fetch, plain, 5000)).rejects.toThrow(/^terminated: ./);
+  });
+
   it('that finds nobody says why', async () => {
     // On a port that nobody else takes meanwhile.
     const uri = await serve(() => undefined, (await freePortsInARow(1))[0]);
