@@ -38,7 +38,7 @@ export const tokenLocationFields: readonly SchemaField[] = [
   },
   {
     uri_param_names: names(
-      "The query parameters that may carry the token, a last resort. They are removed before the upstream and from what Kong's log plugins write. The access log of nginx still has the whole URL (KONG_PROXY_ACCESS_LOG=off, or a format without the query).",
+      "The query parameters that may carry the token, a last resort. They are removed before the upstream and from what Kong's log plugins write. nginx's access log still has the whole URL (KONG_PROXY_ACCESS_LOG=off, or a format without the query). So has its error log where an upstream fails (KONG_LOG_LEVEL=crit).",
       [],
     ),
   },
