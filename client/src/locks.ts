@@ -39,6 +39,9 @@ export interface Lock {
 /** In how many milliseconds a held lock is asked for again when the bridge could not say. */
 const RETRY_MS = 1_000;
 
+/** So long the bridge keeps the locks of a client that is closed, unless its operator says otherwise. */
+const LINGER_MS = 10_000;
+
 /** The bridge could not say now. */
 const UNDECIDED: ReadonlySet<string> = new Set(['UNAVAILABLE', 'TOO_MANY_MESSAGES']);
 /** Only a `lock` is refused with these. */
@@ -123,7 +126,10 @@ export class Locks {
     const take = (socket: WebSocketLike, data: unknown): void => {
       this.#take(socket, data);
     };
+    // Another client may take over, as of a component that is mounted anew. In browsers there is no unref.
+    let ending: number | { unref?(): void } | undefined;
     const begin = (): void => {
+      clearTimeout(ending as number);
       this.#closed = undefined;
     };
     const Socket = function (url: string, protocols: string[]): WebSocketLike {
@@ -136,7 +142,11 @@ export class Locks {
     };
     const ended = (): void => {
       WebSocket.ended?.();
-      this.#end();
+      clearTimeout(ending as number);
+      ending = setTimeout(() => {
+        this.#end();
+      }, LINGER_MS);
+      (ending as { unref?(): void }).unref?.();
     };
     // A constructor that returns an object gives that one.
     this.WebSocket = Object.assign(Socket as unknown as WebSocketConstructor, { ended });
@@ -165,7 +175,9 @@ export class Locks {
     for (const wanted of this.#wanted.values()) this.#unlock(wanted);
   }
 
+  /** Unless another client has a connection. */
   #end(): void {
+    if (this.#socket?.readyState === OPEN) return;
     this.#closed = new BridgeClientError('CLOSED', 'the client is closed');
     for (const name of this.#wanted.keys()) this.#over(name, this.#closed);
   }

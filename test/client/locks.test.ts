@@ -329,21 +329,48 @@ it('needs a WebSocket', () => {
 describe('locks of a client that is closed for good', () => {
   const closed = { code: 'CLOSED', message: 'the client is closed' };
   beforeEach(() => {
-    jest.useRealTimers();
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask'] });
   });
 
-  it('are rejected where they are asked for, and lost where they are held', async () => {
-    const { locks, lock } = await held();
+  it('are rejected where they are asked for, and lost where they are held, once the bridge keeps them no longer', async () => {
+    const { locks, lock, socket } = await held();
     const asked = locks.lock('C1');
+    socket.close();
     locks.WebSocket.ended?.();
+    jest.advanceTimersByTime(9_999);
+    expect(lock.lost.aborted).toBe(false);
+    jest.advanceTimersByTime(1);
     await expect(asked).rejects.toMatchObject(closed);
     expect(lock.lost.reason).toMatchObject(closed);
     await expect(locks.lock('C2')).rejects.toMatchObject(closed);
   });
 
-  it('may be had again by another client', async () => {
-    const { locks, connect } = await held();
+  it('stay where another client takes over in time, as of a component that is mounted anew', async () => {
+    const { locks, lock, socket, connect } = await held();
+    const asked = locks.lock('C1');
+    socket.close();
     locks.WebSocket.ended?.();
+    jest.advanceTimersByTime(9_999);
+    const next = connect();
+    jest.advanceTimersByTime(60_000);
+    next.comes('locked', { name: 'B7', token: 8 });
+    next.comes('locked', { name: 'C1', token: 9 });
+    expect([lock.token, (await asked).token, lock.lost.aborted]).toEqual([8, 9, false]);
+  });
+
+  it('stay where another client took over before', async () => {
+    const { locks, lock, connect } = await held();
+    connect().comes('locked', { name: 'B7', token: 8 });
+    locks.WebSocket.ended?.();
+    jest.advanceTimersByTime(10_000);
+    expect([lock.token, lock.lost.aborted]).toEqual([8, false]);
+  });
+
+  it('may be had again by a later client', async () => {
+    const { locks, socket, connect } = await held();
+    socket.close();
+    locks.WebSocket.ended?.();
+    jest.advanceTimersByTime(10_000);
     const next = connect();
     const again = locks.lock('B7');
     next.comes('locked', { name: 'B7', token: 8 });
@@ -362,6 +389,7 @@ describe('locks of a client that is closed for good', () => {
       const asked = locks.lock('B7');
       if (which !== 'that is open') network.last.lose(1006);
       client.close();
+      jest.advanceTimersByTime(10_000);
       await expect(asked).rejects.toMatchObject(closed);
     },
   );
@@ -372,6 +400,15 @@ describe('locks of a client that is closed for good', () => {
     const { client } = await startRig({ WebSocket: locks.WebSocket });
     network.last.lose(4403);
     expect(client.state).toBe('closed');
+    jest.advanceTimersByTime(10_000);
     await expect(locks.lock('B7')).rejects.toMatchObject(closed);
+  });
+
+  it('keep no process running', () => {
+    jest.useRealTimers();
+    const set = jest.spyOn(globalThis, 'setTimeout');
+    page().locks.WebSocket.ended?.();
+    expect((set.mock.results[0]?.value as NodeJS.Timeout).hasRef()).toBe(false);
+    set.mockRestore();
   });
 });
