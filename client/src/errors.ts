@@ -18,7 +18,7 @@ export class BridgeClientError extends Error {
 
 /** The known facts of a connection that came to nothing. */
 export interface ConnectFacts {
-  /** The HTTP status that the upgrade was answered with. Only the WebSocket of `ws` tells it. */
+  /** The HTTP status of the refusal, where that can be read. */
   readonly status?: number;
   /** The `Retry-After` of that answer, in milliseconds. */
   readonly retryAfterMs?: number | undefined;

@@ -178,6 +178,7 @@ export class EventStreamSocket extends EventTarget implements WebSocketLike {
     if (this.readyState === CLOSED) return;
     const forbidden = forbiddenReason(status, said);
     if (forbidden !== undefined) {
+      this.#settings.trial.excuse();
       this.end(CLOSE_CODES.forbidden.code, forbidden);
       return;
     }

@@ -1,7 +1,9 @@
 import type { ClientOptions } from '../../client/src/index.ts';
 import { ConnectError } from '../../client/src/index.ts';
 import { httpFallback, type HttpFallbackOptions } from '../../client/src/http.ts';
+import type { StreamFetch } from '../../client/src/posted-messages.ts';
 import type { WebSocketConstructor } from '../../client/src/web-socket.ts';
+import { settled } from './fake-clock';
 import { startRig, type Rig } from './fixture';
 
 describe('the way over HTTP', () => {
@@ -26,35 +28,50 @@ describe('the way over HTTP', () => {
   });
 });
 
-describe('a WebSocket that ends before anything came', () => {
-  /** The next way after two of them that were closed with this code. */
-  function wayAfter(code: number): string {
-    const sockets: EventTarget[] = [];
-    class Given extends EventTarget {
-      constructor() {
-        super();
-        sockets.push(this);
-      }
-      close(): void {
-        this.dispatchEvent(new Event('close'));
-      }
-    }
-    const fetch = (): Promise<never> => new Promise(() => undefined);
-    const WebSocket = httpFallback({ WebSocket: Given as unknown as WebSocketConstructor, fetch });
-    const connect = (): unknown => new WebSocket('wss://x/ws/notifications', ['bridge.v1']);
-    for (let failed = 0; failed < 2; failed += 1) {
-      connect();
-      sockets.at(-1)?.dispatchEvent(Object.assign(new Event('close'), { code }));
-    }
-    return connect() instanceof Given ? 'WebSocket' : 'stream';
-  }
+const unanswered = (): Promise<never> => new Promise(() => undefined);
 
+/** Tells the way of each next connection, after two WebSockets that were closed with this code. */
+function waysAfter(code: number, fetch: StreamFetch = unanswered): () => string {
+  const sockets: EventTarget[] = [];
+  class Given extends EventTarget {
+    constructor() {
+      super();
+      sockets.push(this);
+    }
+    close(): void {
+      this.dispatchEvent(new Event('close'));
+    }
+  }
+  const WebSocket = httpFallback({ WebSocket: Given as unknown as WebSocketConstructor, fetch });
+  const connect = (): unknown => new WebSocket('wss://x/ws/notifications', ['bridge.v1']);
+  for (let failed = 0; failed < 2; failed += 1) {
+    connect();
+    sockets.at(-1)?.dispatchEvent(Object.assign(new Event('close'), { code }));
+  }
+  return () => (connect() instanceof Given ? 'WebSocket' : 'stream');
+}
+
+describe('a WebSocket that ends before anything came', () => {
   it('came to nothing where nobody says why', () => {
-    expect(wayAfter(1006)).toBe('stream');
+    expect(waysAfter(1006)()).toBe('stream');
   });
 
   it.each([4401, 4403, 4429])('is no failure of its way where the bridge closed it with %d', (code) => {
-    expect(wayAfter(code)).toBe('WebSocket');
+    expect(waysAfter(code)()).toBe('WebSocket');
+  });
+});
+
+describe('an event stream instead', () => {
+  it.each([
+    ['stays the way where the bridge forbids the first: that came through', { closeCode: 4403 }, 'stream'],
+    ['is not the way where the gateway refuses the first', {}, 'WebSocket'],
+  ])('%s', async (_, more, then) => {
+    const next = waysAfter(1006, () =>
+      Promise.resolve(Response.json({ message: 'm', ...more }, { status: 403 })),
+    );
+    expect(next()).toBe('stream');
+    await settled();
+    expect(next()).toBe(then);
   });
 });
 
