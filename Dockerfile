@@ -14,8 +14,9 @@ COPY service/package.json service/
 COPY kong-stand-in/package.json kong-stand-in/
 RUN npm ci --ignore-scripts
 COPY . .
-# npm prune leaves the folders of scopes behind.
+# npm prune leaves the folders of scopes behind. It would also keep what a client in a browser may be used with.
 RUN npm run build && npm run build:client && rm -rf dist/dev dist/kong-stand-in \
+  && npm pkg delete peerDependencies peerDependenciesMeta --workspace ws-bridge-client \
   && npm prune --omit=dev --ignore-scripts && rm -f node_modules/kong-stand-in node_modules/ws-bridge-service && find node_modules -type d -empty -delete
 
 FROM ${NODE_IMAGE} AS runtime
