@@ -20,7 +20,8 @@ async function counts(paths: readonly string[], path: string): Promise<boolean> 
   const config = rawConfig({
     rate_limits: [{ by: 'tenant', limit: 100, window_size: 60, burst: 100, paths, tiers: {} }],
     revocation: { enabled: false, key_prefix: '', fault_tolerant: false },
-    redis: { ...(rawConfig()['redis'] as object), url: redis.url },
+    redis: { ...(rawConfig()['redis'] as object), url: redis.url, timeout: 10_000 },
+    decision_timeout: 30_000,
   });
   const now = Math.floor(Date.now() / 1000);
   const token = await signToken({ iat: now, exp: now + 900 });

@@ -14,7 +14,7 @@ it('what is asked in one turn of the event loop leaves in one write', async () =
   const server = await startRedis();
   try {
     const { redis: settings } = (await parseConfig(rawConfig())).config;
-    const redis = redisFor({ ...settings, url: server.url }, pino({ level: 'silent' }));
+    const redis = redisFor({ ...settings, url: server.url, timeoutMs: 10_000 }, pino({ level: 'silent' }));
     await redis.gcra(['warm'], [1, 1]);
     const one = jest.spyOn(Socket.prototype, '_write');
     const many = jest.spyOn(Socket.prototype, '_writev');
