@@ -39,6 +39,8 @@ describe('a tenant whose clients do not read', () => {
   it('has no more waiting for all of them than its share, and another tenant’s slow client misses nothing', async () => {
     bridge = await startBridge(server.url, {
       BRIDGE_BUFFER_TENANT_BYTES: `${TENANT_BYTES}`,
+      // Who reads nothing answers no ping.
+      BRIDGE_PING_INTERVAL_MS: '600000',
       BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}`,
     });
     const url = `${bridge.url}/ws/notifications`;

@@ -17,6 +17,8 @@ const PADDING = 'x'.repeat(64 * 1024);
 /** More than the kernel's buffers of a connection hold. */
 const COUNT = 400;
 const LAST = `${COUNT - 1}:${PADDING}`;
+/** Who reads nothing answers no ping. */
+const UNPINGED = { BRIDGE_PING_INTERVAL_MS: '600000' };
 
 let redisServer: RedisServer;
 let redis: Redis;
@@ -35,7 +37,7 @@ afterEach(async () => {
 });
 
 async function start(maxBufferBytes: number): Promise<void> {
-  bridge = await startBridge(redisServer.url, { BRIDGE_MAX_BUFFER_BYTES: `${maxBufferBytes}` });
+  bridge = await startBridge(redisServer.url, { ...UNPINGED, BRIDGE_MAX_BUFFER_BYTES: `${maxBufferBytes}` });
 }
 
 async function publishMany(channel: string): Promise<void> {
@@ -71,6 +73,7 @@ describe('a client that does not take its frames', () => {
 
   it('gets its frames and then its close code when it reads again in time, and resumes with no gap', async () => {
     bridge = await startBridge(redisServer.url, {
+      ...UNPINGED,
       BRIDGE_MAX_BUFFER_BYTES: '262144',
       BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}`,
     });
@@ -143,6 +146,7 @@ describe('a client that does not take the frames of a dashboard', () => {
 
   it('is told exactly where frames were left out, and resumes there', async () => {
     bridge = await startBridge(redisServer.url, {
+      ...UNPINGED,
       BRIDGE_MAX_BUFFER_BYTES: '262144',
       BRIDGE_RING_MAX_BYTES: `${64 * 1024 * 1024}`,
     });
