@@ -245,3 +245,15 @@ describe('of several keys', () => {
     expect((await verifyWith(await signToken(), [{ key: broken }])).outcome).toBeInstanceOf(TypeError);
   });
 });
+
+it('a token says whether a key of the configuration verified it: whatever becomes of fetched ones it is still good', async () => {
+  const { config, keys } = await parseConfig(rawConfig());
+  const configured = configuredKeys(keys.token);
+  const fetched = { candidates: (alg: string, kid: string | undefined) => configured.candidates(alg, kid) };
+  const none = configuredKeys([]);
+  const token = await signToken();
+  const byConfigured = async (...sources: Parameters<typeof verifyToken>[2]) =>
+    (await verifyToken(token, config.token, sources, NOW)).isByConfiguredKey;
+  expect(await byConfigured(configured, fetched)).toBe(true);
+  expect(await byConfigured(none, fetched)).toBe(false);
+});
