@@ -105,7 +105,8 @@ const PLAIN = [
 
 describe('a token is judged by the clock that is given, and by its tolerance', () => {
   const LONG_AGO = 1_000_000_000;
-  const text = signed(GOOD_HEADER, base64url({ ...goodClaims, iat: LONG_AGO, exp: LONG_AGO + 900 }));
+  const times = { iat: LONG_AGO, nbf: LONG_AGO + 5, exp: LONG_AGO + 900 };
+  const text = signed(GOOD_HEADER, base64url({ ...goodClaims, ...times }));
   const isGoodAt = (keys: KeySource, now: number): Promise<boolean> =>
     verifyToken(text, config.token, [keys], now).then(
       () => true,
@@ -117,8 +118,10 @@ describe('a token is judged by the clock that is given, and by its tolerance', (
     ['in place', () => inPlace],
   ])('whoever compares its signature: %s', async (_, keys) => {
     const { clockToleranceSeconds } = config.token;
-    const end = LONG_AGO + 900 + clockToleranceSeconds;
-    expect(await isGoodAt(keys(), LONG_AGO)).toBe(true);
+    const begin = times.nbf - clockToleranceSeconds;
+    const end = times.exp + clockToleranceSeconds;
+    expect(await isGoodAt(keys(), begin - 1)).toBe(false);
+    expect(await isGoodAt(keys(), begin)).toBe(true);
     expect(await isGoodAt(keys(), end - 1)).toBe(true);
     expect(await isGoodAt(keys(), end)).toBe(false);
   });

@@ -42,6 +42,7 @@ describe('a token that is not accepted', () => {
       'The token is not valid yet',
     ],
     ['is not valid yet', { claims: { nbf: NOW + 1 } }, 'not_yet_valid', 'The token is not valid yet'],
+    ['is not valid for long', { claims: { nbf: NOW + 60 } }, 'not_yet_valid', 'The token is not valid yet'],
     [
       'was issued in the future',
       { claims: { iat: NOW + 1 } },
