@@ -26,8 +26,8 @@ const DECISION_TIMEOUT_MS = 3 * SECONDS;
  * A question is unanswered for redis.timeout, a quiet connection is asked after 2 seconds; a new one is tried every second at
  * least, for 2 seconds each. The rest is for a noisy machine.
  */
-const BACK_WITHIN_MS = 15 * SECONDS;
-const NOISE_MS = 2 * SECONDS;
+const BACK_WITHIN_MS = 30 * SECONDS;
+const NOISE_MS = 10 * SECONDS;
 const SILENT = / it did not answer for \d+ ms$/;
 
 /** The needs of an endurance run of a Redis, of whatever kind. */
