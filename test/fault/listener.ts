@@ -13,8 +13,12 @@ export interface ListenerTimes {
   readonly clockMs?: () => number;
   /** How long a connection may take to be ready, in milliseconds. Default: 30,000. */
   readonly connectTimeoutMs?: number;
+  /** Whether new tokens live long: on a busy machine clients come back more slowly than short ones end. Default: they do not. */
+  readonly isCalm?: () => boolean;
 }
 
+/** How long a token lives when all is to come to rest. */
+const CALM_LIFETIME_MS = 600_000;
 /** Lines of what happened that are kept for whoever looks into a fault. */
 const MAX_NOTES = 400;
 
@@ -44,8 +48,9 @@ export class Listener {
       idleTimeoutMs,
       clockMs = () => 0,
       connectTimeoutMs = 30_000,
+      isCalm = () => false,
     } = times;
-    const lifetimeMs = (): number => tokenLifetimeMs * (0.75 + random() / 2);
+    const lifetimeMs = (): number => (isCalm() ? CALM_LIFETIME_MS : tokenLifetimeMs) * (0.75 + random() / 2);
     this.client = connectChat({
       url,
       path,
