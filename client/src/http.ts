@@ -1,5 +1,6 @@
 import { EventStreamSocket } from './event-stream-socket.ts';
 import type { StreamFetch } from './posted-messages.ts';
+import { surroundingsOf, type Globals } from './surroundings.ts';
 import { TransportChoice } from './transport-choice.ts';
 import { TransportTrial } from './transport-trial.ts';
 import { Unposted } from './unposted.ts';
@@ -45,11 +46,13 @@ export function httpFallback(options: HttpFallbackOptions = {}): WebSocketConstr
   const { bearerPrefix = 'bearer.', webSocketAgainMs = 600_000, storage } = options;
   if (!(typeof webSocketAgainMs === 'number' && webSocketAgainMs > 0))
     throw new TypeError(`webSocketAgainMs: expected a number above 0, got ${String(webSocketAgainMs)}`);
-  const WebSocket =
-    options.WebSocket ?? (globalThis as { readonly WebSocket?: WebSocketConstructor }).WebSocket;
+  const globals = globalThis as Globals & { readonly WebSocket?: WebSocketConstructor };
+  const WebSocket = options.WebSocket ?? globals.WebSocket;
   const fetch = options.fetch ?? globalThis.fetch;
   const monotonicNow = (): number => performance.now();
-  const choice = new TransportChoice({ webSocketAgainMs, now: () => Date.now(), storage });
+  const surroundings = surroundingsOf(globals);
+  const online = (): boolean => surroundings.online;
+  const choice = new TransportChoice({ webSocketAgainMs, now: () => Date.now(), storage, online });
   const unposted = new Unposted();
   const webSocket = (url: string, protocols: string[], Constructor: WebSocketConstructor): WebSocketLike => {
     const trial = new TransportTrial(monotonicNow, (works) => {

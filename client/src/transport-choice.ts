@@ -17,6 +17,8 @@ export interface ChoiceSettings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly storage: PointStorage | undefined;
+  /** Whether the browser says that there is a network. It may be wrong. @default always */
+  readonly online?: (() => boolean) | undefined;
 }
 
 /**
@@ -26,6 +28,8 @@ export interface ChoiceSettings {
 export class TransportChoice {
   readonly #settings: ChoiceSettings;
   #failures = 0;
+  /** WebSockets that came to nothing without a network. They say nothing once there is one. */
+  #offlineFailures = 0;
   #httpUntilMs: number;
   #againMs: number;
 
@@ -46,18 +50,25 @@ export class TransportChoice {
     return Math.min(this.#settings.webSocketAgainMs, LONGEST_MS);
   }
 
+  get #isOnline(): boolean {
+    return this.#settings.online?.() !== false;
+  }
+
   get next(): ClientTransport {
-    return this.#isKnown || this.#failures >= MOST_FAILURES ? 'http' : 'websocket';
+    const failures = this.#failures + (this.#isOnline ? 0 : this.#offlineFailures);
+    return this.#isKnown || failures >= MOST_FAILURES ? 'http' : 'websocket';
   }
 
   /** A connection came to nothing. */
   failed(transport: ClientTransport): void {
-    this.#failures = transport === 'websocket' ? this.#failures + 1 : 0;
+    if (transport === 'http') this.#count(0);
+    else if (this.#isOnline) this.#count(this.#failures + 1);
+    else this.#offlineFailures += 1;
   }
 
   /** Frames came by a WebSocket: it is the way. */
   webSocketWorked(): void {
-    this.#failures = 0;
+    this.#count(0);
     this.#againMs = this.#firstMs;
     if (this.#httpUntilMs > 0) this.#keep(0);
   }
@@ -65,12 +76,17 @@ export class TransportChoice {
   /** A stream is open. @returns in how many milliseconds it ends, for a WebSocket to be tried */
   streamWorked(): number {
     const now = this.#settings.now();
-    this.#failures = MOST_FAILURES - 1;
+    this.#count(MOST_FAILURES - 1);
     if (!this.#isKnown) {
       this.#keep(now + this.#againMs);
       this.#againMs = Math.min(2 * this.#againMs, LONGEST_MS);
     }
     return this.#httpUntilMs - now;
+  }
+
+  #count(failures: number): void {
+    this.#failures = failures;
+    this.#offlineFailures = 0;
   }
 
   #keep(untilMs: number): void {

@@ -4,15 +4,16 @@ import { EARLY_MS, TransportTrial } from '../../client/src/transport-trial.ts';
 const AGAIN_MS = 600_000;
 
 let nowMs: number;
+let online: boolean;
 let kept: Map<string, string>;
 beforeEach(() => {
-  nowMs = 1_800_000_000_000;
+  [nowMs, online] = [1_800_000_000_000, true];
   kept = new Map();
 });
 
 function choice(webSocketAgainMs = AGAIN_MS): TransportChoice {
   return new TransportChoice({
-    ...{ webSocketAgainMs, now: () => nowMs },
+    ...{ webSocketAgainMs, now: () => nowMs, online: () => online },
     storage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) },
   });
 }
@@ -41,6 +42,28 @@ describe('the way of the next connection', () => {
     expect(ways.next).toBe('websocket');
     ways.failed('websocket');
     expect(ways.next).toBe('http');
+  });
+
+  it('is a WebSocket where all that came to nothing did so without a network', () => {
+    const ways = choice();
+    online = false;
+    failTwice(ways);
+    online = true;
+    expect(ways.next).toBe('websocket');
+    ways.failed('websocket');
+    expect(ways.next).toBe('websocket');
+    ways.failed('websocket');
+    expect(ways.next).toBe('http');
+  });
+
+  it('is a stream where the browser goes on saying that there is no network: it may be wrong', () => {
+    const ways = choice();
+    ways.failed('websocket');
+    online = false;
+    ways.failed('websocket');
+    expect(ways.next).toBe('http');
+    ways.failed('http');
+    expect(ways.next).toBe('websocket');
   });
 
   it('is a stream for an hour at most, also where no WebSocket is to be tried again', () => {
