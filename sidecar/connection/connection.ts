@@ -113,6 +113,14 @@ export class Connection
     return this.#socket?.isUnread === true;
   }
 
+  get unreadFromMs(): number | undefined {
+    return this.#socket?.unreadFromMs;
+  }
+
+  get nowMs(): number {
+    return this.#context.monotonicMs();
+  }
+
   get isReadable(): boolean {
     return this.#ending.isReadable;
   }

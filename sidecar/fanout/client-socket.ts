@@ -33,6 +33,8 @@ export interface ClientSocket extends UnderlyingSocket {
   readonly isPaused: boolean;
   /** Whether something of the client's may have come that is not read yet. */
   readonly isUnread: boolean;
+  /** When the earliest may have come of what is read now, by the clock of durations, in milliseconds; undefined for now. */
+  readonly unreadFromMs: number | undefined;
   /** Asks for a sign of life. */
   ping(): void;
   /** Answers a ping. @param onWritten called once the kernel has it, or never will */

@@ -27,6 +27,7 @@ export class EventStream implements ClientSocket {
   writer: SocketWriter | undefined;
   readonly isPaused = false;
   readonly isUnread = false;
+  readonly unreadFromMs = undefined;
   readonly #response: ServerResponse;
   readonly #socket: Socket;
   readonly #random: () => number;

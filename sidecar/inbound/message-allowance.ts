@@ -32,16 +32,17 @@ export class MessageAllowance {
   /**
    * Judges a message by its length alone, and counts it.
    * @param nowMs a clock that nobody sets, in milliseconds
+   * @param fromMs the earliest that it may have come
    * @returns undefined when it is taken
    */
-  take(bytes: number, nowMs: number): OverVerdict | undefined {
-    const over = this.#over(bytes, nowMs);
+  take(bytes: number, nowMs: number, fromMs = nowMs): OverVerdict | undefined {
+    const over = this.#over(bytes, nowMs, fromMs);
     if (over !== undefined) return { over, isFlood: this.refuse(bytes, nowMs) };
-    this.#messages.take(nowMs);
+    this.#messages.take(nowMs, fromMs);
     const { user, tenant } = this.#account;
-    this.#socket.charge(bytes, nowMs);
-    user.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs);
-    tenant.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs);
+    this.#socket.charge(bytes, nowMs, fromMs);
+    user.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs, fromMs);
+    tenant.charge(bytes + MESSAGE_OVERHEAD_BYTES, nowMs, fromMs);
     return undefined;
   }
 
@@ -56,12 +57,12 @@ export class MessageAllowance {
     return false;
   }
 
-  #over(bytes: number, nowMs: number): OverRate | undefined {
-    if (!this.#messages.hasRoom(nowMs)) return 'message_rate';
-    if (!this.#socket.admits(bytes, nowMs)) return 'socket_bytes';
+  #over(bytes: number, nowMs: number, fromMs: number): OverRate | undefined {
+    if (!this.#messages.hasRoom(nowMs, fromMs)) return 'message_rate';
+    if (!this.#socket.admits(bytes, nowMs, fromMs)) return 'socket_bytes';
     const { user, tenant } = this.#account;
     const counted = bytes + MESSAGE_OVERHEAD_BYTES;
-    if (!user.admits(counted, nowMs)) return 'user_bytes';
-    return tenant.admits(counted, nowMs) ? undefined : 'tenant_bytes';
+    if (!user.admits(counted, nowMs, fromMs)) return 'user_bytes';
+    return tenant.admits(counted, nowMs, fromMs) ? undefined : 'tenant_bytes';
   }
 }

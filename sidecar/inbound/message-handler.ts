@@ -32,6 +32,8 @@ export interface MessageClient {
   readonly isOpen: boolean;
   /** Whether it is not read from at the moment. */
   readonly isPaused: boolean;
+  /** When the earliest may have come of what is read now, by the clock of durations, in milliseconds; undefined for now. */
+  readonly unreadFromMs: number | undefined;
   /** Whether it may be read from: not any more once it only goes on sending after it was told to go. */
   readonly isReadable: boolean;
   /** When it was last sent a frame, by the wheel's clock, in milliseconds; undefined when it needs no echo. */
@@ -163,9 +165,8 @@ export class MessageHandler {
 
   /** Takes a message about a lock. */
   async #takeLock(payload: Buffer, bytes: number): Promise<void> {
-    const { monotonicMs, maxLockNameBytes } = this.#context;
-    const overrun = this.#allowedLocks().take(bytes, monotonicMs());
-    const message = readLockMessage(payload, maxLockNameBytes);
+    const overrun = this.#charge(this.#allowedLocks(), bytes);
+    const message = readLockMessage(payload, this.#context.maxLockNameBytes);
     if (overrun !== undefined) {
       this.#refuse(payload.length, overrun, () => ({ ...tooMany(overrun.over), name: message.name }));
     } else if (this.#sender.isReader) {
@@ -194,21 +195,23 @@ export class MessageHandler {
 
   /** Answers a client that cannot see WebSocket pings. It counts as a message, and on every route as one that is taken. */
   #pong(length: number, bytes: number): void {
-    const overrun = this.#allowed().take(bytes, this.#context.monotonicMs());
+    const overrun = this.#charge(this.#allowed(), bytes);
     if (overrun === undefined) this.#client.send(PONG_FRAME);
     else this.#refuse(length, overrun, () => tooMany(overrun.over));
   }
 
   /** Counts a ping as a message of so many bytes. @returns whether it is to be answered */
   takePing(bytes: number): boolean {
-    const overrun = this.#allowed().take(bytes, this.#context.monotonicMs());
+    const overrun = this.#charge(this.#allowed(), bytes);
     if (overrun?.isFlood === true) this.#closeFlooder(overrun.over);
     return overrun === undefined;
   }
 
   /** Counts a pong that nobody asked for. */
   takePong(): void {
-    if (this.#rateLimiter.take(this.#context.monotonicMs()) === 'flood') this.#closeFlooder('message_rate');
+    const nowMs = this.#context.monotonicMs();
+    if (this.#rateLimiter.take(nowMs, this.#client.unreadFromMs) === 'flood')
+      this.#closeFlooder('message_rate');
   }
 
   /** Whether nothing more is read before what is on its way has arrived. */
@@ -235,9 +238,13 @@ export class MessageHandler {
 
   /** @returns why a message is not even looked at, if it is not */
   #judge(bytes: number): Overrun | undefined {
-    const nowMs = this.#context.monotonicMs();
-    if (this.#route.messages !== 'refuse') return this.#allowed().take(bytes, nowMs);
-    return { over: 'read_only', isFlood: this.#rateLimiter.refuse(nowMs) === 'flood' };
+    if (this.#route.messages !== 'refuse') return this.#charge(this.#allowed(), bytes);
+    return { over: 'read_only', isFlood: this.#rateLimiter.refuse(this.#context.monotonicMs()) === 'flood' };
+  }
+
+  /** A message that was not read at once counts as if it had come as early as it may have. */
+  #charge(allowance: MessageAllowance, bytes: number): Overrun | undefined {
+    return allowance.take(bytes, this.#context.monotonicMs(), this.#client.unreadFromMs);
   }
 
   /** Pings on a route that takes no messages count as commands do. */
@@ -266,7 +273,7 @@ export class MessageHandler {
   #mayAsk(payload: Buffer, binary: boolean): boolean {
     if (this.#route.readersMayAsk !== 'yjs' || !binary || !isSyncStep1(payload)) return false;
     this.#questions ??= new RateLimiter(QUESTION_RATE);
-    return this.#questions.take(this.#context.monotonicMs()) === 'taken';
+    return this.#questions.take(this.#context.monotonicMs(), this.#client.unreadFromMs) === 'taken';
   }
 
   /** The parser of a plain client that sends binary messages may take no text: it gets its sign of life instead. */

@@ -32,21 +32,22 @@ export class RateLimiter {
   /**
    * Counts a message.
    * @param nowMs a clock that nobody sets, in milliseconds
+   * @param fromMs the earliest that it may have come
    */
-  take(nowMs: number): MessageVerdict {
+  take(nowMs: number, fromMs = nowMs): MessageVerdict {
     const { perSecond, burst } = this.#rate;
     if (perSecond === 0) return 'taken';
-    const tat = nextTat(this.#sentTat, nowMs, Math.ceil(MICROSECONDS / perSecond), burst);
+    const tat = nextTat(this.#sentTat, nowMs, Math.ceil(MICROSECONDS / perSecond), burst, fromMs);
     if (tat === undefined) return this.refuse(nowMs);
     this.#sentTat = tat;
     return 'taken';
   }
 
   /** Whether a message is within the rate. Counts nothing. */
-  hasRoom(nowMs: number): boolean {
+  hasRoom(nowMs: number, fromMs = nowMs): boolean {
     const { perSecond, burst } = this.#rate;
     if (perSecond === 0) return true;
-    return nextTat(this.#sentTat, nowMs, Math.ceil(MICROSECONDS / perSecond), burst) !== undefined;
+    return nextTat(this.#sentTat, nowMs, Math.ceil(MICROSECONDS / perSecond), burst, fromMs) !== undefined;
   }
 
   /**
@@ -63,11 +64,17 @@ export class RateLimiter {
 }
 
 /** @returns undefined when `burst` came already and not one of them is `intervalUs` ago */
-function nextTat(tatUs: number, nowMs: number, intervalUs: number, burst: number): number | undefined {
+function nextTat(
+  tatUs: number,
+  nowMs: number,
+  intervalUs: number,
+  burst: number,
+  fromMs = nowMs,
+): number | undefined {
   const nowUs = nowMs * 1000;
   const toleranceUs = intervalUs * (burst - 1);
   // No message leaves a later one, unless the clock was set back: then it starts over, one message from full.
   const kept = tatUs > nowUs + toleranceUs + intervalUs ? nowUs + toleranceUs : tatUs;
-  const tat = Math.max(kept, nowUs);
+  const tat = Math.max(kept, fromMs * 1000);
   return tat - toleranceUs > nowUs ? undefined : tat + intervalUs;
 }

@@ -15,6 +15,7 @@ const PARTS = 1_000_000;
  */
 export class ByteMeter {
   readonly #rate: ByteRate;
+  /** Under 0 where an owner was not read, and may have sent so much meanwhile. */
   #level = 0;
   #atUs = 0;
 
@@ -25,27 +26,31 @@ export class ByteMeter {
   /**
    * Whether a message of so many bytes is within the rate. Charges nothing.
    * @param nowMs a clock that nobody sets, in milliseconds
+   * @param fromMs the earliest that it may have come
    */
-  admits(bytes: number, nowMs: number): boolean {
+  admits(bytes: number, nowMs: number, fromMs = nowMs): boolean {
     const { perSecond, burst } = this.#rate;
-    return perSecond === 0 || this.#levelAt(nowMs) + bytes * PARTS <= burst * PARTS;
+    return perSecond === 0 || this.#levelAt(nowMs, fromMs) + bytes * PARTS <= burst * PARTS;
   }
 
   /** Counts a message. */
-  charge(bytes: number, nowMs: number): void {
+  charge(bytes: number, nowMs: number, fromMs = nowMs): void {
     if (this.#rate.perSecond === 0) return;
-    this.#level = this.#levelAt(nowMs) + bytes * PARTS;
+    this.#level = this.#levelAt(nowMs, fromMs) + bytes * PARTS;
     this.#atUs = microseconds(nowMs);
   }
 
   /** Whether it is as if it were new. */
   isIdle(nowMs: number): boolean {
-    return this.#levelAt(nowMs) === 0;
+    return this.#levelAt(nowMs, nowMs) <= 0;
   }
 
-  #levelAt(nowMs: number): number {
-    const passedUs = Math.max(0, microseconds(nowMs) - this.#atUs);
-    return Math.max(0, this.#level - passedUs * this.#rate.perSecond);
+  /** The bucket never holds less than nothing, but for what drained of it since `fromMs`. */
+  #levelAt(nowMs: number, fromMs: number): number {
+    const nowUs = microseconds(nowMs);
+    const passedUs = Math.max(0, nowUs - this.#atUs);
+    const unused = Math.max(0, nowUs - microseconds(fromMs)) * this.#rate.perSecond;
+    return Math.max(-unused, this.#level - passedUs * this.#rate.perSecond);
   }
 }
 

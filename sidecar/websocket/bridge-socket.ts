@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { ClientSocket, SocketOwner, SocketWriter } from '../fanout/client-socket';
 import { BUFFER_OVERHEAD_BYTES } from '../lib/keepers';
 import type { LoopShares } from '../lib/loop-shares';
+import { Backlog } from './backlog';
 import { closeFrame, PING_FRAME, pongFrame } from './control-frames';
 import { FrameReader, type FrameLimits, type FrameListener } from './frame-reader';
 
@@ -28,6 +29,8 @@ export interface BytesReader {
   /** Shares the loop's time among tenants. */
   readonly shares: LoopShares;
   readonly tenantId: string;
+  /** The clock of durations, in milliseconds. */
+  readonly nowMs: number;
   /** How many bytes of the frame that is being read are still to come. */
   readonly frameBytesLeft: number;
   /** Told of bytes before they are read. */
@@ -72,6 +75,8 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   #waitingBytes = 0;
   /** Made when something has to wait. */
   #waiting: Set<Arrival> | undefined;
+  /** Made when the client is not read, or not at once. */
+  #backlog: Backlog | undefined;
   #discardedBytes = 0;
   /** The client's, or {@link ABNORMAL}. */
   #closeCode = ABNORMAL;
@@ -107,6 +112,10 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     return this.#isPaused || this.#waitingBytes > 0;
   }
 
+  get unreadFromMs(): number | undefined {
+    return this.reader === undefined ? undefined : this.#backlog?.fromMs(this.reader.nowMs);
+  }
+
   ping(): void {
     if (this.#readyState === OPEN) this.#stream.write(PING_FRAME);
   }
@@ -120,12 +129,14 @@ export class BridgeSocket implements ClientSocket, FrameListener {
   pause(): void {
     if (this.#readyState === CLOSED) return;
     this.#isPaused = true;
+    this.#fallBehind();
     this.#stream.pause();
   }
 
   resume(): void {
     if (this.#readyState === CLOSED) return;
     this.#isPaused = false;
+    this.#catchUp();
     if (this.#waitingBytes <= MAX_WAITING_BYTES) this.#stream.resume();
   }
 
@@ -252,8 +263,17 @@ export class BridgeSocket implements ClientSocket, FrameListener {
 
   #wait(arrival: Arrival): void {
     (this.#waiting ??= new Set()).add(arrival);
+    this.#fallBehind();
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.#stream.pause();
     if (this.#waitingBytes > PIECE_BYTES) this.#tellKept();
+  }
+
+  #fallBehind(): void {
+    if (this.reader !== undefined) (this.#backlog ??= new Backlog()).begins(this.reader.nowMs);
+  }
+
+  #catchUp(): void {
+    if (this.reader !== undefined && !this.isUnread) this.#backlog?.ends(this.reader.nowMs);
   }
 
   /** Nobody is told of what waits: it is not kept until its tenant's turn. */
@@ -303,6 +323,7 @@ export class BridgeSocket implements ClientSocket, FrameListener {
     const wasTold = this.#waitingBytes > PIECE_BYTES;
     this.#waitingBytes = Math.max(0, this.#waitingBytes - memoryOf(arrival.bytes));
     if (wasTold) this.#tellKept();
+    this.#catchUp();
     if (this.#isCut) this.#closedWhenRead();
     else if (wasMuch && this.#waitingBytes <= MAX_WAITING_BYTES && !this.#isPaused) this.#stream.resume();
   }

@@ -21,6 +21,7 @@ class FakeClient implements MessageClient {
   isPaused = false;
   isReadable = true;
   heardAtMs: number | undefined;
+  unreadFromMs: number | undefined;
   readonly sent: unknown[] = [];
   readonly echoed: string[] = [];
   readonly codes: number[] = [];
@@ -77,6 +78,7 @@ function handling(
     isHeld: false,
     release: undefined as Deferred<undefined> | undefined,
     restarts: 0,
+    nowMs: 0,
     refusedBytes: [] as [string, number][],
   };
   const arrival = (): Promise<AddOutcome> => {
@@ -97,7 +99,7 @@ function handling(
     maxLockNameBytes: 128,
     wheel: { nowMs: ECHO_AFTER_MS },
     now: () => 0,
-    monotonicMs: () => 0,
+    monotonicMs: () => state.nowMs,
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line) as never) }),
   };
   const metrics = {
@@ -125,6 +127,22 @@ describe('a client with messages on their way', () => {
     await arrive();
     expect(client.isPaused).toBe(false);
     expect(state.restarts).toBe(1);
+  });
+
+  it('may have sent meanwhile what its rate allows, beside a burst', async () => {
+    const { client, handler, arrive, state } = handling('relay', { perSecond: 2 });
+    state.isHeld = true;
+    void handler.take(Buffer.from('held'), false);
+    expect(client.isPaused).toBe(true);
+    [state.nowMs, state.isHeld, client.unreadFromMs] = [2000, false, 0];
+    await arrive();
+    for (let message = 0; message < BURST - 1 + 4; message += 1) {
+      void handler.take(Buffer.from('edit'), false);
+      await arrive();
+    }
+    expect(client.sent).toEqual([]);
+    void handler.take(Buffer.from('one more'), false);
+    expect(client.sent).toMatchObject([{ data: { code: 'TOO_MANY_MESSAGES' } }]);
   });
 
   it('is not read from while its tenant is held, and read on once the message arrived', async () => {

@@ -86,6 +86,29 @@ describe("a socket's messages", () => {
     );
   });
 
+  it('are taken as they came, however late they are read, and no more than that', () => {
+    const heldMs = fc.integer({ min: 0, max: 5000 });
+    fc.assert(
+      fc.property(RATE, GAPS, heldMs, heldMs, (rate, gaps, fromMs, ms) => {
+        const sent = send(rate, gaps);
+        const late = new RateLimiter(rate);
+        const [begunMs, endMs] = [START_MS + fromMs, START_MS + fromMs + ms];
+        for (const { atMs, verdict } of sent) {
+          const isHeld = atMs >= begunMs && atMs < endMs;
+          if (verdict === 'taken') expect(isHeld ? late.take(endMs, begunMs) : late.take(atMs)).toBe('taken');
+        }
+      }),
+    );
+    fc.assert(
+      fc.property(RATE, heldMs, (rate, ms) => {
+        const late = new RateLimiter(rate);
+        let taken = 0;
+        while (late.take(START_MS + ms, START_MS) === 'taken') taken += 1;
+        expect(taken).toBeLessThanOrEqual(rate.burst + (ms * rate.perSecond) / 1000);
+      }),
+    );
+  });
+
   it('at once are: taken to the burst, refused as often, then a flood', () => {
     fc.assert(
       fc.property(RATE, (rate) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ByteOwners, withRoomFor } from '../../../sidecar/quotas/byte-owners';
-import type { ByteRate } from '../../../sidecar/quotas/byte-rate';
+import { ByteMeter, type ByteRate } from '../../../sidecar/quotas/byte-rate';
 import { MessageAllowance } from '../../../sidecar/inbound/message-allowance';
 import { RateLimiter } from '../../../sidecar/inbound/rate-limiter';
 
@@ -128,5 +128,28 @@ describe('the bytes of a socket, a user and a tenant', () => {
     second.leave();
     owners.forgetIdle(10_000);
     expect(owners.size).toBe(0);
+  });
+});
+
+describe('bytes that were not read at once', () => {
+  it('are within a rate as they came, and no more than that', () => {
+    const meter = new ByteMeter({ perSecond: 100, burst: 50 });
+    meter.charge(50, 1000);
+    // A second in which it may have sent 100.
+    expect([meter.admits(151, 2000, 1000), meter.admits(101, 2000, 1000)]).toEqual([false, false]);
+    expect([meter.admits(100, 2000, 1000), meter.admits(51, 2000)]).toEqual([true, false]);
+    for (let sent = 0; sent < 10; sent += 1) {
+      expect(meter.admits(10, 2000, 1000)).toBe(true);
+      meter.charge(10, 2000, 1000);
+    }
+    expect(meter.admits(51, 2000, 1000)).toBe(false);
+  });
+
+  it('leave no more for later', () => {
+    const meter = new ByteMeter({ perSecond: 100, burst: 50 });
+    meter.charge(1, 10_000, 0);
+    for (let atMs = 10_000; atMs <= 20_000; atMs += 1000) meter.charge(1, atMs, atMs - 1000);
+    expect([meter.admits(151, 20_000, 19_000), meter.admits(51, 20_000)]).toEqual([false, false]);
+    expect(meter.isIdle(20_000)).toBe(true);
   });
 });

@@ -250,7 +250,7 @@ describe('the end of a socket', () => {
     [
       'in its tenant’s turn',
       {
-        ...{ shares: LoopShares.uncut(), tenantId: 'acme', frameBytesLeft: 0 },
+        ...{ shares: LoopShares.uncut(), tenantId: 'acme', nowMs: 0, frameBytesLeft: 0 },
         ...{ read: () => undefined, keeps: () => undefined },
       },
     ],

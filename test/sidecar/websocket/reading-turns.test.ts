@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
+import { CATCH_UP_MS } from '../../../sidecar/websocket/backlog';
 import { BridgeSocket, PIECE_BYTES, type BytesReader } from '../../../sidecar/websocket/bridge-socket';
 import { MessageProgress } from '../../../sidecar/inbound/message-timeout';
 import { BUFFER_OVERHEAD_BYTES } from '../../../sidecar/lib/keepers';
@@ -48,6 +49,9 @@ function client(loop: Loop, tenantId: string, onMessage: (text: string) => void 
   const reader: BytesReader = {
     shares: loop.shares,
     tenantId,
+    get nowMs() {
+      return loop.nowMs;
+    },
     get frameBytesLeft() {
       return progress.frameBytesLeft;
     },
@@ -130,6 +134,29 @@ describe('what a client sends', () => {
     loop.settle();
     expect([waiting.kept.at(-1), waiting.socket.isUnread]).toEqual([0, false]);
     expect(flood.kept.at(-1)).toBe(0);
+  });
+
+  it('may have come at any time since the client was not read at once, while it waits and a second after', () => {
+    const loop = new Loop();
+    const chunk = Buffer.concat(Array.from({ length: 20_000 }, () => frame('a')));
+    client(loop, 'acme', () => (loop.nowMs += MESSAGE_MS)).send(chunk);
+    const waitsFromMs = loop.nowMs;
+    const seen: (number | undefined)[] = [];
+    const waiting = client(loop, 'acme', () => seen.push(waiting.socket.unreadFromMs));
+    expect(waiting.socket.unreadFromMs).toBeUndefined();
+    waiting.send(frame('late'));
+    loop.settle();
+    waiting.send(frame('behind it'));
+    expect(seen).toEqual([waitsFromMs, waitsFromMs]);
+    loop.nowMs += CATCH_UP_MS + 1;
+    waiting.send(frame('in time'));
+    expect(seen.at(-1)).toBeUndefined();
+    const pausedMs = loop.nowMs;
+    waiting.socket.pause();
+    loop.nowMs += 2 * CATCH_UP_MS;
+    waiting.socket.resume();
+    waiting.send(frame('held'));
+    expect(seen.at(-1)).toBe(pausedMs);
   });
 
   it('is dropped when the bridge cuts the client while it waits', async () => {

@@ -178,6 +178,7 @@ function readerWith(shares: LoopShares): BytesReader {
   return {
     shares,
     tenantId: 'acme',
+    nowMs: 0,
     get frameBytesLeft() {
       return progress.frameBytesLeft;
     },
