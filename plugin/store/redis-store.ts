@@ -12,6 +12,9 @@ type OnUnreadable = (tierKey: string) => void;
 /** Told when Redis does not let this user take returns: the limits are charged without them then. */
 type OnReturnsDenied = (reason: string) => void;
 
+/** So long after Redis refused a call for keys of several slots it is asked for those of each slot, in milliseconds: it may be another by then. */
+export const SLOT_BY_SLOT_MS = 600_000;
+
 /**
  * Limits and revocations in Redis, shared by every gatekeeper. One question is one round trip, whose calls are sent
  * together. One atomic call has the limits and the tenant's tier, in a cluster those of a slot. The look-up
@@ -27,7 +30,7 @@ export function redisStore(
   nowMs = monotonicMs,
 ): Store {
   const returns = new DeniedReturns(nowMs, onReturnsDenied);
-  let mayMixSlots = !redis.isCluster;
+  let slotBySlotUntilMs = redis.isCluster ? Infinity : -Infinity;
   return {
     async ask(query): Promise<StoreAnswer> {
       const { revocationKey, tierKey } = query;
@@ -56,12 +59,12 @@ export function redisStore(
 
   /** Charges all of them or none where one script may have keys of several slots; elsewhere those of a slot. */
   async function chargeAll(limits: readonly AppliedLimit[], query: StoreQuery): Promise<ChargedGroups> {
-    const isMixed = mayMixSlots;
+    const isMixed = nowMs() >= slotBySlotUntilMs;
     const groups = isMixed ? together(limits, query) : bySlot(limits);
     const charged = await Promise.all(groups.map((group) => outcomeOf(chargeOrReturn(group, query))));
     if (!isMixed || !charged.some(isCrossSlot)) return { groups, charged };
     // A proxy before several servers: nothing was done.
-    mayMixSlots = false;
+    slotBySlotUntilMs = nowMs() + SLOT_BY_SLOT_MS;
     return chargeAll(limits, query);
   }
 

@@ -8,7 +8,7 @@ import { KnownTiers } from '../../../plugin/store/known-tiers';
 import { appliedLimits, type AppliedLimit } from '../../../plugin/store/limits';
 import { closeRedisConnections, redisFor } from '../../../plugin/store/redis-connection';
 import type { GatekeeperRedis } from '../../../plugin/store/gatekeeper-redis';
-import { redisStore } from '../../../plugin/store/redis-store';
+import { redisStore, SLOT_BY_SLOT_MS } from '../../../plugin/store/redis-store';
 import { StoreRefusedError, type LimitState } from '../../../plugin/store/store';
 import { monitorRedis } from '../../fakes/redis-monitor';
 import { startRedis, type RedisServer } from '../../fakes/redis-server';
@@ -250,28 +250,53 @@ describe.each(TOPOLOGIES)('a limit in %s', (_, start) => {
   });
 });
 
-it('a proxy before several servers, which takes no keys of two slots, is asked for each slot by itself', async () => {
-  const asked: string[][] = [];
+describe('a proxy before several servers, which takes no keys of two slots', () => {
+  let servers = 2;
+  let nowMs = 0;
+  const asked: number[] = [];
   const proxy: GatekeeperRedis = {
     isCluster: false,
     gcra(keys) {
-      asked.push([...keys]);
+      asked.push(keys.length);
       const slots = new Set(keys.map((key) => /\{.*\}/.exec(key)?.[0]));
       const refusal = new StoreRefusedError("CROSSSLOT Keys in request don't hash to the same slot");
-      return slots.size > 1 ? Promise.reject(refusal) : Promise.resolve([1, 5, 0, 1]);
+      if (slots.size > 1 && servers > 1) return Promise.reject(refusal);
+      return Promise.resolve([1, ...keys.flatMap(() => [5, 0, 1])]);
     },
     read: () => Promise.resolve(''),
     exists: () => Promise.resolve(false),
     close: () => undefined,
   };
-  const store = redisStore(proxy);
   const query = { limits: limitsOf('acme'), revocationKey: undefined };
-  for (let n = 0; n < 2; n += 1) {
-    const answer = await store.ask(query);
-    expect(answer).toMatchObject({ admitted: true, uncounted: [] });
-    expect(answer.states).toHaveLength(2);
-  }
-  expect(asked.map((keys) => keys.length)).toEqual([2, 1, 1, 1, 1]);
+  const storeOf = () => redisStore(proxy, undefined, undefined, undefined, () => nowMs);
+  beforeEach(() => {
+    [servers, nowMs] = [2, 0];
+    asked.length = 0;
+  });
+
+  it('is asked for each slot by itself', async () => {
+    const store = storeOf();
+    for (let n = 0; n < 2; n += 1) {
+      const answer = await store.ask(query);
+      expect(answer).toMatchObject({ admitted: true, uncounted: [] });
+      expect(answer.states).toHaveLength(2);
+    }
+    expect(asked).toEqual([2, 1, 1, 1, 1]);
+  });
+
+  it('is asked for all of them again after 10 minutes: it may be one server by then', async () => {
+    const store = storeOf();
+    await store.ask(query);
+    nowMs = SLOT_BY_SLOT_MS;
+    await store.ask(query);
+    expect(asked).toEqual([2, 1, 1, 2, 1, 1]);
+    [servers, nowMs] = [1, 2 * SLOT_BY_SLOT_MS - 1];
+    await store.ask(query);
+    expect(asked.splice(0)).toEqual([2, 1, 1, 2, 1, 1, 1, 1]);
+    nowMs = 2 * SLOT_BY_SLOT_MS;
+    for (let n = 0; n < 2; n += 1) expect((await store.ask(query)).states).toHaveLength(2);
+    expect(asked).toEqual([2, 2]);
+  });
 });
 
 describe('one Redis', () => {
