@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { askView, mergeViews, parseAddress } from '../pubsub/slot-map';
+import { parseAddress } from '../pubsub/slot-map';
 import { withDeadline } from '../lib/promises';
 import { keySlot, SLOT_COUNT } from '../../redis/key-slot';
 import { publisher } from '../redis/publish';
 import { disconnect, redisConnection, shardConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
+import { masterMap } from './each-master';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
 import type { Commands } from '../../redis/options';
@@ -56,12 +57,11 @@ async function listenersFor(
   log: Logger,
 ): Promise<readonly Listener[]> {
   const id = `doctor${randomUUID().replaceAll('-', '')}`;
-  if (!(commands instanceof Cluster)) {
+  const map = await masterMap(commands);
+  if (map === undefined) {
     const redis = redisConnection('subscriber', settings, log);
     return [{ redis, channel: names.probe(id), sharded: false }];
   }
-  const map = mergeViews(await Promise.all(commands.nodes('master').map(askView)));
-  if (map.includes(undefined)) throw new Error('the cluster has slots that nobody serves');
   return [...new Set(map)].map((address = '') => ({
     redis: shardConnection('subscriber', parseAddress(address), settings, log),
     channel: channelWhere(

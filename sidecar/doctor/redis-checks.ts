@@ -5,11 +5,12 @@ import { mastersOf } from '../../redis/memory-check';
 import { checkVersion } from '../../redis/version-check';
 import { disconnect, redisCommands, shardConnection } from '../redis/connections';
 import type { RedisNames } from '../redis/names';
+import { checkChannels } from './channels-check';
 import { checkDelivery } from './delivery-check';
 import { checkEviction } from './eviction-check';
 import { fails, holds, type Finding } from './finding';
 import { connectOnce } from './redis-connect';
-import { checkRights } from './rights-check';
+import { checkRights, type NeededRights } from './rights-check';
 import { type Commands } from '../../redis/options';
 import { redisTarget, type RedisSettings } from '../redis/settings';
 import type { Route } from '../routes/route';
@@ -19,7 +20,7 @@ export const MAX_CLOCK_SKEW_MS = 5000;
 
 /** Whether Redis is there for the bridge's user and these routes, has the same time, and delivers what is published. */
 export async function checkRedis(
-  settings: RedisSettings,
+  settings: RedisSettings & NeededRights,
   names: RedisNames,
   routes: readonly Route[],
   now: () => number,
@@ -37,9 +38,10 @@ export async function checkRedis(
     if (old !== undefined)
       return [found, fails('version', old, 'let REDIS_URL name Redis 7.0 or later, or Valkey')];
     const eviction = await checkEviction(mastersOf(commands));
-    const rights = await checkRights(commands, names, routes);
+    const rights = await checkRights(commands, names, routes, settings);
     const delivery = await checkDelivery(commands, settings, names, log);
-    return [found, clockFinding(skews), ...eviction, ...rights, delivery];
+    const channels = await checkChannels(commands, settings, names, routes, log);
+    return [found, clockFinding(skews), ...eviction, ...rights, delivery, ...channels];
   } catch (error) {
     const { message } = error as Error;
     return [fails('redis', `${place} cannot be used (${message})`, remedyFor(message))];

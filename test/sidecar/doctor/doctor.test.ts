@@ -238,12 +238,13 @@ describe('ws-bridge doctor, of Redis as the bridge would use it', () => {
   }, 60_000);
 
   it('goes to every master of a cluster, and hears what is published there', async () => {
-    const cluster = await startRedisCluster();
-    await expectNothingWrong({ REDIS_URL: cluster.url }, /published and heard at 3 masters/);
+    const cluster = await startRedisCluster({ isSteady: true });
+    const patient = { REDIS_URL: cluster.url, BRIDGE_REDIS_TIMEOUT_MS: '20000' };
+    await expectNothingWrong(patient, /published and heard at 3 masters/);
     const bridge = await startBridge(cluster.url);
     const { url, close } = await gatewayTo(bridge.url);
     const way = { url, token: 'any', path: '/ws/ai/chat' };
-    const whole = await findings({ REDIS_URL: cluster.url }, Date.now, way);
+    const whole = await findings(patient, Date.now, way);
     expect(whole.map(findingLine).join('\n')).toMatch(/loop {7}published and received in/);
     await bridge.bridge.close();
     close();
@@ -252,7 +253,7 @@ describe('ws-bridge doctor, of Redis as the bridge would use it', () => {
     const env = {
       BRIDGE_REDIS_USERNAME: 'ws-bridge',
       BRIDGE_REDIS_PASSWORD: 'secret',
-      REDIS_URL: cluster.url,
+      ...patient,
     };
     await expectNothingWrong(env, /published and heard at 3 masters/);
     const mute = ['SETUSER', 'ws-bridge', 'resetchannels', '&ai:stream:*'];

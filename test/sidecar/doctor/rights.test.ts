@@ -35,7 +35,12 @@ const CHAT = {
 writeFileSync(CHAT_FILE, JSON.stringify({ routes: [CHAT] }));
 
 async function linesOf(url: string, file = FILE): Promise<readonly string[]> {
-  const env = { BRIDGE_ASSERTION_SECRET: SECRET, BRIDGE_ROUTES_FILE: file, REDIS_URL: url };
+  const env = {
+    BRIDGE_ASSERTION_SECRET: SECRET,
+    BRIDGE_ROUTES_FILE: file,
+    REDIS_URL: url,
+    BRIDGE_REDIS_TIMEOUT_MS: '20000',
+  };
   const lines: string[] = [];
   for await (const finding of diagnose({ env, gateway: undefined, timeoutMs: 5000, now: Date.now })) {
     lines.push(findingLine(finding));
@@ -95,14 +100,76 @@ describe('ws-bridge doctor, where a route has presence and locks', () => {
     }
   });
 
-  it('finds nothing missing in a cluster', async () => {
+  it('finds nothing missing in a cluster, and names the one master whose user lacks something', async () => {
     const cluster = await startRedisCluster({ isSteady: true });
     try {
       expect(await linesOf(cluster.url)).toEqual(THERE);
+      const user = documentedUser('ws-bridge', '+ssubscribe');
+      const rights = [...further('presence'), ...further('locks')];
+      for (const { redis: node } of cluster.nodes) await node.call('ACL', 'SETUSER', ...user, ...rights);
+      const asUser = cluster.url.replace('://', '://ws-bridge:secret@');
+      expect(await linesOf(asUser)).toEqual(THERE);
+      for (const { redis: node, port } of cluster.nodes.slice(0, 3)) {
+        await node.call('ACL', 'SETUSER', 'ws-bridge', '-hlen');
+        expect(await linesOf(asUser)).toContainEqual(
+          expect.stringMatching(
+            new RegExp(
+              `^FAIL {2}rights .*"locks" .* needs \\+hlen at 127\\.0\\.0\\.1:${port}: give the user`,
+            ),
+          ),
+        );
+        await node.call('ACL', 'SETUSER', 'ws-bridge', '+hlen', '-hincrby', 'resetchannels', '&ws:probe:*');
+        expect(await linesOf(asUser)).toContainEqual(
+          expect.stringMatching(
+            new RegExp(`the channel \\S*collaboration\\S* at 127\\.0\\.0\\.1:${port}: give`),
+          ),
+        );
+        await node.call('ACL', 'SETUSER', ...user, ...rights);
+      }
     } finally {
       await cluster.stop();
     }
   }, 60_000);
+});
+
+describe('ws-bridge doctor, where a user lacks a right that any bridge needs', () => {
+  it.each([
+    ['~ai:session:*', /a session cannot have its keys/],
+    ['~{ai:commands}:*', /a command cannot have its keys/],
+    ['~ai:commands', /a command cannot have its keys/],
+    ['~ws:conn:*', /a cap on connections cannot have its keys/],
+    ['~ws:handover:*', /a handover cannot have its keys/],
+    ['+getdel', /a handover needs \+getdel:/],
+    ['+xtrim', /a command needs \+xtrim:/],
+    ['+ltrim', /a command needs \+ltrim:/],
+    ['+hmget', /a cap on connections needs \+hmget:/],
+    ['+pexpire', /a session needs \+pexpire:/],
+  ])('names it: %s', async (right, fault) => {
+    const [name = '', ...rules] = documentedUser('ws-bridge', '+subscribe');
+    const others = rules.filter((rule) => rule !== right);
+    await admin.call('ACL', 'SETUSER', name, 'reset', ...others, '~ai:history:*', '+xrevrange');
+    const faults = (await linesOf(url, CHAT_FILE)).filter((line) => line.startsWith('FAIL  rights'));
+    expect(faults).toContainEqual(expect.stringMatching(fault));
+    expect(await admin.keys('*')).toEqual([]);
+  });
+});
+
+describe('ws-bridge doctor, where a user lacks the right to a channel', () => {
+  it.each([
+    ['&ws:control', 'ws:control'],
+    ['&ws:bridge:*', 'ws:bridge:ws-bridge doctor'],
+    ['&ws:reply:*', 'ws:reply:ws-bridge doctor'],
+    ['&ws:mark:*', 'ws:mark:ai:stream:{ws-bridge%20doctor}'],
+    ['&ai:stream:*', 'ai:stream:{ws-bridge%20doctor}'],
+  ])('names it: %s', async (pattern, channel) => {
+    const [name = '', ...rules] = documentedUser('ws-bridge', '+subscribe');
+    const others = rules.filter((rule) => rule !== pattern);
+    await admin.call('ACL', 'SETUSER', name, 'reset', ...others, '~ai:history:*', '+xrevrange');
+    const faults = (await linesOf(url, CHAT_FILE)).filter((line) => line.startsWith('FAIL'));
+    expect(faults).toEqual([
+      `FAIL  rights     the user may not have the channel ${channel}: give it the "&" pattern of it in docs/redis.md`,
+    ]);
+  });
 });
 
 describe('ws-bridge doctor, where a route has a history', () => {
