@@ -11,7 +11,10 @@ export interface AlertCase {
 const RISING = '0+15x240';
 /** 0.02 a second. */
 const HARDLY = '0+0.3x240';
-const STILL = '7x240';
+/** One, three minutes before the end. */
+const ONCE = '0x167 1x72';
+/** One, eight minutes before the end. */
+const ONCE_BEFORE = '0x147 1x92';
 
 const steady = (value: number): string => `${value}x240`;
 
@@ -36,7 +39,7 @@ function lives(own: string): Series {
 const upgrades = (outcome: string, values = RISING): Series => ({
   [`ws_bridge_upgrades_total{instance="i",route="notifications",outcome="${outcome}"}`]: values,
 });
-const decisions = (outcome: string, values = RISING): Series => ({
+export const decisions = (outcome: string, values = RISING): Series => ({
   [`ws_gatekeeper_decisions_total{instance="i",outcome="${outcome}"}`]: values,
 });
 const redis = (up: number): Series => ({
@@ -135,9 +138,12 @@ export const ALERT_CASES: Readonly<Record<string, AlertCase>> = {
   GatekeeperDown: { broken: dies('ws_gatekeeper_instances'), well: lives('ws_gatekeeper_instances') },
   GatekeeperAbsent: { broken: {}, well: lives('ws_gatekeeper_instances') },
   GatekeeperWorkersDie: { broken: deaths('gatekeeper', false), well: deaths('gatekeeper', true) },
-  GatekeeperFailing: { broken: decisions('misconfigured', HARDLY), well: decisions('expired') },
-  GatekeeperOnMemoryLimits: { broken: fallback(RISING), well: fallback(STILL) },
-  GatekeeperKeysStale: { broken: staleKeys(RISING), well: staleKeys(STILL) },
+  GatekeeperFailing: {
+    broken: decisions('misconfigured', HARDLY),
+    well: { ...decisions('expired'), ...decisions('timeout', ONCE), ...decisions('internal_error', ONCE) },
+  },
+  GatekeeperOnMemoryLimits: { broken: fallback(RISING), well: fallback(ONCE) },
+  GatekeeperKeysStale: { broken: staleKeys(RISING), well: staleKeys(ONCE_BEFORE) },
   GatekeeperAuthorizationUnavailable: {
     broken: decisions('authorization_unavailable'),
     well: { ...decisions('authorization_unavailable', HARDLY), ...decisions('not_authorized') },

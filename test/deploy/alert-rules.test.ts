@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ALERT_CASES, type Series } from './alert-cases';
+import { ALERT_CASES, decisions, type Series } from './alert-cases';
 import { ROOT, yamlFile } from './manifests';
 
 interface Rules {
@@ -70,6 +70,20 @@ describeWithPromtool(title, () => {
     ]);
     expect(faultsOf(tests)).toBe('');
   }, 60_000);
+
+  it('takes a gatekeeper to fail by the share of its decisions that time out, and not for a moment of them', () => {
+    const cases: readonly [timeouts: string, admitted: string, fires: boolean][] = [
+      // One in fifty of 10 a second, one in a thousand, and a hundred at once.
+      ['0+3x240', '0+147x240', true],
+      ['0+0.15x240', '0+150x240', false],
+      ['0x167 100x72', '0+150x240', false],
+    ];
+    const tests = cases.map(([timeouts, admitted, fires]) => ({
+      ...inputOf({ ...decisions('timeout', timeouts), ...decisions('admitted', admitted) }),
+      promql_expr_test: [firing('GatekeeperFailing', fires ? 1 : undefined)],
+    }));
+    expect(faultsOf(tests)).toBe('');
+  });
 
   it('names the tenant that is limited, and not before it was for half an hour', () => {
     const exp_alerts = [
