@@ -19,6 +19,7 @@ import { pluginInfo } from '../../plugin/server/plugin-info';
 import { bridgeRegistry } from './bridge-registry';
 import { CLOSE_GRACE_MS } from '../../sidecar/bridge';
 import { CLOSE_TIMEOUT_MS } from '../../sidecar/connection/term';
+import { MAX_HELD_BYTES } from '../../sidecar/fanout/held-back';
 import { parseSettings, SETTING_ROWS } from '../../sidecar/settings/settings';
 import { manifest, type Manifest, manifests, ROOT, selects, yamlFile } from './manifests';
 
@@ -129,10 +130,23 @@ describe("the bridge's deployment", () => {
     for (const name of variables) expect(settings).toContain(name);
     for (const { name, value, valueFrom } of container?.env ?? []) {
       // Prometheus and the probes come from outside the pod.
-      if (name === 'BRIDGE_ADMIN_HOST') continue;
+      // The cap belongs to the pod's memory.
+      if (name === 'BRIDGE_ADMIN_HOST' || name === 'BRIDGE_MAX_CONNECTIONS') continue;
       expect(value).toBeUndefined();
       expect(valueFrom?.secretKeyRef?.name).toBe('ws-bridge');
     }
+  });
+
+  it('has memory for as many sockets as it takes, event streams at that, and for all its buffers', () => {
+    const cap = container?.env?.find(({ name }) => name === 'BRIDGE_MAX_CONNECTIONS')?.value ?? '';
+    const settings = parseSettings({ BRIDGE_ASSERTION_SECRET: 'x'.repeat(32), BRIDGE_MAX_CONNECTIONS: cap });
+    const { ringTotalBytes, bufferTotalBytes, bufferTenantBytes, unfinishedTotalBytes } = settings;
+    const buffers =
+      ringTotalBytes + bufferTotalBytes + bufferTenantBytes + unfinishedTotalBytes + MAX_HELD_BYTES;
+    // The figures of docs/performance.md: of the process before its first socket, and of an event stream.
+    const [own, socket] = [82e6, 15e3];
+    const limit = /^(\d+)Gi$/.exec(String(container?.resources?.limits?.['memory']))?.[1];
+    expect(Number(limit) * 2 ** 30).toBeGreaterThan(own + buffers + settings.maxConnections * socket);
   });
 
   it('is what the restricted pod security standard asks for', () => {
