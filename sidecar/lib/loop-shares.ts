@@ -75,7 +75,7 @@ class Lane {
 /** The owners of one kind that have work, by turns. */
 class Lanes {
   readonly #byOwner = new Map<Owner, Lane>();
-  #round = this.#byOwner.entries();
+  readonly #round = this.#byOwner.entries();
 
   get isEmpty(): boolean {
     return this.#byOwner.size === 0;
@@ -99,13 +99,11 @@ class Lanes {
     }
   }
 
+  /** An owner that is put to the map's end comes up again, so the round ends only where nobody has work. */
   #next(): [Owner, Lane] {
     const next = this.#round.next();
-    if (next.done !== true) return next.value;
-    this.#round = this.#byOwner.entries();
-    const { value } = this.#round.next();
-    if (value === undefined) throw new RangeError('expected an owner who has work');
-    return value;
+    if (next.done === true) throw new RangeError('expected an owner who has work');
+    return next.value;
   }
 }
 
