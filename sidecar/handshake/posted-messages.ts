@@ -203,10 +203,10 @@ export class PostedMessages {
   }
 
   /**
-   * Waits until a message may go to Redis. Who is told that this took too long sends it again, so that it has not gone by then.
+   * Waits until a message may go to Redis. An order may come meanwhile. Who is told that this took too long sends it again, so that it has not gone by then.
    * @returns why it may not
    */
-  async #hindrance({ route, caller, session }: Admission): Promise<Refusal | undefined> {
+  async #hindrance({ route, caller, path, session }: Admission): Promise<Refusal | undefined> {
     const { sessions, messages } = this.#context;
     const { tenantId, userId } = caller.identity;
     if (session !== undefined) {
@@ -215,7 +215,7 @@ export class PostedMessages {
       if (standing.isNew) return SESSION_NOT_OPEN;
     }
     if (route.messages === 'relay') await messages.sink.released(tenantId);
-    return undefined;
+    return this.#context.refusalOf(caller, path);
   }
 
   #senderOf(

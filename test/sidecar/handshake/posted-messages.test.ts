@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { PostedMessages, type PostContext } from '../../../sidecar/handshake/posted-messages';
 import { unavailable } from '../../../sidecar/http/refusal';
 import { openEnvelope } from '../../../sidecar/fanout/peer-envelope';
+import { deferred } from '../../../sidecar/lib/promises';
 import { ByteOwners } from '../../../sidecar/quotas/byte-owners';
 import { policyOf, rawOf, type Asked } from './judging';
 
@@ -189,6 +190,23 @@ describe('a message that is posted', () => {
     expect(asked).toEqual([['acme', DOCUMENT]]);
     expect(published).toEqual([]);
     expect(traffic.messagesReceived).toBe(0);
+  });
+
+  it('is refused when its caller is by the time that it may go', async () => {
+    const held = deferred<undefined>();
+    let isRevoked = false;
+    const { begin, published } = await posting({
+      released: () => held.promise,
+      refusalOf: () => (isRevoked ? unavailable('the bridge is closing') : undefined),
+    });
+    const { body, response, done } = await begin(of('acme'));
+    body.end('a');
+    await turn();
+    isRevoked = true;
+    held.resolve(undefined);
+    await done;
+    expect(response.answers).toMatchObject([{ status: 503 }]);
+    expect(published).toEqual([]);
   });
 
   it('is answered on a connection that takes no other, so that a drain waits for none', async () => {
