@@ -21,4 +21,6 @@ module.exports = {
   testSequencer: '<rootDir>/dev/slowest-first.cjs',
   // Many files wait in real time for processes of their own: on two cores two more workers go on meanwhile.
   maxWorkers: 4,
+  // Not half a second: the end of a process with a large heap takes longer on a busy machine, and reads as a leak.
+  workerGracefulExitTimeout: 10_000,
 };
