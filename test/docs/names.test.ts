@@ -47,7 +47,7 @@ const NAMES_OF_OTHERS = new Set([
     'upstream_uri',
     'exposed_headers',
   ],
-  ...['db_update_frequency', 'lua_package_path', 'lua_schema', 'query_cmd'],
+  ...['db_update_frequency', 'lua_max_req_headers', 'lua_package_path', 'lua_schema', 'query_cmd'],
   // Those of Kong's rate-limiting and jwt plugins.
   ...['limit_by', 'error_code', 'claims_to_verify', 'secret_is_base64', 'run_on_preflight'],
   // Compose's and Prometheus's.
