@@ -170,7 +170,8 @@ describe('a worker whose way to Redis was slow for longer than its lease', () =>
     slow = new Redis({ port: line.port, retryStrategy: () => 100 });
     slow.on('error', () => undefined);
     let said = 0;
-    const service = stage.worker({ redis: slow });
+    // Its own clock would let it speak for long.
+    const service = stage.worker({ redis: slow, leaseMs: 6_000 });
     service.answer('atMostOnce', async function* (_command, { signal }) {
       for (;;) {
         said += 1;
