@@ -35,11 +35,11 @@ export class LateLine {
     this.#server.close();
   }
 
-  /** Lets come all that was held. @returns once Redis has had all of it: the worker has given those connections up */
+  /** Lets what was held come, and breaks the connections off behind it. @returns once Redis has had it */
   async letCome(): Promise<void> {
     const open = this.#joined.filter(({ redis }) => !redis.readableEnded);
     const ends = open.map(({ redis }) => once(redis, 'end'));
-    for (const { worker, redis } of this.#joined) worker.pipe(redis);
+    for (const { worker, redis } of open) redis.end((worker.read() as Buffer | null) ?? '');
     await Promise.all(ends);
   }
 
