@@ -1,3 +1,4 @@
+import { afterEach } from '@jest/globals';
 import { attempt, Client } from './client';
 import type { Stack } from './stack';
 
@@ -8,6 +9,12 @@ export interface Load {
   /** Ends it; what came of each upgrade: 101, another status, or the error's code. */
   stop(): Promise<Record<string, number>>;
 }
+
+const unstopped = new Set<Load>();
+// A test that failed stops none, and jest would never end.
+afterEach(async () => {
+  await Promise.all([...unstopped].map((load) => load.stop()));
+});
 
 /** Starts to upgrade with this token on this path. */
 export function startLoad(stack: Pick<Stack, 'url'>, path: string, bearer: string, workers = 4): Load {
@@ -37,15 +44,18 @@ export function startLoad(stack: Pick<Stack, 'url'>, path: string, bearer: strin
     }
   }
 
-  return {
+  const load: Load = {
     answered: (count) =>
       new Promise((resolve) => {
         waiting.push({ at: total + count, resolve });
       }),
     async stop() {
       stopped = true;
+      unstopped.delete(load);
       await Promise.all(running);
       return outcomes;
     },
   };
+  unstopped.add(load);
+  return load;
 }
