@@ -103,11 +103,20 @@ function fitted(
 
   function readKey(): KeyObject {
     try {
-      return read(input);
+      return readOnItsOwn(() => read(input));
     } catch (cause) {
       if (cause instanceof KeyError) throw cause;
       throw new KeyError(`expected a ${kind} key in PEM or JWK`);
     }
+  }
+}
+
+/** Node 24 takes an error that OpenSSL left behind over another key for one of this key. The failure clears it. */
+function readOnItsOwn(read: () => KeyObject): KeyObject {
+  try {
+    return read();
+  } catch {
+    return read();
   }
 }
 

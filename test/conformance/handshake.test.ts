@@ -101,8 +101,6 @@ it.each<[string, Request]>([
 it.each<[string, number, Request]>([
   ['no Connection', 426, replaced(CONNECTION)],
   ['Connection: keep-alive', 426, replaced(CONNECTION, 'Connection: keep-alive')],
-  // By RFC 9110 §5.5 the tab is no part of the value. Node's parser takes it for one.
-  ['a tab behind Connection: Upgrade', 426, replaced(CONNECTION, `${CONNECTION}\t`)],
   ['Connection: upgraded', 426, replaced(CONNECTION, 'Connection: upgraded')],
   ['no Upgrade', 426, replaced(UPGRADE)],
   ['an empty Upgrade', 426, replaced(UPGRADE, 'Upgrade:')],
@@ -140,6 +138,11 @@ it.each<[string, number, Request]>([
   ['no version of HTTP', 426, { line: `GET ${PATH}`, lines: ALL }],
 ])('an upgrade with %s is refused with %i', async (_, status, request) => {
   expect(await statusOf(request)).toBe(status);
+});
+
+it("an upgrade with a tab behind Connection: Upgrade is admitted, but for Node 20's parser, which reads it as part of the value", async () => {
+  const status = process.version.startsWith('v20.') ? 426 : 101;
+  expect(await statusOf(replaced(CONNECTION, `${CONNECTION}\t`))).toBe(status);
 });
 
 it('frames that come in one segment with the handshake are read', async () => {

@@ -113,6 +113,16 @@ describe('a key', () => {
     expect(ofBytes(2049)).toThrow(new KeyError('expected an RSA key of 2048 to 16384 bits, got 16392'));
   });
 
+  it('is read whatever OpenSSL made of another key before', () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const n = Buffer.alloc(2049, 0xff).toString('base64url');
+    const tooLarge = JSON.stringify({ ...publicKey.export({ format: 'jwk' }), n });
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const own = pem(privateKey, 'pkcs8');
+    expect(() => parsePublicKey(tooLarge)).toThrow(KeyError);
+    expect(parsePrivateKey(own).algorithms).toContain('EdDSA');
+  });
+
   it('that fits nothing is refused for that, whatever its JWK says', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const jwk = JSON.stringify({ ...publicKey.export({ format: 'jwk' }), alg: 'RS256' });
